@@ -1,0 +1,349 @@
+"""A folder of pictures, or a table, into a Table of pictures and labels.
+
+Every file that is found ends up either in `Table.pictures` or, with the reason, in
+`Table.left_out`. Who is held out is decided in `splits`; what is wrong with pictures that can
+be read is not asked here.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path, PurePosixPath
+
+from pipeline import pictures, runs, workers
+from pipeline.errors import DataError, PictureError
+from pipeline.runs import Run
+
+GIVEN = {"train": "train", "val": "train", "test": "held_out"}
+MAX_UNREADABLE = 0.10
+_OTHER_PICTURES = (".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".jxl", ".dng", ".svg", ".ico")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One row of the table.
+
+    Attributes:
+        path: Relative to the data set's root, with `/`.
+        label: The class.
+        group: Pictures of one group never part; empty where the picture stands alone.
+        given: `train` or `held_out` where the data set says so, else empty.
+        sha256: Of the file's bytes.
+        width: Of the upright picture, in pixels.
+        height: Of the upright picture, in pixels.
+        remarks: What the reader decided on the way, in words; often empty.
+    """
+
+    path: str
+    label: str
+    group: str
+    given: str
+    sha256: str
+    width: int
+    height: int
+    remarks: str = ""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file that is not used, and why. `sha256` is empty where it was not read."""
+
+    path: str
+    label: str
+    sha256: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """All pictures of a data set, in one fixed order.
+
+    Attributes:
+        root: What the paths are relative to.
+        labels: The classes in their one order: by code point of their normalized (NFC) names.
+        pictures: Those that can be used, by path.
+        left_out: Those that cannot, by path.
+    """
+
+    root: Path
+    labels: tuple[str, ...]
+    pictures: tuple[Picture, ...]
+    left_out: tuple[LeftOut, ...]
+
+    def file(self, picture: Picture) -> Path:
+        return self.root / picture.path
+
+    @property
+    def key(self) -> str:
+        """A hash of all that training sees of the data set."""
+        rows = [[p.path, p.label, p.group, p.given, p.sha256] for p in self.pictures]
+        return runs.key_of([list(self.labels), rows])
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a data set differs from an earlier look at it; counts of pictures."""
+
+    added: int
+    removed: int
+    changed: int
+
+    def __str__(self) -> str:
+        parts = [f"{n} {word}" for word, n in vars(self).items() if n]
+        return ", ".join(parts)
+
+
+def scan(source: Path, known: Table | None = None, progress: workers.Progress = workers.silent) -> Table:
+    """Looks at every file of a data set; pictures not yet known are decoded wholly.
+
+    Args:
+        source: `FOLDER/CLASS/*`, `FOLDER/{train,val,test}/CLASS/*`, or a CSV with the columns
+            path and label and, if wanted, group and split (train, val or test).
+        known: An earlier table; the facts of files with the same content are taken from it.
+        progress: Called as pictures are looked at.
+
+    Raises:
+        DataError: No pictures, fewer than two classes, an empty class, classes that differ
+            only in case, a row of the CSV, or over 10 % of a class unreadable.
+    """
+    if source.is_dir():
+        found, ignored = _walk(source)
+        root = source
+    elif source.is_file():
+        found, ignored, root = _read_csv(source), [], source.parent
+    else:
+        raise DataError(
+            f"{source}: no such folder of pictures",
+            "put the pictures there, one folder per class, or set data.pictures",
+        )
+    labels = _labels(source, [entry.label for entry in found])
+    rows: list[Picture] = []
+    left_out = list(ignored)
+    facts = {picture.sha256: picture for picture in known.pictures} if known else {}
+    refused = {entry.sha256: entry.reason for entry in known.left_out if entry.sha256} if known else {}
+
+    def look(entry: _Found) -> Picture | LeftOut:
+        path = root / entry.path
+        if path.suffix.lower() in _OTHER_PICTURES:
+            reason = f"{path.suffix} files are not read; save it as JPEG or PNG"
+            return LeftOut(entry.path, entry.label, "", reason)
+        sha256 = ""
+        try:
+            sha256 = pictures.digest(path)
+            if sha256 in refused:
+                return LeftOut(entry.path, entry.label, sha256, refused[sha256])
+            if sha256 in facts:
+                old = facts[sha256]
+                size, remarks = (old.width, old.height), old.remarks
+            else:
+                seen = pictures.inspect(path)
+                size, remarks = (seen.width, seen.height), "; ".join(seen.remarks)
+        except PictureError as error:
+            return LeftOut(entry.path, entry.label, sha256, error.message.removeprefix(f"{path}: "))
+        except OSError as error:
+            return LeftOut(entry.path, entry.label, "", f"cannot be opened: {error.strerror}")
+        return Picture(entry.path, entry.label, entry.group, entry.given, sha256, *size, remarks)
+
+    for done, row in enumerate(workers.ordered(look, found), 1):
+        if isinstance(row, Picture):
+            rows.append(row)
+        else:
+            left_out.append(row)
+        progress("looking at the pictures", done, len(found))
+    _check_losses(source, Counter(entry.label for entry in found), left_out, ignored)
+    rows.sort(key=lambda picture: picture.path)
+    left_out.sort(key=lambda entry: entry.path)
+    return Table(root, labels, tuple(rows), tuple(left_out))
+
+
+def save(run: Run, table: Table) -> None:
+    """Writes the table into the run."""
+    runs.write_text(run.path(runs.PICTURES), _to_csv(Picture, table.pictures))
+    runs.write_text(run.path(runs.LEFT_OUT), _to_csv(LeftOut, table.left_out))
+
+
+def load(run: Run) -> Table:
+    """The table that `save` wrote.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    source = Path(run.config().data.pictures)
+    rows = [
+        Picture(**{**row, "width": int(row["width"]), "height": int(row["height"])})
+        for row in run.read_csv(runs.PICTURES)
+    ]
+    left_out = [LeftOut(**row) for row in run.read_csv(runs.LEFT_OUT)]
+    root = source if source.is_dir() else source.parent
+    labels = tuple(sorted({picture.label for picture in rows}))
+    return Table(root, labels, tuple(rows), tuple(left_out))
+
+
+def compare(old: Table, new: Table) -> Change:
+    """What became of the pictures since an earlier look."""
+    before = {picture.path: picture.sha256 for picture in old.pictures}
+    after = {picture.path: picture.sha256 for picture in new.pictures}
+    return Change(
+        added=len(after.keys() - before.keys()),
+        removed=len(before.keys() - after.keys()),
+        changed=sum(before[path] != after[path] for path in before.keys() & after.keys()),
+    )
+
+
+def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:
+    """Makes sure that files are still those that the run was made from.
+
+    Raises:
+        DataError: One was changed or removed.
+    """
+    for picture in rows:
+        path = table.file(picture)
+        try:
+            same = pictures.digest(path) == picture.sha256
+        except OSError as error:
+            raise DataError(
+                f"{path}: {error.strerror}", "repeat the training: it notes what changed"
+            ) from error
+        if not same:
+            raise DataError(
+                f"{path} was changed since the training", "repeat the training: it notes what changed"
+            )
+
+
+def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[LeftOut]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [column.name for column in fields(kind)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return text.getvalue()
+
+
+@dataclass(frozen=True)
+class _Found:
+    path: str
+    label: str
+    group: str = ""
+    given: str = ""
+
+
+def _walk(root: Path) -> tuple[list[_Found], list[LeftOut]]:
+    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    names = {folder.name for folder in folders}
+    parts = [(folder, "") for folder in folders]
+    if names <= GIVEN.keys() and "train" in names and len(names) > 1:
+        # Without test/, val/ joins train/ and the held-out set is drawn as usual.
+        given = GIVEN if "test" in names else dict.fromkeys(GIVEN, "")
+        parts = [
+            (path, given[folder.name])
+            for folder in folders
+            for path in sorted(folder.iterdir())
+            if path.is_dir() and not path.name.startswith(".")
+        ]
+    found: list[_Found] = []
+    ignored: list[LeftOut] = []
+    for folder, given_side in parts:
+        label = unicodedata.normalize("NFC", folder.name)
+        before = len(found)
+        for path in sorted(folder.iterdir()):
+            name = path.relative_to(root).as_posix()
+            if path.is_dir():
+                ignored.append(
+                    LeftOut(name, label, "", "a folder inside a class; only FOLDER/CLASS/* is read")
+                )
+            elif path.suffix.lower() in pictures.SUFFIXES + _OTHER_PICTURES and not path.name.startswith("."):
+                found.append(_Found(name, label, "", given_side))
+            else:
+                ignored.append(
+                    LeftOut(name, label, "", f"not a picture by its name ({path.suffix or 'no ending'})")
+                )
+        if len(found) == before:
+            raise DataError(f"{folder}: class {label} is empty", "add pictures to it, or remove the folder")
+    return found, ignored
+
+
+def _read_csv(path: Path) -> list[_Found]:
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as a UTF-8 table: {error}") from error
+    reader = csv.DictReader(io.StringIO(text))
+    columns = set(reader.fieldnames or ())
+    if not {"path", "label"} <= columns or columns - {"path", "label", "group", "split"}:
+        raise DataError(
+            f"{path}: the columns must be path and label and, if wanted, group and split. "
+            f"Received: {', '.join(reader.fieldnames or ['nothing'])}",
+            "mend the first line of the table",
+        )
+    found: list[_Found] = []
+    splits: set[str] = set()
+    for row in reader:
+        where = f"{path}, line {reader.line_num}"
+        name, label = (row["path"] or "").strip(), (row["label"] or "").strip()
+        split = (row.get("split") or "").strip()
+        if None in row or not name or not label:
+            raise DataError(
+                f"{where}: every row needs a path and a label, and no more columns than the first"
+            )
+        if split not in ("", *GIVEN):
+            raise DataError(f"{where}: split must be train, val or test. Received: {split}")
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise DataError(f"{where}: paths are relative to the table and stay below it. Received: {name}")
+        splits.add(split)
+        label = unicodedata.normalize("NFC", label)
+        found.append(_Found(name, label, (row.get("group") or "").strip(), split))
+    if "test" in splits and "" in splits:
+        raise DataError(
+            f"{path}: some rows have a split and some have none", "fill the column, or leave it out"
+        )
+    twice = [name for name, count in Counter(entry.path for entry in found).items() if count > 1]
+    if twice:
+        raise DataError(f"{path}: {twice[0]} stands in it twice", "keep one row for each picture")
+    given = GIVEN if "test" in splits else dict.fromkeys(GIVEN, "")
+    return [_Found(f.path, f.label, f.group, given.get(f.given, "")) for f in found]
+
+
+def _labels(source: Path, labels: Sequence[str]) -> tuple[str, ...]:
+    distinct = sorted(set(labels))
+    if not distinct:
+        raise DataError(
+            f"{source}: no pictures found",
+            "put them into one folder per class: FOLDER/CLASS/picture.jpg",
+        )
+    folded: dict[str, list[str]] = defaultdict(list)
+    for label in distinct:
+        folded[label.casefold()].append(label)
+        if any(ord(c) < 32 for c in label):
+            raise DataError(f"{source}: the class name {label!r} has a control character", "rename it")
+    for alike in folded.values():
+        if len(alike) > 1:
+            raise DataError(
+                f"{source}: classes {' and '.join(alike)} differ in case only", "merge them, or rename one"
+            )
+    if len(distinct) < 2:
+        raise DataError(
+            f"{source}: only one class, {distinct[0]}",
+            "a classifier needs two: add a folder for another class",
+        )
+    return tuple(distinct)
+
+
+def _check_losses(
+    source: Path, totals: Counter[str], left_out: Sequence[LeftOut], ignored: Sequence[LeftOut]
+) -> None:
+    lost = defaultdict(list)
+    for entry in left_out:
+        if entry not in ignored:
+            lost[entry.label].append(entry)
+    for label, entries in sorted(lost.items()):
+        if len(entries) > MAX_UNREADABLE * totals[label]:
+            listed = "; ".join(f"{entry.path}: {entry.reason}" for entry in entries[:3])
+            raise DataError(
+                f"{source}: {len(entries)} of {totals[label]} pictures of class {label} cannot be used "
+                f"(more than {MAX_UNREADABLE:.0%}): {listed}" + (" ..." if len(entries) > 3 else ""),
+                "replace or remove these files",
+            )

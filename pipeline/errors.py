@@ -1,0 +1,98 @@
+"""Every error that a user can meet: one tree, each with a message, a hint and an exit code.
+
+    VignetteError                1  failed
+    ├── UsageError               2  the command line asks for something that makes no sense
+    ├── ConfigError              2  a configuration key or value
+    ├── DataError                2  the folder of pictures, the table, the split
+    │   └── PictureError         2  one picture; callers that read many skip it and list it
+    ├── WeightsError             1  pretrained weights that cannot be had or do not fit
+    ├── RunError                 1  the folder of a run: missing, locked, incomplete
+    ├── StorageError             1  disk full, no permission
+    ├── ConversionError          1  a .tflite that is not what it must be
+    └── GateError                3  a gate or a proof said no
+
+Library code raises these; only the command line prints. Anything else that escapes is a
+bug and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+
+class VignetteError(Exception):
+    """An expected failure.
+
+    Args:
+        message: What is wrong, with the file, line or key.
+        hint: What to do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(VignetteError):
+    exit_code = 2
+
+
+class ConfigError(VignetteError):
+    exit_code = 2
+
+
+class DataError(VignetteError):
+    exit_code = 2
+
+
+class PictureError(DataError):
+    pass
+
+
+class WeightsError(VignetteError):
+    pass
+
+
+class RunError(VignetteError):
+    pass
+
+
+class StorageError(VignetteError):
+    pass
+
+
+class ConversionError(VignetteError):
+    pass
+
+
+class GateError(VignetteError):
+    exit_code = 3
+
+
+_STORAGE_HINTS = {
+    errno.ENOSPC: "free some disk space, then repeat the command: it continues where it stopped",
+    errno.EDQUOT: "free some of your disk quota, then repeat the command",
+    errno.EFBIG: "the limit on the size of a file was reached (ulimit -f); raise it and repeat",
+    errno.EACCES: "give yourself the right to write there, or choose another folder",
+    errno.EPERM: "give yourself the right to write there, or choose another folder",
+    errno.EROFS: "the file system is read-only; choose another folder",
+    errno.ENOTDIR: "a part of this path is a file, not a folder; choose another folder",
+    errno.EISDIR: "a folder stands where a file belongs; move it away",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def storage_error(path: Path, error: OSError) -> StorageError:
+    """The StorageError that explains why a file could not be written.
+
+    Args:
+        path: The file as the user knows it, not a temporary name beside it.
+        error: What the system said; it may lack an errno when it comes out of a library.
+    """
+    reason = error.strerror or str(error) or type(error).__name__
+    hint = _STORAGE_HINTS.get(error.errno or 0, "repeat the command once this is mended")
+    return StorageError(f"cannot write {path}: {reason}", hint)

@@ -1,0 +1,236 @@
+"""Backbone features of every view of every picture, computed once.
+
+A store is one file of records of equal size, appended to as pictures are done: a process that
+is killed loses at most the record it was writing. It is a cache, not an artefact of a run: it
+is found by what made it, shared between runs, and may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import augment, backbones, litert, pictures, runs, workers
+from pipeline.config import Augment, Config
+from pipeline.dataset import Picture, Table
+from pipeline.errors import DataError, PictureError, RunError, storage_error
+from pipeline.letterbox import Size, letterbox
+
+PLAIN = 0
+LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
+_VERSION = 1
+_INFO = "store.json"
+_RECORDS = "records.bin"
+_BACKBONE = "backbone.tflite"
+
+
+@dataclass(frozen=True)
+class Store:
+    """The features of some pictures, read from disk as they are used.
+
+    Attributes:
+        records: A memory-mapped array with the fields `sha256` (bytes) and `features`.
+        rows: The record of each picture, in the order asked for.
+    """
+
+    records: np.ndarray
+    rows: np.ndarray
+
+    @property
+    def views(self) -> int:
+        """The plain view and the random ones."""
+        return self.records.dtype["features"].shape[0]
+
+    @property
+    def width(self) -> int:
+        """The number of features of a view."""
+        return self.records.dtype["features"].shape[1]
+
+    def take(self, pictures: np.ndarray, views: np.ndarray | int = PLAIN) -> np.ndarray:
+        """Features, float32, shape (pictures, width).
+
+        Args:
+            pictures: Their positions in the order asked for.
+            views: The view of each, or one for all; 0 is the plain one.
+        """
+        return self.records["features"][self.rows[pictures], views]
+
+
+def recipe(config: Config, frame: Size, layer: str = backbones.POOLED) -> runs.Recipe:
+    """What the features of a configuration are made from; the pictures aside.
+
+    Raises:
+        WeightsError: The weights file is missing.
+    """
+    return runs.Recipe(
+        "features",
+        _VERSION,
+        {"weights": backbones.weights_key(config.model)},
+        {
+            "backbone": config.model.backbone,
+            "alpha": config.model.alpha,
+            "frame": str(frame),
+            "layer": layer,
+            "augment": config.augment.model_dump(mode="json"),
+            "seed": config.seed,
+        },
+        LIBRARIES,
+    )
+
+
+def compute(
+    config: Config,
+    frame: Size,
+    table: Table,
+    wanted: Sequence[Picture],
+    progress: workers.Progress = workers.silent,
+    layer: str = backbones.POOLED,
+) -> Store:
+    """The features of pictures: those in the cache, and the missing ones made now.
+
+    Args:
+        config: Names the backbone, the random views and the seed.
+        frame: The model's frame.
+        table: Where the pictures lie.
+        wanted: The pictures, in the order in which the Store counts them.
+        progress: Called as pictures are done.
+        layer: The backbone's layer whose output, flattened, is kept.
+
+    Raises:
+        DataError: A picture was changed or cannot be read any more.
+        WeightsError: The backbone's weights cannot be had.
+        StorageError: The disk is full.
+    """
+    made = recipe(config, frame, layer)
+    folder = runs.CACHE / made.key
+    runs.make_folder(folder)
+    with _locked(folder):
+        known = _open(folder)
+        have = set(known["sha256"].tolist()) if known is not None else set()
+        missing = list({p.sha256: p for p in wanted if bytes.fromhex(p.sha256) not in have}.values())
+        if missing:
+            data = _backbone(folder, config, frame, layer, progress)
+            _compute_missing(folder, data, config, frame, table, missing, progress)
+            known = _open(folder)
+        if known is None:
+            raise RunError(f"{folder}: the cache of features is empty", "delete this folder and repeat")
+    places = {sha256: row for row, sha256 in enumerate(known["sha256"].tolist())}
+    rows = np.array([places[bytes.fromhex(p.sha256)] for p in wanted], np.int64)
+    return Store(known, rows)
+
+
+def views(path: Path, sha256: str, config: Config, frame: Size) -> np.ndarray:
+    """The plain view and the random ones of a picture, as training sees them.
+
+    Returns:
+        RGB, uint8, shape (1 + views, height, width, 3).
+
+    Raises:
+        PictureError: The file cannot be read.
+    """
+    plain = letterbox(pictures.read(path), frame)
+    random = random_views(path, sha256, config.augment, frame, config.seed)
+    return np.stack([plain, *random])
+
+
+def random_views(path: Path, sha256: str, settings: Augment, frame: Size, seed: int) -> Iterator[np.ndarray]:
+    """The random views alone, from a JPEG decoded at reduced scale."""
+    if settings.views:
+        start = letterbox(pictures.read(path, for_frame=frame), frame)
+        for view in range(1, settings.views + 1):
+            yield augment.random_view(start, settings, augment.generator(seed, sha256, view))
+
+
+def _dtype(views: int, width: int) -> np.dtype:
+    # "V32", not "S32": numpy strips trailing zero bytes from strings.
+    return np.dtype([("sha256", "V32"), ("features", "<f4", (views, width))])
+
+
+def _open(folder: Path) -> np.ndarray | None:
+    """The whole records of a store, or None for an empty one."""
+    path = folder / _RECORDS
+    try:
+        info = runs.Run(folder).read_json(_INFO)
+        dtype = _dtype(info["views"], info["width"])
+        count = path.stat().st_size // dtype.itemsize
+    except (RunError, OSError, KeyError):
+        return None
+    return np.memmap(path, dtype, "r", shape=(count,)) if count else None
+
+
+def _backbone(folder: Path, config: Config, frame: Size, layer: str, progress: workers.Progress) -> bytes:
+    path = folder / _BACKBONE
+    if path.is_file():
+        return path.read_bytes()
+    progress("converting the backbone for feature extraction", 0, 1)
+    with litert.quiet():
+        import keras
+
+        network = backbones.build(config.model, frame, config.seed)
+        kept = keras.layers.Flatten(name="kept")(network.get_layer(layer).output)
+        extractor = keras.Model(network.input, kept)
+    data = litert.convert(extractor)
+    runs.write_bytes(path, data)
+    progress("converting the backbone for feature extraction", 1, 1)
+    return data
+
+
+def _compute_missing(
+    folder: Path,
+    data: bytes,
+    config: Config,
+    frame: Size,
+    table: Table,
+    missing: Sequence[Picture],
+    progress: workers.Progress,
+) -> None:
+    interpreters = litert.Interpreters(data)
+
+    def features(picture: Picture) -> np.ndarray:
+        path = table.file(picture)
+        try:
+            frames = views(path, picture.sha256, config, frame)
+        except (PictureError, OSError) as error:
+            raise DataError(f"{path} cannot be read any more: {error}", "repeat the command") from error
+        with interpreters.one() as interpreter:
+            return np.stack([interpreter.answer(view) for view in frames])
+
+    path = folder / _RECORDS
+    stage = f"features of {len(missing)} pictures, {1 + config.augment.views} views each"
+    for done, (picture, rows) in enumerate(zip(missing, workers.ordered(features, missing), strict=True), 1):
+        if done == 1:
+            runs.write_json(folder / _INFO, {"views": rows.shape[0], "width": rows.shape[1]})
+        record = np.zeros(1, _dtype(*rows.shape))
+        record["sha256"], record["features"] = np.void(bytes.fromhex(picture.sha256)), rows
+        _append_record(path, record.tobytes())
+        progress(stage, done, len(missing))
+
+
+def _append_record(path: Path, record: bytes) -> None:
+    """Appends, after cutting off half a record that a killed process left."""
+    try:
+        with path.open("ab") as file:
+            end = file.tell()
+            if end % len(record):
+                file.truncate(end - end % len(record))
+            file.write(record)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Waits until no other process writes to the store."""
+    path = folder / ".lock"
+    try:
+        file = path.open("a")
+    except OSError as error:
+        raise storage_error(path, error) from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,107 @@
+"""A picture into the model's frame: the only place that knows the geometry.
+
+Training, calibration, evaluation and the phone all prepare pictures by this rule. Opening
+files belongs to `pictures`; random views belong to `augment`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from pipeline.errors import PictureError
+
+LONG_SIDE = 224
+SIDE_STEP = 32
+SAME_ORIENTATION = 0.80
+
+
+class Size(NamedTuple):
+    """Pixels, width first, as in `224x128`."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+def parse_size(text: str) -> Size | None:
+    """The Size that `224x128` (width x height) names, or None for any other text."""
+    match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
+    return Size(int(match[1]), int(match[2])) if match else None
+
+
+def fitted_size(width: int, height: int, frame: Size) -> Size:
+    """The largest size of the picture's shape that fits into the frame.
+
+    Whole-number arithmetic, rounding halves up, so that every language gets the same.
+
+    Args:
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
+        frame: The model's frame.
+    """
+    if width * frame.height >= height * frame.width:
+        return Size(frame.width, max(1, (2 * height * frame.width + width) // (2 * width)))
+    return Size(max(1, (2 * width * frame.height + height) // (2 * height)), frame.height)
+
+
+def letterbox(picture: np.ndarray, frame: Size) -> np.ndarray:
+    """Fits a picture into a frame without changing its aspect ratio.
+
+    Args:
+        picture: RGB, uint8, shape (height, width, 3).
+        frame: The frame, in pixels.
+
+    Returns:
+        RGB, uint8, shape (frame.height, frame.width, 3); the picture is centred (the odd
+        pixel goes right and below), resampled by Pillow's antialiased BILINEAR; bars are black.
+
+    Raises:
+        PictureError: The picture has no pixels, or is not RGB uint8.
+    """
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise PictureError(
+            "a picture must be RGB, uint8, shape (height, width, 3). "
+            f"Received: dtype={picture.dtype}, shape={picture.shape}"
+        )
+    height, width = picture.shape[:2]
+    if not height or not width:
+        raise PictureError(f"the picture has no pixels. Received: {width}x{height}")
+    fitted = fitted_size(width, height, frame)
+    left, top = (frame.width - fitted.width) // 2, (frame.height - fitted.height) // 2
+    canvas = np.zeros((frame.height, frame.width, 3), np.uint8)
+    resized = Image.fromarray(picture).resize(fitted, Image.Resampling.BILINEAR)
+    canvas[top : top + fitted.height, left : left + fitted.width] = np.asarray(resized)
+    return canvas
+
+
+def median_aspect(sizes: Sequence[tuple[int, int]]) -> float:
+    """The median of width / height, taken on its logarithm so that 2:1 and 1:2 weigh the same."""
+    return math.exp(float(np.median([math.log(w / h) for w, h in sizes])))
+
+
+def auto_frame(sizes: Sequence[tuple[int, int]]) -> Size:
+    """The frame that wastes least on bars for pictures of these sizes.
+
+    224 pixels on the long side; the short side is the smallest multiple of 32 that holds the
+    median shape. Mixed orientations (under 80 % in one) get 224x224. Square pictures count
+    for both orientations.
+
+    Args:
+        sizes: (width, height) of the upright training pictures, in pixels.
+    """
+    lying = sum(w >= h for w, h in sizes) / len(sizes)
+    standing = sum(w <= h for w, h in sizes) / len(sizes)
+    if max(lying, standing) < SAME_ORIENTATION:
+        return Size(LONG_SIDE, LONG_SIDE)
+    aspect = median_aspect(sizes)
+    wanted = LONG_SIDE * min(aspect, 1 / aspect)
+    short = min(LONG_SIDE, SIDE_STEP * max(1, math.ceil(wanted / SIDE_STEP - 1e-9)))
+    return Size(LONG_SIDE, short) if aspect >= 1 else Size(short, LONG_SIDE)

@@ -1,0 +1,171 @@
+"""A file into RGB pixels: the only place that opens picture files.
+
+What it hands over is opaque sRGB, upright, 8 bits a channel. Fitting it into the model's
+frame belongs to `letterbox`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from pipeline.errors import PictureError
+from pipeline.letterbox import Size, fitted_size
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp")
+MAX_PIXELS = 120_000_000
+MAX_BYTES = 200_000_000
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+_ORIENTATION = 0x0112
+_SRGB = ImageCms.createProfile("sRGB")
+
+# What Pillow's decoders raise on damaged files; anything else is a bug of ours.
+_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, MemoryError, struct.error)
+
+# Pillow only warns above its own limit; `_open` refuses, in words, before anything is decoded.
+Image.MAX_IMAGE_PIXELS = None
+# Broken metadata beside sound pixels is no concern of the user's; what matters is in `remarks`.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a whole decode of one file showed.
+
+    Attributes:
+        width: Of the upright picture, in pixels.
+        height: Of the upright picture, in pixels.
+        file_format: `JPEG`, `PNG`, `WEBP`, `GIF` or `BMP`, whatever the file's ending says.
+        remarks: What was decided on the way, in words, e.g. an unreadable colour profile.
+    """
+
+    width: int
+    height: int
+    file_format: str
+    remarks: tuple[str, ...] = ()
+
+
+def read(path: Path, for_frame: Size | None = None) -> np.ndarray:
+    """The pixels of a picture file.
+
+    EXIF upright; ICC profile to sRGB; first frame; 16 bits by their high byte; CMYK by its
+    profile or by inversion; alpha over black, `(colour * alpha + 127) // 255`.
+
+    Args:
+        path: JPEG, PNG, WebP, GIF or BMP.
+        for_frame: If given, a JPEG may be decoded at reduced scale, at least twice as large
+            as the letterboxed picture: faster, up to one grey level different on average.
+            For augmented training views only; whatever is scored is decoded fully.
+
+    Returns:
+        RGB, uint8, shape (height, width, 3).
+
+    Raises:
+        PictureError: Not a picture, truncated, without pixels, or above the limits.
+    """
+    return _decode(path, _bytes(path), for_frame)[0]
+
+
+def inspect(path: Path) -> Facts:
+    """Decodes a picture wholly and reports what it is.
+
+    Raises:
+        PictureError: As `read`.
+    """
+    pixels, file_format, remarks = _decode(path, _bytes(path), None)
+    return Facts(pixels.shape[1], pixels.shape[0], file_format, tuple(remarks))
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _bytes(path: Path) -> bytes:
+    size = path.stat().st_size
+    if not size:
+        raise PictureError(f"{path}: the file is empty")
+    if size > MAX_BYTES:
+        raise PictureError(f"{path}: {size:,} bytes, the limit is {MAX_BYTES:,}")
+    return path.read_bytes()
+
+
+def _decode(path: Path, data: bytes, for_frame: Size | None) -> tuple[np.ndarray, str, list[str]]:
+    remarks: list[str] = []
+    image = _open(path, data)
+    file_format = image.format or ""
+    try:
+        if for_frame is not None:
+            _reduce(image, for_frame)
+        image.load()
+        image = ImageOps.exif_transpose(image)
+        image = _opaque_srgb(image, remarks)
+    except _DAMAGE as error:
+        raise PictureError(f"{path}: cannot be decoded ({_reason(error)})") from error
+    return np.array(image, np.uint8), file_format, remarks
+
+
+def _open(path: Path, data: bytes) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except _DAMAGE as error:
+        raise PictureError(f"{path}: not a picture that can be read; {', '.join(FORMATS)} can") from error
+    width, height = image.size
+    if not width or not height:
+        raise PictureError(f"{path}: the picture has no pixels ({width}x{height})")
+    if width * height > MAX_PIXELS:
+        raise PictureError(f"{path}: {width}x{height} pixels, the limit is {MAX_PIXELS:,}")
+    return image
+
+
+def _reduce(image: Image.Image, frame: Size) -> None:
+    sideways = image.getexif().get(_ORIENTATION, 1) >= 5
+    width, height = image.size[::-1] if sideways else image.size
+    fitted = fitted_size(width, height, frame)
+    wanted = (2 * fitted.width, 2 * fitted.height)
+    image.draft(None, wanted[::-1] if sideways else wanted)
+
+
+def _opaque_srgb(image: Image.Image, remarks: list[str]) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if image.mode in _SIXTEEN_BIT:
+        image = Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
+    if image.mode in ("I", "F"):
+        raise ValueError(f"pixels of type {image.mode}; save it with 8 or 16 bits a channel")
+    if image.mode in ("LA", "PA", "RGBA", "RGBa", "La") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    elif image.mode not in ("RGB", "CMYK", "L"):
+        image = image.convert("RGB")
+    if profile:
+        image = _to_srgb(image, profile, remarks)
+    if image.mode == "RGBA":
+        rgba = np.asarray(image).astype(np.uint16)
+        flat = (rgba[..., :3] * rgba[..., 3:] + 127) // 255
+        return Image.fromarray(flat.astype(np.uint8))
+    return image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes, remarks: list[str]) -> Image.Image:
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "srgb" in ImageCms.getProfileDescription(source).lower():
+            return image
+        mode = "RGBA" if image.mode == "RGBA" else "RGB"
+        transform = ImageCms.buildTransform(source, _SRGB, image.mode, mode)
+        return ImageCms.applyTransform(image, transform) or image
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        remarks.append("its colour profile cannot be used; its colours were taken as sRGB")
+        return image
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).split("\n", 1)[0] or type(error).__name__

@@ -1,0 +1,283 @@
+"""The held-out set and the folds: made once, written down, and only ever added to.
+
+Groups stay whole. Pictures with the same bytes are a group, and so are those that the table
+puts into one. Old pictures never move.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline import runs
+from pipeline.config import Config
+from pipeline.dataset import Picture, Table
+from pipeline.errors import DataError
+from pipeline.runs import Run
+
+TRAIN, HELD_OUT = "train", "held_out"
+_STAGE = "split"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who is where.
+
+    Attributes:
+        train: Training pictures, in the table's order.
+        folds: The fold of each, from 0.
+        held_out: Pictures that no choice may look at.
+        groups: The group of every picture, by path.
+        straddling: Pictures left out because their group stands on both sides.
+    """
+
+    train: tuple[Picture, ...]
+    folds: tuple[int, ...]
+    held_out: tuple[Picture, ...]
+    groups: Mapping[str, str]
+    straddling: tuple[Picture, ...] = ()
+
+    @property
+    def train_key(self) -> str:
+        """A hash of all that training sees."""
+        rows = zip(self.train, self.folds, strict=True)
+        return runs.key_of([[p.path, p.label, p.sha256, self.groups[p.path], fold] for p, fold in rows])
+
+    @property
+    def held_out_key(self) -> str:
+        """A hash of all that the evaluation sees."""
+        return runs.key_of([[p.path, p.label, p.sha256, self.groups[p.path]] for p in self.held_out])
+
+
+def make(run: Run, table: Table, config: Config) -> Split:
+    """The split of a run: as written down, with new pictures added to it, or drawn now.
+
+    Raises:
+        DataError: A class would miss on one side; or the split was deleted and pictures were
+            changed since it was drawn, so that held-out results would no longer compare.
+    """
+    recipe = runs.Recipe(
+        _STAGE,
+        1,
+        {},
+        {"held_out": config.data.held_out, "folds": config.train.folds, "seed": config.seed},
+    )
+    entry = run.recorded(_STAGE)
+    same_rules = entry.get("key") == recipe.key
+    written = run.path(runs.SPLIT).is_file()
+    if same_rules and not written and entry.get("pictures") != table.key:
+        raise DataError(
+            f"{run.path(runs.SPLIT)} is gone, and pictures were added, changed or removed since it was "
+            "drawn: a new split would not compare with the results so far",
+            "put the file back, or use --resplit to make another run",
+        )
+    before = _Before(run.read_csv(runs.SPLIT) if same_rules and written else [])
+    places = _assign(table, config, before)
+    split = _collect(table, places)
+    _check(table, split, config)
+    text = _to_csv(table, places, before)
+    if not same_rules or not written or run.path(runs.SPLIT).read_text("utf-8") != text:
+        runs.write_text(run.path(runs.SPLIT), text)
+        run.record(recipe, [runs.SPLIT], pictures=entry["pictures"] if before.rows else table.key)
+    return split
+
+
+def load(run: Run, table: Table) -> Split:
+    """The split as written down, without drawing anything.
+
+    Raises:
+        RunError: There is none.
+        DataError: The table holds pictures that it does not name.
+    """
+    before = _Before(run.read_csv(runs.SPLIT))
+    places = {p.path: place for p in table.pictures if (place := before.place(p))}
+    return _collect(table, places)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a picture stands. `side` is empty for one that is left out; `fold` is -1 outside training."""
+
+    side: str = ""
+    fold: int = -1
+
+
+def _assign(table: Table, config: Config, before: _Before) -> dict[str, Place]:
+    groups = _groups(table)
+    fixed = {p.path: before.place(p) or Place(p.given) for p in table.pictures}
+    members: dict[str, list[Picture]] = defaultdict(list)
+    for picture in table.pictures:
+        members[groups[picture.path]].append(picture)
+
+    # Sides: a group follows those of its members that have one. Where these disagree, they keep
+    # theirs and the others are left out.
+    sides = {group: {fixed[p.path].side for p in rows} - {""} for group, rows in members.items()}
+    counts = {group: Counter(p.label for p in rows) for group, rows in members.items()}
+    settled = {group: next(iter(found)) for group, found in sides.items() if len(found) == 1}
+    free = {group: counts[group] for group, found in sides.items() if not found}
+    shares = {TRAIN: 1 - config.data.held_out, HELD_OUT: config.data.held_out}
+    settled |= share_out(free, shares, _totals(counts, settled), config.seed)
+    side = {p.path: settled.get(groups[p.path], fixed[p.path].side) for p in table.pictures}
+
+    # Folds: the same, among the training members of each group.
+    training = [p for p in table.pictures if side[p.path] == TRAIN]
+    counts = defaultdict(Counter)
+    known: dict[str, str] = {}
+    for picture in training:
+        counts[groups[picture.path]][picture.label] += 1
+        if fixed[picture.path].fold >= 0:
+            known[groups[picture.path]] = str(fixed[picture.path].fold)
+    free = {group: counted for group, counted in counts.items() if group not in known}
+    shares = {str(fold): 1 / config.train.folds for fold in range(config.train.folds)}
+    known |= share_out(free, shares, _totals(counts, known), config.seed)
+    folds = {
+        p.path: fixed[p.path].fold if fixed[p.path].fold >= 0 else int(known[groups[p.path]])
+        for p in training
+    }
+    return {p.path: Place(side[p.path], folds.get(p.path, -1)) for p in table.pictures}
+
+
+def share_out(
+    groups: Mapping[str, Counter[str]],
+    shares: Mapping[str, float],
+    taken: Mapping[str, Counter[str]],
+    seed: int,
+) -> dict[str, str]:
+    """Deals whole groups to parts so that every part gets its share of every class.
+
+    The largest groups are dealt first, each to the part that lacks its classes most; equal
+    ones in an order drawn from the seed and the group's name, so that adding a group does not
+    reshuffle the others.
+
+    Args:
+        groups: The classes in each group, counted.
+        shares: The share of the whole that each part is to have.
+        taken: What the parts already have.
+        seed: Any whole number.
+
+    Returns:
+        The part of each group.
+    """
+    wanted: dict[str, Counter[str]] = {part: Counter() for part in shares}
+    total: Counter[str] = Counter()
+    for counts in (*groups.values(), *taken.values()):
+        total.update(counts)
+    lacking = {
+        part: {
+            label: max(1.0, share * n) - taken.get(part, wanted[part])[label] for label, n in total.items()
+        }
+        for part, share in shares.items()
+    }
+    order = sorted(groups, key=lambda name: (-groups[name].total(), _hash(seed, name)))
+    dealt: dict[str, str] = {}
+    for name in order:
+        counts = groups[name]
+
+        def need(part: str, counts: Counter[str] = counts) -> tuple[float, float]:
+            row = lacking[part]
+            return sum(n * row[label] for label, n in counts.items()), sum(row.values())
+
+        part = max(shares, key=need)
+        dealt[name] = part
+        for label, n in counts.items():
+            lacking[part][label] -= n
+    return dealt
+
+
+def _groups(table: Table) -> dict[str, str]:
+    """Joins equal bytes and given groups; a group is named by its first picture's content."""
+    leader: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while leader.setdefault(name, name) != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    for picture in table.pictures:
+        if picture.group:
+            one, other = sorted((root(f"sha256:{picture.sha256}"), root(f"group:{picture.group}")))
+            leader[other] = one
+    return {picture.path: root(f"sha256:{picture.sha256}") for picture in table.pictures}
+
+
+def _totals(counts: Mapping[str, Counter[str]], parts: Mapping[str, str]) -> dict[str, Counter[str]]:
+    totals: dict[str, Counter[str]] = defaultdict(Counter)
+    for group, part in parts.items():
+        totals[part].update(counts[group])
+    return totals
+
+
+def _collect(table: Table, places: Mapping[str, Place]) -> Split:
+    missing = [p.path for p in table.pictures if p.path not in places]
+    if missing:
+        raise DataError(
+            f"{missing[0]} is in no part of the split", "repeat the training: it adds new pictures"
+        )
+    by_side: dict[str, list[Picture]] = defaultdict(list)
+    for picture in table.pictures:
+        by_side[places[picture.path].side].append(picture)
+    folds = tuple(places[p.path].fold for p in by_side[TRAIN])
+    return Split(tuple(by_side[TRAIN]), folds, tuple(by_side[HELD_OUT]), _groups(table), tuple(by_side[""]))
+
+
+def _check(table: Table, split: Split, config: Config) -> None:
+    total = Counter(p.label for p in table.pictures)
+    folds = config.train.folds
+    for label in table.labels:
+        if total[label] < folds + 1:
+            raise DataError(
+                f"{config.data.pictures}: class {label} has {total[label]} pictures, "
+                f"{folds} folds and a held-out set need {folds + 1}",
+                f"add pictures to {label}, or use fewer folds: --set train.folds=2",
+            )
+    where = {
+        label: {fold for p, fold in zip(split.train, split.folds, strict=True) if p.label == label}
+        for label in table.labels
+    }
+    held_out = {p.label for p in split.held_out}
+    for label in table.labels:
+        if label not in held_out:
+            raise DataError(
+                f"{config.data.pictures}: class {label} has no picture in the held-out set",
+                "add some to it (test/ or split = test), or use smaller groups",
+            )
+        if len(where[label]) < 2:
+            raise DataError(
+                f"{config.data.pictures}: class {label} needs training pictures in two folds at least",
+                "add training pictures that belong to other groups",
+            )
+
+
+def _hash(seed: int, name: str) -> str:
+    return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
+
+
+class _Before:
+    """The rows of an earlier split, found by path or, for a renamed picture, by content."""
+
+    def __init__(self, rows: Sequence[dict[str, str]]) -> None:
+        self.rows = rows
+        self._by_path = {row["path"]: row for row in rows}
+        self._by_content = {row["sha256"]: row for row in rows if row["side"]}
+
+    def place(self, picture: Picture) -> Place | None:
+        row = self._by_path.get(picture.path) or self._by_content.get(picture.sha256)
+        return Place(row["side"], int(row["fold"] or -1)) if row else None
+
+
+def _to_csv(table: Table, places: Mapping[str, Place], before: _Before) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["path", "sha256", "side", "fold"], lineterminator="\n")
+    writer.writeheader()
+    for picture in table.pictures:
+        place = places[picture.path]
+        fold = place.fold if place.side == TRAIN else ""
+        writer.writerow({"path": picture.path, "sha256": picture.sha256, "side": place.side, "fold": fold})
+    # Pictures that are gone keep their place, should they come back.
+    writer.writerows(row for row in before.rows if row["path"] not in places)
+    return text.getvalue()
