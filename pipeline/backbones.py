@@ -160,7 +160,7 @@ def _what_else(model: Model) -> str:
     )
 
 
-def _efficientnet_lite0(frame: Size, alpha: float) -> keras.Model:
+def _efficientnet_lite0(frame: Size, _alpha: float) -> keras.Model:
     from pipeline import lite0
 
     return lite0.build(frame)
@@ -174,7 +174,7 @@ def _mobilenet_v2(frame: Size, alpha: float) -> keras.Model:
     return keras.applications.MobileNetV2(alpha=alpha, include_top=False, weights=None, input_tensor=scaled)
 
 
-def _tiny(frame: Size, alpha: float) -> keras.Model:
+def _tiny(frame: Size, _alpha: float) -> keras.Model:
     """Three convolutions with random weights: enough to tell drawn pictures apart in tests."""
     import keras
 

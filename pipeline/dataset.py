@@ -93,9 +93,11 @@ class Change:
     removed: int
     changed: int
 
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
     def __str__(self) -> str:
-        parts = [f"{n} {word}" for word, n in vars(self).items() if n]
-        return ", ".join(parts)
+        return ", ".join(f"{n} {word}" for word, n in vars(self).items() if n)
 
 
 def scan(source: Path, known: Table | None = None, progress: workers.Progress = workers.silent) -> Table:
@@ -167,13 +169,16 @@ def save(run: Run, table: Table) -> None:
     runs.write_text(run.path(runs.LEFT_OUT), _to_csv(LeftOut, table.left_out))
 
 
-def load(run: Run) -> Table:
+def load(run: Run, source: Path) -> Table:
     """The table that `save` wrote.
+
+    Args:
+        run: Where it is.
+        source: The folder or the CSV that it was made from.
 
     Raises:
         RunError: It is missing or damaged.
     """
-    source = Path(run.config().data.pictures)
     rows = [
         Picture(**{**row, "width": int(row["width"]), "height": int(row["height"])})
         for row in run.read_csv(runs.PICTURES)

@@ -124,6 +124,18 @@ def compute(
     return Store(known, rows)
 
 
+def plain_view(path: Path, frame: Size) -> np.ndarray:
+    """A picture as the model sees it when it is scored.
+
+    Returns:
+        RGB, uint8, shape (height, width, 3).
+
+    Raises:
+        PictureError: The file cannot be read.
+    """
+    return letterbox(pictures.read(path), frame)
+
+
 def views(path: Path, sha256: str, config: Config, frame: Size) -> np.ndarray:
     """The plain view and the random ones of a picture, as training sees them.
 
@@ -133,9 +145,8 @@ def views(path: Path, sha256: str, config: Config, frame: Size) -> np.ndarray:
     Raises:
         PictureError: The file cannot be read.
     """
-    plain = letterbox(pictures.read(path), frame)
     random = random_views(path, sha256, config.augment, frame, config.seed)
-    return np.stack([plain, *random])
+    return np.stack([plain_view(path, frame), *random])
 
 
 def random_views(path: Path, sha256: str, settings: Augment, frame: Size, seed: int) -> Iterator[np.ndarray]:

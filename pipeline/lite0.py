@@ -143,10 +143,11 @@ def _read_file() -> bytes:
     return data
 
 
+_STORAGES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
+
+
 class _TensorUnpickler(pickle.Unpickler):
     """Reads a dictionary of tensors and refuses every other kind of object."""
-
-    _STORAGES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
@@ -157,8 +158,8 @@ class _TensorUnpickler(pickle.Unpickler):
             return OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _rebuild_tensor
-        if module == "torch" and name in self._STORAGES:
-            return self._STORAGES[name]
+        if module == "torch" and name in _STORAGES:
+            return _STORAGES[name]
         raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of weights")
 
     def persistent_load(self, pid: Any) -> np.ndarray:

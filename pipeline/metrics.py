@@ -87,6 +87,29 @@ def bootstrap(
     return np.percentile(np.concatenate(values), (2.5, 97.5), axis=0)
 
 
+def paired_difference(
+    right: np.ndarray, other_right: np.ndarray, groups: Sequence[str], seed: int
+) -> tuple[float, Interval]:
+    """How much more often the first is right than the other, on the same pictures.
+
+    Args:
+        right: Whether the first answered rightly, bool, shape (n,).
+        other_right: The same for the other.
+        groups: The group of each picture; the interval resamples whole groups.
+        seed: For the resampling.
+    """
+    _, group = np.unique(np.asarray(groups), return_inverse=True)
+    gain = np.bincount(group, weights=right.astype(float) - other_right.astype(float))
+    size = np.bincount(group).astype(float)
+    random = np.random.default_rng(seed)
+    values = []
+    for _ in range(RESAMPLES // 100):
+        drawn = random.multinomial(len(size), np.full(len(size), 1 / len(size)), 100)
+        values.append((drawn @ gain) / (drawn @ size))
+    low, high = np.percentile(np.concatenate(values), (2.5, 97.5))
+    return float(gain.sum() / size.sum()), Interval(float(low), float(high))
+
+
 def log_loss(logits: np.ndarray, truth: np.ndarray) -> float:
     """The mean cross-entropy, in nats."""
     picked = special.log_softmax(logits, axis=1)[np.arange(len(truth)), truth]

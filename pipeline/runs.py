@@ -11,11 +11,13 @@ import csv
 import fcntl
 import hashlib
 import io
+import itertools
 import json
 import os
 import re
 import sys
 import unicodedata
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,9 +26,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline import config as configuration
 from pipeline.config import Config
-from pipeline.errors import ConfigError, RunError, storage_error
+from pipeline.errors import ConfigError, RunError, UsageError, storage_error
 
 RUNS = Path("data/runs")
 CACHE = Path("data/cache")
@@ -149,7 +153,7 @@ class Run:
         try:
             return json.loads(path.read_text("utf-8"))
         except FileNotFoundError as error:
-            raise RunError(f"{path} is missing", _verb_hint(self)) from error
+            raise RunError(f"{path} is missing", training_hint(self)) from error
         except ValueError as error:
             raise RunError(f"{path} is damaged: {error}", "delete it and repeat the command") from error
 
@@ -163,12 +167,33 @@ class Run:
         try:
             rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8")), strict=True))
         except FileNotFoundError as error:
-            raise RunError(f"{path} is missing", _verb_hint(self)) from error
+            raise RunError(f"{path} is missing", training_hint(self)) from error
         except (ValueError, csv.Error) as error:
             raise RunError(f"{path} is damaged: {error}", "delete it and repeat the command") from error
         if any(None in row or None in row.values() for row in rows):
             raise RunError(f"{path} is damaged: a row is not whole", "delete it and repeat the command")
         return rows
+
+    def write_arrays(self, *names: str, **arrays: np.ndarray) -> None:
+        """Writes an .npz artefact; the same arrays give the same bytes."""
+        file = io.BytesIO()
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+        write_bytes(self.path(*names), file.getvalue())
+
+    def read_arrays(self, *names: str) -> dict[str, np.ndarray]:
+        """The arrays of an .npz artefact.
+
+        Raises:
+            RunError: It is missing or damaged.
+        """
+        path = self.path(*names)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except FileNotFoundError as error:
+            raise RunError(f"{path} is missing", training_hint(self)) from error
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise RunError(f"{path} is damaged: {error}", "delete it and repeat the command") from error
 
     def key(self, stage: str) -> str:
         """The key of a finished stage.
@@ -178,7 +203,7 @@ class Run:
         """
         key = self.recorded(stage).get("key")
         if not isinstance(key, str):
-            raise RunError(f"{self.folder}: {stage} has not been made yet", _verb_hint(self))
+            raise RunError(f"{self.folder}: {stage} has not been made yet", training_hint(self))
         return key
 
     def _recipe_path(self, stage: str) -> Path:
@@ -223,15 +248,26 @@ def run_name(source: Path) -> str:
     return safe or "run"
 
 
-def open_for(name: str, config: Config, *, overwrite: bool) -> Run:
+def open_for(name: str, config: Config, *, overwrite: bool = False, resplit: bool = False) -> Run:
     """The run of that name, new or continued.
+
+    Args:
+        name: One folder name.
+        config: What the run is to be made with.
+        overwrite: A run of another configuration is replaced.
+        resplit: The first free name after this one is taken, so that a new split is drawn.
 
     Raises:
         ConfigError: The run was made with another configuration and `overwrite` is off.
+        UsageError: The name is not one folder name.
     """
     if name in ("", ".", "..") or "/" in name or "\\" in name:
-        raise ConfigError(f"--name {name}: a run's name is one folder name", "for example --name first")
+        raise UsageError(f"--name {name}: a run's name is one folder name", "for example --name first")
     run = Run(RUNS / name)
+    if resplit:
+        numbers = itertools.count(2)
+        while run.folder.exists():
+            run = Run(RUNS / f"{name}-{next(numbers)}")
     if run.path(CONFIG).is_file() and not overwrite:
         keys = configuration.differing_keys(run.config(), config)
         if keys:
@@ -264,7 +300,8 @@ def _known_runs() -> str:
     return "runs here: " + ", ".join(names) if names else "there are no runs yet"
 
 
-def _verb_hint(run: Run) -> str:
+def training_hint(run: Run) -> str:
+    """How to make what a run lacks."""
     return f"finish the training first: python -m pipeline train {run.path(CONFIG)} --name {run.name}"
 
 

@@ -42,6 +42,12 @@ class Split:
     straddling: tuple[Picture, ...] = ()
 
     @property
+    def shared_groups(self) -> int:
+        """How many groups stand on both sides; none unless the data set was given so."""
+        sides = ({self.groups[p.path] for p in part} for part in (self.train, self.held_out))
+        return len(set.intersection(*sides))
+
+    @property
     def train_key(self) -> str:
         """A hash of all that training sees."""
         rows = zip(self.train, self.folds, strict=True)

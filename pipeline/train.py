@@ -1,255 +1,406 @@
-"""Folds, search over settings, then the final model.
+"""The journey from a data set to a trained classifier, stage by stage.
 
-Heads learn on cached features: one compiled step serves all folds, and an epoch shows every
-picture once, in one of its views drawn at random. Nothing here looks at held-out pictures.
+Every stage asks the run whether its artefact is still true and does only what is not.
+TensorFlow is loaded when a stage needs it and not before. How heads learn is in `heads`.
+Nothing here reads a held-out picture beyond its size and its bytes.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from pipeline import classifier, metrics, workers
-from pipeline.config import Config, Head, Train
-from pipeline.features import PLAIN, Store
+from pipeline import backbones, dataset, features, figures, litert, metrics, runs, splits
+from pipeline import config as configuration
+from pipeline.config import Config
+from pipeline.dataset import Table
+from pipeline.errors import RunError
+from pipeline.letterbox import Size, auto_frame, median_aspect
+from pipeline.runs import Recipe, Run
+from pipeline.splits import Split
+from pipeline.workers import Listener
 
-_PORTION = 512
+if TYPE_CHECKING:
+    from pipeline import heads
+
+_NUMERIC = ("tensorflow", "keras", "numpy", "scipy")
+_DRAWN = ("matplotlib", "numpy")
 
 
 @dataclass(frozen=True)
-class Examples:
-    """The training pictures as numbers.
+class Subject:
+    """What the stages of a run work on: its configuration, pictures, split and frame."""
 
-    Attributes:
-        store: Their features.
-        truth: Labels, shape (n,).
-        folds: The fold of each, shape (n,).
-        groups: The group of each.
-        classes: The number of labels.
+    run: Run
+    config: Config
+    table: Table
+    split: Split
+    frame: Size
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.table.labels
+
+
+def train(run: Run, config: Config, listener: Listener) -> Subject:
+    """Does every stage of the training that is out of date.
+
+    Raises:
+        VignetteError: Any of the errors of `dataset`, `splits`, `features`, `backbones` or
+            of the disk. What is done stays done; repeating continues.
     """
+    runs.sweep(run.folder)
+    table = _look(run, config, listener)
+    split = splits.make(run, table, config)
+    _say_split(split, config, listener)
+    # The configuration comes after the split: a run whose data are refused leaves no run behind.
+    runs.write_text(run.path(runs.CONFIG), configuration.dump(config))
+    if config.search:
+        config = _search(run, config, table, split, listener)
+    subject = Subject(run, config, table, split, _frame(run, config, split))
+    listener.say("frame", f"{subject.frame} (width x height)")
+    _folds(subject, listener)
+    _model(subject, listener)
+    _figures(subject, listener)
+    return subject
 
-    store: Store
-    truth: np.ndarray
-    folds: np.ndarray
-    groups: Sequence[str]
-    classes: int
 
+def open_trained(run: Run) -> Subject:
+    """The Subject of a run whose training is finished, from its artefacts alone.
 
-@dataclass(frozen=True)
-class Folds:
-    """What the folds showed.
-
-    Attributes:
-        history: For each fold, the curves by name, a value for every epoch.
-        chosen_epoch: Where the mean validation loss is lowest, counted from 1; or the last.
-        steps: The training steps that the final model takes.
-        logits: Out-of-fold, at the chosen epoch, shape (n, classes).
-        temperature: What logits are divided by.
-        threshold: Below it the answer is "don't know".
+    Raises:
+        RunError: Something is missing.
     """
-
-    history: list[dict[str, list[float]]]
-    chosen_epoch: int
-    steps: int
-    logits: np.ndarray
-    temperature: float
-    threshold: float
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """Out-of-fold, calibrated, shape (n, classes)."""
-        return np.exp(_log_softmax(self.logits / self.temperature)).astype(np.float32)
+    config = run.config()
+    if config.search:
+        config = config.with_values(run.read_json(runs.SEARCH)["winner"])
+    table = dataset.load(run, Path(config.data.pictures))
+    split = splits.load(run, table)
+    frame = run.read_json(runs.FRAME)
+    if not run.path(runs.MODEL).is_file():
+        raise RunError(f"{run.path(runs.MODEL)} is missing", runs.training_hint(run))
+    return Subject(run, config, table, split, Size(frame["width"], frame["height"]))
 
 
-class HeadTrainer:
-    """One head, compiled once, that can be trained again and again from its first weights."""
+def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
+    """The arrays `sha256`, `group`, `truth`, `fold`, `logits` and `probabilities` of a run.
 
-    def __init__(self, width: int, classes: int, head: Head, train: Train, seed: int) -> None:
-        keras.utils.set_random_seed(seed)
-        tf.config.experimental.enable_op_determinism()
-        self._head, self._train, self._seed = head, train, seed
-        self.model = classifier.build_head(width, classes, head, seed)
-        self._optimizer = _optimizer(train)
-        self._optimizer.build(self.model.trainable_variables)
-        self._mean = tf.Variable(np.zeros(width, np.float32), trainable=False)
-        self._scale = tf.Variable(np.ones(width, np.float32), trainable=False)
-        variables = [*self.model.variables, *self._optimizer.variables]
-        self._first = [(variable, variable.numpy()) for variable in variables]
-        self._step = tf.function(self._take_step)
-        self._infer = tf.function(self._logits, reduce_retracing=True)
-
-    @property
-    def mean(self) -> np.ndarray:
-        return self._mean.numpy()
-
-    @property
-    def scale(self) -> np.ndarray:
-        return self._scale.numpy()
-
-    def start(self, examples: Examples, rows: np.ndarray) -> None:
-        """Goes back to the first weights and measures the features that will be trained on."""
-        for variable, value in self._first:
-            variable.assign(value)
-        if self._head.kind == "linear":
-            mean, scale = _moments(examples.store, rows)
-            self._mean.assign(mean)
-            self._scale.assign(scale)
-
-    def epochs(self, examples: Examples, rows: np.ndarray, steps: int) -> Iterator[tuple[float, float]]:
-        """Trains for a number of steps; after every epoch gives its mean loss and its accuracy.
-
-        An epoch cut short by the end of the steps gives none.
-        """
-        random = np.random.default_rng(self._seed)
-        weights = _class_weights(examples, rows) if self._train.class_weights else np.ones(examples.classes)
-        size, taken = self._train.batch_size, 0
-        while taken < steps:
-            order = random.permutation(rows)
-            views = random.integers(0, examples.store.views, len(order))
-            loss = right = 0.0
-            for begin in range(0, len(order), size):
-                batch = order[begin : begin + size]
-                truth = examples.truth[batch]
-                # The last batch is filled up with pictures of weight 0: one shape, one graph.
-                fill = np.arange(size) % len(batch)
-                weight = np.where(np.arange(size) < len(batch), weights[truth[fill]], 0)
-                features = examples.store.take(batch, views[begin : begin + size])
-                sums = self._step(features[fill], truth[fill], weight.astype(np.float32), len(batch))
-                loss, right = loss + float(sums[0]), right + float(sums[1])
-                taken += 1
-                if taken == steps and begin + size < len(order):
-                    return
-            yield loss / len(order), right / len(order)
-
-    def logits(self, examples: Examples, rows: np.ndarray) -> np.ndarray:
-        """Of the plain views, float32, shape (rows, classes)."""
-        portions = [rows[at : at + _PORTION] for at in range(0, len(rows), _PORTION)]
-        return np.concatenate([self._infer(examples.store.take(part, PLAIN)).numpy() for part in portions])
-
-    def _logits(self, features: Any) -> Any:
-        return self.model((features - self._mean) / self._scale, training=False)
-
-    def _take_step(self, features: Any, truth: Any, weight: Any, count: Any) -> tuple[Any, Any]:
-        with tf.GradientTape() as tape:
-            logits = self.model((features - self._mean) / self._scale, training=True)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits) * weight
-            total = tf.reduce_sum(losses)
-            penalty = self._head.l2 * sum(
-                tf.reduce_sum(kernel**2) for kernel in self.model.trainable_variables if len(kernel.shape) > 1
-            )
-            objective = total / tf.cast(count, tf.float32)
-            if self._head.kind == "linear":
-                objective += penalty
-        gradients = tape.gradient(objective, self.model.trainable_variables)
-        self._optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
-        hits = tf.equal(tf.argmax(logits, 1, output_type=truth.dtype), truth) & (weight > 0)
-        return total, tf.reduce_sum(tf.cast(hits, tf.float32))
+    Raises:
+        RunError: They are missing or damaged.
+    """
+    return run.read_arrays(runs.OUT_OF_FOLD)
 
 
-def run_folds(
-    trainer: HeadTrainer, examples: Examples, config: Config, progress: workers.Progress, stage: str
-) -> Folds:
-    """Trains and validates every fold, chooses the epoch, and calibrates on the answers."""
-    train, numbers = config.train, np.arange(len(examples.truth))
-    logits = np.zeros((train.epochs, len(numbers), examples.classes), np.float32)
-    history: list[dict[str, list[float]]] = []
-    per_epoch: list[int] = []
-    for fold in range(train.folds):
-        inside, outside = numbers[examples.folds != fold], numbers[examples.folds == fold]
-        per_epoch.append(-(-len(inside) // train.batch_size))
-        curves: dict[str, list[float]] = {name: [] for name in _CURVES}
-        history.append(curves)
-        if not len(outside):
-            continue
-        trainer.start(examples, inside)
-        for epoch, (loss, accuracy) in enumerate(
-            trainer.epochs(examples, inside, train.epochs * per_epoch[-1])
-        ):
-            found = trainer.logits(examples, outside)
-            logits[epoch, outside] = found
-            truth = examples.truth[outside]
-            values = (
-                loss,
-                accuracy,
-                metrics.log_loss(found, truth),
-                float((found.argmax(1) == truth).mean()),
-            )
-            for name, value in zip(_CURVES, values, strict=True):
-                curves[name].append(float(value))
-            progress(stage, fold * train.epochs + epoch + 1, train.folds * train.epochs)
-    losses = np.mean([curves["validation_loss"] for curves in history if curves["validation_loss"]], axis=0)
-    chosen = int(losses.argmin()) + 1 if train.choose else train.epochs
-    found = logits[chosen - 1]
-    temperature = metrics.fit_temperature(found, examples.truth)
-    probabilities = np.exp(_log_softmax(found / temperature))
-    threshold = metrics.dont_know_threshold(probabilities, examples.truth, train.keep_correct)
-    steps = chosen * round(float(np.mean(per_epoch)))
-    return Folds(history, chosen, steps, found, temperature, threshold)
+def _look(run: Run, config: Config, listener: Listener) -> Table:
+    known = dataset.load(run, Path(config.data.pictures)) if run.path(runs.PICTURES).is_file() else None
+    table = dataset.scan(Path(config.data.pictures), known, listener.progress)
+    recipe = Recipe("pictures", 1, {"pictures": table.key}, {}, ("pillow",))
+
+    def build() -> None:
+        dataset.save(run, table)
+
+    if known and (change := dataset.compare(known, table)):
+        listener.warn(f"the pictures are not those of the last time: {change}")
+    run.make(recipe, [runs.PICTURES, runs.LEFT_OUT], build)
+    listener.say("pictures", f"{len(table.pictures):,} in {len(table.labels)} classes: {_shares(table)}")
+    if table.left_out:
+        first = table.left_out[0]
+        listener.warn(
+            f"{len(table.left_out)} files are left out, listed in {run.path(runs.LEFT_OUT)}; "
+            f"the first: {first.path}: {first.reason}"
+        )
+    remarked = [picture for picture in table.pictures if picture.remarks]
+    if remarked:
+        listener.warn(f"{len(remarked)} pictures: {remarked[0].remarks} (the first: {remarked[0].path})")
+    return table
 
 
-@dataclass(frozen=True)
-class Final:
-    """The trained classifier and how it does on the pictures that it was trained on."""
-
-    model: keras.Model
-    logits: np.ndarray
-    seconds: float
+def _shares(table: Table) -> str:
+    counts = [sum(p.label == label for p in table.pictures) for label in table.labels]
+    shown = [f"{label} {count}" for label, count in zip(table.labels, counts, strict=True)]
+    return ", ".join(shown) if len(shown) <= 8 else f"{min(counts)} to {max(counts)} a class"
 
 
-def fit_final(
-    trainer: HeadTrainer,
-    examples: Examples,
-    backbone: keras.Model,
-    config: Config,
-    steps: int,
-    temperature: float,
-) -> Final:
-    """Trains on all training pictures and puts the head on the backbone."""
-    begin = time.perf_counter()
-    rows = np.arange(len(examples.truth))
-    trainer.start(examples, rows)
-    for _ in trainer.epochs(examples, rows, steps):
-        pass
-    logits = trainer.logits(examples, rows) / temperature
-    model = classifier.assemble(
-        backbone, trainer.model, config.head, trainer.mean, trainer.scale, temperature
+def _say_split(split: Split, config: Config, listener: Listener) -> None:
+    given = any(p.given for p in split.held_out)
+    listener.say(
+        "split",
+        f"{len(split.train):,} to train on in {config.train.folds} folds, {len(split.held_out):,} held out"
+        + (", as the data set gives it" if given else ""),
     )
-    return Final(model, logits, time.perf_counter() - begin)
+    if split.straddling:
+        first = split.straddling[0].path
+        listener.warn(
+            f"{len(split.straddling)} pictures are left out because their group stands on both sides "
+            f"of the split; the first: {first}"
+        )
+    if given and (shared := split.shared_groups):
+        listener.warn(
+            f"the given split leaks: {shared} groups of equal pictures stand on both sides; "
+            "the held-out score is too good by that"
+        )
 
 
-_CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+def _frame(run: Run, config: Config, split: Split) -> Size:
+    sizes = [(p.width, p.height) for p in split.train]
+    recipe = Recipe("frame", 1, {"train": split.train_key}, {"input": config.model.input})
+
+    def build() -> None:
+        frame = config.model.frame or auto_frame(sizes)
+        aspect = round(median_aspect(sizes), 6)
+        value = {"width": frame.width, "height": frame.height, "content_aspect": aspect}
+        runs.write_json(run.path(runs.FRAME), value)
+
+    run.make(recipe, [runs.FRAME], build)
+    stored = run.read_json(runs.FRAME)
+    return Size(stored["width"], stored["height"])
 
 
-def _optimizer(train: Train) -> keras.optimizers.Optimizer:
-    kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
-    return kinds[train.optimizer](train.learning_rate)
+def _heads() -> ModuleType:
+    """The module that trains heads; loads TensorFlow, without its chatter."""
+    with litert.quiet():
+        from pipeline import heads
+    return heads
 
 
-def _moments(store: Store, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean and the standard deviation of every feature over all views, in portions."""
-    count, total, squares = 0, np.zeros(store.width), np.zeros(store.width)
-    for view in range(store.views):
-        for begin in range(0, len(rows), _PORTION):
-            part = store.take(rows[begin : begin + _PORTION], view).astype(np.float64)
-            count, total, squares = count + len(part), total + part.sum(0), squares + (part**2).sum(0)
-    mean = total / count
-    scale = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    # A feature that never changes says nothing; dividing by its spread would say something.
-    return mean.astype(np.float32), np.where(scale > 1e-6, scale, 1).astype(np.float32)
+def _examples(subject: Subject, listener: Listener) -> heads.Examples:
+    store = features.compute(
+        subject.config, subject.frame, subject.table, subject.split.train, listener.progress
+    )
+    return _heads().Examples(
+        store,
+        np.array([subject.labels.index(p.label) for p in subject.split.train]),
+        np.array(subject.split.folds),
+        [subject.split.groups[p.path] for p in subject.split.train],
+        len(subject.labels),
+    )
 
 
-def _class_weights(examples: Examples, rows: np.ndarray) -> np.ndarray:
-    """n / (k · n_c) for every class c."""
-    counts = np.bincount(examples.truth[rows], minlength=examples.classes)
-    return len(rows) / (examples.classes * np.maximum(counts, 1))
+def _trainer(subject: Subject, examples: heads.Examples) -> heads.HeadTrainer:
+    config = subject.config
+    with litert.quiet():
+        return _heads().HeadTrainer(
+            examples.store.width, examples.classes, config.head, config.train, config.seed
+        )
 
 
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = logits - logits.max(1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+def _head_settings(config: Config) -> dict[str, Any]:
+    return {
+        "head": config.head.model_dump(mode="json"),
+        "train": config.train.model_dump(mode="json"),
+        "seed": config.seed,
+    }
+
+
+def _search(run: Run, config: Config, table: Table, split: Split, listener: Listener) -> Config:
+    sizes = [(p.width, p.height) for p in split.train]
+    cells = [
+        (values, Subject(run, cell, table, split, cell.model.frame or auto_frame(sizes)))
+        for values, cell in config.grid()
+    ]
+    recipe = Recipe(
+        "search",
+        1,
+        {
+            "train": split.train_key,
+            "features": runs.key_of([features.recipe(s.config, s.frame).key for _, s in cells]),
+        },
+        {"cells": [[values, _head_settings(s.config)] for values, s in cells]},
+        _NUMERIC,
+    )
+
+    def build() -> None:
+        rows = []
+        for number, (values, subject) in enumerate(cells, 1):
+            examples = _examples(subject, listener)
+            trainer = _trainer(subject, examples)
+            name = ", ".join(f"{key}={value}" for key, value in values.items())
+            stage = f"search {number}/{len(cells)}: {name}"
+            found = _heads().run_folds(trainer, examples, subject.config, listener.progress, stage)
+            predicted = found.logits.argmax(1)
+            low, high = metrics.bootstrap(
+                examples.truth,
+                predicted,
+                examples.groups,
+                examples.classes,
+                metrics.accuracy_of,
+                config.seed,
+            )
+            rows.append(
+                {
+                    "values": values,
+                    "frame": str(subject.frame),
+                    "accuracy": float((predicted == examples.truth).mean()),
+                    "interval": [float(low), float(high)],
+                    "log_loss": metrics.log_loss(found.logits / found.temperature, examples.truth),
+                    "chosen_epoch": found.chosen_epoch,
+                }
+            )
+        rows.sort(key=lambda row: (-row["accuracy"], row["log_loss"]))
+        note = (
+            "ranked by out-of-fold accuracy; the best of several is slightly optimistic, "
+            "the held-out pictures were not looked at"
+        )
+        value = {"n": len(split.train), "winner": rows[0]["values"], "note": note, "rows": rows}
+        runs.write_json(run.path(runs.SEARCH), value)
+
+    run.make(recipe, [runs.SEARCH], build)
+    found = run.read_json(runs.SEARCH)
+    drawing = Recipe("figures/search", 1, {"search": recipe.key}, {}, _DRAWN)
+    name = f"{runs.FIGURES}/search.svg"
+    run.make(drawing, [name], lambda: figures.search(run.path(name), found))
+    best = ", ".join(f"{key}={value}" for key, value in found["winner"].items())
+    listener.say("search", f"{len(found['rows'])} settings tried, best out-of-fold: {best}")
+    return config.with_values(found["winner"])
+
+
+def _folds_recipe(subject: Subject) -> Recipe:
+    made = features.recipe(subject.config, subject.frame)
+    inputs = {"train": subject.split.train_key, "features": made.key}
+    return Recipe("folds", 1, inputs, _head_settings(subject.config), _NUMERIC)
+
+
+def _folds(subject: Subject, listener: Listener) -> None:
+    run, config = subject.run, subject.config
+
+    def build() -> None:
+        examples = _examples(subject, listener)
+        trainer = _trainer(subject, examples)
+        found = _heads().run_folds(trainer, examples, config, listener.progress, "training the folds")
+        truth = examples.truth
+        run.write_arrays(
+            runs.OUT_OF_FOLD,
+            sha256=np.array([p.sha256 for p in subject.split.train]),
+            group=np.array(examples.groups),
+            truth=truth,
+            fold=examples.folds,
+            logits=found.logits,
+            probabilities=found.probabilities,
+        )
+        right = found.logits.argmax(1) == truth
+        runs.write_json(
+            run.path(runs.FOLDS),
+            {
+                "labels": list(subject.labels),
+                "n": len(truth),
+                "accuracy": float(right.mean()),
+                "fold_accuracy": [
+                    float(right[examples.folds == fold].mean())
+                    for fold in range(config.train.folds)
+                    if (examples.folds == fold).any()
+                ],
+                "chosen_epoch": found.chosen_epoch,
+                "epoch_was_chosen": config.train.choose,
+                "steps": found.steps,
+                "temperature": found.temperature,
+                "threshold": found.threshold,
+                "history": found.history,
+            },
+        )
+
+    run.make(_folds_recipe(subject), [runs.FOLDS, runs.OUT_OF_FOLD], build)
+    made = run.read_json(runs.FOLDS)
+    spread = made["fold_accuracy"]
+    chosen = f"epoch {made['chosen_epoch']} of {config.train.epochs}"
+    if made["epoch_was_chosen"] and made["chosen_epoch"] == config.train.epochs:
+        more = f"--set train.epochs={2 * config.train.epochs}"
+        listener.warn(f"the validation loss was still falling at the last epoch; try {more}")
+    listener.say(
+        "folds",
+        f"out-of-fold accuracy {made['accuracy']:.3f} (folds {min(spread):.3f} to {max(spread):.3f}, "
+        f"n = {made['n']:,}) at {chosen}",
+    )
+
+
+def _model(subject: Subject, listener: Listener) -> None:
+    run = subject.run
+    recipe = Recipe("model", 1, {"folds": _folds_recipe(subject).key}, {}, _NUMERIC)
+
+    def build() -> None:
+        folds = run.read_json(runs.FOLDS)
+        examples = _examples(subject, listener)
+        trainer = _trainer(subject, examples)
+        listener.progress("training the final model", 0, 1)
+        with litert.quiet():
+            backbone = backbones.build(subject.config.model, subject.frame, subject.config.seed)
+            model, logits = _heads().fit_final(
+                trainer, examples, backbone, subject.config, folds["steps"], folds["temperature"]
+            )
+        with runs.replacing(run.path(runs.MODEL)) as path:
+            model.save(path)
+        trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+        frozen = sum(int(np.prod(v.shape)) for v in model.non_trainable_variables)
+        runs.write_json(
+            run.path(runs.TRAINING),
+            {
+                "n": len(examples.truth),
+                "accuracy": float((logits.argmax(1) == examples.truth).mean()),
+                "log_loss": metrics.log_loss(logits, examples.truth),
+                "steps": folds["steps"],
+                "trainable_parameters": trainable,
+                "frozen_parameters": frozen,
+            },
+        )
+        listener.progress("training the final model", 1, 1)
+
+    run.make(recipe, [runs.MODEL, runs.TRAINING], build)
+    made = run.read_json(runs.TRAINING)
+    listener.say(
+        "model",
+        f"{subject.config.model.backbone}, {made['trainable_parameters']:,} trained and "
+        f"{made['frozen_parameters']:,} frozen parameters, {made['steps']:,} steps",
+    )
+
+
+def _figures(subject: Subject, listener: Listener) -> None:
+    run, config, split = subject.run, subject.config, subject.split
+    folds = _folds_recipe(subject).key
+    histories = run.read_json(runs.FOLDS)
+    counts = {
+        "train": [sum(p.label == label for p in split.train) for label in subject.labels],
+        "held-out": [sum(p.label == label for p in split.held_out) for label in subject.labels],
+    }
+    picked = [next(p for p in split.train if p.label == label) for label in subject.labels][:6]
+    sheet = {"train": split.train_key, "frame": str(subject.frame)}
+    augment = {"augment": config.augment.model_dump(mode="json"), "seed": config.seed}
+    drawings = {
+        "curves.svg": ({"folds": folds}, {}, lambda path: figures.curves(path, histories)),
+        "classes.svg": (
+            {"train": split.train_key, "held_out": split.held_out_key},
+            {},
+            lambda path: figures.class_histogram(path, subject.labels, counts),
+        ),
+        "samples.png": (sheet, {}, lambda path: _sample_sheet(path, subject)),
+        "augmentation.png": (
+            sheet,
+            augment,
+            lambda path: figures.augmentation_sheet(
+                path,
+                [p.label for p in picked],
+                [features.views(subject.table.file(p), p.sha256, config, subject.frame) for p in picked],
+            ),
+        ),
+    }
+    made = 0
+    for done, (name, (inputs, settings, draw)) in enumerate(drawings.items(), 1):
+        output = f"{runs.FIGURES}/{name}"
+        recipe = Recipe(f"figures/{name}", 1, inputs, settings, _DRAWN)
+        made += run.make(recipe, [output], lambda draw=draw, output=output: draw(run.path(output)))
+        listener.progress("drawing figures", done, len(drawings))
+    listener.say(
+        "figures", f"{len(drawings)} in {run.path(runs.FIGURES)}" + ("" if made else " (up to date)")
+    )
+
+
+def _sample_sheet(path: Path, subject: Subject) -> None:
+    columns = 8
+    rows = []
+    for label in subject.labels:
+        own = [p for p in subject.split.train if p.label == label]
+        picked = [own[at * len(own) // columns] for at in range(min(columns, len(own)))]
+        rows.append([features.plain_view(subject.table.file(p), subject.frame) for p in picked])
+    figures.sample_sheet(path, subject.labels, rows)

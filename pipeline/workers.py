@@ -19,6 +19,19 @@ def silent(stage: str, done: int, total: int) -> None:
     """A Progress that shows nothing."""
 
 
+class Listener:
+    """Whom library code tells what it does; this one shows nothing."""
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """How far a stage is."""
+
+    def say(self, stage: str, text: str) -> None:
+        """The result of a stage, in one line."""
+
+    def warn(self, text: str) -> None:
+        """Something that the user must not miss."""
+
+
 def cores() -> int:
     """The processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

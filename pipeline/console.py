@@ -1,0 +1,166 @@
+"""What a person at the terminal sees: progress, results, tables, errors, exit codes.
+
+Used by the command lines of `pipeline` and `export`; nothing else prints. Results go to
+stdout, progress and errors to stderr. With `--json` stdout holds one JSON document.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from pipeline.errors import VignetteError, storage_error
+from pipeline.workers import Listener
+
+INTERRUPTED = 130
+_PATIENCE = 0.5
+
+
+class Terminal(Listener):
+    """Shows what library code reports.
+
+    Args:
+        quiet: Only errors are shown.
+        as_json: Results are one JSON document on stdout instead of text.
+    """
+
+    def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
+        self.quiet, self.as_json = quiet, as_json
+        self._silent = quiet or as_json
+        self._out = Console(highlight=False, soft_wrap=True)
+        # A descriptor of its own: libraries that are muted on theirs do not mute this one.
+        stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
+        self._err = Console(file=stderr, highlight=False, soft_wrap=True)
+        self._bar: Progress | None = None
+        self._stage: tuple[str, float] = ("", 0.0)
+        self.warnings: list[str] = []
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Draws a bar for a stage that takes longer than a moment; on a terminal only."""
+        if self._silent or not self._err.is_terminal:
+            return
+        if stage != self._stage[0]:
+            self._end_bar()
+            self._stage = (stage, time.monotonic())
+            if total > 1:
+                return
+        if self._bar is None:
+            if total > 1 and time.monotonic() - self._stage[1] < _PATIENCE:
+                return
+            self._bar = Progress(
+                TextColumn("  {task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeRemainingColumn(),
+                console=self._err,
+                transient=True,
+            )
+            self._bar.add_task(escape(stage), total=total)
+            self._bar.start()
+        self._bar.update(self._bar.task_ids[0], completed=done)
+        if done >= total:
+            self._end_bar()
+
+    def say(self, stage: str, text: str) -> None:
+        """One line for a finished stage."""
+        self._end_bar()
+        if not self._silent:
+            self._out.print(f"[bold]{escape(stage):>12}[/]  {escape(text)}")
+
+    def warn(self, text: str) -> None:
+        """A line that the user must not miss; part of the JSON document, too."""
+        self._end_bar()
+        self.warnings.append(text)
+        if not self._silent:
+            self._out.print(f"[bold yellow]{'note':>12}[/]  {escape(text)}")
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table; the first column is text, the others are numbers."""
+        self._end_bar()
+        if self._silent:
+            return
+        table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for number, column in enumerate(columns):
+            table.add_column(escape(column), justify="right" if number else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(escape(cell) for cell in row))
+        # A pipe has no width; nothing is cut there.
+        self._out.print()
+        self._out.print(table, width=None if self._out.is_terminal else 200, soft_wrap=False)
+        self._out.print()
+
+    def text(self, text: str) -> None:
+        """A paragraph."""
+        self._end_bar()
+        if not self._silent:
+            self._out.print(escape(text))
+
+    def finish(self, result: dict[str, Any], files: Sequence[str] = ()) -> None:
+        """The result of the verb, and the files to open next."""
+        self._end_bar()
+        if self.as_json:
+            document = {**result, "warnings": self.warnings, "files": list(files)}
+            sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+        elif not self.quiet and files:
+            for number, file in enumerate(files):
+                self._out.print(f"[bold]{'open' if not number else '':>12}[/]  {escape(file)}")
+
+    def error(self, error: VignetteError) -> None:
+        """An expected failure."""
+        self._end_bar()
+        self._err.print(f"[bold red]error:[/] {escape(error.message)}")
+        if error.hint:
+            self._err.print(f"[bold]hint:[/] {escape(error.hint)}")
+
+    def interrupted(self) -> None:
+        """The user pressed Ctrl-C."""
+        self._end_bar()
+        self._err.print("interrupted; the same command continues where it stopped")
+
+    def _end_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+@contextmanager
+def speaking(*, quiet: bool = False, as_json: bool = False) -> Iterator[Terminal]:
+    """A Terminal for one verb; turns expected failures into messages and exit codes."""
+    terminal = Terminal(quiet=quiet, as_json=as_json)
+    try:
+        yield terminal
+        sys.stdout.flush()
+    except VignetteError as error:
+        terminal.error(error)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        terminal.interrupted()
+        raise SystemExit(INTERRUPTED) from None
+    except BrokenPipeError:
+        # Whoever read the output has enough; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise SystemExit(1) from None
+    except OSError as error:
+        if not error.filename:
+            raise
+        terminal.error(storage_error(error.filename, error))
+        raise SystemExit(1) from None
+
+
+def main(app: Callable[[], Any]) -> None:
+    """Runs a command line. Ctrl-C before a verb has begun ends it, too."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None

@@ -1,0 +1,300 @@
+"""A model's answers on the held-out pictures, made once and kept; what they say; runs compared.
+
+Held-out answers are made once per model and read by no choice. Numbers come from `metrics`,
+drawings from `figures`; reference against target is `export.parity`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline import config as configuration
+from pipeline import dataset, features, figures, litert, metrics, runs
+from pipeline.config import Config
+from pipeline.errors import DataError
+from pipeline.metrics import accuracy_of, f1_of, macro_f1_of
+from pipeline.runs import Recipe, Run
+from pipeline.train import Subject, load_out_of_fold
+from pipeline.workers import Listener, ordered
+
+KERAS = "keras"
+MIN_SHARED = 30
+_BATCH = 32
+_KERAS_LIBRARIES = ("tensorflow", "keras", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One model's answers on the held-out pictures.
+
+    Attributes:
+        model: `keras` or the name of a flavour.
+        sha256: Of each picture's bytes.
+        groups: The group of each.
+        truth: Labels, shape (n,).
+        probabilities: float32, shape (n, classes).
+    """
+
+    model: str
+    sha256: np.ndarray
+    groups: np.ndarray
+    truth: np.ndarray
+    probabilities: np.ndarray
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Labels, shape (n,); ties go to the lower index."""
+        return self.probabilities.argmax(1)
+
+    @property
+    def confusion(self) -> np.ndarray:
+        """Counts, shape (classes, classes): rows are the truth."""
+        return metrics.confusion(self.truth, self.predicted, self.probabilities.shape[1])
+
+
+Answer = Callable[[Sequence[dataset.Picture], Callable[[int], object]], np.ndarray]
+
+
+def answers(
+    subject: Subject,
+    model: str,
+    inputs: dict[str, str],
+    libraries: Sequence[str],
+    make: Answer,
+    listener: Listener,
+) -> tuple[Answers, Recipe]:
+    """The stored answers of a model on the held-out pictures, made now if they are not there.
+
+    Args:
+        subject: The run.
+        model: `keras` or the name of a flavour.
+        inputs: The keys of what the model was made from.
+        libraries: The distributions that the answers depend on.
+        make: Answers pictures; called only if need be.
+        listener: Hears how far it is.
+
+    Raises:
+        DataError: A held-out picture was changed since the training.
+    """
+    run, split = subject.run, subject.split
+    name = f"{runs.ANSWERS}/{model}.npz"
+    recipe = Recipe(f"{runs.ANSWERS}/{model}", 1, {**inputs, "held_out": split.held_out_key}, {}, libraries)
+
+    def build() -> None:
+        dataset.check_unchanged(subject.table, split.held_out)
+        stage = f"held-out answers of {model}"
+        total = len(split.held_out)
+        found = make(split.held_out, lambda done: listener.progress(stage, done, total))
+        run.write_arrays(
+            name,
+            sha256=np.array([p.sha256 for p in split.held_out]),
+            groups=np.array([split.groups[p.path] for p in split.held_out]),
+            truth=np.array([subject.labels.index(p.label) for p in split.held_out]),
+            probabilities=found.astype(np.float32),
+        )
+
+    run.make(recipe, [name], build)
+    return Answers(model, **run.read_arrays(name)), recipe
+
+
+def keras_answers(subject: Subject, listener: Listener) -> tuple[Answers, Recipe]:
+    """The answers of the run's Keras model. TensorFlow is loaded only if they are not there."""
+
+    def make(pictures: Sequence[dataset.Picture], advance: Callable[[int], object]) -> np.ndarray:
+        with litert.quiet():
+            import keras
+
+            model = keras.models.load_model(subject.run.path(runs.MODEL), compile=False)
+        rows: list[np.ndarray] = []
+        frames: list[np.ndarray] = []
+
+        def frame(picture: dataset.Picture) -> np.ndarray:
+            return features.plain_view(subject.table.file(picture), subject.frame)
+
+        for done, prepared in enumerate(ordered(frame, pictures), 1):
+            frames.append(prepared)
+            if len(frames) == _BATCH or done == len(pictures):
+                rows.append(np.asarray(model(np.stack(frames).astype(np.float32), training=False)))
+                frames.clear()
+                advance(done)
+        return np.concatenate(rows)
+
+    inputs = {"model": subject.run.key("model")}
+    return answers(subject, KERAS, inputs, _KERAS_LIBRARIES, make, listener)
+
+
+def evaluate(subject: Subject, listener: Listener) -> dict[str, Any]:
+    """Writes evaluation.json and its figures; gives the evaluation."""
+    run, config = subject.run, subject.config
+    held_out, made = keras_answers(subject, listener)
+    inputs = {"answers": made.key, "folds": run.key("folds")}
+    recipe = Recipe("evaluation", 1, inputs, {}, ("numpy", "scipy"))
+
+    def build() -> None:
+        listener.progress("intervals", 0, 1)
+        runs.write_json(run.path(runs.EVALUATION), _evaluation(subject, held_out, config.seed))
+        listener.progress("intervals", 1, 1)
+
+    run.make(recipe, [runs.EVALUATION], build)
+    found = run.read_json(runs.EVALUATION)
+    drawings = {
+        "confusion.svg": lambda path: figures.confusion(path, found["labels"], found["held_out"]),
+        "f1.svg": lambda path: figures.f1(path, found["held_out"]["classes"], found["held_out"]["n"]),
+    }
+    for name, draw in drawings.items():
+        output = f"{runs.FIGURES}/{name}"
+        drawn = Recipe(f"figures/{name}", 1, {"evaluation": recipe.key}, {}, ("matplotlib",))
+        run.make(drawn, [output], lambda draw=draw, output=output: draw(run.path(output)))
+    return found
+
+
+def _evaluation(subject: Subject, held_out: Answers, seed: int) -> dict[str, Any]:
+    folds, training = subject.run.read_json(runs.FOLDS), subject.run.read_json(runs.TRAINING)
+    stored = load_out_of_fold(subject.run)
+    classes = len(subject.labels)
+    predicted = stored["probabilities"].argmax(1)
+
+    def interval(truth: np.ndarray, answer: np.ndarray, groups: Sequence[str], statistic: Any) -> Any:
+        return metrics.bootstrap(truth, answer, groups, classes, statistic, seed).T.tolist()
+
+    pooled = metrics.confusion(stored["truth"], predicted, classes)
+    spread = folds["fold_accuracy"]
+    out_of_fold = {
+        "n": len(predicted),
+        "accuracy": float(accuracy_of(pooled)),
+        "accuracy_interval": interval(stored["truth"], predicted, stored["group"], accuracy_of),
+        "macro_f1": float(macro_f1_of(pooled)),
+        "macro_f1_interval": interval(stored["truth"], predicted, stored["group"], macro_f1_of),
+        "fold_accuracy": spread,
+        "fold_standard_deviation": float(np.std(spread, ddof=1)),
+        "chosen_epoch": folds["chosen_epoch"],
+        "epoch_was_chosen": folds["epoch_was_chosen"],
+    }
+    counts = held_out.confusion
+    truth, answer, groups = held_out.truth, held_out.predicted, held_out.groups.tolist()
+    right, n = int(np.trace(counts)), int(counts.sum())
+    class_intervals = interval(truth, answer, groups, f1_of)
+    per_class = []
+    for index, label in enumerate(subject.labels):
+        hits, own = int(counts[index, index]), int(counts[index].sum())
+        per_class.append(
+            {
+                "label": label,
+                "n": own,
+                "recall": hits / own,
+                "recall_interval": list(metrics.wilson(hits, own)),
+                "f1": float(f1_of(counts)[index]),
+                "f1_interval": class_intervals[index],
+            }
+        )
+    evaluation = {
+        "labels": list(subject.labels),
+        "train": {"n": training["n"], "accuracy": training["accuracy"]},
+        "out_of_fold": out_of_fold,
+        "held_out": {
+            "n": n,
+            "accuracy": right / n,
+            "accuracy_interval": list(metrics.wilson(right, n)),
+            "macro_f1": float(macro_f1_of(counts)),
+            "macro_f1_interval": interval(truth, answer, groups, macro_f1_of),
+            "classes": per_class,
+            "confusion": counts.tolist(),
+        },
+        "threshold": folds["threshold"],
+    }
+    return {**evaluation, "gaps": gaps(evaluation)}
+
+
+def gaps(evaluation: dict[str, Any]) -> list[str]:
+    """What lies between the three scores, in words; the keys are those of evaluation.json."""
+    seen, unseen = evaluation["train"]["accuracy"], evaluation["out_of_fold"]["accuracy"]
+    held_out, n = evaluation["held_out"]["accuracy"], evaluation["held_out"]["n"]
+    low, high = evaluation["held_out"]["accuracy_interval"]
+    points = 100 * (seen - unseen)
+    if points > 10:
+        first = (
+            f"On the pictures it was trained on it is {points:.0f} points better than on others: "
+            "it has learned some by heart. More pictures help most, then a larger head.l2."
+        )
+    elif points > 3:
+        first = (
+            f"On the pictures it was trained on it is {points:.0f} points better than on others, as is usual."
+        )
+    else:
+        first = (
+            f"On the pictures it was trained on it is hardly better ({points:+.1f} points) than on others. "
+            "If the score is too low, a stronger backbone or a larger frame may help."
+        )
+    if low <= unseen <= high:
+        second = (
+            f"The held-out score ({held_out:.3f}, n = {n}) agrees with the out-of-fold score ({unseen:.3f}): "
+            f"the difference is within what {n} pictures can tell."
+        )
+    elif held_out < unseen:
+        second = (
+            f"The held-out score ({held_out:.3f}, n = {n}) is clearly lower than the out-of-fold score "
+            f"({unseen:.3f}): the held-out pictures are of another kind, or near-copies among the training "
+            "pictures made the folds too easy."
+        )
+    else:
+        second = (
+            f"The held-out score ({held_out:.3f}, n = {n}) is clearly higher than the out-of-fold score "
+            f"({unseen:.3f}): the held-out pictures are easier, or some have near-copies in training."
+        )
+    return [first, second]
+
+
+def compare(many: Sequence[Run], seed: int = 0) -> dict[str, Any]:
+    """Runs ranked by out-of-fold accuracy, each paired with the best on the pictures they share.
+
+    Raises:
+        DataError: Two runs share fewer than 30 training pictures.
+        RunError: A run has no out-of-fold answers yet.
+    """
+    loaded = {run.name: load_out_of_fold(run) for run in many}
+    right = {
+        name: dict(zip(a["sha256"].tolist(), a["probabilities"].argmax(1) == a["truth"], strict=True))
+        for name, a in loaded.items()
+    }
+    accuracy = {name: float(np.mean(list(hits.values()))) for name, hits in right.items()}
+    ranked = sorted(many, key=lambda run: -accuracy[run.name])
+    best = ranked[0].name
+    groups = dict(zip(loaded[best]["sha256"].tolist(), loaded[best]["group"].tolist(), strict=True))
+    rows = []
+    for run in ranked:
+        shared = [picture for picture in right[best] if picture in right[run.name]]
+        if len(shared) < MIN_SHARED:
+            raise DataError(
+                f"{run.name} and {best} share {len(shared)} training pictures; "
+                f"a comparison needs {MIN_SHARED}",
+                "compare runs of the same pictures",
+            )
+        difference, bounds = metrics.paired_difference(
+            np.array([right[run.name][p] for p in shared]),
+            np.array([right[best][p] for p in shared]),
+            [groups[p] for p in shared],
+            seed,
+        )
+        rows.append(
+            {
+                "run": run.name,
+                "n": len(right[run.name]),
+                "accuracy": accuracy[run.name],
+                "shared_with_best": len(shared),
+                "difference_to_best": difference,
+                "difference_interval": list(bounds),
+            }
+        )
+    return {"ranked_by": "out-of-fold accuracy", "rows": rows, "configuration": _differences(ranked)}
+
+
+def _differences(many: Sequence[Run]) -> dict[str, dict[str, Any]]:
+    configs: dict[str, Config] = {run.name: run.config() for run in many}
+    first = next(iter(configs.values()))
+    keys = sorted({key for other in configs.values() for key in configuration.differing_keys(first, other)})
+    flat = {name: configuration.flat(config) for name, config in configs.items()}
+    return {key: {name: values.get(key) for name, values in flat.items()} for key in keys}
