@@ -56,7 +56,7 @@ def assemble(
     trained: keras.Model,
     head: Head,
     mean: np.ndarray,
-    scale: np.ndarray,
+    scale: float,
     temperature: float,
 ) -> keras.Model:
     """The classifier that ships.
@@ -66,14 +66,14 @@ def assemble(
         trained: The head, as `build_head` made it, with its weights.
         head: Its settings.
         mean: Of the features that it was trained on, shape (width,).
-        scale: What they were divided by, shape (width,).
+        scale: What they were divided by after it was taken off.
         temperature: The logits are divided by it.
     """
     classifier = build_classifier(backbone, trained.output_shape[-1], head)
     dense = [layer for layer in trained.layers if isinstance(layer, keras.layers.Dense)]
     weights = [layer.get_weights() for layer in dense]
     kernel, bias = weights[0]
-    weights[0] = [kernel / scale[:, np.newaxis], bias - (mean / scale) @ kernel]
+    weights[0] = [kernel / scale, bias - (mean / scale) @ kernel]
     weights[-1] = [array / temperature for array in weights[-1]]
     for layer, arrays in zip(dense, weights, strict=True):
         classifier.get_layer(layer.name).set_weights(arrays)

@@ -74,7 +74,7 @@ class Head(_Part):
     reference head: dropout, dense ReLU, dropout, softmax."""
 
     kind: Literal["linear", "dense"] = "linear"
-    l2: Annotated[float, Field(ge=0)] = 0.003
+    l2: Annotated[float, Field(ge=0)] = 0.01
     units: Annotated[int, Field(ge=1, le=4096)] = 100
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
 
@@ -109,7 +109,7 @@ class Train(_Part):
     """How the head learns. With `choose`, `epochs` is the most that is tried."""
 
     folds: Annotated[int, Field(ge=2, le=20)] = 5
-    epochs: Annotated[int, Field(ge=1, le=1000)] = 40
+    epochs: Annotated[int, Field(ge=1, le=1000)] = 60
     choose: bool = True
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
     optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"

@@ -24,6 +24,7 @@ from pipeline.workers import Listener
 
 INTERRUPTED = 130
 _PATIENCE = 0.5
+_WIDEST = 240
 
 
 class Terminal(Listener):
@@ -89,14 +90,18 @@ class Terminal(Listener):
         self._end_bar()
         if self._silent:
             return
-        table = Table(title=escape(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
         for number, column in enumerate(columns):
-            table.add_column(escape(column), justify="right" if number else "left", overflow="fold")
+            table.add_column(escape(column), justify="right" if number else "left", no_wrap=True)
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
-        # A pipe has no width; nothing is cut there.
-        self._out.print()
-        self._out.print(table, width=None if self._out.is_terminal else 200, soft_wrap=False)
+        # As wide as it needs to be: a cell that is cut cannot be read or searched.
+        wide = Console(width=_WIDEST, color_system=None)
+        with wide.capture() as capture:
+            wide.print(table)
+        lines = (line.rstrip() for line in capture.get().splitlines())
+        self._out.print(f"\n[bold]{escape(title)}[/]")
+        self._out.print("\n".join(lines), markup=False)
         self._out.print()
 
     def text(self, text: str) -> None:

@@ -78,7 +78,7 @@ class HeadTrainer:
         self._optimizer = _optimizer(train)
         self._optimizer.build(self.model.trainable_variables)
         self._mean = tf.Variable(tf.zeros(width), trainable=False)
-        self._scale = tf.Variable(tf.ones(width), trainable=False)
+        self._scale = tf.Variable(1.0, trainable=False)
         variables = [*self.model.variables, *self._optimizer.variables]
         self._first = [(variable, variable.numpy()) for variable in variables]
         self._step = tf.function(self._take_step)
@@ -89,8 +89,8 @@ class HeadTrainer:
         return self._mean.numpy()
 
     @property
-    def scale(self) -> np.ndarray:
-        return self._scale.numpy()
+    def scale(self) -> float:
+        return float(self._scale.numpy())
 
     def start(self, examples: Examples, rows: np.ndarray) -> None:
         """Goes back to the first weights and measures the features that will be trained on."""
@@ -225,17 +225,20 @@ def _optimizer(train: Train) -> keras.optimizers.Optimizer:
     return kinds[train.optimizer](train.learning_rate)
 
 
-def _moments(store: Store, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean and the standard deviation of every feature over all views, in portions."""
-    count, total, squares = 0, np.zeros(store.width), np.zeros(store.width)
+def _moments(store: Store, rows: np.ndarray) -> tuple[np.ndarray, float]:
+    """The mean of every feature, and one spread for all: the root mean square of their deviations.
+
+    Over all views, in portions. One spread, because dividing by each feature's own blows up
+    those that hardly vary, and their folded weights then drown the others when quantized.
+    """
+    count, total, squares = 0, np.zeros(store.width), 0.0
     for view in range(store.views):
         for begin in range(0, len(rows), _PORTION):
             part = store.take(rows[begin : begin + _PORTION], view).astype(np.float64)
-            count, total, squares = count + len(part), total + part.sum(0), squares + (part**2).sum(0)
+            count, total, squares = count + len(part), total + part.sum(0), squares + float((part**2).sum())
     mean = total / count
-    scale = np.sqrt(np.maximum(squares / count - mean**2, 0))
-    # A feature that never changes says nothing; dividing by its spread would say something.
-    return mean.astype(np.float32), np.where(scale > 1e-6, scale, 1).astype(np.float32)
+    variance = squares / count - float((mean**2).sum())
+    return mean.astype(np.float32), max((max(variance, 0.0) / store.width) ** 0.5, 1e-6)
 
 
 def _class_weights(examples: Examples, rows: np.ndarray) -> np.ndarray:

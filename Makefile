@@ -1,0 +1,27 @@
+# The verbs of this repository; CI runs the same. Each sets up what it needs.
+SHELL := /bin/sh
+PYTHON := .venv/bin/python
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench bench-full
+
+help:  ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
+
+setup:  ## make .venv and install requirements.txt and the development tools
+	@sh setup.sh
+
+demo: setup  ## draw pictures, train, evaluate, export, compare: under five minutes
+	@sh demo.sh
+
+test: setup  ## every test
+	@$(PYTHON) -m pytest
+
+lint: setup  ## format, lint, types, arrows between modules
+	@$(PYTHON) -m ruff format --check . && $(PYTHON) -m ruff check .
+	@$(PYTHON) -m basedpyright --level error && .venv/bin/lint-imports
+
+bench: setup  ## the figures in the README, under fifteen minutes
+	@$(PYTHON) -m benchmarks
+
+bench-full: setup  ## what cached features cost in accuracy, on real pictures; an hour
+	@$(PYTHON) -m benchmarks.accuracy

@@ -1,0 +1,207 @@
+"""The classifier → its .tflite flavours, each in a bundle folder under an honest name.
+
+How a file is converted, and the guard against files without weights, is in `pipeline.litert`;
+what is said about a flavour by its name is checked here, on the file's own tensors. To add a
+flavour, add a row to `FLAVOURS` and its name to `pipeline.config.Flavour`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from export import calibration
+from pipeline import features, litert, runs
+from pipeline.errors import ConversionError
+from pipeline.runs import Recipe
+from pipeline.train import Subject
+from pipeline.workers import Listener
+
+if TYPE_CHECKING:
+    import keras
+
+LIBRARIES = ("tensorflow", "keras", "numpy")
+_LOOK_AT = 4
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """One way to write the weights.
+
+    Attributes:
+        about: In words.
+        configure: Sets the converter's options; the second argument is the representative dataset.
+        calibrated: Whether it needs one.
+        weights: The tensor type that must hold weights.
+        tolerance: How far a probability may be from Keras' on the first pictures; None where
+            only the gate can tell.
+    """
+
+    about: str
+    configure: Callable[[Any, Any], None]
+    calibrated: bool
+    weights: str
+    tolerance: float | None
+
+
+def _float32(_converter: Any, _representative: Any) -> None:
+    """The converter's own defaults."""
+
+
+def _float16(converter: Any, _representative: Any) -> None:
+    import tensorflow as tf
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+def _dynamic_range(converter: Any, _representative: Any) -> None:
+    import tensorflow as tf
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    # Per-channel dense layers need FULLY_CONNECTED version 12, which runtimes before 2.17 and
+    # the Android runtime 2.16.1 refuse; per-tensor ones load from 2.4 on.
+    name = "_experimental_disable_per_channel_quantization_for_dense_layers"
+    if not hasattr(converter, name):
+        raise ConversionError(
+            "this TensorFlow cannot write dynamic-range files for older runtimes",
+            "use requirements.txt's versions",
+        )
+    setattr(converter, name, True)
+
+
+def _int8(converter: Any, representative: Any) -> None:
+    import tensorflow as tf
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.uint8
+
+
+FLAVOURS = {
+    "float32": Flavour("weights and arithmetic in float32", _float32, False, "FLOAT32", 1e-3),
+    "float16": Flavour("weights in float16, arithmetic in float32", _float16, False, "FLOAT16", 2e-2),
+    "dynamic_range": Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, "INT8", None),
+    "int8": Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, "INT8", None),
+}
+
+
+def file_name(flavour: str) -> str:
+    """The .tflite of a flavour, inside the run."""
+    return f"{runs.EXPORT}/{flavour}/model_{flavour}.tflite"
+
+
+def labels_name(flavour: str) -> str:
+    """The labels beside it, one a line, in output order."""
+    return f"{runs.EXPORT}/{flavour}/labels.txt"
+
+
+def recipe(subject: Subject, flavour: str) -> Recipe:
+    """What the bundle of a flavour is made from."""
+    inputs = {"model": subject.run.key("model")}
+    if FLAVOURS[flavour].calibrated:
+        inputs["calibration"] = calibration.recipe(subject).key
+    settings = {"flavour": flavour, "labels": list(subject.labels)}
+    return Recipe(f"{runs.EXPORT}/{flavour}", 1, inputs, settings, LIBRARIES)
+
+
+def convert(subject: Subject, listener: Listener) -> None:
+    """Writes the bundle of every configured flavour that is out of date.
+
+    Raises:
+        ConversionError: A file is not what its name says.
+        RunError: The model is missing.
+    """
+    run, config = subject.run, subject.config
+    model: keras.Model | None = None
+    for number, name in enumerate(config.export.flavours, 1):
+        made = recipe(subject, name)
+        outputs = [file_name(name), labels_name(name)]
+        stage = f"converting to {name} ({number} of {len(config.export.flavours)})"
+        fresh = not run.done(made, outputs)
+        if fresh:
+            listener.progress(stage, 0, 1)
+            model = model or _load(subject)
+            data = _convert(subject, model, name, listener)
+            listener.progress(stage, 1, 1)
+            runs.write_bytes(run.path(file_name(name)), data)
+            runs.write_text(run.path(labels_name(name)), "".join(f"{label}\n" for label in subject.labels))
+            run.record(made, outputs)
+        size = run.path(file_name(name)).stat().st_size
+        current = "" if fresh else " (up to date)"
+        listener.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
+
+
+def _load(subject: Subject) -> keras.Model:
+    with litert.quiet():
+        import keras
+
+        return keras.models.load_model(subject.run.path(runs.MODEL), compile=False)
+
+
+def _convert(subject: Subject, model: keras.Model, name: str, listener: Listener) -> bytes:
+    flavour = FLAVOURS[name]
+    representative = None
+    if flavour.calibrated:
+        chosen = calibration.choose(subject)
+        wanted = subject.config.export.calibration_pictures
+        if len(chosen) < wanted:
+            listener.warn(f"calibration takes all {len(chosen)} training pictures; {wanted} were asked for")
+        stage = f"calibrating on {len(chosen)} pictures"
+        representative = calibration.representative(
+            subject, chosen, lambda done: listener.progress(stage, done, len(chosen))
+        )
+    data = litert.convert(model, lambda converter: flavour.configure(converter, representative))
+    check(data, name)
+    _check_answers(subject, model, data, name)
+    return data
+
+
+def check(data: bytes, name: str) -> None:
+    """Makes sure that a file is the flavour that its name says.
+
+    Raises:
+        ConversionError: Its tensors or its border say otherwise.
+    """
+    types = [kind for _, kind in litert.tensor_types(data)]
+    if FLAVOURS[name].weights not in types:
+        raise ConversionError(f"model_{name}.tflite holds no {FLAVOURS[name].weights} tensor")
+    floats = sorted({kind for kind in types if kind.startswith("FLOAT")})
+    if name != "int8":
+        return
+    if floats:
+        raise ConversionError(f"model_int8.tflite falls back to {' and '.join(floats)} tensors")
+    interpreter = litert.Interpreter(data)
+    for side, tensor, border in (
+        ("input", interpreter.input, (1.0, 0)),
+        ("output", interpreter.output, (1 / 256, 0)),
+    ):
+        found = (tensor["dtype"], *tensor["quantization"])
+        if found != (np.uint8, *border):
+            raise ConversionError(
+                f"the {side} of model_int8.tflite is {found[0].__name__}, scale {found[1]}, zero point "
+                f"{found[2]}; expected uint8, scale {border[0]}, zero point {border[1]}"
+            )
+
+
+def _check_answers(subject: Subject, model: keras.Model, data: bytes, name: str) -> None:
+    """The first training pictures, black and white: finite, and equal to Keras where that can be said."""
+    first = subject.split.train[:_LOOK_AT]
+    frames = [features.plain_view(subject.table.file(picture), subject.frame) for picture in first]
+    frames += calibration.extremes(subject.frame)
+    interpreter = litert.Interpreter(data)
+    target = np.stack([interpreter.answer(frame) for frame in frames])
+    reference = np.asarray(model(np.stack(frames).astype(np.float32), training=False))
+    if not np.isfinite(target).all():
+        raise ConversionError(f"model_{name}.tflite answers with numbers that are not finite")
+    tolerance = FLAVOURS[name].tolerance
+    furthest = float(np.abs(target - reference).max())
+    if tolerance is not None and furthest > tolerance:
+        raise ConversionError(
+            f"model_{name}.tflite is {furthest:.4f} away from the Keras model; {tolerance} is allowed"
+        )
