@@ -118,7 +118,7 @@ def convert(subject: Subject, listener: Listener) -> None:
         RunError: The model is missing.
     """
     run, config = subject.run, subject.config
-    model: keras.Model | None = None
+    model = None
     for number, name in enumerate(config.export.flavours, 1):
         made = recipe(subject, name)
         outputs = [file_name(name), labels_name(name)]
@@ -139,9 +139,9 @@ def convert(subject: Subject, listener: Listener) -> None:
 
 def _load(subject: Subject) -> keras.Model:
     with litert.quiet():
-        import keras
+        from pipeline import classifier
 
-        return keras.models.load_model(subject.run.path(runs.MODEL), compile=False)
+        return classifier.load(subject.run.path(runs.MODEL))
 
 
 def _convert(subject: Subject, model: keras.Model, name: str, listener: Listener) -> bytes:

@@ -171,7 +171,8 @@ def _mobilenet_v2(frame: Size, alpha: float) -> keras.Model:
 
     picture = keras.Input((frame.height, frame.width, 3), name="picture")
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scaling")(picture)
-    return keras.applications.MobileNetV2(alpha=alpha, include_top=False, weights=None, input_tensor=scaled)
+    none: Any = None  # the stub wants a name
+    return keras.applications.MobileNetV2(alpha=alpha, include_top=False, weights=none, input_tensor=scaled)
 
 
 def _tiny(frame: Size, _alpha: float) -> keras.Model:

@@ -7,12 +7,15 @@ ships is the plain one.
 
 from __future__ import annotations
 
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from pipeline.config import Head
+from pipeline.errors import RunError
 
 
 def build_head(width: int, classes: int, head: Head, seed: int) -> keras.Model:
@@ -80,8 +83,21 @@ def assemble(
     return classifier
 
 
+def load(path: Path) -> Any:
+    """The classifier that was saved as a Keras file.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise RunError(f"{path} cannot be loaded: {reason}", "delete it and repeat the training") from error
+
+
 def _layers(x: Any, classes: int, head: Head, seed: int, activation: str | None) -> Any:
-    def glorot(number: int) -> keras.Initializer:
+    def glorot(number: int) -> Any:
         return keras.initializers.GlorotUniform(seed + number)
 
     if head.kind == "dense":

@@ -89,9 +89,10 @@ def thumbnail(channel: Channel, number: int, size: Size = THUMBNAIL, seed: int =
     random = np.random.default_rng([seed, CHANNELS.index(channel), number])
     # Each habit is another channel's one time in a few.
     colours, motif, lettering = (
-        channel if random.random() > _BORROWED else CHANNELS[random.integers(len(CHANNELS))] for _ in range(3)
+        channel if random.random() > _BORROWED else CHANNELS[int(random.integers(len(CHANNELS)))]
+        for _ in range(3)
     )
-    palette = colours.palettes[random.integers(len(colours.palettes))]
+    palette = colours.palettes[int(random.integers(len(colours.palettes)))]
     palette = tuple(_shifted(colour, random) for colour in palette)
     image = _background(size, palette, random)
     pen = ImageDraw.Draw(image)

@@ -106,9 +106,9 @@ def keras_answers(subject: Subject, listener: Listener) -> tuple[Answers, Recipe
 
     def make(pictures: Sequence[dataset.Picture], advance: Callable[[int], object]) -> np.ndarray:
         with litert.quiet():
-            import keras
+            from pipeline import classifier
 
-            model = keras.models.load_model(subject.run.path(runs.MODEL), compile=False)
+            model = classifier.load(subject.run.path(runs.MODEL))
         rows: list[np.ndarray] = []
         frames: list[np.ndarray] = []
 
@@ -158,7 +158,7 @@ def _evaluation(subject: Subject, held_out: Answers, seed: int) -> dict[str, Any
     classes = len(subject.labels)
     predicted = stored["probabilities"].argmax(1)
 
-    def interval(truth: np.ndarray, answer: np.ndarray, groups: Sequence[str], statistic: Any) -> Any:
+    def interval(truth: np.ndarray, answer: np.ndarray, groups: Any, statistic: Any) -> Any:
         return metrics.bootstrap(truth, answer, groups, classes, statistic, seed).T.tolist()
 
     pooled = metrics.confusion(stored["truth"], predicted, classes)

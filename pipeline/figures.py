@@ -31,6 +31,7 @@ _STYLE = {
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
 }
+_styled = mpl.rc_context(_STYLE)  # pyright: ignore[reportArgumentType] - its stub lists every key
 _METADATA = {"svg": {"Date": None, "Creator": "Vignette"}, "png": {"Software": "Vignette"}}
 
 
@@ -51,7 +52,7 @@ def _plain(text: str, limit: int = 24) -> str:
     return shown.replace("$", r"\$")
 
 
-@mpl.rc_context(_STYLE)
+@_styled
 def curves(path: Path, folds: dict[str, Any]) -> None:
     """Loss and accuracy over the epochs: the mean over the folds, their range, the chosen epoch."""
     figure, axes = _figure(10, 4, 2)
@@ -73,7 +74,7 @@ def curves(path: Path, folds: dict[str, Any]) -> None:
     _save(figure, path)
 
 
-@mpl.rc_context(_STYLE)
+@_styled
 def class_histogram(path: Path, labels: Sequence[str], counts: dict[str, list[int]]) -> None:
     """How many pictures each class has, training and held-out."""
     figure, axis = _figure(7, 1.2 + 0.4 * len(labels))
@@ -89,7 +90,7 @@ def class_histogram(path: Path, labels: Sequence[str], counts: dict[str, list[in
     _save(figure, path)
 
 
-@mpl.rc_context(_STYLE)
+@_styled
 def confusion(path: Path, labels: Sequence[str], held_out: dict[str, Any]) -> None:
     """Counts of the held-out pictures: rows are the truth, columns the answers."""
     counts = np.array(held_out["confusion"])
@@ -112,7 +113,7 @@ def confusion(path: Path, labels: Sequence[str], held_out: dict[str, Any]) -> No
     _save(figure, path)
 
 
-@mpl.rc_context(_STYLE)
+@_styled
 def f1(path: Path, classes: Sequence[dict[str, Any]], n: int) -> None:
     """F1 of each class on the held-out pictures, with its 95 % interval."""
     figure, axis = _figure(7, 1.4 + 0.4 * len(classes))
@@ -127,7 +128,7 @@ def f1(path: Path, classes: Sequence[dict[str, Any]], n: int) -> None:
     _save(figure, path)
 
 
-@mpl.rc_context(_STYLE)
+@_styled
 def search(path: Path, found: dict[str, Any]) -> None:
     """The settings tried, by out-of-fold accuracy, with their intervals."""
     rows = found["rows"][:30]
@@ -149,13 +150,13 @@ def search(path: Path, found: dict[str, Any]) -> None:
     _save(figure, path)
 
 
-@mpl.rc_context(_STYLE)
+@_styled
 def sample_sheet(path: Path, labels: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> None:
     """A row of pictures for each class, as the model sees them: RGB, uint8."""
     _sheet(path, [_plain(label) for label in labels], rows, "Training pictures, as the model sees them")
 
 
-@mpl.rc_context(_STYLE)
+@_styled
 def augmentation_sheet(path: Path, names: Sequence[str], views: Sequence[np.ndarray]) -> None:
     """The plain view of some pictures, and their random ones: RGB, uint8."""
     rows = [list(own[:8]) for own in views]

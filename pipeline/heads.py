@@ -78,7 +78,7 @@ class HeadTrainer:
         self._optimizer = _optimizer(train)
         self._optimizer.build(self.model.trainable_variables)
         self._mean = tf.Variable(tf.zeros(width), trainable=False)
-        self._scale = tf.Variable(1.0, trainable=False)
+        self._scale = tf.Variable(tf.ones(()), trainable=False)
         variables = [*self.model.variables, *self._optimizer.variables]
         self._first = [(variable, variable.numpy()) for variable in variables]
         self._step = tf.function(self._take_step)

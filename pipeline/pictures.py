@@ -130,9 +130,8 @@ def _open(path: Path, data: bytes) -> Image.Image:
 def _reduce(image: Image.Image, frame: Size) -> None:
     sideways = image.getexif().get(_ORIENTATION, 1) >= 5
     width, height = image.size[::-1] if sideways else image.size
-    fitted = fitted_size(width, height, frame)
-    wanted = (2 * fitted.width, 2 * fitted.height)
-    image.draft(None, wanted[::-1] if sideways else wanted)
+    across, down = (2 * side for side in fitted_size(width, height, frame))
+    image.draft(None, (down, across) if sideways else (across, down))
 
 
 def _opaque_srgb(image: Image.Image, remarks: list[str]) -> Image.Image:
