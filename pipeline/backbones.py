@@ -91,6 +91,8 @@ def build(model: Model, frame: Size, seed: int) -> keras.Model:
     network = backbone.graph(frame, model.alpha)
     source = weights_source(model)
     if source == "package":
+        if model.backbone != "efficientnet_lite0":
+            raise WeightsError(f"{model.backbone} has no package with its weights", _what_else(model))
         from pipeline import lite0
 
         lite0.load_imagenet(network)
@@ -99,7 +101,7 @@ def build(model: Model, frame: Size, seed: int) -> keras.Model:
     elif source != "none":
         _load_file(network, model, source)
     pooled = keras.layers.GlobalAveragePooling2D(name=POOLED)(network.output)
-    whole = keras.Model(network.input, pooled, name=model.backbone)
+    whole = keras.Model(network.inputs[0], pooled, name=model.backbone)
     whole.trainable = False
     return whole
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import json
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -27,7 +28,9 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class Data(_Part):
@@ -49,6 +52,14 @@ class Model(_Part):
     alpha: Annotated[float, Field(gt=0, le=2)] = 1.0
     weights: str | dict[str, str] = "auto"
     input: str = "auto"
+
+    @field_validator("weights")
+    @classmethod
+    def _backbones(cls, value: str | dict[str, str]) -> str | dict[str, str]:
+        known = get_args(cls.model_fields["backbone"].annotation)
+        if isinstance(value, dict) and not value.keys() <= set(known):
+            raise ValueError(f"a table by backbone: {', '.join(known)}")
+        return value
 
     @field_validator("input")
     @classmethod
@@ -99,8 +110,8 @@ class Augment(_Part):
     @classmethod
     def _range(cls, value: object) -> object:
         if isinstance(value, list | tuple) and len(value) == 2:
-            low, high = (float(v) if isinstance(v, int | float) else v for v in value)
-            if isinstance(low, float) and isinstance(high, float) and -1 < low <= high <= 4:
+            low, high = (float(v) if type(v) in (int, float) else math.nan for v in value)
+            if -1 < low <= high <= 4:
                 return (low, high)
         raise ValueError("two numbers, lower first, each above -1 and at most 4, such as [-0.2, 0.5]")
 
@@ -297,6 +308,7 @@ def _explain(problem: Any) -> tuple[str, str]:
     if problem["type"] == "extra_forbidden":
         return f"unknown key {key}", _suggestion(key)
     if problem["type"] == "missing":
+        key = "data.pictures" if key == "data" else key
         return f"{key} is missing", f"add it to the file, or give it with --set {key}=..."
     if problem["type"] == "value_error":
         expected = str(problem["ctx"]["error"])

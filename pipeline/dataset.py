@@ -222,7 +222,7 @@ def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:
 
 def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[LeftOut]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, [column.name for column in fields(kind)], lineterminator="\n")
+    writer = csv.DictWriter(text, [column.name for column in fields(kind)])
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     return text.getvalue()
@@ -237,26 +237,33 @@ class _Found:
 
 
 def _walk(root: Path) -> tuple[list[_Found], list[LeftOut]]:
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
+    entries = _entries(root)
+    folders = [path for path in entries if path.is_dir()]
     names = {folder.name for folder in folders}
     parts = [(folder, "") for folder in folders]
     if names <= GIVEN.keys() and "train" in names and len(names) > 1:
         # Without test/, val/ joins train/ and the held-out set is drawn as usual.
         given = GIVEN if "test" in names else dict.fromkeys(GIVEN, "")
-        parts = [
-            (path, given[folder.name])
-            for folder in folders
-            for path in sorted(folder.iterdir())
-            if path.is_dir() and not path.name.startswith(".")
-        ]
+        inside = [(path, given[folder.name]) for folder in folders for path in _entries(folder)]
+        parts = [(path, side) for path, side in inside if path.is_dir()]
+        entries += [path for path, _ in inside]
     found: list[_Found] = []
-    ignored: list[LeftOut] = []
+    ignored = [
+        LeftOut(_shown(path.relative_to(root)), "", "", "a picture beside the class folders has no class")
+        for path in entries
+        if path.is_file() and path.suffix.lower() in pictures.SUFFIXES + _OTHER_PICTURES
+    ]
     for folder, given_side in parts:
         label = unicodedata.normalize("NFC", folder.name)
+        if _shown(Path(label)) != label:
+            raise DataError(f"{root}: the class name {_shown(Path(label))} is not UTF-8", "rename the folder")
         before = len(found)
-        for path in sorted(folder.iterdir()):
+        for path in _entries(folder, hidden=True):
             name = path.relative_to(root).as_posix()
-            if path.is_dir():
+            if _shown(path.relative_to(root)) != name:
+                reason = "its name is not UTF-8; rename it"
+                ignored.append(LeftOut(_shown(path.relative_to(root)), label, "", reason))
+            elif path.is_dir():
                 ignored.append(
                     LeftOut(name, label, "", "a folder inside a class; only FOLDER/CLASS/* is read")
                 )
@@ -271,12 +278,32 @@ def _walk(root: Path) -> tuple[list[_Found], list[LeftOut]]:
     return found, ignored
 
 
+def _entries(folder: Path, *, hidden: bool = False) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if hidden or not path.name.startswith("."))
+    except OSError as error:
+        raise DataError(
+            f"{folder}: cannot be listed: {error.strerror}", "give yourself the right to read it"
+        ) from error
+
+
+def _shown(path: Path) -> str:
+    """A path as text that can be written; equal to the path itself where that is UTF-8."""
+    return path.as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _read_csv(path: Path) -> list[_Found]:
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as a UTF-8 table: {error}") from error
-    reader = csv.DictReader(io.StringIO(text))
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {reader.line_num + 1}: {error}", "look for a quote that is not closed"
+        ) from error
     columns = set(reader.fieldnames or ())
     if not {"path", "label"} <= columns or columns - {"path", "label", "group", "split"}:
         raise DataError(
@@ -286,8 +313,8 @@ def _read_csv(path: Path) -> list[_Found]:
         )
     found: list[_Found] = []
     splits: set[str] = set()
-    for row in reader:
-        where = f"{path}, line {reader.line_num}"
+    for line, row in rows:
+        where = f"{path}, line {line}"
         name, label = (row["path"] or "").strip(), (row["label"] or "").strip()
         split = (row.get("split") or "").strip()
         if None in row or not name or not label:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import augment, backbones, litert, pictures, runs, workers
+from pipeline import augment, backbones, dataset, litert, pictures, runs, workers
 from pipeline.config import Augment, Config
 from pipeline.dataset import Picture, Table
 from pipeline.errors import DataError, PictureError, RunError, storage_error
@@ -203,6 +203,7 @@ def _compute_missing(
     interpreters = litert.Interpreters(data)
 
     def features(picture: Picture) -> np.ndarray:
+        dataset.check_unchanged(table, [picture])
         path = table.file(picture)
         try:
             frames = views(path, picture.sha256, config, frame)

@@ -61,7 +61,8 @@ def letterbox(picture: np.ndarray, frame: Size) -> np.ndarray:
 
     Returns:
         RGB, uint8, shape (frame.height, frame.width, 3); the picture is centred (the odd
-        pixel goes right and below), resampled by Pillow's antialiased BILINEAR; bars are black.
+        pixel goes right and below), resampled by Pillow's antialiased BILINEAR, always first
+        along the lines and then along the columns; bars are black.
 
     Raises:
         PictureError: The picture has no pixels, or is not RGB uint8.
@@ -77,7 +78,9 @@ def letterbox(picture: np.ndarray, frame: Size) -> np.ndarray:
     fitted = fitted_size(width, height, frame)
     left, top = (frame.width - fitted.width) // 2, (frame.height - fitted.height) // 2
     canvas = np.zeros((frame.height, frame.width, 3), np.uint8)
-    resized = Image.fromarray(picture).resize(fitted, Image.Resampling.BILINEAR)
+    # Two calls, because in one Pillow takes the columns of very tall pictures first.
+    narrowed = Image.fromarray(picture).resize((fitted.width, height), Image.Resampling.BILINEAR)
+    resized = narrowed.resize(fitted, Image.Resampling.BILINEAR)
     canvas[top : top + fitted.height, left : left + fitted.width] = np.asarray(resized)
     return canvas
 

@@ -48,7 +48,8 @@ def convert(model: keras.Model, configure: Callable[[Any], object] = bool) -> by
         _, height, width, channels = model.input_shape
         picture = keras.Input((height, width, channels), batch_size=1, name="picture")
         converter = tf.lite.TFLiteConverter.from_keras_model(
-            keras.Model(picture, model(picture, training=False))
+            # A fixed name, because names end up in the file.
+            keras.Model(picture, model(picture, training=False), name="vignette")
         )
         configure(converter)
         try:

@@ -25,6 +25,7 @@ MAX_PIXELS = 120_000_000
 MAX_BYTES = 200_000_000
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _ORIENTATION = 0x0112
+_SAME_COLOUR = 2
 _SRGB = ImageCms.createProfile("sRGB")
 
 # What Pillow's decoders raise on damaged files; anything else is a bug of ours.
@@ -102,7 +103,8 @@ def _bytes(path: Path) -> bytes:
 def _decode(path: Path, data: bytes, for_frame: Size | None) -> tuple[np.ndarray, str, list[str]]:
     remarks: list[str] = []
     image = _open(path, data)
-    file_format = image.format or ""
+    # Phones write a second picture behind the first; Pillow calls that another format.
+    file_format = "JPEG" if image.format == "MPO" else image.format or ""
     try:
         if for_frame is not None:
             _reduce(image, for_frame)
@@ -120,15 +122,13 @@ def _open(path: Path, data: bytes) -> Image.Image:
     except _DAMAGE as error:
         raise PictureError(f"{path}: not a picture that can be read; {', '.join(FORMATS)} can") from error
     width, height = image.size
-    if not width or not height:
-        raise PictureError(f"{path}: the picture has no pixels ({width}x{height})")
     if width * height > MAX_PIXELS:
         raise PictureError(f"{path}: {width}x{height} pixels, the limit is {MAX_PIXELS:,}")
     return image
 
 
 def _reduce(image: Image.Image, frame: Size) -> None:
-    sideways = image.getexif().get(_ORIENTATION, 1) >= 5
+    sideways = image.getexif().get(_ORIENTATION) in (5, 6, 7, 8)
     width, height = image.size[::-1] if sideways else image.size
     across, down = (2 * side for side in fitted_size(width, height, frame))
     image.draft(None, (down, across) if sideways else (across, down))
@@ -156,14 +156,22 @@ def _opaque_srgb(image: Image.Image, remarks: list[str]) -> Image.Image:
 def _to_srgb(image: Image.Image, profile: bytes, remarks: list[str]) -> Image.Image:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "srgb" in ImageCms.getProfileDescription(source).lower():
-            return image
         mode = "RGBA" if image.mode == "RGBA" else "RGB"
         transform = ImageCms.buildTransform(source, _SRGB, image.mode, mode)
+        if image.mode in ("RGB", "RGBA") and _changes_nothing(source):
+            return image
         return ImageCms.applyTransform(image, transform) or image
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         remarks.append("its colour profile cannot be used; its colours were taken as sRGB")
         return image
+
+
+def _changes_nothing(profile: ImageCms.ImageCmsProfile) -> bool:
+    """Whether a profile is sRGB by its effect; its name may say anything."""
+    levels = np.array(np.meshgrid(*[np.arange(0, 256, 51)] * 3), np.uint8).reshape(3, -1).T
+    before = Image.fromarray(levels[np.newaxis])
+    after = ImageCms.applyTransform(before, ImageCms.buildTransform(profile, _SRGB, "RGB", "RGB"))
+    return bool(np.abs(np.asarray(after).astype(int) - np.asarray(before)).max() <= _SAME_COLOUR)
 
 
 def _reason(error: BaseException) -> str:

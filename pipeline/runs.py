@@ -165,7 +165,8 @@ class Run:
         """
         path = self.path(*names)
         try:
-            rows = list(csv.DictReader(io.StringIO(path.read_text("utf-8")), strict=True))
+            text = path.read_bytes().decode("utf-8")
+            rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
         except FileNotFoundError as error:
             raise RunError(f"{path} is missing", training_hint(self)) from error
         except (ValueError, csv.Error) as error:

@@ -73,8 +73,9 @@ def make(run: Run, table: Table, config: Config) -> Split:
         {"held_out": config.data.held_out, "folds": config.train.folds, "seed": config.seed},
     )
     entry = run.recorded(_STAGE)
-    same_rules = entry.get("key") == recipe.key
     written = run.path(runs.SPLIT).is_file()
+    # Without the note about it, a split that is there is still the split.
+    same_rules = entry.get("key") == recipe.key or (written and not entry)
     if same_rules and not written and entry.get("pictures") != table.key:
         raise DataError(
             f"{run.path(runs.SPLIT)} is gone, and pictures were added, changed or removed since it was "
@@ -86,9 +87,9 @@ def make(run: Run, table: Table, config: Config) -> Split:
     split = _collect(table, places)
     _check(table, split, config)
     text = _to_csv(table, places, before)
-    if not same_rules or not written or run.path(runs.SPLIT).read_text("utf-8") != text:
+    if not entry or not same_rules or not written or run.path(runs.SPLIT).read_bytes() != text.encode():
         runs.write_text(run.path(runs.SPLIT), text)
-        run.record(recipe, [runs.SPLIT], pictures=entry["pictures"] if before.rows else table.key)
+        run.record(recipe, [runs.SPLIT], pictures=entry.get("pictures", "") if before.rows else table.key)
     return split
 
 
@@ -185,7 +186,10 @@ def share_out(
 
         def need(part: str, counts: Counter[str] = counts) -> tuple[float, float]:
             row = lacking[part]
-            return sum(n * row[label] for label, n in counts.items()), sum(row.values())
+            # In shares of each class, so that a rare class weighs as much as a common one.
+            # Rounded, so that the order of the classes does not matter.
+            own = sum(n * row[label] / total[label] for label, n in counts.items())
+            return round(own, 9), round(sum(row.values()), 9)
 
         part = max(shares, key=need)
         dealt[name] = part
@@ -195,7 +199,7 @@ def share_out(
 
 
 def _groups(table: Table) -> dict[str, str]:
-    """Joins equal bytes and given groups; a group is named by its first picture's content."""
+    """Joins equal bytes and given groups; a group is named by one of its members."""
     leader: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -264,7 +268,7 @@ def _hash(seed: int, name: str) -> str:
 
 
 class _Before:
-    """The rows of an earlier split, found by path or, for a renamed picture, by content."""
+    """The rows of an earlier split, found by content (a renamed picture) or else by path (an edited one)."""
 
     def __init__(self, rows: Sequence[dict[str, str]]) -> None:
         self.rows = rows
@@ -272,13 +276,13 @@ class _Before:
         self._by_content = {row["sha256"]: row for row in rows if row["side"]}
 
     def place(self, picture: Picture) -> Place | None:
-        row = self._by_path.get(picture.path) or self._by_content.get(picture.sha256)
+        row = self._by_content.get(picture.sha256) or self._by_path.get(picture.path)
         return Place(row["side"], int(row["fold"] or -1)) if row else None
 
 
 def _to_csv(table: Table, places: Mapping[str, Place], before: _Before) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, ["path", "sha256", "side", "fold"], lineterminator="\n")
+    writer = csv.DictWriter(text, ["path", "sha256", "side", "fold"])
     writer.writeheader()
     for picture in table.pictures:
         place = places[picture.path]

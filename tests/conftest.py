@@ -1,0 +1,121 @@
+"""What many tests need: drawn pictures, small data sets, a place for runs, and real things where they are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+_NOBODY = 65534
+
+
+def draw_picture(width: int, height: int, seed: int = 0, tint: tuple[int, int, int] | None = None):
+    """A drawn picture: a gradient with some shapes on it; RGB, uint8, shape (height, width, 3)."""
+    numbers = np.random.default_rng(seed)
+    one, other = numbers.integers(0, 256, (2, 3))
+    if tint is not None:
+        one = np.asarray(tint)
+    slope = (np.arange(height)[:, None] / height + np.arange(width) / width) / 2
+    ground = one + (other - one) * slope[..., None] * 0.6
+    image = Image.fromarray(ground.astype(np.uint8))
+    pen = ImageDraw.Draw(image)
+    for _ in range(5):
+        x, y = numbers.integers(0, width), numbers.integers(0, height)
+        reach = int(numbers.integers(1, max(2, min(width, height) // 3)))
+        colour = tuple(int(c) for c in numbers.integers(0, 256, 3))
+        shape = pen.ellipse if numbers.random() < 0.5 else pen.rectangle
+        shape((int(x) - reach, int(y) - reach, int(x) + reach, int(y) + reach), fill=colour)
+    return np.asarray(image)
+
+
+@pytest.fixture(scope="session")
+def draw() -> Callable[..., np.ndarray]:
+    """`draw(width, height, seed)`: a drawn picture, RGB, uint8."""
+    return draw_picture
+
+
+@pytest.fixture(scope="session")
+def make_data_set() -> Callable[..., Path]:
+    """`make_data_set(root, {"cat": 8, "dog": 8})`: a folder of pictures per class, each in its hue."""
+
+    def make(
+        root: Path,
+        classes: Mapping[str, int],
+        size: tuple[int, int] = (48, 32),
+        suffix: str = ".png",
+        first_seed: int = 0,
+    ) -> Path:
+        hues = ((210, 40, 40), (40, 200, 60), (50, 60, 220), (220, 210, 50), (190, 60, 200))
+        for number, (label, count) in enumerate(classes.items()):
+            folder = root / label
+            folder.mkdir(parents=True, exist_ok=True)
+            for index in range(count):
+                seed = first_seed + 1000 * number + index
+                pixels = draw_picture(*size, seed, hues[number % len(hues)])
+                Image.fromarray(pixels).save(folder / f"{first_seed + index:03d}{suffix}")
+        return root
+
+    return make
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory: runs and caches live below it, in `data/`."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def powerless() -> Iterator[Callable[[Callable[[Path], None]], Path]]:
+    """`powerless(prepare)`: a folder made by `prepare`, then seen by a user who does not own it.
+
+    As root the effective user is changed until the test ends; another user is powerless enough.
+    """
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    was = os.geteuid()
+
+    def become(prepare: Callable[[Path], None]) -> Path:
+        prepare(folder)
+        if was == 0:
+            try:
+                os.seteuid(_NOBODY)
+            except OSError as error:
+                pytest.skip(f"root here cannot act as another user: {error}")
+        return folder
+
+    yield become
+    os.seteuid(was)
+    for path in [folder, *folder.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def real_pictures() -> Path:
+    """The folder with flowers5 and trashnet."""
+    return _real("VIGNETTE_PICTURES", "real pictures")
+
+
+@pytest.fixture(scope="session")
+def real_weights() -> Path:
+    """The folder with the .weights.h5 files of MobileNetV2."""
+    return _real("VIGNETTE_WEIGHTS", "pretrained weights")
+
+
+def _real(variable: str, what: str) -> Path:
+    place = os.environ.get(variable)
+    if not place:
+        pytest.skip(f"needs {what}: set {variable} to their folder")
+    if not Path(place).is_dir():
+        pytest.skip(f"needs {what}: {variable} names {place}, which is no folder")
+    return Path(place)

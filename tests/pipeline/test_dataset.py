@@ -1,0 +1,487 @@
+from __future__ import annotations
+
+import os
+import shutil
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from pipeline import dataset, pictures, runs
+from pipeline.dataset import LeftOut, Picture, Table, scan
+from pipeline.errors import DataError, RunError
+from pipeline.runs import Run
+
+
+@pytest.fixture
+def two(tmp_path, make_data_set) -> Path:
+    return make_data_set(tmp_path / "pictures", {"cat": 4, "dog": 5})
+
+
+def refused(source: Path) -> DataError:
+    with pytest.raises(DataError) as caught:
+        scan(source)
+    assert caught.value.exit_code == 2
+    return caught.value
+
+
+def table_file(folder: Path, text: str, encoding: str = "utf-8") -> Path:
+    path = folder / "table.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def reasons(table: Table) -> dict[str, str]:
+    return {entry.path: entry.reason for entry in table.left_out}
+
+
+@pytest.fixture
+def run(workplace) -> Run:
+    return Run(runs.RUNS / "first")
+
+
+def test_a_folder_per_class(two):
+    table = scan(two)
+    assert table.labels == ("cat", "dog")
+    assert [p.path for p in table.pictures] == [f"cat/{i:03d}.png" for i in range(4)] + [
+        f"dog/{i:03d}.png" for i in range(5)
+    ]
+    assert table.left_out == ()
+    first = table.pictures[0]
+    assert (first.label, first.group, first.given, first.width, first.height) == ("cat", "", "", 48, 32)
+    assert first.sha256 == pictures.digest(table.file(first))
+
+
+def test_given_train_and_test_folders_are_kept_and_val_joins_train(tmp_path, make_data_set):
+    for part, seed in (("train", 0), ("val", 100), ("test", 200)):
+        make_data_set(tmp_path / part, {"cat": 2, "dog": 2}, first_seed=seed)
+    table = scan(tmp_path)
+    assert table.labels == ("cat", "dog")
+    assert {p.path.split("/")[0]: p.given for p in table.pictures} == {
+        "train": "train",
+        "val": "train",
+        "test": "held_out",
+    }
+
+
+def test_train_and_val_alone_leave_the_held_out_set_to_be_drawn(tmp_path, make_data_set):
+    for part, seed in (("train", 0), ("val", 100)):
+        make_data_set(tmp_path / part, {"cat": 2, "dog": 2}, first_seed=seed)
+    table = scan(tmp_path)
+    assert {p.given for p in table.pictures} == {""}
+    assert len(table.pictures) == 8
+
+
+def test_a_table_names_pictures_labels_groups_and_splits(two):
+    lines = ["path,label,group,split", "dog/000.png,hound,g1,test", "dog/001.png,hound,,train"]
+    lines += ["cat/000.png, cat ,g1,train", "cat/001.png,cat,,val", '"cat/002.png","cat","",test']
+    table = scan(table_file(two, "\n".join(lines)))
+    assert table.root == two
+    assert [(p.path, p.label, p.group, p.given) for p in table.pictures] == [
+        ("cat/000.png", "cat", "g1", "train"),
+        ("cat/001.png", "cat", "", "train"),
+        ("cat/002.png", "cat", "", "held_out"),
+        ("dog/000.png", "hound", "g1", "held_out"),
+        ("dog/001.png", "hound", "", "train"),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_table_out_of_a_spreadsheet_is_read(two, encoding, end):
+    text = end.join(["path,label", "cat/000.png,Kätzchen", "dog/000.png,犬", ""])
+    assert scan(table_file(two, text, encoding)).labels == ("Kätzchen", "犬")
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (["file,label", "a.png,cat"], "the columns must be path and label"),
+        (["path;label", "a.png;cat"], "Received: path;label"),
+        (["path,label,mood", "a.png,cat,good"], "Received: path, label, mood"),
+        ([], "Received: nothing"),
+        (["path,label", "cat/000.png,cat", "cat/001.png"], "line 3: every row needs a path and a label"),
+        (["path,label", ",cat"], "line 2: every row needs a path and a label"),
+        (["path,label", "cat/000.png,"], "line 2: every row needs a path and a label"),
+        (["path,label", "cat/000.png,cat,extra"], "line 2: every row needs a path and a label, and no more"),
+        (
+            ["path,label,split", "a.png,cat,train", "b.png,cat,dev"],
+            "line 3: split must be train, val or test.",
+        ),
+        (["path,label", "/etc/a.png,cat"], "line 2: paths are relative to the table"),
+        (["path,label", "../a.png,cat"], "line 2: paths are relative to the table and stay below it"),
+        (["path,label,split", "a.png,cat,test", "b.png,cat,"], "some rows have a split and some have none"),
+        (["path,label", "a.png,cat", "a.png,dog"], "a.png stands in it twice"),
+        (["path,label", "cat/000.png,cat"], "only one class, cat"),
+        (["path,label"], "no pictures found"),
+        (["path,label", '"cat/000.png,cat', "dog/000.png,dog"], "every row needs a path and a label"),
+        (["path,label", 'cat/000.png,"cat', "dog/000.png,dog"], "control character"),
+        (["path,label", 'cat/000.png,"' + "x" * 200_000], "table.csv"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "|".join(value)[:40],
+)
+def test_a_wrong_table_is_refused_with_the_line(two, rows, message):
+    error = refused(table_file(two, "\n".join(rows)))
+    assert message in error.message
+    assert "table.csv" in error.message
+
+
+def test_a_table_in_another_encoding_is_refused(two):
+    error = refused(table_file(two, "path,label\ncat/000.png,é\n", "latin-1"))
+    assert "table.csv: cannot be read as a UTF-8 table" in error.message
+
+
+def test_a_picture_that_the_table_names_and_nobody_has_is_listed(two):
+    rows = [f"cat/{i:03d}.png,cat" for i in range(4)] + [f"dog/{i:03d}.png,dog" for i in range(5)]
+    copies = [f"more/{i}.png,cat" for i in range(10)]
+    (two / "more").mkdir()
+    for i in range(9):
+        shutil.copy(two / "cat/000.png", two / f"more/{i}.png")
+    table = scan(table_file(two, "\n".join(["path,label", *rows, *copies])))
+    assert reasons(table) == {"more/9.png": "cannot be opened: No such file or directory"}
+
+
+@pytest.mark.parametrize(
+    "names", [("قطة", "كلب"), ("猫", "犬"), ("big dog", "small cat"), ("été", "Ärger"), ("हिन्दी", "日本 語")]
+)
+def test_class_names_may_be_in_any_script(tmp_path, make_data_set, names):
+    table = scan(make_data_set(tmp_path, dict.fromkeys(names, 2)))
+    assert table.labels == tuple(sorted(unicodedata.normalize("NFC", name) for name in names))
+    assert len(table.pictures) == 4
+
+
+def test_labels_stand_in_the_order_of_their_code_points(tmp_path, make_data_set):
+    table = scan(make_data_set(tmp_path, dict.fromkeys(("b", "Z", "ä", "a", "10", "9"), 1)))
+    assert table.labels == ("10", "9", "Z", "a", "b", "ä")
+
+
+def test_two_spellings_of_the_same_letters_are_one_class(tmp_path, make_data_set):
+    composed, apart = unicodedata.normalize("NFC", "été"), unicodedata.normalize("NFD", "été")
+    make_data_set(tmp_path, {composed: 2, "dog": 2})
+    make_data_set(tmp_path, {apart: 3}, first_seed=50)
+    if len(list(tmp_path.iterdir())) < 3:
+        pytest.skip("this file system knows only one of the spellings")
+    table = scan(tmp_path)
+    assert table.labels == ("dog", composed)
+    assert sum(p.label == composed for p in table.pictures) == 5
+    assert all(table.file(p).is_file() for p in table.pictures)
+
+
+@pytest.mark.parametrize("names", [("Cat", "cat"), ("STRASSE", "straße"), ("É", "é")])
+def test_classes_that_differ_in_case_only_are_refused(tmp_path, names):
+    path = table_file(tmp_path, f"path,label\na.png,{names[0]}\nb.png,{names[1]}\nc.png,third\n")
+    error = refused(path)
+    assert f"classes {names[0]} and {names[1]} differ in case only" in error.message
+    assert error.hint == "merge them, or rename one"
+
+
+def test_one_class_is_refused(tmp_path, make_data_set):
+    error = refused(make_data_set(tmp_path, {"cat": 3}))
+    assert "only one class, cat" in error.message
+    assert "add a folder for another class" in error.hint
+
+
+def test_an_empty_class_is_refused_by_name(two):
+    (two / "bird").mkdir()
+    error = refused(two)
+    assert "class bird is empty" in error.message
+    assert error.hint == "add pictures to it, or remove the folder"
+
+
+def test_a_class_with_nothing_but_other_files_is_empty(two):
+    (two / "bird").mkdir()
+    (two / "bird" / "notes.txt").write_text("none yet", "utf-8")
+    assert "class bird is empty" in refused(two).message
+
+
+def test_an_empty_class_in_one_part_of_a_given_split_is_refused(tmp_path, make_data_set):
+    for part in ("train", "test"):
+        make_data_set(tmp_path / part, {"cat": 2, "dog": 2})
+    (tmp_path / "test" / "bird").mkdir()
+    assert "class bird is empty" in refused(tmp_path).message
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+    error = refused(tmp_path)
+    assert "no pictures found" in error.message
+    assert "FOLDER/CLASS/picture.jpg" in error.hint
+
+
+def test_pictures_without_class_folders_are_refused(tmp_path, make_data_set):
+    make_data_set(tmp_path, {".": 3})
+    assert "no pictures found" in refused(tmp_path).message
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path):
+    error = refused(tmp_path / "nowhere")
+    assert "nowhere: no such folder of pictures" in error.message
+    assert error.hint
+
+
+def test_foreign_hidden_and_nested_files_are_listed_with_the_reason(two):
+    (two / "cat" / "notes.txt").write_text("x", "utf-8")
+    (two / "cat" / "README").write_text("x", "utf-8")
+    (two / "cat" / ".hidden.png").write_bytes(b"x")
+    (two / "dog" / "puppies").mkdir()
+    shutil.copy(two / "dog/000.png", two / "dog/puppies/1.png")
+    table = scan(two)
+    assert reasons(table) == {
+        "cat/.hidden.png": "not a picture by its name (.png)",
+        "cat/README": "not a picture by its name (no ending)",
+        "cat/notes.txt": "not a picture by its name (.txt)",
+        "dog/puppies": "a folder inside a class; only FOLDER/CLASS/* is read",
+    }
+    assert len(table.pictures) == 9
+
+
+def test_a_picture_beside_the_class_folders_is_listed(two):
+    shutil.copy(two / "cat/000.png", two / "stray.png")
+    assert "stray.png" in reasons(scan(two))
+
+
+def test_a_picture_beside_the_class_folders_of_a_given_split_is_listed(tmp_path, make_data_set):
+    for part in ("train", "test"):
+        make_data_set(tmp_path / part, {"cat": 2, "dog": 2})
+    shutil.copy(tmp_path / "train/cat/000.png", tmp_path / "test/stray.png")
+    assert "test/stray.png" in reasons(scan(tmp_path))
+
+
+def test_hidden_folders_are_no_classes(two):
+    (two / ".cache").mkdir()
+    assert scan(two).labels == ("cat", "dog")
+
+
+@pytest.mark.parametrize("suffix", [".heic", ".HEIC", ".avif", ".tif", ".svg"])
+def test_a_picture_of_a_format_that_is_not_read_is_named_with_the_remedy(tmp_path, make_data_set, suffix):
+    make_data_set(tmp_path, {"cat": 9, "dog": 9})
+    (tmp_path / "cat" / f"photo{suffix}").write_bytes(b"x")
+    table = scan(tmp_path)
+    assert reasons(table) == {f"cat/photo{suffix}": f"{suffix} files are not read; save it as JPEG or PNG"}
+
+
+def test_up_to_ten_percent_of_a_class_may_be_unreadable(tmp_path, make_data_set):
+    make_data_set(tmp_path, {"cat": 9, "dog": 9})
+    (tmp_path / "cat" / "broken.jpg").write_bytes(b"not a picture")
+    (tmp_path / "dog" / "empty.jpg").write_bytes(b"")
+    table = scan(tmp_path)
+    assert len(table.pictures) == 18
+    assert reasons(table) == {
+        "cat/broken.jpg": "not a picture that can be read; JPEG, PNG, WEBP, GIF, BMP can",
+        "dog/empty.jpg": "the file is empty",
+    }
+
+
+def test_over_ten_percent_unreadable_is_an_error_that_lists_some(tmp_path, make_data_set):
+    make_data_set(tmp_path, {"cat": 20, "dog": 30})
+    for number in range(5):
+        (tmp_path / "dog" / f"x{number}.jpg").write_bytes(b"")
+    error = refused(tmp_path)
+    assert "5 of 35 pictures of class dog cannot be used (more than 10%)" in error.message
+    assert "dog/x0.jpg: the file is empty; dog/x1.jpg" in error.message
+    assert error.message.endswith(" ...")
+    assert error.hint == "replace or remove these files"
+
+
+def test_foreign_files_do_not_count_as_losses(two):
+    for number in range(20):
+        (two / "cat" / f"{number}.txt").write_text("x", "utf-8")
+    assert len(scan(two).left_out) == 20
+
+
+def test_endings_may_be_written_in_any_case(tmp_path, make_data_set):
+    for suffix in (".JPG", ".jpeg", ".JPEG", ".Png", ".webp", ".gif", ".bmp", ".jfif"):
+        make_data_set(tmp_path, {"cat": 1, "dog": 1}, suffix=suffix)
+        (tmp_path / f"cat/000{suffix}").rename(tmp_path / f"cat/a b{suffix}")
+    table = scan(tmp_path)
+    assert len(table.pictures) == 16
+    assert table.left_out == ()
+
+
+def test_symbolic_links_are_followed_and_broken_ones_listed(two, tmp_path, make_data_set):
+    elsewhere = make_data_set(tmp_path / "elsewhere", {"bird": 12})
+    (two / "bird").symlink_to(elsewhere / "bird")
+    (elsewhere / "bird" / "link.png").symlink_to(two / "cat/000.png")
+    (elsewhere / "bird" / "broken.png").symlink_to(two / "cat/nowhere.png")
+    table = scan(two)
+    assert sum(p.label == "bird" for p in table.pictures) == 13
+    assert reasons(table) == {"bird/broken.png": "cannot be opened: No such file or directory"}
+
+
+def test_a_link_to_itself_is_listed(tmp_path, make_data_set):
+    make_data_set(tmp_path, {"cat": 10, "dog": 10})
+    (tmp_path / "cat" / "loop.png").symlink_to("loop.png")
+    assert reasons(scan(tmp_path))["cat/loop.png"].startswith("cannot be opened: ")
+
+
+def test_a_picture_without_permission_is_listed(powerless, make_data_set):
+    def prepare(root: Path) -> None:
+        make_data_set(root, {"cat": 10, "dog": 10})
+        (root / "cat" / "000.png").chmod(0)
+
+    table = scan(powerless(prepare))
+    assert reasons(table) == {"cat/000.png": "cannot be opened: Permission denied"}
+
+
+def test_a_class_without_permission_is_refused_by_name(powerless, make_data_set):
+    def prepare(root: Path) -> None:
+        make_data_set(root, {"cat": 3, "dog": 3})
+        (root / "cat").chmod(0)
+
+    assert "cat" in refused(powerless(prepare)).message
+
+
+def test_what_was_decided_on_the_way_is_remarked(two):
+    from PIL import Image
+
+    Image.new("RGB", (8, 8)).save(two / "cat" / "p.png", icc_profile=b"rubbish")
+    remarks = {p.path: p.remarks for p in scan(two).pictures}
+    assert remarks.pop("cat/p.png") == "its colour profile cannot be used; its colours were taken as sRGB"
+    assert set(remarks.values()) == {""}
+
+
+def test_progress_counts_every_picture(two):
+    seen = []
+    scan(two, progress=lambda stage, done, total: seen.append((stage, done, total)))
+    assert seen == [("looking at the pictures", n, 9) for n in range(1, 10)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a,b.png",
+        'quote".png',
+        "line\nbreak.png",
+        "return\rhere.png",
+        "a;b 'c'.png",
+        "tab\t.png",
+        "日本.png",
+        " .png",
+    ],
+)
+def test_a_table_comes_back_as_it_was_saved(two, run, name):
+    try:
+        shutil.copy(two / "cat/000.png", two / "cat" / name)
+        (two / "dog" / name.replace(".png", ".txt")).write_text("x", "utf-8")
+    except OSError:
+        pytest.skip("the file system allows no such name")
+    table = scan(two)
+    dataset.save(run, table)
+    assert f"cat/{name}" in {p.path for p in table.pictures}
+    assert dataset.load(run, two) == table
+    assert dataset.load(run, two).key == table.key
+
+
+def test_a_file_name_that_is_no_unicode_is_no_accident(two, run):
+    try:
+        shutil.copy(two / "cat/000.png", os.fsencode(two / "cat") + b"/caf\xe9.png")
+    except OSError:
+        pytest.skip("the file system allows no such name")
+    table = scan(two)
+    assert len(table.pictures) + len(table.left_out) == 10
+    assert table.key
+    dataset.save(run, table)
+    assert dataset.load(run, two) == table
+
+
+def test_a_table_of_a_csv_comes_back_as_it_was_saved(two, run):
+    path = table_file(two, "path,label,group,split\ncat/000.png,cat,g 1,train\ndog/000.png,dog,,test\n")
+    table = scan(path)
+    dataset.save(run, table)
+    assert dataset.load(run, path) == table
+
+
+def test_a_missing_or_damaged_table_is_a_run_error(two, run):
+    with pytest.raises(RunError, match=r"pictures\.csv is missing") as caught:
+        dataset.load(run, two)
+    assert caught.value.exit_code == 1
+    dataset.save(run, scan(two))
+    path = run.path(runs.PICTURES)
+    path.write_text(path.read_text("utf-8")[:-20], "utf-8")
+    with pytest.raises(RunError, match=r"pictures\.csv is damaged"):
+        dataset.load(run, two)
+
+
+def test_known_pictures_are_not_decoded_again(two, monkeypatch):
+    (two / "cat" / "notes.txt").write_text("x", "utf-8")
+    first = scan(two)
+    (two / "cat/000.png").rename(two / "cat/renamed.png")
+    opened = []
+    inspect = pictures.inspect
+    monkeypatch.setattr(pictures, "inspect", lambda path: opened.append(path.name) or inspect(path))
+    shutil.copy(two / "cat/001.png", two / "cat/copy.png")
+    again = scan(two, known=first)
+    assert opened == []
+    assert len(again.pictures) == 10
+    assert {p.sha256: (p.width, p.height) for p in again.pictures} == {
+        p.sha256: (p.width, p.height) for p in first.pictures
+    }
+
+
+def test_known_unreadable_pictures_keep_their_reason(tmp_path, make_data_set, monkeypatch):
+    make_data_set(tmp_path, {"cat": 10, "dog": 10})
+    (tmp_path / "cat" / "x.jpg").write_bytes(b"words")
+    first = scan(tmp_path)
+    monkeypatch.setattr(pictures, "inspect", lambda path: pytest.fail(f"{path} was decoded again"))
+    assert scan(tmp_path, known=first) == first
+
+
+def test_new_and_changed_pictures_are_decoded(two, make_data_set, monkeypatch):
+    first = scan(two)
+    opened = []
+    inspect = pictures.inspect
+    monkeypatch.setattr(pictures, "inspect", lambda path: opened.append(path.name) or inspect(path))
+    make_data_set(two, {"cat": 1}, first_seed=700)
+    shutil.copy(two / "cat/700.png", two / "dog/000.png")
+    scan(two, known=first)
+    assert sorted(opened) == ["000.png", "700.png"]
+
+
+def test_the_key_tells_every_change_that_training_sees(two, make_data_set):
+    before = scan(two).key
+    assert scan(two).key == before
+    make_data_set(two, {"cat": 1}, first_seed=700)
+    added = scan(two).key
+    (two / "cat/700.png").rename(two / "cat/701.png")
+    renamed = scan(two).key
+    (two / "cat/701.png").rename(two / "dog/701.png")
+    assert len({before, added, renamed, scan(two).key}) == 4
+
+
+def test_compare_counts_what_was_added_removed_and_changed(two, make_data_set):
+    before = scan(two)
+    assert str(dataset.compare(before, scan(two))) == ""
+    make_data_set(two, {"cat": 2}, first_seed=700)
+    (two / "dog/000.png").unlink()
+    shutil.copy(two / "cat/700.png", two / "dog/001.png")
+    change = dataset.compare(before, scan(two))
+    assert change == dataset.Change(added=2, removed=1, changed=1)
+    assert str(change) == "2 added, 1 removed, 1 changed"
+
+
+def test_check_unchanged_names_what_was_changed_or_removed(two):
+    table = scan(two)
+    dataset.check_unchanged(table, table.pictures)
+    shutil.copy(two / "cat/001.png", two / "cat/000.png")
+    with pytest.raises(DataError, match=r"cat/000\.png was changed since the training") as caught:
+        dataset.check_unchanged(table, table.pictures)
+    assert caught.value.hint == "repeat the training: it notes what changed"
+    dataset.check_unchanged(table, table.pictures[1:])
+    (two / "cat/000.png").unlink()
+    with pytest.raises(DataError, match=r"cat/000\.png: No such file"):
+        dataset.check_unchanged(table, table.pictures)
+
+
+def test_tables_do_not_depend_on_the_order_on_disk(tmp_path, make_data_set):
+    one = make_data_set(tmp_path / "one", {"cat": 5, "dog": 5})
+    other = tmp_path / "other"
+    for path in sorted(one.rglob("*.png"), reverse=True):
+        target = other / path.relative_to(one)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, target)
+    assert scan(one).pictures == scan(other).pictures
+    assert scan(one).key == scan(other).key
+
+
+def test_pictures_and_left_out_are_values():
+    assert Picture("a", "b", "", "", "0", 1, 1) == Picture("a", "b", "", "", "0", 1, 1)
+    assert LeftOut("a", "b", "", "r") != LeftOut("a", "b", "", "other")

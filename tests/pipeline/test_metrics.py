@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import special
+from sklearn import metrics as judge
+
+from pipeline import metrics
+
+
+@pytest.fixture
+def answers():
+    """Truth and answers of 5 classes, one of them never there, one never answered."""
+    random = np.random.default_rng(0)
+    truth = random.choice([0, 1, 2, 4], 300)
+    predicted = np.where(random.random(300) < 0.7, truth, random.choice([0, 1, 2, 3], 300))
+    return truth, predicted
+
+
+def test_confusion_equals_scikit_learn(answers):
+    truth, predicted = answers
+    expected = judge.confusion_matrix(truth, predicted, labels=range(5))
+    np.testing.assert_array_equal(metrics.confusion(truth, predicted, 5), expected)
+
+
+def test_confusion_keeps_shuffled_class_names_in_their_rows():
+    names = ["zebra", "ant", "Ätna", "mole"]
+    random = np.random.default_rng(1)
+    truth, predicted = random.integers(0, 4, 200), random.integers(0, 4, 200)
+    expected = judge.confusion_matrix([names[t] for t in truth], [names[p] for p in predicted], labels=names)
+    np.testing.assert_array_equal(metrics.confusion(truth, predicted, 4), expected)
+
+
+def test_rows_are_the_truth_and_columns_the_answers():
+    assert metrics.confusion(np.array([0, 0, 1]), np.array([1, 1, 1]), 2).tolist() == [[0, 2], [0, 1]]
+
+
+def test_accuracy_and_f1_equal_scikit_learn(answers):
+    truth, predicted = answers
+    counts = metrics.confusion(truth, predicted, 5)
+    labels = list(range(5))
+    f1 = judge.f1_score(truth, predicted, labels=labels, average=None, zero_division=0)
+    macro = judge.f1_score(truth, predicted, labels=labels, average="macro", zero_division=0)
+    assert metrics.accuracy_of(counts) == pytest.approx(judge.accuracy_score(truth, predicted))
+    assert metrics.f1_of(counts) == pytest.approx(f1)
+    assert metrics.macro_f1_of(counts) == pytest.approx(macro)
+
+
+def test_a_class_that_is_nowhere_has_f1_zero():
+    assert metrics.f1_of(np.array([[3, 0], [0, 0]])).tolist() == [1.0, 0.0]
+
+
+def test_many_confusions_are_scored_at_once(answers):
+    truth, predicted = answers
+    stack = np.stack([metrics.confusion(truth, predicted, 5), metrics.confusion(predicted, truth, 5) * 2])
+    for score in (metrics.accuracy_of, metrics.f1_of, metrics.macro_f1_of):
+        np.testing.assert_allclose(score(stack), [score(stack[0]), score(stack[1])])
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 1), (1, 1), (0, 40), (40, 40), (7, 10), (263, 300), (1, 1000)])
+def test_wilson_equals_its_formula(right, n):
+    z, p = 1.959963984540054, right / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    reach = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    assert metrics.wilson(right, n) == pytest.approx((middle - reach, middle + reach), abs=1e-9)
+
+
+def test_wilson_of_nothing_is_everything():
+    assert metrics.wilson(0, 0) == (0.0, 1.0)
+
+
+def test_bootstrap_is_deterministic_and_depends_on_the_seed(answers):
+    truth, predicted = answers
+    groups = [str(i // 3) for i in range(300)]
+    first, same, other = (
+        metrics.bootstrap(truth, predicted, groups, 5, metrics.macro_f1_of, seed) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
+
+
+def test_bootstrap_of_single_pictures_is_as_wide_as_the_binomial_law():
+    random = np.random.default_rng(3)
+    truth = random.integers(0, 2, 400)
+    predicted = np.where(random.random(400) < 0.8, truth, 1 - truth)
+    low, high = metrics.bootstrap(truth, predicted, [str(i) for i in range(400)], 2, metrics.accuracy_of, 0)
+    p = (truth == predicted).mean()
+    reach = 1.96 * math.sqrt(p * (1 - p) / 400)
+    assert (low, high) == pytest.approx((p - reach, p + reach), abs=0.01)
+
+
+def test_bootstrap_covers_the_truth_about_as_often_as_it_says():
+    covered = 0
+    for trial in range(100):
+        random = np.random.default_rng(trial)
+        truth = random.integers(0, 2, 150)
+        predicted = np.where(random.random(150) < 0.8, truth, 1 - truth)
+        groups = [str(i) for i in range(150)]
+        low, high = metrics.bootstrap(truth, predicted, groups, 2, metrics.accuracy_of, trial)
+        covered += low <= 0.8 <= high
+    assert 87 <= covered <= 100
+
+
+def test_copies_in_groups_widen_the_interval_and_copies_alone_do_not():
+    random = np.random.default_rng(4)
+    truth = random.integers(0, 3, 100)
+    predicted = np.where(random.random(100) < 0.7, truth, (truth + 1) % 3)
+    single = [str(i) for i in range(100)]
+
+    def width(copies: int, groups: list[str]) -> float:
+        low, high = metrics.bootstrap(
+            truth.repeat(copies), predicted.repeat(copies), groups, 3, metrics.accuracy_of, 0
+        )
+        return float(high - low)
+
+    alone = width(1, single)
+    in_groups = width(4, [name for name in single for _ in range(4)])
+    ungrouped = width(4, [str(i) for i in range(400)])
+    assert in_groups == pytest.approx(alone, rel=0.05)
+    assert ungrouped == pytest.approx(alone / 2, rel=0.15)
+
+
+def test_bootstrap_gives_the_bounds_of_every_class(answers):
+    truth, predicted = answers
+    bounds = metrics.bootstrap(truth, predicted, [str(i) for i in range(300)], 5, metrics.f1_of, 0)
+    assert bounds.shape == (2, 5)
+    assert (bounds[0] <= bounds[1]).all()
+
+
+def test_log_loss_equals_scikit_learn():
+    random = np.random.default_rng(5)
+    logits, truth = random.normal(0, 3, (200, 4)), random.integers(0, 4, 200)
+    expected = judge.log_loss(truth, special.softmax(logits, 1), labels=range(4))
+    assert metrics.log_loss(logits, truth) == pytest.approx(expected)
+
+
+def test_log_loss_of_huge_logits_stays_finite():
+    assert metrics.log_loss(np.array([[1e5, -1e5]]), np.array([1])) == pytest.approx(2e5)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.5, 8.0])
+def test_a_known_temperature_is_found(temperature):
+    random = np.random.default_rng(6)
+    logits = random.normal(0, 2, (20_000, 4))
+    chances = special.softmax(logits, 1)
+    truth = (chances.cumsum(1) > random.random((20_000, 1))).argmax(1)
+    assert metrics.fit_temperature(logits * temperature, truth) == pytest.approx(temperature, rel=0.05)
+
+
+def test_no_other_temperature_has_a_smaller_loss():
+    random = np.random.default_rng(7)
+    logits, truth = random.normal(0, 4, (500, 3)), random.integers(0, 3, 500)
+    logits[np.arange(500), truth] += 3
+    found = metrics.fit_temperature(logits, truth)
+    best = min(metrics.log_loss(logits / t, truth) for t in np.linspace(0.05, 20, 4000))
+    assert metrics.log_loss(logits / found, truth) <= best + 1e-6
+
+
+@pytest.mark.parametrize("right", [0, 50])
+def test_temperature_stays_within_its_bounds_where_there_is_no_best(right):
+    logits = np.tile([5.0, 0.0], (50, 1))
+    found = metrics.fit_temperature(logits, np.full(50, 0 if right else 1))
+    assert 1 / 20.1 < found < 20.1
+
+
+def share_kept(probabilities, truth, threshold):
+    right = probabilities.argmax(1) == truth
+    return (probabilities.max(1)[right] >= threshold).mean()
+
+
+@pytest.mark.parametrize("keep", [1.0, 0.99, 0.95, 0.5, 0.01])
+@pytest.mark.parametrize("count", [3, 40, 400])
+def test_the_threshold_is_the_highest_on_the_grid_that_keeps_enough(keep, count):
+    for seed in range(10):
+        random = np.random.default_rng(seed)
+        probabilities = special.softmax(random.normal(0, 2, (count, 3)), 1)
+        truth = np.where(random.random(count) < 0.8, probabilities.argmax(1), 0)
+        enough = [k for k in range(257) if share_kept(probabilities, truth, k / 256) >= keep - 1e-12]
+        assert metrics.dont_know_threshold(probabilities, truth, keep) == max(enough) / 256
+
+
+def test_the_threshold_keeps_answers_that_lie_on_the_grid():
+    probabilities = np.array([[200 / 256, 56 / 256], [250 / 256, 6 / 256]])
+    assert metrics.dont_know_threshold(probabilities, np.array([0, 0]), 1.0) == 200 / 256
+
+
+def test_without_a_right_answer_nothing_is_refused():
+    assert metrics.dont_know_threshold(np.array([[0.9, 0.1]]), np.array([1]), 0.95) == 0.0
+
+
+def test_agreement_counts_equal_top_answers():
+    reference = np.array([[0.6, 0.4], [0.2, 0.8], [0.5, 0.5], [0.1, 0.9]])
+    target = np.array([[0.9, 0.1], [0.7, 0.3], [0.6, 0.4], [0.4, 0.6]])
+    assert metrics.agreement(reference, target) == 0.75
+
+
+def test_mean_abs_dp_is_the_probability_that_moved():
+    reference = np.array([[1.0, 0.0, 0.0], [0.5, 0.3, 0.2]])
+    target = np.array([[0.0, 0.0, 1.0], [0.4, 0.3, 0.3]])
+    assert metrics.mean_abs_dp(reference, target) == pytest.approx((1.0 + 0.1) / 2)
+    assert metrics.mean_abs_dp(reference, reference) == 0.0
