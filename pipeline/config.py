@@ -120,11 +120,11 @@ class Train(_Part):
     """How the head learns. With `choose`, `epochs` is the most that is tried."""
 
     folds: Annotated[int, Field(ge=2, le=20)] = 5
-    epochs: Annotated[int, Field(ge=1, le=1000)] = 60
+    epochs: Annotated[int, Field(ge=1, le=1000)] = 100
     choose: bool = True
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
     optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
-    learning_rate: Positive = 0.001
+    learning_rate: Positive = 0.0003
     class_weights: bool = False
     keep_correct: Annotated[float, Field(gt=0, le=1)] = 0.95
 
