@@ -268,15 +268,20 @@ def _hash(seed: int, name: str) -> str:
 
 
 class _Before:
-    """The rows of an earlier split, found by content (a renamed picture) or else by path (an edited one)."""
+    """The rows of an earlier split; a renamed picture is found by its content, an edited one by its path."""
 
     def __init__(self, rows: Sequence[dict[str, str]]) -> None:
         self.rows = rows
-        self._by_path = {row["path"]: row for row in rows}
+        self._by_both = {(row["path"], row["sha256"]): row for row in rows}
         self._by_content = {row["sha256"]: row for row in rows if row["side"]}
+        self._by_path = {row["path"]: row for row in rows}
 
     def place(self, picture: Picture) -> Place | None:
-        row = self._by_content.get(picture.sha256) or self._by_path.get(picture.path)
+        row = (
+            self._by_both.get((picture.path, picture.sha256))
+            or self._by_content.get(picture.sha256)
+            or self._by_path.get(picture.path)
+        )
         return Place(row["side"], int(row["fold"] or -1)) if row else None
 
 

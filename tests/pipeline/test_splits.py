@@ -454,3 +454,18 @@ def test_keys_tell_what_each_side_sees(draw_split):
     third = draw_split(table_of(*(p for p in rows if p != gone)))
     assert third.train_key != first.train_key
     assert third.held_out_key == first.held_out_key
+
+
+def test_copies_that_were_given_on_both_sides_are_loaded_as_they_were_written(draw_split, run):
+    rows = [
+        *(replace(p, given="train") for p in singles(a=20, b=20)),
+        picture("a/copy.png", content="same", given="train"),
+        *(picture(f"{label}/t{i}.png", label, given="held_out") for label in "ab" for i in range(4)),
+        picture("a/t9.png", content="same", given="held_out"),
+    ]
+    table = table_of(*rows)
+    split = draw_split(table)
+    assert split.shared_groups == 1
+    assert sides(splits.load(run, table)) == sides(split)
+    assert sides(draw_split(table)) == sides(split)
+    assert len(split.held_out) == 9
