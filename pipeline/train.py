@@ -140,8 +140,8 @@ def _say_split(split: Split, config: Config, listener: Listener) -> None:
         )
     if given and (shared := split.shared_groups):
         listener.warn(
-            f"the given split leaks: {shared} {'picture stands' if shared == 1 else 'pictures stand'} on both "
-            "sides as equal files; the held-out score is too good by that"
+            f"the given split leaks: equal files stand on both sides ({shared} different ones); "
+            "the held-out score is too good by that"
         )
 
 
