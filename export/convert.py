@@ -119,6 +119,11 @@ def convert(subject: Subject, listener: Listener) -> None:
     """
     run, config = subject.run, subject.config
     model = None
+    if any(FLAVOURS[name].calibrated for name in config.export.flavours):
+        chosen = calibration.choose(subject)
+        wanted = config.export.calibration_pictures
+        if len(chosen) < wanted:
+            listener.warn(f"calibration takes all {len(chosen)} training pictures; {wanted} were asked for")
     for number, name in enumerate(config.export.flavours, 1):
         made = recipe(subject, name)
         outputs = [file_name(name), labels_name(name)]
@@ -149,9 +154,6 @@ def _convert(subject: Subject, model: keras.Model, name: str, listener: Listener
     representative = None
     if flavour.calibrated:
         chosen = calibration.choose(subject)
-        wanted = subject.config.export.calibration_pictures
-        if len(chosen) < wanted:
-            listener.warn(f"calibration takes all {len(chosen)} training pictures; {wanted} were asked for")
         stage = f"calibrating on {len(chosen)} pictures"
         representative = calibration.representative(
             subject, chosen, lambda done: listener.progress(stage, done, len(chosen))

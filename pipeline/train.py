@@ -96,7 +96,8 @@ def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
 
 
 def _look(run: Run, config: Config, listener: Listener) -> Table:
-    known = dataset.load(run, Path(config.data.pictures)) if run.path(runs.PICTURES).is_file() else None
+    seen_before = all(run.path(name).is_file() for name in (runs.PICTURES, runs.LEFT_OUT))
+    known = dataset.load(run, Path(config.data.pictures)) if seen_before else None
     table = dataset.scan(Path(config.data.pictures), known, listener.progress)
     recipe = Recipe("pictures", 1, {"pictures": table.key}, {}, ("pillow",))
 
@@ -332,8 +333,8 @@ def _model(subject: Subject, listener: Listener) -> None:
             )
         with runs.replacing(run.path(runs.MODEL)) as path:
             model.save(path)
-        trainable = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-        frozen = sum(int(np.prod(v.shape)) for v in model.non_trainable_variables)
+        trainable = sum(int(np.prod(v.shape)) for v in model.trainable_weights)
+        frozen = sum(int(np.prod(v.shape)) for v in model.non_trainable_weights)
         runs.write_json(
             run.path(runs.TRAINING),
             {
