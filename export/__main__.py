@@ -30,11 +30,12 @@ def tflite(run_name: RunName = None, quiet: Quiet = False, as_json: AsJson = Fal
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export import convert
-        from pipeline import runs, train
+        from pipeline import runs
+        from pipeline import subject as subjects
 
         run = runs.find(run_name)
         with run.locked():
-            subject = train.open_trained(run)
+            subject = subjects.open_trained(run)
             convert.convert(subject, terminal)
             _compare(terminal, subject)
 
@@ -46,11 +47,12 @@ def parity(run_name: RunName = None, quiet: Quiet = False, as_json: AsJson = Fal
     Reads an exported run. Writes answers/FLAVOUR.npz and parity.json. Exit code 3: the gate said no.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
-        from pipeline import runs, train
+        from pipeline import runs
+        from pipeline import subject as subjects
 
         run = runs.find(run_name)
         with run.locked():
-            _compare(terminal, train.open_trained(run))
+            _compare(terminal, subjects.open_trained(run))
 
 
 def _compare(terminal: console.Terminal, subject: Any) -> None:

@@ -16,7 +16,7 @@ from pipeline import dataset, features, runs, workers
 from pipeline.dataset import Picture
 from pipeline.letterbox import Size
 from pipeline.runs import Recipe
-from pipeline.train import Subject
+from pipeline.subject import Subject
 
 NAME = f"{runs.EXPORT}/calibration.json"
 

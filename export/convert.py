@@ -17,7 +17,7 @@ from export import calibration
 from pipeline import features, litert, runs
 from pipeline.errors import ConversionError
 from pipeline.runs import Recipe
-from pipeline.train import Subject
+from pipeline.subject import Subject
 from pipeline.workers import Listener
 
 if TYPE_CHECKING:
@@ -170,12 +170,15 @@ def check(data: bytes, name: str) -> None:
     Raises:
         ConversionError: Its tensors or its border say otherwise.
     """
-    types = [kind for _, kind in litert.tensor_types(data)]
-    if FLAVOURS[name].weights not in types:
-        raise ConversionError(f"model_{name}.tflite holds no {FLAVOURS[name].weights} tensor")
-    floats = sorted({kind for kind in types if kind.startswith("FLOAT")})
+    held = litert.constant_bytes(data)
+    most = max(held, key=lambda kind: held[kind], default="nothing")
+    if most != FLAVOURS[name].weights or not held[most]:
+        raise ConversionError(
+            f"the weights of model_{name}.tflite are {most}; expected {FLAVOURS[name].weights}"
+        )
     if name != "int8":
         return
+    floats = sorted({kind for _, kind in litert.tensor_types(data) if kind.startswith("FLOAT")})
     if floats:
         raise ConversionError(f"model_int8.tflite falls back to {' and '.join(floats)} tensors")
     interpreter = litert.Interpreter(data)

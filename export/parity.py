@@ -19,7 +19,7 @@ from pipeline.dataset import Picture
 from pipeline.errors import RunError
 from pipeline.evaluate import Answers
 from pipeline.runs import Recipe
-from pipeline.train import Subject
+from pipeline.subject import Subject
 from pipeline.workers import Listener
 
 LATENCY = f"{runs.EXPORT}/latency.json"
@@ -34,12 +34,11 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
         RunError: A flavour has not been exported.
     """
     run, config = subject.run, subject.config
-    missing = [name for name in config.export.flavours if not run.path(convert.file_name(name)).is_file()]
-    if missing:
-        raise RunError(
-            f"{run.path(convert.file_name(missing[0]))} is missing",
-            f"export it first: python -m export tflite {run.name}",
-        )
+    for name in config.export.flavours:
+        if not run.done(convert.recipe(subject, name), [convert.file_name(name)]):
+            path = run.path(convert.file_name(name))
+            what = "was made from another model than the run's" if path.is_file() else "is missing"
+            raise RunError(f"{path} {what}", f"export it: python -m export tflite {run.name}")
     reference, made = evaluate.keras_answers(subject, listener)
     targets, keys = [], {evaluate.KERAS: made.key}
     for name in config.export.flavours:

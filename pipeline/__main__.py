@@ -109,11 +109,11 @@ def evaluate(run_name: RunName = None, quiet: Quiet = False, as_json: AsJson = F
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline import evaluate as evaluation
         from pipeline import runs
-        from pipeline import train as training
+        from pipeline import subject as subjects
 
         run = runs.find(run_name)
         with run.locked():
-            found = evaluation.evaluate(training.open_trained(run), terminal)
+            found = evaluation.evaluate(subjects.open_trained(run), terminal)
         _show_evaluation(terminal, run, found)
         terminal.finish(
             {"run": run.name, **found},

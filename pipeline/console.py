@@ -40,8 +40,8 @@ class Terminal(Listener):
         self._silent = quiet or as_json
         self._out = Console(highlight=False, soft_wrap=True)
         # A descriptor of its own: libraries that are muted on theirs do not mute this one.
-        stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
-        self._err = Console(file=stderr, highlight=False, soft_wrap=True)
+        self._stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
+        self._err = Console(file=self._stderr, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._stage: tuple[str, float] = ("", 0.0)
         self.warnings: list[str] = []
@@ -132,6 +132,11 @@ class Terminal(Listener):
         self._end_bar()
         self._err.print("interrupted; the same command continues where it stopped")
 
+    def close(self) -> None:
+        """Ends a bar that is still drawn and gives the descriptor back."""
+        self._end_bar()
+        self._stderr.close()
+
     def _end_bar(self) -> None:
         if self._bar is not None:
             self._bar.stop()
@@ -160,6 +165,8 @@ def speaking(*, quiet: bool = False, as_json: bool = False) -> Iterator[Terminal
             raise
         terminal.error(storage_error(error.filename, error))
         raise SystemExit(1) from None
+    finally:
+        terminal.close()
 
 
 def main(app: Callable[[], Any]) -> None:

@@ -1,6 +1,6 @@
 """A folder of pictures, or a table, into a Table of pictures and labels.
 
-Every file that is found ends up either in `Table.pictures` or, with the reason, in
+Every file that `layouts` finds ends up either in `Table.pictures` or, with the reason, in
 `Table.left_out`. Who is held out is decided in `splits`; what is wrong with pictures that can
 be read is not asked here.
 """
@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import csv
 import io
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pipeline import pictures, runs, workers
+from pipeline import layouts, pictures, runs, workers
 from pipeline.errors import DataError, PictureError
+from pipeline.layouts import Found, LeftOut
 from pipeline.runs import Run
 
-GIVEN = {"train": "train", "val": "train", "test": "held_out"}
 MAX_UNREADABLE = 0.10
-_OTHER_PICTURES = (".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".jxl", ".dng", ".svg", ".ico")
 
 
 @dataclass(frozen=True)
@@ -47,16 +45,6 @@ class Picture:
     width: int
     height: int
     remarks: str = ""
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A file that is not used, and why. `sha256` is empty where it was not read."""
-
-    path: str
-    label: str
-    sha256: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -114,10 +102,10 @@ def scan(source: Path, known: Table | None = None, progress: workers.Progress = 
             only in case, a row of the CSV, or over 10 % of a class unreadable.
     """
     if source.is_dir():
-        found, ignored = _walk(source)
+        found, ignored = layouts.walk(source)
         root = source
     elif source.is_file():
-        found, ignored, root = _read_csv(source), [], source.parent
+        found, ignored, root = layouts.read_csv(source), [], source.parent
     else:
         raise DataError(
             f"{source}: no such folder of pictures",
@@ -129,9 +117,9 @@ def scan(source: Path, known: Table | None = None, progress: workers.Progress = 
     facts = {picture.sha256: picture for picture in known.pictures} if known else {}
     refused = {entry.sha256: entry.reason for entry in known.left_out if entry.sha256} if known else {}
 
-    def look(entry: _Found) -> Picture | LeftOut:
+    def look(entry: Found) -> Picture | LeftOut:
         path = root / entry.path
-        if path.suffix.lower() in _OTHER_PICTURES:
+        if path.suffix.lower() in layouts.OTHER_PICTURES:
             reason = f"{path.suffix} files are not read; save it as JPEG or PNG"
             return LeftOut(entry.path, entry.label, "", reason)
         sha256 = ""
@@ -226,117 +214,6 @@ def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[LeftOut]) -> str:
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     return text.getvalue()
-
-
-@dataclass(frozen=True)
-class _Found:
-    path: str
-    label: str
-    group: str = ""
-    given: str = ""
-
-
-def _walk(root: Path) -> tuple[list[_Found], list[LeftOut]]:
-    entries = _entries(root)
-    folders = [path for path in entries if path.is_dir()]
-    names = {folder.name for folder in folders}
-    parts = [(folder, "") for folder in folders]
-    if names <= GIVEN.keys() and "train" in names and len(names) > 1:
-        # Without test/, val/ joins train/ and the held-out set is drawn as usual.
-        given = GIVEN if "test" in names else dict.fromkeys(GIVEN, "")
-        inside = [(path, given[folder.name]) for folder in folders for path in _entries(folder)]
-        parts = [(path, side) for path, side in inside if path.is_dir()]
-        entries += [path for path, _ in inside]
-    found: list[_Found] = []
-    ignored = [
-        LeftOut(_shown(path.relative_to(root)), "", "", "a picture beside the class folders has no class")
-        for path in entries
-        if path.is_file() and path.suffix.lower() in pictures.SUFFIXES + _OTHER_PICTURES
-    ]
-    for folder, given_side in parts:
-        label = unicodedata.normalize("NFC", folder.name)
-        if _shown(Path(label)) != label:
-            raise DataError(f"{root}: the class name {_shown(Path(label))} is not UTF-8", "rename the folder")
-        before = len(found)
-        for path in _entries(folder, hidden=True):
-            name = path.relative_to(root).as_posix()
-            if _shown(path.relative_to(root)) != name:
-                reason = "its name is not UTF-8; rename it"
-                ignored.append(LeftOut(_shown(path.relative_to(root)), label, "", reason))
-            elif path.is_dir():
-                ignored.append(
-                    LeftOut(name, label, "", "a folder inside a class; only FOLDER/CLASS/* is read")
-                )
-            elif path.suffix.lower() in pictures.SUFFIXES + _OTHER_PICTURES and not path.name.startswith("."):
-                found.append(_Found(name, label, "", given_side))
-            else:
-                ignored.append(
-                    LeftOut(name, label, "", f"not a picture by its name ({path.suffix or 'no ending'})")
-                )
-        if len(found) == before:
-            raise DataError(f"{folder}: class {label} is empty", "add pictures to it, or remove the folder")
-    return found, ignored
-
-
-def _entries(folder: Path, *, hidden: bool = False) -> list[Path]:
-    try:
-        return sorted(path for path in folder.iterdir() if hidden or not path.name.startswith("."))
-    except OSError as error:
-        raise DataError(
-            f"{folder}: cannot be listed: {error.strerror}", "give yourself the right to read it"
-        ) from error
-
-
-def _shown(path: Path) -> str:
-    """A path as text that can be written; equal to the path itself where that is UTF-8."""
-    return path.as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _read_csv(path: Path) -> list[_Found]:
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as a UTF-8 table: {error}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    try:
-        rows = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise DataError(
-            f"{path}, line {reader.line_num + 1}: {error}", "look for a quote that is not closed"
-        ) from error
-    columns = set(reader.fieldnames or ())
-    if not {"path", "label"} <= columns or columns - {"path", "label", "group", "split"}:
-        raise DataError(
-            f"{path}: the columns must be path and label and, if wanted, group and split. "
-            f"Received: {', '.join(reader.fieldnames or ['nothing'])}",
-            "mend the first line of the table",
-        )
-    found: list[_Found] = []
-    splits: set[str] = set()
-    for line, row in rows:
-        where = f"{path}, line {line}"
-        name, label = (row["path"] or "").strip(), (row["label"] or "").strip()
-        split = (row.get("split") or "").strip()
-        if None in row or not name or not label:
-            raise DataError(
-                f"{where}: every row needs a path and a label, and no more columns than the first"
-            )
-        if split not in ("", *GIVEN):
-            raise DataError(f"{where}: split must be train, val or test. Received: {split}")
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise DataError(f"{where}: paths are relative to the table and stay below it. Received: {name}")
-        splits.add(split)
-        label = unicodedata.normalize("NFC", label)
-        found.append(_Found(name, label, (row.get("group") or "").strip(), split))
-    if "test" in splits and "" in splits:
-        raise DataError(
-            f"{path}: some rows have a split and some have none", "fill the column, or leave it out"
-        )
-    twice = [name for name, count in Counter(entry.path for entry in found).items() if count > 1]
-    if twice:
-        raise DataError(f"{path}: {twice[0]} stands in it twice", "keep one row for each picture")
-    given = GIVEN if "test" in splits else dict.fromkeys(GIVEN, "")
-    return [_Found(f.path, f.label, f.group, given.get(f.given, "")) for f in found]
 
 
 def _labels(source: Path, labels: Sequence[str]) -> tuple[str, ...]:

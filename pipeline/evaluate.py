@@ -6,6 +6,7 @@ drawings from `figures`; reference against target is `export.parity`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from pipeline.config import Config
 from pipeline.errors import DataError
 from pipeline.metrics import accuracy_of, f1_of, macro_f1_of
 from pipeline.runs import Recipe, Run
-from pipeline.train import Subject, load_out_of_fold
+from pipeline.subject import Subject, load_out_of_fold
 from pipeline.workers import Listener, ordered
 
 KERAS = "keras"
@@ -255,45 +256,46 @@ def compare(many: Sequence[Run], seed: int = 0) -> dict[str, Any]:
         DataError: Two runs share fewer than 30 training pictures.
         RunError: A run has no out-of-fold answers yet.
     """
-    loaded = {run.name: load_out_of_fold(run) for run in many}
-    right = {
-        name: dict(zip(a["sha256"].tolist(), a["probabilities"].argmax(1) == a["truth"], strict=True))
-        for name, a in loaded.items()
-    }
-    accuracy = {name: float(np.mean(list(hits.values()))) for name, hits in right.items()}
-    ranked = sorted(many, key=lambda run: -accuracy[run.name])
-    best = ranked[0].name
+    counted = Counter(run.name for run in many)
+    names = {run: run.name if counted[run.name] == 1 else str(run.folder) for run in many}
+    loaded = {run: load_out_of_fold(run) for run in many}
+    right = {run: arrays["probabilities"].argmax(1) == arrays["truth"] for run, arrays in loaded.items()}
+    ranked = sorted(many, key=lambda run: -right[run].mean())
+    best = ranked[0]
+    # Equal files have equal answers, so one stands for all of them.
+    by_content = {run: dict(zip(loaded[run]["sha256"].tolist(), right[run], strict=True)) for run in many}
     groups = dict(zip(loaded[best]["sha256"].tolist(), loaded[best]["group"].tolist(), strict=True))
     rows = []
     for run in ranked:
-        shared = [picture for picture in right[best] if picture in right[run.name]]
+        shared = [content for content in by_content[best] if content in by_content[run]]
         if len(shared) < MIN_SHARED:
             raise DataError(
-                f"{run.name} and {best} share {len(shared)} training pictures; "
+                f"{names[run]} and {names[best]} share {len(shared)} training pictures; "
                 f"a comparison needs {MIN_SHARED}",
                 "compare runs of the same pictures",
             )
         difference, bounds = metrics.paired_difference(
-            np.array([right[run.name][p] for p in shared]),
-            np.array([right[best][p] for p in shared]),
-            [groups[p] for p in shared],
+            np.array([by_content[run][content] for content in shared]),
+            np.array([by_content[best][content] for content in shared]),
+            [groups[content] for content in shared],
             seed,
         )
         rows.append(
             {
-                "run": run.name,
-                "n": len(right[run.name]),
-                "accuracy": accuracy[run.name],
+                "run": names[run],
+                "n": len(right[run]),
+                "accuracy": float(right[run].mean()),
                 "shared_with_best": len(shared),
                 "difference_to_best": difference,
                 "difference_interval": list(bounds),
             }
         )
-    return {"ranked_by": "out-of-fold accuracy", "rows": rows, "configuration": _differences(ranked)}
+    differing = _differences({names[run]: run for run in ranked})
+    return {"ranked_by": "out-of-fold accuracy", "rows": rows, "configuration": differing}
 
 
-def _differences(many: Sequence[Run]) -> dict[str, dict[str, Any]]:
-    configs: dict[str, Config] = {run.name: run.config() for run in many}
+def _differences(many: dict[str, Run]) -> dict[str, dict[str, Any]]:
+    configs: dict[str, Config] = {name: run.config() for name, run in many.items()}
     first = next(iter(configs.values()))
     keys = sorted({key for other in configs.values() for key in configuration.differing_keys(first, other)})
     flat = {name: configuration.flat(config) for name, config in configs.items()}

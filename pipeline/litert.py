@@ -13,6 +13,7 @@ import queue
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
@@ -70,8 +71,9 @@ def _guard_weights(data: bytes, model: keras.Model) -> None:
         raise ConversionError(f"the file reads variables ({', '.join(found)}) instead of holding its weights")
     # Quantized weights take a byte each at the least; batch-norms are folded away.
     needed = sum(int(np.prod(v.shape)) for v in model.weights if len(v.shape) > 1)
-    if len(data) < 0.9 * needed:
-        raise ConversionError(f"the file has {len(data):,} bytes; {needed:,} weights do not fit into it")
+    held = sum(constant_bytes(data).values())
+    if held < 0.9 * needed:
+        raise ConversionError(f"the file holds {held:,} bytes of constants for {needed:,} weights")
 
 
 def read_schema(data: bytes) -> Any:
@@ -108,6 +110,19 @@ def tensor_types(data: bytes) -> list[tuple[str, str]]:
         for graph in read_schema(data).subgraphs
         for tensor in graph.tensors
     ]
+
+
+def constant_bytes(data: bytes) -> Counter[str]:
+    """How many bytes of constants, weights above all, a .tflite holds in each type."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {number: name for name, number in vars(schema.TensorType).items() if not name.startswith("_")}
+    model = read_schema(data)
+    held: Counter[str] = Counter()
+    for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
+        content = model.buffers[tensor.buffer].data
+        held[names[tensor.type]] += 0 if content is None else len(content)
+    return held
 
 
 class Interpreter:

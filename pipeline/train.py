@@ -7,10 +7,7 @@ Nothing here reads a held-out picture beyond its size and its bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,32 +15,12 @@ from pipeline import backbones, dataset, features, figures, litert, metrics, run
 from pipeline import config as configuration
 from pipeline.config import Config
 from pipeline.dataset import Table
-from pipeline.errors import RunError
 from pipeline.letterbox import Size, auto_frame, median_aspect
 from pipeline.runs import Recipe, Run
+from pipeline.search import search
 from pipeline.splits import Split
+from pipeline.subject import DRAWN, NUMERIC, Subject, examples_of, head_settings, load_heads, trainer_of
 from pipeline.workers import Listener
-
-if TYPE_CHECKING:
-    from pipeline import heads
-
-_NUMERIC = ("tensorflow", "keras", "numpy", "scipy")
-_DRAWN = ("matplotlib", "numpy")
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What the stages of a run work on: its configuration, pictures, split and frame."""
-
-    run: Run
-    config: Config
-    table: Table
-    split: Split
-    frame: Size
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return self.table.labels
 
 
 def train(run: Run, config: Config, listener: Listener) -> Subject:
@@ -60,39 +37,13 @@ def train(run: Run, config: Config, listener: Listener) -> Subject:
     # The configuration comes after the split: a run whose data are refused leaves no run behind.
     runs.write_text(run.path(runs.CONFIG), configuration.dump(config))
     if config.search:
-        config = _search(run, config, table, split, listener)
+        config = search(run, config, table, split, listener)
     subject = Subject(run, config, table, split, _frame(run, config, split))
     listener.say("frame", f"{subject.frame} (width x height)")
     _folds(subject, listener)
     _model(subject, listener)
     _figures(subject, listener)
     return subject
-
-
-def open_trained(run: Run) -> Subject:
-    """The Subject of a run whose training is finished, from its artefacts alone.
-
-    Raises:
-        RunError: Something is missing.
-    """
-    config = run.config()
-    if config.search:
-        config = config.with_values(run.read_json(runs.SEARCH)["winner"])
-    table = dataset.load(run, Path(config.data.pictures))
-    split = splits.load(run, table)
-    frame = run.read_json(runs.FRAME)
-    if not run.path(runs.MODEL).is_file():
-        raise RunError(f"{run.path(runs.MODEL)} is missing", runs.training_hint(run))
-    return Subject(run, config, table, split, Size(frame["width"], frame["height"]))
-
-
-def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
-    """The arrays `sha256`, `group`, `truth`, `fold`, `logits` and `probabilities` of a run.
-
-    Raises:
-        RunError: They are missing or damaged.
-    """
-    return run.read_arrays(runs.OUT_OF_FOLD)
 
 
 def _look(run: Run, config: Config, listener: Listener) -> Table:
@@ -161,117 +112,19 @@ def _frame(run: Run, config: Config, split: Split) -> Size:
     return Size(stored["width"], stored["height"])
 
 
-def _heads() -> ModuleType:
-    """The module that trains heads; loads TensorFlow, without its chatter."""
-    with litert.quiet():
-        from pipeline import heads
-    return heads
-
-
-def _examples(subject: Subject, listener: Listener) -> heads.Examples:
-    store = features.compute(
-        subject.config, subject.frame, subject.table, subject.split.train, listener.progress
-    )
-    return _heads().Examples(
-        store,
-        np.array([subject.labels.index(p.label) for p in subject.split.train]),
-        np.array(subject.split.folds),
-        [subject.split.groups[p.path] for p in subject.split.train],
-        len(subject.labels),
-    )
-
-
-def _trainer(subject: Subject, examples: heads.Examples) -> heads.HeadTrainer:
-    config = subject.config
-    with litert.quiet():
-        return _heads().HeadTrainer(
-            examples.store.width, examples.classes, config.head, config.train, config.seed
-        )
-
-
-def _head_settings(config: Config) -> dict[str, Any]:
-    return {
-        "head": config.head.model_dump(mode="json"),
-        "train": config.train.model_dump(mode="json"),
-        "seed": config.seed,
-    }
-
-
-def _search(run: Run, config: Config, table: Table, split: Split, listener: Listener) -> Config:
-    sizes = [(p.width, p.height) for p in split.train]
-    cells = [
-        (values, Subject(run, cell, table, split, cell.model.frame or auto_frame(sizes)))
-        for values, cell in config.grid()
-    ]
-    recipe = Recipe(
-        "search",
-        1,
-        {
-            "train": split.train_key,
-            "features": runs.key_of([features.recipe(s.config, s.frame).key for _, s in cells]),
-        },
-        {"cells": [[values, _head_settings(s.config)] for values, s in cells]},
-        _NUMERIC,
-    )
-
-    def build() -> None:
-        rows = []
-        for number, (values, subject) in enumerate(cells, 1):
-            examples = _examples(subject, listener)
-            trainer = _trainer(subject, examples)
-            name = ", ".join(f"{key}={value}" for key, value in values.items())
-            stage = f"search {number}/{len(cells)}: {name}"
-            found = _heads().run_folds(trainer, examples, subject.config, listener.progress, stage)
-            predicted = found.logits.argmax(1)
-            low, high = metrics.bootstrap(
-                examples.truth,
-                predicted,
-                examples.groups,
-                examples.classes,
-                metrics.accuracy_of,
-                config.seed,
-            )
-            rows.append(
-                {
-                    "values": values,
-                    "frame": str(subject.frame),
-                    "accuracy": float((predicted == examples.truth).mean()),
-                    "interval": [float(low), float(high)],
-                    "log_loss": metrics.log_loss(found.logits / found.temperature, examples.truth),
-                    "chosen_epoch": found.chosen_epoch,
-                }
-            )
-        rows.sort(key=lambda row: (-row["accuracy"], row["log_loss"]))
-        note = (
-            "ranked by out-of-fold accuracy; the best of several is slightly optimistic, "
-            "the held-out pictures were not looked at"
-        )
-        value = {"n": len(split.train), "winner": rows[0]["values"], "note": note, "rows": rows}
-        runs.write_json(run.path(runs.SEARCH), value)
-
-    run.make(recipe, [runs.SEARCH], build)
-    found = run.read_json(runs.SEARCH)
-    drawing = Recipe("figures/search", 1, {"search": recipe.key}, {}, _DRAWN)
-    name = f"{runs.FIGURES}/search.svg"
-    run.make(drawing, [name], lambda: figures.search(run.path(name), found))
-    best = ", ".join(f"{key}={value}" for key, value in found["winner"].items())
-    listener.say("search", f"{len(found['rows'])} settings tried, best out-of-fold: {best}")
-    return config.with_values(found["winner"])
-
-
 def _folds_recipe(subject: Subject) -> Recipe:
     made = features.recipe(subject.config, subject.frame)
     inputs = {"train": subject.split.train_key, "features": made.key}
-    return Recipe("folds", 1, inputs, _head_settings(subject.config), _NUMERIC)
+    return Recipe("folds", 1, inputs, head_settings(subject.config), NUMERIC)
 
 
 def _folds(subject: Subject, listener: Listener) -> None:
     run, config = subject.run, subject.config
 
     def build() -> None:
-        examples = _examples(subject, listener)
-        trainer = _trainer(subject, examples)
-        found = _heads().run_folds(trainer, examples, config, listener.progress, "training the folds")
+        examples = examples_of(subject, listener)
+        trainer = trainer_of(subject, examples)
+        found = load_heads().run_folds(trainer, examples, config, listener.progress, "training the folds")
         truth = examples.truth
         run.write_arrays(
             runs.OUT_OF_FOLD,
@@ -319,16 +172,16 @@ def _folds(subject: Subject, listener: Listener) -> None:
 
 def _model(subject: Subject, listener: Listener) -> None:
     run = subject.run
-    recipe = Recipe("model", 1, {"folds": _folds_recipe(subject).key}, {}, _NUMERIC)
+    recipe = Recipe("model", 1, {"folds": _folds_recipe(subject).key}, {}, NUMERIC)
 
     def build() -> None:
         folds = run.read_json(runs.FOLDS)
-        examples = _examples(subject, listener)
-        trainer = _trainer(subject, examples)
+        examples = examples_of(subject, listener)
+        trainer = trainer_of(subject, examples)
         listener.progress("training the final model", 0, 1)
         with litert.quiet():
             backbone = backbones.build(subject.config.model, subject.frame, subject.config.seed)
-            model, logits = _heads().fit_final(
+            model, logits = load_heads().fit_final(
                 trainer, examples, backbone, subject.config, folds["steps"], folds["temperature"]
             )
         with runs.replacing(run.path(runs.MODEL)) as path:
@@ -389,7 +242,7 @@ def _figures(subject: Subject, listener: Listener) -> None:
     made = 0
     for done, (name, (inputs, settings, draw)) in enumerate(drawings.items(), 1):
         output = f"{runs.FIGURES}/{name}"
-        recipe = Recipe(f"figures/{name}", 1, inputs, settings, _DRAWN)
+        recipe = Recipe(f"figures/{name}", 1, inputs, settings, DRAWN)
         made += run.make(recipe, [output], lambda draw=draw, output=output: draw(run.path(output)))
         listener.progress("drawing figures", done, len(drawings))
     listener.say(

@@ -1,0 +1,110 @@
+"""What the stages of a run work on, and what it takes to train a head on it.
+
+Opens a run whose training is finished from its artefacts alone. The stages themselves are in
+`train`, `search` and `evaluate`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import dataset, features, litert, runs, splits
+from pipeline.config import Config
+from pipeline.dataset import Table
+from pipeline.errors import RunError
+from pipeline.letterbox import Size
+from pipeline.runs import Run
+from pipeline.splits import Split
+from pipeline.workers import Listener
+
+if TYPE_CHECKING:
+    from pipeline import heads
+
+# The libraries that numbers and drawings depend on, for recipes.
+NUMERIC = ("tensorflow", "keras", "numpy", "scipy")
+DRAWN = ("matplotlib", "numpy")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the stages of a run work on: its configuration, pictures, split and frame."""
+
+    run: Run
+    config: Config
+    table: Table
+    split: Split
+    frame: Size
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.table.labels
+
+
+def open_trained(run: Run) -> Subject:
+    """The Subject of a run whose training is finished, from its artefacts alone.
+
+    Raises:
+        RunError: Something is missing.
+    """
+    config = run.config()
+    if config.search:
+        config = config.with_values(run.read_json(runs.SEARCH)["winner"])
+    table = dataset.load(run, Path(config.data.pictures))
+    split = splits.load(run, table)
+    frame = run.read_json(runs.FRAME)
+    if not run.path(runs.MODEL).is_file():
+        raise RunError(f"{run.path(runs.MODEL)} is missing", runs.training_hint(run))
+    return Subject(run, config, table, split, Size(frame["width"], frame["height"]))
+
+
+def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
+    """The arrays `sha256`, `group`, `truth`, `fold`, `logits` and `probabilities` of a run.
+
+    Raises:
+        RunError: They are missing or damaged.
+    """
+    return run.read_arrays(runs.OUT_OF_FOLD)
+
+
+def load_heads() -> ModuleType:
+    """The module that trains heads; loads TensorFlow, without its chatter."""
+    with litert.quiet():
+        from pipeline import heads
+    return heads
+
+
+def examples_of(subject: Subject, listener: Listener) -> heads.Examples:
+    """The training pictures as numbers; features that are not in the cache are computed."""
+    store = features.compute(
+        subject.config, subject.frame, subject.table, subject.split.train, listener.progress
+    )
+    return load_heads().Examples(
+        store,
+        np.array([subject.labels.index(p.label) for p in subject.split.train]),
+        np.array(subject.split.folds),
+        [subject.split.groups[p.path] for p in subject.split.train],
+        len(subject.labels),
+    )
+
+
+def trainer_of(subject: Subject, examples: heads.Examples) -> heads.HeadTrainer:
+    """A head of the configured kind, ready to be trained."""
+    config = subject.config
+    with litert.quiet():
+        return load_heads().HeadTrainer(
+            examples.store.width, examples.classes, config.head, config.train, config.seed
+        )
+
+
+def head_settings(config: Config) -> dict[str, Any]:
+    """The part of the configuration that a head is trained by."""
+    return {
+        "head": config.head.model_dump(mode="json"),
+        "train": config.train.model_dump(mode="json"),
+        "seed": config.seed,
+    }
