@@ -176,21 +176,21 @@ def check(data: bytes, name: str) -> None:
         raise ConversionError(
             f"the weights of model_{name}.tflite are {most}; expected {FLAVOURS[name].weights}"
         )
-    if name != "int8":
-        return
-    floats = sorted({kind for _, kind in litert.tensor_types(data) if kind.startswith("FLOAT")})
-    if floats:
+    kinds = [kind for _, kind in litert.tensor_types(data)]
+    floats = sorted({kind for kind in kinds if kind.startswith("FLOAT")})
+    if name == "int8" and floats:
         raise ConversionError(f"model_int8.tflite falls back to {' and '.join(floats)} tensors")
     interpreter = litert.Interpreter(data)
-    for side, tensor, border in (
-        ("input", interpreter.input, (1.0, 0)),
-        ("output", interpreter.output, (1 / 256, 0)),
+    for side, tensor, scale in (
+        ("input", interpreter.input, 1.0),
+        ("output", interpreter.output, 1 / 256),
     ):
-        found = (tensor["dtype"], *tensor["quantization"])
-        if found != (np.uint8, *border):
+        found = (tensor["dtype"].__name__, *tensor["quantization"])
+        expected = ("uint8", scale, 0) if name == "int8" else ("float32", 0.0, 0)
+        if found != expected:
             raise ConversionError(
-                f"the {side} of model_int8.tflite is {found[0].__name__}, scale {found[1]}, zero point "
-                f"{found[2]}; expected uint8, scale {border[0]}, zero point {border[1]}"
+                f"the {side} of model_{name}.tflite is {found[0]}, scale {found[1]}, zero point {found[2]}; "
+                f"expected {expected[0]}, scale {expected[1]}, zero point {expected[2]}"
             )
 
 

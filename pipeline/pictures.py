@@ -109,11 +109,11 @@ def _decode(path: Path, data: bytes, for_frame: Size | None) -> tuple[np.ndarray
         if for_frame is not None:
             _reduce(image, for_frame)
         image.load()
-        image = ImageOps.exif_transpose(image)
+        ImageOps.exif_transpose(image, in_place=True)
         image = _opaque_srgb(image, remarks)
     except _DAMAGE as error:
         raise PictureError(f"{path}: cannot be decoded ({_reason(error)})") from error
-    return np.array(image, np.uint8), file_format, remarks
+    return np.asarray(image), file_format, remarks
 
 
 def _open(path: Path, data: bytes) -> Image.Image:
@@ -150,7 +150,7 @@ def _opaque_srgb(image: Image.Image, remarks: list[str]) -> Image.Image:
         rgba = np.asarray(image).astype(np.uint16)
         flat = (rgba[..., :3] * rgba[..., 3:] + 127) // 255
         return Image.fromarray(flat.astype(np.uint8))
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_srgb(image: Image.Image, profile: bytes, remarks: list[str]) -> Image.Image:

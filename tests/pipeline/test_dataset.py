@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import dataset, pictures, runs
-from pipeline.dataset import LeftOut, Picture, Table, scan
+from pipeline.dataset import Picture, Table, scan
 from pipeline.errors import DataError, RunError
+from pipeline.layouts import LeftOut
 from pipeline.runs import Run
 
 

@@ -1,0 +1,48 @@
+"""Runs the benchmarks and prints the table of the README.
+
+`python -m benchmarks` measures everything; `--only NAME` one part. Pictures are drawn and
+features cached in a temporary folder that is gone afterwards. What each part measures, against
+what, and what is expected stands at the head of its module. The long comparison on real
+pictures is `python -m benchmarks.accuracy`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import cached_features, measure, memory, preparation, start
+
+BENCHMARKS = {
+    "cached_features": cached_features.run,
+    "preparation": preparation.run,
+    "start": start.run,
+    "memory": memory.run,
+}
+
+
+def main() -> None:
+    """Measures, and prints every figure as it comes and all of them at the end."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="The figures in the README.")
+    parser.add_argument("--only", choices=BENCHMARKS, help="one of them")
+    only = parser.parse_args().only
+    begin, used, figures = time.perf_counter(), measure.processor_seconds(), []
+    with tempfile.TemporaryDirectory(prefix="vignette-benchmarks-") as folder:
+        for name, run in BENCHMARKS.items():
+            if only in (None, name):
+                print(f"{name} ...", flush=True)
+                for figure in run(Path(folder)):
+                    print(f"  {figure.line()}", flush=True)
+                    figures.append(figure)
+    taken = time.perf_counter() - begin
+    everyone, own = (now - then for now, then in zip(measure.processor_seconds(), used, strict=True))
+    others = max(0.0, everyone - own) / taken
+    print(f"\n{taken / 60:.1f} minutes. For the README:\n\n{measure.HEADING}")
+    print("\n".join(figure.row() for figure in figures))
+    print(f"\n{measure.machine()}. Other programs took {others:.1f} cores meanwhile.")
+
+
+if __name__ == "__main__":
+    main()

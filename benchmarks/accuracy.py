@@ -1,0 +1,168 @@
+"""What cached features cost in accuracy, on real pictures.
+
+Measured: out-of-fold accuracy on flowers5 (below the folder that VIGNETTE_PICTURES names) with
+heads trained on cached features: the plain view and four random ones, made once. Reference,
+the usual way: in every epoch each picture is decoded fully, augmented anew and sent through the
+frozen Keras backbone, and Keras `fit` trains the same head on that for one epoch.
+
+Both have the same pictures, folds, random ranges, head, optimizer, batch size and number of
+epochs; both are scored on plain views after the last epoch, and none is chosen. The frozen
+backbone answers the same whichever fold asks, so the usual way shows each picture's new view to
+the heads of all folds that train on it: the work of one fold does for all. Expected: the paired
+interval of the difference excludes a loss of a percentage point.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import os
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from benchmarks import measure
+from benchmarks.measure import Figure
+from pipeline import augment, backbones, litert, metrics, pictures, workers
+from pipeline.config import Config, Data, Train
+from pipeline.letterbox import letterbox
+from pipeline.subject import Subject
+
+if TYPE_CHECKING:
+    import keras
+
+    from pipeline.heads import Examples
+
+EPOCHS, FOLDS = 30, 5
+MAX_LOSS = 0.01
+_VARIABLE = "VIGNETTE_PICTURES"
+
+
+def main() -> None:
+    """Trains both ways and prints the table of the README."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy")
+    parser.add_argument("--folds", type=int, default=FOLDS)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--pictures", type=int, help="at most so many, each class in proportion; all")
+    chosen = parser.parse_args()
+    source = Path(os.environ.get(_VARIABLE, "")).absolute() / "flowers5"
+    if not os.environ.get(_VARIABLE) or not source.is_dir():
+        print(f"skipped: {_VARIABLE} does not name a folder with flowers5 in it")
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with tempfile.TemporaryDirectory(prefix="vignette-accuracy-") as folder, contextlib.chdir(folder):
+        table = _table(source, Path("pictures.csv"), chosen.pictures)
+        settings = Train(folds=chosen.folds, epochs=chosen.epochs, choose=False)
+        print(measure.HEADING + "\n" + _compare(Config(data=Data(pictures=str(table)), train=settings)).row())
+    print(f"\n{measure.machine()}.")
+
+
+def _table(source: Path, path: Path, count: int | None) -> Path:
+    """Links the pictures into the working folder and lists those that take part."""
+    path.with_suffix("").symlink_to(source)
+    files = sorted(source.glob("*/*.*"))
+    kept = files if count is None else [files[n * len(files) // count] for n in range(min(count, len(files)))]
+    rows = [f"pictures/{file.parent.name}/{file.name},{file.parent.name}" for file in kept]
+    path.write_text("\n".join(["path,label", *rows]) + "\n", "utf-8")
+    return path
+
+
+def _compare(config: Config) -> Figure:
+    subject = measure.subject(config)
+    n, epochs, folds = len(subject.split.train), config.train.epochs, config.train.folds
+    print(f"{n:,} training pictures, {folds} folds, {epochs} epochs, frame {subject.frame}", flush=True)
+    begin = time.perf_counter()
+    examples = measure.examples(subject)
+    from pipeline import heads
+
+    trainer = heads.HeadTrainer(
+        examples.store.width, examples.classes, config.head, config.train, config.seed
+    )
+    found = heads.run_folds(trainer, examples, config, workers.silent, "folds")
+    cached = found.logits.argmax(1) == examples.truth
+    print(f"cached features: {cached.mean():.4f} after {time.perf_counter() - begin:.0f} s", flush=True)
+    begin = time.perf_counter()
+    usual = _usual(subject, examples) == examples.truth
+    print(f"the usual way: {usual.mean():.4f} after {time.perf_counter() - begin:.0f} s", flush=True)
+    gain, (low, high) = metrics.paired_difference(cached, usual, examples.groups, config.seed)
+    return Figure(
+        f"out-of-fold accuracy, flowers5, n = {n:,}, {folds} folds × {epochs} epochs, cached features",
+        f"{cached.mean():.3f}",
+        f"views made anew in every epoch: {usual.mean():.3f}",
+        f"{gain:+.4f} ({low:+.4f} to {high:+.4f}), answers differ on {np.sum(cached != usual)}",
+        f"loss < {MAX_LOSS}",
+        low > -MAX_LOSS,
+    )
+
+
+def _usual(subject: Subject, examples: Examples) -> np.ndarray:
+    """The out-of-fold answers of the usual way, shape (n,)."""
+    with litert.quiet():
+        import keras
+
+        config = subject.config
+        keras.utils.set_random_seed(config.seed)
+        backbone = backbones.build(config.model, subject.frame, config.seed)
+    plain = _forward(backbone, subject, epoch=0)
+    inside = [examples.folds != fold for fold in range(config.train.folds)]
+    models = [_head(plain[rows], examples.classes, config) for rows in inside]
+    for epoch in range(1, config.train.epochs + 1):
+        begin = time.perf_counter()
+        fresh = _forward(backbone, subject, epoch)
+        for model, rows in zip(models, inside, strict=True):
+            silent = cast("Any", 0)
+            size = config.train.batch_size
+            model.fit(fresh[rows], examples.truth[rows], batch_size=size, epochs=1, verbose=silent)
+        print(f"  epoch {epoch}/{config.train.epochs}: {time.perf_counter() - begin:.0f} s", flush=True)
+    answers = np.zeros(len(plain), np.int64)
+    for model, rows in zip(models, inside, strict=True):
+        answers[~rows] = np.asarray(model.predict_on_batch(plain[~rows])).argmax(1)
+    return answers
+
+
+def _head(plain: np.ndarray, classes: int, config: Config) -> keras.Model:
+    """One softmax layer with L2 on features standardized as the linear head does."""
+    import keras
+
+    layers = keras.layers
+    standardized = layers.Normalization(
+        mean=plain.mean(0), variance=np.full(plain.shape[1], plain.var(0).mean())
+    )
+    penalty = keras.regularizers.L2(config.head.l2)
+    answer = layers.Dense(classes, "softmax", kernel_initializer="zeros", kernel_regularizer=penalty)
+    model = keras.Sequential([keras.Input((plain.shape[1],)), standardized, answer])
+    model.compile(keras.optimizers.Adam(config.train.learning_rate), "sparse_categorical_crossentropy")
+    return model
+
+
+def _forward(backbone: keras.Model, subject: Subject, epoch: int) -> np.ndarray:
+    """Every picture decoded, prepared and sent through the backbone, float32, shape (n, width).
+
+    Epoch 0 gives the plain views; every other epoch random ones of its own.
+    """
+
+    def view(picture: Any) -> np.ndarray:
+        frame = letterbox(pictures.read(subject.table.file(picture)), subject.frame)
+        if not epoch:
+            return frame
+        # The cache's own views have the numbers up to config.augment.views.
+        chance = augment.generator(subject.config.seed, picture.sha256, 1000 + epoch)
+        return augment.random_view(frame, subject.config.augment, chance)
+
+    frames = workers.ordered(view, subject.split.train)
+    return np.concatenate([backbone.predict_on_batch(np.stack(part)) for part in _batched(frames, 32)])
+
+
+def _batched(items: Iterable[Any], size: int) -> Iterable[list[Any]]:
+    iterator = iter(items)
+    while part := list(itertools.islice(iterator, size)):
+        yield part
+
+
+if __name__ == "__main__":
+    main()

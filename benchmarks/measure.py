@@ -1,0 +1,169 @@
+"""What the benchmarks share: turns, figures, child processes and drawn pictures.
+
+Machines are noisy, so the ways that are compared take turns, and a figure is the median over
+the turns with the lowest and the highest value beside it. What is compared stands in the
+other modules.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import dataset, features, runs, splits, workers
+from pipeline.config import Config
+from pipeline.letterbox import auto_frame
+from pipeline.subject import Subject
+
+if TYPE_CHECKING:
+    from pipeline import heads
+
+ROOT = Path(__file__).resolve().parent.parent
+LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What the turns gave, in any unit."""
+
+    values: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    def text(self, form: str) -> str:
+        """The median and the two ends; `form` is a format with one field, such as `{:.1f} s`."""
+        low, high = (form.format(end(self.values)) for end in (min, max))
+        middle = form.format(self.median)
+        return middle if low == high else f"{middle} ({low} to {high})"
+
+    def per(self, other: Spread) -> Spread:
+        """This divided by another, turn by turn."""
+        return Spread(tuple(a / b for a, b in zip(self.values, other.values, strict=True)))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One row of the table.
+
+    Attributes:
+        what: What was measured.
+        measured: How it came out, with its unit and its spread.
+        reference: How the reference came out in the same run.
+        ratio: The one against the other.
+        expected: What is expected of it, in words.
+        met: Whether it came out so; None where nothing is expected.
+    """
+
+    what: str
+    measured: str
+    reference: str
+    ratio: str
+    expected: str = ""
+    met: bool | None = None
+
+    def line(self) -> str:
+        verdict = (
+            "" if self.met is None else f"; expected {self.expected}: {'met' if self.met else 'NOT MET'}"
+        )
+        return f"{self.what}: {self.measured}; {self.reference}; ratio {self.ratio}{verdict}"
+
+    def row(self) -> str:
+        met = "" if self.met is None else "yes" if self.met else "no"
+        cells = (self.what, self.measured, self.reference, self.ratio, self.expected, met)
+        return "| " + " | ".join(cells) + " |"
+
+
+HEADING = (
+    "| what | measured | reference, same run | ratio | expected | met |\n"
+    "| --- | --- | --- | --- | --- | --- |"
+)
+
+
+def in_turns(ways: Mapping[str, Callable[[], float]], turns: int) -> dict[str, Spread]:
+    """Runs every way once a turn and gathers the number that each gives."""
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(turns):
+        for name, way in ways.items():
+            found[name].append(way())
+    return {name: Spread(tuple(values)) for name, values in found.items()}
+
+
+def seconds(function: Callable[[], object]) -> float:
+    """How long a call takes by the clock on the wall."""
+    begin = time.perf_counter()
+    function()
+    return time.perf_counter() - begin
+
+
+def child(module: str, *arguments: str, folder: Path) -> Any:
+    """Runs a module in a new process that works in `folder`; gives the JSON of its last line."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def subject(config: Config) -> Subject:
+    """The pictures of a configuration, looked at and split, in a run below the working folder."""
+    run = runs.Run(runs.RUNS / "benchmark")
+    table = dataset.scan(Path(config.data.pictures))
+    split = splits.make(run, table, config)
+    frame = config.model.frame or auto_frame([(p.width, p.height) for p in split.train])
+    return Subject(run, config, table, split, frame)
+
+
+def examples(of: Subject) -> heads.Examples:
+    """Their features, made now where the cache lacks them, ready for training; loads TensorFlow."""
+    store = features.compute(of.config, of.frame, of.table, of.split.train)
+    from pipeline import heads
+
+    return heads.Examples(
+        store,
+        np.array([of.labels.index(p.label) for p in of.split.train]),
+        np.array(of.split.folds),
+        [of.split.groups[p.path] for p in of.split.train],
+        len(of.labels),
+    )
+
+
+def processor_seconds() -> tuple[float, float]:
+    """What all programs, and this one with its ended children, have used of the processors so far.
+
+    The first is NaN where the system does not say.
+    """
+    own = sum(os.times()[:4])
+    if not Path("/proc/stat").exists():
+        return float("nan"), own
+    # user, nice, system, idle, iowait, irq, softirq, steal
+    counts = [int(n) for n in Path("/proc/stat").read_text("ascii").split("\n", 1)[0].split()[1:9]]
+    return (sum(counts) - counts[3] - counts[4]) / os.sysconf("SC_CLK_TCK"), own
+
+
+def machine() -> str:
+    """The versions and the machine that the figures belong to."""
+    lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    processor = names[0] if names else platform.machine()
+    versions = ", ".join(f"{name} {runs.library_version(name)}" for name in LIBRARIES)
+    return f"{workers.cores()} cores of {processor}; Python {platform.python_version()}, {versions}"

@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from ai_edge_litert import interpreter as runtime
+from ai_edge_litert import schema_py_generated as schema
+
+from export import convert
+from pipeline import dataset, features, litert, runs
+from pipeline import subject as subject_module
+from pipeline.errors import ConversionError
+from pipeline.runs import Run
+from pipeline.subject import Subject
+from pipeline.workers import Listener
+from tests.export import verbs
+from tests.export.verbs import RUN
+
+FLAVOURS = ("float32", "float16", "dynamic_range", "int8")
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory) -> Any:
+    place = verbs.finished(tmp_path_factory)
+    with contextlib.chdir(place):
+        yield subject_module.open_trained(Run(RUN))
+
+
+@pytest.fixture(scope="module")
+def files(subject) -> dict[str, bytes]:
+    return {name: subject.run.path(convert.file_name(name)).read_bytes() for name in FLAVOURS}
+
+
+@pytest.fixture(scope="module")
+def reference(subject) -> Any:
+    import keras
+
+    return keras.models.load_model(subject.run.path(runs.MODEL), compile=False)
+
+
+def model_of(data: bytes) -> Any:
+    """The file as LiteRT's own schema reads it."""
+    return schema.ModelT.InitFromPackedBuf(bytearray(data), 0)
+
+
+def types_of(data: bytes) -> set[int]:
+    return {tensor.type for graph in model_of(data).subgraphs for tensor in graph.tensors}
+
+
+def weights_of(data: bytes) -> dict[int, int]:
+    """Bytes of constants in a file, by type."""
+    model = model_of(data)
+    found: dict[int, int] = {}
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            stored = model.buffers[tensor.buffer].data
+            if stored is not None:
+                found[tensor.type] = found.get(tensor.type, 0) + len(stored)
+    return found
+
+
+def frames_of(subject: Subject, count: int) -> list[np.ndarray]:
+    return [features.plain_view(subject.table.file(p), subject.frame) for p in subject.split.held_out[:count]]
+
+
+# The int8 file, read without the project's own reader.
+
+
+def test_the_int8_file_takes_and_gives_raw_bytes(files):
+    reader = runtime.Interpreter(model_content=files["int8"])
+    (taken,), (given,) = reader.get_input_details(), reader.get_output_details()
+    assert taken["dtype"] is np.uint8
+    assert taken["quantization"] == (1.0, 0)
+    assert taken["shape"].tolist() == [1, 64, 64, 3]
+    assert given["dtype"] is np.uint8
+    assert given["quantization"] == (1 / 256, 0)
+    assert given["shape"].tolist() == [1, 3]
+
+
+def test_the_border_stands_so_in_the_file_itself(files):
+    graph = model_of(files["int8"]).subgraphs[0]
+    for number, scale in ((graph.inputs[0], 1.0), (graph.outputs[0], 1 / 256)):
+        tensor = graph.tensors[number]
+        assert tensor.type == schema.TensorType.UINT8
+        assert list(tensor.quantization.scale) == [scale]
+        assert list(tensor.quantization.zeroPoint) == [0]
+
+
+def test_the_int8_file_has_no_float_tensor_anywhere(files):
+    allowed = {schema.TensorType.UINT8, schema.TensorType.INT8, schema.TensorType.INT32}
+    assert types_of(files["int8"]) <= allowed
+    assert schema.TensorType.INT8 in types_of(files["int8"])
+
+
+# The others are what their names say.
+
+
+def test_weights_have_the_type_of_the_name(files):
+    kinds = schema.TensorType
+    parameters = 3 * 3 * (3 * 8 + 8 * 16 + 16 * 32) + 32 * 3  # kernels alone
+    float32, float16, dynamic, int8 = (weights_of(files[name]) for name in FLAVOURS)
+    assert float32[kinds.FLOAT32] >= 4 * parameters
+    assert float16[kinds.FLOAT16] >= 2 * parameters
+    assert float16.get(kinds.FLOAT32, 0) < 200
+    # Small tensors stay float32 in a dynamic-range file; the large ones are int8.
+    assert dynamic[kinds.INT8] >= 0.8 * parameters
+    assert int8[kinds.INT8] >= parameters
+    sizes = [len(files[name]) for name in ("float32", "float16", "dynamic_range")]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_no_file_reads_variables(files):
+    forbidden = {
+        getattr(schema.BuiltinOperator, name)
+        for name in ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
+    }
+    for data in files.values():
+        assert not {code.builtinCode for code in model_of(data).operatorCodes} & forbidden
+
+
+def test_the_dynamic_range_file_loads_in_older_runtimes(files):
+    """FULLY_CONNECTED version 12 is refused before 2.17 and by the Android runtime 2.16.1."""
+    for name, data in files.items():
+        for code in model_of(data).operatorCodes:
+            if code.builtinCode == schema.BuiltinOperator.FULLY_CONNECTED:
+                assert code.version <= 11, name
+
+
+def test_float32_equals_keras(files, subject, reference):
+    frames = frames_of(subject, 8)
+    expected = reference(np.stack(frames).astype(np.float32), training=False).numpy()
+    reader = runtime.Interpreter(model_content=files["float32"])
+    reader.allocate_tensors()
+    for frame, row in zip(frames, expected, strict=True):
+        reader.set_tensor(reader.get_input_details()[0]["index"], frame[np.newaxis].astype(np.float32))
+        reader.invoke()
+        found = reader.get_tensor(reader.get_output_details()[0]["index"])[0]
+        np.testing.assert_allclose(found, row, atol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "tolerance"), [("float16", 2e-2), ("dynamic_range", 5e-2), ("int8", 0.1)])
+def test_the_others_are_near_keras(files, subject, reference, name, tolerance):
+    frames = frames_of(subject, 12)
+    expected = reference(np.stack(frames).astype(np.float32), training=False).numpy()
+    found = litert.answers(files[name], frames, lambda frame: frame)
+    np.testing.assert_allclose(found, expected, atol=tolerance)
+
+
+def test_every_bundle_holds_the_model_and_its_labels(subject):
+    for name in FLAVOURS:
+        folder = subject.run.path(runs.EXPORT, name)
+        assert sorted(path.name for path in folder.iterdir()) == ["labels.txt", f"model_{name}.tflite"]
+        lines = (folder / "labels.txt").read_text("utf-8").splitlines()
+        assert tuple(lines) == subject.labels
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "message"),
+    [
+        ("float32", "int8", "the weights of model_int8.tflite are FLOAT32; expected INT8"),
+        ("float16", "int8", "the weights of model_int8.tflite are FLOAT16; expected INT8"),
+        ("dynamic_range", "int8", "model_int8.tflite falls back to FLOAT32 tensors"),
+        ("float32", "float16", "the weights of model_float16.tflite are FLOAT32; expected FLOAT16"),
+        ("float32", "dynamic_range", "the weights of model_dynamic_range.tflite are FLOAT32; expected INT8"),
+        ("int8", "float32", "the weights of model_float32.tflite are INT8; expected FLOAT32"),
+        ("int8", "float16", "the weights of model_float16.tflite are INT8; expected FLOAT16"),
+    ],
+)
+def test_a_file_under_another_name_is_refused(files, given, name, message):
+    with pytest.raises(ConversionError) as caught:
+        convert.check(files[given], name)
+    assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("int8", "dynamic_range"),
+        ("float16", "float32"),
+        ("float16", "dynamic_range"),
+        ("dynamic_range", "float32"),
+    ],
+)
+def test_a_file_whose_weights_are_of_another_kind_is_refused(files, given, name):
+    with pytest.raises(ConversionError):
+        convert.check(files[given], name)
+
+
+@pytest.mark.parametrize("name", FLAVOURS)
+def test_a_file_under_its_own_name_is_fine(files, name):
+    convert.check(files[name], name)
+
+
+def converted(reference: Any, configure: Any) -> bytes:
+    return litert.convert(reference, configure)
+
+
+def test_an_int8_file_with_a_float_border_is_refused(subject, reference):
+    import tensorflow as tf
+
+    from export import calibration
+
+    chosen = calibration.choose(subject)[:5]
+
+    def configure(converter: Any) -> None:
+        convert._int8(converter, calibration.representative(subject, chosen, bool))
+        converter.inference_input_type = tf.int8
+        converter.inference_output_type = tf.int8
+
+    data = converted(reference, configure)
+    with pytest.raises(ConversionError) as caught:
+        convert.check(data, "int8")
+    assert caught.value.message.startswith(
+        "the input of model_int8.tflite is int8, scale 1.0, zero point -128"
+    )
+    assert caught.value.message.endswith("; expected uint8, scale 1.0, zero point 0")
+
+
+def test_an_int8_file_calibrated_without_black_and_white_is_refused(subject, reference):
+    def grey() -> Any:
+        for level in (40, 200):
+            yield [np.full((1, 64, 64, 3), level, np.float32)]
+
+    data = converted(reference, lambda converter: convert._int8(converter, grey))
+    with pytest.raises(ConversionError) as caught:
+        convert.check(data, "int8")
+    assert "the input of model_int8.tflite is uint8, scale 0.7" in caught.value.message
+
+
+def weightless(data: bytes) -> bytes:
+    """The same graph with the large constants taken out."""
+    import flatbuffers
+
+    model = model_of(data)
+    for buffer in model.buffers:
+        if buffer.data is not None and len(buffer.data) > 100:
+            buffer.data = None
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def guard(data: bytes, name: str, model: Any) -> None:
+    """What every converted file goes through."""
+    litert._guard_weights(data, model)
+    convert.check(data, name)
+
+
+@pytest.mark.parametrize("name", ["float32", "int8"])
+def test_a_file_without_weights_is_refused(files, reference, name):
+    empty = weightless(files[name])
+    assert len(empty) < 0.6 * len(files[name])
+    guard(files[name], name, reference)
+    with pytest.raises(ConversionError):
+        guard(empty, name, reference)
+
+
+def test_answers_far_from_keras_are_refused(subject, reference, files, monkeypatch):
+    import keras
+
+    other = keras.models.clone_model(reference)
+    with pytest.raises(ConversionError) as caught:
+        convert._check_answers(subject, other, files["float32"], "float32")
+    assert caught.value.message.startswith("model_float32.tflite is 0.")
+    assert caught.value.message.endswith(" away from the Keras model; 0.001 is allowed")
+
+
+def test_answers_that_are_not_finite_are_refused(subject, reference, files, monkeypatch):
+    answer = litert.Interpreter.answer
+    monkeypatch.setattr(litert.Interpreter, "answer", lambda self, frame: answer(self, frame) * np.nan)
+    with pytest.raises(ConversionError) as caught:
+        convert._check_answers(subject, reference, files["int8"], "int8")
+    assert caught.value.message == "model_int8.tflite answers with numbers that are not finite"
+
+
+# Which flavours, and when.
+
+
+def test_only_the_wanted_flavours_are_made(subject, tmp_path, monkeypatch):
+    monkeypatch.chdir(verbs.shutil.copytree(Path.cwd(), tmp_path, dirs_exist_ok=True))
+    run = Run(RUN)
+    config = verbs.tiny_config("export.flavours=['float32']")
+    verbs.shutil.rmtree(run.path(runs.EXPORT))
+    only = Subject(run, config, subject.table, subject.split, subject.frame)
+    convert.convert(only, Listener())
+    assert [path.name for path in run.path(runs.EXPORT).iterdir()] == ["float32"]
+
+
+def test_the_same_model_converts_to_the_same_bytes(subject, reference, files):
+    for name in ("float32", "int8"):
+        assert convert._convert(subject, reference, name, Listener()) == files[name]
+
+
+def test_a_picture_changed_since_the_training_is_not_calibrated_on(subject, tmp_path, monkeypatch):
+    from pipeline.errors import DataError
+
+    monkeypatch.chdir(verbs.shutil.copytree(Path.cwd(), tmp_path, dirs_exist_ok=True))
+    from export import calibration
+
+    chosen = calibration.choose(subject)
+    changed = subject.table.file(chosen[7])
+    changed.write_bytes(changed.read_bytes() + b"more")
+    with pytest.raises(DataError) as caught:
+        list(calibration.representative(subject, chosen, bool)())
+    assert caught.value.message == f"{changed} was changed since the training"
+    assert isinstance(subject.table, dataset.Table)

@@ -1,0 +1,210 @@
+"""The real commands as a user runs them, and one finished run that many tests start from.
+
+The finished run is made once a session, by the library in this process; tests get copies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import config as configuration
+from pipeline import runs
+from pipeline.config import Config
+from pipeline.runs import Run
+from pipeline.workers import Listener
+
+ROOT = Path(runs.__file__).parents[1]
+RUN = runs.RUNS / "pictures"
+
+# Quick, and still good enough for the gate.
+TINY = (
+    "model.backbone=tiny",
+    "model.input=64x64",
+    "head.l2=0.001",
+    "augment.views=1",
+    "train.folds=3",
+    "train.epochs=12",
+    "train.learning_rate=0.02",
+    "data.held_out=0.3",
+    "export.calibration_pictures=25",
+    "gate.min_agreement=0.8",
+    "gate.max_drop=0.2",
+    "gate.max_f1_drop=0.2",
+)
+
+_WATCH = """
+import json, runpy, sys
+module, where = sys.argv[1:3]
+sys.argv = [module, *sys.argv[3:]]
+try:
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+finally:
+    with open(where, "w") as file:
+        json.dump(sorted(sys.modules), file)
+"""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a command: the checkout on the path, and a terminal of no kind."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE")}
+    return {**kept, "PYTHONPATH": str(ROOT), **more}
+
+
+def sets(settings: Iterable[str] = TINY) -> list[str]:
+    """`--set` before every setting."""
+    return [word for setting in settings for word in ("--set", setting)]
+
+
+def verb(
+    module: str, *arguments: object, cwd: Path, env: dict[str, str] | None = None, **options: Any
+) -> subprocess.CompletedProcess[str]:
+    """`python -m MODULE ARGUMENTS`, to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=cwd,
+        env=env or environment(),
+        text=True,
+        capture_output=True,
+        check=False,
+        **options,
+    )
+
+
+def start(module: str, *arguments: object, cwd: Path) -> subprocess.Popen[str]:
+    """`python -m MODULE ARGUMENTS`, just begun."""
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def watched(module: str, *arguments: object, cwd: Path) -> tuple[subprocess.CompletedProcess[str], set[str]]:
+    """The same as `verb`, and the modules that were loaded when it ended."""
+    where = cwd / ".modules.json"
+    ended = subprocess.run(
+        [sys.executable, "-c", _WATCH, module, where, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    modules = set(json.loads(where.read_text()))
+    where.unlink()
+    return ended, modules
+
+
+def refused(ended: subprocess.CompletedProcess[str], code: int, message: str, hint: str) -> None:
+    """Asserts that a command ended with this code and said exactly this to stderr."""
+    assert ended.stderr == f"error: {message}\n" + (f"hint: {hint}\n" if hint else "")
+    assert ended.returncode == code
+
+
+def fine(ended: subprocess.CompletedProcess[str]) -> str:
+    """Asserts that a command succeeded without a word on stderr; gives its stdout."""
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return ended.stdout
+
+
+def draw_pictures(folder: Path, count: int = 40) -> None:
+    """`folder/CHANNEL/*.jpg`, drawn, small."""
+    from pipeline.draw import draw_channels
+    from pipeline.letterbox import Size
+
+    beside = folder.with_name("drawn")
+    draw_channels(beside, train=count, test=0, size=Size(160, 90))
+    (beside / "train").rename(folder)
+    shutil.rmtree(beside)
+
+
+def tiny_config(*settings: str, source: str = "pictures") -> Config:
+    return configuration.load(Path(source), [*TINY, *settings])
+
+
+def make_run(run: Run, config: Config, listener: Listener | None = None) -> None:
+    """What train, evaluate and tflite do, in this process."""
+    from export import convert, parity
+    from pipeline import evaluate, train
+    from pipeline import subject as subject_module
+
+    listener = listener or Listener()
+    runs.make_folder(run.folder)
+    train.train(run, config, listener)
+    subject = subject_module.open_trained(run)
+    evaluate.evaluate(subject, listener)
+    convert.convert(subject, listener)
+    parity.parity(subject, listener)
+
+
+def finished(factory: pytest.TempPathFactory) -> Path:
+    """A working directory with `pictures/` and the run of that name, ready; not to be changed."""
+    place = factory.getbasetemp() / "finished"
+    if not place.exists():
+        place.mkdir()
+        draw_pictures(place / "pictures")
+        with contextlib.chdir(place):
+            make_run(Run(RUN), tiny_config())
+    return place
+
+
+def copy_finished(factory: pytest.TempPathFactory, place: Path) -> Path:
+    """A copy of `finished`, to be changed at will; times of files are kept."""
+    return Path(shutil.copytree(finished(factory), place, dirs_exist_ok=True))
+
+
+def artefacts(run: Path) -> list[str]:
+    """The names of all files of a run, in order; hidden ones and the configuration aside."""
+    names = (path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file())
+    return sorted(name for name in names if name != runs.CONFIG and not Path(name).name.startswith("."))
+
+
+def stamps(run: Path) -> dict[str, int]:
+    """When each artefact was written, in nanoseconds."""
+    return {name: (run / name).stat().st_mtime_ns for name in artefacts(run)}
+
+
+def content(path: Path) -> Any:
+    """What an artefact says, in a form that compares: times on the clock aside."""
+    if path.suffix == ".json":
+        return _without_latency(json.loads(path.read_text("utf-8")))
+    if path.suffix == ".npz":
+        with np.load(path) as arrays:
+            return {name: (array.dtype.str, array.shape, array.tolist()) for name, array in arrays.items()}
+    if path.suffix == ".keras":
+        import keras
+
+        return [array.tolist() for array in keras.models.load_model(path, compile=False).get_weights()]
+    return path.read_bytes()
+
+
+def contents(run: Path) -> dict[str, Any]:
+    """`content` of every artefact."""
+    return {name: content(run / name) for name in artefacts(run)}
+
+
+def _without_latency(value: Any) -> Any:
+    if isinstance(value, dict):
+        timing = ("latency", "median_ms", "p90_ms")
+        return {
+            k: _without_latency(v)
+            for k, v in value.items()
+            if k not in timing or (k == "latency" and isinstance(v, str))
+        }
+    if isinstance(value, list):
+        return [_without_latency(v) for v in value]
+    return value

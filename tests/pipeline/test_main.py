@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline import runs
+from tests.export import verbs
+from tests.export.verbs import RUN, sets, verb, watched
+
+HELP = {
+    ("pipeline",): ("draw", "train", "evaluate", "compare", "python -m export --help"),
+    ("pipeline", "draw"): ("Writes FOLDER/{train,test}/CHANNEL/*.jpg", "stay"),
+    ("pipeline", "train"): (
+        "Reads the pictures",
+        "Writes data/runs/NAME",
+        "model.keras",
+        "--set",
+        "--resplit",
+    ),
+    ("pipeline", "evaluate"): ("Reads a trained run", "Writes", "evaluation.json", "answers/keras.npz"),
+    ("pipeline", "compare"): ("Reads each run's out-of-fold answers", "Writes nothing"),
+    ("export",): ("tflite", "parity"),
+    ("export", "tflite"): ("Reads a trained run", "Writes", "model_FLAVOUR.tflite", "parity.json", "code 3"),
+    ("export", "parity"): ("Reads an exported run", "Writes", "parity.json", "code 3"),
+}
+HEAVY = ("tensorflow", "keras")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A working directory with a finished run."""
+    place = verbs.copy_finished(tmp_path_factory, tmp_path_factory.mktemp("place"))
+    verbs.shutil.copytree(place / RUN, place / runs.RUNS / "second")
+    return place
+
+
+def unwrapped(text: str) -> str:
+    return " ".join(text.split())
+
+
+@pytest.mark.parametrize("words", sorted(HELP), ids=" ".join)
+def test_help_says_what_a_verb_reads_and_writes_and_loads_no_tensorflow(tmp_path, words):
+    ended, modules = watched(*words, "--help", cwd=tmp_path)
+    said = unwrapped(verbs.fine(ended))
+    for part in HELP[words]:
+        assert part in said
+    if len(words) == 2:
+        for option in ("--quiet", "--json"):
+            assert option in said
+    assert not modules & set(HEAVY)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_command_line_without_a_verb_shows_its_help(tmp_path):
+    ended = verb("pipeline", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert "Commands:" in ended.stdout + ended.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("pipeline", "paint"),
+        ("pipeline", "train"),
+        ("pipeline", "evaluate", "--fast"),
+        ("pipeline", "draw", "x", "--train", "many"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_words_end_with_2_and_show_how_to_get_help(tmp_path, words):
+    ended = verb(*words, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "--help" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+UP_TO_DATE = {
+    "train": ("pipeline", "train", "pictures", *sets()),
+    "evaluate": ("pipeline", "evaluate", "pictures"),
+    "compare": ("pipeline", "compare", "pictures", "second"),
+    "tflite": ("export", "tflite", "pictures"),
+    "parity": ("export", "parity", "pictures"),
+    "draw": ("pipeline", "draw", "drawn", "--train", "2", "--test", "1", "--size", "64x36"),
+}
+KEYS = {
+    "train": {"run", "out_of_fold", "training"},
+    "evaluate": {"run", "labels", "train", "out_of_fold", "held_out", "threshold", "gaps"},
+    "compare": {"ranked_by", "rows", "configuration"},
+    "tflite": {"run", "n", "labels", "gate", "reference", "targets", "passed"},
+    "parity": {"run", "n", "labels", "gate", "reference", "targets", "passed"},
+    "draw": {"pictures", "folder"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(UP_TO_DATE))
+def test_json_is_one_document_and_what_is_up_to_date_needs_no_tensorflow(place, name):
+    before = verbs.stamps(place / RUN)
+    ended, modules = watched(*UP_TO_DATE[name], "--json", cwd=place)
+    document = json.loads(verbs.fine(ended))
+    assert document.keys() == KEYS[name] | {"warnings", "files"}
+    for file in document["files"]:
+        assert (place / file).is_file()
+    assert not modules & set(HEAVY)
+    assert verbs.stamps(place / RUN) == before
+
+
+@pytest.mark.parametrize("name", sorted(UP_TO_DATE))
+def test_quiet_prints_nothing(place, name):
+    ended = verb(*UP_TO_DATE[name], "--quiet", cwd=place)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_parity_of_flavours_alone_needs_no_tensorflow(place):
+    """Answers of a .tflite come from LiteRT; those of Keras are kept."""
+    (place / RUN / "answers" / "int8.npz").unlink()
+    (place / RUN / "export" / "latency.json").unlink()
+    ended, modules = watched("export", "parity", "pictures", cwd=place)
+    verbs.fine(ended)
+    assert not modules & set(HEAVY)
+    assert "ai_edge_litert" in modules
+
+
+def test_figures_are_redrawn_without_tensorflow(place):
+    (place / RUN / "figures" / "curves.svg").unlink()
+    (place / RUN / "figures" / "samples.png").unlink()
+    ended, modules = watched(*UP_TO_DATE["train"], cwd=place)
+    verbs.fine(ended)
+    assert not modules & set(HEAVY)
+
+
+def test_results_are_told_in_words_and_tables(place):
+    said = verbs.fine(verb("pipeline", "evaluate", "pictures", cwd=place))
+    evaluation = runs.Run(place / RUN).read_json(runs.EVALUATION)
+    held_out = evaluation["held_out"]
+    rows = {line.split("  ")[0]: line.split() for line in said.splitlines()}
+    assert rows["held out"][2:4] == ["36", f"{held_out['accuracy']:.3f}"]
+    for row in held_out["classes"]:
+        assert rows[row["label"]][1:3] == ["12", f"{row['recall']:.3f}"]
+    for sentence in evaluation["gaps"]:
+        assert sentence in said
+    epoch = evaluation["out_of_fold"]["chosen_epoch"]
+    assert f"The out-of-fold score is that at epoch {epoch}, which was chosen on the same answers." in said
+    assert f"open  {RUN}/figures/confusion.svg" in said
+    assert said.endswith("next: python -m export tflite pictures\n")
+
+
+def test_the_comparison_of_five_models_is_one_table(place):
+    said = verbs.fine(verb("export", "parity", "pictures", cwd=place))
+    assert "pictures: Keras against .tflite on 36 held-out pictures" in said
+    first = [line.split()[0] for line in said.splitlines() if line.strip()]
+    for model in ("keras", "float32", "float16", "dynamic_range", "int8"):
+        assert first.count(model) == 1
+    assert "Times: this machine, 2 threads, XNNPACK, one picture." in said
+
+
+def test_verbs_take_the_newest_run(place):
+    said = json.loads(verbs.fine(verb("pipeline", "evaluate", "--json", cwd=place)))
+    newest = max((place / runs.RUNS).glob("*/config.toml"), key=lambda path: path.stat().st_mtime)
+    assert said["run"] == newest.parent.name
+
+
+def test_a_folder_alone_is_enough_and_the_defaults_are_named(place):
+    said = verbs.fine(verb(*UP_TO_DATE["train"], cwd=place))
+    assert f"    defaults  no configuration given; all of it is in {RUN / runs.CONFIG}\n" in said
+
+
+def test_a_gate_that_says_no_ends_with_3_and_still_gives_the_document(place):
+    strict = [*sets(), "--set", "gate.max_mean_abs_dp=0"]
+    verbs.fine(verb("pipeline", "train", "pictures", *strict, "--overwrite", cwd=place))
+    ended = verb("export", "parity", "pictures", "--json", cwd=place)
+    assert ended.returncode == 3
+    document = json.loads(ended.stdout)
+    assert document["passed"] is False
+    message, hint = ended.stderr.splitlines()
+    assert message.startswith("error: the gate says no: ")
+    assert "int8: mean_abs_dp is 0.0" in message
+    assert message.endswith(", must be <= 0 (n = 36)")
+    assert hint.startswith("hint: more calibration pictures may help")
+    verbs.fine(verb("pipeline", "train", "pictures", *sets(), "--overwrite", cwd=place))
+    verbs.fine(verb("export", "parity", "pictures", "--json", cwd=place))
+
+
+def test_compare_needs_two_runs(place):
+    for names in (["pictures"], ["pictures", "pictures"], ["pictures", str(RUN)]):
+        ended = verb("pipeline", "compare", *names, cwd=place)
+        message = "compare needs two different runs"
+        verbs.refused(ended, 2, message, "python -m pipeline compare RUN RUN")
+
+
+@pytest.mark.parametrize("size", ["1280", "1280*720", "big", "0x0"])
+def test_a_size_that_is_none_is_refused(tmp_path, size):
+    ended = verb("pipeline", "draw", "here", "--size", size, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: ")
+    assert size in ended.stderr
+    assert not (tmp_path / "here").exists()

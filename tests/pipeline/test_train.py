@@ -1,0 +1,466 @@
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import backbones, classifier, dataset, evaluate, runs, splits, train
+from pipeline import config as configuration
+from pipeline import subject as subject_module
+from pipeline.errors import RunError
+from pipeline.letterbox import Size
+from pipeline.runs import Run
+from pipeline.workers import Listener
+from tests.export import verbs
+from tests.export.verbs import ROOT, RUN
+
+MADE_BY_TRAIN = {
+    "pictures.csv",
+    "left_out.csv",
+    "split.csv",
+    "frame.json",
+    "folds.json",
+    "out_of_fold.npz",
+    "model.keras",
+    "training.json",
+    "figures/curves.svg",
+    "figures/classes.svg",
+    "figures/samples.png",
+    "figures/augmentation.png",
+}
+MADE_BY_EVALUATE = {
+    "answers/keras.npz",
+    "evaluation.json",
+    "figures/confusion.svg",
+    "figures/f1.svg",
+}
+FLAVOURS = ("float32", "float16", "dynamic_range", "int8")
+MADE_BY_EXPORT = {
+    *(f"answers/{name}.npz" for name in FLAVOURS),
+    *(f"export/{name}/model_{name}.tflite" for name in FLAVOURS),
+    *(f"export/{name}/labels.txt" for name in FLAVOURS),
+    "export/calibration.json",
+    "export/latency.json",
+    "parity.json",
+}
+STAGES = {
+    *("pictures", "split", "frame", "folds", "model", "evaluation", "calibration", "latency", "parity"),
+    *(f"answers/{name}" for name in ("keras", *FLAVOURS)),
+    *(f"export/{name}" for name in FLAVOURS),
+    *(name for name in MADE_BY_TRAIN | MADE_BY_EVALUATE | MADE_BY_EXPORT if name.startswith("figures/")),
+}
+RECORDS = {f"recipes/{stage}.json" for stage in STAGES}
+EVERYTHING = MADE_BY_TRAIN | MADE_BY_EVALUATE | MADE_BY_EXPORT | RECORDS
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    return verbs.finished(tmp_path_factory)
+
+
+@pytest.fixture
+def spoiled(tmp_path_factory, tmp_path, monkeypatch) -> Path:
+    """A copy of the finished run, to be spoiled; the working directory."""
+    place = verbs.copy_finished(tmp_path_factory, tmp_path)
+    monkeypatch.chdir(place)
+    return place
+
+
+class Heard(Listener):
+    """Keeps what is said."""
+
+    def __init__(self) -> None:
+        self.said: dict[str, str] = {}
+        self.warnings: list[str] = []
+
+    def say(self, stage: str, text: str) -> None:
+        self.said[stage] = text
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def siblings(run: Path, name: str) -> set[str]:
+    """The files that one stage makes together with this one, and the record of it."""
+    for path in (run / "recipes").rglob("*.json"):
+        outputs = json.loads(path.read_text("utf-8"))["outputs"]
+        record = path.relative_to(run).as_posix()
+        if name in outputs or name == record:
+            return {*outputs, record}
+    raise AssertionError(f"no stage made {name}")
+
+
+def test_every_artefact_is_there(finished):
+    assert set(verbs.artefacts(finished / RUN)) == EVERYTHING
+    assert (finished / RUN / runs.CONFIG).is_file()
+
+
+def test_the_whole_configuration_lies_in_the_run(finished):
+    with contextlib.chdir(finished):
+        assert Run(RUN).config() == verbs.tiny_config()
+
+
+def test_repeating_the_verbs_touches_nothing(spoiled):
+    before = verbs.stamps(RUN)
+    verbs.make_run(Run(RUN), verbs.tiny_config())
+    assert verbs.stamps(RUN) == before
+
+
+@pytest.mark.parametrize("name", sorted(EVERYTHING))
+def test_a_deleted_artefact_comes_back_equal_and_nothing_else_is_touched(spoiled, finished, name):
+    before = verbs.stamps(RUN)
+    together = siblings(RUN, name)
+    (RUN / name).unlink()
+    verbs.make_run(Run(RUN), verbs.tiny_config())
+    after = verbs.stamps(RUN)
+    assert after.keys() == before.keys()
+    made, expected = verbs.content(RUN / name), verbs.content(finished / RUN / name)
+    if name == "recipes/split.json":
+        # Whether pictures were added since can no longer be known, so it does not claim to.
+        made["pictures"] = expected["pictures"]
+    assert made == expected
+    touched = {key for key in after if after[key] != before[key]}
+    assert touched - together == set()
+    for other in touched - {name}:
+        assert verbs.content(RUN / other) == verbs.content(finished / RUN / other), other
+
+
+def test_the_same_configuration_gives_the_same_numbers_again(finished, spoiled):
+    run = Run(runs.RUNS / "again")
+    runs.make_folder(run.folder)
+    train.train(run, verbs.tiny_config(), Listener())
+    evaluate.evaluate(subject_module.open_trained(run), Listener())
+    made, expected = verbs.contents(run.folder), verbs.contents(finished / RUN)
+    assert made.keys() >= MADE_BY_TRAIN | MADE_BY_EVALUATE
+    assert [name for name in made if made[name] != expected[name]] == []
+
+
+def test_a_new_cache_gives_the_same_features(finished, tmp_path, monkeypatch):
+    """The backbone is converted and every view is made anew; the answers stay equal."""
+    (tmp_path / "pictures").symlink_to(finished / "pictures")
+    monkeypatch.chdir(tmp_path)
+    run = Run(RUN)
+    runs.make_folder(run.folder)
+    train.train(run, verbs.tiny_config(), Listener())
+    for name in (runs.FOLDS, runs.OUT_OF_FOLD, runs.MODEL):
+        assert verbs.content(run.path(name)) == verbs.content(finished / RUN / name)
+
+
+def test_another_seed_gives_another_split_and_other_numbers(finished, spoiled):
+    run = Run(runs.RUNS / "seeded")
+    runs.make_folder(run.folder)
+    train.train(run, verbs.tiny_config("seed=1"), Listener())
+    for name in (runs.SPLIT, runs.FOLDS, runs.OUT_OF_FOLD):
+        assert verbs.content(run.path(name)) != verbs.content(finished / RUN / name)
+
+
+def test_out_of_fold_answers_are_those_of_a_model_that_did_not_see_the_picture(finished, monkeypatch):
+    """Each fold's answers are made again by hand, from features and the head of the other folds."""
+    monkeypatch.chdir(finished)
+    from pipeline import heads
+
+    subject = subject_module.open_trained(Run(RUN))
+    stored, folds = subject_module.load_out_of_fold(Run(RUN)), json.loads((RUN / runs.FOLDS).read_text())
+    examples = subject_module.examples_of(subject, Listener())
+    trainer = subject_module.trainer_of(subject, examples)
+    assert sorted(set(stored["fold"].tolist())) == [0, 1, 2]
+    for fold in range(3):
+        inside, outside = (np.flatnonzero(stored["fold"] != fold), np.flatnonzero(stored["fold"] == fold))
+        trainer.start(examples, inside)
+        steps = folds["chosen_epoch"] * -(-len(inside) // subject.config.train.batch_size)
+        for _ in trainer.epochs(examples, inside, steps):
+            pass
+        np.testing.assert_array_equal(trainer.logits(examples, outside), stored["logits"][outside])
+    assert isinstance(trainer, heads.HeadTrainer)
+
+
+def test_held_out_pictures_are_never_opened_while_training(finished, tmp_path, monkeypatch):
+    """They could as well be damaged after the look at all pictures: the numbers stay."""
+    verbs.shutil.copytree(finished / "pictures", tmp_path / "pictures")
+    monkeypatch.chdir(tmp_path)
+    held_out = {
+        row["path"] for row in Run(finished / RUN).read_csv(runs.SPLIT) if row["side"] == splits.HELD_OUT
+    }
+    opened: set[str] = set()
+    from pipeline import pictures
+
+    read = pictures.read
+
+    def note(path: Path, *arguments: object, **options: object) -> np.ndarray:
+        opened.add(path.relative_to("pictures").as_posix())
+        return read(path, *arguments, **options)
+
+    monkeypatch.setattr(pictures, "read", note)
+    run = Run(RUN)
+    runs.make_folder(run.folder)
+    train.train(run, verbs.tiny_config(), Listener())
+    assert len(held_out) == 36
+    assert opened
+    assert not opened & held_out
+
+
+def test_the_split_is_stratified_with_every_class_on_both_sides_and_in_every_fold(finished):
+    rows = Run(finished / RUN).read_csv(runs.SPLIT)
+    labels = sorted({row["path"].split("/")[0] for row in rows})
+    assert len(labels) == 3
+    for label in labels:
+        own = [row for row in rows if row["path"].startswith(label)]
+        assert sum(row["side"] == "held_out" for row in own) == 12
+        folds = [row["fold"] for row in own if row["side"] == "train"]
+        assert sorted(folds.count(str(fold)) for fold in range(3)) == [9, 9, 10]
+
+
+def test_the_chosen_epoch_is_where_the_mean_validation_loss_is_lowest(finished):
+    folds = Run(finished / RUN).read_json(runs.FOLDS)
+    losses = np.mean([fold["validation_loss"] for fold in folds["history"]], axis=0)
+    assert folds["chosen_epoch"] == int(np.argmin(losses)) + 1
+    assert folds["epoch_was_chosen"] is True
+    assert len(losses) == 12
+
+
+def test_the_final_model_takes_as_many_steps_as_the_folds(finished):
+    run = Run(finished / RUN)
+    folds, training = run.read_json(runs.FOLDS), run.read_json(runs.TRAINING)
+    assert folds["steps"] == training["steps"] == folds["chosen_epoch"] * 2  # 56 of 84 pictures, 32 a batch
+    assert training["n"] == folds["n"] == 84
+    assert training["trainable_parameters"] == 32 * 3 + 3
+
+
+def test_without_choice_the_last_epoch_counts(spoiled):
+    run = Run(runs.RUNS / "all")
+    runs.make_folder(run.folder)
+    heard = Heard()
+    train.train(run, verbs.tiny_config("train.choose=false", "train.epochs=5"), heard)
+    folds = run.read_json(runs.FOLDS)
+    assert (folds["chosen_epoch"], folds["epoch_was_chosen"]) == (5, False)
+    assert heard.warnings == []
+
+
+def test_a_loss_that_still_falls_at_the_last_epoch_is_said(spoiled):
+    run = Run(runs.RUNS / "short")
+    runs.make_folder(run.folder)
+    heard = Heard()
+    train.train(run, verbs.tiny_config("train.epochs=2"), heard)
+    assert heard.warnings == [
+        "the validation loss was still falling at the last epoch; try --set train.epochs=4"
+    ]
+
+
+def test_the_temperature_is_folded_into_the_model_and_kept_in_the_run(finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    run = Run(RUN)
+    folds, stored = run.read_json(runs.FOLDS), subject_module.load_out_of_fold(run)
+    calibrated = stored["logits"] / folds["temperature"]
+    expected = np.exp(calibrated) / np.exp(calibrated).sum(1, keepdims=True)
+    np.testing.assert_allclose(stored["probabilities"], expected, atol=1e-6)
+    assert folds["temperature"] != 1
+
+    # The head once more, on all training pictures: the shipped model is it, divided.
+    subject = subject_module.open_trained(run)
+    examples = subject_module.examples_of(subject, Listener())
+    trainer = subject_module.trainer_of(subject, examples)
+    rows = np.arange(84)
+    trainer.start(examples, rows)
+    for _ in trainer.epochs(examples, rows, folds["steps"]):
+        pass
+    import keras
+    from scipy import special
+
+    from pipeline import features
+
+    model = keras.models.load_model(run.path(runs.MODEL), compile=False)
+    frames = np.stack(
+        [features.plain_view(subject.table.file(p), subject.frame) for p in subject.split.train[:8]]
+    ).astype(np.float32)
+    wanted = special.softmax(trainer.logits(examples, rows[:8]) / folds["temperature"], axis=1)
+    np.testing.assert_allclose(model(frames, training=False).numpy(), wanted, atol=1e-4)
+
+
+def test_the_threshold_keeps_the_wanted_share_of_right_answers(finished):
+    run = Run(finished / RUN)
+    folds, stored = run.read_json(runs.FOLDS), subject_module.load_out_of_fold(run)
+    right = stored["probabilities"].argmax(1) == stored["truth"]
+    sure = stored["probabilities"].max(1)[right]
+    assert (sure >= folds["threshold"]).mean() >= 0.95
+    assert (sure >= folds["threshold"] + 1 / 256).mean() < 0.95 + 1 / len(sure)
+    assert (folds["threshold"] * 256).is_integer()
+
+
+# Search.
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory) -> tuple[Path, Heard]:
+    place = verbs.copy_finished(tmp_path_factory, tmp_path_factory.mktemp("searched"))
+    heard = Heard()
+    run = Run(runs.RUNS / "search")
+    with contextlib.chdir(place):
+        runs.make_folder(run.folder)
+        train.train(run, verbs.tiny_config("head.l2=[0.001, 3.0]", "model.input=['64x64', '96x64']"), heard)
+    return place / run.folder, heard
+
+
+def test_a_search_ranks_every_combination_and_names_the_winner(searched):
+    found = Run(searched[0]).read_json(runs.SEARCH)
+    tried = [(row["values"]["head.l2"], row["values"]["model.input"]) for row in found["rows"]]
+    assert sorted(tried) == [(0.001, "64x64"), (0.001, "96x64"), (3.0, "64x64"), (3.0, "96x64")]
+    order = [(-row["accuracy"], row["log_loss"]) for row in found["rows"]]
+    assert order == sorted(order)
+    assert found["winner"] == found["rows"][0]["values"]
+    assert "slightly optimistic" in found["note"]
+    for row in found["rows"]:
+        assert row["interval"][0] <= row["accuracy"] <= row["interval"][1]
+        assert row["frame"] == row["values"]["model.input"]
+    assert found["n"] == 84
+
+
+def test_a_search_draws_its_figure_and_trains_the_winner(searched):
+    run, heard = Run(searched[0]), searched[1]
+    found = run.read_json(runs.SEARCH)
+    assert run.path(runs.FIGURES, "search.svg").read_bytes().startswith(b"<?xml")
+    assert run.read_json(runs.FOLDS)["accuracy"] == found["rows"][0]["accuracy"]
+    frame = run.read_json(runs.FRAME)
+    assert f"{frame['width']}x{frame['height']}" == found["winner"]["model.input"]
+    best = ", ".join(f"{key}={value}" for key, value in found["winner"].items())
+    assert heard.said["search"] == f"4 settings tried, best out-of-fold: {best}"
+
+
+def test_a_cell_of_a_search_scores_what_a_run_of_it_alone_scores(searched, finished):
+    found = Run(searched[0]).read_json(runs.SEARCH)
+    cell = {"head.l2": 0.001, "model.input": "64x64"}
+    row = next(row for row in found["rows"] if row["values"] == cell)
+    alone = Run(finished / RUN).read_json(runs.FOLDS)
+    assert (row["accuracy"], row["chosen_epoch"]) == (alone["accuracy"], alone["chosen_epoch"])
+
+
+def test_the_winner_of_a_search_is_opened_by_later_verbs(searched, monkeypatch):
+    monkeypatch.chdir(searched[0].parents[2])
+    run = Run(runs.RUNS / "search")
+    subject = subject_module.open_trained(run)
+    winner = run.read_json(runs.SEARCH)["winner"]
+    assert subject.config.head.l2 == winner["head.l2"]
+    assert str(subject.frame) == winner["model.input"]
+    assert subject.config.search == {}
+    assert run.config().search.keys() == {"head.l2", "model.input"}
+
+
+@pytest.mark.parametrize("name", ["search.json", "figures/search.svg", "recipes/search.json"])
+def test_a_deleted_result_of_a_search_comes_back_equal(searched, monkeypatch, name):
+    monkeypatch.chdir(searched[0].parents[2])
+    run = Run(runs.RUNS / "search")
+    before, stamps, together = (
+        verbs.content(run.path(name)),
+        verbs.stamps(run.folder),
+        siblings(run.folder, name),
+    )
+    run.path(name).unlink()
+    train.train(run, run.config(), Listener())
+    assert verbs.content(run.path(name)) == before
+    after = verbs.stamps(run.folder)
+    assert {key for key in after if after[key] != stamps.get(key)} <= together
+
+
+# Other settings.
+
+
+def test_class_weights_help_the_rare_class(finished, tmp_path, monkeypatch):
+    """With n / (k · n_c) each class weighs the same, so the rare one is answered more often."""
+    verbs.shutil.copytree(finished / "pictures", tmp_path / "pictures")
+    monkeypatch.chdir(tmp_path)
+    for label in ("kitchen-lab", "peak-trails"):
+        for path in sorted(Path("pictures", label).iterdir())[12:]:
+            path.unlink()
+    answered = {}
+    for weights in ("false", "true"):
+        run = Run(runs.RUNS / weights)
+        runs.make_folder(run.folder)
+        settings = (f"train.class_weights={weights}", "train.epochs=80", "train.choose=false")
+        train.train(run, verbs.tiny_config(*settings), Listener())
+        answers = subject_module.load_out_of_fold(run)["probabilities"]
+        answered[weights] = float(answers[:, 0].mean())
+    # 28 of 44 training pictures are of the first class.
+    assert answered["true"] < answered["false"] - 0.05
+
+
+def test_a_given_split_is_kept_and_a_leak_is_said(finished, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for at, path in enumerate(sorted((finished / "pictures").glob("*/*.jpg"))):
+        label, number = path.parent.name, at % 40
+        if number < 20:
+            place = Path("given", ("train", "test", "val")[number % 3], label)
+            place.mkdir(parents=True, exist_ok=True)
+            verbs.shutil.copy(path, place)
+    one = next(Path("given", "train", "kitchen-lab").iterdir())
+    verbs.shutil.copy(one, Path("given", "test", "kitchen-lab", "same.jpg"))
+    run, heard = Run(runs.RUNS / "given"), Heard()
+    runs.make_folder(run.folder)
+    subject = train.train(run, verbs.tiny_config(source="given"), heard)
+    assert {p.path.split("/")[0] for p in subject.split.held_out} == {"test"}
+    assert {p.path.split("/")[0] for p in subject.split.train} == {"train", "val"}
+    assert heard.said["split"].endswith("held out, as the data set gives it")
+    leak = (
+        "the given split leaks: equal files stand on both sides (1 different ones); "
+        "the held-out score is too good by that"
+    )
+    assert leak in heard.warnings
+
+
+def test_a_run_that_is_not_finished_cannot_be_opened(spoiled):
+    (RUN / runs.MODEL).unlink()
+    with pytest.raises(RunError) as caught:
+        subject_module.open_trained(Run(RUN))
+    assert caught.value.message == f"{RUN / runs.MODEL} is missing"
+    assert caught.value.hint == (
+        f"finish the training first: python -m pipeline train {RUN / runs.CONFIG} --name pictures"
+    )
+
+
+DAMAGED: dict[str, Callable[[Path], object]] = {
+    runs.FOLDS: lambda path: path.write_text("{"),
+    runs.OUT_OF_FOLD: lambda path: path.write_bytes(b"PK"),
+    runs.PICTURES: lambda path: path.write_text("path,label\nonly one\n"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(DAMAGED))
+def test_a_damaged_artefact_is_named_with_what_to_do(spoiled, name):
+    DAMAGED[name](RUN / name)
+    run = Run(RUN)
+    (RUN / runs.EVALUATION).unlink()
+    with pytest.raises(RunError) as caught:
+        verbs.make_run(run, run.config())
+    assert caught.value.message.startswith(f"{RUN / name} is damaged: ")
+    assert caught.value.hint == "delete it and repeat the command"
+
+
+@pytest.mark.slow
+def test_the_reference_recipe_builds_the_reference_numbers_of_parameters(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = configuration.load(Path("configs/thumbnails.toml"), ["model.weights=none"])
+    assert (config.train.folds, config.train.epochs, config.train.choose) == (2, 30, False)
+    backbone = backbones.build(config.model, config.model.frame or Size(224, 224), config.seed)
+    model = classifier.build_classifier(backbone, 3, config.head)
+    trainable, frozen = (
+        sum(int(np.prod(v.shape)) for v in part)
+        for part in (model.trainable_weights, model.non_trainable_weights)
+    )
+    assert (trainable, frozen) == (128_403, 2_257_984)
+
+
+def test_the_dense_head_trains_and_ships_the_same_parameters_as_it_builds(spoiled):
+    run = Run(runs.RUNS / "dense")
+    runs.make_folder(run.folder)
+    train.train(run, verbs.tiny_config("head.kind=dense", "head.units=10", "train.epochs=3"), Listener())
+    training = run.read_json(runs.TRAINING)
+    assert training["trainable_parameters"] == 32 * 10 + 10 + 10 * 3 + 3
+    assert training["frozen_parameters"] == 3 * 3 * (3 * 8 + 8 * 16 + 16 * 32) + 8 + 16 + 32
+
+
+def test_the_table_of_a_run_is_that_of_its_folder(finished, monkeypatch):
+    monkeypatch.chdir(finished)
+    stored = dataset.load(Run(RUN), Path("pictures"))
+    assert stored == dataset.scan(Path("pictures"))
