@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
@@ -132,6 +134,16 @@ class Terminal(Listener):
         self._end_bar()
         self._err.print("interrupted; the same command continues where it stopped")
 
+    def interrupt(self) -> NoReturn:
+        """Ends the process at once, as Ctrl-C asks.
+
+        An exception could be swallowed by a library's callback. Nothing needs to be unwound,
+        because every artefact is written whole or not at all.
+        """
+        with suppress(Exception):
+            self.interrupted()
+        os._exit(INTERRUPTED)
+
     def close(self) -> None:
         """Ends a bar that is still drawn and gives the descriptor back."""
         self._end_bar()
@@ -147,6 +159,7 @@ class Terminal(Listener):
 def speaking(*, quiet: bool = False, as_json: bool = False) -> Iterator[Terminal]:
     """A Terminal for one verb; turns expected failures into messages and exit codes."""
     terminal = Terminal(quiet=quiet, as_json=as_json)
+    before = signal.signal(signal.SIGINT, lambda *_: terminal.interrupt())
     try:
         yield terminal
         sys.stdout.flush()
@@ -161,11 +174,12 @@ def speaking(*, quiet: bool = False, as_json: bool = False) -> Iterator[Terminal
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(1) from None
     except OSError as error:
-        if not error.filename:
+        if not error.filename and not error.errno:
             raise
-        terminal.error(storage_error(error.filename, error))
+        terminal.error(storage_error(Path(error.filename or "a temporary file"), error))
         raise SystemExit(1) from None
     finally:
+        signal.signal(signal.SIGINT, before)
         terminal.close()
 
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +56,11 @@ def convert(model: keras.Model, configure: Callable[[Any], object] = bool) -> by
         try:
             data = converter.convert()
         except Exception as error:
-            # The converter raises whatever comes up in its MLIR passes.
+            # The converter raises whatever comes up in its passes, and swallows what a full disk does to it.
+            place = tempfile.gettempdir()
             raise ConversionError(
-                f"the converter failed: {error}", log() or "see the message above"
+                f"the converter failed: {error}. Its last words: {log() or 'none'}",
+                f"it needs room for temporary files in {place}; TMPDIR names another place",
             ) from error
     _guard_weights(data, model)
     return data
@@ -251,12 +253,13 @@ def quiet() -> Iterator[Callable[[], str]]:
         return
     sys.stdout.flush()
     sys.stderr.flush()
-    saved = [os.dup(1), os.dup(2)]
-    with tempfile.TemporaryFile() as file, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+    saved, words = [os.dup(1), os.dup(2)], io.StringIO()
+    with tempfile.TemporaryFile() as file, redirect_stdout(words), redirect_stderr(words):
 
         def text() -> str:
             file.seek(0)
-            return "\n".join(_last_lines(file.read().decode(errors="replace").splitlines()))
+            spoken = file.read().decode(errors="replace") + words.getvalue()
+            return "; ".join(line for line in spoken.splitlines() if line.strip())[-600:]
 
         try:
             os.dup2(file.fileno(), 1)
@@ -266,7 +269,3 @@ def quiet() -> Iterator[Callable[[], str]]:
             for descriptor, copy in zip((1, 2), saved, strict=True):
                 os.dup2(copy, descriptor)
                 os.close(copy)
-
-
-def _last_lines(lines: Iterable[str]) -> list[str]:
-    return [line for line in lines if line.strip()][-5:]

@@ -239,6 +239,7 @@ class Run:
                 file.flush()
             except OSError as error:
                 raise storage_error(path, error) from error
+            _sweep(self.folder)
             yield
 
 
@@ -269,7 +270,8 @@ def open_for(name: str, config: Config, *, overwrite: bool = False, resplit: boo
         numbers = itertools.count(2)
         while run.folder.exists():
             run = Run(RUNS / f"{name}-{next(numbers)}")
-    if run.path(CONFIG).is_file() and not overwrite:
+    # Before the folds are done nothing in a run depends on more than its split, which has rules of its own.
+    if run.path(FOLDS).is_file() and run.path(CONFIG).is_file() and not overwrite:
         keys = configuration.differing_keys(run.config(), config)
         if keys:
             raise ConfigError(
@@ -355,9 +357,8 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def sweep(folder: Path) -> None:
-    """Removes temporary files that a killed process left in a run."""
+def _sweep(folder: Path) -> None:
+    """Removes the temporary files that a killed process left; only the holder of the lock may do so."""
     for path in folder.rglob(".[0-9]*.*"):
-        owner = path.name.split(".")[1]
-        if path.is_file() and owner.isdigit() and not Path(f"/proc/{owner}").exists():
+        if path.is_file() and path.name.split(".")[1].isdigit():
             path.unlink(missing_ok=True)

@@ -30,7 +30,6 @@ def train(run: Run, config: Config, listener: Listener) -> Subject:
         VignetteError: Any of the errors of `dataset`, `splits`, `features`, `backbones` or
             of the disk. What is done stays done; repeating continues.
     """
-    runs.sweep(run.folder)
     table = _look(run, config, listener)
     split = splits.make(run, table, config)
     _say_split(split, config, listener)

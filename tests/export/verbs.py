@@ -6,6 +6,7 @@ The finished run is made once a session, by the library in this process; tests g
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import shutil
@@ -107,6 +108,22 @@ def watched(module: str, *arguments: object, cwd: Path) -> tuple[subprocess.Comp
     modules = set(json.loads(where.read_text()))
     where.unlink()
     return ended, modules
+
+
+def call(
+    capfd: pytest.CaptureFixture[str], module: str, *arguments: object, cwd: Path
+) -> subprocess.CompletedProcess[str]:
+    """The same as `verb`, but in this process: for many commands that only have to say something."""
+    app = importlib.import_module(f"{module}.__main__").app
+    words = list(map(str, arguments))
+    capfd.readouterr()
+    code = 0
+    with contextlib.chdir(cwd):
+        try:
+            app(words)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 1
+    return subprocess.CompletedProcess([module, *words], code, *capfd.readouterr())
 
 
 def refused(ended: subprocess.CompletedProcess[str], code: int, message: str, hint: str) -> None:

@@ -306,6 +306,7 @@ def test_a_run_without_out_of_fold_answers_is_named(workplace):
     assert "python -m pipeline train" in caught.value.hint
 
 
+@pytest.mark.slow
 def test_a_run_compares_with_one_of_another_head(finished, tmp_path):
     with contextlib.chdir(verbs.shutil.copytree(finished, tmp_path, dirs_exist_ok=True)):
         other = Run(runs.RUNS / "other")

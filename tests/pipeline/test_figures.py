@@ -152,8 +152,17 @@ def test_no_word_stands_outside_the_canvas(tmp_path, drawn, name, labels):
         assert outside(drawn[0]) == []
 
 
-@pytest.mark.parametrize("name", ["classes.svg", "confusion.svg", "f1.svg", "samples.png"])
-@pytest.mark.parametrize("count", [20, 40])
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("classes.svg", 40),
+        ("confusion.svg", 15),
+        ("f1.svg", 40),
+        ("samples.png", 10),
+        pytest.param("confusion.svg", 40, marks=pytest.mark.slow),
+        pytest.param("samples.png", 40, marks=pytest.mark.slow),
+    ],
+)
 def test_many_classes_still_fit(tmp_path, drawn, name, count):
     labels = [f"class number {at}" for at in range(count)]
     with mpl.rc_context(figures._STYLE):

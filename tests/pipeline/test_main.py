@@ -7,7 +7,7 @@ import pytest
 
 from pipeline import runs
 from tests.export import verbs
-from tests.export.verbs import RUN, sets, verb, watched
+from tests.export.verbs import RUN, call, sets, verb, watched
 
 HELP = {
     ("pipeline",): ("draw", "train", "evaluate", "compare", "python -m export --help"),
@@ -107,8 +107,8 @@ def test_json_is_one_document_and_what_is_up_to_date_needs_no_tensorflow(place, 
 
 
 @pytest.mark.parametrize("name", sorted(UP_TO_DATE))
-def test_quiet_prints_nothing(place, name):
-    ended = verb(*UP_TO_DATE[name], "--quiet", cwd=place)
+def test_quiet_prints_nothing(place, capfd, name):
+    ended = call(capfd, *UP_TO_DATE[name], "--quiet", cwd=place)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
@@ -130,8 +130,8 @@ def test_figures_are_redrawn_without_tensorflow(place):
     assert not modules & set(HEAVY)
 
 
-def test_results_are_told_in_words_and_tables(place):
-    said = verbs.fine(verb("pipeline", "evaluate", "pictures", cwd=place))
+def test_results_are_told_in_words_and_tables(place, capfd):
+    said = verbs.fine(call(capfd, "pipeline", "evaluate", "pictures", cwd=place))
     evaluation = runs.Run(place / RUN).read_json(runs.EVALUATION)
     held_out = evaluation["held_out"]
     rows = {line.split("  ")[0]: line.split() for line in said.splitlines()}
@@ -146,8 +146,8 @@ def test_results_are_told_in_words_and_tables(place):
     assert said.endswith("next: python -m export tflite pictures\n")
 
 
-def test_the_comparison_of_five_models_is_one_table(place):
-    said = verbs.fine(verb("export", "parity", "pictures", cwd=place))
+def test_the_comparison_of_five_models_is_one_table(place, capfd):
+    said = verbs.fine(call(capfd, "export", "parity", "pictures", cwd=place))
     assert "pictures: Keras against .tflite on 36 held-out pictures" in said
     first = [line.split()[0] for line in said.splitlines() if line.strip()]
     for model in ("keras", "float32", "float16", "dynamic_range", "int8"):
@@ -155,20 +155,21 @@ def test_the_comparison_of_five_models_is_one_table(place):
     assert "Times: this machine, 2 threads, XNNPACK, one picture." in said
 
 
-def test_verbs_take_the_newest_run(place):
-    said = json.loads(verbs.fine(verb("pipeline", "evaluate", "--json", cwd=place)))
+def test_verbs_take_the_newest_run(place, capfd):
+    said = json.loads(verbs.fine(call(capfd, "pipeline", "evaluate", "--json", cwd=place)))
     newest = max((place / runs.RUNS).glob("*/config.toml"), key=lambda path: path.stat().st_mtime)
     assert said["run"] == newest.parent.name
 
 
-def test_a_folder_alone_is_enough_and_the_defaults_are_named(place):
-    said = verbs.fine(verb(*UP_TO_DATE["train"], cwd=place))
+def test_a_folder_alone_is_enough_and_the_defaults_are_named(place, capfd):
+    said = verbs.fine(call(capfd, *UP_TO_DATE["train"], cwd=place))
     assert f"    defaults  no configuration given; all of it is in {RUN / runs.CONFIG}\n" in said
 
 
-def test_a_gate_that_says_no_ends_with_3_and_still_gives_the_document(place):
+def test_a_gate_that_says_no_ends_with_3_and_still_gives_the_document(tmp_path_factory, tmp_path, capfd):
+    place = verbs.copy_finished(tmp_path_factory, tmp_path)
     strict = [*sets(), "--set", "gate.max_mean_abs_dp=0"]
-    verbs.fine(verb("pipeline", "train", "pictures", *strict, "--overwrite", cwd=place))
+    verbs.fine(call(capfd, "pipeline", "train", "pictures", *strict, "--overwrite", cwd=place))
     ended = verb("export", "parity", "pictures", "--json", cwd=place)
     assert ended.returncode == 3
     document = json.loads(ended.stdout)
@@ -178,20 +179,18 @@ def test_a_gate_that_says_no_ends_with_3_and_still_gives_the_document(place):
     assert "int8: mean_abs_dp is 0.0" in message
     assert message.endswith(", must be <= 0 (n = 36)")
     assert hint.startswith("hint: more calibration pictures may help")
-    verbs.fine(verb("pipeline", "train", "pictures", *sets(), "--overwrite", cwd=place))
-    verbs.fine(verb("export", "parity", "pictures", "--json", cwd=place))
 
 
-def test_compare_needs_two_runs(place):
+def test_compare_needs_two_runs(place, capfd):
     for names in (["pictures"], ["pictures", "pictures"], ["pictures", str(RUN)]):
-        ended = verb("pipeline", "compare", *names, cwd=place)
+        ended = call(capfd, "pipeline", "compare", *names, cwd=place)
         message = "compare needs two different runs"
         verbs.refused(ended, 2, message, "python -m pipeline compare RUN RUN")
 
 
 @pytest.mark.parametrize("size", ["1280", "1280*720", "big", "0x0"])
-def test_a_size_that_is_none_is_refused(tmp_path, size):
-    ended = verb("pipeline", "draw", "here", "--size", size, cwd=tmp_path)
+def test_a_size_that_is_none_is_refused(tmp_path, capfd, size):
+    ended = call(capfd, "pipeline", "draw", "here", "--size", size, cwd=tmp_path)
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: ")
     assert size in ended.stderr

@@ -264,20 +264,18 @@ with runs.replacing(Path(sys.argv[1])) as beside:
 """
     process = python(code, path)
     assert process.stdout.readline() == "written\n"
-    runs.sweep(run.folder)
-    assert len(names(path.parent)) == 2, "the file of a living process stays"
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert path.read_text("utf-8") == "old"
-    runs.sweep(run.folder)
-    assert names(path.parent) == ["a.json"]
+    with run.locked():
+        assert names(path.parent) == ["a.json"]
 
 
 def test_sweep_leaves_everything_else(run):
     for name in (".lock", ".note.txt", "1.txt", ".123abc.txt", "a.json"):
         runs.write_text(run.path(name), "x")
-    runs.sweep(run.folder)
-    assert len(names(run.folder)) == 5
+    with run.locked():
+        assert len(names(run.folder)) == 5
 
 
 def test_libraries_find_their_ending_on_the_temporary_name(run):
@@ -382,7 +380,7 @@ def test_the_name_of_a_run_is_one_folder_name(workplace, name):
 
 
 def test_a_run_of_another_configuration_is_refused_with_the_keys(workplace):
-    make_run("first")
+    runs.write_json(make_run("first").path(runs.FOLDS), {})
     other = configuration.load(Path(), ["head.l2=0.5", "train.folds=3"])
     with pytest.raises(ConfigError) as caught:
         runs.open_for("first", other, overwrite=False)

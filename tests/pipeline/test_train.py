@@ -139,6 +139,7 @@ def test_the_same_configuration_gives_the_same_numbers_again(finished, spoiled):
     assert [name for name in made if made[name] != expected[name]] == []
 
 
+@pytest.mark.slow
 def test_a_new_cache_gives_the_same_features(finished, tmp_path, monkeypatch):
     """The backbone is converted and every view is made anew; the answers stay equal."""
     (tmp_path / "pictures").symlink_to(finished / "pictures")
@@ -150,6 +151,7 @@ def test_a_new_cache_gives_the_same_features(finished, tmp_path, monkeypatch):
         assert verbs.content(run.path(name)) == verbs.content(finished / RUN / name)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_split_and_other_numbers(finished, spoiled):
     run = Run(runs.RUNS / "seeded")
     runs.make_folder(run.folder)
@@ -230,6 +232,7 @@ def test_the_final_model_takes_as_many_steps_as_the_folds(finished):
     assert training["trainable_parameters"] == 32 * 3 + 3
 
 
+@pytest.mark.slow
 def test_without_choice_the_last_epoch_counts(spoiled):
     run = Run(runs.RUNS / "all")
     runs.make_folder(run.folder)
@@ -365,25 +368,6 @@ def test_a_deleted_result_of_a_search_comes_back_equal(searched, monkeypatch, na
 
 
 # Other settings.
-
-
-def test_class_weights_help_the_rare_class(finished, tmp_path, monkeypatch):
-    """With n / (k · n_c) each class weighs the same, so the rare one is answered more often."""
-    verbs.shutil.copytree(finished / "pictures", tmp_path / "pictures")
-    monkeypatch.chdir(tmp_path)
-    for label in ("kitchen-lab", "peak-trails"):
-        for path in sorted(Path("pictures", label).iterdir())[12:]:
-            path.unlink()
-    answered = {}
-    for weights in ("false", "true"):
-        run = Run(runs.RUNS / weights)
-        runs.make_folder(run.folder)
-        settings = (f"train.class_weights={weights}", "train.epochs=80", "train.choose=false")
-        train.train(run, verbs.tiny_config(*settings), Listener())
-        answers = subject_module.load_out_of_fold(run)["probabilities"]
-        answered[weights] = float(answers[:, 0].mean())
-    # 28 of 44 training pictures are of the first class.
-    assert answered["true"] < answered["false"] - 0.05
 
 
 def test_a_given_split_is_kept_and_a_leak_is_said(finished, tmp_path, monkeypatch):

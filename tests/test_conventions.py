@@ -1,0 +1,284 @@
+"""What the code agrees on, held by reading it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import config as configuration
+from pipeline import errors
+from tests.export.verbs import ROOT, environment
+
+MODULES = sorted([*(ROOT / "pipeline").glob("*.py"), *(ROOT / "export").glob("*.py")])
+CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "data/README.md", "android_demo/README.md")
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def tracked() -> list[Path]:
+    """The files under version control; in an archive without it, none."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def texts() -> Iterator[tuple[Path, str]]:
+    for path in tracked():
+        try:
+            yield path, path.read_text("utf-8")
+        except UnicodeDecodeError:
+            continue  # pictures
+
+
+@pytest.mark.parametrize("path", MODULES, ids=shown)
+def test_everything_public_says_what_it_is(path):
+    tree = tree_of(path)
+    if tree.body:
+        assert ast.get_docstring(tree), f"{shown(path)} has no header"
+    silent = [
+        node.name
+        for node in tree.body
+        if isinstance(node, Definition) and not node.name.startswith("_") and not ast.get_docstring(node)
+    ]
+    # The tree of errors is described once, at its head.
+    assert [name for name in silent if not hasattr(errors, name)] == []
+
+
+def test_the_head_of_the_errors_names_every_one_with_its_exit_code():
+    head = errors.__doc__ or ""
+    for name, kind in vars(errors).items():
+        if isinstance(kind, type) and issubclass(kind, errors.VignetteError):
+            assert re.search(rf"\b{name} +{kind.exit_code}  \w", head), name
+
+
+def speaks(path: Path, node: ast.AST) -> bool:
+    """Whether a piece of code prints, prompts or exits."""
+    if isinstance(node, ast.Call):
+        return ast.unparse(node.func) in ("print", "input", "breakpoint", "exit", "quit")
+    if not isinstance(node, ast.Attribute) or node.attr not in ("stdout", "stderr", "exit"):
+        return False
+    # Muting others is no printing.
+    return path.name not in ("litert.py", "backbones.py") or node.attr == "exit"
+
+
+def test_only_the_console_prints():
+    printing = [
+        f"{shown(path)}:{node.lineno}"
+        for path in MODULES
+        if path.name != "console.py"
+        for node in ast.walk(tree_of(path))
+        if speaks(path, node)
+    ]
+    assert printing == []
+
+
+def test_only_pictures_and_features_of_pillow_open_picture_files():
+    opening = [
+        f"{shown(path)}:{node.lineno}"
+        for path in MODULES
+        if path.name != "pictures.py"
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Attribute)
+        and node.attr == "open"
+        and ast.unparse(node.value).endswith("Image")
+    ]
+    assert opening == []
+
+
+def raised() -> Iterator[tuple[str, ast.Call]]:
+    names = {
+        n for n, k in vars(errors).items() if isinstance(k, type) and issubclass(k, errors.VignetteError)
+    }
+    for path in MODULES:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
+                yield f"{shown(path)}:{node.lineno}", node
+
+
+def literal(node: ast.expr) -> bool:
+    """Whether words stand here, and not only what came from elsewhere; the system's own do, too."""
+    if isinstance(node, ast.BinOp):
+        return literal(node.left) or literal(node.right)
+    if isinstance(node, ast.JoinedStr):
+        return any(literal(part) for part in node.values)
+    if isinstance(node, ast.FormattedValue):
+        return ast.unparse(node.value).endswith(".strerror")
+    return isinstance(node, ast.Constant) and bool(re.search(r"\w\w", str(node.value)))
+
+
+def test_every_error_has_a_message_in_words():
+    found = list(raised())
+    assert len(found) > 50
+    # One explains many wrong keys and values, put together from words elsewhere.
+    without = [where for where, call in found if not call.args or not literal(call.args[0])]
+    assert [where for where in without if not where.startswith("pipeline/config.py")] == []
+
+
+def test_every_error_has_a_hint_where_the_user_can_do_something():
+    """Files that are not what they must be are our own fault; all others tell what to do."""
+    without = [
+        f"{where} {ast.unparse(call.func)}"
+        for where, call in raised()
+        if len(call.args) < 2 and ast.unparse(call.func) not in ("ConversionError", "PictureError")
+    ]
+    # Messages about a value or a row say themselves what is expected.
+    excused = ("pipeline/config.py", "pipeline/dataset.py", "pipeline/layouts.py")
+    assert [entry for entry in without if not entry.startswith(excused)] == []
+
+
+def test_no_text_names_a_machine():
+    """Paths of the machine where this was written, or hosts of a package index."""
+    slash = "/"
+    patterns = [
+        slash + r"(?:work|root|home|Users|mnt)" + slash + r"\w",
+        slash + r"tmp" + slash + r"\w",
+        r"https?:" + slash * 2 + r"[\w.-]*(?:pypi|pythonhosted|artifactory|nexus|mirror)",
+        r"--(?:extra-)?index" + r"-url",
+        r"\b(?:10|192\.168)(?:\.\d{1,3}){2,3}\b",
+    ]
+    found = [
+        f"{shown(path)}: {match[0]}"
+        for path, text in texts()
+        for pattern in patterns
+        for match in re.finditer(pattern, text)
+    ]
+    assert found == []
+
+
+def test_no_text_is_left_unfinished():
+    marks = ["TO" + "DO", "FIX" + "ME", "X" * 3, "<<" * 3 + "<", "<!-" + "- "]
+    found = [f"{shown(path)}: {mark}" for path, text in texts() for mark in marks if mark in text]
+    assert found == []
+
+
+def commands_of(path: Path) -> list[str]:
+    """The lines of a document's blocks of shell commands, their comments aside."""
+    blocks = re.findall(r"```sh\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    inline = re.findall(r"`((?:make|python -m) [^`]+)`", path.read_text("utf-8"))
+    return [line for line in [*lines, *inline] if line]
+
+
+def documents() -> list[Path]:
+    return [ROOT / name for name in DOCUMENTS if (ROOT / name).is_file()]
+
+
+def test_commands_in_the_documents_exist():
+    if not (ROOT / "README.md").is_file():
+        pytest.skip("there is no README yet")
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    import export.__main__ as exporting
+    import pipeline.__main__ as training
+
+    verbs = {
+        f"{name} {command.name or command.callback.__name__}"
+        for name, main in (("pipeline", training), ("export", exporting))
+        for command in main.app.registered_commands
+    }
+    wrong = []
+    for path in documents():
+        for command in commands_of(path):
+            words = command.split()
+            if words[0] == "make" and words[1] not in targets:
+                wrong.append(f"{shown(path)}: {command}")
+            verb = re.match(r"python -m ((?:pipeline|export) \w+)", command)
+            if verb and verb[1] not in verbs:
+                wrong.append(f"{shown(path)}: {command}")
+    assert wrong == []
+
+
+def test_options_in_the_readme_exist():
+    if not (ROOT / "README.md").is_file():
+        pytest.skip("there is no README yet")
+    from typer.main import get_command
+
+    import export.__main__ as exporting
+    import pipeline.__main__ as training
+
+    known = {"--help"}
+    for app in (training.app, exporting.app):
+        for command in get_command(app).commands.values():
+            known |= {name for option in command.params for name in option.opts}
+    for command in commands_of(ROOT / "README.md"):
+        if command.startswith("python -m "):
+            assert set(re.findall(r"(?<!\S)--[a-z-]+", command)) <= known, command
+
+
+def test_links_in_the_documents_lead_somewhere():
+    broken = [
+        f"{shown(path)}: {target}"
+        for path in documents()
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8"))
+        if not target.startswith("http") and not (path.parent / target).exists()
+    ]
+    assert broken == []
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=shown)
+def test_ready_configurations_load(path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    config = configuration.load(path)
+    assert config.search == {}
+
+
+def test_the_commented_configuration_is_the_defaults_exactly():
+    import tomllib
+
+    path = ROOT / "configs" / "photos.toml"
+    config = configuration.load(path)
+    defaults = configuration.load(ROOT, [f"data.pictures={config.data.pictures}"])
+    assert configuration.flat(config) == configuration.flat(defaults)
+    written = tomllib.loads(path.read_text("utf-8"))
+    keys = {f"{part}.{key}" for part, values in written.items() if isinstance(values, dict) for key in values}
+    keys |= {key for key, value in written.items() if not isinstance(value, dict)}
+    assert keys == set(configuration.flat(defaults))
+
+
+def test_requirements_of_the_package_are_those_of_the_file():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    assert project["project"]["dynamic"] == ["dependencies"]
+    assert project["tool"]["setuptools"]["dynamic"]["dependencies"] == {"file": ["requirements.txt"]}
+
+
+def test_the_arrows_between_the_modules_hold():
+    ended = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_make_verbs_take_at_most_three_lines():
+    blocks = re.split(r"\n\n+", (ROOT / "Makefile").read_text("utf-8"))
+    for block in blocks:
+        assert sum(line.startswith("\t") for line in block.splitlines()) <= 3, block
+
+
+def test_files_read_in_one_sitting():
+    """About six screens; what is longer has two subjects."""
+    long = {
+        shown(path): text.count("\n") for path, text in texts() if path in MODULES and text.count("\n") > 450
+    }
+    assert long == {}
