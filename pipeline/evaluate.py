@@ -119,7 +119,8 @@ def keras_answers(subject: Subject, listener: Listener) -> tuple[Answers, Recipe
         for done, prepared in enumerate(ordered(frame, pictures), 1):
             frames.append(prepared)
             if len(frames) == _BATCH or done == len(pictures):
-                rows.append(np.asarray(model(np.stack(frames).astype(np.float32), training=False)))
+                # A compiled graph: calling the model keeps every feature map until it is done.
+                rows.append(model.predict_on_batch(np.stack(frames).astype(np.float32)))
                 frames.clear()
                 advance(done)
         return np.concatenate(rows)

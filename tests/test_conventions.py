@@ -100,32 +100,43 @@ def test_only_pictures_and_features_of_pillow_open_picture_files():
     assert opening == []
 
 
-def raised() -> Iterator[tuple[str, ast.Call]]:
+def raised() -> Iterator[tuple[str, ast.Call, dict[str, ast.expr]]]:
+    """Where an error is made, the call, and what the names around it stand for."""
     names = {
         n for n, k in vars(errors).items() if isinstance(k, type) and issubclass(k, errors.VignetteError)
     }
     for path in MODULES:
-        for node in ast.walk(tree_of(path)):
+        nodes = list(ast.walk(tree_of(path)))
+        named = {
+            node.targets[0].id: node.value
+            for node in nodes
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+        }
+        for node in nodes:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
-                yield f"{shown(path)}:{node.lineno}", node
+                yield f"{shown(path)}:{node.lineno}", node, named
 
 
-def literal(node: ast.expr) -> bool:
+def literal(node: ast.expr, named: dict[str, ast.expr]) -> bool:
     """Whether words stand here, and not only what came from elsewhere; the system's own do, too."""
-    if isinstance(node, ast.BinOp):
-        return literal(node.left) or literal(node.right)
-    if isinstance(node, ast.JoinedStr):
-        return any(literal(part) for part in node.values)
-    if isinstance(node, ast.FormattedValue):
-        return ast.unparse(node.value).endswith(".strerror")
-    return isinstance(node, ast.Constant) and bool(re.search(r"\w\w", str(node.value)))
+    match node:
+        case ast.BinOp() | ast.IfExp() | ast.JoinedStr():
+            parts = [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
+            return any(literal(part, named) for part in parts)
+        case ast.FormattedValue(value=ast.Name(id=name)) if name in named:
+            return literal(named[name], {})
+        case ast.FormattedValue(value=value):
+            return ast.unparse(value).endswith(".strerror")
+        case ast.Constant(value=str(text)):
+            return bool(re.search(r"\w\w", text))
+    return False
 
 
 def test_every_error_has_a_message_in_words():
     found = list(raised())
     assert len(found) > 50
     # One explains many wrong keys and values, put together from words elsewhere.
-    without = [where for where, call in found if not call.args or not literal(call.args[0])]
+    without = [where for where, call, named in found if not call.args or not literal(call.args[0], named)]
     assert [where for where in without if not where.startswith("pipeline/config.py")] == []
 
 
@@ -133,7 +144,7 @@ def test_every_error_has_a_hint_where_the_user_can_do_something():
     """Files that are not what they must be are our own fault; all others tell what to do."""
     without = [
         f"{where} {ast.unparse(call.func)}"
-        for where, call in raised()
+        for where, call, _ in raised()
         if len(call.args) < 2 and ast.unparse(call.func) not in ("ConversionError", "PictureError")
     ]
     # Messages about a value or a row say themselves what is expected.

@@ -251,7 +251,9 @@ def test_a_file_made_from_another_model_is_not_compared(copy):
     run = retrained()
     with pytest.raises(RunError) as caught:
         parity.parity(subject_module.open_trained(run), Listener())
-    assert "python -m export tflite" in caught.value.hint
+    path = RUN / convert.file_name("float32")
+    assert caught.value.message == f"{path} was made from another model than the run's"
+    assert caught.value.hint == "export it: python -m export tflite pictures"
 
 
 def test_answers_of_an_old_file_never_stand_for_a_new_one(copy):
