@@ -4,11 +4,13 @@
     ├── UsageError               2  the command line asks for something that makes no sense
     ├── ConfigError              2  a configuration key or value
     ├── DataError                2  the folder of pictures, the table, the split
-    │   └── PictureError         2  one picture; callers that read many skip it and list it
+    │   ├── PictureError         2  one picture; callers that read many skip it and list it
+    │   └── BundleError          2  model, labels and contract that do not belong together
     ├── WeightsError             1  pretrained weights that cannot be had or do not fit
     ├── RunError                 1  the folder of a run: missing, locked, incomplete
     ├── StorageError             1  disk full, no permission
     ├── ConversionError          1  a .tflite that is not what it must be
+    ├── ToolError                1  a program from outside is missing, or failed
     └── GateError                3  a gate or a proof said no
 
 Library code raises these; only the command line prints. Anything else that escapes is a
@@ -53,6 +55,10 @@ class PictureError(DataError):
     pass
 
 
+class BundleError(DataError):
+    pass
+
+
 class WeightsError(VignetteError):
     pass
 
@@ -66,6 +72,10 @@ class StorageError(VignetteError):
 
 
 class ConversionError(VignetteError):
+    pass
+
+
+class ToolError(VignetteError):
     pass
 
 

@@ -1,0 +1,258 @@
+"""A bundle: model, labels and contract in one folder, all that an app needs.
+
+Makes the contract for a model, with golden vectors answered by it, and reads bundles back only
+where their files belong together. The form of the contract belongs to `contract`, the golden
+pictures to `golden`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from export import contract as contracts
+from export import golden
+from export.contract import Contract
+from pipeline import litert, runs
+from pipeline.config import Flavour
+from pipeline.errors import BundleError, ConversionError
+from pipeline.letterbox import letterbox
+from pipeline.litert import Interpreter
+
+CONTRACT = "contract.json"
+LABELS = "labels.txt"
+GOLDEN_BYTES = 64_000
+FLOAT_TOLERANCE = 1e-3
+DYNAMIC_RANGE_TOLERANCE = 2e-2
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A folder whose files were found to belong together; `data` is the model's file."""
+
+    folder: Path
+    contract: Contract
+    data: bytes
+
+    @property
+    def model(self) -> Path:
+        return self.folder / self.contract.model.file
+
+
+def model_name(flavour: Flavour) -> str:
+    """The name of a flavour's file."""
+    return f"model_{flavour}.tflite"
+
+
+def make_contract(
+    data: bytes, *, flavour: Flavour, labels: Sequence[str], threshold: float, content_aspect: float
+) -> Contract:
+    """The contract for a .tflite file, with golden vectors answered by it.
+
+    Args:
+        data: The file.
+        flavour: What it is, and so what it will be called.
+        labels: In output order.
+        threshold: A probability; below it the answer is "don't know".
+        content_aspect: The median width / height of the training pictures.
+
+    Raises:
+        BundleError: The labels are not as many as the outputs, or not fit for a text file.
+        ConversionError: LiteRT cannot load the file, or its border is none that a contract states.
+    """
+    name = model_name(flavour)
+    interpreter = Interpreter(data, num_threads=1, kernels=litert.BUILT_IN)
+    _check_labels(labels, interpreter, name)
+    border = _border(interpreter.input)
+    if border["dtype"] == "uint8" and (border["scale"], border["zero_point"]) != (1, 0):
+        raise ConversionError(
+            f"the input of {name} has scale {border['scale']} and zero point {border['zero_point']}; "
+            "raw pixels need 1 and 0",
+            "calibrate with an all-black and an all-white frame among the pictures",
+        )
+    record = {
+        "flavour": flavour,
+        "model": {"file": name, "sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)},
+        "input": {
+            "width": interpreter.frame.width,
+            "height": interpreter.frame.height,
+            **border,
+            "content_aspect": content_aspect,
+        },
+        "output": _border(interpreter.output),
+        "labels": tuple(labels),
+        "threshold": threshold,
+        "tolerance": tolerance(data, flavour),
+        "golden": {
+            "runtime": f"LiteRT {runs.library_version('ai-edge-litert')}",
+            "vectors": tuple(_vectors(interpreter, name)),
+        },
+    }
+    try:
+        return Contract.model_validate(record)
+    except ValidationError as error:
+        raise BundleError(f"no contract can be made for {name}: {contracts.explain(error)}") from error
+
+
+def tolerance(data: bytes, flavour: Flavour) -> float:
+    """How far other kernels may differ from those that made the golden outputs, in probability.
+
+    For int8 it is what two logits can change that are one step off each: with a softmax input
+    of scale s, ceil(128 * s) steps of 1/256, and at least one.
+
+    Raises:
+        ConversionError: An int8 file without a quantized softmax.
+    """
+    if flavour != "int8":
+        return DYNAMIC_RANGE_TOLERANCE if flavour == "dynamic_range" else FLOAT_TOLERANCE
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = litert.read_schema(data)
+    graph = model.subgraphs[0]
+    for operator in reversed(graph.operators):
+        code = model.operatorCodes[operator.opcodeIndex]
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.SOFTMAX:
+            quantization = graph.tensors[operator.inputs[0]].quantization
+            if quantization is not None and quantization.scale is not None:
+                return max(1, math.ceil(128 * float(quantization.scale[0]))) / 256
+    raise ConversionError(
+        f"{model_name(flavour)} has no quantized softmax, so its answers are no probabilities",
+        "convert a classifier whose last layer is a softmax",
+    )
+
+
+def write(contract: Contract, folder: Path) -> None:
+    """Writes `labels.txt` and `contract.json` beside the model, the contract last.
+
+    Raises:
+        StorageError: They could not be written.
+    """
+    runs.write_text(folder / LABELS, "".join(f"{label}\n" for label in contract.labels))
+    runs.write_json(folder / CONTRACT, contracts.as_json(contract))
+
+
+def read(folder: Path) -> Bundle:
+    """The bundle in a folder, found whole: contract, labels and model belong together.
+
+    Raises:
+        BundleError: A file is missing, damaged, newer than this program, or of another bundle.
+        ConversionError: LiteRT cannot load the model.
+    """
+    contract = contracts.parse(_text(folder / CONTRACT), str(folder / CONTRACT))
+    path = folder / contract.model.file
+    data = _bytes(path)
+    sha256 = hashlib.sha256(data).hexdigest()
+    if len(data) != contract.model.size_bytes or sha256 != contract.model.sha256:
+        raise BundleError(
+            f"{path} is not the model of this contract: it has {len(data):,} bytes and sha256 "
+            f"{sha256[:12]}…; {CONTRACT} names {contract.model.size_bytes:,} bytes and {contract.model.sha256[:12]}…",
+            contracts.EXPORT_AGAIN,
+        )
+    _check_lines(folder / LABELS, contract.labels)
+    interpreter = Interpreter(data, num_threads=1, kernels=litert.BUILT_IN)
+    _check_labels(contract.labels, interpreter, str(path))
+    _check_borders(folder / CONTRACT, contract, interpreter)
+    return Bundle(folder, contract, data)
+
+
+def _vectors(interpreter: Interpreter, name: str) -> Iterator[dict[str, Any]]:
+    left = GOLDEN_BYTES
+    for title, picture in golden.pictures(interpreter.frame):
+        frame = letterbox(picture, interpreter.frame)
+        vector = {
+            "name": title,
+            "width": picture.shape[1],
+            "height": picture.shape[0],
+            "rgb": base64.b64encode(picture.tobytes()).decode(),
+            "prepared_sha256": hashlib.sha256(frame.tobytes()).hexdigest(),
+            "output": base64.b64encode(interpreter.run(frame).tobytes()).decode(),
+        }
+        size = len(json.dumps(vector, indent=4))  # more than the contract's own indent takes
+        # Large frames and many labels leave room for fewer; the most telling come first.
+        if size <= left:
+            left -= size
+            yield vector
+    if left == GOLDEN_BYTES:
+        raise ConversionError(f"an answer of {name} alone is larger than {GOLDEN_BYTES:,} bytes")
+
+
+def _border(details: dict[str, Any]) -> dict[str, Any]:
+    """A tensor's type and quantization in the contract's words."""
+    dtype = str(details["dtype"].__name__)
+    if dtype == "float32":
+        return {"dtype": dtype, "scale": None, "zero_point": None}
+    scale, zero_point = details["quantization"]
+    return {"dtype": dtype, "scale": float(scale), "zero_point": int(zero_point)}
+
+
+def _check_borders(where: Path, contract: Contract, interpreter: Interpreter) -> None:
+    file = contract.model.file
+    if contract.input.frame != interpreter.frame:
+        raise BundleError(
+            f"{where}: the frame is {contract.input.frame}, but {file} takes {interpreter.frame}",
+            contracts.EXPORT_AGAIN,
+        )
+    for name, part, details in (
+        ("input", contract.input, interpreter.input),
+        ("output", contract.output, interpreter.output),
+    ):
+        stated = {"dtype": part.dtype, "scale": part.scale, "zero_point": part.zero_point}
+        found = _border(details)
+        if stated != found:
+            raise BundleError(
+                f"{where}: {name} is {_words(stated)}, but {file} has {_words(found)}", contracts.EXPORT_AGAIN
+            )
+
+
+def _words(border: dict[str, Any]) -> str:
+    if border["scale"] is None:
+        return str(border["dtype"])
+    return f"{border['dtype']} with scale {border['scale']} and zero point {border['zero_point']}"
+
+
+def _check_labels(labels: Sequence[str], interpreter: Interpreter, where: str) -> None:
+    outputs = int(interpreter.output["shape"][-1])
+    if len(labels) != outputs:
+        raise BundleError(
+            f"{where} answers with {outputs} numbers, but there are {len(labels)} labels",
+            "a model needs the labels of the pictures that it was trained on",
+        )
+
+
+def _check_lines(path: Path, labels: Sequence[str]) -> None:
+    lines = _text(path).removesuffix("\n").split("\n")
+    for number in range(max(len(lines), len(labels))):
+        found, wanted = (
+            repr(names[number]) if number < len(names) else "nothing" for names in (lines, labels)
+        )
+        if found != wanted:
+            raise BundleError(
+                f"{path}, line {number + 1}: {found}, but {CONTRACT} says {wanted}", contracts.EXPORT_AGAIN
+            )
+
+
+def _text(path: Path) -> str:
+    try:
+        return _bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{path} is damaged: {error}", contracts.EXPORT_AGAIN) from error
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise BundleError(
+            f"{path} is missing",
+            "a bundle is a folder with a model, labels.txt and contract.json: data/runs/NAME/export/int8",
+        ) from error
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read: {error.strerror}") from error
