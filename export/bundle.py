@@ -79,20 +79,27 @@ def make_contract(
             "calibrate with an all-black and an all-white frame among the pictures",
         )
     record = {
+        "contract_version": contracts.VERSION,
         "flavour": flavour,
         "model": {"file": name, "sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)},
         "input": {
             "width": interpreter.frame.width,
             "height": interpreter.frame.height,
             **border,
+            "colour_order": "RGB",
+            "value_range": (0, 255),
+            "letterbox": "bilinear-antialiased-centred-black",
             "content_aspect": content_aspect,
         },
-        "output": _border(interpreter.output),
+        "camera": {"yuv": "bt601-full-range", "chroma_upsampling": "nearest"},
+        "output": {**_border(interpreter.output), "meaning": "probabilities"},
         "labels": tuple(labels),
         "threshold": threshold,
         "tolerance": tolerance(data, flavour),
         "golden": {
             "runtime": f"LiteRT {runs.library_version('ai-edge-litert')}",
+            "kernels": litert.BUILT_IN,
+            "num_threads": 1,
             "vectors": tuple(_vectors(interpreter, name)),
         },
     }
@@ -149,11 +156,12 @@ def read(folder: Path) -> Bundle:
     contract = contracts.parse(_text(folder / CONTRACT), str(folder / CONTRACT))
     path = folder / contract.model.file
     data = _bytes(path)
-    sha256 = hashlib.sha256(data).hexdigest()
-    if len(data) != contract.model.size_bytes or sha256 != contract.model.sha256:
+    held = (len(data), hashlib.sha256(data).hexdigest())
+    named = (contract.model.size_bytes, contract.model.sha256)
+    if held != named:
         raise BundleError(
-            f"{path} is not the model of this contract: it has {len(data):,} bytes and sha256 "
-            f"{sha256[:12]}…; {CONTRACT} names {contract.model.size_bytes:,} bytes and {contract.model.sha256[:12]}…",
+            f"{path} is not the model of this contract: it has {held[0]:,} bytes and sha256 {held[1][:12]}…; "
+            f"{CONTRACT} names {named[0]:,} bytes and {named[1][:12]}…",
             contracts.EXPORT_AGAIN,
         )
     _check_lines(folder / LABELS, contract.labels)

@@ -57,9 +57,9 @@ class Input(_Border):
 
     width: Annotated[int, Field(ge=1, le=4096)]
     height: Annotated[int, Field(ge=1, le=4096)]
-    colour_order: Literal["RGB"] = "RGB"
-    value_range: tuple[Literal[0], Literal[255]] = (0, 255)
-    letterbox: Literal["bilinear-antialiased-centred-black"] = "bilinear-antialiased-centred-black"
+    colour_order: Literal["RGB"]
+    value_range: tuple[Literal[0], Literal[255]]
+    letterbox: Literal["bilinear-antialiased-centred-black"]
     content_aspect: Annotated[float, Field(ge=0.01, le=100)]
 
     @property
@@ -70,14 +70,14 @@ class Input(_Border):
 class Camera(_Part):
     """How a camera frame becomes RGB; `camera` holds the arithmetic."""
 
-    yuv: Literal["bt601-full-range"] = "bt601-full-range"
-    chroma_upsampling: Literal["nearest"] = "nearest"
+    yuv: Literal["bt601-full-range"]
+    chroma_upsampling: Literal["nearest"]
 
 
 class Output(_Border):
     """What the model answers with, one number a label."""
 
-    meaning: Literal["probabilities"] = "probabilities"
+    meaning: Literal["probabilities"]
 
     def probabilities(self, raw: bytes) -> np.ndarray:
         """The bytes of an output tensor as float64, shape (labels,)."""
@@ -131,8 +131,8 @@ class Golden(_Part):
     """Golden vectors and what made their outputs."""
 
     runtime: str
-    kernels: Literal["built-in"] = "built-in"
-    num_threads: Literal[1] = 1
+    kernels: Literal["built-in"]
+    num_threads: Literal[1]
     vectors: Annotated[tuple[Vector, ...], Field(min_length=1)]
 
 
@@ -145,11 +145,11 @@ class Contract(_Part):
         tolerance: In probability, for other kernels than those that made the vectors.
     """
 
-    contract_version: Literal[1] = VERSION
+    contract_version: Literal[1]
     flavour: Flavour
     model: Model
     input: Input
-    camera: Camera = Camera()
+    camera: Camera
     output: Output
     labels: Annotated[tuple[Annotated[str, Field(pattern=r"^[^\r\n]+$")], ...], Field(min_length=2)]
     threshold: Annotated[float, Field(ge=0, le=1)]

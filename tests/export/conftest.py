@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from export import bundle
+from tests.export import small_models
+
+
+@pytest.fixture(scope="session")
+def small_bundles(tmp_path_factory) -> dict[str, Path]:
+    """A bundle of every flavour, by its name; not to be written into."""
+    folders = {}
+    for flavour in ("float32", "float16", "dynamic_range", "int8"):
+        folder = tmp_path_factory.mktemp("bundles") / flavour
+        folder.mkdir()
+        data = small_models.build(flavour)
+        (folder / bundle.model_name(flavour)).write_bytes(data)
+        contract = bundle.make_contract(
+            data, flavour=flavour, labels=small_models.LABELS, threshold=0.4296875, content_aspect=16 / 9
+        )
+        bundle.write(contract, folder)
+        folders[flavour] = folder
+    return folders
+
+
+@pytest.fixture
+def int8_bundle(small_bundles, tmp_path) -> Path:
+    """An int8 bundle of the test's own."""
+    return Path(shutil.copytree(small_bundles["int8"], tmp_path / "int8"))
