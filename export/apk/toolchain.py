@@ -1,0 +1,177 @@
+"""The programs that build the APK: found in an Android SDK, or fetched by Maven.
+
+With ANDROID_HOME set, the SDK's aapt2, D8, android.jar and apksig are used; without it, the
+artefacts that `android_demo/versions.properties` pins, through Maven's own resolver and with
+strict checksums. What is done with them belongs to `build` and `signature`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.apk import maven, programs
+from pipeline import runs
+from pipeline.errors import ConfigError, ToolError, UsageError
+
+PROJECT = Path(__file__).resolve().parents[2] / "android_demo"
+CACHE = runs.CACHE / "android"
+VERSIONS = "versions.properties"
+# The entries of versions.properties that the pinned tools come from.
+PINNED = ("apktool_lib", "android_all", "r8", "apksig")
+OLDEST = "android_all_oldest"
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """Where everything is.
+
+    Attributes:
+        origin: Where it comes from, in words.
+        aapt2: Compiles and links resources.
+        framework: Android's own resource table, which they are linked against.
+        android: Android's classes, which the app is compiled against.
+        libraries: What D8 resolves library classes in.
+        d8: The jar with `com.android.tools.r8.D8`.
+        apksig: The jar with `com.android.apksig`.
+        oldest: Android's classes of the oldest version that the app runs on, or None.
+    """
+
+    origin: str
+    aapt2: Path
+    framework: Path
+    android: Path
+    libraries: tuple[Path, ...]
+    d8: Path
+    apksig: Path
+    oldest: Path | None
+
+
+def read_versions(project: Path) -> dict[str, str]:
+    """The entries of the Android project's `versions.properties`.
+
+    Raises:
+        ConfigError: It is missing, or lacks an entry that the build needs.
+    """
+    path = project / VERSIONS
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}", "restore it from the repository"
+        ) from error
+    entries = (line.partition("=") for line in lines if line.strip() and not line.startswith("#"))
+    versions = {key.strip(): value.strip() for key, _, value in entries}
+    needed = (
+        "application_id",
+        "version_code",
+        "version_name",
+        "min_sdk",
+        "target_sdk",
+        "compile_sdk",
+        "abis",
+    )
+    absent = [
+        key for key in (*needed, "tensorflow_lite", "tensorflow_lite_api", *PINNED) if not versions.get(key)
+    ]
+    if absent:
+        raise ConfigError(f"{path} lacks {', '.join(absent)}", "restore it from the repository")
+    return versions
+
+
+def coordinate(entry: str, kind: str = "jar") -> str:
+    """`group:artifact:version` with the kind of file where Maven wants it."""
+    group, artifact, version = entry.split(":")
+    return f"{group}:{artifact}:{kind}:{version}"
+
+
+def find(versions: Mapping[str, str], cache: Path = CACHE) -> Toolchain:
+    """The toolchain: the SDK's where ANDROID_HOME is set, else the pinned one.
+
+    Args:
+        versions: The entries of `versions.properties`.
+        cache: A folder for what is unpacked.
+
+    Raises:
+        ToolError: Something is missing; the message names it.
+        UsageError: ANDROID_HOME names no usable SDK.
+    """
+    sdk = os.environ.get("ANDROID_HOME")
+    programs.java("javac")
+    return _from_sdk(Path(sdk), versions) if sdk else _from_maven(versions, cache)
+
+
+def _from_sdk(sdk: Path, versions: Mapping[str, str]) -> Toolchain:
+    level = int(versions["compile_sdk"])
+    hint = (
+        f"sdkmanager 'build-tools;{level}.0.0' 'platforms;android-{level}', "
+        "or unset ANDROID_HOME to build with pinned artefacts"
+    )
+    needed = ("aapt2", "lib/d8.jar", "lib/apksigner.jar")
+    made = sorted((sdk / "build-tools").glob("*/"), key=lambda folder: programs.numbers(folder.name))
+    tools = next((folder for folder in reversed(made) if all((folder / n).is_file() for n in needed)), None)
+    if tools is None:
+        raise UsageError(f"ANDROID_HOME={sdk} has no build-tools with {', '.join(needed)}", hint)
+    android = sdk / "platforms" / f"android-{level}" / "android.jar"
+    if not android.is_file():
+        raise UsageError(f"ANDROID_HOME={sdk} has no platforms/android-{level}/android.jar", hint)
+    oldest = sdk / "platforms" / f"android-{versions['min_sdk']}" / "android.jar"
+    return Toolchain(
+        origin=f"Android SDK: build-tools {tools.name}, platform {level}",
+        aapt2=tools / "aapt2",
+        framework=android,
+        android=android,
+        libraries=(android,),
+        d8=tools / "lib/d8.jar",
+        apksig=tools / "lib/apksigner.jar",
+        oldest=oldest if oldest.is_file() else None,
+    )
+
+
+def _from_maven(versions: Mapping[str, str], cache: Path) -> Toolchain:
+    artefacts = [coordinate(versions[name]) for name in PINNED]
+    found = dict(zip(PINNED, maven.fetch(artefacts, cache), strict=True))
+    # By itself: Maven takes only one version of an artefact at a time.
+    oldest = maven.fetch([coordinate(versions[OLDEST])], cache)[0] if OLDEST in versions else None
+    unpacked = cache / versions["apktool_lib"].replace(":", "-")
+    aapt2 = _unpack(found["apktool_lib"], _aapt2_inside(), unpacked / "aapt2")
+    framework = _unpack(found["apktool_lib"], "prebuilt/android-framework.jar", unpacked / "framework.jar")
+    pinned = ", ".join(":".join(versions[name].split(":")[1:]) for name in PINNED)
+    return Toolchain(
+        origin=f"Maven: {pinned}",
+        aapt2=aapt2,
+        framework=framework,
+        android=found["android_all"],
+        # android-all leaves java.* to the JDK.
+        libraries=(found["android_all"], programs.jdk_home()),
+        d8=found["r8"],
+        apksig=found["apksig"],
+        oldest=oldest,
+    )
+
+
+def _aapt2_inside() -> str:
+    folder = {
+        ("Linux", "x86_64"): "linux",
+        ("Darwin", "x86_64"): "macosx",
+        ("Darwin", "arm64"): "macosx",
+    }.get((platform.system(), platform.machine()))
+    if folder is None:
+        raise ToolError(
+            f"there is no pinned aapt2 for {platform.system()} on {platform.machine()}",
+            "install the Android SDK and set ANDROID_HOME",
+        )
+    return f"prebuilt/{folder}/aapt2"
+
+
+def _unpack(archive: Path, entry: str, to: Path) -> Path:
+    """One entry of a zip as an executable file, written once."""
+    if not to.is_file():
+        with zipfile.ZipFile(archive) as opened, runs.replacing(to) as beside:
+            beside.write_bytes(opened.read(entry))
+            beside.chmod(0o755)
+    return to
