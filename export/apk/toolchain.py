@@ -33,8 +33,7 @@ class Toolchain:
     Attributes:
         origin: Where it comes from, in words.
         aapt2: Compiles and links resources.
-        framework: Android's own resource table, which they are linked against.
-        android: Android's classes, which the app is compiled against.
+        android: Android's classes and its table of resources, which the app is built against.
         libraries: What D8 resolves library classes in.
         d8: The jar with `com.android.tools.r8.D8`.
         apksig: The jar with `com.android.apksig`.
@@ -43,7 +42,6 @@ class Toolchain:
 
     origin: str
     aapt2: Path
-    framework: Path
     android: Path
     libraries: tuple[Path, ...]
     d8: Path
@@ -123,7 +121,6 @@ def _from_sdk(sdk: Path, versions: Mapping[str, str]) -> Toolchain:
     return Toolchain(
         origin=f"Android SDK: build-tools {tools.name}, platform {level}",
         aapt2=tools / "aapt2",
-        framework=android,
         android=android,
         libraries=(android,),
         d8=tools / "lib/d8.jar",
@@ -139,12 +136,10 @@ def _from_maven(versions: Mapping[str, str], cache: Path) -> Toolchain:
     oldest = maven.fetch([coordinate(versions[OLDEST])], cache)[0] if OLDEST in versions else None
     unpacked = cache / versions["apktool_lib"].replace(":", "-")
     aapt2 = _unpack(found["apktool_lib"], _aapt2_inside(), unpacked / "aapt2")
-    framework = _unpack(found["apktool_lib"], "prebuilt/android-framework.jar", unpacked / "framework.jar")
     pinned = ", ".join(":".join(versions[name].split(":")[1:]) for name in PINNED)
     return Toolchain(
         origin=f"Maven: {pinned}",
         aapt2=aapt2,
-        framework=framework,
         android=found["android_all"],
         # android-all leaves java.* to the JDK.
         libraries=(found["android_all"], programs.jdk_home()),
