@@ -10,17 +10,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import ValidationError
 
 from export import contract as contracts
 from export import golden
 from export.contract import Contract
+from export.tolerance import difference, tolerance
 from pipeline import litert, runs
 from pipeline.config import Flavour
 from pipeline.errors import BundleError, ConversionError
@@ -30,8 +31,6 @@ from pipeline.litert import Interpreter
 CONTRACT = "contract.json"
 LABELS = "labels.txt"
 GOLDEN_BYTES = 64_000
-FLOAT_TOLERANCE = 1e-3
-DYNAMIC_RANGE_TOLERANCE = 2e-2
 
 
 @dataclass(frozen=True)
@@ -78,6 +77,7 @@ def make_contract(
             "raw pixels need 1 and 0",
             "calibrate with an all-black and an all-white frame among the pictures",
         )
+    drawn = list(golden.pictures(interpreter.frame))
     record = {
         "contract_version": contracts.VERSION,
         "flavour": flavour,
@@ -95,45 +95,18 @@ def make_contract(
         "output": {**_border(interpreter.output), "meaning": "probabilities"},
         "labels": tuple(labels),
         "threshold": threshold,
-        "tolerance": tolerance(data, flavour),
+        "tolerance": tolerance(data, flavour, difference(data, [picture for _, picture in drawn])),
         "golden": {
             "runtime": f"LiteRT {runs.library_version('ai-edge-litert')}",
             "kernels": litert.BUILT_IN,
             "num_threads": 1,
-            "vectors": tuple(_vectors(interpreter, name)),
+            "vectors": tuple(_vectors(interpreter, drawn, name)),
         },
     }
     try:
         return Contract.model_validate(record)
     except ValidationError as error:
         raise BundleError(f"no contract can be made for {name}: {contracts.explain(error)}") from error
-
-
-def tolerance(data: bytes, flavour: Flavour) -> float:
-    """How far other kernels may differ from those that made the golden outputs, in probability.
-
-    For int8 it is what two logits can change that are one step off each: with a softmax input
-    of scale s, ceil(128 * s) steps of 1/256, and at least one.
-
-    Raises:
-        ConversionError: An int8 file without a quantized softmax.
-    """
-    if flavour != "int8":
-        return DYNAMIC_RANGE_TOLERANCE if flavour == "dynamic_range" else FLOAT_TOLERANCE
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = litert.read_schema(data)
-    graph = model.subgraphs[0]
-    for operator in reversed(graph.operators):
-        code = model.operatorCodes[operator.opcodeIndex]
-        if max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.SOFTMAX:
-            quantization = graph.tensors[operator.inputs[0]].quantization
-            if quantization is not None and quantization.scale is not None:
-                return max(1, math.ceil(128 * float(quantization.scale[0]))) / 256
-    raise ConversionError(
-        f"{model_name(flavour)} has no quantized softmax, so its answers are no probabilities",
-        "convert a classifier whose last layer is a softmax",
-    )
 
 
 def write(contract: Contract, folder: Path) -> None:
@@ -171,9 +144,11 @@ def read(folder: Path) -> Bundle:
     return Bundle(folder, contract, data)
 
 
-def _vectors(interpreter: Interpreter, name: str) -> Iterator[dict[str, Any]]:
+def _vectors(
+    interpreter: Interpreter, drawn: Sequence[tuple[str, np.ndarray]], name: str
+) -> Iterator[dict[str, Any]]:
     left = GOLDEN_BYTES
-    for title, picture in golden.pictures(interpreter.frame):
+    for title, picture in drawn:
         frame = letterbox(picture, interpreter.frame)
         vector = {
             "name": title,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import export
-from export import bundle, contract, golden
+from export import bundle, contract, golden, tolerance
 from pipeline import config, litert
 from pipeline.errors import BundleError, ConversionError, StorageError
 from pipeline.letterbox import Size, fitted_size, letterbox
@@ -107,23 +107,34 @@ def test_tolerance_of_int8_is_two_logits_one_step_apart(small_bundles):
     # The largest change of a softmax, over every pair of int8 logits, when each moves one step apart.
     gaps = np.arange(-255, 256) * scale
     moved = 1 / (1 + np.exp(-(gaps + 2 * scale))) - 1 / (1 + np.exp(-gaps))
-    stated_steps = stated(small_bundles["int8"])["tolerance"] * 256
-    assert stated_steps == max(1, math.ceil(128 * scale))
-    assert moved.max() * 256 <= stated_steps
-    assert stated_steps <= moved.max() * 256 * 1.1 + 1
+    steps = tolerance.tolerance(data, "int8") * 256
+    assert steps == max(1, math.ceil(128 * scale))
+    assert moved.max() * 256 <= steps
+    assert steps <= moved.max() * 256 * 1.1 + 1
+    assert stated(small_bundles["int8"])["tolerance"] * 256 >= steps
+
+
+def test_tolerance_is_twice_what_other_kernels_differ_by_where_that_is_more(small_bundles):
+    data = (small_bundles["int8"] / "model_int8.tflite").read_bytes()
+    least = tolerance.tolerance(data, "int8")
+    assert tolerance.tolerance(data, "int8", least / 2) == least
+    assert tolerance.tolerance(data, "int8", 0.4375) == 0.875
+    assert tolerance.tolerance(data, "dynamic_range", 0.0638) == 0.128
+    assert tolerance.tolerance(data, "dynamic_range", 0.001) == 2e-2
+    assert tolerance.tolerance(data, "float32", 1e-7) == 1e-3
 
 
 @pytest.mark.parametrize(
-    ("flavour", "tolerance"), [("float32", 1e-3), ("float16", 1e-3), ("dynamic_range", 2e-2)]
+    ("flavour", "least"), [("float32", 1e-3), ("float16", 1e-3), ("dynamic_range", 2e-2)]
 )
-def test_tolerance_of_the_other_flavours(small_bundles, flavour, tolerance):
-    assert stated(small_bundles[flavour])["tolerance"] == tolerance
+def test_tolerance_of_the_other_flavours(small_bundles, flavour, least):
+    assert stated(small_bundles[flavour])["tolerance"] == least
 
 
 def test_int8_file_without_softmax_is_refused(small_bundles):
     data = (small_bundles["float32"] / "model_float32.tflite").read_bytes()
     with pytest.raises(ConversionError, match=r"model_int8\.tflite has no quantized softmax"):
-        bundle.tolerance(data, "int8")
+        tolerance.tolerance(data, "int8")
 
 
 @pytest.mark.parametrize(
