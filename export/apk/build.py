@@ -127,6 +127,23 @@ def build_apk(
     return made
 
 
+def fetch(project: Path = toolchain.PROJECT, cache: Path = toolchain.CACHE) -> str:
+    """Fetches everything that a build needs, so that it can run without a network.
+
+    Returns:
+        Where the tools come from, in words.
+
+    Raises:
+        ToolError: A JDK or Maven is missing, or Maven could not fetch something.
+        UsageError: ANDROID_HOME names no usable SDK.
+        ConfigError: There is no such project.
+    """
+    versions = toolchain.read_versions(project)
+    tools = toolchain.find(versions, cache)
+    runtime.pinned(versions, cache)
+    return tools.origin
+
+
 def fill_assets(bundle: Path, project: Path = toolchain.PROJECT) -> list[Path]:
     """Puts a bundle where Gradle finds it; git ignores that folder.
 

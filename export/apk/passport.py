@@ -148,7 +148,7 @@ class ApkPassport:
     def missing_words(self) -> str:
         """What the app uses of Android that its oldest version lacks."""
         if self.missing_at_min_sdk is None:
-            return f"not checked: sdkmanager 'platforms;android-{self.min_sdk}' brings what that needs"
+            return f"not checked: an SDK brings the classes by sdkmanager 'platforms;android-{self.min_sdk}'"
         if not self.missing_at_min_sdk:
             return "nothing"
         return (

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from pipeline.errors import ToolError
@@ -84,9 +85,13 @@ def jdk_home() -> Path:
 def _jdk_version() -> int:
     """Of javac, since a runtime alone does not compile; 0 without one."""
     javac = _jdk_program("javac")
-    if javac is None:
-        return 0
-    first, second, *_ = (*numbers(run(javac, "-version", what="asking javac for its version")), 0, 0)
+    return _version(javac, Path(javac).stat().st_mtime_ns) if javac else 0
+
+
+@cache
+def _version(javac: str, _changed: int) -> int:
+    said = run(javac, "-version", what="asking javac for its version")
+    first, second, *_ = (*numbers(said), 0, 0)
     return second if first == 1 else first
 
 

@@ -23,7 +23,7 @@ CACHE = runs.CACHE / "android"
 VERSIONS = "versions.properties"
 # The entries of versions.properties that the pinned tools come from.
 PINNED = ("apktool_lib", "android_all", "r8", "apksig")
-OLDEST = "android_all_oldest"
+OLDEST = "oldest_android_all"
 
 
 @dataclass(frozen=True)
