@@ -1,0 +1,167 @@
+package org.vignette.demo;
+
+import android.content.SharedPreferences;
+import android.graphics.Bitmap;
+import android.media.Image;
+import android.media.ImageReader;
+import android.net.Uri;
+import android.os.Handler;
+import android.os.Looper;
+import java.io.IOException;
+
+/**
+ * The one owner of the model: opens it, feeds it and closes it, all on the model thread, into buffers made once.
+ * Methods are called on the main thread and return at once; the listener is told there too, and nothing after
+ * {@link #close}.
+ */
+final class Model implements ImageReader.OnImageAvailableListener {
+    /** Hears of everything on the main thread. */
+    interface Listener {
+        /** @param tested whether this very model has passed its self-test before. */
+        void onModelOpened(Contract contract, boolean tested);
+
+        /** The app was built without a model. */
+        void onModelAbsent();
+
+        void onModelWrong(BundleException wrong);
+
+        void onAnswer(Answer answer);
+
+        /** @param seen the frame as the model saw it. */
+        void onPicture(Answer answer, Bitmap seen);
+
+        void onPictureWrong();
+
+        void onSelfTest(SelfTest.Report report);
+    }
+
+    private static final int MOST_ANSWERS = 3;
+    private static final String PREFERENCES = "self_test";
+    private static final String PASSED = "passed_sha256";
+
+    private final DemoApp app;
+    private final Listener listener;
+    private final Handler thread;
+    private final Handler main = new Handler(Looper.getMainLooper());
+    private boolean closed;
+    private volatile int rotation;
+
+    // The rest belongs to the model thread.
+    private ModelFile file;
+    private Classifier classifier;
+    private Frame frame;
+
+    /** Starts to open the model. */
+    Model(DemoApp app, Listener listener) {
+        this.app = app;
+        this.listener = listener;
+        thread = app.modelThread();
+        thread.post(this::open);
+    }
+
+    /** @param degrees clockwise, that make the camera's pictures upright: 0, 90, 180 or 270. */
+    void setRotation(int degrees) {
+        rotation = degrees;
+    }
+
+    /** Replays the golden vectors. */
+    void selfTest() {
+        thread.post(this::replay);
+    }
+
+    /** Answers to a picture file. */
+    void classify(Uri uri) {
+        thread.post(() -> read(uri));
+    }
+
+    /** Closes the model once what is under way has ended. */
+    void close() {
+        closed = true;
+        thread.post(() -> {
+            if (classifier != null) {
+                classifier.close();
+                classifier = null;
+            }
+        });
+    }
+
+    /** Takes the newest camera picture; those that came while the model was busy are dropped by the reader. */
+    @Override
+    public void onImageAvailable(ImageReader reader) {
+        try (Image image = reader.acquireLatestImage()) {
+            if (image == null || classifier == null) {
+                return;
+            }
+            frame.fill(image, rotation);
+        }
+        Answer answer = answer();
+        tell(() -> listener.onAnswer(answer));
+    }
+
+    private void open() {
+        try {
+            file = ModelFile.open(app.files());
+            if (file == null) {
+                tell(listener::onModelAbsent);
+                return;
+            }
+            classifier = new Classifier(file, Classifier.Kernels.XNNPACK);
+        } catch (BundleException e) {
+            tell(() -> listener.onModelWrong(e));
+            return;
+        }
+        Contract contract = file.contract;
+        frame = new Frame(contract);
+        boolean tested = contract.modelSha256.equals(preferences().getString(PASSED, null));
+        tell(() -> listener.onModelOpened(contract, tested));
+    }
+
+    private void replay() {
+        if (classifier == null) {
+            return;
+        }
+        try {
+            SelfTest.Report report = new SelfTest(file.contract, frame).run(file, classifier);
+            String passed = report.right() ? file.contract.modelSha256 : null;
+            preferences().edit().putString(PASSED, passed).apply();
+            tell(() -> listener.onSelfTest(report));
+        } catch (BundleException e) {
+            tell(() -> listener.onModelWrong(e));
+        }
+    }
+
+    private void read(Uri uri) {
+        if (classifier == null) {
+            return;
+        }
+        try (Picture picture = new Picture(app.getContentResolver(), uri)) {
+            frame.fill(picture);
+        } catch (IOException e) {
+            tell(listener::onPictureWrong);
+            return;
+        }
+        Answer answer = answer();
+        Bitmap seen = frame.bitmap();
+        tell(() -> listener.onPicture(answer, seen));
+    }
+
+    private Answer answer() {
+        long start = System.nanoTime();
+        byte[] output = classifier.run(frame.pixels);
+        double modelMs = (System.nanoTime() - start) / 1e6;
+        return new Answer(file.contract, Classifier.probabilities(file.contract, output), MOST_ANSWERS,
+                frame.grabMs(), frame.letterboxMs(), modelMs);
+    }
+
+    private SharedPreferences preferences() {
+        return app.getSharedPreferences(PREFERENCES, DemoApp.MODE_PRIVATE);
+    }
+
+    private void tell(Runnable news) {
+        main.post(() -> {
+            if (!closed) {
+                news.run();
+            }
+        });
+    }
+}

@@ -1,0 +1,200 @@
+package org.vignette.demo;
+
+import android.app.Activity;
+import android.content.res.Resources;
+import android.graphics.Insets;
+import android.graphics.RectF;
+import android.graphics.drawable.BitmapDrawable;
+import android.os.Build;
+import android.view.View;
+import android.view.ViewGroup;
+import android.view.WindowInsets;
+import android.widget.Button;
+import android.widget.ImageView;
+import android.widget.ProgressBar;
+import android.widget.TextView;
+import java.util.function.Consumer;
+
+/** The views, and the one place that turns a {@link UiState} into what they show. Main thread only. */
+final class Screen {
+    final View menu;
+
+    private final Resources resources;
+    private final View viewfinder;
+    private final View preview;
+    private final View guide;
+    private final ImageView picture;
+    private final View panel;
+    private final TextView headline;
+    private final ViewGroup rows;
+    private final TextView latency;
+    private final View doubtful;
+    private final Button toCamera;
+    private final View message;
+    private final TextView title;
+    private final TextView text;
+    private final Button button;
+    private UiState.Act act = UiState.Act.NONE;
+
+    /** @param onAct told what the user wants when a button is pressed. */
+    Screen(Activity activity, Consumer<UiState.Act> onAct) {
+        activity.setContentView(R.layout.main);
+        resources = activity.getResources();
+        preview = activity.findViewById(R.id.preview);
+        guide = activity.findViewById(R.id.guide);
+        viewfinder = activity.findViewById(R.id.viewfinder);
+        picture = activity.findViewById(R.id.picture);
+        panel = activity.findViewById(R.id.panel);
+        headline = activity.findViewById(R.id.headline);
+        rows = activity.findViewById(R.id.rows);
+        latency = activity.findViewById(R.id.latency);
+        doubtful = activity.findViewById(R.id.doubtful);
+        toCamera = activity.findViewById(R.id.to_camera);
+        message = activity.findViewById(R.id.message);
+        title = activity.findViewById(R.id.title);
+        text = activity.findViewById(R.id.text);
+        button = activity.findViewById(R.id.button);
+        menu = activity.findViewById(R.id.menu);
+        button.setOnClickListener(view -> onAct.accept(act));
+        toCamera.setOnClickListener(view -> onAct.accept(UiState.Act.CAMERA));
+        edgeToEdge(activity, message, panel);
+    }
+
+    /** Draws up to the edges of the screen and keeps contents clear of bars and cut-outs. */
+    static void edgeToEdge(Activity activity, View... reachingBottom) {
+        View root = activity.findViewById(R.id.root);
+        if (Build.VERSION.SDK_INT >= 30) {
+            activity.getWindow().setDecorFitsSystemWindows(false);
+        } else {
+            root.setSystemUiVisibility(View.SYSTEM_UI_FLAG_LAYOUT_STABLE | View.SYSTEM_UI_FLAG_LAYOUT_FULLSCREEN
+                    | View.SYSTEM_UI_FLAG_LAYOUT_HIDE_NAVIGATION);
+        }
+        int padding = activity.getResources().getDimensionPixelSize(R.dimen.edge);
+        root.setOnApplyWindowInsetsListener((view, insets) -> {
+            RectF edges = edges(insets);
+            view.setPadding((int) edges.left, (int) edges.top, (int) edges.right, 0);
+            for (View bottom : reachingBottom) {
+                bottom.setPadding(bottom.getPaddingLeft(), bottom.getPaddingTop(), bottom.getPaddingRight(),
+                        padding + (int) edges.bottom);
+            }
+            return insets;
+        });
+    }
+
+    void show(UiState state) {
+        boolean live = state.kind == UiState.Kind.LIVE;
+        boolean still = state.kind == UiState.Kind.PICTURE;
+        visible(viewfinder, live || still);
+        visible(guide, live);
+        visible(preview, live);
+        visible(picture, still);
+        visible(panel, live || still);
+        visible(message, !live && !still);
+        if (live || still) {
+            answer(state);
+            visible(doubtful, state.doubtful);
+            visible(toCamera, still);
+            picture.setImageDrawable(still ? crisp(state) : null);
+        } else {
+            act = state.kind.act;
+            title.setText(state.doubtful ? R.string.tested_wrong_title : state.kind.title);
+            set(text, words(state));
+            visible(button, act != UiState.Act.NONE);
+            if (act != UiState.Act.NONE) {
+                button.setText(act.label);
+            }
+        }
+    }
+
+    private void answer(UiState state) {
+        Answer answer = state.answer;
+        if (answer == null) {
+            set(headline, resources.getString(R.string.looking));
+            for (int i = 0; i < rows.getChildCount(); i++) {
+                // Not gone, so that the guide does not move when the first answer comes.
+                rows.getChildAt(i).setVisibility(View.INVISIBLE);
+            }
+            latency.setText(null);
+            return;
+        }
+        set(headline, answer.known ? answer.best.get(0).label : resources.getString(R.string.unknown));
+        for (int i = 0; i < rows.getChildCount(); i++) {
+            visible(rows.getChildAt(i), i < answer.best.size());
+        }
+        for (int i = 0; i < answer.best.size(); i++) {
+            Answer.Score score = answer.best.get(i);
+            int percent = Math.round(100 * score.probability);
+            View row = rows.getChildAt(i);
+            String number = resources.getString(R.string.percent, percent);
+            ((TextView) row.findViewById(R.id.label)).setText(score.label);
+            ((TextView) row.findViewById(R.id.number)).setText(number);
+            ProgressBar bar = row.findViewById(R.id.bar);
+            bar.setProgress(Math.round(bar.getMax() * score.probability));
+            row.setContentDescription(resources.getString(R.string.row_spoken, score.label, number));
+        }
+        latency.setText(resources.getString(R.string.latency, answer.grabMs, answer.letterboxMs, answer.modelMs));
+    }
+
+    private String words(UiState state) {
+        if (state.wrong != null) {
+            return state.wrong.words(resources);
+        }
+        if (state.report != null) {
+            return words(state.report);
+        }
+        return state.kind.text == 0 ? "" : resources.getString(state.kind.text);
+    }
+
+    private String words(SelfTest.Report report) {
+        if (report.wrongLetterbox != null) {
+            return resources.getString(R.string.letterbox_wrong, report.wrongLetterbox);
+        }
+        StringBuilder words = new StringBuilder(resources.getQuantityString(
+                R.plurals.letterbox_equal, report.vectors, report.vectors));
+        for (SelfTest.Run run : report.runs) {
+            String kernels = resources.getString(run.kernels.xnnpack ? R.string.kernels_xnnpack
+                    : R.string.kernels_built_in, run.kernels.numThreads);
+            double largest = 100 * run.largestDifference;
+            double allowed = 100 * run.allowed;
+            words.append("\n\n");
+            if (run.topChanged) {
+                words.append(resources.getString(R.string.run_top_changed, kernels, run.wrongVector, largest, allowed));
+            } else if (run.wrongVector != null) {
+                words.append(resources.getString(R.string.run_wrong, kernels, run.wrongVector, largest, allowed));
+            } else if (run.largestDifference == 0) {
+                words.append(resources.getString(R.string.run_equal, kernels));
+            } else {
+                words.append(resources.getString(R.string.run_within, kernels, largest, allowed));
+            }
+        }
+        return words.toString();
+    }
+
+    /** The frame enlarged without smoothing, because these very pixels go into the model. */
+    private BitmapDrawable crisp(UiState state) {
+        BitmapDrawable drawable = new BitmapDrawable(resources, state.seen);
+        drawable.setFilterBitmap(false);
+        return drawable;
+    }
+
+    private static RectF edges(WindowInsets insets) {
+        if (Build.VERSION.SDK_INT >= 30) {
+            Insets bars = insets.getInsets(
+                    WindowInsets.Type.systemBars() | WindowInsets.Type.displayCutout());
+            return new RectF(bars.left, bars.top, bars.right, bars.bottom);
+        }
+        return new RectF(insets.getSystemWindowInsetLeft(), insets.getSystemWindowInsetTop(),
+                insets.getSystemWindowInsetRight(), insets.getSystemWindowInsetBottom());
+    }
+
+    /** Sets a text only when it changes, so that a screen reader does not repeat it with every frame. */
+    private static void set(TextView view, String words) {
+        if (!words.contentEquals(view.getText())) {
+            view.setText(words);
+        }
+    }
+
+    private static void visible(View view, boolean visible) {
+        view.setVisibility(visible ? View.VISIBLE : View.GONE);
+    }
+}

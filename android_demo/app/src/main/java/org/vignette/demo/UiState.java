@@ -1,0 +1,100 @@
+package org.vignette.demo;
+
+import android.graphics.Bitmap;
+
+/** Everything that the screen shows. Immutable; made anew for every change. */
+final class UiState {
+    /** What the button under a message does. */
+    enum Act {
+        NONE(0),
+        ASK(R.string.act_ask),
+        SETTINGS(R.string.act_settings),
+        RETRY(R.string.act_retry),
+        CAMERA(R.string.act_camera);
+
+        /** A string resource; 0 for no button. */
+        final int label;
+
+        Act(int label) {
+            this.label = label;
+        }
+    }
+
+    /** Which screen it is. */
+    enum Kind {
+        LOADING(R.string.loading_title, 0, Act.NONE),
+        NO_MODEL(R.string.no_model_title, R.string.no_model_text, Act.NONE),
+        MODEL_WRONG(R.string.model_wrong_title, 0, Act.NONE),
+        PERMISSION_WANTED(R.string.permission_title, R.string.permission_wanted, Act.ASK),
+        PERMISSION_REFUSED(R.string.permission_title, R.string.permission_refused, Act.ASK),
+        PERMISSION_BLOCKED(R.string.permission_title, R.string.permission_blocked, Act.SETTINGS),
+        NO_CAMERA(R.string.no_camera_title, R.string.no_camera_text, Act.NONE),
+        CAMERA_TAKEN(R.string.camera_taken_title, R.string.camera_taken_text, Act.RETRY),
+        CAMERA_DISABLED(R.string.camera_disabled_title, R.string.camera_disabled_text, Act.RETRY),
+        CAMERA_ERROR(R.string.camera_error_title, R.string.camera_error_text, Act.RETRY),
+        TESTING(R.string.testing_title, R.string.testing_text, Act.NONE),
+        TESTED(R.string.tested_right_title, 0, Act.CAMERA),
+        PICTURE_WRONG(R.string.picture_wrong_title, R.string.picture_wrong_text, Act.CAMERA),
+        PICTURE(0, 0, Act.CAMERA),
+        LIVE(0, 0, Act.NONE);
+
+        /** String resources; 0 where there is none or it is made from what was found. */
+        final int title;
+        final int text;
+        final Act act;
+
+        Kind(int title, int text, Act act) {
+            this.title = title;
+            this.text = text;
+            this.act = act;
+        }
+    }
+
+    final Kind kind;
+    /** With PICTURE, and with LIVE after the first frame; otherwise null. */
+    final Answer answer;
+    /** With PICTURE: what the model sees. */
+    final Bitmap seen;
+    /** With MODEL_WRONG. */
+    final BundleException wrong;
+    /** With TESTED. */
+    final SelfTest.Report report;
+    /** The self-test has failed: answers may be wrong. */
+    final boolean doubtful;
+
+    private UiState(Kind kind, Answer answer, Bitmap seen, BundleException wrong, SelfTest.Report report,
+            boolean doubtful) {
+        this.kind = kind;
+        this.answer = answer;
+        this.seen = seen;
+        this.wrong = wrong;
+        this.report = report;
+        this.doubtful = doubtful;
+    }
+
+    /** A message that is the same every time. */
+    static UiState of(Kind kind) {
+        return new UiState(kind, null, null, null, null, false);
+    }
+
+    static UiState live(Answer answer, boolean doubtful) {
+        return new UiState(Kind.LIVE, answer, null, null, null, doubtful);
+    }
+
+    static UiState picture(Answer answer, Bitmap seen, boolean doubtful) {
+        return new UiState(Kind.PICTURE, answer, seen, null, null, doubtful);
+    }
+
+    static UiState wrong(BundleException wrong) {
+        return new UiState(Kind.MODEL_WRONG, null, null, wrong, null, false);
+    }
+
+    static UiState tested(SelfTest.Report report) {
+        return new UiState(Kind.TESTED, null, null, null, report, !report.right());
+    }
+
+    /** Whether it stays until the user leaves it. */
+    boolean stays() {
+        return kind == Kind.TESTED || kind == Kind.PICTURE || kind == Kind.PICTURE_WRONG;
+    }
+}
