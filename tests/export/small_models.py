@@ -30,10 +30,11 @@ def build(flavour: str, labels: int = len(LABELS), frame: Size = FRAME, spread: 
         x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu6")(x)
         x = keras.layers.DepthwiseConv2D(3, padding="same", activation="relu6")(x)
         x = keras.layers.Conv2D(16, 1, activation="relu6")(x)
-        x = keras.layers.GlobalAveragePooling2D()(x)
+        # Parts of the frame stay apart, so that a picture that is turned gets another answer.
+        x = keras.layers.Flatten()(keras.layers.AveragePooling2D(8)(x))
         model = keras.Model(pixels, keras.layers.Dense(labels, activation="softmax")(x))
         weights = [rng.normal(0, 0.8, w.shape) for w in model.get_weights()]
-        weights[-2] *= spread
+        weights[-2] *= spread * (16 / len(weights[-2])) ** 0.5  # whatever the number of parts
         model.set_weights([w.astype(np.float32) for w in weights])
 
     def representative():

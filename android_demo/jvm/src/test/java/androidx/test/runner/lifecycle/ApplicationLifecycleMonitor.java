@@ -1,0 +1,8 @@
+package androidx.test.runner.lifecycle;
+
+/** Stand-in for the class of androidx.test that Robolectric calls: it hands out an application's stages. */
+public interface ApplicationLifecycleMonitor {
+    void addLifecycleCallback(ApplicationLifecycleCallback callback);
+
+    void removeLifecycleCallback(ApplicationLifecycleCallback callback);
+}

@@ -1,0 +1,89 @@
+package org.vignette.demo;
+
+import static org.robolectric.Shadows.shadowOf;
+
+import android.Manifest;
+import android.content.Intent;
+import android.graphics.SurfaceTexture;
+import android.os.Looper;
+import android.view.TextureView;
+import android.view.View;
+import android.widget.Button;
+import android.widget.TextView;
+import org.robolectric.Robolectric;
+import org.robolectric.RuntimeEnvironment;
+import org.robolectric.android.controller.ActivityController;
+
+/** The started app, in a test's hands. */
+final class Demo {
+    final ActivityController<MainActivity> controller;
+
+    private Demo(Intent intent) {
+        controller = Robolectric.buildActivity(MainActivity.class, intent).setup();
+        settle();
+    }
+
+    static TestApp app() {
+        return (TestApp) RuntimeEnvironment.getApplication();
+    }
+
+    static void allowCamera() {
+        shadowOf(RuntimeEnvironment.getApplication()).grantPermissions(Manifest.permission.CAMERA);
+    }
+
+    /** A model that has passed its self-test before, so that the app goes straight on. */
+    static void testedBefore() throws Exception {
+        Files files = TestApp.files == null ? Made.bundle("int8") : TestApp.files;
+        String sha256 = ModelFile.open(files).contract.modelSha256;
+        app().getSharedPreferences("self_test", 0).edit().putString("passed_sha256", sha256).commit();
+    }
+
+    static Demo start() {
+        return start(new Intent(Intent.ACTION_MAIN));
+    }
+
+    static Demo start(Intent intent) {
+        return new Demo(intent);
+    }
+
+    /** Lets all three threads do what they have been told, until nothing is left. */
+    static void settle() {
+        for (int i = 0; i < 5; i++) {
+            shadowOf(app().cameraThread().getLooper()).idle();
+            shadowOf(app().modelThread().getLooper()).idle();
+            shadowOf(Looper.getMainLooper()).idle();
+        }
+    }
+
+    MainActivity activity() {
+        return controller.get();
+    }
+
+    UiState.Kind kind() {
+        return activity().state.kind;
+    }
+
+    /** Gives the preview its texture, which on a phone the first drawing does. */
+    Demo drawn() {
+        TextureView preview = activity().findViewById(R.id.preview);
+        SurfaceTexture texture = new SurfaceTexture(1);
+        preview.setSurfaceTexture(texture);
+        preview.getSurfaceTextureListener().onSurfaceTextureAvailable(texture, preview.getWidth(), preview.getHeight());
+        settle();
+        return this;
+    }
+
+    String text(int id) {
+        return ((TextView) activity().findViewById(id)).getText().toString();
+    }
+
+    boolean shown(int id) {
+        View view = activity().findViewById(id);
+        return view.isShown();
+    }
+
+    void press(int id) {
+        ((Button) activity().findViewById(id)).performClick();
+        settle();
+    }
+}

@@ -1,0 +1,234 @@
+package org.vignette.demo;
+
+import static org.robolectric.Shadows.shadowOf;
+
+import android.graphics.ImageFormat;
+import android.graphics.SurfaceTexture;
+import android.hardware.camera2.CameraAccessException;
+import android.hardware.camera2.CameraCharacteristics;
+import android.hardware.camera2.CameraDevice;
+import android.hardware.camera2.CameraManager;
+import android.media.Image;
+import android.media.ImageReader;
+import android.os.Handler;
+import android.util.Size;
+import android.view.Surface;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.robolectric.RuntimeEnvironment;
+import org.robolectric.annotation.Implementation;
+import org.robolectric.annotation.Implements;
+import org.robolectric.annotation.RealObject;
+import org.robolectric.shadow.api.Shadow;
+import org.robolectric.shadows.ShadowCameraCharacteristics;
+import org.robolectric.shadows.ShadowCameraManager;
+import org.robolectric.shadows.StreamConfigurationMapBuilder;
+import org.robolectric.util.ReflectionHelpers.ClassParameter;
+
+/** Cameras of a phone that is not there, and frames that they deliver. */
+final class FakeCamera {
+    private FakeCamera() {}
+
+    static ShadowCameraManager manager() {
+        return shadowOf(RuntimeEnvironment.getApplication().getSystemService(CameraManager.class));
+    }
+
+    /** A camera like that of most phones: 4:3 sensor, mounted sideways. */
+    static void add(String id, int facing, int sensorDegrees) {
+        CameraCharacteristics about = ShadowCameraCharacteristics.newCameraCharacteristics();
+        shadowOf(about).set(CameraCharacteristics.LENS_FACING, facing);
+        shadowOf(about).set(CameraCharacteristics.SENSOR_ORIENTATION, sensorDegrees);
+        StreamConfigurationMapBuilder map = StreamConfigurationMapBuilder.newBuilder();
+        for (Size size : new Size[] {new Size(4000, 3000), new Size(1920, 1080), new Size(640, 480)}) {
+            map.addOutputSize(ImageFormat.YUV_420_888, size);
+            // What SurfaceTexture gets.
+            map.addOutputSize(ImageFormat.PRIVATE, size);
+        }
+        shadowOf(about).set(CameraCharacteristics.SCALER_STREAM_CONFIGURATION_MAP, map.build());
+        manager().addCamera(id, about);
+    }
+
+    static void addBack() {
+        add("0", CameraCharacteristics.LENS_FACING_BACK, 90);
+    }
+
+    /** Refuses to open, or lets a test break the camera afterwards. */
+    @Implements(CameraManager.class)
+    public static final class Manager extends ShadowCameraManager {
+        /** Thrown by the next opening; null for none. */
+        static Exception refusal;
+        /** What the app opened last, and whom it asked to report to. */
+        static String opened;
+        static CameraDevice.StateCallback callback;
+
+        @RealObject private CameraManager self;
+
+        /** Any camera that is open. */
+        static CameraDevice device() {
+            return createdCameras.iterator().next();
+        }
+
+        @Implementation
+        protected void openCamera(String id, CameraDevice.StateCallback callback, Handler handler)
+                throws CameraAccessException {
+            if (refusal instanceof CameraAccessException) {
+                throw (CameraAccessException) refusal;
+            }
+            if (refusal instanceof RuntimeException) {
+                throw (RuntimeException) refusal;
+            }
+            opened = id;
+            Manager.callback = callback;
+            Shadow.directlyOn(self, CameraManager.class, "openCamera",
+                    ClassParameter.from(String.class, id),
+                    ClassParameter.from(CameraDevice.StateCallback.class, callback),
+                    ClassParameter.from(Handler.class, handler));
+        }
+    }
+
+    /** The reader that the app made last; it hands over frames and remembers whether it was closed. */
+    @Implements(ImageReader.class)
+    public static final class Reader {
+        static Reader last;
+
+        @RealObject private ImageReader self;
+        private final Deque<Image> waiting = new ArrayDeque<>();
+        private ImageReader.OnImageAvailableListener listener;
+        private Handler handler;
+        private Surface surface;
+        boolean closed;
+        int width;
+        int height;
+
+        @Implementation
+        protected static ImageReader newInstance(int width, int height, int format, int images) {
+            ImageReader made = Shadow.newInstanceOf(ImageReader.class);
+            last = Shadow.extract(made);
+            last.surface = new Surface(new SurfaceTexture(3));
+            last.width = width;
+            last.height = height;
+            return made;
+        }
+
+        @Implementation
+        protected Surface getSurface() {
+            return surface;
+        }
+
+        @Implementation
+        protected void setOnImageAvailableListener(ImageReader.OnImageAvailableListener to, Handler on) {
+            listener = to;
+            handler = on;
+        }
+
+        @Implementation
+        protected Image acquireLatestImage() {
+            Image newest = waiting.pollLast();
+            waiting.forEach(Image::close);
+            waiting.clear();
+            return newest;
+        }
+
+        @Implementation
+        protected void close() {
+            closed = true;
+        }
+
+        void deliver(Image... images) {
+            for (Image image : images) {
+                waiting.add(image);
+                handler.post(() -> listener.onImageAvailable(self));
+            }
+        }
+    }
+
+    /** A YUV_420_888 picture with padded rows and interleaved chroma, as many phones deliver it. */
+    static final class Frame extends Image {
+        boolean closed;
+        private final int width;
+        private final int height;
+        private final Plane[] planes;
+
+        Frame(int width, int height, int seed) {
+            this.width = width;
+            this.height = height;
+            int row = width + 16;
+            ByteBuffer luma = blocks(seed, row * (height - 1) + width);
+            int chroma = row * (height / 2 - 1) + width - 1;
+            planes = new Plane[] {
+                plane(luma, row, 1), plane(blocks(seed + 1, chroma), row, 2), plane(blocks(seed + 2, chroma), row, 2)
+            };
+        }
+
+        /** Coarse noise, because fine noise is grey to a model. */
+        private static ByteBuffer blocks(int seed, int size) {
+            byte[] noise = Noise.bytes(seed, size / 4096 + 1);
+            ByteBuffer buffer = ByteBuffer.allocateDirect(size);
+            for (int i = 0; i < size; i++) {
+                buffer.put(noise[i / 4096]);
+            }
+            buffer.rewind();
+            return buffer;
+        }
+
+        private static Plane plane(ByteBuffer buffer, int row, int pixel) {
+            return new Plane() {
+                @Override
+                public int getRowStride() {
+                    return row;
+                }
+
+                @Override
+                public int getPixelStride() {
+                    return pixel;
+                }
+
+                @Override
+                public ByteBuffer getBuffer() {
+                    return buffer;
+                }
+            };
+        }
+
+        @Override
+        public int getFormat() {
+            return ImageFormat.YUV_420_888;
+        }
+
+        @Override
+        public int getWidth() {
+            return width;
+        }
+
+        @Override
+        public int getHeight() {
+            return height;
+        }
+
+        @Override
+        public long getTimestamp() {
+            return 0;
+        }
+
+        @Override
+        public int getTransform() {
+            return 0;
+        }
+
+        @Override
+        public int getScalingMode() {
+            return 0;
+        }
+
+        @Override
+        public Plane[] getPlanes() {
+            return planes;
+        }
+
+        @Override
+        public void close() {
+            closed = true;
+        }
+    }
+}

@@ -1,0 +1,104 @@
+package org.vignette.demo;
+
+import java.io.ByteArrayInputStream;
+import java.io.FileNotFoundException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.UnaryOperator;
+import java.util.zip.CRC32;
+
+/** What run.py has made: golden cases, bundles, and the native half of the runtime. */
+final class Made {
+    static final Path FOLDER = Path.of(System.getProperty("vignette.made"));
+
+    private Made() {}
+
+    /** The lines of a file of cases, split at blanks. */
+    static List<String[]> cases(String name) throws IOException {
+        List<String[]> cases = new ArrayList<>();
+        for (String line : java.nio.file.Files.readAllLines(FOLDER.resolve("cases/" + name))) {
+            cases.add(line.split(" "));
+        }
+        return cases;
+    }
+
+    static long crc32(byte[] bytes, int size) {
+        CRC32 sum = new CRC32();
+        sum.update(bytes, 0, size);
+        return sum.getValue();
+    }
+
+    /** Null where models can run on this machine, else the reason why not. */
+    static String missingRuntime() throws IOException {
+        Path reason = FOLDER.resolve("native/missing");
+        return java.nio.file.Files.exists(reason) ? java.nio.file.Files.readString(reason) : null;
+    }
+
+    static Bundle bundle(String flavour) throws IOException {
+        return new Bundle(FOLDER.resolve("bundles/" + flavour));
+    }
+
+    /** A bundle in memory, which a test may change. */
+    static final class Bundle implements Files {
+        final Map<String, byte[]> files = new TreeMap<>();
+
+        /** An empty one. */
+        Bundle() {}
+
+        Bundle(Path folder) throws IOException {
+            try (var paths = java.nio.file.Files.newDirectoryStream(folder)) {
+                for (Path path : paths) {
+                    files.put(path.getFileName().toString(), java.nio.file.Files.readAllBytes(path));
+                }
+            }
+        }
+
+        String contract() {
+            return new String(files.get(Contract.FILE), StandardCharsets.UTF_8);
+        }
+
+        /** Changes the text of the contract. */
+        Bundle edit(UnaryOperator<String> change) {
+            String before = contract();
+            String after = change.apply(before);
+            if (after.equals(before)) {
+                throw new AssertionError("the change changed nothing");
+            }
+            files.put(Contract.FILE, after.getBytes(StandardCharsets.UTF_8));
+            return this;
+        }
+
+        @Override
+        public InputStream open(String name) throws IOException {
+            return new ByteArrayInputStream(get(name));
+        }
+
+        @Override
+        public ByteBuffer map(String name) throws IOException {
+            byte[] bytes = get(name);
+            ByteBuffer buffer = ByteBuffer.allocateDirect(bytes.length).order(ByteOrder.nativeOrder());
+            buffer.put(bytes).rewind();
+            return buffer;
+        }
+
+        @Override
+        public boolean has(String name) {
+            return files.containsKey(name);
+        }
+
+        private byte[] get(String name) throws FileNotFoundException {
+            if (!has(name)) {
+                throw new FileNotFoundException(name);
+            }
+            return files.get(name);
+        }
+    }
+}
