@@ -1,11 +1,9 @@
-"""Pillow's BILINEAR resize, written from its definition: what a port to another language must do.
+"""The letterbox's resize, written from its definition: what a port to another language must do.
 
-The filter is a triangle as wide as two steps of the coarser grid. Lines first, then columns;
-a direction whose size stays is left out. Each direction ends in 8 bits. Coefficients are whole
-numbers in units of 2⁻²², rounded half away from zero (they are never negative).
-
-One exception, in `Image.resize` itself: a picture over 100 times as high as wide that becomes
-lower is done columns first, and the last bits show it.
+It is Pillow's BILINEAR in two passes, always lines first, then columns; a direction whose size
+stays is left out. The filter is a triangle as wide as two steps of the coarser grid. Each
+direction ends in 8 bits. Coefficients are whole numbers in units of 2⁻²², rounded half away from
+zero (they are never negative).
 """
 
 from __future__ import annotations
@@ -46,10 +44,7 @@ def resize_columns(pixels: np.ndarray, height: int) -> np.ndarray:
 
 def resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     """A picture in another size; uint8, (height, width, channels) in and out."""
-    height_in, width_in = pixels.shape[:2]
-    if height_in > 100 * width_in and height < height_in:
-        pixels = resize_columns(pixels, height)
-    if width != width_in:
+    if width != pixels.shape[1]:
         pixels = resize_lines(pixels, width)
     if height != pixels.shape[0]:
         pixels = resize_columns(pixels, height)
