@@ -25,7 +25,8 @@ RunName = Annotated[str | None, typer.Argument(metavar="RUN", help="A run's name
 def tflite(run_name: RunName = None, quiet: Quiet = False, as_json: AsJson = False) -> None:
     """Convert to .tflite, then compare every file with the Keras model.
 
-    Reads a trained run. Writes export/FLAVOUR/model_FLAVOUR.tflite with labels.txt, and parity.json.
+    Reads a trained run. Writes export/FLAVOUR with model_FLAVOUR.tflite, labels.txt and contract.json, and
+    parity.json.
     Exit code 3: the gate said no.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:

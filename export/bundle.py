@@ -46,7 +46,7 @@ class Bundle:
         return self.folder / self.contract.model.file
 
 
-def model_name(flavour: Flavour) -> str:
+def model_name(flavour: str) -> str:
     """The name of a flavour's file."""
     return f"model_{flavour}.tflite"
 
@@ -115,7 +115,17 @@ def write(contract: Contract, folder: Path) -> None:
     Raises:
         StorageError: They could not be written.
     """
-    runs.write_text(folder / LABELS, "".join(f"{label}\n" for label in contract.labels))
+    write_labels(contract.labels, folder)
+    write_contract(contract, folder)
+
+
+def write_labels(labels: Sequence[str], folder: Path) -> None:
+    """Writes `labels.txt`, one label a line, in output order; raises StorageError."""
+    runs.write_text(folder / LABELS, "".join(f"{label}\n" for label in labels))
+
+
+def write_contract(contract: Contract, folder: Path) -> None:
+    """Writes `contract.json`; raises StorageError."""
     runs.write_json(folder / CONTRACT, contracts.as_json(contract))
 
 

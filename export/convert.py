@@ -1,8 +1,9 @@
 """The classifier → its .tflite flavours, each in a bundle folder under an honest name.
 
-How a file is converted, and the guard against files without weights, is in `pipeline.litert`;
-what is said about a flavour by its name is checked here, on the file's own tensors. To add a
-flavour, add a row to `FLAVOURS` and its name to `pipeline.config.Flavour`.
+Beside each file go its labels and its contract, which `bundle` makes from the file itself. How a
+file is converted, and the guard against files without weights, is in `pipeline.litert`; what is
+said about a flavour by its name is checked here, on the file's own tensors. To add a flavour, add
+a row to `FLAVOURS` and its name to `pipeline.config.Flavour`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export import calibration
+from export import bundle, calibration, contract
 from pipeline import features, litert, runs
+from pipeline.config import Flavour as FlavourName
 from pipeline.errors import ConversionError
 from pipeline.runs import Recipe
 from pipeline.subject import Subject
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     import keras
 
 LIBRARIES = ("tensorflow", "keras", "numpy")
+# Those that letterbox the golden vectors and answer to them.
+CONTRACT_LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 _LOOK_AT = 4
 
 
@@ -93,28 +97,45 @@ FLAVOURS = {
 
 def file_name(flavour: str) -> str:
     """The .tflite of a flavour, inside the run."""
-    return f"{runs.EXPORT}/{flavour}/model_{flavour}.tflite"
+    return f"{bundle_name(flavour)}/{bundle.model_name(flavour)}"
 
 
-def labels_name(flavour: str) -> str:
-    """The labels beside it, one a line, in output order."""
-    return f"{runs.EXPORT}/{flavour}/labels.txt"
+def bundle_name(flavour: str) -> str:
+    """The folder of a flavour, inside the run: all that an app needs."""
+    return f"{runs.EXPORT}/{flavour}"
 
 
 def recipe(subject: Subject, flavour: str) -> Recipe:
-    """What the bundle of a flavour is made from."""
+    """What the file of a flavour is made from."""
     inputs = {"model": subject.run.key("model")}
     if FLAVOURS[flavour].calibrated:
         inputs["calibration"] = calibration.recipe(subject).key
-    settings = {"flavour": flavour, "labels": list(subject.labels)}
-    return Recipe(f"{runs.EXPORT}/{flavour}", 1, inputs, settings, LIBRARIES)
+    return Recipe(bundle_name(flavour), 2, inputs, {"flavour": flavour}, LIBRARIES)
+
+
+def contract_recipe(subject: Subject, flavour: str) -> Recipe:
+    """What the contract beside the file is made from."""
+    settings = {
+        "contract_version": contract.VERSION,
+        "labels": list(subject.labels),
+        "threshold": subject.run.read_json(runs.FOLDS)["threshold"],
+        "content_aspect": subject.run.read_json(runs.FRAME)["content_aspect"],
+    }
+    inputs = {"export": recipe(subject, flavour).key}
+    return Recipe(f"{bundle_name(flavour)}/contract", 1, inputs, settings, CONTRACT_LIBRARIES)
+
+
+def contract_name(flavour: str) -> str:
+    """The contract of a flavour, inside the run."""
+    return f"{bundle_name(flavour)}/{bundle.CONTRACT}"
 
 
 def convert(subject: Subject, listener: Listener) -> None:
-    """Writes the bundle of every configured flavour that is out of date.
+    """Writes the bundle of every configured flavour, as far as it is out of date.
 
     Raises:
         ConversionError: A file is not what its name says.
+        BundleError: The labels are not fit for a contract.
         RunError: The model is missing.
     """
     run, config = subject.run, subject.config
@@ -126,7 +147,7 @@ def convert(subject: Subject, listener: Listener) -> None:
             listener.warn(f"calibration takes all {len(chosen)} training pictures; {wanted} were asked for")
     for number, name in enumerate(config.export.flavours, 1):
         made = recipe(subject, name)
-        outputs = [file_name(name), labels_name(name)]
+        outputs = [file_name(name)]
         stage = f"converting to {name} ({number} of {len(config.export.flavours)})"
         fresh = not run.done(made, outputs)
         if fresh:
@@ -135,11 +156,31 @@ def convert(subject: Subject, listener: Listener) -> None:
             data = _convert(subject, model, name, listener)
             listener.progress(stage, 1, 1)
             runs.write_bytes(run.path(file_name(name)), data)
-            runs.write_text(run.path(labels_name(name)), "".join(f"{label}\n" for label in subject.labels))
             run.record(made, outputs)
+        rules = _write_contract(subject, name)
         size = run.path(file_name(name)).stat().st_size
-        current = "" if fresh else " (up to date)"
+        current = "" if fresh else " (contract made again)" if rules else " (up to date)"
         listener.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
+
+
+def _write_contract(subject: Subject, name: FlavourName) -> bool:
+    """Labels and contract of a file that is there; says whether the contract was out of date."""
+    run, folder, made = subject.run, bundle_name(name), contract_recipe(subject, name)
+
+    def build() -> None:
+        rules = bundle.make_contract(
+            run.path(file_name(name)).read_bytes(),
+            flavour=name,
+            labels=subject.labels,
+            threshold=made.settings["threshold"],
+            content_aspect=made.settings["content_aspect"],
+        )
+        bundle.write_contract(rules, run.path(folder))
+
+    labels = Recipe(f"{folder}/labels", 1, {}, {"labels": list(subject.labels)})
+    lines = f"{folder}/{bundle.LABELS}"
+    run.make(labels, [lines], lambda: bundle.write_labels(subject.labels, run.path(folder)))
+    return run.make(made, [contract_name(name)], build)
 
 
 def _load(subject: Subject) -> keras.Model:

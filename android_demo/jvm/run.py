@@ -159,7 +159,9 @@ def make_cases() -> None:
     for made, sources in MADE_FROM.items():
         files = [ROOT / "tests/android_demo" / f"{made}.py", *(ROOT / name for name in sources)]
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in files))
-        digest.update(repr([metadata.version(name) for name in ("numpy", "pillow", "ai-edge-litert")]).encode())
+        digest.update(
+            repr([metadata.version(name) for name in ("numpy", "pillow", "ai-edge-litert")]).encode()
+        )
         stamp = MADE / made / "made-by"
         if not stamp.exists() or stamp.read_text() != digest.hexdigest():
             shutil.rmtree(MADE / made, ignore_errors=True)
@@ -170,6 +172,7 @@ def make_cases() -> None:
 
 
 def main() -> int:
+    """Does what the command line asks for. Returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--bundle", type=Path, nargs="*", default=[], help="further bundles to prove")
     parser.add_argument("--rewrite", action="store_true", help="write the screenshots anew")
