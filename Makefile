@@ -7,10 +7,10 @@ PYTHON := .venv/bin/python
 help:  ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
 
-setup:  ## make .venv and install requirements.txt and the development tools
+setup:  ## make .venv, install requirements.txt and the development tools, fetch what the app needs
 	@sh setup.sh
 
-demo: setup  ## draw pictures, train, evaluate, export, compare: under five minutes
+demo: setup  ## draw pictures, train, evaluate, export, compare, build the app: under six minutes
 	@sh demo.sh
 
 test: setup  ## every test

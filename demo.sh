@@ -15,6 +15,13 @@ run pipeline evaluate demo
 status=0
 run export tflite demo || status=$?
 [ "$status" = 0 ] || [ "$status" = 3 ] || exit "$status"
+missing=$("$python" -c 'from export.apk import programs; print(" and ".join(programs.missing_programs()))')
+if [ -z "$missing" ]; then
+    run export apk demo
+    app='data/runs/demo/demo.apk                  the app with this file inside, signed, for an Android phone'
+else
+    app="(no demo.apk: this machine lacks $missing; sudo apt install openjdk-17-jdk-headless maven)"
+fi
 
 cat <<END
 
@@ -22,6 +29,7 @@ Done. Look at
   data/runs/demo/figures/samples.png       what the model sees
   data/runs/demo/figures/curves.svg        how the folds learned
   data/runs/demo/figures/confusion.svg     what it confuses
-  data/runs/demo/export/int8/              the file for the phone, with its labels
+  data/runs/demo/export/int8/              the file for the phone, with its labels and contract
+  $app
 Your own pictures, one folder a class: python -m pipeline train FOLDER
 END

@@ -7,6 +7,7 @@ before, by `bundle`.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ class Kernels:
         kernels: `built-in` or `XNNPACK`.
         equal: Vectors with the same output bytes.
         largest_difference: In probability, over all vectors and labels.
+        differences: The largest of each vector, in order.
         allowed: Likewise; 0 means equal.
         beyond: Names of the vectors that differ by more.
         top_changed: Names of those whose top answer changed, though it led by more than twice
@@ -43,6 +45,7 @@ class Kernels:
     kernels: str
     equal: int
     largest_difference: float
+    differences: tuple[float, ...]
     allowed: float
     beyond: tuple[str, ...]
     top_changed: tuple[str, ...]
@@ -61,6 +64,7 @@ class Verification:
         flavour: Of its model.
         runtime: What replayed the vectors, e.g. `LiteRT 2.3.0`.
         vectors: How many there are.
+        names: Theirs, in order.
         tolerance: The contract's, in probability.
         letterbox: Names of the vectors whose frame differs; where there are any, the model was
             not asked, since its input is already wrong.
@@ -71,6 +75,7 @@ class Verification:
     flavour: str
     runtime: str
     vectors: int
+    names: tuple[str, ...]
     tolerance: float
     letterbox: tuple[str, ...]
     model: tuple[Kernels, ...]
@@ -98,7 +103,30 @@ class Verification:
         return None
 
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "passed": self.passed, "differs": self.differs}
+        """JSON values; null where a difference is not a number."""
+        found = {**asdict(self), "passed": self.passed, "differs": self.differs}
+        for result in found["model"]:
+            differences = [value if math.isfinite(value) else None for value in result["differences"]]
+            largest = None if None in differences else result["largest_difference"]
+            result |= {"differences": differences, "largest_difference": largest}
+        return found
+
+    @property
+    def allowed(self) -> str:
+        """What each kind of kernels may differ by."""
+        return " / ".join("equal" if not result.allowed else f"{result.allowed:.4f}" for result in self.model)
+
+    def cell(self, name: str) -> str:
+        """What a vector came to, in a few words; empty where this bundle has no such vector."""
+        if name not in self.names:
+            return ""
+        if not self.model:
+            return "not asked"
+        number = self.names.index(name)
+        found = [result.differences[number] for result in self.model]
+        wrong = any(name in result.beyond + result.top_changed for result in self.model)
+        words = " / ".join("equal" if value == 0 else f"{value:.4f}" for value in found)
+        return f"WRONG {words}" if wrong else words
 
     def require(self) -> None:
         """Raises GateError where a step differs."""
@@ -146,6 +174,7 @@ def verify(folder: Path, progress: workers.Progress = workers.silent) -> Verific
         flavour=contract.flavour,
         runtime=f"LiteRT {runs.library_version('ai-edge-litert')}",
         vectors=len(vectors),
+        names=tuple(vector.name for vector in vectors),
         tolerance=contract.tolerance,
         letterbox=tuple(wrong),
         model=tuple(results),
@@ -157,20 +186,29 @@ def _replay(
 ) -> Kernels:
     contract = bundle.contract
     interpreter = Interpreter(bundle.data, num_threads=1, kernels=kernels)
-    equal, largest, beyond, top_changed = 0, 0.0, [], []
+    equal, differences, beyond, top_changed = 0, [], [], []
     for number, (vector, frame) in enumerate(zip(contract.golden.vectors, frames, strict=True), 1):
         raw = interpreter.run(frame).tobytes()
         equal += raw == vector.answer
         expected, received = contract.output.probabilities(vector.answer), contract.output.probabilities(raw)
         difference = float(np.abs(expected - received).max())
-        largest = max(largest, difference)
+        differences.append(difference)
         # Written so that NaN counts as beyond.
         if not difference <= allowed + SLACK:
             beyond.append(vector.name)
         if _leads(expected, 2 * contract.tolerance) and received.argmax() != expected.argmax():
             top_changed.append(vector.name)
         advance(number)
-    return Kernels(kernels, equal, largest, allowed, tuple(beyond), tuple(top_changed))
+    return Kernels(
+        kernels=kernels,
+        equal=equal,
+        # NaN is handed on, which Python's max would lose.
+        largest_difference=float(np.max(differences)),
+        differences=tuple(differences),
+        allowed=allowed,
+        beyond=tuple(beyond),
+        top_changed=tuple(top_changed),
+    )
 
 
 def _leads(probabilities: np.ndarray, margin: float) -> bool:

@@ -26,7 +26,7 @@ from pipeline.workers import Listener
 
 INTERRUPTED = 130
 _PATIENCE = 0.5
-_WIDEST = 240
+_NARROWEST, _WIDEST = 60, 240
 
 
 class Terminal(Listener):
@@ -87,18 +87,26 @@ class Terminal(Listener):
         if not self._silent:
             self._out.print(f"[bold yellow]{'note':>12}[/]  {escape(text)}")
 
-    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """A table; the first column is text, the others are numbers."""
+    def table(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False
+    ) -> None:
+        """A table; the first column is text, the others are numbers, or words that may take several lines."""
         self._end_bar()
         if self._silent:
             return
         table = Table(box=None, pad_edge=False)
         for number, column in enumerate(columns):
-            table.add_column(escape(column), justify="right" if number else "left", no_wrap=True)
+            right = number and not words
+            table.add_column(
+                escape(column),
+                justify="right" if right else "left",
+                no_wrap=not (number and words),
+                overflow="fold",
+            )
         for row in rows:
             table.add_row(*(escape(cell) for cell in row))
         # As wide as it needs to be: a cell that is cut cannot be read or searched.
-        wide = Console(width=_WIDEST, color_system=None)
+        wide = Console(width=max(self._out.width, _NARROWEST) if words else _WIDEST, color_system=None)
         with wide.capture() as capture:
             wide.print(table)
         lines = (line.rstrip() for line in capture.get().splitlines())

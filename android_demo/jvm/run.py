@@ -175,6 +175,7 @@ def main() -> int:
     """Does what the command line asks for. Returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--bundle", type=Path, nargs="*", default=[], help="further bundles to prove")
+    parser.add_argument("--fetch", action="store_true", help="only fetch what the tests need")
     parser.add_argument("--rewrite", action="store_true", help="write the screenshots anew")
     parser.add_argument("maven", nargs="*", help="e.g. -Dtest=LetterboxTest")
     options = parser.parse_args()
@@ -200,7 +201,10 @@ def main() -> int:
                 unpack(TOOLS / f"{jar.stem}.aar", "classes.jar", jar)
             wanted.write_text(key)
         step("tools")
-        make_cases()
+        if options.fetch:
+            (MADE / "assets").mkdir(exist_ok=True)
+        else:
+            make_cases()
         step("cases and bundles")
         make_resources(known)
         make_native()
@@ -208,6 +212,9 @@ def main() -> int:
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if options.fetch:
+        # One plain test, because only a running test shows all that Maven wants for it.
+        return maven(known, "test", "-q", "-Dtest=AnswerTest")
     bundles = os.pathsep.join(str(path.resolve()) for path in options.bundle)
     code = maven(
         *(known, "test", f"-Dvignette.bundles={bundles}"),

@@ -127,8 +127,17 @@ def build_apk(
     return made
 
 
-def fetch(project: Path = toolchain.PROJECT, cache: Path = toolchain.CACHE) -> str:
+def fetch(
+    project: Path = toolchain.PROJECT,
+    cache: Path = toolchain.CACHE,
+    progress: workers.Progress = workers.silent,
+) -> str:
     """Fetches everything that a build needs, so that it can run without a network.
+
+    Args:
+        project: The Android project.
+        cache: A folder for unpacked tools.
+        progress: Told when it begins and ends.
 
     Returns:
         Where the tools come from, in words.
@@ -138,9 +147,11 @@ def fetch(project: Path = toolchain.PROJECT, cache: Path = toolchain.CACHE) -> s
         UsageError: ANDROID_HOME names no usable SDK.
         ConfigError: There is no such project.
     """
+    progress("fetching what builds the APK", 0, 1)
     versions = toolchain.read_versions(project)
     tools = toolchain.find(versions, cache)
     runtime.pinned(versions, cache)
+    progress("fetching what builds the APK", 1, 1)
     return tools.origin
 
 

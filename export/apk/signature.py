@@ -80,13 +80,19 @@ def choose_key(keystore: Path | None = None, alias: str = "", own: Path = OWN) -
         if password is None:
             raise UsageError(f"--keystore {keystore}: its password is missing", f"set it in {PASSWORD}")
         return Keystore(keystore, password, alias)
-    home = os.environ.get("ANDROID_USER_HOME")
-    debug = (Path(home) if home else Path.home() / ".android") / "debug.keystore"
-    if debug.is_file():
-        return Keystore(debug, _DEBUG_PASSWORD, _DEBUG_ALIAS, f"the Android debug key of this user, {debug}")
+    found = find_key(None, own)
+    if found != own:
+        return Keystore(found, _DEBUG_PASSWORD, _DEBUG_ALIAS, f"the Android debug key of this user, {found}")
     if not own.is_file():
         _make(own)
     return Keystore(own, _DEBUG_PASSWORD, _DEBUG_ALIAS, f"a debug key made once, {own}")
+
+
+def find_key(keystore: Path | None = None, own: Path = OWN) -> Path:
+    """The file of the key that `choose_key` takes, whether it is there or not."""
+    home = os.environ.get("ANDROID_USER_HOME")
+    debug = (Path(home) if home else Path.home() / ".android") / "debug.keystore"
+    return keystore or (debug if debug.is_file() else own)
 
 
 def sign(apksig: Path, key: Keystore, unsigned: Path, signed: Path, min_sdk: int) -> None:
