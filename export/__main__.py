@@ -130,7 +130,8 @@ def apk(
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.apk import build, stage
-        from pipeline import runs, train
+        from pipeline import runs
+        from pipeline import subject as subjects
         from pipeline.errors import UsageError
 
         options = stage.Options(runtime or (), keystore, alias, out)
@@ -142,7 +143,7 @@ def apk(
             return
         run = runs.find(run_name)
         with run.locked():
-            subject = train.open_trained(run)
+            subject = subjects.open_trained(run)
             if assets_only:
                 files = build.fill_assets(stage.find_bundle(subject))
                 terminal.say("assets", f"{len(files)} files for Gradle")

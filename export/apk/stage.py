@@ -17,7 +17,7 @@ from export.apk import build, signature, toolchain
 from pipeline import runs
 from pipeline.errors import RunError, UsageError
 from pipeline.runs import Recipe
-from pipeline.train import Subject
+from pipeline.subject import Subject
 from pipeline.workers import Listener
 
 FLAVOUR = "int8"
