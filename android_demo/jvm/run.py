@@ -150,7 +150,8 @@ def make_native() -> None:
     run(
         *(compiler, "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"),
         *(f"-I{include}", f"-I{include / 'linux'}", "-o", native / "libtensorflowlite_jni.so"),
-        *(HERE / "shim/tflite_jni.c", f"-L{native}", "-l:libjnitensorflowlite.so", "-Wl,-rpath,$ORIGIN"),
+        *sorted((HERE / "shim").glob("*.c")),
+        *(f"-L{native}", "-l:libjnitensorflowlite.so", "-Wl,-rpath,$ORIGIN"),
     )
 
 
