@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from ai_edge_litert import interpreter as runtime
 from ai_edge_litert import schema_py_generated as schema
 
-from export import convert
+from export import bundle, convert
 from pipeline import dataset, features, litert, runs
 from pipeline import subject as subject_module
 from pipeline.errors import ConversionError
@@ -149,12 +150,49 @@ def test_the_others_are_near_keras(files, subject, reference, name, tolerance):
     np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
-def test_every_bundle_holds_the_model_and_its_labels(subject):
+def test_every_bundle_is_whole(subject):
     for name in FLAVOURS:
         folder = subject.run.path(runs.EXPORT, name)
-        assert sorted(path.name for path in folder.iterdir()) == ["labels.txt", f"model_{name}.tflite"]
-        lines = (folder / "labels.txt").read_text("utf-8").splitlines()
-        assert tuple(lines) == subject.labels
+        held = ["contract.json", "labels.txt", f"model_{name}.tflite"]
+        assert sorted(path.name for path in folder.iterdir()) == held
+        assert tuple((folder / "labels.txt").read_text("utf-8").splitlines()) == subject.labels
+        rules = bundle.read(folder).contract
+        assert (rules.flavour, rules.labels) == (name, subject.labels)
+        assert rules.threshold == subject.run.read_json(runs.FOLDS)["threshold"]
+        assert rules.input.content_aspect == subject.run.read_json(runs.FRAME)["content_aspect"]
+
+
+@pytest.mark.parametrize("name", ["contract.json", "labels.txt"])
+def test_what_lies_beside_a_file_is_restored_alone_and_without_tensorflow(tmp_path_factory, tmp_path, name):
+    place = verbs.copy_finished(tmp_path_factory, tmp_path)
+    lost = place / RUN / "export/int8" / name
+    content, before = lost.read_bytes(), verbs.stamps(place / RUN)
+    lost.unlink()
+    ended, modules = verbs.watched("export", "tflite", "pictures", cwd=place)
+    verbs.fine(ended)
+    assert lost.read_bytes() == content
+    after = verbs.stamps(place / RUN)
+    recipe = f"recipes/export/int8/{name.partition('.')[0]}.json"
+    assert {file for file in after if after[file] != before[file]} == {f"export/int8/{name}", recipe}
+    assert not modules & {"tensorflow", "keras"}
+
+
+@pytest.mark.parametrize(
+    ("artefact", "key", "value"), [("folds", "threshold", 0.75), ("frame", "content_aspect", 2.5)]
+)
+def test_a_contract_follows_what_it_states(tmp_path_factory, tmp_path, artefact, key, value):
+    place = verbs.copy_finished(tmp_path_factory, tmp_path)
+    path = place / RUN / f"{artefact}.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {key: value}), "utf-8")
+    before = verbs.stamps(place / RUN)
+    with contextlib.chdir(place):
+        subject = subject_module.open_trained(Run(RUN))
+        convert.convert(subject, Listener())
+        rules = bundle.read(subject.run.path(convert.bundle_name("int8"))).contract
+    assert value in (rules.threshold, rules.input.content_aspect)
+    assert (
+        verbs.stamps(place / RUN)["export/int8/model_int8.tflite"] == before["export/int8/model_int8.tflite"]
+    )
 
 
 # What is refused.

@@ -21,8 +21,13 @@ HELP = {
     ),
     ("pipeline", "evaluate"): ("Reads a trained run", "Writes", "evaluation.json", "answers/keras.npz"),
     ("pipeline", "compare"): ("Reads each run's out-of-fold answers", "Writes nothing"),
-    ("export",): ("tflite", "parity"),
+    ("export",): ("tflite", "parity", "verify", "apk"),
     ("export", "tflite"): ("Reads a trained run", "Writes", "model_FLAVOUR.tflite", "parity.json", "code 3"),
+    ("export", "verify"): ("Reads a bundle", "every bundle of a run", "Writes nothing", "code 3"),
+    ("export", "apk"): (
+        *("Reads an exported run", "Writes demo.apk", "apk.json", "Needs a JDK 17", "code 3"),
+        *("--assets-only", "--fetch", "--keystore", "VIGNETTE_KEYSTORE_PASSWORD", "--runtime", "--out"),
+    ),
     ("export", "parity"): ("Reads an exported run", "Writes", "parity.json", "code 3"),
 }
 HEAVY = ("tensorflow", "keras")
@@ -82,6 +87,7 @@ UP_TO_DATE = {
     "compare": ("pipeline", "compare", "pictures", "second"),
     "tflite": ("export", "tflite", "pictures"),
     "parity": ("export", "parity", "pictures"),
+    "verify": ("export", "verify", "pictures"),
     "draw": ("pipeline", "draw", "drawn", "--train", "2", "--test", "1", "--size", "64x36"),
 }
 KEYS = {
@@ -90,6 +96,7 @@ KEYS = {
     "compare": {"ranked_by", "rows", "configuration"},
     "tflite": {"run", "n", "labels", "gate", "reference", "targets", "passed"},
     "parity": {"run", "n", "labels", "gate", "reference", "targets", "passed"},
+    "verify": {"passed", "bundles"},
     "draw": {"pictures", "folder"},
 }
 

@@ -1,0 +1,155 @@
+"""`python -m export apk`, as a user runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from export.apk import build, toolchain
+from tests.export.apk.conftest import needs_tools
+from tests.export.verbs import RUN, copy_finished, environment, fine, refused, stamps, verb
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, tools, cache) -> Path:
+    """A working directory with a finished run and the tools unpacked."""
+    place = copy_finished(tmp_path_factory, tmp_path_factory.mktemp("place"))
+    shutil.copytree(cache, place / toolchain.CACHE)
+    return place
+
+
+@pytest.fixture(scope="module")
+def made(exported) -> subprocess.CompletedProcess[str]:
+    """The verb, run once."""
+    return verb("export", "apk", "pictures", cwd=exported)
+
+
+def test_the_run_gets_a_signed_app_with_its_own_bundle_and_a_passport(exported, made):
+    said = fine(made)
+    passport = json.loads((exported / RUN / "apk.json").read_text("utf-8"))
+    apk = exported / RUN / "demo.apk"
+    assert passport["sha256"] == hashlib.sha256(apk.read_bytes()).hexdigest()
+    assert passport["signature"]["schemes"] == [2, 3]
+    model = (exported / RUN / "export/int8/model_int8.tflite").read_bytes()
+    assert passport["model"] == f"model_int8.tflite, sha256 {hashlib.sha256(model).hexdigest()}"
+    assert passport["permissions"] == ["android.permission.CAMERA"]
+    for words in ("16 KB pages", "release, not debuggable", "holds (v2 and v3)"):
+        assert words in said
+    assert said.endswith("  data/runs/pictures/demo.apk\n")
+    assert (exported / "data/keys/demo.keystore").is_file()
+
+
+def test_repeated_it_builds_nothing(exported, made):
+    before = stamps(exported / RUN)
+    said = fine(verb("export", "apk", "pictures", cwd=exported))
+    assert "(up to date)" in said
+    assert stamps(exported / RUN) == before
+
+
+def test_another_place_gets_the_same_bytes_and_its_passport(exported, made, tmp_path):
+    before = stamps(exported / RUN)
+    found = json.loads(fine(verb("export", "apk", "--out", tmp_path / "my.apk", "--json", cwd=exported)))
+    assert (tmp_path / "my.apk").read_bytes() == (exported / RUN / "demo.apk").read_bytes()
+    assert found["files"] == [str(tmp_path / "my.apk")]
+    assert json.loads((tmp_path / "my.json").read_text("utf-8"))["sha256"] == found["sha256"]
+    assert stamps(exported / RUN) == before
+
+
+def test_a_keystore_of_ones_own_signs(exported, made, tmp_path):
+    command = [
+        *(
+            "keytool",
+            "-genkeypair",
+            "-keystore",
+            tmp_path / "own.p12",
+            "-storepass",
+            "secret1",
+            "-keyalg",
+            "RSA",
+        ),
+        *("-alias", "mine", "-dname", "CN=Somebody"),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    words = (
+        "export",
+        "apk",
+        "--keystore",
+        tmp_path / "own.p12",
+        "--alias",
+        "mine",
+        "--out",
+        tmp_path / "my.apk",
+    )
+    ended = verb(*words, cwd=exported, env=environment(VIGNETTE_KEYSTORE_PASSWORD="secret1"))
+    assert "by the keystore that was given" in fine(ended)
+    passport = json.loads((tmp_path / "my.json").read_text("utf-8"))
+    assert passport["signature"]["subject"] == "CN=Somebody"
+    assert "secret1" not in (tmp_path / "my.json").read_text("utf-8")
+    hint = "set it in VIGNETTE_KEYSTORE_PASSWORD"
+    refused(
+        verb(*words, cwd=exported), 2, f"--keystore {tmp_path / 'own.p12'}: its password is missing", hint
+    )
+
+
+def test_a_run_in_use_is_refused(exported, made):
+    import fcntl
+
+    with (exported / RUN / ".lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ended = verb("export", "apk", "pictures", cwd=exported)
+    assert ended.returncode == 1
+    assert "is in use by process" in ended.stderr
+
+
+# What needs no tools.
+
+
+@pytest.fixture
+def place(tmp_path_factory, tmp_path) -> Path:
+    return copy_finished(tmp_path_factory, tmp_path / "place")
+
+
+def test_a_run_that_was_not_exported_is_refused(place):
+    (place / RUN / "export/int8/contract.json").unlink()
+    message = "data/runs/pictures/export/int8 is missing, or older than the model"
+    refused(verb("export", "apk", cwd=place), 1, message, "export it first: python -m export tflite pictures")
+
+
+def test_wishes_that_contradict_each_other_are_refused(place):
+    ended = verb("export", "apk", "--assets-only", "--out", "x.apk", cwd=place)
+    message = "--assets-only and --fetch build nothing, so they take no key, runtime or place"
+    refused(ended, 2, message, "")
+    ended = verb("export", "apk", "--alias", "mine", cwd=place)
+    refused(ended, 2, "--alias mine: there is no --keystore that it is in", "")
+
+
+def test_a_machine_without_tools_is_told_both_at_once(place, no_programs):
+    import sys
+
+    (no_programs / "python").symlink_to(sys.executable)
+    ended = verb("export", "apk", cwd=place)
+    message = "building the APK needs a JDK 17 and Maven, which this machine lacks"
+    refused(ended, 1, message, "sudo apt install openjdk-17-jdk-headless maven")
+
+
+def test_assets_go_where_gradle_finds_them(place, monkeypatch):
+    assets = toolchain.PROJECT / build.ASSETS
+    if assets.exists():
+        pytest.skip("there is a model in android_demo already, which is left alone")
+    try:
+        ended = verb("export", "apk", "--assets-only", cwd=place)
+        assert "3 files for Gradle" in fine(ended)
+        names = sorted(path.name for path in assets.iterdir())
+        assert names == ["contract.json", "labels.txt", "model_int8.tflite"]
+    finally:
+        shutil.rmtree(assets, ignore_errors=True)
+
+
+def test_fetching_says_where_the_tools_come_from(exported):
+    needs_tools()
+    assert "tools  Maven: apktool-lib:3.0.3" in fine(verb("export", "apk", "--fetch", cwd=exported))
