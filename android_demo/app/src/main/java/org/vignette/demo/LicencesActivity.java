@@ -2,6 +2,8 @@ package org.vignette.demo;
 
 import android.app.Activity;
 import android.os.Bundle;
+import android.os.Handler;
+import android.os.Looper;
 import android.widget.TextView;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -15,7 +17,12 @@ public final class LicencesActivity extends Activity {
         super.onCreate(saved);
         setContentView(R.layout.licences);
         Screen.edgeToEdge(this, findViewById(R.id.licences));
-        ((TextView) findViewById(R.id.licences)).setText(read());
+        TextView text = findViewById(R.id.licences);
+        Handler main = new Handler(Looper.getMainLooper());
+        ((DemoApp) getApplication()).modelThread().post(() -> {
+            String words = read();
+            main.post(() -> text.setText(words));
+        });
     }
 
     private String read() {

@@ -27,6 +27,8 @@ public final class MainActivity extends Activity implements Model.Listener, Came
     /** What is on the screen. */
     UiState state;
     private Contract contract;
+    /** While it is open. */
+    private PopupMenu menu;
     private boolean resumed;
     private boolean testWanted;
     private boolean doubtful;
@@ -61,6 +63,10 @@ public final class MainActivity extends Activity implements Model.Listener, Came
     @Override
     protected void onPause() {
         resumed = false;
+        if (menu != null) {
+            // A window of its own, which would outlive this one.
+            menu.dismiss();
+        }
         preview.pause();
         camera.close();
         super.onPause();
@@ -146,7 +152,7 @@ public final class MainActivity extends Activity implements Model.Listener, Came
     }
 
     private void openMenu(View anchor) {
-        PopupMenu menu = new PopupMenu(this, anchor);
+        menu = new PopupMenu(this, anchor);
         menu.inflate(R.menu.main);
         menu.getMenu().findItem(R.id.self_test).setEnabled(contract != null);
         menu.setOnMenuItemClickListener(item -> {
