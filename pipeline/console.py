@@ -6,6 +6,7 @@ stdout, progress and errors to stderr. With `--json` stdout holds one JSON docum
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -26,7 +27,7 @@ from pipeline.workers import Listener
 
 INTERRUPTED = 130
 _PATIENCE = 0.5
-_NARROWEST, _WIDEST = 60, 240
+_NARROWEST, _WIDEST = 60, 10_000
 
 
 class Terminal(Listener):
@@ -40,6 +41,9 @@ class Terminal(Listener):
     def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
         self.quiet, self.as_json = quiet, as_json
         self._silent = quiet or as_json
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # A terminal that lacks a letter shows a question mark instead of a traceback.
+            sys.stdout.reconfigure(errors="replace")
         self._out = Console(highlight=False, soft_wrap=True)
         # A descriptor of its own: libraries that are muted on theirs do not mute this one.
         self._stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
@@ -125,7 +129,8 @@ class Terminal(Listener):
         self._end_bar()
         if self.as_json:
             document = {**result, "warnings": self.warnings, "files": list(files)}
-            sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=1) + "\n")
+            ascii_only = (sys.stdout.encoding or "").lower() != "utf-8"
+            sys.stdout.write(json.dumps(document, ensure_ascii=ascii_only, indent=1) + "\n")
         elif not self.quiet and files:
             for number, file in enumerate(files):
                 self._out.print(f"[bold]{'open' if not number else '':>12}[/]  {escape(file)}")

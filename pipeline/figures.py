@@ -5,6 +5,7 @@ Each function draws one file, whole or not at all. Numbers come ready from elsew
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 
 from pipeline import runs
 
@@ -20,7 +22,11 @@ from pipeline import runs
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
 _STYLE = {
     "font.size": 10,
-    "font.family": ["DejaVu Sans"],
+    # The first has most scripts; the others help where they are installed.
+    "font.family": [
+        "DejaVu Sans",
+        *sorted({"Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans Devanagari"} & set(get_font_names())),
+    ],
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -42,7 +48,9 @@ def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]
 
 def _save(figure: Figure, path: Path) -> None:
     kind = path.suffix[1:]
-    with runs.replacing(path) as beside:
+    with runs.replacing(path) as beside, warnings.catch_warnings():
+        # A class name in a script that no installed font has is drawn as boxes.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+")
         figure.savefig(beside, format=kind, dpi=110, metadata=_METADATA[kind])
 
 
@@ -64,7 +72,8 @@ def curves(path: Path, folds: dict[str, Any]) -> None:
             values = np.array([history[f"{part}_{quantity}"] for history in histories])
             epochs = np.arange(1, values.shape[1] + 1)
             axis.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
-            axis.plot(epochs, values.mean(0), style, color=colour, label=part)
+            marker = "o" if len(epochs) == 1 else ""  # a line needs two points
+            axis.plot(epochs, values.mean(0), style, color=colour, label=part, marker=marker)
         axis.axvline(folds["chosen_epoch"], color=GREY, linestyle=":", label=f"epoch {folds['chosen_epoch']}")
         axis.set(title=f"{quantity.capitalize()}", xlabel="epoch", ylabel=unit)
         axis.legend()

@@ -398,9 +398,9 @@ def no_rubbish(run: Path) -> None:
 QUICKLY_MADE = {
     "pictures.csv": ("pipeline", "train", "pictures", *sets()),
     "figures/confusion.svg": ("pipeline", "evaluate"),
-    "parity.json": ("export", "parity"),
 }
 SLOWLY_MADE = {
+    "parity.json": ("export", "parity"),
     "split.csv": ("pipeline", "train", "pictures", *sets()),
     "out_of_fold.npz": ("pipeline", "train", "pictures", *sets()),
     "model.keras": ("pipeline", "train", "pictures", *sets()),
@@ -523,6 +523,7 @@ def stranger(tmp_path_factory) -> Iterator[Callable[..., subprocess.CompletedPro
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_missing_permission_is_named(stranger):
     refused(stranger("pipeline", "evaluate"), 1, f"cannot write {RUN}/.lock: Permission denied", WRITE_THERE)
     other = stranger("pipeline", "train", "pictures", *sets(), "--name", "other")

@@ -21,10 +21,12 @@ EXIT_CODES = {
     "ConfigError": 2,
     "DataError": 2,
     "PictureError": 2,
+    "BundleError": 2,
     "WeightsError": 1,
     "RunError": 1,
     "StorageError": 1,
     "ConversionError": 1,
+    "ToolError": 1,
     "GateError": 3,
 }
 

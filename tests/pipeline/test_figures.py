@@ -69,9 +69,9 @@ DRAWINGS: dict[str, Draw] = {
     "confusion.svg": lambda path, labels: figures.confusion(path, labels, held_out_of(labels)),
     "f1.svg": lambda path, labels: figures.f1(path, held_out_of(labels)["classes"], 120),
     "search.svg": lambda path, labels: figures.search(path, search_of(len(labels))),
-    "samples.png": lambda path, labels: figures.sample_sheet(path, labels, pictures_of(len(labels), 8)),
+    "samples.png": lambda path, labels: figures.sample_sheet(path, labels, pictures_of(len(labels), 3)),
     "augmentation.png": lambda path, labels: figures.augmentation_sheet(
-        path, labels, [np.stack(row) for row in pictures_of(len(labels), 5)]
+        path, labels, [np.stack(row) for row in pictures_of(len(labels), 3)]
     ),
 }
 BY_LABEL = [name for name in DRAWINGS if name not in ("curves.svg", "search.svg")]

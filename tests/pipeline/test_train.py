@@ -180,6 +180,7 @@ def test_out_of_fold_answers_are_those_of_a_model_that_did_not_see_the_picture(f
     assert isinstance(trainer, heads.HeadTrainer)
 
 
+@pytest.mark.slow
 def test_held_out_pictures_are_never_opened_while_training(finished, tmp_path, monkeypatch):
     """They could as well be damaged after the look at all pictures: the numbers stay."""
     verbs.shutil.copytree(finished / "pictures", tmp_path / "pictures")
@@ -243,6 +244,7 @@ def test_without_choice_the_last_epoch_counts(spoiled):
     assert heard.warnings == []
 
 
+@pytest.mark.slow
 def test_a_loss_that_still_falls_at_the_last_epoch_is_said(spoiled):
     run = Run(runs.RUNS / "short")
     runs.make_folder(run.folder)
@@ -351,7 +353,7 @@ def test_the_winner_of_a_search_is_opened_by_later_verbs(searched, monkeypatch):
     assert run.config().search.keys() == {"head.l2", "model.input"}
 
 
-@pytest.mark.parametrize("name", ["search.json", "figures/search.svg", "recipes/search.json"])
+@pytest.mark.parametrize("name", ["search.json", "figures/search.svg"])
 def test_a_deleted_result_of_a_search_comes_back_equal(searched, monkeypatch, name):
     monkeypatch.chdir(searched[0].parents[2])
     run = Run(runs.RUNS / "search")
@@ -435,6 +437,7 @@ def test_the_reference_recipe_builds_the_reference_numbers_of_parameters(monkeyp
     assert (trainable, frozen) == (128_403, 2_257_984)
 
 
+@pytest.mark.slow
 def test_the_dense_head_trains_and_ships_the_same_parameters_as_it_builds(spoiled):
     run = Run(runs.RUNS / "dense")
     runs.make_folder(run.folder)
