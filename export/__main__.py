@@ -136,7 +136,10 @@ def apk(
 
         options = stage.Options(runtime or (), keystore, alias, out)
         if (assets_only or fetch) and options != stage.Options():
-            raise UsageError("--assets-only and --fetch build nothing, so they take no key, runtime or place")
+            raise UsageError(
+                "--assets-only and --fetch build nothing, so they take no key, runtime or place",
+                "leave out --keystore, --alias, --runtime and --out",
+            )
         if fetch:
             terminal.say("tools", build.fetch(progress=terminal.progress))
             terminal.finish({})

@@ -106,7 +106,10 @@ def make_contract(
     try:
         return Contract.model_validate(record)
     except ValidationError as error:
-        raise BundleError(f"no contract can be made for {name}: {contracts.explain(error)}") from error
+        raise BundleError(
+            f"no contract can be made for {name}: {contracts.explain(error)}",
+            "rename what it names, and train again",
+        ) from error
 
 
 def write(contract: Contract, folder: Path) -> None:
@@ -248,4 +251,6 @@ def _bytes(path: Path) -> bytes:
             "a bundle is a folder with a model, labels.txt and contract.json: data/runs/NAME/export/int8",
         ) from error
     except OSError as error:
-        raise BundleError(f"{path} cannot be read: {error.strerror}") from error
+        raise BundleError(
+            f"{path} cannot be read: {error.strerror}", "give yourself the right to read it"
+        ) from error

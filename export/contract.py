@@ -193,7 +193,7 @@ def parse(text: str, where: str) -> Contract:
     try:
         return Contract.model_validate_json(text)
     except ValidationError as error:
-        raise BundleError(f"{where}: {explain(error)}", EXPORT_AGAIN) from error
+        raise BundleError(f"{where} is no contract: {explain(error)}", EXPORT_AGAIN) from error
 
 
 def as_json(contract: Contract) -> dict[str, Any]:

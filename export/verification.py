@@ -132,7 +132,7 @@ class Verification:
         """Raises GateError where a step differs."""
         if self.differs:
             raise GateError(
-                f"{self.bundle}: {self.differs}",
+                f"{self.bundle} does not answer as it did: {self.differs}",
                 "compare the versions of LiteRT, Pillow and numpy with those that made the bundle; "
                 "if they are right, make it again: python -m export tflite",
             )

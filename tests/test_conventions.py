@@ -172,8 +172,10 @@ def test_no_text_names_a_machine():
 
 
 def test_no_text_is_left_unfinished():
-    marks = ["TO" + "DO", "FIX" + "ME", "X" * 3, "<<" * 3 + "<", "<!-" + "- "]
+    marks = ["TO" + "DO", "FIX" + "ME", "X" * 3, "<<" * 3 + "<"]
     found = [f"{shown(path)}: {mark}" for path, text in texts() for mark in marks if mark in text]
+    # In Markdown a comment is a place that was to be filled; XML has no other way to say why.
+    found += [shown(path) for path, text in texts() if path.suffix == ".md" and "<!-" + "- " in text]
     assert found == []
 
 

@@ -377,14 +377,14 @@ def test_no_key_may_be_missing(small_bundles):
             part = part[key]
         del part[path[-1]]
         named = ".".join(str(key) for key in path).replace(".", r"\.")
-        with pytest.raises(BundleError, match=rf"contract\.json: .*{named} is missing"):
+        with pytest.raises(BundleError, match=rf"contract\.json is no contract: .*{named} is missing"):
             contract.parse(json.dumps(record), "contract.json")
         assert not valid(record)
 
 
 def test_contract_that_is_a_list_is_refused(int8_bundle):
     (int8_bundle / "contract.json").write_text("[]", "utf-8")
-    with pytest.raises(BundleError, match=r"contract\.json: the contract: expected"):
+    with pytest.raises(BundleError, match=r"contract\.json is no contract: the contract: expected"):
         bundle.read(int8_bundle)
 
 

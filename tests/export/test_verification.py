@@ -51,7 +51,7 @@ def test_letterbox_that_differs_is_named_and_the_model_not_asked(int8_bundle):
     assert result.model == ()
     assert result.differs is not None
     assert result.differs.startswith("the letterbox differs on 2 of 15 vectors (enlarged, shrunk)")
-    with pytest.raises(GateError, match=r"int8: the letterbox differs") as caught:
+    with pytest.raises(GateError, match=r"int8 does not answer as it did: the letterbox differs") as caught:
         result.require()
     assert caught.value.exit_code == 3
     assert "versions of LiteRT, Pillow and numpy" in caught.value.hint

@@ -43,6 +43,7 @@ MADE_BY_EXPORT = {
     *(f"answers/{name}.npz" for name in FLAVOURS),
     *(f"export/{name}/model_{name}.tflite" for name in FLAVOURS),
     *(f"export/{name}/labels.txt" for name in FLAVOURS),
+    *(f"export/{name}/contract.json" for name in FLAVOURS),
     "export/calibration.json",
     "export/latency.json",
     "parity.json",
@@ -51,6 +52,7 @@ STAGES = {
     *("pictures", "split", "frame", "folds", "model", "evaluation", "calibration", "latency", "parity"),
     *(f"answers/{name}" for name in ("keras", *FLAVOURS)),
     *(f"export/{name}" for name in FLAVOURS),
+    *(f"export/{name}/{part}" for name in FLAVOURS for part in ("labels", "contract")),
     *(name for name in MADE_BY_TRAIN | MADE_BY_EVALUATE | MADE_BY_EXPORT if name.startswith("figures/")),
 }
 RECORDS = {f"recipes/{stage}.json" for stage in STAGES}
