@@ -61,7 +61,7 @@ def stratified(pictures: Sequence[Picture], count: int, seed: int) -> list[Pictu
     exact = {label: count * len(own) / len(pictures) for label, own in by_label.items()}
     quota = {label: int(share) for label, share in exact.items()}
     rest = count - sum(quota.values())
-    for label in sorted(exact, key=lambda name: (quota[name] - exact[name], name))[:rest]:
+    for label in sorted(exact, key=lambda name: (round(quota[name] - exact[name], 9), name))[:rest]:
         quota[label] += 1
     chosen = [picture for label, own in by_label.items() for picture in own[: quota[label]]]
     return sorted(chosen, key=lambda p: _hash(seed, p))

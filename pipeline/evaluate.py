@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import config as configuration
-from pipeline import dataset, features, figures, litert, metrics, runs
+from pipeline import dataset, features, litert, metrics, runs
 from pipeline.config import Config
 from pipeline.errors import DataError
 from pipeline.metrics import accuracy_of, f1_of, macro_f1_of
@@ -143,6 +143,8 @@ def evaluate(subject: Subject, listener: Listener) -> dict[str, Any]:
 
     run.make(recipe, [runs.EVALUATION], build)
     found = run.read_json(runs.EVALUATION)
+    from pipeline import figures
+
     drawings = {
         "confusion.svg": lambda path: figures.confusion(path, found["labels"], found["held_out"]),
         "f1.svg": lambda path: figures.f1(path, found["held_out"]["classes"], found["held_out"]["n"]),

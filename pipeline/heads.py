@@ -120,7 +120,9 @@ class HeadTrainer:
                 fill = np.arange(size) % len(batch)
                 weight = np.where(np.arange(size) < len(batch), weights[truth[fill]], 0)
                 features = examples.store.take(batch, views[begin : begin + size])
-                sums = self._step(features[fill], truth[fill], weight.astype(np.float32), len(batch))
+                sums = self._step(
+                    features[fill], truth[fill], weight.astype(np.float32), np.float32(len(batch))
+                )
                 loss, right = loss + float(sums[0]), right + float(sums[1])
                 taken += 1
                 if taken == steps and begin + size < len(order):
@@ -143,7 +145,7 @@ class HeadTrainer:
             penalty = self._head.l2 * sum(
                 tf.reduce_sum(kernel**2) for kernel in self.model.trainable_variables if len(kernel.shape) > 1
             )
-            objective = total / tf.cast(count, tf.float32)
+            objective = total / count
             if self._head.kind == "linear":
                 objective += penalty
         gradients = tape.gradient(objective, self.model.trainable_variables)

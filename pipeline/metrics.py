@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, special, stats
 
 RESAMPLES = 2000
 GRID = 256
@@ -50,6 +49,8 @@ def wilson(right: int, n: int) -> Interval:
     """Wilson's interval for a share of n trials; (0, 1) for n = 0."""
     if not n:
         return Interval(0.0, 1.0)
+    from scipy import stats  # half a second that most verbs do not need
+
     found = stats.binomtest(right, n).proportion_ci(0.95, "wilson")
     return Interval(float(found.low), float(found.high))
 
@@ -112,6 +113,8 @@ def paired_difference(
 
 def log_loss(logits: np.ndarray, truth: np.ndarray) -> float:
     """The mean cross-entropy, in nats."""
+    from scipy import special
+
     picked = special.log_softmax(logits, axis=1)[np.arange(len(truth)), truth]
     return float(-picked.mean())
 
@@ -121,6 +124,8 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 
     Guo et al., On Calibration of Modern Neural Networks, 2017. Between 1/20 and 20.
     """
+    from scipy import optimize
+
     found = optimize.minimize_scalar(
         lambda log_t: log_loss(logits / np.exp(log_t), truth), bounds=(-3, 3), method="bounded"
     )

@@ -5,7 +5,7 @@ Held-out pictures are not looked at. The winner is trained on in `train`.
 
 from __future__ import annotations
 
-from pipeline import features, figures, metrics, runs
+from pipeline import features, metrics, runs
 from pipeline.config import Config
 from pipeline.dataset import Table
 from pipeline.letterbox import auto_frame
@@ -72,6 +72,8 @@ def search(run: Run, config: Config, table: Table, split: Split, listener: Liste
         runs.write_json(run.path(runs.SEARCH), value)
 
     run.make(recipe, [runs.SEARCH], build)
+    from pipeline import figures
+
     found = run.read_json(runs.SEARCH)
     drawing = Recipe("figures/search", 1, {"search": recipe.key}, {}, DRAWN)
     name = f"{runs.FIGURES}/search.svg"

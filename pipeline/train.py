@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import backbones, dataset, features, figures, litert, metrics, runs, splits
+from pipeline import backbones, dataset, features, litert, metrics, runs, splits
 from pipeline import config as configuration
 from pipeline.config import Config
 from pipeline.dataset import Table
@@ -210,6 +210,8 @@ def _model(subject: Subject, listener: Listener) -> None:
 
 
 def _figures(subject: Subject, listener: Listener) -> None:
+    from pipeline import figures  # matplotlib, which a refused command must not wait for
+
     run, config, split = subject.run, subject.config, subject.split
     folds = _folds_recipe(subject).key
     histories = run.read_json(runs.FOLDS)
@@ -250,6 +252,8 @@ def _figures(subject: Subject, listener: Listener) -> None:
 
 
 def _sample_sheet(path: Path, subject: Subject) -> None:
+    from pipeline import figures
+
     columns = 8
     rows = []
     for label in subject.labels:

@@ -60,7 +60,10 @@ def test_a_letterbox_that_differs_ends_with_3_and_is_named(place):
     ended = verify(place, INT8)
     assert ended.returncode == 3
     assert ["one_pixel_high", "WRONG", "not", "asked"] in table(ended.stdout)
-    message = f"{INT8} does not answer as it did: the letterbox differs on 1 of 15 vectors (one_pixel_high); the model was not asked"
+    message = (
+        f"{INT8} does not answer as it did: the letterbox differs on 1 of 15 vectors (one_pixel_high); "
+        "the model was not asked"
+    )
     assert ended.stderr.startswith(
         f"error: {message}\nhint: compare the versions of LiteRT, Pillow and numpy"
     )
