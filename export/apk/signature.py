@@ -75,7 +75,10 @@ def choose_key(keystore: Path | None = None, alias: str = "", own: Path = OWN) -
     """
     if keystore is not None:
         if not keystore.is_file():
-            raise UsageError(f"--keystore {keystore}: there is no such file")
+            raise UsageError(
+                f"--keystore {keystore}: there is no such file",
+                "without it the app is signed with a debug key",
+            )
         password = os.environ.get(PASSWORD)
         if password is None:
             raise UsageError(f"--keystore {keystore}: its password is missing", f"set it in {PASSWORD}")

@@ -41,7 +41,9 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.alias and self.keystore is None:
-            raise UsageError(f"--alias {self.alias}: there is no --keystore that it is in")
+            raise UsageError(
+                f"--alias {self.alias}: there is no --keystore that it is in", "give --keystore FILE, too"
+            )
 
 
 def find_bundle(subject: Subject) -> Path:

@@ -26,8 +26,8 @@ apktool_lib=org.apktool:apktool-lib:3.0.3
 r8=com.android.tools:r8:9.5.28
 apksig=com.android.tools.build:apksig:9.5.0
 """
+# As Gradle has it: the package's name stands elsewhere.
 MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
-<!-- As Gradle has it: the package's name stands elsewhere. -->
 <manifest xmlns:android="http://schemas.android.com/apk/res/android">
     <uses-permission android:name="android.permission.CAMERA" />
     <application android:label="@string/app_name">

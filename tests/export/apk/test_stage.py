@@ -123,9 +123,9 @@ def test_a_run_that_was_not_exported_is_refused(place):
 def test_wishes_that_contradict_each_other_are_refused(place):
     ended = verb("export", "apk", "--assets-only", "--out", "x.apk", cwd=place)
     message = "--assets-only and --fetch build nothing, so they take no key, runtime or place"
-    refused(ended, 2, message, "")
+    refused(ended, 2, message, "leave the other options away")
     ended = verb("export", "apk", "--alias", "mine", cwd=place)
-    refused(ended, 2, "--alias mine: there is no --keystore that it is in", "")
+    refused(ended, 2, "--alias mine: there is no --keystore that it is in", "give --keystore FILE, too")
 
 
 def test_a_machine_without_tools_is_told_both_at_once(place, no_programs):
