@@ -138,7 +138,7 @@ def apk(
         if (assets_only or fetch) and options != stage.Options():
             raise UsageError(
                 "--assets-only and --fetch build nothing, so they take no key, runtime or place",
-                "leave out --keystore, --alias, --runtime and --out",
+                "leave the other options away",
             )
         if fetch:
             terminal.say("tools", build.fetch(progress=terminal.progress))
