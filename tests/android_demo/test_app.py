@@ -21,6 +21,9 @@ from export.apk import programs
 from pipeline import backbones, config, litert, runs
 from pipeline.letterbox import Size, letterbox
 
+# One Maven run over the whole app.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(runs.__file__).parents[1]
 DEMO = ROOT / "android_demo"
 RUN = DEMO / "jvm/run.py"

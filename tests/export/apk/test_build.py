@@ -18,6 +18,9 @@ from pipeline.errors import BundleError, ConfigError, GateError, StorageError, T
 from tests.export import small_models
 from tests.export.apk.conftest import needs_tools, write_project
 
+# Each builds an APK.
+pytestmark = pytest.mark.slow
+
 
 def badging(tools, apk) -> str:
     return subprocess.run(

@@ -14,6 +14,9 @@ from export.apk import build, toolchain
 from tests.export.apk.conftest import needs_tools
 from tests.export.verbs import RUN, copy_finished, environment, fine, refused, stamps, verb
 
+# Each builds an APK.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory, tools, cache) -> Path:
