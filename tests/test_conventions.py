@@ -15,7 +15,7 @@ from pipeline import config as configuration
 from pipeline import errors
 from tests.export.verbs import ROOT, environment
 
-MODULES = sorted([*(ROOT / "pipeline").glob("*.py"), *(ROOT / "export").glob("*.py")])
+MODULES = sorted([*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "export").rglob("*.py")])
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "data/README.md", "android_demo/README.md")
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -70,7 +70,11 @@ def speaks(path: Path, node: ast.AST) -> bool:
     """Whether a piece of code prints, prompts or exits."""
     if isinstance(node, ast.Call):
         return ast.unparse(node.func) in ("print", "input", "breakpoint", "exit", "quit")
-    if not isinstance(node, ast.Attribute) or node.attr not in ("stdout", "stderr", "exit"):
+    if not isinstance(node, ast.Attribute) or ast.unparse(node) not in (
+        "sys.stdout",
+        "sys.stderr",
+        "sys.exit",
+    ):
         return False
     # Muting others is no printing.
     return path.name not in ("litert.py", "backbones.py") or node.attr == "exit"

@@ -82,7 +82,10 @@ def _ask_maven(artefacts: Sequence[str], cache: Path) -> dict[str, Path]:
     listed.unlink()
     absent = [artefact for artefact in artefacts if artefact not in found]
     if absent:
-        raise ToolError(f"Maven did not say where it put {', '.join(absent)}")
+        raise ToolError(
+            f"Maven did not say where it put {', '.join(absent)}",
+            "repeat the command; make setup fetches them",
+        )
     return found
 
 

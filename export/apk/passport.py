@@ -15,6 +15,7 @@ from export.apk.signature import Signature
 from export.apk.toolchain import Toolchain
 from pipeline.errors import ToolError
 
+BUILD_AGAIN = "build it again: python -m export apk"
 # Only 64-bit processors run with pages of 16 KB.
 _WIDE_ABIS = ("arm64-v8a", "x86_64")
 
@@ -191,7 +192,7 @@ def describe(path: Path, tools: Toolchain) -> dict[str, Any]:
     def said(pattern: str) -> str:
         match = re.search(pattern, badging, re.MULTILINE)
         if match is None:
-            raise ToolError(f"aapt2 says nothing of {pattern} in {path.name}")
+            raise ToolError(f"aapt2 says nothing of {pattern} in {path.name}", BUILD_AGAIN)
         return match[1]
 
     version_name = said(r"^package: .*versionName='([^']*)'")
@@ -229,6 +230,10 @@ def require(made: ApkPassport) -> None:
         ToolError: The signature does not hold, or an entry cannot be mapped.
     """
     if not made.signature.verified or not {2, 3} <= set(made.signature.schemes):
-        raise ToolError(f"the signature of {made.file} does not hold: {'; '.join(made.signature.errors)}")
+        raise ToolError(
+            f"the signature of {made.file} does not hold: {'; '.join(made.signature.errors)}", BUILD_AGAIN
+        )
     if made.misaligned:
-        raise ToolError(f"{made.file} has entries that cannot be mapped: {', '.join(made.misaligned)}")
+        raise ToolError(
+            f"{made.file} has entries that cannot be mapped: {', '.join(made.misaligned)}", BUILD_AGAIN
+        )

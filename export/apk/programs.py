@@ -66,7 +66,10 @@ def run(*command: object, what: str, environment: Mapping[str, str] | None = Non
         raise ToolError(f"{what}: {words[0]} cannot be started: {error.strerror}", APT) from error
     if done.returncode:
         said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        raise ToolError(f"{what} failed: " + "\n".join(said[:12] or [f"exit code {done.returncode}"]))
+        raise ToolError(
+            f"{what} failed: " + "\n".join(said[:12] or [f"exit code {done.returncode}"]),
+            "mend what these words name, then repeat the command",
+        )
     return done.stdout
 
 

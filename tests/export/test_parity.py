@@ -268,7 +268,7 @@ def test_answers_of_an_old_file_never_stand_for_a_new_one(copy):
 
 @pytest.mark.parametrize("column", ["agreement", "mean |Δp|", "MB", "median ms", "p90 ms", "gate"])
 def test_the_table_has_every_column(subject, capfd, column):
-    from export.__main__ import _show
+    from export.verbs.tflite import _show
     from pipeline import console
 
     with console.speaking() as terminal:

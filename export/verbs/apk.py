@@ -1,0 +1,70 @@
+"""`apk`: the camera app around a run's model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import console
+from pipeline.verbs import options
+
+
+def apk(
+    run_name: options.RunName = None,
+    assets_only: Annotated[
+        bool, typer.Option("--assets-only", help="Only put the bundle where Gradle finds it.")
+    ] = False,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Only fetch what a build needs; takes no run. make setup does.")
+    ] = False,
+    keystore: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A key; its password stands in VIGNETTE_KEYSTORE_PASSWORD."),
+    ] = None,
+    alias: Annotated[str, typer.Option(help="The key's name, where the keystore holds several.")] = "",
+    runtime: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE.aar", help="LiteRT's archives in place of the pinned runtime; repeatable."
+        ),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Another place for the APK.")] = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Build the Android app around the int8 bundle, without Google's SDK, and sign it.
+
+    Reads an exported run and android_demo. Writes demo.apk and its passport, apk.json, into the run; with
+    --assets-only the bundle into android_demo/app/src/main/assets. Needs a JDK 17, and Maven or ANDROID_HOME.
+    Signed with the keystore given, else the user's Android debug key, else one that is made once.
+    Exit code 3: the runtime inside cannot run the model.
+    """
+    with console.speaking(quiet=quiet, as_json=as_json) as terminal:
+        from export.apk import build, stage
+        from pipeline import runs
+        from pipeline import subject as subjects
+        from pipeline.errors import UsageError
+
+        options = stage.Options(runtime or (), keystore, alias, out)
+        if (assets_only or fetch) and options != stage.Options():
+            raise UsageError(
+                "--assets-only and --fetch build nothing, so they take no key, runtime or place",
+                "leave the other options away",
+            )
+        if fetch:
+            terminal.say("tools", build.fetch(progress=terminal.progress))
+            terminal.finish({})
+            return
+        run = runs.find(run_name)
+        with run.locked():
+            subject = subjects.open_trained(run)
+            if assets_only:
+                files = build.fill_assets(stage.find_bundle(subject))
+                terminal.say("assets", f"{len(files)} files for Gradle")
+                terminal.finish({"run": run.name}, [str(path) for path in files])
+                return
+            made, passport = stage.make(subject, options, terminal)
+            terminal.table(f"{made}", ["what", "found"], list(passport["words"].items()), words=True)
+            terminal.finish({"run": run.name, **passport}, [str(made)])

@@ -1,0 +1,69 @@
+"""`verify`: the golden vectors of bundles, replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline import console
+from pipeline.verbs import options
+
+if TYPE_CHECKING:
+    from export.verification import Verification
+
+
+def verify(
+    bundle_or_run: Annotated[
+        str | None,
+        typer.Argument(metavar="BUNDLE_OR_RUN", help="A bundle's folder, or a run; default: the newest run."),
+    ] = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Replay golden vectors: letterbox, then model on built-in kernels and on XNNPACK.
+
+    Reads a bundle (model, labels.txt, contract.json), or every bundle of a run. Writes nothing.
+    Exit code 3: a step differs; the first one is named.
+    """
+    with console.speaking(quiet=quiet, as_json=as_json) as terminal:
+        from export import bundle, verification
+        from pipeline import runs
+        from pipeline.config import FLAVOURS
+        from pipeline.errors import RunError
+
+        given = Path(bundle_or_run) if bundle_or_run else None
+        if given and (given / bundle.CONTRACT).is_file():
+            _replayed(terminal, str(given), [verification.verify(given, terminal.progress)])
+            return
+        if given and any(given.glob("*.tflite")):
+            bundle.read(given)  # says what is missing
+        run = runs.find(bundle_or_run)
+        with run.locked():
+            places = [run.path(runs.EXPORT, flavour) for flavour in FLAVOURS]
+            folders = [place for place in places if (place / bundle.CONTRACT).is_file()]
+            if not folders:
+                raise RunError(
+                    f"{run.folder} holds no bundle", f"export it first: python -m export tflite {run.name}"
+                )
+            _replayed(terminal, run.name, [verification.verify(f, terminal.progress) for f in folders])
+
+
+def _replayed(terminal: console.Terminal, name: str, found: Sequence[Verification]) -> None:
+    """Shows what a replay came to, a column for each bundle."""
+    vectors = dict.fromkeys(vector for result in found for vector in result.names)
+    rows = []
+    for vector in vectors:
+        wrong = any(vector in result.letterbox for result in found)
+        rows.append([vector, "WRONG" if wrong else "equal", *(result.cell(vector) for result in found)])
+    rows.append(["allowed", "equal", *(result.allowed for result in found)])
+    columns = ["vector", "letterbox", *(result.flavour for result in found)]
+    terminal.table(f"{name}: largest difference in probability, built-in kernels / XNNPACK", columns, rows)
+    passed = all(result.passed for result in found)
+    if passed:
+        terminal.say("verified", f"{sum(result.vectors for result in found)} vectors on {found[0].runtime}")
+    terminal.finish({"passed": passed, "bundles": [result.as_dict() for result in found]})
+    for result in found:
+        result.require()
