@@ -1,0 +1,128 @@
+"""`explain`: where the model and its file look, and what they get wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline import console
+from pipeline.verbs import options
+
+if TYPE_CHECKING:
+    from pipeline.runs import Run
+
+
+def explain(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN] [PICTURES]...",
+            help="A run's name (default: the newest), and pictures or folders in place of held-out ones.",
+        ),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=10, max=2000, help="How many held-out pictures at most; default: 100.")
+    ] = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show where the model and its int8 file look: Grad-CAM and occlusion, side by side.
+
+    Reads an exported run. Writes explain.json and explanations/: held-out pictures that tell most, their
+    second answers, their nearest training pictures, and whether the border carries an answer. Pictures that
+    are given are explained instead, into explanations/given/.
+    """
+    with console.speaking(quiet=quiet, as_json=as_json) as terminal:
+        from export.explain import stage
+        from pipeline import runs
+        from pipeline import subject as subjects
+        from pipeline.errors import UsageError
+
+        run_name, files = _sorted_out(words or [])
+        if files and limit:
+            raise UsageError(
+                "--limit is for held-out pictures; all that are given are explained", "leave it away"
+            )
+        run = runs.find(run_name)
+        with run.locked():
+            subject = subjects.open_trained(run)
+            if files:
+                found = stage.explain_given(subject, files, terminal)
+                _show_given(terminal, found)
+                maps = [str(run.path(row["maps"])) for row in found["pictures"]]
+                terminal.finish({"run": run.name, **found}, maps[:8])
+                return
+            found = stage.explain(subject, terminal, limit or stage.LIMIT)
+        _show(terminal, run, found)
+        terminal.finish({"run": run.name, **found}, [str(run.path(runs.EXPLAINED))])
+        terminal.text(f"\nnext: python -m export report {run.name}")
+
+
+def _sorted_out(words: Sequence[str]) -> tuple[str | None, list[Path]]:
+    """The run's name, if the first word is one, and the picture files that the others name."""
+    from pipeline import pictures, runs
+    from pipeline.errors import DataError
+
+    def is_run(word: str) -> bool:
+        return any((folder / runs.CONFIG).is_file() for folder in (runs.RUNS / word, Path(word)))
+
+    # A first word that is neither a run nor there at all is a misspelt run; `find` says which there are.
+    named = bool(words) and (is_run(words[0]) or not Path(words[0]).exists())
+    files: list[Path] = []
+    for place in map(Path, words[1:] if named else words):
+        inside = sorted(path for path in place.rglob("*") if path.suffix.lower() in pictures.SUFFIXES)
+        if not place.exists() or (place.is_dir() and not inside):
+            raise DataError(f"{place}: no picture there", "give a picture, or a folder of pictures")
+        files += inside if place.is_dir() else [place]
+    return (words[0] if named else None), files
+
+
+def _show(terminal: console.Terminal, run: Run, found: dict[str, Any]) -> None:
+    wrong = [row for row in found["mistakes"] if not row["right"]]
+    own = sum(row["flip"] for row in wrong)
+    terminal.say(
+        "explained", f"{len(found['pictures'])} of {found['n']} held-out pictures, {found['model']} file"
+    )
+    terminal.say("wrong", f"{len(wrong)}, of which the Keras model answers {own} otherwise")
+    terminal.table(
+        f"{run.name}: does the border carry the answer? (bars and the outer tenth; a sample)",
+        ["answer", "n", "carried by it", "its share of attention", "of the area"],
+        [
+            [
+                row["label"],
+                str(row["n"]),
+                str(row["carried"]) if row["n"] else "",
+                _percent(row["share"]),
+                _percent(row["area"]),
+            ]
+            for row in found["classes"]
+        ],
+    )
+    for sentence in found["alarms"]:
+        terminal.warn(sentence)
+
+
+def _show_given(terminal: console.Terminal, found: dict[str, Any]) -> None:
+    terminal.table(
+        f"{len(found['pictures'])} pictures, answered by the {found['model']} file",
+        ["picture", "answer", "score", "second", "score", "on the border", "most like"],
+        [
+            [
+                row["path"],
+                row["file"]["answer"],
+                f"{row['file']['score']:.3f}",
+                row["file"]["second"],
+                f"{row['file']['second_score']:.3f}",
+                _percent(row["border"]["share"]),
+                row["nearest"][0]["path"],
+            ]
+            for row in found["pictures"]
+        ],
+    )
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{share:.0%}"

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from export.explain import border, occlusion
+from pipeline.letterbox import Size
+
+
+class Looks:
+    """Answers by the mean red of one region, as a file would."""
+
+    def __init__(self, frame: Size, region: tuple[slice, slice], strength: float = 1.0):
+        self.frame, self.region, self.strength, self.runs = frame, region, strength, 0
+
+    def answer(self, frame):
+        self.runs += 1
+        red = self.strength * frame[self.region][..., 0].mean() / 255
+        return np.array([1 - red, red], np.float32)
+
+
+def picture(frame: Size, region) -> np.ndarray:
+    pixels = np.zeros((frame.height, frame.width, 3), np.uint8)
+    pixels[region] = (255, 0, 0)
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ("frame", "cells"),
+    [
+        (Size(224, 224), (7, 7)),
+        (Size(224, 128), (4, 7)),
+        (Size(64, 64), (4, 4)),
+        (Size(1024, 1024), (10, 10)),
+    ],
+)
+def test_cells_are_about_32_pixels_within_limits(frame, cells):
+    assert occlusion.grid(frame) == cells
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (2, 3), (4, 4)])
+def test_the_strongest_cells_are_those_that_the_answer_hangs_on(corner):
+    frame = Size(224, 224)
+    row, column = corner
+    region = (slice(32 * row, 32 * (row + 3)), slice(32 * column, 32 * (column + 3)))
+    model = Looks(frame, region)
+    found = occlusion.occlude(model, picture(frame, region), border.mask(1, 1, frame))
+    assert found.label == 1
+    assert found.cells.shape == (7, 7)
+    outside = found.cells.copy()
+    outside[row : row + 3, column : column + 3] = 0
+    assert found.cells[row + 1, column + 1] == found.cells.max() > outside.max()
+
+
+def test_a_larger_patch_is_tried_where_a_small_one_shows_nothing():
+    frame = Size(224, 224)
+    everywhere = (slice(0, 224), slice(0, 224))
+    strong, weak = Looks(frame, everywhere), Looks(frame, everywhere, 0.55)
+    pixels = picture(frame, everywhere)
+    pixels[::2] = 0
+    edge = border.mask(1, 1, frame)
+    assert occlusion.occlude(strong, pixels, edge).patch == 4
+    assert strong.runs == 1 + 36 + 25 + 16 + 2
+    assert occlusion.occlude(weak, pixels, edge).drop < 0.05
+
+
+def test_what_the_border_means_is_asked_of_the_file_itself():
+    frame = Size(224, 224)
+    edge = border.mask(1, 1, frame)
+    outer, inner = (slice(0, 22), slice(0, 224)), (slice(100, 124), slice(100, 124))
+    on_border = occlusion.occlude(Looks(frame, outer), picture(frame, outer), edge)
+    assert (on_border.kept_without, on_border.kept_alone) == (False, True)
+    inside = occlusion.occlude(Looks(frame, inner), picture(frame, inner), edge)
+    assert (inside.kept_without, inside.kept_alone) == (True, False)
