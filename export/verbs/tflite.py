@@ -13,11 +13,11 @@ def tflite(
 ) -> None:
     """Convert to .tflite, then compare every file with the Keras model.
 
-    Reads a trained run. Writes export/FLAVOUR (model_FLAVOUR.tflite, labels.txt, contract.json) and
-    parity.json. Exit code 3: the gate said no.
+    Reads a trained run. Writes export/FLAVOUR (model_FLAVOUR.tflite, labels.txt, contract.json),
+    passport.json and parity.json. Exit code 3: the gate said no, or a file is not what its name says.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
-        from export import convert
+        from export import convert, passport
         from pipeline import runs
         from pipeline import subject as subjects
 
@@ -25,6 +25,7 @@ def tflite(
         with run.locked():
             subject = subjects.open_trained(run)
             convert.convert(subject, terminal)
+            passport.require(passport.of_run(run, terminal))
             _compare(terminal, subject)
 
 
