@@ -97,7 +97,8 @@ def examine(path: Path, seconds: int = SECONDS) -> Examination:
     _check_outside(path)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        command = [sys.executable, "-m", "export.examination", str(path.resolve()), place, str(seconds)]
+        # Without the working directory on its path, which may hold anything.
+        command = [sys.executable, "-P", "-m", "export.examination", str(path.resolve()), place, str(seconds)]
         ending = ""
         try:
             ended = subprocess.run(
