@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from export import bundle, convert, examination, judges, oldest, promises
 from export import consumers as who
@@ -152,8 +153,13 @@ def of_run(run: Run, listener: Listener, *, fresh: bool = False) -> dict[str, Pa
         runs.write_json(run.path(runs.PASSPORT), document)
         run.record(made, [runs.PASSPORT])
         return passports
-    stored = run.read_json(runs.PASSPORT)["passports"]
-    return {name: Passport.model_validate(entry) for name, entry in stored.items()}
+    try:
+        stored = run.read_json(runs.PASSPORT)["passports"]
+        return {name: _from_json(entry) for name, entry in stored.items()}
+    except (ValidationError, TypeError, KeyError, AttributeError) as error:
+        raise RunError(
+            f"{run.path(runs.PASSPORT)} is damaged: it holds no passports", "delete it and repeat the command"
+        ) from error
 
 
 def require(passports: Mapping[str, Passport]) -> None:
@@ -177,6 +183,10 @@ def require(passports: Mapping[str, Passport]) -> None:
 def as_json(found: Passport) -> dict[str, Any]:
     """A passport as JSON values."""
     return {"sound": found.sound, "verdict": found.verdict, **found.model_dump(mode="json")}
+
+
+def _from_json(entry: dict[str, Any]) -> Passport:
+    return Passport.model_validate({k: v for k, v in entry.items() if k in Passport.model_fields})
 
 
 def _recipe(files: Mapping[str, Path]) -> Recipe:
