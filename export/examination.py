@@ -23,7 +23,7 @@ import numpy as np
 from export import anatomy, judges, metadata
 from export.anatomy import Anatomy, Part
 from export.metadata import Metadata
-from pipeline.errors import DataError
+from pipeline.errors import DataError, StorageError
 
 SECONDS = 6
 MOST_BYTES = 1_000_000_000
@@ -93,6 +93,7 @@ def examine(path: Path, seconds: int = SECONDS) -> Examination:
 
     Raises:
         DataError: It is no whole .tflite, too large, or cannot be read.
+        StorageError: There is no room for temporary files.
     """
     _check_outside(path)
     with tempfile.TemporaryDirectory() as place:
@@ -109,6 +110,12 @@ def examine(path: Path, seconds: int = SECONDS) -> Examination:
                 check=False,
                 timeout=seconds,
             )
+            if ended.returncode == os.EX_IOERR:
+                why = ended.stderr.decode(errors="replace").strip()
+                raise StorageError(
+                    f"cannot write temporary files in {place}: {why}",
+                    "make room there; TMPDIR names another place",
+                )
             if ended.returncode:
                 ending = _ending(ended.returncode)
         except subprocess.TimeoutExpired:
@@ -264,5 +271,8 @@ def _fill(tensor: dict[str, Any], pixels: Any, said: Metadata | None) -> np.ndar
 if __name__ == "__main__":
     try:
         main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+    except OSError as failed:  # the folder for what is found, not the file, which is read by then
+        os.write(2, str(failed.strerror or failed).encode())
+        raise SystemExit(os.EX_IOERR) from None
     except Exception:  # whatever a stranger's file makes a reader raise: it is the file's failure
         raise SystemExit(1) from None

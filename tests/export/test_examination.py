@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import resource
 import struct
 import time
 
@@ -11,7 +12,7 @@ import pytest
 
 from export import examination
 from export.examination import examine
-from pipeline.errors import DataError
+from pipeline.errors import DataError, StorageError
 from tests.export import odd_models, verbs
 from tests.export.small_models import LABELS, build
 
@@ -147,6 +148,36 @@ def test_a_reader_that_hangs_is_stopped(tmp_path):
         caught.value.message == f"{path} cannot be read as a .tflite: reading it took longer than 0 seconds"
     )
     assert caught.value.hint == "it is damaged or made to do harm: fetch or export it again"
+
+
+def test_no_room_for_what_is_found_is_not_the_files_fault(tmp_path, monkeypatch):
+    path = tmp_path / "x.tflite"
+    path.write_bytes(build("int8"))
+    program = "import os\nos.write(2, b'No space left on device')\nraise SystemExit(os.EX_IOERR)\n"
+    reader_that(tmp_path, monkeypatch, program)
+    with pytest.raises(StorageError) as caught:
+        examine(path)
+    assert caught.value.message.startswith("cannot write temporary files in ")
+    assert caught.value.message.endswith(": No space left on device")
+    assert caught.value.hint == "make room there; TMPDIR names another place"
+
+
+def test_a_file_system_that_takes_no_more_is_told_so(tmp_path):
+    """The reader's own writes stop at 100 bytes."""
+    path = tmp_path / "x.tflite"
+    path.write_bytes(build("int8"))
+    ended = verbs.verb(
+        "export",
+        "passport",
+        path,
+        cwd=tmp_path,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)),
+    )
+    assert ended.returncode == 1
+    message, hint = ended.stderr.splitlines()
+    assert message.startswith("error: cannot write temporary files in ")
+    assert message.endswith(": File too large")
+    assert hint == "hint: make room there; TMPDIR names another place"
 
 
 def reader_that(place, monkeypatch, program: str) -> None:

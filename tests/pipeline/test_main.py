@@ -21,13 +21,14 @@ HELP = {
     ),
     ("pipeline", "evaluate"): ("Reads a trained run", "Writes", "evaluation.json", "answers/keras.npz"),
     ("pipeline", "compare"): ("Reads each run's out-of-fold answers", "Writes nothing"),
-    ("export",): ("tflite", "parity", "verify", "apk"),
+    ("export",): ("tflite", "parity", "passport", "verify", "apk"),
     ("export", "tflite"): ("Reads a trained run", "Writes", "model_FLAVOUR.tflite", "parity.json", "code 3"),
     ("export", "verify"): ("Reads a bundle", "every bundle of a run", "Writes nothing", "code 3"),
     ("export", "apk"): (
         *("Reads an exported run", "Writes demo.apk", "apk.json", "Needs a JDK 17", "code 3"),
         *("--assets-only", "--fetch", "--keystore", "VIGNETTE_KEYSTORE_PASSWORD", "--runtime", "--out"),
     ),
+    ("export", "passport"): ("Reads one file", "limits on time and memory", "passport.json", "code 3"),
     ("export", "parity"): ("Reads an exported run", "Writes", "parity.json", "code 3"),
 }
 HEAVY = ("tensorflow", "keras")

@@ -46,10 +46,12 @@ MADE_BY_EXPORT = {
     *(f"export/{name}/contract.json" for name in FLAVOURS),
     "export/calibration.json",
     "export/latency.json",
+    "passport.json",
     "parity.json",
 }
 STAGES = {
     *("pictures", "split", "frame", "folds", "model", "evaluation", "calibration", "latency", "parity"),
+    "passport",
     *(f"answers/{name}" for name in ("keras", *FLAVOURS)),
     *(f"export/{name}" for name in FLAVOURS),
     *(f"export/{name}/{part}" for name in FLAVOURS for part in ("labels", "contract")),
