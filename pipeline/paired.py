@@ -7,7 +7,6 @@ is worse. All intervals are two-sided, 95 %. Single models are scored in `metric
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
