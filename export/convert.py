@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export import bundle, calibration, contract
+from export import bundle, calibration, contract, metadata
 from pipeline import features, litert, runs
 from pipeline.config import Flavour as FlavourName
 from pipeline.errors import ConversionError
@@ -25,7 +25,8 @@ from pipeline.workers import Listener
 if TYPE_CHECKING:
     import keras
 
-LIBRARIES = ("tensorflow", "keras", "numpy")
+# The last two write the metadata into the file.
+LIBRARIES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "flatbuffers")
 # Those that letterbox the golden vectors and answer to them.
 CONTRACT_LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 _LOOK_AT = 4
@@ -110,7 +111,8 @@ def recipe(subject: Subject, flavour: str) -> Recipe:
     inputs = {"model": subject.run.key("model")}
     if FLAVOURS[flavour].calibrated:
         inputs["calibration"] = calibration.recipe(subject).key
-    return Recipe(bundle_name(flavour), 2, inputs, {"flavour": flavour}, LIBRARIES)
+    settings = {"flavour": flavour, "labels": list(subject.labels)}
+    return Recipe(bundle_name(flavour), 3, inputs, settings, LIBRARIES)
 
 
 def contract_recipe(subject: Subject, flavour: str) -> Recipe:
@@ -200,6 +202,8 @@ def _convert(subject: Subject, model: keras.Model, name: str, listener: Listener
             subject, chosen, lambda done: listener.progress(stage, done, len(chosen))
         )
     data = litert.convert(model, lambda converter: flavour.configure(converter, representative))
+    said = metadata.classifier(subject.labels, subject.frame, flavour.about)
+    data = metadata.write(data, said, subject.frame)
     check(data, name)
     _check_answers(subject, model, data, name)
     return data
