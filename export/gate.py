@@ -43,7 +43,11 @@ def checks(found: Mapping[str, Any], gate: Gate) -> list[Check]:
     shift = found["confidence_shift"]
     simple = (
         ("agreement", found["agreement"] >= gate.min_agreement - _SLACK, f">= {gate.min_agreement:g}"),
-        ("mean_abs_dp", found["mean_abs_dp"] <= gate.max_mean_abs_dp + _SLACK, f"<= {gate.max_mean_abs_dp:g}"),
+        (
+            "mean_abs_dp",
+            found["mean_abs_dp"] <= gate.max_mean_abs_dp + _SLACK,
+            f"<= {gate.max_mean_abs_dp:g}",
+        ),
         (
             "confidence_shift",
             abs(shift) <= gate.max_confidence_shift + _SLACK,
