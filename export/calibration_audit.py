@@ -98,26 +98,32 @@ def sentences(found: dict[str, Any]) -> list[str]:
     gap = abs(furthest["share"] - furthest["training_share"])
     said.append(
         "Every class has its share of the training pictures"
-        + (f"; {furthest['label']} is furthest from it, by {100 * gap:.1f} points." if gap > 0.005 else ".")
+        + (f"; {furthest['label']} is furthest from it, by {100 * gap:.1f} points." if gap > 0.01 else ".")
     )
     levels = min(found["input"]["levels"])
     said.append(
-        f"They show {levels} of the 256 levels of the least varied colour; black and white make it all 256."
+        "They show all 256 levels of every colour."
+        if levels == 256
+        else f"They show {levels} of the 256 levels of the least varied colour; the black and the white "
+        "frame add the ends, so that raw pixels go in as they are."
     )
     if found["empty"]:
         said.append(f"{len(found['empty'])} of them are of one colour or noise and add nothing.")
-    cut = [row for row in found["saturation"]["layers"] if row["cut_other"] > MUCH_CUT]
+    cut = [row for row in found["saturation"]["layers"] if row["more"] > MUCH_CUT]
     if not found["saturation"]["n_other"]:
         said.append("All training pictures were used, so that nothing is left to judge the ranges by.")
     elif cut:
-        worst = max(cut, key=lambda row: row["cut_other"])
+        worst = max(cut, key=lambda row: row["more"])
         said.append(
             f"On other training pictures {len(cut)} of {len(found['saturation']['layers'])} layers cut off "
-            f"more than {MUCH_CUT:.1%} of their numbers, most in {worst['layer']} "
-            f"({worst['cut_other']:.2%}): more calibration pictures may help."
+            f"over {MUCH_CUT:.1%} more of their numbers than on these, {worst['layer']} most "
+            f"({worst['more']:.2%}): more calibration pictures may help."
         )
     else:
-        said.append(f"On other training pictures no layer cuts off more than {MUCH_CUT:.1%} of its numbers.")
+        said.append(
+            f"On other training pictures no layer cuts off over {MUCH_CUT:.1%} more of its numbers than "
+            "on these."
+        )
     drifted = [row for row in found["drift"]["quantities"] if row["beyond_chance"]]
     for row in drifted:
         way = "more" if row["difference"] > 0 else "less"
@@ -174,7 +180,11 @@ def _covered(own: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _saturation(data: bytes, own: Sequence[np.ndarray], other: Sequence[np.ndarray]) -> dict[str, Any]:
-    """The share of each layer's numbers that stand at an end of its range, where it may cut them off."""
+    """The share of each layer's numbers that stand at an end of its range.
+
+    Some belong there, such as white pixels; where other pictures have more of them than the
+    calibration pictures, the rest was cut off.
+    """
     inside = Inside(data)
     sums: dict[str, list[list[int]]] = {}
     shown: dict[str, tuple[Layer, list[float]]] = {}
@@ -194,8 +204,15 @@ def _saturation(data: bytes, own: Sequence[np.ndarray], other: Sequence[np.ndarr
     rows = []
     for tensor, (layer, ends) in shown.items():
         shares = [cut / size if size else 0.0 for cut, size in sums[tensor]]
+        ours, theirs = shares
         rows.append(
-            {"layer": layer.name, "range": ends, "cut_calibration": shares[0], "cut_other": shares[1]}
+            {
+                "layer": layer.name,
+                "range": ends,
+                "at_end_calibration": ours,
+                "at_end_other": theirs,
+                "more": max(0.0, theirs - ours),
+            }
         )
     return {"n_calibration": len(own), "n_other": len(other), "layers": rows}
 

@@ -52,9 +52,7 @@ def versus(
     _check_classes(one, table, folder)
     known = sum(picture.sha256 in one.trained_on | other.trained_on for picture in rows)
     if known:
-        listener.warn(
-            f"{known} of {len(rows)} pictures were used in training: models are better on those than on others"
-        )
+        listener.warn(f"{known} of {len(rows)} pictures were used in training; models do better on those")
     first = _answers(one, one.labels, rows, table, "the reference", listener)
     second = _answers(other, one.labels, rows, table, "the target", listener)
     bounds = other.gate or one.gate or Gate()

@@ -28,7 +28,7 @@ def sentences(
         gate: The bounds.
         noun: What kind of pictures they were.
     """
-    name, other = row["model"], reference["model"]
+    name, other = row["model"], _title(reference["model"])
     said = [_opening(row, name, other, n, gate)]
     if row.get("look") == 2:
         said.append(
@@ -91,7 +91,7 @@ def _how_sure(row: Mapping[str, Any], gate: Gate) -> str:
     low, high = row["accuracy_drop_interval"]
     return (
         f"With 95 % certainty accuracy changes by between {_points(-high)} and {_points(-low)} points; "
-        f"a loss of {_plain(gate.max_drop)} is allowed."
+        f"a loss of {_plain(gate.max_drop)} points is allowed."
     )
 
 
@@ -148,16 +148,16 @@ def _doubts(row: Mapping[str, Any], reference: Mapping[str, Any], n: int) -> lis
     after, before = row["dont_know"], reference["dont_know"]
     if after:
         answers = _answers(after, with_bounds=True)
-        said.append(f"With the threshold {after['threshold']:.3f}, {row['model']} {answers}.")
+        said.append(f'With "I don\'t know" below {after["threshold"]:.3f}, {row["model"]} {answers}.')
         if before:
-            said[-1] = f"{said[-1][:-1]}; {reference['model']} {_answers(before, with_bounds=False)}."
+            said[-1] = f"{said[-1][:-1]}; {_title(reference['model'])} {_answers(before, with_bounds=False)}."
     if row["calibration_error"] is None:
         said.append(
             f"How far its confidence can be believed is not shown under n = {confidence.MIN_PICTURES}."
         )
     else:
         was = reference["calibration_error"]
-        compared = "" if was is None else f"; {reference['model']} {_plain(was)}"
+        compared = "" if was is None else f"; {_title(reference['model'])} {_plain(was)}"
         said.append(
             f"Its confidence is {_plain(row['calibration_error'])} points off its accuracy "
             f"(calibration error, {confidence.BINS} bins, n = {n:,}{compared})."
@@ -168,7 +168,7 @@ def _doubts(row: Mapping[str, Any], reference: Mapping[str, Any], n: int) -> lis
 def _answers(found: Mapping[str, Any], *, with_bounds: bool) -> str:
     def share(name: str) -> str:
         low, high = found[f"{name}_interval"]
-        return f"{found[name]:.1%}" + (f" ({low:.1%} to {high:.1%})" if with_bounds else "")
+        return f"{found[name]:.1%}" + (f" ({low:.1%} to {high:.1%}, 95 %)" if with_bounds else "")
 
     if found["selective_accuracy"] is None:
         return "answers no picture at all"
@@ -177,9 +177,14 @@ def _answers(found: Mapping[str, Any], *, with_bounds: bool) -> str:
     )
 
 
+def _title(model: str) -> str:
+    """A model's name as people write it."""
+    return "Keras" if model == "keras" else model
+
+
 def _points(value: float) -> str:
     """A signed difference in percentage points."""
-    return f"{100 * value:+.1f}".replace("-", "−").replace("+0.0", "0.0").replace("−0.0", "0.0")
+    return f"{100 * value:+.2f}".replace("-", "−").replace("+0.00", "0").replace("−0.00", "0")
 
 
 def _plain(value: float) -> str:

@@ -25,7 +25,7 @@ def show(terminal: console.Terminal, subject: Subject, found: dict[str, Any]) ->
     by_class(terminal, shipped, found["n"])
     for row in found["targets"]:
         if row is shipped or row["verdict"] != gate.PASSED:
-            terminal.text(" ".join(row["words"]) + "\n")
+            paragraph(terminal, row)
     error = recalibration.refusal(subject, found)
     second_no = [row for row in found["targets"] if row["verdict"] == gate.FAILED and row["look"] == 2]
     document = {"run": run.name, **found, "worst_layers": []}
@@ -38,6 +38,15 @@ def show(terminal: console.Terminal, subject: Subject, found: dict[str, Any]) ->
     terminal.finish(document, [str(run.path(runs.PARITY)), str(run.path(parity.FLIPS)), *files])
     if error:
         raise error
+
+
+def paragraph(terminal: console.Terminal, row: Mapping[str, Any]) -> None:
+    """What a comparison means: the verdict, why, and what to do, a line for each sentence."""
+    first, *rest = row["words"]
+    terminal.text(first)
+    for sentence in rest:
+        terminal.text(f"  {sentence}")
+    terminal.text("")
 
 
 def table(terminal: console.Terminal, title: str, found: Mapping[str, Any], run: Any = None) -> None:

@@ -105,7 +105,7 @@ def _any_two(
     row = found["targets"][0]
     compared.table(terminal, f"{found['n']:,} pictures in {pictures}", found)
     compared.by_class(terminal, row, found["n"])
-    terminal.text(" ".join(row["words"]) + "\n")
+    compared.paragraph(terminal, row)
     terminal.finish(found, found["files"])
     if gate.says_no(row["verdict"], Gate.model_validate(found["gate"])):
         reasons = ", ".join(row["broken"] or row["unproved"])
