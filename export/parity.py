@@ -78,7 +78,7 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
 
     run.make(recipe, [runs.PARITY, runs.PARITY_XML], build)
     shipped = targets.get(SHIPPED) or targets[config.export.flavours[-1]]
-    _draw_flips(subject, reference, shipped, recipe)
+    _draw_flips(subject, reference, shipped, {name: keys[name] for name in (evaluate.KERAS, shipped.model)})
     return run.read_json(runs.PARITY)
 
 
@@ -109,10 +109,10 @@ def _row(
     return {**row, "words": [*said, words.advice(row["verdict"], target.model, bounds)]}
 
 
-def _draw_flips(subject: Subject, reference: Answers, target: Answers, made: Recipe) -> None:
+def _draw_flips(subject: Subject, reference: Answers, target: Answers, answers: dict[str, str]) -> None:
     """The sheet of the flavour that ships."""
     run = subject.run
-    drawn = Recipe(FLIPS, 1, {"parity": made.key}, {"model": target.model}, ("matplotlib",))
+    drawn = Recipe(FLIPS, 1, answers, {"model": target.model}, ("matplotlib",))
     held_out = subject.split.held_out
 
     def build() -> None:

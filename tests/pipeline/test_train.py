@@ -46,7 +46,9 @@ MADE_BY_EXPORT = {
     *(f"export/{name}/contract.json" for name in FLAVOURS),
     "export/calibration.json",
     "export/latency.json",
+    "figures/flips.png",
     "parity.json",
+    "parity.xml",
 }
 STAGES = {
     *("pictures", "split", "frame", "folds", "model", "evaluation", "calibration", "latency", "parity"),
