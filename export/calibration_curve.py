@@ -88,9 +88,9 @@ def _measure(subject: Subject, listener: Listener) -> dict[str, Any]:
 
 
 def _words(points: list[dict[str, Any]]) -> str:
-    best = max(point["agreement"] for point in points)
-    # The fewest that the judges cannot tell from the best.
-    enough = next(point for point in points if point["interval"][1] >= best)
+    best = max(points, key=lambda point: point["agreement"])
+    # The fewest whose interval reaches into that of the best.
+    enough = next(point for point in points if point["interval"][1] >= best["interval"][0])
     return (
         f"From {enough['pictures']} pictures on, the judges cannot tell the choices apart. Training pictures "
         "are easier than others, so that agreement on held-out pictures is lower; "

@@ -67,12 +67,19 @@ def refusal(subject: Subject, found: dict[str, Any]) -> GateError | None:
     )
 
 
-def worst_layers(subject: Subject, flavour: str, count: int = 5) -> list[dict[str, Any]]:
-    """Where a file parts from float32, for information: judged on a few training pictures.
+def worst_layers(subject: Subject, found: dict[str, Any], count: int = 5) -> list[dict[str, Any]]:
+    """Where a calibrated file that failed for good parts from float32, on a few training pictures.
 
-    Empty where the run has no float32 file.
+    For information. Empty where none failed, or the run has no float32 file to compare with.
     """
-    paths = [subject.run.path(convert.file_name(name)) for name in ("float32", flavour)]
+    failed = [
+        row["model"]
+        for row in found["targets"]
+        if row["verdict"] == gate.FAILED and convert.FLAVOURS[row["model"]].calibrated
+    ]
+    if not failed or not calibration.tried_again(subject):
+        return []
+    paths = [subject.run.path(convert.file_name(name)) for name in ("float32", failed[0])]
     if not all(path.is_file() for path in paths):
         return []
     taken = {picture.path for picture in calibration.choose(subject)}

@@ -82,7 +82,7 @@ def _changed(row: Mapping[str, Any], reference: Mapping[str, Any], n: int, noun:
     if not row["lost"] and not row["gained"]:
         return f"{start}; accuracy stays at {row['accuracy']:.3f}."
     return (
-        f"{start}; {row['lost']} right answers were lost and {row['gained']} gained: "
+        f"{start}. Right answers lost: {row['lost']}, gained: {row['gained']}; "
         f"accuracy {reference['accuracy']:.3f} → {row['accuracy']:.3f}."
     )
 
@@ -142,8 +142,8 @@ def _doubts(row: Mapping[str, Any], reference: Mapping[str, Any], n: int) -> lis
     said = []
     if not row["macro_f1_interval_reliable"] and row["flips"]:
         said.append(
-            f"The interval of macro F1 rests on {row['lost'] + row['gained']} pictures, fewer than "
-            f"{paired.MIN_DISCORDANT}: do not rely on it."
+            f"The interval of macro F1 rests on fewer than {paired.MIN_DISCORDANT} pictures: "
+            "do not rely on it."
         )
     after, before = row["dont_know"], reference["dont_know"]
     if after:

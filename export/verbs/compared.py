@@ -27,11 +27,9 @@ def show(terminal: console.Terminal, subject: Subject, found: dict[str, Any]) ->
         if row is shipped or row["verdict"] != gate.PASSED:
             paragraph(terminal, row)
     error = recalibration.refusal(subject, found)
-    second_no = [row for row in found["targets"] if row["verdict"] == gate.FAILED and row["look"] == 2]
-    document = {"run": run.name, **found, "worst_layers": []}
-    if second_no:
-        document["worst_layers"] = recalibration.worst_layers(subject, second_no[0]["model"])
-        _layers(terminal, document["worst_layers"])
+    worst = recalibration.worst_layers(subject, found)
+    _layers(terminal, worst)
+    document = {"run": run.name, **found, "worst_layers": worst}
     timing = found["targets"][0]["latency"]
     terminal.text(f"Times: this machine, {timing['num_threads']} threads, {timing['delegate']}, one picture.")
     files = [str(run.path(row["file"])) for row in found["targets"] if row is shipped]

@@ -8,6 +8,16 @@ from export import comparison, gate, words
 from pipeline.config import Gate
 from tests.export.comparisons import TRUTH, answers, compared, flipped, sure
 
+CERTAIN = "With 95 % certainty accuracy changes by between {} points; a loss of 3 points is allowed."
+ONE_LOST = (
+    "299 of 300 held-out pictures get the same answer. Right answers lost: 1, gained: 0; "
+    "accuracy 1.000 → 0.997."
+)
+NOT_SHOWN_90 = (
+    "int8: parity with Keras is not shown with n = 90. Nothing found speaks against the file, but these are "
+    "too few pictures to prove it."
+)
+
 
 def said(
     before: np.ndarray,
@@ -25,10 +35,9 @@ def said(
 def test_a_verdict_of_passed_in_words():
     assert said(sure(TRUTH), sure(flipped(1))) == [
         "int8 passed: parity with Keras is shown with n = 300.",
-        "299 of 300 held-out pictures get the same answer; 1 right answers were lost and 0 gained: "
-        "accuracy 1.000 → 0.997.",
-        "With 95 % certainty accuracy changes by between −1.86 and +0.94 points; a loss of 3 points is allowed.",
-        "The interval of macro F1 rests on 1 pictures, fewer than 10: do not rely on it.",
+        ONE_LOST,
+        CERTAIN.format("−1.86 and +0.94"),
+        "The interval of macro F1 rests on fewer than 10 pictures: do not rely on it.",
         "Its confidence is 9.7 points off its accuracy (calibration error, 15 bins, n = 300; Keras 10).",
     ]
 
@@ -36,10 +45,9 @@ def test_a_verdict_of_passed_in_words():
 def test_ninety_pictures_in_words():
     truth = TRUTH[:90]
     assert said(sure(truth), sure(truth), truth) == [
-        "int8: parity with Keras is not shown with n = 90. Nothing found speaks against the file, but these "
-        "are too few pictures to prove it.",
+        NOT_SHOWN_90,
         "All 90 held-out pictures get the same answer; accuracy stays at 1.000.",
-        "With 95 % certainty accuracy changes by between −4.09 and +4.09 points; a loss of 3 points is allowed.",
+        CERTAIN.format("−4.09 and +4.09"),
         "90 pictures could have shown a drop of 4.4 points or more; less would go unnoticed.",
         "If others change as these did, about 125 pictures would show it.",
         "How far its confidence can be believed is not shown under n = 300.",
@@ -47,7 +55,7 @@ def test_ninety_pictures_in_words():
 
 
 def test_a_loss_above_the_limit_that_may_be_chance_is_called_that():
-    found = said(sure(TRUTH), sure(flipped(12)))
+    found = said(sure(TRUTH, 0.5), sure(flipped(12), 0.5))
     assert found[0] == (
         "int8: parity with Keras is not shown with n = 300. The loss seen is above the limit, but so few "
         "pictures cannot tell it from chance."
@@ -80,9 +88,9 @@ def test_a_second_look_is_called_one():
 def test_i_dont_know_stands_beside_that_of_the_reference():
     text = said(sure(TRUTH), sure(flipped(3)), threshold=0.5)[-2]
     assert text == (
-        'With "I don\'t know" below 0.500, int8 answers 100.0% (98.7% to 100.0%, 95 %) of the pictures and is '
-        "right in 99.0% (97.1% to 99.7%, 95 %) of these; Keras answers 100.0% of the pictures and is right in "
-        "100.0% of these."
+        'With "I don\'t know" below 0.500, int8 answers 100.0% (98.7% to 100.0%, 95 %) of the pictures '
+        "and is right on 99.0% (97.1% to 99.7%, 95 %) of those; Keras answers 100.0% of the pictures and is "
+        "right on 100.0% of those."
     )
     assert "answers no picture at all" in said(sure(TRUTH), sure(TRUTH), threshold=0.95)[-2]
 
