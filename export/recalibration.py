@@ -120,7 +120,9 @@ def _recalibrate(subject: Subject, row: dict[str, Any], listener: Listener) -> b
     }
     if len(judges) >= MIN_JUDGES and others:
         _try(subject, row["model"], first, judges, others, document, listener)
-        words = "; ".join(f"{c['name']} {c['agreement']:.3f}" for c in document["candidates"])
+        words = "; ".join(
+            f"{c['name']} {c['agreement']:.3f} (moved {c['mean_abs_dp']:.4f})" for c in document["candidates"]
+        )
         listener.say(
             "calibration", f"agreement on {len(judges)} training pictures outside all choices: {words}"
         )
