@@ -42,7 +42,8 @@ class Foreign:
         said = json.loads(self._read_line())
         if "error" in said:
             raise ConversionError(
-                f"{path}: {said['error']}", "it must take one RGB picture and give one vector"
+                f"{path} is no model to compare: {said['error']}",
+                "it must take one RGB picture and give one vector",
             )
         self.frame = Size(said["width"], said["height"])
         self.labels = int(said["labels"])

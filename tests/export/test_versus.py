@@ -173,4 +173,6 @@ def test_a_file_that_is_no_model_is_an_error(place, capfd):
     (place / "away" / "jpeg.tflite").write_bytes(b"\xff\xd8\xff\xe0 no model at all")
     ended = parity(capfd, place, "pictures", "away/jpeg.tflite")
     assert ended.returncode == 1
-    assert ended.stderr.startswith("error: away/jpeg.tflite: LiteRT cannot load the file")
+    assert ended.stderr.startswith(
+        "error: away/jpeg.tflite is no model to compare: LiteRT cannot load the file"
+    )
