@@ -1,9 +1,9 @@
 """The classifier → its .tflite flavours, each in a bundle folder under an honest name.
 
 Beside each file go its labels and its contract, which `bundle` makes from the file itself. How a
-file is converted, and the guard against files without weights, is in `pipeline.litert`; what is
-said about a flavour by its name is checked here, on the file's own tensors. To add a flavour, add
-a row to `FLAVOURS` and its name to `pipeline.config.Flavour`.
+file is converted, and the guard against files without weights, is in `pipeline.litert`; what a
+flavour's name promises stands in `promises`. To add a flavour, add a row to `FLAVOURS` and to
+the tables there, and its name to `pipeline.config.Flavour`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export import bundle, calibration, contract, metadata
+from export import anatomy, bundle, calibration, contract, metadata, promises
 from export.calibration_audit import audit
 from pipeline import features, litert, runs
 from pipeline.config import Flavour as FlavourName
@@ -42,7 +42,6 @@ class Flavour:
         about: In words.
         configure: Sets the converter's options; the second argument is the representative dataset.
         calibrated: Whether it needs one.
-        weights: The tensor type that must hold weights.
         tolerance: How far a probability may be from Keras' on the first pictures; None where
             only the gate can tell.
     """
@@ -50,7 +49,6 @@ class Flavour:
     about: str
     configure: Callable[[Any, Any], None]
     calibrated: bool
-    weights: str
     tolerance: float | None
 
 
@@ -91,10 +89,10 @@ def _int8(converter: Any, representative: Any) -> None:
 
 
 FLAVOURS = {
-    "float32": Flavour("weights and arithmetic in float32", _float32, False, "FLOAT32", 1e-3),
-    "float16": Flavour("weights in float16, arithmetic in float32", _float16, False, "FLOAT16", 2e-2),
-    "dynamic_range": Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, "INT8", None),
-    "int8": Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, "INT8", None),
+    "float32": Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
+    "float16": Flavour("weights in float16, arithmetic in float32", _float16, False, 2e-2),
+    "dynamic_range": Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
+    "int8": Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, None),
 }
 
 
@@ -228,28 +226,10 @@ def check(data: bytes, name: str) -> None:
     Raises:
         ConversionError: Its tensors or its border say otherwise.
     """
-    held = litert.constant_bytes(data)
-    most = max(held, key=lambda kind: held[kind], default="nothing")
-    if most != FLAVOURS[name].weights or not held[most]:
-        raise ConversionError(
-            f"the weights of model_{name}.tflite are {most}; expected {FLAVOURS[name].weights}"
-        )
-    kinds = [kind for _, kind in litert.tensor_types(data)]
-    floats = sorted({kind for kind in kinds if kind.startswith("FLOAT")})
-    if name == "int8" and floats:
-        raise ConversionError(f"model_int8.tflite falls back to {' and '.join(floats)} tensors")
-    interpreter = litert.Interpreter(data)
-    for side, tensor, scale in (
-        ("input", interpreter.input, 1.0),
-        ("output", interpreter.output, 1 / 256),
-    ):
-        found = (tensor["dtype"].__name__, *tensor["quantization"])
-        expected = ("uint8", scale, 0) if name == "int8" else ("float32", 0.0, 0)
-        if found != expected:
-            raise ConversionError(
-                f"the {side} of model_{name}.tflite is {found[0]}, scale {found[1]}, zero point {found[2]}; "
-                f"expected {expected[0]}, scale {expected[1]}, zero point {expected[2]}"
-            )
+    found, file = anatomy.read(data), bundle.model_name(name)
+    broken = promises.broken(found, name, file) or promises.broken_border(found, name, file)
+    if broken:
+        raise ConversionError(f"the converter broke a promise: {'; '.join(broken)}")
 
 
 def _check_answers(subject: Subject, model: keras.Model, data: bytes, name: str) -> None:

@@ -13,12 +13,12 @@ def tflite(
     """Convert to .tflite, then compare every file with the Keras model.
 
     Reads a trained run. Writes export/FLAVOUR (model_FLAVOUR.tflite, labels.txt, contract.json),
-    export/calibration.json, parity.json, parity.xml and figures/flips.png. Where the gate says no to
-    int8, it is calibrated on other pictures once and judged once more, called a second look. Exit
-    code 3: the gate said no.
+    export/calibration.json, passport.json, parity.json, parity.xml and figures/flips.png. Where the
+    gate says no to int8, it is calibrated on other pictures once and judged once more, called a second
+    look. Exit code 3: the gate said no, or a file is not what its name says.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
-        from export import convert, recalibration
+        from export import convert, passport, recalibration
         from pipeline import runs
         from pipeline import subject as subjects
 
@@ -26,4 +26,8 @@ def tflite(
         with run.locked():
             subject = subjects.open_trained(run)
             convert.convert(subject, terminal)
-            compared.show(terminal, subject, recalibration.gated(subject, terminal))
+            passport.require(passport.of_run(run, terminal))
+            found = recalibration.gated(subject, terminal)
+            # A second look is at another file.
+            passport.require(passport.of_run(run, terminal))
+            compared.show(terminal, subject, found)
