@@ -107,6 +107,7 @@ def test_there_is_no_third_look_and_repeating_does_nothing(told):
     assert "tensorflow" not in told.modules
 
 
+@pytest.mark.slow
 def test_a_deleted_recalibration_is_made_again_to_the_same_end(place, told):
     kept = {name: verbs.content(place / RUN / name) for name in (calibration.REDONE, runs.PARITY)}
     data = (place / RUN / convert.file_name("int8")).read_bytes()
