@@ -50,6 +50,7 @@ class Passport(Part):
         findings: What makes it useless, whatever its name.
         remarks: What is worth knowing and no reason to refuse it.
         metadata: What it says about itself; null where it has no metadata.
+        consumers: Who accepts it; nobody is asked about a file of no use.
     """
 
     file: str
@@ -119,7 +120,7 @@ def of_file(path: Path, seconds: int | None = None) -> Passport:
         anatomy=found.anatomy,
         metadata=found.metadata,
         trial=found.trial,
-        consumers=who.consumers(found.anatomy, found.metadata),
+        consumers=() if findings else who.consumers(found.anatomy, found.metadata),
         claimed=claimed,
         proved=proved,
     )

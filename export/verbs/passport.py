@@ -115,7 +115,7 @@ def _claimed(found: Passport) -> str:
         return f"unknown: the table of operator versions lacks {lacking}"
     said = found.anatomy.says_oldest
     differs = f"; the file itself says {said}" if said and said != claimed.version else ""
-    return f"TensorFlow Lite {short(claimed.version)}, because of {claimed.because}{differs}"
+    return f"TensorFlow Lite {short(claimed.version)} and newer, because of {claimed.because}{differs}"
 
 
 def _proved(found: Passport) -> str:
@@ -163,7 +163,7 @@ def _compare(terminal: console.Terminal, run: str, every: dict[str, Passport]) -
     rows = []
     for name, found in every.items():
         claimed = short(found.claimed.version) if found.claimed.version else "unknown"
-        accepts = [_ANSWERS[consumer.accepts] for consumer in found.consumers[:3]]
+        accepts = [_ANSWERS[consumer.accepts] for consumer in found.consumers[:3]] or ["no"] * 3
         verdict = "yes" if found.sound else "NO"
         megabytes = f"{found.anatomy.size_bytes / 1e6:.2f}"
         rows.append([name, verdict, megabytes, claimed, _ANSWERS[found.proved.holds], *accepts])

@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from export import bundle, calibration, convert, golden
+from export import bundle, calibration, convert, golden, metadata
 from export.apk import programs
 from pipeline import backbones, config, litert, runs
 from pipeline.letterbox import Size, letterbox
@@ -81,7 +81,8 @@ def deep_bundles(tmp_path_factory) -> list[Path]:
         def configure(converter, kind=kind):
             kind.configure(converter, representative)
 
-        data = litert.convert(model, configure)
+        said = metadata.classifier(LABELS, FRAME, kind.about)
+        data = metadata.write(litert.convert(model, configure), said, FRAME)
         rules = bundle.make_contract(
             data, flavour=flavour, labels=LABELS, threshold=0.5, content_aspect=16 / 9
         )
