@@ -48,10 +48,22 @@ MADE_BY_EXPORT = {
     "export/latency.json",
     "figures/flips.png",
     "parity.json",
+    "passport.json",
     "parity.xml",
 }
 STAGES = {
-    *("pictures", "split", "frame", "folds", "model", "evaluation", "calibration", "latency", "parity"),
+    *(
+        "pictures",
+        "split",
+        "frame",
+        "folds",
+        "model",
+        "evaluation",
+        "calibration",
+        "latency",
+        "parity",
+        "passport",
+    ),
     *(f"answers/{name}" for name in ("keras", *FLAVOURS)),
     *(f"export/{name}" for name in FLAVOURS),
     *(f"export/{name}/{part}" for name in FLAVOURS for part in ("labels", "contract")),
