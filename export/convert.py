@@ -8,15 +8,17 @@ the tables there, and its name to `pipeline.config.Flavour`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from export import anatomy, bundle, calibration, contract, metadata, promises
+from export.calibration_audit import audit
 from pipeline import features, litert, runs
 from pipeline.config import Flavour as FlavourName
+from pipeline.dataset import Picture
 from pipeline.errors import ConversionError
 from pipeline.runs import Recipe
 from pipeline.subject import Subject
@@ -143,7 +145,7 @@ def convert(subject: Subject, listener: Listener) -> None:
     if any(FLAVOURS[name].calibrated for name in config.export.flavours):
         chosen = calibration.choose(subject)
         wanted = config.export.calibration_pictures
-        if len(chosen) < wanted:
+        if len(chosen) < wanted and calibration.recalibrated(subject) is None:
             listener.warn(f"calibration takes all {len(chosen)} training pictures; {wanted} were asked for")
     for number, name in enumerate(config.export.flavours, 1):
         made = recipe(subject, name)
@@ -152,12 +154,14 @@ def convert(subject: Subject, listener: Listener) -> None:
         fresh = not run.done(made, outputs)
         if fresh:
             listener.progress(stage, 0, 1)
-            model = model or _load(subject)
-            data = _convert(subject, model, name, listener)
+            model = model or load(subject)
+            data = convert_one(subject, model, name, calibration.choose(subject), listener)
             listener.progress(stage, 1, 1)
             runs.write_bytes(run.path(file_name(name)), data)
             run.record(made, outputs)
         rules = _write_contract(subject, name)
+        if FLAVOURS[name].calibrated:
+            audit(subject, run.path(file_name(name)).read_bytes(), made, listener)
         size = run.path(file_name(name)).stat().st_size
         current = "" if fresh else " (contract made again)" if rules else " (up to date)"
         listener.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
@@ -183,18 +187,27 @@ def _write_contract(subject: Subject, name: FlavourName) -> bool:
     return run.make(made, [contract_name(name)], build)
 
 
-def _load(subject: Subject) -> keras.Model:
+def load(subject: Subject) -> keras.Model:
+    """The run's Keras model; loads TensorFlow."""
     with litert.quiet():
         from pipeline import classifier
 
         return classifier.load(subject.run.path(runs.MODEL))
 
 
-def _convert(subject: Subject, model: keras.Model, name: str, listener: Listener) -> bytes:
+def convert_one(
+    subject: Subject, model: keras.Model, name: str, chosen: Sequence[Picture], listener: Listener
+) -> bytes:
+    """The file of one flavour, calibrated on the pictures given where it needs any.
+
+    Raises:
+        ConversionError: It is not what its name says.
+        DataError: The pictures are no representative dataset.
+    """
     flavour = FLAVOURS[name]
     representative = None
     if flavour.calibrated:
-        chosen = calibration.choose(subject)
+        calibration.require_content(subject, chosen)
         stage = f"calibrating on {len(chosen)} pictures"
         representative = calibration.representative(
             subject, chosen, lambda done: listener.progress(stage, done, len(chosen))
@@ -226,7 +239,8 @@ def _check_answers(subject: Subject, model: keras.Model, data: bytes, name: str)
     frames += calibration.extremes(subject.frame)
     interpreter = litert.Interpreter(data)
     target = np.stack([interpreter.answer(frame) for frame in frames])
-    reference = np.asarray(model(np.stack(frames).astype(np.float32), training=False))
+    # A compiled graph, one picture at a time: a plain call keeps every feature map, 0.4 GB of them.
+    reference = np.concatenate([model.predict_on_batch(f[np.newaxis].astype(np.float32)) for f in frames])
     if not np.isfinite(target).all():
         raise ConversionError(f"model_{name}.tflite answers with numbers that are not finite")
     tolerance = FLAVOURS[name].tolerance

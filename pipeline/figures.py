@@ -195,3 +195,44 @@ def _bare(axis: Axes) -> None:
     axis.grid(visible=False)
     for spine in axis.spines.values():
         spine.set_visible(False)
+
+
+@_styled
+def flip_sheet(path: Path, title: str, flips: Sequence[tuple[np.ndarray, Sequence[str]]]) -> None:
+    """Pictures whose answer changed: RGB, uint8, with truth, answer before and answer after."""
+    columns = min(6, max(2, len(flips)))
+    rows = max(1, -(-len(flips) // columns))
+    figure = Figure((1.9 * columns, 2.3 * rows + 0.8), layout="constrained")
+    cells = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in cells:
+        _bare(axis)
+    for axis, (picture, (truth, before, after)) in zip(cells, flips, strict=False):
+        axis.imshow(picture)
+        colour = RED if before == truth else GREEN if after == truth else GREY
+        text = f"{_plain(truth, 20)}:\n{_plain(before, 14)} → {_plain(after, 14)}"
+        axis.set_xlabel(text, color=colour, fontsize=8)
+    if not flips:
+        cells[0].text(0, 0.5, "no answer changed", transform=cells[0].transAxes)
+    figure.suptitle(f"{title}\ntruth: before → after; red was lost, green was gained", fontsize=9)
+    _save(figure, path)
+
+
+@_styled
+def calibration_curve(path: Path, found: dict[str, Any]) -> None:
+    """Agreement over the number of calibration pictures, with 95 % intervals."""
+    figure, axis = _figure(6, 3.6)
+    points = found["points"]
+    counts = [point["pictures"] for point in points]
+    values = np.array([point["agreement"] for point in points])
+    bounds = np.array([point["interval"] for point in points])
+    reach = np.clip(np.stack([values - bounds[:, 0], bounds[:, 1] - values]), 0, None)
+    axis.errorbar(counts, values, yerr=reach, fmt="o-", color=BLUE, capsize=3)
+    axis.set_xscale("log")
+    axis.set_xticks(counts, [str(count) for count in counts])
+    axis.minorticks_off()
+    axis.set(
+        title=f"int8 against Keras, {found['judges']} training pictures outside every choice",
+        xlabel="calibration pictures",
+        ylabel="agreement, with 95 % interval",
+    )
+    _save(figure, path)

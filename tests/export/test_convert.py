@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert import interpreter as runtime
 from ai_edge_litert import schema_py_generated as schema
 
-from export import bundle, convert
+from export import bundle, calibration, convert
 from pipeline import dataset, features, litert, runs
 from pipeline import subject as subject_module
 from pipeline.errors import ConversionError
@@ -242,8 +242,6 @@ def converted(reference: Any, configure: Any) -> bytes:
 def test_an_int8_file_with_a_float_border_is_refused(subject, reference):
     import tensorflow as tf
 
-    from export import calibration
-
     chosen = calibration.choose(subject)[:5]
 
     def configure(converter: Any) -> None:
@@ -321,7 +319,10 @@ def test_only_the_wanted_flavours_are_made(subject, tmp_path, monkeypatch):
 
 def test_the_same_model_converts_to_the_same_bytes(subject, reference, files):
     for name in ("float32", "int8"):
-        assert convert._convert(subject, reference, name, Listener()) == files[name]
+        assert (
+            convert.convert_one(subject, reference, name, calibration.choose(subject), Listener())
+            == files[name]
+        )
 
 
 def test_a_picture_changed_since_the_training_is_not_calibrated_on(subject, tmp_path, monkeypatch):
