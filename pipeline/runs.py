@@ -213,7 +213,7 @@ class Run:
         return self.path(_RECIPES, *stage.split("/")[:-1], stage.split("/")[-1] + ".json")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, hint: str = "wait until it is done, or give this run another --name") -> Iterator[None]:
         """Holds the run for one process.
 
         Raises:
@@ -233,7 +233,7 @@ class Run:
                 holder = file.read().strip() or "unknown"
                 raise RunError(
                     f"{self.folder} is in use by process {holder}",
-                    "wait until it is done, or give this run another --name",
+                    hint,
                 ) from None
             try:
                 file.truncate(0)
