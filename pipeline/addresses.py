@@ -48,16 +48,18 @@ def channel_list(text: str, *, everything: bool = False) -> str | None:
     """The address of a channel's list, newest first.
 
     Args:
-        text: `@handle`, a channel's id, or the address of a channel; where that names one of the tabs
-            videos, shorts and streams, this one is meant.
+        text: `@handle`, a channel's id, or the address of a channel; where one of its lists is named,
+            as in `@handle/shorts` (or videos, or streams), this one is meant.
         everything: Without a tab, the channel's front page, from which its uploads are found;
             otherwise its videos.
 
     Returns:
         An address at www.youtube.com, or None where the text names no channel.
     """
-    if _HANDLE.fullmatch(text) or _CHANNEL.fullmatch(text):
-        path = [text] if text.startswith("@") else ["channel", text]
+    if text.startswith("@"):
+        path = text.removesuffix("/").split("/")
+    elif _CHANNEL.fullmatch(text):
+        path = ["channel", text]
     elif parts := _split(text):
         host, path, _ = parts
         if host not in _HOSTS:

@@ -83,7 +83,7 @@ class Polite(yt_dlp.YoutubeDL):
                 _stop_at_wall(error.response.url)
                 status, reason = error.status, f"HTTP {error.status}"
                 if error.redirect_loop or status not in _BUSY:
-                    raise
+                    raise HTTPError(self._whole(error.response), error.redirect_loop) from error
                 wait = max(wait, _retry_after(error.response.headers.get("Retry-After")))
                 error.close()
             except CertificateVerifyError as error:
@@ -192,7 +192,7 @@ def words(error: BaseException) -> str:
         said = getattr(error, "orig_msg", None) or str(error)
     said = re.sub(r"\x1b\[[\d;]*m", "", said)
     said = re.sub(r"://[^/\s]*@", "://***@", said)
-    said = re.sub(r"^ERROR: (\[[^\]]*\] )?", "", said).split("; please report this issue", 1)[0]
+    said = re.sub(r"^ERROR: (\[[^\]]*\] (\S+: )?)?", "", said).split("; please report this issue", 1)[0]
     return shown(" ".join(said.split()))
 
 

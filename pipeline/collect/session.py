@@ -64,6 +64,12 @@ class Session:
         self._ydl = Polite(settings, listener)
         self._ydl.add_info_extractor(YoutubeTabIE())  # pyright: ignore[reportArgumentType]
 
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ydl.close()
+
     @property
     def requests(self) -> int:
         return self._ydl.requests

@@ -56,19 +56,17 @@ def collect(
         from pipeline.collect.session import Session
 
         folder = Path(config.data.pictures)
-        session = Session(config.collect, terminal)
-        if wanted is None:
-            found = collector.collect_channels(
-                folder, config.channels, config.collect, session, terminal, retry=retry
-            )
-        else:
-            found = collector.collect_list(folder, wanted, session, terminal, retry=retry)
+        with Session(config.collect, terminal) as session:
+            if wanted is None:
+                found = collector.collect_channels(
+                    folder, config.channels, config.collect, session, terminal, retry=retry
+                )
+            else:
+                found = collector.collect_list(folder, wanted, session, terminal, retry=retry)
         classes = [_class(name, found) for name in sorted({row.label for row in found.rows})]
         _show(terminal, folder, classes, [row for row in found.rows if row.reason])
         if any(row.split == "test" for row in found.rows) and wanted is None:
-            terminal.say(
-                "split", "by time: every held-out picture is older than the training pictures of its channel"
-            )
+            terminal.say("split", "by time: a channel's held-out pictures are older than those to train on")
         terminal.finish(
             {"folder": str(folder), "requests": session.requests, "classes": classes},
             [str(folder / manifest.NAME)],

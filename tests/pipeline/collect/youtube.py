@@ -344,6 +344,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET  # noqa: N815
 
+    def finish(self) -> None:
+        super().finish()
+        self.rfile.close()
+        self.connection.close()
+
     def log_message(self, *_: object) -> None:
         pass
 
