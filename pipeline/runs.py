@@ -323,8 +323,12 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary name beside `path`; what is written there takes its place, wholly or not at all.
+
+    Args:
+        path: Where it belongs.
+        durable: It outlasts a power cut, too; not needed where a digest elsewhere would tell.
 
     Raises:
         StorageError: It could not be written; what stood at `path` is untouched.
@@ -334,8 +338,9 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield beside
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
         raise storage_error(path, error) from error
@@ -343,9 +348,9 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file wholly or not at all; raises StorageError."""
-    with replacing(path) as beside:
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Writes a file wholly or not at all; raises StorageError. `durable` as in `replacing`."""
+    with replacing(path, durable=durable) as beside:
         beside.write_bytes(data)
 
 

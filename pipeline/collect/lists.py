@@ -52,7 +52,7 @@ def read(path: Path, label: str = "", split: str = "") -> list[Wanted]:
         # Only the line's beginning is a comment: an address may hold a #.
         if not line.strip() or line.lstrip().startswith("#"):
             continue
-        cells = [cell.strip() for cell in next(csv.reader(io.StringIO(line)))]
+        cells = [cell.strip() for cell in next(csv.reader(io.StringIO(line), skipinitialspace=True))]
         wanted = _wanted(f"{path}, line {number}", cells, label, split, len(found) + 1)
         before = found.setdefault((wanted.label, wanted.id), wanted)
         if before.split != wanted.split:

@@ -133,8 +133,10 @@ def _sorted(rows: Iterable[Row]) -> list[Row]:
 
 def _line(row: Row) -> bytes:
     text = json.dumps(asdict(row), ensure_ascii=False)
-    # Letters stay readable; what is invisible, turns the line around or is no letter is spelled out.
-    return ("".join(_escaped(letter) if invisible(letter) else letter for letter in text) + "\n").encode()
+    if not text.isprintable():
+        # Letters stay readable; what is invisible, turns the line around or is no letter is spelled out.
+        text = "".join(_escaped(letter) if invisible(letter) else letter for letter in text)
+    return f"{text}\n".encode()
 
 
 def _escaped(letter: str) -> str:
