@@ -181,8 +181,10 @@ class _Walk:
         return self._taken[side] < self._needed[side]
 
     def _again(self, row: Row) -> bool:
+        if row.lasting or not self._settings.full:
+            return not row.lasting
         self._count()
-        return not row.lasting and (not self._settings.full or self._lacks(row.split))
+        return self._lacks(row.split)
 
     def _side(self, position: int, *, passed: bool, ahead: bool) -> str | None:
         """Where a video that is new to us belongs; None where it is not needed.

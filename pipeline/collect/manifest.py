@@ -80,9 +80,10 @@ class Manifest:
         self.folder = folder
         self._path, self._journal = folder / NAME, folder / _JOURNAL
         self._rows: dict[tuple[str, str], Row] = {}
+        self._labels: dict[str, None] = {}
         for path in (self._path, self._journal):
             for row in _read(path, torn=path == self._journal):
-                self._rows[row.key] = row
+                self._take(row)
         self.save()
 
     def __iter__(self) -> Iterator[Row]:
@@ -93,16 +94,21 @@ class Manifest:
 
     def labels_of(self, video: str) -> list[str]:
         """The classes that have a picture of this video."""
-        return [row.label for row in self._rows.values() if row.id == video and row.file]
+        rows = (self.get(label, video) for label in self._labels)
+        return [row.label for row in rows if row and row.file]
 
     def add(self, row: Row) -> None:
         """Notes what became of a video, in the place of an earlier note; a kill after this loses nothing."""
-        self._rows[row.key] = row
+        self._take(row)
         try:
             with self._journal.open("ab") as file:
                 file.write(_line(row))
         except OSError as error:
             raise storage_error(self._path, error) from error
+
+    def _take(self, row: Row) -> None:
+        self._rows[row.key] = row
+        self._labels[row.label] = None
 
     def save(self) -> None:
         """Writes the manifest, sorted, where it is not up to date; the journal is gone afterwards."""

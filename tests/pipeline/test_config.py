@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from pipeline import config as configuration
-from pipeline.config import SEARCHABLE, Config, differing_keys, dump, flat, load
+from pipeline.config import SEARCHABLE, Collect, Config, differing_keys, dump, flat, load
 from pipeline.errors import ConfigError, DataError
 from pipeline.letterbox import Size
 
@@ -400,3 +401,11 @@ def test_a_proxy_with_a_password_is_refused_and_not_repeated(from_toml, proxy):
 )
 def test_a_proxy_is_an_address(from_toml, proxy):
     assert from_toml("", f"collect.proxy='{proxy}'").collect.proxy == proxy
+
+
+def test_the_ready_configuration_spells_out_how_thumbnails_are_collected():
+    path = Path(configuration.__file__).parents[1] / "configs" / "thumbnails.toml"
+    config = load(path)
+    assert config.collect == Collect()
+    assert tomllib.loads(path.read_text("utf-8"))["collect"].keys() == Collect.model_fields.keys()
+    assert len(config.channels) == 3

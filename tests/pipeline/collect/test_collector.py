@@ -17,7 +17,7 @@ from PIL import Image
 from pipeline import pictures
 from pipeline.collect import manifest, polite
 from pipeline.runs import Run
-from tests.export.verbs import call, fine, refused, sets, verb
+from tests.export.verbs import call, fine, refused, sets, watched
 from tests.pipeline.collect.youtube import (
     Channel,
     Reply,
@@ -545,7 +545,7 @@ def test_a_refusal_is_told_from_a_missing_channel(collect, youtube):
 # Strangers' words.
 
 HOSTILE = [
-    "../../../../tmp/owned",
+    "../../../../etc/owned",
     "line\nbreak\r\n\x1b[31mred\x07",
     "\u202ereversed\u2066\u200b",
     "x" * 5000,
@@ -813,8 +813,10 @@ def test_the_real_command_does_the_same(youtube: YouTube, configure, tmp_path):
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 50))
     youtube.sizes["A0000000049"] = []
     settings = sets(youtube.settings(train=32, test=10))
-    ended = verb("pipeline", "collect", configure("@alpha"), *settings, "--json", cwd=tmp_path)
+    ended, modules = watched("pipeline", "collect", configure("@alpha"), *settings, "--json", cwd=tmp_path)
     found = json.loads(fine(ended))
+    assert "yt_dlp" in modules
+    assert not {"tensorflow", "keras", "matplotlib"} & modules
     assert found["requests"] == len(youtube.asked)
     assert found["classes"] == [
         {
