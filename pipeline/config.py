@@ -237,6 +237,9 @@ class Config(_Part):
         lists = [addresses.channel_list(channel.channel) for channel in value]
         if len(set(lists)) < len(lists):
             raise ValueError("every channel once")
+        labels = {channel.label for channel in value}
+        if len({label.casefold() for label in labels}) < len(labels):
+            raise ValueError("labels that differ in more than upper and lower case")
         return value
 
     @model_validator(mode="after")

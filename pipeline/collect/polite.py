@@ -25,6 +25,7 @@ from pipeline.workers import Listener
 
 # Longer than this nobody waits before a screen; the same command continues later.
 LONGEST_WAIT_S = 120
+_LONG_S = 15
 LARGEST_BYTES = 32_000_000
 CONTINUES = "repeat the command later: it continues where it stopped"
 _TOO_MANY = 429
@@ -124,6 +125,10 @@ class Polite(yt_dlp.YoutubeDL):
             )
         if status == _TOO_MANY:
             self._listener.warn(f"YouTube asks to slow down (HTTP 429); waiting {seconds:.0f} s")
+        elif seconds >= _LONG_S:
+            self._listener.warn(
+                f"{f'YouTube is busy (HTTP {status})' if status else 'no answer'}; waiting {seconds:.0f} s"
+            )
         self._free_at = max(self._free_at, time.monotonic() + seconds)
 
     def _until(self, moment: float) -> None:
@@ -183,17 +188,24 @@ def _cookies(path: str) -> io.StringIO | None:
 
 
 def words(error: BaseException) -> str:
-    """What a library says, on one line, without passwords and terminal colours."""
-    if isinstance(error, ProxyError):
-        said = f"the proxy does not answer: {error}"
-    elif isinstance(error, TransportError) and re.search(r"timed? ?out", str(error), re.IGNORECASE):
+    """What a library says, on one line, without passwords, colours and the names of its own classes."""
+    said = getattr(error, "orig_msg", None) or str(error)
+    if isinstance(error, TransportError) and re.search(r"timed? ?out", said, re.IGNORECASE):
         return "no answer in time"
-    else:
-        said = getattr(error, "orig_msg", None) or str(error)
     said = re.sub(r"\x1b\[[\d;]*m", "", said)
     said = re.sub(r"://[^/\s]*@", "://***@", said)
-    said = re.sub(r"^ERROR: (\[[^\]]*\] (\S+: )?)?", "", said).split("; please report this issue", 1)[0]
-    return shown(" ".join(said.split()))
+    if system := re.search(r"\[Errno -?\d+\] ([\w ,]+)", said):
+        said = system[1]
+    for noise in (
+        r"^ERROR: (\[[^\]]*\] (\S+: )?)?",
+        r"\[SSL: \w+\] ?",
+        r" ?\(_ssl\.c:\d+\)",
+        r" ?\(caused by .*",
+        r"; please report this issue.*",
+    ):
+        said = re.sub(noise, "", said, flags=re.DOTALL)
+    said = shown(" ".join(said.split()))
+    return f"the proxy does not answer: {said}" if isinstance(error, ProxyError) else said
 
 
 class _Mute:

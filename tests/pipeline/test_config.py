@@ -389,6 +389,12 @@ def test_a_channel_stands_there_once_however_it_is_written(from_toml):
     assert "channels: expected every channel once" in refused(from_toml, "", f"channels={text}").message
 
 
+def test_labels_differ_in_more_than_their_case(from_toml):
+    text = '[{channel="@alpha", label="Ted"}, {channel="@beta", label="ted"}]'
+    said = refused(from_toml, "", f"channels={text}").message
+    assert "channels: expected labels that differ in more than upper and lower case" in said
+
+
 @pytest.mark.parametrize("proxy", ["http://me:pa%20ss@host:1", "socks5://me:p@ss/w@host", "me:secret@host"])
 def test_a_proxy_with_a_password_is_refused_and_not_repeated(from_toml, proxy):
     error = refused(from_toml, "", f"collect.proxy={proxy}")

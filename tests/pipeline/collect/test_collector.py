@@ -353,6 +353,25 @@ def test_waiting_grows_and_pauses_are_kept(collect, youtube, monkeypatch):
     assert [round(seconds) for seconds in slept if seconds] == [7, 20, 40, 80, 7]
 
 
+def test_a_limit_on_the_rate_is_kept(collect, youtube, monkeypatch):
+    slept: list[float] = []
+    monkeypatch.setattr(polite.time, "sleep", slept.append)
+    youtube.channels["@alpha"] = Channel("@alpha", videos("A", 3))
+    fine(collect("@alpha", train=1, test=1, max_kb_s=10))
+    due = [len(picture(f"A000000000{n}", 1280, 720)) / 10_000 for n in (2, 1)]
+    # The page of the list, then the two pictures; each began a moment earlier.
+    assert [seconds for seconds in slept if seconds][-2:] == pytest.approx(due, abs=0.3)
+
+
+def test_an_answer_without_an_end_is_given_up(collect, youtube, tmp_path, monkeypatch):
+    monkeypatch.setattr(polite, "LARGEST_BYTES", 60_000)
+    youtube.channels["@alpha"] = Channel("@alpha", videos("A", 20))
+    youtube.faults["i.ytimg.com/vi/A0000000018/maxresdefault.jpg"] = Reply(b"x" * 100_000)
+    said = fine(collect("@alpha", tries=2))
+    assert "A0000000018  maxresdefault.jpg: more than 60,000 bytes, 2 times" in said
+    agree(tmp_path)
+
+
 def test_a_server_that_wants_time_gets_what_it_asks_for(collect, youtube, tmp_path):
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 20))
     youtube.faults["i.ytimg.com/vi/A0000000018/maxresdefault.jpg"] = [
@@ -458,7 +477,12 @@ def test_a_channel_that_does_not_exist_is_named_before_any_picture_is_fetched(
         youtube.faults["www.youtube.com/@nobody/videos"] = alert("This channel does not exist.")
     ended = collect("@alpha", "@nobody")
     assert ended.returncode == 2
-    assert "error: https://www.youtube.com/@nobody/videos: there is no such channel (" in ended.stderr
+    why = {
+        "404": "Unable to download API page: HTTP Error 404: Not Found",
+        "alert": "YouTube said: This channel does not exist.",
+    }
+    message = f"error: https://www.youtube.com/@nobody/videos: there is no such channel ({why[how]})"
+    assert ended.stderr.splitlines()[0] == message
     assert "hint: open the channel in a browser and copy the handle from its address" in ended.stderr
     assert youtube.thumbnails() == []
     assert [path.name for path in (tmp_path / FOLDER).iterdir()] == [".lock"]
@@ -647,8 +671,14 @@ def test_a_password_for_the_proxy_comes_from_the_environment_and_is_never_shown(
     monkeypatch.setenv("HTTPS_PROXY", "http://me:very-secret@127.0.0.1:1")
     ended = collect("@alpha", proxy="", tries=2)
     assert ended.returncode == 1
-    assert "error: https://www.youtube.com/@alpha/videos cannot be read: " in ended.stderr
-    assert "HTTPS_PROXY in the environment" in ended.stderr
+    refused(
+        ended,
+        1,
+        "https://www.youtube.com/@alpha/videos cannot be read: "
+        "the proxy does not answer: Connection refused, 2 times",
+        "look at the network and the proxy (collect.proxy, or HTTPS_PROXY in the environment); "
+        "repeat the command later: it continues where it stopped",
+    )
     assert "very-secret" not in ended.stdout + ended.stderr
 
 
@@ -656,7 +686,8 @@ def test_a_certificate_that_nobody_signed_is_not_trusted_unless_told(collect, yo
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 20))
     ended = collect("@alpha", check_certificates=True)
     assert ended.returncode == 1
-    assert "error: the certificate of www.youtube.com cannot be trusted: " in ended.stderr
+    said = "certificate verify failed: self-signed certificate\n"
+    assert f"error: the certificate of www.youtube.com cannot be trusted: {said}" in ended.stderr
     assert "--set collect.check_certificates=false" in ended.stderr
     assert youtube.asked == []
 
@@ -809,7 +840,21 @@ def test_a_folder_that_cannot_be_made_is_named(collect, youtube, tmp_path):
     assert f"error: cannot write {FOLDER / 'train' / 'alpha'}" in ended.stderr
 
 
-def test_the_real_command_does_the_same(youtube: YouTube, configure, tmp_path):
+PLUGIN = """
+from pathlib import Path
+Path("plugin-was-here").touch()
+"""
+
+
+def test_the_real_command_does_the_same_and_what_is_set_for_yt_dlp_elsewhere_plays_no_part(
+    youtube: YouTube, configure, tmp_path, monkeypatch
+):
+    home = tmp_path / "home" / "yt-dlp"
+    plugin = home / "plugins" / "mine" / "yt_dlp_plugins" / "extractor" / "mine.py"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(PLUGIN)
+    (home / "config").write_text("--proxy http://127.0.0.1:1\n--write-thumbnail\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home.parent))
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 50))
     youtube.sizes["A0000000049"] = []
     settings = sets(youtube.settings(train=32, test=10))
@@ -831,3 +876,4 @@ def test_the_real_command_does_the_same(youtube: YouTube, configure, tmp_path):
         }
     ]
     agree(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"channels.toml", "data", "home"}
