@@ -76,7 +76,7 @@ class Polite(yt_dlp.YoutubeDL):
         settings, reason, status = self._settings, "", 0
         for attempt in range(settings.tries):
             self._until(self._free_at)
-            wait = settings.back_off_s * 2**attempt
+            wait = min(settings.back_off_s * 2**attempt, LONGEST_WAIT_S)
             self.requests += 1
             try:
                 return self._whole(super().urlopen(request.copy()))
@@ -105,7 +105,7 @@ class Polite(yt_dlp.YoutubeDL):
 
     def _whole(self, response: Response) -> Response:
         """The answer with its body in memory."""
-        _stop_atwall(response.url)
+        _stop_at_wall(response.url)
         begin, parts, size = time.monotonic(), [], 0
         with response:
             while part := response.read(1 << 16):
@@ -134,14 +134,6 @@ class Polite(yt_dlp.YoutubeDL):
     def _until(self, moment: float) -> None:
         if (seconds := moment - time.monotonic()) > 0:
             time.sleep(seconds)
-
-
-def _stop_atwall(address: str) -> None:
-    """Ends everything where an answer came from a page that asks who is there."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    if host.startswith(("accounts.google.", "consent.")) or parts.path.startswith("/sorry/"):
-        raise wall(f"it leads to {host}")
 
 
 def _stop_at_wall(address: str) -> None:

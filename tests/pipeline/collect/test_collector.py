@@ -229,6 +229,15 @@ def test_of_very_many_newer_videos_the_newest_are_taken(collect, youtube, tmp_pa
     assert files_of(tmp_path, "test") == held_out
 
 
+def test_more_held_out_pictures_are_taken_from_behind_the_others_only(collect, youtube, tmp_path):
+    youtube.channels["@alpha"] = Channel("@alpha", videos("A", 20))
+    fine(collect("@alpha"))
+    youtube.channels["@alpha"].videos = videos("A", 60)
+    fine(collect("@alpha", test=6))
+    assert files_of(tmp_path, "test") == [f"A{n:010d}" for n in range(6, 12)]
+    assert files_of(tmp_path, "train") == [f"A{n:010d}" for n in (*range(12, 20), *range(52, 60))]
+
+
 def test_more_training_pictures_are_not_taken_from_behind_the_held_out_ones(collect, youtube, tmp_path):
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 40))
     fine(collect("@alpha"))
@@ -253,6 +262,22 @@ def test_pictures_that_are_gone_or_changed_are_fetched_again(collect, youtube, t
     del before[manifest.NAME], after[manifest.NAME]
     assert {name: data for name, (_, data) in after.items()} == {n: d for n, (_, d) in before.items()}
     agree(tmp_path)
+
+
+def test_what_youtube_has_no_more_is_noted_where_it_is_gone_and_kept_where_it_was_changed(
+    collect, youtube, tmp_path
+):
+    youtube.channels["@alpha"] = Channel("@alpha", videos("A", 20))
+    fine(collect("@alpha", full=False))
+    youtube.sizes |= {"A0000000015": [], "A0000000016": []}
+    (tmp_path / FOLDER / "train/alpha/A0000000015.jpg").unlink()
+    (tmp_path / FOLDER / "train/alpha/A0000000016.jpg").write_bytes(b"mine")
+    before = rows_of(tmp_path)
+    fine(collect("@alpha", full=False))
+    rows = rows_of(tmp_path)
+    assert (rows["A0000000015"]["file"], rows["A0000000015"]["reason"]) == ("", "HTTP 404 for every size")
+    assert rows["A0000000016"] == before["A0000000016"]
+    assert (tmp_path / FOLDER / "train/alpha/A0000000016.jpg").read_bytes() == b"mine"
 
 
 def test_videos_that_left_the_channel_keep_their_pictures(collect, youtube, tmp_path):
@@ -462,6 +487,15 @@ def test_when_nothing_comes_any_more_it_stops_and_continues_later(collect, youtu
     youtube.faults.clear()
     fine(collect("@alpha"))
     assert files_of(tmp_path, "train") == [f"A{n:010d}" for n in range(12, 20)]
+    agree(tmp_path)
+
+
+def test_single_failures_among_many_pictures_do_not_stop_it(collect, youtube, tmp_path):
+    youtube.channels["@alpha"] = Channel("@alpha", videos("A", 40))
+    for number in range(20, 40, 2):
+        youtube.faults[f"i.ytimg.com/vi/A{number:010d}/maxresdefault.jpg"] = Reply(status=500)
+    said = fine(collect("@alpha", tries=1))
+    assert "alpha        12            8         4   12       10" in said
     agree(tmp_path)
 
 

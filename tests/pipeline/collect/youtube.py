@@ -150,7 +150,8 @@ class YouTube:
                 return self._thumbnail(path)
             if host == "www.youtube.com":
                 return self._page(path, body)
-            return Reply(b"nobody here", 404)
+            # Whoever is led elsewhere finds a page that looks fine.
+            return Reply(b"<html>Who are you?</html>", 429 if "sorry" in path else 200)
         finally:
             with self._lock:
                 self._busy -= 1
