@@ -20,7 +20,7 @@ from pipeline.collect.keeper import TEST, TRAIN, UNSPLIT, Keeper, Outcome
 from pipeline.collect.lists import Wanted
 from pipeline.collect.manifest import Manifest, Row, shown
 from pipeline.config import Channel, Collect
-from pipeline.errors import DataError
+from pipeline.errors import ConfigError, DataError
 from pipeline.workers import Listener
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def collect_list(
 
 def _open(channel: Channel, settings: Collect, session: Session, manifest: Manifest) -> _Asked:
     address = addresses.channel_list(channel.channel, everything=settings.shorts)
-    assert address, "the configuration holds only what names a channel"  # noqa: S101
+    if address is None:
+        raise ConfigError(f"{shown(channel.channel)} names no channel", "give its handle, such as @handle")
     name = address.removesuffix("/featured").removesuffix("/videos")
     others = {row.label for row in manifest if row.channel == name} - {channel.label}
     if others:
@@ -145,7 +146,8 @@ class _Walk:
         self._count()
         known, passed = bool(self._taken[test]), False
         for position, video in enumerate(self._asked.videos, 1):
-            if position > self._settings.train and not any(map(self._lacks, self._needed)):
+            wanting = self._lacks(test) or (self._lacks(newest) and not passed)
+            if position > self._settings.train and not wanting:
                 break
             name = video.id if addresses.is_video(video.id) else shown(video.id)[:50]
             row = keeper.manifest.get(self._label, name)

@@ -95,14 +95,15 @@ class Keeper:
         Raises:
             NetworkError: This was one of many in a row that gave no answer.
         """
-        found = self._find(row)
+        refused = self._refusal(row)
+        found = Missing(refused, lasting=True) if refused else thumbnails.best(row.id, self._get)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         if isinstance(found, Missing):
             bare = Row(row.id, row.label, row.split, row.channel, row.position, row.title)
             noted = replace(bare, when=now, reason=found.reason, lasting=found.lasting)
             if not keep:
                 self.manifest.add(noted)
-            self._in_vain[found.lasting] += 1
+            self._in_vain[found.lasting] += not refused
             if self._in_vain[False] == _IN_VAIN or self._in_vain[True] == _LACKING:
                 raise NetworkError(
                     f"{self._in_vain[found.lasting]} pictures in a row could not be had; the last: "
@@ -132,10 +133,9 @@ class Keeper:
         self.manifest.add(noted)
         return noted
 
-    def _find(self, row: Row) -> thumbnails.Thumbnail | Missing:
+    def _refusal(self, row: Row) -> str:
+        """Why a picture is not even asked for; empty where it is."""
         if not addresses.is_video(row.id):
-            return Missing("its id is not one of YouTube's", lasting=True)
+            return "its id is not one of YouTube's"
         others = [label for label in self.manifest.labels_of(row.id) if label != row.label]
-        if others:
-            return Missing(f"already there as {others[0]}: a picture has one label", lasting=True)
-        return thumbnails.best(row.id, self._get)
+        return f"already there as {others[0]}: a picture has one label" if others else ""

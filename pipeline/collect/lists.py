@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import addresses
-from pipeline.collect.manifest import shown
+from pipeline.collect.manifest import SPLITS, shown
 from pipeline.errors import DataError, UsageError
-
-SPLITS = ("", "train", "test")
 
 
 @dataclass(frozen=True)

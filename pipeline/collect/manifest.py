@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import runs
-from pipeline.addresses import invisible
+from pipeline.addresses import invisible, is_label, is_video
 from pipeline.errors import DataError, storage_error
 
 NAME = "manifest.jsonl"
 _JOURNAL = ".manifest.journal"
+SPLITS = ("", "train", "test")
 _LONGEST = 300
 
 
@@ -175,7 +176,17 @@ def _parse(line: bytes, where: str) -> Row:
         for name, kind in known.items():
             if type(value[name]).__name__ != kind:
                 raise ValueError(f"{name} must be of type {kind}")
-        return Row(**value)
+        row = Row(**value)
+        names = (
+            "",
+            *(Path(row.split, row.label, row.id + ending).as_posix() for ending in (".jpg", ".webp")),
+        )
+        # A manifest may come from a stranger: what it names stays below the folder.
+        if not is_label(row.label) or row.split not in SPLITS or (row.file and not is_video(row.id)):
+            raise ValueError("the id, the label or the split cannot be part of a file's name")
+        if row.file not in names:
+            raise ValueError("file must be SPLIT/LABEL/ID.jpg or .webp")
+        return row
     except ValueError as error:
         raise DataError(
             f"{where}: not a line of a manifest: {error}",

@@ -157,7 +157,7 @@ def _retry_after(asked: str | None) -> float:
     """Seconds, from a header that gives them or a date; 0 where it says nothing."""
     if not asked:
         return 0.0
-    if asked.strip().isdigit():
+    if asked.strip().isdecimal():
         return float(asked)
     try:
         return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())

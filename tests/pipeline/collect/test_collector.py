@@ -241,7 +241,10 @@ def test_more_held_out_pictures_are_taken_from_behind_the_others_only(collect, y
 def test_more_training_pictures_are_not_taken_from_behind_the_held_out_ones(collect, youtube, tmp_path):
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 40))
     fine(collect("@alpha"))
+    youtube.channels["@alpha"].videos = [*videos("A", 40), *videos("O", 300)]
+    youtube.asked.clear()
     said = fine(collect("@alpha", train=12, test=6))
+    assert sum(address.startswith("www") for address in youtube.asked) == 1
     assert (
         "alpha: 8 of 12 training pictures; what is older than the held-out pictures is not trained on" in said
     )

@@ -101,6 +101,9 @@ def test_titles_are_cut_at_300_characters():
         ('{"id": "A"}', "the keys must be id, label, split"),
         ("WIDTH", "width must be of type int"),
         ("LASTING", "lasting must be of type bool"),
+        ("FILE", "file must be SPLIT/LABEL/ID.jpg or .webp"),
+        ("LABEL", "the id, the label or the split cannot be part of a file's name"),
+        ("SPLIT", "the id, the label or the split cannot be part of a file's name"),
     ],
 )
 def test_a_line_that_is_none_is_named(tmp_path, line, said):
@@ -111,6 +114,9 @@ def test_a_line_that_is_none_is_named(tmp_path, line, said):
     line = {
         "WIDTH": good.replace('"width": 0', '"width": "0"'),
         "LASTING": good.replace("false", "0"),
+        "FILE": good.replace('"file": ""', '"file": "../../precious.jpg"'),
+        "LABEL": good.replace('"alpha"', '"../../alpha"'),
+        "SPLIT": good.replace('"train"', '".."'),
     }.get(line, line)
     (tmp_path / NAME).write_text(good + line.rstrip("\n") + "\n", "utf-8")
     with pytest.raises(DataError) as caught:
