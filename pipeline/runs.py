@@ -215,7 +215,7 @@ class Run:
         return self.path(_RECIPES, *stage.split("/")[:-1], stage.split("/")[-1] + ".json")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, hint: str = "wait until it is done, or give this run another --name") -> Iterator[None]:
         """Holds the run for one process.
 
         Raises:
@@ -235,7 +235,7 @@ class Run:
                 holder = file.read().strip() or "unknown"
                 raise RunError(
                     f"{self.folder} is in use by process {holder}",
-                    "wait until it is done, or give this run another --name",
+                    hint,
                 ) from None
             try:
                 file.truncate(0)
@@ -325,8 +325,12 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary name beside `path`; what is written there takes its place, wholly or not at all.
+
+    Args:
+        path: Where it belongs.
+        durable: It outlasts a power cut, too; not needed where a digest elsewhere would tell.
 
     Raises:
         StorageError: It could not be written; what stood at `path` is untouched.
@@ -336,8 +340,9 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield beside
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
         raise storage_error(path, error) from error
@@ -345,9 +350,9 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file wholly or not at all; raises StorageError."""
-    with replacing(path) as beside:
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Writes a file wholly or not at all; raises StorageError. `durable` as in `replacing`."""
+    with replacing(path, durable=durable) as beside:
         beside.write_bytes(data)
 
 

@@ -27,6 +27,7 @@ EXIT_CODES = {
     "StorageError": 1,
     "ConversionError": 1,
     "ToolError": 1,
+    "NetworkError": 1,
     "GateError": 3,
 }
 

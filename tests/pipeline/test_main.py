@@ -10,8 +10,15 @@ from tests.export import verbs
 from tests.export.verbs import RUN, call, sets, verb, watched
 
 HELP = {
-    ("pipeline",): ("draw", "train", "evaluate", "compare", "python -m export --help"),
+    ("pipeline",): ("draw", "collect", "train", "evaluate", "compare", "python -m export --help"),
     ("pipeline", "draw"): ("Writes FOLDER/{train,test}/CHANNEL/*.jpg", "stay"),
+    ("pipeline", "collect"): (
+        "Reads the channels' lists",
+        "manifest.jsonl",
+        "--from-list",
+        "--retry",
+        "--set",
+    ),
     ("pipeline", "train"): (
         "Reads the pictures",
         "Writes data/runs/NAME",
