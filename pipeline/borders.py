@@ -91,3 +91,36 @@ def _real(luma: np.ndarray, first: int, last: int) -> tuple[int, int]:
         return bool(edge.any(0).mean() >= (_LIT_IN_PAIR if alike else _LIT))
 
     return (first if ends(luma, first) else 0), (last if ends(luma[::-1], last) else 0)
+
+
+# How far a pixel may be from its line's colour, in levels, and still belong to a strip.
+_SAME = 12
+
+
+def border(pixels: np.ndarray) -> tuple[Bars, np.ndarray]:
+    """The strips of one colour, whichever, along the sides of a picture, and their colours.
+
+    Unlike bars they need no straight end: a white page around a drawing is one, too.
+
+    Args:
+        pixels: RGB, uint8, shape (height, width, 3).
+
+    Returns:
+        Their depths, up to the whole side; and RGB, uint8, shape (4, 3), zeros where there is none.
+    """
+    depths, colours = [], np.zeros((4, 3), np.uint8)
+    for number, lines in enumerate(
+        (pixels, pixels[::-1], pixels.swapaxes(0, 1), pixels.swapaxes(0, 1)[::-1])
+    ):
+        colour = np.median(lines[0], axis=0)
+        depth = 0
+        # In steps, because most pictures have none and few need more than the first.
+        for start in range(0, len(lines), 16):
+            away = np.abs(lines[start : start + 16] - colour).max(2) > _SAME
+            other = np.flatnonzero(away.mean(1) > _SPECKS)
+            depth = start + (int(other[0]) if len(other) else len(away))
+            if len(other):
+                break
+        depths.append(depth)
+        colours[number] = colour if depth else 0
+    return Bars(*depths), colours

@@ -37,10 +37,11 @@ class _Part(BaseModel):
 
 
 class Data(_Part):
-    """Where the pictures are, and how many are held out."""
+    """Where the pictures are, how many are held out, and whether copies stay on one side."""
 
     pictures: str
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    group_copies: bool = True
 
 
 class Model(_Part):

@@ -236,3 +236,23 @@ def calibration_curve(path: Path, found: dict[str, Any]) -> None:
         ylabel="agreement, with 95 % interval",
     )
     _save(figure, path)
+
+
+@_styled
+def captioned_sheet(
+    path: Path, title: str, pictures: Sequence[tuple[str, np.ndarray]], columns: int = 8
+) -> None:
+    """Pictures in lines, each with a few words above it: RGB, uint8, all of one size."""
+    height, width = pictures[0][1].shape[:2]
+    lines = -(-len(pictures) // columns)
+    cell = 1.5
+    figure = Figure((cell * columns, (cell * height / width + 0.35) * lines + 0.5), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False).ravel()
+    for axis in grid:
+        _bare(axis)
+    for axis, (caption, picture) in zip(grid, pictures, strict=False):
+        axis.imshow(picture)
+        shown = "\n".join(_plain(line, 26) for line in caption.split("\n"))
+        axis.set_title(shown, fontsize=6, loc="left")
+    figure.suptitle(_plain(title, 120), fontsize=10)
+    _save(figure, path)
