@@ -92,7 +92,7 @@ UP_TO_DATE = {
 }
 KEYS = {
     "train": {"run", "out_of_fold", "training"},
-    "evaluate": {"run", "labels", "train", "out_of_fold", "held_out", "threshold", "gaps"},
+    "evaluate": {"run", "labels", "train", "out_of_fold", "held_out", "without_leaked", "threshold", "gaps"},
     "compare": {"ranked_by", "rows", "configuration"},
     "tflite": {"run", "n", "labels", "gate", "reference", "targets", "passed"},
     "parity": {"run", "n", "labels", "gate", "reference", "targets", "passed"},
