@@ -137,7 +137,7 @@ def _document(
     each = rows[[rows_of[picture.sha256] for picture in table.pictures]]
     found = [
         *_of_copies(table, contradictions, together, sorted(equal), named, by_content, copies=copies),
-        *findings.of_classes(table),
+        *(findings.of_classes(table) if refusal is None else []),
         *findings.of_files(table.left_out),
         *findings.of_pictures(table.pictures, each),
     ]

@@ -110,10 +110,11 @@ def _say_next(terminal: console.Terminal, source: Path, found: Audit) -> None:
     if found.refusal:
         terminal.text(f"\nThese pictures cannot be trained on yet: {found.refusal.message}")
         terminal.text(f"Do this first: {found.refusal.hint}")
-        if len(found.document["classes"]) < 2:
+        classes = [label for label in found.document["classes"] if label]
+        if len(classes) < 2 or "" in found.document["classes"]:
             terminal.text(
-                f"\nTo teach a classifier, sort them into one folder for each thing to tell apart, such as\n"
-                f"  {source}/beach/*.jpg\n  {source}/mountains/*.jpg\n"
+                "\nTo teach a classifier, sort the pictures into one folder for each thing to tell apart, "
+                f"such as\n  {source}/beach/*.jpg\n  {source}/mountains/*.jpg\n"
                 f"with some dozens of pictures in each; then: python -m pipeline audit {source}"
             )
         return
