@@ -7,8 +7,10 @@
 Makes what Gradle would make (R.java and the resource table by aapt2), the native half of TensorFlow
 Lite for this machine, the golden cases and small bundles of every flavour (by tests/android_demo),
 then runs Maven. The second form tests nothing: it empties OUT and lets the app's own classes fill
-it with photos of the pictures in DIR/CLASS (in DIR/unsaid: unnamed ones), or of noise. Needs a JDK 17, Maven and the repository's .venv; without gcc the tests that need a
-running model are skipped, and say so. Everything made lies in target/.
+it with photos of the pictures in DIR/CLASS (in DIR/unsaid: unnamed ones), or of noise.
+
+Needs a JDK 17, Maven and the repository's .venv; without gcc the tests that need a running model
+are skipped, and say so. Everything made lies in target/.
 """
 
 from __future__ import annotations

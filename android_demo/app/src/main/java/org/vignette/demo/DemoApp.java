@@ -3,6 +3,7 @@ package org.vignette.demo;
 import android.app.Application;
 import android.os.Handler;
 import android.os.HandlerThread;
+import android.util.Log;
 import java.io.File;
 
 /**
@@ -23,8 +24,17 @@ public class DemoApp extends Application {
         modelThread = thread("model");
         storageThread = thread("storage");
         benchmark = new BenchmarkSession(this);
-        // So that adb finds a folder of the app's own to put models into.
-        storageThread.post(() -> new File(getExternalFilesDir(null), "models").mkdirs());
+        storageThread.post(this::makeModelsFolder);
+    }
+
+    /** So that adb finds a folder of the app's own to put models into. */
+    private void makeModelsFolder() {
+        try {
+            new File(external(), "models").mkdirs();
+        } catch (StorageException e) {
+            // Whoever needs the storage says so.
+            Log.w("Vignette", e.words(Phone.english(this)));
+        }
     }
 
     /** Opens, closes and is called back by the camera. */

@@ -102,7 +102,9 @@ final class Sustained {
                         .put("thermal_status", phone.thermalStatus()));
                 now = System.nanoTime();
             }
-            throttling.sawSlowdown(last / first);
+            if (windows.length() > 1) {
+                throttling.sawSlowdown(last / first);
+            }
             return new JSONObject()
                     .put("kernels", kernels.id)
                     .put("num_threads", numThreads)
