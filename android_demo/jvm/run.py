@@ -237,6 +237,8 @@ def main() -> int:
         *options.maven,
     )
     step("tests")
+    if options.rewrite:
+        run(sys.executable, "-m", "tests.android_demo.goldens", HERE / "golden", cwd=ROOT)
     return code
 
 

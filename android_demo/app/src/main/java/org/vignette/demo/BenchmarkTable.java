@@ -77,9 +77,8 @@ final class BenchmarkTable {
         String whole = resources.getString(R.string.whole_frame, ms(measured.optJSONObject("grab_ms"), "p50"),
                 ms(measured.optJSONObject("letterbox_ms"), "p50"), ms(measured.optJSONObject("total_ms"), "p50"));
         ((TextView) row.findViewById(R.id.way)).setText(way);
-        ((TextView) row.findViewById(R.id.p50)).setText(middle);
-        ((TextView) row.findViewById(R.id.p90)).setText(most);
-        ((TextView) row.findViewById(R.id.p99)).setText(worst);
+        ((TextView) row.findViewById(R.id.percentiles))
+                .setText(resources.getString(R.string.percentiles, middle, most, worst));
         ((TextView) row.findViewById(R.id.whole)).setText(whole);
         row.setContentDescription(resources.getString(R.string.measurement_spoken, way, middle, most, worst, whole));
         into.addView(row);

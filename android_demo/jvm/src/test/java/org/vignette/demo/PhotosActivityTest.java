@@ -229,7 +229,9 @@ public class PhotosActivityTest {
             "/benchmark/../models/secret.txt", "/benchmark/a/b.json",
             "//photos/20260301-120001/20260301-120001-000.png"}) {
             assertThrows(path, FileNotFoundException.class, () -> provider.openFile(Uri.parse(root + path), "r"));
-            assertEquals(0, provider.query(Uri.parse(root + path), null, null, null, null).getCount());
+            try (Cursor cursor = provider.query(Uri.parse(root + path), null, null, null, null)) {
+                assertEquals(0, cursor.getCount());
+            }
         }
         Uri photo = Uri.parse(root + "/photos/20260301-120001/20260301-120001-000.png");
         for (String mode : new String[] {"w", "rw", "rwt", "wa"}) {
