@@ -173,6 +173,8 @@ final class Benchmark {
                     .put("thermal_status", now.thermalStatus());
         } catch (BundleException e) {
             return json.put("error", e.words(english));
+        } catch (IllegalArgumentException | IllegalStateException e) {
+            return json.put("error", english.getString(R.string.run_failed, e.getMessage()));
         }
     }
 
@@ -182,6 +184,8 @@ final class Benchmark {
         } catch (BundleException e) {
             // It has run a moment ago, so nothing that was measured can be trusted.
             throw new BenchmarkException(R.string.sustained_refused, candidate.name, e.words(english));
+        } catch (IllegalArgumentException | IllegalStateException e) {
+            throw new BenchmarkException(R.string.sustained_refused, candidate.name, e.getMessage());
         }
     }
 

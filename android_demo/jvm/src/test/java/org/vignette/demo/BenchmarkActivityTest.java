@@ -165,6 +165,18 @@ public class BenchmarkActivityTest {
     }
 
     @Test
+    public void ofAllFoldersOneWithABadNameIsSaidToo() throws Exception {
+        bench.push("a", "int8");
+        bench.push("a name", "int8");
+        Intent intent = benchmark("all", "");
+        intent.removeExtra("models");
+        start(intent);
+        JSONArray models = bench.written("benchmark", "all.json").getJSONArray("models");
+        assertTrue(models.getJSONObject(1).getString("error").startsWith("“a name” is no name for a folder"));
+        assertTrue(models.getJSONObject(0).isNull("error"));
+    }
+
+    @Test
     public void whatCanBeReadIsListedWithItsHash() throws Exception {
         bench.push("good", "int8");
         bench.push("empty", "int8");
