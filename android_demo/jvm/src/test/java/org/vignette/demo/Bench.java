@@ -28,6 +28,8 @@ final class Bench {
         assumeTrue(Made.missingRuntime(), Made.missingRuntime() == null);
         TestApp.reset();
         external = Demo.app().getExternalFilesDir(null);
+        // The models folder is made at the start.
+        Demo.settle();
     }
 
     static Intent intent(String action, String session) {

@@ -41,7 +41,9 @@ class PhotoMakerTest {
         assumeTrue(missing == null, missing);
         Path out = Path.of(property("photos", Made.FOLDER.resolve("written/photos")));
         Made.clear(out);
-        String given = System.getProperty("vignette.bundles", "");
+        // In an ordinary run the given bundles are ClassifierTest's.
+        boolean ordinary = System.getProperty("vignette.photos") == null;
+        String given = ordinary ? "" : System.getProperty("vignette.bundles", "");
         ModelFile model = ModelFile.open(given.isEmpty() ? Made.bundle("int8")
                 : new Made.Bundle(Path.of(given.split(File.pathSeparator)[0])));
         Classifier.Kernels kernels = property("kernels", "built-in").equals("XNNPACK")
