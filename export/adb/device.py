@@ -66,7 +66,10 @@ class Device:
     def read(self, path: str) -> str | None:
         """The text of a file; None where there is none."""
         what, quoted = f"reading {path}", shlex.quote(path)
-        done = self.shell(f"if [ -e {quoted} ]; then cat {quoted}; else (exit {_NOT_THERE}); fi", what)
+        # Looked for only after it could not be read: the app may remove it in between.
+        done = self.shell(
+            f"cat {quoted} || if [ -e {quoted} ]; then (exit 1); else (exit {_NOT_THERE}); fi", what
+        )
         if done.code == _NOT_THERE:
             return None
         if done.code:

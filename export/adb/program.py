@@ -17,6 +17,7 @@ from pipeline.errors import AccessError, PhoneError, ToolError, VignetteError
 
 APT = "install it: sudo apt install adb"
 ALLOW = "unlock it, answer “Allow USB debugging?” with yes, then repeat the command"
+BY_HAND = "Android keeps adb out there on some phones; this part is done by hand"
 AGAIN = "plug it in again, then repeat the command"
 QUICK, SLOW = 20.0, 300.0
 
@@ -32,7 +33,7 @@ _FAILURES: tuple[tuple[str, str, str, type[VignetteError]], ...] = (
     (
         "Permission denied|Operation not permitted",
         "the phone denies access",
-        "Android keeps adb out there on some phones; this part is done by hand",
+        BY_HAND,
         AccessError,
     ),
     (

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from export import bundle as bundles
-from export.adb import app
+from export.adb import app, program
 from export.adb.device import Device
 from export.bundle import Bundle
 from export.phone import recording
@@ -25,10 +25,6 @@ from pipeline.workers import Listener
 
 KERNELS = ("XNNPACK", "built-in")
 MODELS, BENCHMARK = f"{app.FILES}/models", f"{app.FILES}/benchmark"
-BY_HAND = (
-    "measure by hand: open the app on the phone, menu, Benchmark, Start; share its file with this "
-    "computer, then: python -m export phone --replay FILE"
-)
 _STAGE = "measuring on the phone"
 _AGAIN = "unlock the phone, leave it alone, and repeat the command"
 
@@ -97,12 +93,14 @@ class Patience:
     """How long the app is waited for, in seconds.
 
     Attributes:
+        start: For the app's process, which is there soon after it was started.
         answer: For the list of models, and for the first sign of a benchmark.
         step: For one step of a benchmark; what its settings ask for comes on top.
         pause: Between two looks; each takes a little of the phone's processor.
         ending: For a benchmark that was cancelled.
     """
 
+    start: float = 5.0
     answer: float = 30.0
     step: float = 120.0
     pause: float = 2.0
@@ -119,6 +117,7 @@ class Session:
         patience: How long the app is waited for.
         made: Folders that this session makes, and removes again when they are empty.
         running: Whether the app was asked to measure and has not ended.
+        pid: The app's process when it was last seen.
     """
 
     device: Device
@@ -126,6 +125,7 @@ class Session:
     patience: Patience = field(default_factory=Patience)
     made: list[str] = field(default_factory=list)
     running: bool = False
+    pid: int | None = None
 
     def model(self, flavour: str) -> str:
         """The name of a flavour's folder on the phone."""
@@ -161,13 +161,17 @@ class Session:
         listener.progress("copying models to the phone", len(flavours), len(flavours))
         listing = self._list()
         if listing.error:
-            raise AccessError(f"the app on the phone cannot read {listing.folder}: {listing.error}", BY_HAND)
+            raise AccessError(
+                f"the app on the phone cannot read {listing.folder}: {listing.error}", program.BY_HAND
+            )
         seen = {listed.name: listed for listed in listing.models}
         for flavour, whole in flavours.items():
             listed = seen.get(self.model(flavour))
             if listed is None or listed.error:
                 why = listed.error if listed else "it does not see it"
-                raise AccessError(f"the app on the phone cannot read the {flavour} model: {why}", BY_HAND)
+                raise AccessError(
+                    f"the app on the phone cannot read the {flavour} model: {why}", program.BY_HAND
+                )
             if listed.sha256 != whole.contract.model.sha256:
                 raise PhoneError(
                     f"the {flavour} model on the phone is another than the one that was copied there: "
@@ -194,7 +198,7 @@ class Session:
             text = local.read_bytes().decode("utf-8", "replace")
         found = recording.read_outcome(text, f"{self.name}.json of the app")
         if isinstance(found, Failure):
-            raise PhoneError(f"the app on the phone did not measure: {found.error}", _AGAIN)
+            raise PhoneError(f"the app on the phone did not measure: {self._plain(found.error)}", _AGAIN)
         asked = {self.model(flavour) for flavour in flavours}
         if found.session != self.name or {model.name for model in found.models} != asked:
             raise PhoneError(
@@ -226,6 +230,7 @@ class Session:
         while time.monotonic() < end:
             text = self.device.read(self.file(".models.json"))
             if text is not None:
+                self.pid = app.process(self.device)
                 return recording.read(text, f"{self.name}.models.json of the app", Listing)
             time.sleep(min(0.3, self.patience.pause))
         raise PhoneError(f"the app on the phone did not answer within {self.patience.answer:.0f} s", _AGAIN)
@@ -233,23 +238,22 @@ class Session:
     def _wait(self, longest: float, listener: Listener) -> None:
         """Waits until there is a result, and shows how far the app is."""
         last: Progress | None = None
-        pid: int | None = None
+        seen = False
         since = time.monotonic()
-        while True:
-            if self._exists(".json"):
-                return
+        while not self._exists(".json"):
             alive = app.process(self.device)
-            pid = alive or pid
+            seen, self.pid = seen or alive is not None, alive or self.pid
             waited = time.monotonic() - since
-            if not alive and (pid or waited > self.patience.answer) and not self._exists(".json"):
+            # It may have ended with its work done.
+            if not alive and (seen or waited > self.patience.start) and not self._exists(".json"):
                 self.running = False
-                raise self._ended(pid, last)
+                raise self._ended(last)
             progress = self._progress()
             if progress and progress != last:
                 last, since = progress, time.monotonic()
                 listener.progress(_STAGE, progress.done, progress.of)
             if waited > (longest if last else self.patience.answer):
-                doing = f"at “{last.now}”" if last else "before it began"
+                doing = f"at {self._plain(last.now)}" if last else "before it began"
                 raise PhoneError(f"the app on the phone stood still for {waited:.0f} s {doing}", _AGAIN)
             time.sleep(self.patience.pause)
 
@@ -257,12 +261,16 @@ class Session:
         text = self.device.read(self.file(".progress.json"))
         return recording.read(text, f"{self.name}.progress.json of the app", Progress) if text else None
 
+    def _plain(self, words: str) -> str:
+        """What the app says, without what tells this session from others."""
+        return words.replace(f"{self.name}-", "")
+
     def _exists(self, ending: str) -> bool:
         return f"{self.name}{ending}" in self.device.names(BENCHMARK)
 
-    def _ended(self, pid: int | None, last: Progress | None) -> PhoneError:
-        doing = f" while measuring {last.now}" if last else ""
-        said = app.last_words(self.device, pid) if pid else ""
+    def _ended(self, last: Progress | None) -> PhoneError:
+        doing = f" while measuring {self._plain(last.now)}" if last else ""
+        said = app.last_words(self.device, self.pid) if self.pid else ""
         why = said or "its log says nothing: Android may have ended it for lack of memory"
         return PhoneError(
             f"the app on the phone ended{doing}: {why}",

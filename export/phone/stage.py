@@ -10,13 +10,13 @@ from typing import Any
 
 from export import bundle as bundles
 from export import convert, parity
-from export.adb import app, choice
+from export.adb import app, choice, program
 from export.adb.device import Device
 from export.apk import runtime
 from export.bundle import Bundle
 from export.phone import document, readiness
 from export.phone.document import Document, Host
-from export.phone.session import BY_HAND, Order, Patience, Session, new_name
+from export.phone.session import Order, Patience, Session, new_name
 from pipeline import runs
 from pipeline.errors import AccessError, GateError, PhoneError, RunError, UsageError, VignetteError
 from pipeline.runs import Recipe, Run
@@ -24,6 +24,10 @@ from pipeline.subject import Subject
 from pipeline.workers import Listener
 
 _APP = "int8"
+_BY_HAND = (
+    "measure by hand: open the app on the phone, menu, Benchmark, Start; share its file with this "
+    "computer, then: python -m export phone --replay FILE"
+)
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,8 @@ def _measure(
             listener.say("begins", heat.words)
             recorded = session.measure(list(chosen.bundles), request.order, listener)
     except AccessError as error:
-        raise AccessError(error.message, BY_HAND) from error
+        error.hint = _BY_HAND + error.hint.removeprefix(program.BY_HAND)
+        raise
     return Document(
         apk_sha256=passport["sha256"],
         skipped=chosen.skipped,
@@ -173,7 +178,8 @@ def _session(run: Run, request: Request, device: Device, listener: Listener) -> 
         yield session
     except VignetteError as error:
         left = _clear(run, session, entry)
-        raise type(error)(error.message, "; ".join(filter(None, (error.hint, left)))) from error
+        error.hint += f"; {left}" if left else ""
+        raise
     except BaseException:
         _warn(listener, _clear(run, session, entry))
         raise
@@ -221,8 +227,8 @@ def _connect(run: Run, request: Request) -> Device:
         return choice.connect(request.serial)
     except PhoneError as error:
         last = run.path(runs.PHONE)
-        shown = f"; --replay {last} shows the last figures" if last.is_file() else ""
-        raise type(error)(error.message, error.hint + shown) from error
+        error.hint += f"; --replay {last} shows the last figures" if last.is_file() else ""
+        raise
 
 
 def _whole_app(run: Run) -> bool:

@@ -56,8 +56,8 @@ def sentences(document: Document) -> Iterator[str]:
     yield f"{recorded.device.words}; app {recorded.app.version} with {runtime}, {recorded.ended_at[:10]}."
     settings = recorded.settings
     yield (
-        f"{settings.runs} runs each, after {settings.warm_up_runs} to warm up. Grab, letterbox and model make "
-        "a frame; from and to are the model's fastest and slowest run. MB: the app's memory."
+        f"{settings.runs} runs each, after {settings.warm_up_runs} to warm up. Grab, letterbox and model "
+        "make a frame; from and to are the model's fastest and slowest run. MB: the app's memory."
     )
     before, after = recorded.before, recorded.after
     heat = f"Battery {_celsius(before.battery_celsius)} before, {_celsius(after.battery_celsius)} after"

@@ -227,7 +227,7 @@ class FakeApp:
                     "source": "folder",
                     "frame": [frame["width"], frame["height"]],
                     "measurements": found[name],
-                    "sustained": _sustained(seconds) if seconds else None,
+                    "sustained": sustained(seconds) if seconds else None,
                 }
             )
         return {
@@ -256,13 +256,14 @@ class FakeApp:
         }
 
     def _crash(self) -> None:
-        self.process.unlink()
+        """The log first, as Android does."""
         if self.last_words:
             (self.phone.root / "crashes").write_text(
                 f"E/AndroidRuntime( {self.pid}): FATAL EXCEPTION: benchmark\n"
                 f"E/AndroidRuntime( {self.pid}): Process: {app.PACKAGE}, PID: {self.pid}\n"
                 f"E/AndroidRuntime( {self.pid}): {self.last_words}\n"
             )
+        self.process.unlink()
 
     def _write(self, name: str, record: dict[str, Any]) -> None:
         """Whole or not at all, as the app does."""
@@ -272,7 +273,7 @@ class FakeApp:
         part.replace(path)
 
 
-def _sustained(seconds: int) -> dict[str, Any]:
+def sustained(seconds: int) -> dict[str, Any]:
     window = {"frames": 300, "max_ms": 30.0, "battery_celsius": 31.0, "thermal_status": "none"}
     return {
         "kernels": "XNNPACK",
