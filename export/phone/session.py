@@ -247,7 +247,7 @@ class Session:
             # It may have ended with its work done.
             if not alive and (seen or waited > self.patience.start) and not self._exists(".json"):
                 self.running = False
-                raise self._ended(last)
+                raise self._ended(self._progress() or last)
             progress = self._progress()
             if progress and progress != last:
                 last, since = progress, time.monotonic()
