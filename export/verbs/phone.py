@@ -72,7 +72,8 @@ def phone(
 def _show(terminal: console.Terminal, name: str, found: Document) -> None:
     from export.phone import summary
 
-    terminal.table(f"{name}: every combination, in ms", summary.COLUMNS, summary.rows(found))
-    terminal.table(f"{name}: each model at its fastest, in ms", summary.FASTEST, summary.fastest(found))
+    if summary.fastest(found):
+        terminal.table(f"{name}: every combination, in ms", summary.COLUMNS, summary.rows(found))
+        terminal.table(f"{name}: each model at its fastest, in ms", summary.FASTEST, summary.fastest(found))
     for sentence in summary.sentences(found):
         terminal.text(sentence)

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,18 @@ def adb(*words: str) -> str:
     """What the real adb says."""
     done = subprocess.run(["adb", *words], capture_output=True, text=True, timeout=20, check=False)
     return done.stdout + done.stderr
+
+
+def plug_in_again(phone: FakePhone) -> None:
+    """Connects a phone whose cable was pulled, until adb sees it."""
+    phone.plug_in()
+    for _ in range(50):
+        adb("disconnect", phone.serial)
+        adb("connect", phone.serial)
+        if adb("-s", phone.serial, "get-state").strip() == "device":
+            return
+        time.sleep(0.1)
+    pytest.fail(f"adb does not see {phone.serial} again: {adb('devices')}")
 
 
 @pytest.fixture(scope="session")

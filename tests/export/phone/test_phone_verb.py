@@ -17,7 +17,7 @@ from tests.export import verbs
 from tests.export.adb import fake_app as fake_app_module
 from tests.export.adb.fake_app import FakeApp, wait_for
 from tests.export.adb.fake_phone import FakePhone
-from tests.export.adb.fixtures import adb
+from tests.export.adb.fixtures import plug_in_again
 from tests.export.verbs import RUN, fine, refused, verb
 
 BY_HAND = (
@@ -59,7 +59,7 @@ def measure(capfd, place, untouched, ready):
     def run(*arguments: object, clean: bool = True):
         ended = verbs.call(capfd, "export", "phone", *SHORT, *arguments, cwd=place)
         if clean:
-            assert ready.contents() == untouched
+            assert ready.contents() == untouched, ended.stderr
             assert not (place / RUN / runs.PHONE_SESSIONS).exists()
         assert ready.asked("uninstall|clear") == []
         return ended
@@ -404,9 +404,7 @@ def test_a_cable_pulled_is_told_and_the_next_command_clears_the_phone(
     assert ended.stderr.endswith(": the next command removes it\n")
     assert (place / RUN / runs.PHONE_SESSIONS).is_file()
     assert not (place / RUN / "phone.json").exists()
-    ready.plug_in()
-    adb("disconnect", ready.serial)
-    adb("connect", ready.serial)
+    plug_in_again(ready)
     fake_app.step_seconds = 0.01
     again = measure()
     assert again.returncode == 0, again.stderr
