@@ -193,7 +193,7 @@ final class Benchmark {
     }
 
     private Conditions observe() {
-        Conditions now = conditions.now();
+        Conditions now = conditions.now(true);
         throttling.sawStatus(now.thermal);
         return now;
     }

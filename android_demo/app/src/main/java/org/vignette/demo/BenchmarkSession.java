@@ -169,7 +169,7 @@ final class BenchmarkSession implements Benchmark.Watcher {
                 throw new BenchmarkException(R.string.models_none, models().path());
             }
             JSONObject document = header(request.session);
-            new Benchmark(request, all, () -> Conditions.read(app), english, this).run(document);
+            new Benchmark(request, all, memory -> Conditions.read(app, memory), english, this).run(document);
             File file = results.result(request.session);
             results.end(request.session, document);
             Log.i(TAG, "measured " + file);

@@ -17,7 +17,8 @@ import org.json.JSONObject;
 final class Conditions {
     /** Where the present ones come from; tests have others. */
     interface Source {
-        Conditions now();
+        /** @param memory whether to look at the memory too, which may take a tenth of a second. */
+        Conditions now(boolean memory);
     }
 
     /** Of the battery, in degrees Celsius; null where the phone does not tell. */
@@ -36,7 +37,7 @@ final class Conditions {
     private final boolean airplaneMode;
     private final JSONObject memory;
 
-    private Conditions(Context context) {
+    private Conditions(Context context, boolean withMemory) {
         // Sticky: nothing is registered.
         Intent battery = context.registerReceiver(null, new IntentFilter(Intent.ACTION_BATTERY_CHANGED));
         celsius = celsius(battery);
@@ -48,11 +49,11 @@ final class Conditions {
         powerSave = power.isPowerSaveMode();
         locked = context.getSystemService(KeyguardManager.class).isKeyguardLocked();
         airplaneMode = Settings.Global.getInt(context.getContentResolver(), Settings.Global.AIRPLANE_MODE_ON, 0) != 0;
-        memory = memory(context);
+        memory = withMemory ? memory(context) : null;
     }
 
-    static Conditions read(Context context) {
-        return new Conditions(context);
+    static Conditions read(Context context, boolean memory) {
+        return new Conditions(context, memory);
     }
 
     JSONObject json() throws JSONException {

@@ -14,6 +14,9 @@ import java.util.List;
 
 /** The photos that the user kept: to look at, to label, to share and to delete. */
 public final class PhotosActivity extends Activity implements Gallery.Listener, PhotoRows.Listener {
+    /** Android hands over at most a megabyte of addresses at once. */
+    static final int MOST_SHARED = 200;
+
     private Gallery gallery;
     private PhotoRows rows;
     private View list;
@@ -141,6 +144,12 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
 
     /** Pictures and their documents. */
     private void share(List<Photo> photos) {
+        if (photos.size() > MOST_SHARED) {
+            open(new AlertDialog.Builder(this)
+                    .setMessage(getString(R.string.share_many, photos.size(), MOST_SHARED))
+                    .setPositiveButton(android.R.string.ok, null));
+            return;
+        }
         List<File> files = new ArrayList<>();
         for (Photo photo : photos) {
             files.add(photo.picture);

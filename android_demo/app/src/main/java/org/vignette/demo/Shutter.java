@@ -20,6 +20,8 @@ final class Shutter implements Gallery.Listener, Question.Listener {
     private final Activity activity;
     private final Host host;
     private Gallery gallery;
+    /** One photo at a time: a second press before the question comes is a slip of the finger. */
+    private boolean keeping;
 
     /** @param activity is also the host. */
     <A extends Activity & Host> Shutter(A activity) {
@@ -29,6 +31,7 @@ final class Shutter implements Gallery.Listener, Question.Listener {
 
     void open() {
         gallery = new Gallery((DemoApp) activity.getApplication(), this);
+        keeping = false;
     }
 
     void close() {
@@ -37,11 +40,15 @@ final class Shutter implements Gallery.Listener, Question.Listener {
 
     /** Keeps a photo, then asks what it shows. */
     void keep(Shot shot) {
-        gallery.keep(shot);
+        if (!keeping) {
+            keeping = true;
+            gallery.keep(shot);
+        }
     }
 
     @Override
     public void onKept(Photo photo, Bitmap seen) {
+        keeping = false;
         if (host.state().kind == UiState.Kind.LIVE) {
             host.show(UiState.taken(photo, seen));
         }
@@ -76,6 +83,7 @@ final class Shutter implements Gallery.Listener, Question.Listener {
 
     @Override
     public void onStorageWrong(StorageException wrong) {
+        keeping = false;
         host.show(UiState.notKept(wrong));
     }
 }

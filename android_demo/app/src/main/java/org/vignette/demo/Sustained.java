@@ -88,7 +88,7 @@ final class Sustained {
                     now = System.nanoTime();
                 }
                 Distribution taken = new Distribution(Arrays.copyOf(totals, count));
-                Conditions phone = conditions.now();
+                Conditions phone = conditions.now(false);
                 throttling.sawStatus(phone.thermal);
                 last = taken.percentile(50);
                 first = windows.length() == 0 ? last : first;

@@ -39,7 +39,7 @@ public class ConditionsTest {
         if (Build.VERSION.SDK_INT >= 29) {
             shadowOf(power).setCurrentThermalStatus(PowerManager.THERMAL_STATUS_MODERATE);
         }
-        JSONObject json = Conditions.read(context()).json();
+        JSONObject json = Conditions.read(context(), true).json();
         assertEquals(31.7, json.getDouble("battery_celsius"), 1e-9);
         assertEquals(82, json.getInt("battery_percent"));
         assertEquals("usb", json.getString("plugged"));
@@ -54,7 +54,7 @@ public class ConditionsTest {
     @Test
     public void whatThePhoneDoesNotTellIsNull() throws Exception {
         battery(new Intent());
-        JSONObject json = Conditions.read(context()).json();
+        JSONObject json = Conditions.read(context(), true).json();
         for (String key : new String[] {"battery_celsius", "battery_percent", "plugged"}) {
             assertTrue(key, json.isNull(key));
         }
@@ -65,7 +65,7 @@ public class ConditionsTest {
         Object[][] words = {{0, "no"}, {1, "charger"}, {2, "usb"}, {4, "wireless"}, {8, "other"}};
         for (Object[] word : words) {
             battery(new Intent().putExtra(BatteryManager.EXTRA_PLUGGED, (int) word[0]));
-            assertEquals(word[1], Conditions.read(context()).json().getString("plugged"));
+            assertEquals(word[1], Conditions.read(context(), true).json().getString("plugged"));
         }
     }
 }

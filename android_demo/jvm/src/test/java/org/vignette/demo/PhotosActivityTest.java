@@ -1,27 +1,18 @@
 package org.vignette.demo;
 
-import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
-import static org.junit.Assert.assertNull;
-import static org.junit.Assert.assertThrows;
 import static org.junit.Assert.assertTrue;
 import static org.junit.Assume.assumeTrue;
 import static org.robolectric.Shadows.shadowOf;
 
 import android.app.AlertDialog;
-import android.content.ContentResolver;
 import android.content.Intent;
-import android.database.Cursor;
-import android.net.Uri;
 import android.view.View;
 import android.widget.ListView;
 import android.widget.TextView;
 import java.io.File;
-import java.io.FileNotFoundException;
-import java.io.InputStream;
 import java.time.Instant;
-import java.util.List;
 import org.junit.Before;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -31,7 +22,7 @@ import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowAlertDialog;
 
-/** The list of photos, and what other apps get to see of them. */
+/** The list of photos. */
 @RunWith(DemoRunner.class)
 @Config(sdk = {26, 35}, application = TestApp.class)
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
@@ -50,6 +41,11 @@ public class PhotosActivityTest {
     }
 
     private Photo keep(int second) throws Exception {
+        return keep(photos, second);
+    }
+
+    /** A photo of noise, so many seconds after noon. */
+    static Photo keep(Photos photos, int second) throws Exception {
         ModelFile model = ModelFile.open(Made.bundle("int8"));
         Frame frame = new Frame(model.contract);
         frame.fill(new FakeCamera.Frame(640, 480, second), 90);
@@ -59,7 +55,7 @@ public class PhotosActivityTest {
         }
     }
 
-    private static ActivityController<PhotosActivity> start() {
+    static ActivityController<PhotosActivity> start() {
         ActivityController<PhotosActivity> controller =
                 Robolectric.buildActivity(PhotosActivity.class, new Intent()).setup();
         Demo.settle();
@@ -70,12 +66,12 @@ public class PhotosActivityTest {
         return ((TextView) shown.get().findViewById(R.id.text)).getText().toString();
     }
 
-    private static View row(ActivityController<PhotosActivity> shown, int position) {
+    static View row(ActivityController<PhotosActivity> shown, int position) {
         ListView list = shown.get().findViewById(R.id.list);
         return list.getAdapter().getView(position, null, list);
     }
 
-    private static void press(View view, int id) {
+    static void press(View view, int id) {
         view.findViewById(id).performClick();
         Demo.settle();
     }
@@ -178,74 +174,6 @@ public class PhotosActivityTest {
         shown.pause().stop();
         assertFalse(ShadowAlertDialog.getLatestAlertDialog().isShowing());
         shown.destroy();
-    }
-
-    private static List<Uri> shared(ActivityController<PhotosActivity> shown) {
-        Intent chooser = shadowOf(shown.get()).getNextStartedActivity();
-        assertEquals(Intent.ACTION_CHOOSER, chooser.getAction());
-        Intent send = chooser.getParcelableExtra(Intent.EXTRA_INTENT);
-        assertEquals(Intent.ACTION_SEND_MULTIPLE, send.getAction());
-        assertTrue((send.getFlags() & Intent.FLAG_GRANT_READ_URI_PERMISSION) != 0);
-        List<Uri> uris = send.getParcelableArrayListExtra(Intent.EXTRA_STREAM);
-        assertEquals(uris.size(), send.getClipData().getItemCount());
-        return uris;
-    }
-
-    @Test
-    public void pictureAndDocumentAreSharedTogether() throws Exception {
-        Photo one = keep(1);
-        keep(2);
-        ActivityController<PhotosActivity> shown = start();
-        press(row(shown, 1), R.id.share);
-        List<Uri> uris = shared(shown);
-        assertEquals(2, uris.size());
-        assertEquals("content://org.vignette.demo.files/photos/20260301-120001/20260301-120001-000.png",
-                uris.get(0).toString());
-        ContentResolver resolver = Demo.app().getContentResolver();
-        assertEquals("image/png", resolver.getType(uris.get(0)));
-        assertEquals("application/json", resolver.getType(uris.get(1)));
-        try (InputStream in = resolver.openInputStream(uris.get(0))) {
-            assertArrayEquals(java.nio.file.Files.readAllBytes(one.picture.toPath()), in.readAllBytes());
-        }
-        try (Cursor cursor = resolver.query(uris.get(0), null, null, null, null)) {
-            assertTrue(cursor.moveToFirst());
-            assertEquals("20260301-120001-000.png", cursor.getString(cursor.getColumnIndex("_display_name")));
-            assertEquals(one.picture.length(), cursor.getLong(cursor.getColumnIndex("_size")));
-        }
-        press(shown.get().findViewById(R.id.root), R.id.share_all);
-        assertEquals(4, shared(shown).size());
-    }
-
-    @Test
-    public void nothingElseIsHandedOutAndNothingIsTaken() throws Exception {
-        keep(1);
-        File secret = new File(Demo.app().getExternalFilesDir(null), "models/secret.txt");
-        new Disk().write(secret, "secret");
-        SharedFiles provider = Robolectric.setupContentProvider(SharedFiles.class);
-        String root = "content://org.vignette.demo.files";
-        for (String path : new String[] {
-            "/models/secret.txt", "/photos/../models/secret.txt", "/photos/20260301-120001/..%2F..%2Fmodels%2Fsecret.txt",
-            "/photos/20260301-120001", "/photos/20260301-120001/20260301-120001-000.txt", "", "/",
-            "/benchmark/../models/secret.txt", "/benchmark/a/b.json",
-            "//photos/20260301-120001/20260301-120001-000.png"}) {
-            assertThrows(path, FileNotFoundException.class, () -> provider.openFile(Uri.parse(root + path), "r"));
-            try (Cursor cursor = provider.query(Uri.parse(root + path), null, null, null, null)) {
-                assertEquals(0, cursor.getCount());
-            }
-        }
-        Uri photo = Uri.parse(root + "/photos/20260301-120001/20260301-120001-000.png");
-        for (String mode : new String[] {"w", "rw", "rwt", "wa"}) {
-            assertThrows(FileNotFoundException.class, () -> provider.openFile(photo, mode));
-        }
-        assertThrows(UnsupportedOperationException.class, () -> provider.delete(photo, null, null));
-        assertThrows(UnsupportedOperationException.class, () -> provider.insert(photo, null));
-        assertThrows(UnsupportedOperationException.class, () -> provider.update(photo, null, null, null));
-        assertEquals(1, photos.album().photos.size());
-        android.content.pm.ProviderInfo about = Demo.app().getPackageManager()
-                .resolveContentProvider("org.vignette.demo.files", 0);
-        assertFalse(about.exported);
-        assertTrue(about.grantUriPermissions);
-        assertNull(about.readPermission);
     }
 
     @Test

@@ -179,6 +179,19 @@ public class ShutterTest {
     }
 
     @Test
+    public void aDoublePressKeepsOnePhoto() {
+        Demo demo = answered(7);
+        demo.activity().findViewById(R.id.shutter).performClick();
+        shoot(demo);
+        assertEquals(1, album().photos.size());
+        demo.press(R.id.later);
+        FakeCamera.Reader.last.deliver(new FakeCamera.Frame(640, 480, 8));
+        Demo.settle();
+        shoot(demo);
+        assertEquals(2, album().photos.size());
+    }
+
+    @Test
     public void aFullStorageIsSaidAndNothingHalfIsLeft() {
         TestApp.disk = new FullDisk(100);
         Demo demo = answered(7);
