@@ -18,7 +18,7 @@ from tests.export.adb import fake_app as fake_app_module
 from tests.export.adb.fake_app import FakeApp, wait_for
 from tests.export.adb.fake_phone import FakePhone
 from tests.export.adb.fixtures import plug_in_again
-from tests.export.verbs import RUN, fine, refused, verb
+from tests.export.verbs import RUN, fine, refused
 
 BY_HAND = (
     "measure by hand: open the app on the phone, menu, Benchmark, Start; share its file with this computer, "
@@ -454,7 +454,8 @@ def test_a_killed_command_is_cleared_up_by_the_next_one(place, ready, fake_app, 
     assert "cleared what adb-" in said(again)
 
 
-def test_the_real_command_runs_to_its_table(place, ready, untouched):
-    ended = verb("export", "phone", "pictures", *SHORT, cwd=place)
+def test_the_real_command_runs_to_its_table_without_tensorflow(place, ready, untouched):
+    ended, modules = verbs.watched("export", "phone", "pictures", *SHORT, cwd=place)
     assert "data/runs/pictures/phone.json" in fine(ended)
     assert ready.contents() == untouched
+    assert modules.isdisjoint({"tensorflow", "keras", "matplotlib"})
