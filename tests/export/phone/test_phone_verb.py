@@ -250,6 +250,37 @@ def test_without_a_phone_the_last_figures_are_named(measure, ready, place, capfd
     assert ended.stderr.endswith("; --replay data/runs/pictures/phone.json shows the last figures\n")
 
 
+def test_a_machine_without_adb_is_told_how_to_install_it(place, capfd, no_adb):
+    ended = verbs.call(capfd, "export", "phone", cwd=place)
+    message = "adb is missing, the program that speaks to phones"
+    refused(ended, 1, message, "install it: sudo apt install adb")
+
+
+def test_no_phone_ends_with_1(place, capfd, own_adb):
+    ended = verbs.call(capfd, "export", "phone", cwd=place)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: no phone is connected\nhint: use a USB cable that carries data; ")
+
+
+def test_two_phones_end_with_2_until_one_is_chosen(measure, place, ready, connect_phone):
+    other = connect_phone()
+    ended = measure()
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: 2 phones are connected: ")
+    assert f"{other.serial} (Fake Phone)" in ended.stderr
+    assert "hint: choose one: --serial 127.0.0.1:" in ended.stderr
+    assert ready.asked("^shell|^SEND|^install") == other.asked("^shell|^SEND|^install") == []
+    assert measure("--serial", ready.serial).returncode == 0
+
+
+def test_a_phone_that_does_not_allow_this_computer_ends_with_1(place, capfd, connect_phone):
+    phone = connect_phone("unauthorized")
+    ended = verbs.call(capfd, "export", "phone", cwd=place)
+    hint = "unlock it, answer “Allow USB debugging?” with yes, then repeat the command"
+    refused(ended, 1, f"the phone {phone.serial} does not allow this computer yet", hint)
+    assert phone.log == []
+
+
 def test_a_dark_or_locked_screen_is_refused(measure, ready):
     ready.shows(awake=False)
     hint = "switch it on, unlock it and leave it on; then repeat the command"
