@@ -12,6 +12,8 @@
     ├── ConversionError          1  a .tflite that is not what it must be
     ├── ToolError                1  a program from outside is missing, or failed
     ├── NetworkError             1  a server that cannot be reached, or says no
+    ├── PhoneError               1  the phone: not there, not ready, or it failed
+    │   └── AccessError          1  the phone denies access to a folder
     └── GateError                3  a gate or a proof said no
 
 Library code raises these; only the command line prints. Anything else that escapes is a
@@ -81,6 +83,14 @@ class ToolError(VignetteError):
 
 
 class NetworkError(VignetteError):
+    pass
+
+
+class PhoneError(VignetteError):
+    pass
+
+
+class AccessError(PhoneError):
     pass
 
 

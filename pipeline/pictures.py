@@ -112,8 +112,8 @@ def decode(name: Path, data: bytes) -> tuple[np.ndarray, str]:
     Raises:
         PictureError: As `read`.
     """
-    pixels, file_format, _ = _decode(name, data, None)
-    return pixels, file_format
+    pixels, facts = _decode(name, data, None)
+    return pixels, facts.file_format
 
 
 def cut_rows(data: bytes, rows: int) -> bytes:

@@ -23,6 +23,7 @@ from referencing import Registry, Resource
 
 from export import bundle, calibration, convert, golden, metadata
 from export.apk import programs
+from export.phone import recording
 from pipeline import backbones, config, litert, pictures, runs
 from pipeline.letterbox import Size, letterbox
 
@@ -208,6 +209,22 @@ def test_percentiles_of_the_app_are_those_of_its_values(tested):
                         assert stated == pytest.approx(wanted, abs=2e-4)
                         compared += 1
     assert compared >= 100
+
+
+def test_what_the_app_writes_of_phones_is_what_python_reads(tested):
+    found = {**documents("benchmark/*.json"), **documents("listing/*.json")}
+    kinds = set()
+    for path, document in found.items():
+        text = path.read_text("utf-8")
+        if "listing_version" in document:
+            read = recording.read(text, path.name, recording.Listing)
+        elif "now" in document:
+            read = recording.read(text, path.name, recording.Progress)
+        else:
+            read = recording.read_outcome(text, path.name)
+        assert read.model_dump(mode="json", exclude_unset=True) == document
+        kinds.add(type(read).__name__)
+    assert kinds == {"Recording", "Failure", "Progress", "Listing"}
 
 
 def test_photos_hold_the_very_pixels_that_the_model_answered_to(tested):

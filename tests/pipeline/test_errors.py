@@ -28,6 +28,8 @@ EXIT_CODES = {
     "ConversionError": 1,
     "ToolError": 1,
     "NetworkError": 1,
+    "PhoneError": 1,
+    "AccessError": 1,
     "GateError": 3,
 }
 
