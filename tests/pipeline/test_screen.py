@@ -81,7 +81,7 @@ def test_the_display_s_grid_beats_against_the_sensor_s(pitch):
     found = photo(GREY, grid=0.4, pitch=(pitch, 1.0))
     for channel in range(3):
         waves = spectrum(found[..., channel].astype(float))
-        # A wave of `pitch` cycles a pixel, seen at whole pixels only, looks like its distance from a whole number.
+        # Seen at whole pixels only, a wave looks as slow as it is far from a whole number of cycles.
         beat = round(LONG_SIDE * abs(pitch - round(pitch)))
         assert abs(int(waves.argmax()) - beat) <= 1
         assert waves.max() > 20 * np.median(waves)
