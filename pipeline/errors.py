@@ -11,6 +11,8 @@
     ├── StorageError             1  disk full, no permission
     ├── ConversionError          1  a .tflite that is not what it must be
     ├── ToolError                1  a program from outside is missing, or failed
+    ├── PhoneError               1  the phone: not there, not ready, or it failed
+    │   └── AccessError          1  the phone denies access to a folder
     └── GateError                3  a gate or a proof said no
 
 Library code raises these; only the command line prints. Anything else that escapes is a
@@ -76,6 +78,14 @@ class ConversionError(VignetteError):
 
 
 class ToolError(VignetteError):
+    pass
+
+
+class PhoneError(VignetteError):
+    pass
+
+
+class AccessError(PhoneError):
     pass
 
 
