@@ -42,7 +42,7 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
     reference, made = evaluate.keras_answers(subject, listener)
     targets, keys = [], {evaluate.KERAS: made.key}
     for name in config.export.flavours:
-        target, recipe = _tflite_answers(subject, name, listener)
+        target, recipe = tflite_answers(subject, name, listener)
         targets.append(target)
         keys[name] = recipe.key
     latency = _latency(subject, listener)
@@ -115,7 +115,9 @@ def _row(
     }
 
 
-def _tflite_answers(subject: Subject, name: str, listener: Listener) -> tuple[Answers, Recipe]:
+def tflite_answers(subject: Subject, name: str, listener: Listener) -> tuple[Answers, Recipe]:
+    """The stored answers of an exported flavour on the held-out pictures, made now if they are not there."""
+
     def make(pictures: Sequence[Picture], advance: Callable[[int], object]) -> np.ndarray:
         data = subject.run.path(convert.file_name(name)).read_bytes()
 

@@ -195,3 +195,23 @@ def _bare(axis: Axes) -> None:
     axis.grid(visible=False)
     for spine in axis.spines.values():
         spine.set_visible(False)
+
+
+@_styled
+def captioned_sheet(
+    path: Path, title: str, cells: Sequence[tuple[np.ndarray, str, bool]], columns: int
+) -> None:
+    """Pictures in rows, a caption below each: RGB, uint8; the caption, red where the third value is true."""
+    rows = -(-len(cells) // columns)
+    height, width = np.max([picture.shape[:2] for picture, _, _ in cells], axis=0)
+    cell = 1.5
+    figure = Figure((cell * columns, (cell * height / width + 0.42) * rows + 0.4), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in grid:
+        _bare(axis)
+    for axis, (picture, caption, wrong) in zip(grid, cells, strict=False):
+        axis.imshow(picture)
+        axis.set_xlabel("\n".join(_plain(line, 26) for line in caption.split("\n")), fontsize=7)
+        axis.xaxis.label.set_color(RED if wrong else "black")
+    figure.suptitle(title, fontsize=10)
+    _save(figure, path)

@@ -34,6 +34,8 @@ from pipeline.errors import ConfigError, RunError, UsageError, storage_error
 
 RUNS = Path("data/runs")
 CACHE = Path("data/cache")
+PICTURE_SETS = Path("data/pictures")
+PULLED = Path("data/photos")
 
 # The names of everything in a run, in the order in which it comes to be.
 CONFIG = "config.toml"
@@ -50,6 +52,8 @@ ANSWERS = "answers"
 EVALUATION = "evaluation.json"
 EXPORT = "export"
 PARITY = "parity.json"
+SIMULATED = "simulated.json"
+PHOTOS = "photos.json"
 APK = "demo.apk"
 APK_PASSPORT = "apk.json"
 FIGURES = "figures"
