@@ -104,7 +104,7 @@ class Augment(_Part):
     `rotation` in turns to either side; `zoom` as Keras means it: the side of the picture
     that is seen grows by this fraction, so -0.2 comes closer and 0.5 steps back;
     `brightness`, `contrast` and `saturation` are factors up to 1 ± the value. With `screen`,
-    every second view is first made to look as if photographed from a screen.
+    every fourth view, from the first, is made from the picture as if photographed from a screen.
     """
 
     views: Annotated[int, Field(ge=0, le=64)] = 4

@@ -75,7 +75,7 @@ def adopt(subject: Subject, photos: Photos, name: str) -> Adopted:
 
 def _refuse_others(name: str, folder: Path, table: Path, ours: dict[str, str]) -> None:
     """Lets pass what a killed process left of the very same data set, and nothing else."""
-    there = [path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    there = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
     strange = [
         path
         for path in there

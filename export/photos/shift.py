@@ -95,7 +95,8 @@ def look(pixels: np.ndarray, frame: Size) -> np.ndarray:
         [
             mean,
             contrast,
-            edges.mean() / (contrast + 0.01),
+            # Squared: the sum of plain gradients is the same along a sharp and a soft edge.
+            np.sqrt((edges**2).mean()) / (contrast + 0.01),
             (colour.max(2) - colour.min(2)).mean() / (colour.max(2).mean() + 0.01),
             (colour[..., 0].mean() - colour[..., 2].mean()) / (mean + 0.01),
             spread,
