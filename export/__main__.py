@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from export.verbs import apk, photos, tflite, verify
+from export.verbs import apk, phone, photos, tflite, verify
 from pipeline import console
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (tflite.tflite, tflite.parity, verify.verify, apk.apk, photos.photos):
+for verb in (tflite.tflite, tflite.parity, verify.verify, apk.apk, phone.phone, photos.photos):
     app.command()(verb)
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 from export.adb import program
 from export.adb.program import Answer
 from pipeline import runs
+from pipeline.errors import VignetteError
 
 _EXIT = "vignette-exit:"
 _NOT_THERE = 44
@@ -43,10 +44,12 @@ class Device:
             what: What it is for, in words, for the message.
             seconds: How long it may take.
         """
-        done = self._adb("shell", "-n", f"{{ {command}\n}}; echo; echo {_EXIT}$?", what=what, seconds=seconds)
+        told = f"{{ {command}\n}}; code=$?; echo; echo {_EXIT}$code"
+        done = self._adb("shell", "-n", told, what=what, seconds=seconds)
         said, marker, code = done.out.replace("\r\n", "\n").rpartition(f"\n{_EXIT}")
         if not marker:
-            raise program.failure(what, done.said if done.code else "device went away", self.serial)
+            # adb may well call that a success.
+            raise self._failure(what, done.said if done.err else "the connection broke")
         return Answer(int(code), said, done.err)
 
     def check(self, command: str, what: str, seconds: float = program.QUICK) -> str:
@@ -57,7 +60,7 @@ class Device:
         """
         done = self.shell(command, what, seconds)
         if done.code:
-            raise program.failure(what, done.said, self.serial)
+            raise self._failure(what, done.said)
         return done.out
 
     def read(self, path: str) -> str | None:
@@ -67,7 +70,7 @@ class Device:
         if done.code == _NOT_THERE:
             return None
         if done.code:
-            raise program.failure(what, done.said, self.serial)
+            raise self._failure(what, done.said)
         return done.out
 
     def names(self, folder: str) -> list[str]:
@@ -133,7 +136,7 @@ class Device:
             return ""
         refused = re.search(r"INSTALL_\w+(?:: [^\]\n]*)?", f"{done.err}\n{done.out}")
         if not refused:
-            raise program.failure(what, done.said, self.serial)
+            raise self._failure(what, done.said)
         return refused[0]
 
     def property(self, name: str) -> str:
@@ -143,7 +146,12 @@ class Device:
     def _copy(self, *words: str, what: str, seconds: float) -> None:
         done = self._adb(*words, what=what, seconds=seconds)
         if done.code:
-            raise program.failure(what, done.said, self.serial)
+            raise self._failure(what, done.said)
+
+    def _failure(self, what: str, said: str) -> VignetteError:
+        """The error for a command that failed; adb's words often leave open whether the phone is there."""
+        state = self._adb("get-state", what=what, seconds=program.QUICK).out.strip()
+        return program.failure(what, said, gone="" if state == "device" else self.serial)
 
     def _adb(self, *words: str, what: str, seconds: float) -> Answer:
         return program.run([self.adb, "-s", self.serial, *words], what, seconds)

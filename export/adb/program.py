@@ -20,13 +20,7 @@ ALLOW = "unlock it, answer “Allow USB debugging?” with yes, then repeat the 
 AGAIN = "plug it in again, then repeat the command"
 QUICK, SLOW = 20.0, 300.0
 
-# How adb says that the phone, or the way to it, is no longer there.
-_GONE = re.compile(
-    r"device '[^']*' not found|no devices/emulators found|device (?:still )?(?:offline|connecting)"
-    r"|device not found|error: closed|protocol fault|connect(?:ion)? (?:reset|failed|closed)"
-    r"|failed to (?:get feature set|read copy response|read from)|device went away|: EOF"
-)
-# What else adb or the phone says: the words for it, what to do, and the kind of error.
+# What adb or the phone says of a failure: the words for it, what to do, and the kind of error.
 _FAILURES: tuple[tuple[str, str, str, type[VignetteError]], ...] = (
     ("unauthorized", "it does not allow this computer", ALLOW, PhoneError),
     (
@@ -119,23 +113,24 @@ def run(words: Sequence[str], what: str, seconds: float) -> Answer:
     )
 
 
-def failure(what: str, said: str, serial: str = "") -> VignetteError:
+def failure(what: str, said: str, gone: str = "") -> VignetteError:
     """The error for a command that failed.
 
     Args:
         what: What it was for, in words.
         said: What adb or the phone said.
-        serial: The phone's, where one was spoken to.
+        gone: The serial of the phone, where it is no longer there.
     """
     for pattern, words, hint, kind in _FAILURES:
         if re.search(pattern, said):
             return kind(f"{what} failed: {words} ({said})", hint)
-    if serial and _GONE.search(said):
-        return PhoneError(f"{what} failed: the phone {serial} is gone ({said})", AGAIN)
+    if gone:
+        return PhoneError(f"{what} failed: the phone {gone} is gone ({said})", AGAIN)
     return PhoneError(f"{what} failed: {said}", "mend what these words name, then repeat the command")
 
 
 def _line(text: str) -> str:
-    """Words in one line; what adb says about starting its own server is left out."""
+    """Words in one line; what adb says about its own server and about speed is left out."""
     lines = (line.strip() for line in text.splitlines())
-    return "; ".join([line for line in lines if line and not line.startswith("* daemon")][:4])
+    kept = [line for line in lines if line and not re.search(r"^\* daemon|\d files? (?:pushed|pulled)", line)]
+    return "; ".join(kept[:4])

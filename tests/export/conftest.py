@@ -8,6 +8,9 @@ import pytest
 from export import bundle
 from tests.export import small_models
 
+# Fixtures of several folders.
+from tests.export.adb.fixtures import adb_variables, connect_phone, no_adb, own_adb, phone  # noqa: F401
+
 
 @pytest.fixture(scope="session")
 def small_bundles(tmp_path_factory) -> dict[str, Path]:
