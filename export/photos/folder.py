@@ -1,7 +1,8 @@
 """Which photos there are, and what the user says that they show.
 
-Reads a folder as the app writes it, `SESSION/TIME.png` with `TIME.json` beside, or any
-`CLASS/*` folder of pictures. Whatever cannot be used is kept with the reason.
+Reads a folder as the app writes it, `SESSION/TIME.png` with `TIME.json` beside, the same files in
+one heap, as its share sheet gives them, or any `CLASS/*` folder of pictures. Whatever cannot be
+used is kept with the reason.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def read(root: Path, labels: Sequence[str], progress: workers.Progress = workers
 
     Args:
         root: `SESSION/TIME.png` with `TIME.json` beside, a folder that holds those in `photos/`, one
-            session alone, or `CLASS/*`.
+            session alone, `TIME.png` with `TIME.json` in one heap, or `CLASS/*`.
         labels: The run's; a photo of another class cannot be scored.
         progress: Called as photos are looked at.
 
@@ -80,7 +81,9 @@ def read(root: Path, labels: Sequence[str], progress: workers.Progress = workers
         )
     if sessions := _sessions(root):
         root = sessions[0].parent
-        found, left_out = _of_the_app(sessions)
+        found, left_out = _of_the_app(root, sessions)
+    elif any(re.match(record.FILE, path.with_suffix(".png").name) for path in root.glob("*.json")):
+        found, left_out = _of_the_app(root, [root])
     else:
         found, left_out = _of_classes(root, labels)
     photos: list[Photo] = []
@@ -139,27 +142,27 @@ def _listed(folder: Path) -> list[Path]:
         ) from error
 
 
-def _of_the_app(sessions: Sequence[Path]) -> tuple[list[Photo], list[LeftOut]]:
+def _of_the_app(root: Path, folders: Sequence[Path]) -> tuple[list[Photo], list[LeftOut]]:
     found: list[Photo] = []
     left_out: list[LeftOut] = []
-    for session in sessions:
-        names = {path.name for path in _listed(session)}
+    for folder in folders:
+        names = {path.name for path in _listed(folder)}
         for name in sorted(names):
-            path = f"{session.name}/{name}"
+            path = (folder / name).relative_to(root).as_posix()
             stem, _, ending = name.rpartition(".")
             reason = ""
             if ending == "png" and f"{stem}.json" not in names:
                 reason = "it has no record: the app was ended before it wrote one"
             elif ending == "png":
                 try:
-                    noted = record.parse((session / f"{stem}.json").read_bytes().decode("utf-8", "replace"))
+                    noted = record.parse((folder / f"{stem}.json").read_bytes().decode("utf-8", "replace"))
                 except DataError as error:
                     reason = error.message
                 except OSError as error:
                     reason = f"its record cannot be read: {error.strerror}"
                 else:
-                    if noted.file == name and noted.session == session.name:
-                        found.append(Photo(path, "", 0, 0, session.name, _truth(noted), noted))
+                    if noted.file == name and (folder == root or noted.session == folder.name):
+                        found.append(Photo(path, "", 0, 0, noted.session, _truth(noted), noted))
                     else:
                         reason = f"its record is that of {noted.session}/{noted.file}"
             elif ending == "json" and f"{stem}.png" in names:

@@ -11,16 +11,17 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from export.adb import app
 from export.adb.device import Device
 from export.photos import record
 from pipeline import runs
 from pipeline.errors import AccessError, PhoneError
 from pipeline.workers import Listener
 
-ON_THE_PHONE = "/sdcard/Android/data/org.vignette.demo/files/photos"
+ON_THE_PHONE = f"{app.FILES}/photos"
 _BY_HAND = (
-    "share them from the app's list of photos instead, put them into a folder here, "
-    "then: python -m export photos FOLDER"
+    "in the app's list of photos, “Share all” sends pictures and records; put them into one folder "
+    "here, then: python -m export photos FOLDER"
 )
 _INCOMING = ".incoming"
 

@@ -53,6 +53,17 @@ def test_the_folder_above_and_one_session_alone_do_too(root):
     assert [photo.path for photo in alone.photos] == [photo.path for photo in read(root).photos[:4]]
 
 
+def test_photos_in_one_heap_as_the_share_sheet_gives_them_keep_their_sessions(root, tmp_path):
+    (tmp_path / "heap").mkdir()
+    for path in root.rglob("*.*"):
+        shutil.copy(path, tmp_path / "heap")
+    found = read(tmp_path / "heap")
+    assert [(photo.session, photo.truth) for photo in found.photos] == [
+        (photo.session, photo.truth) for photo in read(root).photos
+    ]
+    assert all(found.file(photo).is_file() for photo in found.photos)
+
+
 def test_class_folders_give_labels_and_no_record(tmp_path, make_data_set):
     make_data_set(tmp_path / "mine", {LABELS[0]: 2, LABELS[1]: 3, "none": 1})
     found = read(tmp_path / "mine")

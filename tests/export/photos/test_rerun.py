@@ -46,6 +46,11 @@ def first(root: Path) -> Path:
     return min(root.rglob("*.png"))
 
 
+def opened(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.array(image)
+
+
 def edit(root: Path, **changes) -> None:
     path = first(root).with_suffix(".json")
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | changes), "utf-8")
@@ -79,7 +84,7 @@ def test_every_flavour_and_both_kernels_are_compared_with_their_like(
 
 
 def test_a_photo_that_was_tampered_with_shows(root, bundles):
-    pixels = np.asarray(Image.open(first(root))).copy()
+    pixels = opened(first(root))
     pixels[20:50, 20:60] = 255 - pixels[20:50, 20:60]
     Image.fromarray(pixels).save(first(root))
     results = again(root, bundles)
@@ -92,7 +97,7 @@ def test_a_photo_that_was_tampered_with_shows(root, bundles):
 
 
 def test_one_pixel_is_enough(root, bundles):
-    pixels = np.asarray(Image.open(first(root))).copy()
+    pixels = opened(first(root))
     pixels[0, 0] ^= 128
     Image.fromarray(pixels).save(first(root))
     assert {rerun.CHANGED, rerun.FRAME} <= set(again(root, bundles)[0].reasons)
@@ -100,7 +105,7 @@ def test_one_pixel_is_enough(root, bundles):
 
 def test_the_same_pixels_written_anew_are_told_as_changed_alone(root, bundles):
     before = first(root).read_bytes()
-    Image.open(first(root)).save(first(root), compress_level=1)
+    Image.fromarray(opened(first(root))).save(first(root), compress_level=1)
     assert first(root).read_bytes() != before
     (result, *_) = again(root, bundles)
     assert result.reasons == (rerun.CHANGED,)
