@@ -125,8 +125,7 @@ def read(root: Path, labels: Sequence[str], progress: workers.Progress = workers
 
 def _sessions(root: Path) -> list[Path]:
     """The folders of the app's sessions; none where the folder is of another kind."""
-    root = root.resolve()
-    for places in ([root], _listed(root), _listed(root / INSIDE_THE_APP)):
+    for places in ([root.resolve()], _listed(root), _listed(root / INSIDE_THE_APP)):
         found = [path for path in places if re.match(record.SESSION, path.name) and path.is_dir()]
         if found:
             return found
