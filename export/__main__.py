@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from export.verbs import apk, calibration, parity, passport, phone, tflite, verify
+from export.verbs import apk, calibration, parity, passport, phone, photos, tflite, verify
 from pipeline import console
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 for verb in (
     *(tflite.tflite, parity.parity, calibration.calibration),
-    *(passport.passport, verify.verify, apk.apk, phone.phone),
+    *(passport.passport, verify.verify, apk.apk, phone.phone, photos.photos),
 ):
     app.command()(verb)
 

@@ -47,5 +47,9 @@ def draw(
     names = [tuple(labels[int(column[place])] for column in columns) for place in shown]
     count = f"{len(found)} of {len(reference.truth):,} answers changed"
     more = f", the first {MOST} of them" if len(found) > MOST else ""
-    pictures = [(frame(int(place)), own) for place, own in zip(shown, names, strict=True)]
-    figures.flip_sheet(path, f"{title}: {count}{more}", pictures)
+    cells = []
+    for place, (truth, before, after) in zip(shown, names, strict=True):
+        colour = figures.RED if before == truth else figures.GREEN if after == truth else figures.GREY
+        cells.append((frame(int(place)), f"{truth}:\n{before} → {after}", colour))
+    colours = "truth: before → after; red was lost, green was gained"
+    figures.captioned_sheet(path, f"{title}: {count}{more}\n{colours}", cells, 6)

@@ -45,7 +45,7 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
     reference, made = evaluate.keras_answers(subject, listener)
     targets, keys = {}, {evaluate.KERAS: made.key}
     for name in config.export.flavours:
-        targets[name], recipe = _tflite_answers(subject, name, listener)
+        targets[name], recipe = tflite_answers(subject, name, listener)
         keys[name] = recipe.key
     timing = latency(subject, listener)
     settings = {
@@ -128,7 +128,9 @@ def _draw_flips(subject: Subject, reference: Answers, target: Answers, answers: 
     run.make(drawn, [FLIPS], build)
 
 
-def _tflite_answers(subject: Subject, name: str, listener: Listener) -> tuple[Answers, Recipe]:
+def tflite_answers(subject: Subject, name: str, listener: Listener) -> tuple[Answers, Recipe]:
+    """The stored answers of an exported flavour on the held-out pictures, made now if they are not there."""
+
     def make(pictures: Sequence[Picture], advance: Callable[[int], object]) -> np.ndarray:
         data = subject.run.path(convert.file_name(name)).read_bytes()
 

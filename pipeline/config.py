@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from pipeline import addresses
 from pipeline.errors import ConfigError, DataError
@@ -99,7 +107,8 @@ class Augment(_Part):
 
     `rotation` in turns to either side; `zoom` as Keras means it: the side of the picture
     that is seen grows by this fraction, so -0.2 comes closer and 0.5 steps back;
-    `brightness`, `contrast` and `saturation` are factors up to 1 ± the value.
+    `brightness`, `contrast` and `saturation` are factors up to 1 ± the value. With `screen`,
+    every fourth view, from the first, is made from the picture as if photographed from a screen.
     """
 
     views: Annotated[int, Field(ge=0, le=64)] = 4
@@ -109,6 +118,14 @@ class Augment(_Part):
     brightness: Annotated[float, Field(ge=0, lt=1)] = 0.2
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.2
     saturation: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    screen: bool = False
+
+    @field_validator("screen")
+    @classmethod
+    def _seen(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("views") == 0:
+            raise ValueError("augment.views of at least 1 where it is true")
+        return value
 
     @field_validator("zoom", mode="before")
     @classmethod

@@ -198,26 +198,6 @@ def _bare(axis: Axes) -> None:
 
 
 @_styled
-def flip_sheet(path: Path, title: str, flips: Sequence[tuple[np.ndarray, Sequence[str]]]) -> None:
-    """Pictures whose answer changed: RGB, uint8, with truth, answer before and answer after."""
-    columns = min(6, max(2, len(flips)))
-    rows = max(1, -(-len(flips) // columns))
-    figure = Figure((1.9 * columns, 2.3 * rows + 0.8), layout="constrained")
-    cells = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis in cells:
-        _bare(axis)
-    for axis, (picture, (truth, before, after)) in zip(cells, flips, strict=False):
-        axis.imshow(picture)
-        colour = RED if before == truth else GREEN if after == truth else GREY
-        text = f"{_plain(truth, 20)}:\n{_plain(before, 14)} → {_plain(after, 14)}"
-        axis.set_xlabel(text, color=colour, fontsize=8)
-    if not flips:
-        cells[0].text(0, 0.5, "no answer changed", transform=cells[0].transAxes)
-    figure.suptitle(f"{title}\ntruth: before → after; red was lost, green was gained", fontsize=9)
-    _save(figure, path)
-
-
-@_styled
 def calibration_curve(path: Path, found: dict[str, Any]) -> None:
     """Agreement over the number of calibration pictures, with 95 % intervals."""
     figure, axis = _figure(6, 3.6)
@@ -240,19 +220,22 @@ def calibration_curve(path: Path, found: dict[str, Any]) -> None:
 
 @_styled
 def captioned_sheet(
-    path: Path, title: str, pictures: Sequence[tuple[str, np.ndarray]], columns: int = 8
+    path: Path, title: str, cells: Sequence[tuple[np.ndarray, str, str]], columns: int = 8
 ) -> None:
-    """Pictures in lines, each with a few words above it: RGB, uint8, all of one size."""
-    height, width = pictures[0][1].shape[:2]
-    lines = -(-len(pictures) // columns)
+    """Pictures in rows, below each a caption in its colour: RGB, uint8."""
+    columns = min(columns, max(2, len(cells)))
+    rows = max(1, -(-len(cells) // columns))
+    height, width = np.max([picture.shape[:2] for picture, _, _ in cells] or [(1, 1)], axis=0)
     cell = 1.5
-    figure = Figure((cell * columns, (cell * height / width + 0.35) * lines + 0.5), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False).ravel()
+    figure = Figure((cell * columns, (cell * height / width + 0.42) * rows + 0.5), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in grid:
         _bare(axis)
-    for axis, (caption, picture) in zip(grid, pictures, strict=False):
+    for axis, (picture, caption, colour) in zip(grid, cells, strict=False):
         axis.imshow(picture)
-        shown = "\n".join(_plain(line, 26) for line in caption.split("\n"))
-        axis.set_title(shown, fontsize=6, loc="left")
-    figure.suptitle(_plain(title, 120), fontsize=10)
+        axis.set_xlabel("\n".join(_plain(line, 26) for line in caption.split("\n")), fontsize=7)
+        axis.xaxis.label.set_color(colour)
+    if not cells:
+        grid[0].text(0, 0.5, "none", transform=grid[0].transAxes)
+    figure.suptitle("\n".join(_plain(line, 120) for line in title.split("\n")), fontsize=10)
     _save(figure, path)

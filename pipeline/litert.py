@@ -214,10 +214,10 @@ class Interpreter:
 class Interpreters:
     """As many interpreters of one thread as there are cores: the fastest way on a CPU."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, kernels: str = XNNPACK) -> None:
         self._free: queue.SimpleQueue[Interpreter] = queue.SimpleQueue()
         for _ in range(workers.cores()):
-            self._free.put(Interpreter(data))
+            self._free.put(Interpreter(data, kernels=kernels))
 
     @contextmanager
     def one(self) -> Iterator[Interpreter]:

@@ -34,6 +34,8 @@ from pipeline.errors import ConfigError, RunError, UsageError, storage_error
 
 RUNS = Path("data/runs")
 CACHE = Path("data/cache")
+PICTURE_SETS = Path("data/pictures")
+PULLED = Path("data/photos")
 
 # The names of everything in a run, in the order in which it comes to be.
 CONFIG = "config.toml"
@@ -55,6 +57,8 @@ EXPORT = "export"
 PASSPORT = "passport.json"
 PARITY = "parity.json"
 PARITY_XML = "parity.xml"
+SIMULATED = "simulated.json"
+PHOTOS = "photos.json"
 APK = "demo.apk"
 APK_PASSPORT = "apk.json"
 PHONE = "phone.json"

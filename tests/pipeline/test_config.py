@@ -111,6 +111,7 @@ def test_all_wrong_keys_are_named_at_once(from_toml):
         ("train.learning_rate=0", "train.learning_rate: expected a number greater than 0"),
         ("train.learning_rate=inf", "train.learning_rate: expected a"),
         ("train.optimizer=adamw", "train.optimizer: expected 'adam', 'rmsprop' or 'sgd'"),
+        ("augment.screen=1", "augment.screen: expected a valid boolean"),
         ("augment.zoom=0.5", "augment.zoom: expected two numbers, lower first"),
         ("augment.zoom=[0.5, 0.2]", "augment.zoom: expected two numbers, lower first"),
         ("augment.zoom=[-1, 0.2]", "augment.zoom: expected two numbers, lower first"),
