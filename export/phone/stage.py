@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from export import bundle as bundles
-from export import convert, parity
+from export import convert, latency
 from export.adb import app, choice, program
 from export.adb.device import Device
 from export.apk import runtime
@@ -247,9 +247,9 @@ def _key(device: Device) -> str:
 
 
 def _host(run: Run, chosen: Choice) -> dict[str, Host] | None:
-    if not run.path(parity.LATENCY).is_file():
+    if not run.path(latency.NAME).is_file():
         return None
-    timed = run.read_json(parity.LATENCY)["flavours"]
+    timed = run.read_json(latency.NAME)["flavours"]
     kept = ("median_ms", "p90_ms", "num_threads", "delegate")
     return {
         flavour: Host(**{name: timed[flavour][name] for name in kept})

@@ -69,7 +69,7 @@ def pull(device: Device, listener: Listener) -> Pulled:
                 new, changed = new + (not there), changed + there
             listener.progress("copying photos from the phone", done, len(sessions))
     except AccessError as error:
-        raise AccessError(error.message, _BY_HAND) from error
+        raise AccessError(f"copying the photos: {error.message}", _BY_HAND) from error
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
     return Pulled(folder, len(sessions), new, changed)

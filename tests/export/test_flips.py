@@ -32,8 +32,9 @@ def draw(path, count: int) -> list[int]:
 def test_the_sheet_shows_at_most_36_changed_pictures(tmp_path):
     assert draw(tmp_path / "flips.png", 7) == list(range(7))
     assert draw(tmp_path / "many.png", 50) == list(range(36))
-    with Image.open(tmp_path / "many.png") as sheet:
-        assert sheet.size[1] > sheet.size[0]
+    with Image.open(tmp_path / "flips.png") as few, Image.open(tmp_path / "many.png") as sheet:
+        assert sheet.size[0] == few.size[0]
+        assert sheet.size[1] > 2 * few.size[1]
 
 
 def test_the_same_flips_give_the_same_bytes_and_none_give_a_sheet_too(tmp_path):
