@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -115,7 +116,7 @@ def _say_next(terminal: console.Terminal, source: Path, found: Audit) -> None:
             terminal.text(
                 "\nTo teach a classifier, sort the pictures into one folder for each thing to tell apart, "
                 f"such as\n  {source}/beach/*.jpg\n  {source}/mountains/*.jpg\n"
-                f"with some dozens of pictures in each; then: python -m pipeline audit {source}"
+                f"with some dozens of pictures in each; then: python -m pipeline audit {shlex.quote(str(source))}"
             )
         return
-    terminal.text(f"\nnext: python -m pipeline train {source}")
+    terminal.text(f"\nnext: python -m pipeline train {shlex.quote(str(source))}")
