@@ -55,8 +55,8 @@ def test_pictures_without_a_shortcut_raise_no_alarm(workplace, draw):
 def test_a_planted_jpeg_quality_is_named(workplace, draw):
     found = alarms(made(Path("saved"), draw, save={"quality": 70}))
     assert found == {
-        "quality": "the classes can be told apart by JPEG quality alone (balanced accuracy 1.00, chance 0.50): "
-        "a mostly 90, b mostly 70. A classifier may learn that instead of the content; save the pictures of "
+        "quality": "the classes can be told apart by JPEG quality alone "
+        "(balanced accuracy 1.00, chance 0.50): a mostly 90, b mostly 70. A classifier may learn that instead of the content; save the pictures of "
         "all classes once by the same program at one quality"
     }
 
