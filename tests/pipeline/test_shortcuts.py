@@ -56,8 +56,8 @@ def test_a_planted_jpeg_quality_is_named(workplace, draw):
     found = alarms(made(Path("saved"), draw, save={"quality": 70}))
     assert found == {
         "quality": "the classes can be told apart by JPEG quality alone "
-        "(balanced accuracy 1.00, chance 0.50): a mostly 90, b mostly 70. A classifier may learn that instead of the content; save the pictures of "
-        "all classes once by the same program at one quality"
+        "(balanced accuracy 1.00, chance 0.50): a mostly 90, b mostly 70. A classifier may learn that "
+        "instead of the content; save the pictures of all classes once by the same program at one quality"
     }
 
 
@@ -90,6 +90,30 @@ def test_a_planted_shape_and_a_planted_format_are_named(workplace, draw):
     found = alarms(made(Path("formats"), draw, save={"format": "PNG"}))
     assert set(found) == {"quality", "format"}
     assert "a mostly JPEG, b mostly PNG" in found["format"]
+
+
+def test_a_mark_on_one_class_of_five_is_named_with_the_class(workplace, draw):
+    for label in "abcde":
+        folder = Path("five", label)
+        folder.mkdir(parents=True)
+        for number in range(40):
+            pixels = np.maximum(draw(96, 72, number + 100 * ord(label)), 48)
+            Image.fromarray(pixels).save(folder / f"{number}.jpg", quality=55 if label == "d" else 90)
+    (alarm,) = alarms(Path("five")).values()
+    assert alarm.startswith(
+        "d can be told from the rest by JPEG quality alone (balanced accuracy 1.00, chance 0.50): "
+        "a mostly 90, b mostly 90, c mostly 90, d mostly 55, e mostly 90."
+    )
+
+
+def test_each_class_against_the_rest_is_scored_as_by_scikit_learn():
+    from sklearn.metrics import balanced_accuracy_score, confusion_matrix
+
+    numbers = np.random.default_rng(1)
+    truth, answer = numbers.integers(0, 4, (2, 300))
+    found = shortcuts.told_apart_of(confusion_matrix(truth, answer))
+    expected = [balanced_accuracy_score(truth == label, answer == label) for label in range(4)]
+    assert found == pytest.approx(expected)
 
 
 def test_colours_are_shown_and_raise_no_alarm(workplace, make_data_set):
