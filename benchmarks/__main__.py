@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import cached_features, collecting, measure, memory, preparation, start
+from benchmarks import audit, cached_features, collecting, measure, memory, preparation, start
 
 BENCHMARKS = {
     "cached_features": cached_features.run,
@@ -21,6 +21,7 @@ BENCHMARKS = {
     "start": start.run,
     "collecting": collecting.run,
     "memory": memory.run,
+    "audit": audit.run,
 }
 
 

@@ -205,7 +205,7 @@ def _of_copies(
             True,
         ),
         ("equal", "equal files", f"{kept}; delete copies to save time", equal, False),
-        ("copies", "near-copies: saved again, resized, cropped, mirrored", kept, close, not copies),
+        ("copies", "near-copies (saved again, resized, cropped, mirrored)", kept, close, not copies),
     )
     return [
         Finding(kind, title, advice, tuple(path for group in groups for path in group), len(groups), matters)
@@ -215,15 +215,13 @@ def _of_copies(
 
 
 def sentence(document: Mapping[str, Any]) -> str:
-    """What the audit found, in one line."""
-    matters = [f"{_count(entry)} {entry['title']}" for entry in document["findings"] if entry["matters"]]
-    handled = [
-        f"{entry['count']:,} {entry['title']}" for entry in document["findings"] if not entry["matters"]
-    ]
-    if not matters and not handled:
-        return "nothing odd"
-    return "; ".join([*matters, *handled][:4]) + ("; and more" if len(matters) + len(handled) > 4 else "")
+    """What the audit found, in one line, the important first."""
+    said = [_short(entry) for entry in document["findings"]]
+    return "; ".join(said[:5]) + ("; and more" if len(said) > 5 else "") if said else "nothing odd"
 
 
-def _count(entry: Mapping[str, Any]) -> str:
-    return f"{entry['count']:,} ×" if entry["kind"] in ("contradictions", "leaks") else f"{entry['count']:,}"
+def _short(entry: Mapping[str, Any]) -> str:
+    title = entry["title"].split(" (")[0]
+    if entry["kind"] in ("balance", "few"):
+        return title
+    return f"{entry['count']:,} × {title}"

@@ -118,7 +118,7 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[Finding]:
         ("uniform", "nearly one colour", "look at them; delete what shows nothing", uniform, True),
         (
             "placeholder",
-            "mostly one flat colour, like a placeholder",
+            "mostly one flat colour (a placeholder?)",
             "look at them; delete “picture not available” and the like",
             (rows["flat"] > _FLAT) & ~uniform,
             True,

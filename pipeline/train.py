@@ -53,7 +53,7 @@ def _look(run: Run, config: Config, listener: Listener) -> Table:
     if found.changed:
         listener.warn(f"the pictures are not those of the last time: {found.changed}")
     listener.say("pictures", f"{len(table.pictures):,} in {len(table.labels)} classes: {_shares(table)}")
-    listener.say("audit", audit.sentence(found.document))
+    listener.say("audit", f"{audit.sentence(found.document)} (see {run.path(runs.AUDIT)})")
     for sentence in shortcuts.alarms(shortcut):
         listener.warn(sentence)
     if table.left_out:

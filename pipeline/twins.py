@@ -97,11 +97,16 @@ def threshold_of(hashes: np.ndarray, seed: int = 0) -> int:
     if len(hashes) < 2:
         return _LOOSEST
     one, other = np.random.default_rng(seed).integers(0, len(hashes), (2, _SAMPLE))
-    differing = np.bitwise_count(hashes[one] ^ hashes[other]).sum(1)[one != other]
-    middle = np.median(differing)
+    distances = differing(hashes[one], hashes[other])[one != other]
+    middle = np.median(distances)
     # Robust, because twins may be among the sample.
-    deviation = 1.4826 * np.median(np.abs(differing - middle))
+    deviation = 1.4826 * np.median(np.abs(distances - middle))
     return int(np.clip(middle - _DEVIATIONS * deviation, _STRICTEST, _LOOSEST))
+
+
+def differing(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """In how many bits the rows of two arrays of whole numbers differ, shape (n,)."""
+    return np.bitwise_count(one ^ other).sum(1)
 
 
 def nominate(hashes: np.ndarray, threshold: int, seed: int = 0) -> list[tuple[int, int, str, int]]:
@@ -113,7 +118,7 @@ def nominate(hashes: np.ndarray, threshold: int, seed: int = 0) -> list[tuple[in
         seed: Of the orders of bits.
     """
     words = np.ascontiguousarray(hashes).view(np.uint64).reshape(-1, 4)
-    codes = {sorted_pair: number for number, sorted_pair in enumerate(_KINDS)}
+    codes = {pair: number for number, pair in enumerate(_KINDS)}
     allowed = np.full((4, 4), -1, np.int8)
     for (one, other), number in codes.items():
         allowed[one, other] = allowed[other, one] = number
@@ -131,7 +136,7 @@ def nominate(hashes: np.ndarray, threshold: int, seed: int = 0) -> list[tuple[in
             kinds = allowed[one % 4, other % 4]
             sound = (kinds >= 0) & (one // 4 != other // 4)
             one, other, kinds = one[sound], other[sound], kinds[sound]
-            distance = np.bitwise_count(words[one] ^ words[other]).sum(1)
+            distance = differing(words[one], words[other])
             for at in np.flatnonzero(distance <= threshold):
                 first, second = int(one[at]), int(other[at])
                 # The picture whose middle or mirror image was met comes first.

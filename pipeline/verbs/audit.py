@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,7 +55,8 @@ def audit(
         if strict and (matters or alarms or found.refusal):
             what = [*matters, *["shortcuts"] * bool(alarms), *["refused"] * bool(found.refusal)]
             raise GateError(
-                f"the audit found: {', '.join(what)}", "see the table above, or leave --strict out"
+                "the audit found: " + ", ".join(what),
+                f"{run.path(runs.AUDIT)} tells which pictures; leave --strict out to go on all the same",
             )
 
 
@@ -115,7 +117,8 @@ def _say_next(terminal: console.Terminal, source: Path, found: Audit) -> None:
             terminal.text(
                 "\nTo teach a classifier, sort the pictures into one folder for each thing to tell apart, "
                 f"such as\n  {source}/beach/*.jpg\n  {source}/mountains/*.jpg\n"
-                f"with some dozens of pictures in each; then: python -m pipeline audit {source}"
+                "with some dozens of pictures in each; "
+                f"then: python -m pipeline audit {shlex.quote(str(source))}"
             )
         return
-    terminal.text(f"\nnext: python -m pipeline train {source}")
+    terminal.text(f"\nnext: python -m pipeline train {shlex.quote(str(source))}")
