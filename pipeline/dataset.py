@@ -2,7 +2,7 @@
 
 Every file that `layouts` finds ends up either in `Table.pictures` or, with the reason, in
 `Table.left_out`. Who is held out is decided in `splits`; what is wrong with pictures that can
-be read is not asked here.
+be read is asked in `audit`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from pipeline import layouts, pictures, runs, workers
+import numpy as np
+
+from pipeline import layouts, pictures, runs, sketches, workers
 from pipeline.errors import DataError, PictureError
 from pipeline.layouts import Found, LeftOut
 from pipeline.runs import Run
+from pipeline.sketches import Sketches
 
 MAX_UNREADABLE = 0.10
 
@@ -35,6 +38,7 @@ class Picture:
         width: Of the upright picture, in pixels.
         height: Of the upright picture, in pixels.
         remarks: What the reader decided on the way, in words; often empty.
+        twins: Copies of one picture share it, as the audit found; else empty.
     """
 
     path: str
@@ -45,6 +49,7 @@ class Picture:
     width: int
     height: int
     remarks: str = ""
+    twins: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Table:
     @property
     def key(self) -> str:
         """A hash of all that training sees of the data set."""
-        rows = [[p.path, p.label, p.group, p.given, p.sha256] for p in self.pictures]
+        rows = [[p.path, p.label, p.group, p.given, p.sha256, p.twins] for p in self.pictures]
         return runs.key_of([list(self.labels), rows])
 
 
@@ -88,7 +93,12 @@ class Change:
         return ", ".join(f"{n} {word}" for word, n in vars(self).items() if n)
 
 
-def scan(source: Path, known: Table | None = None, progress: workers.Progress = workers.silent) -> Table:
+def scan(
+    source: Path,
+    known: Table | None = None,
+    progress: workers.Progress = workers.silent,
+    looks: Sketches | None = None,
+) -> Table:
     """Looks at every file of a data set; pictures not yet known are decoded wholly.
 
     Args:
@@ -96,26 +106,76 @@ def scan(source: Path, known: Table | None = None, progress: workers.Progress = 
             path and label and, if wanted, group and split (train, val or test).
         known: An earlier table; the facts of files with the same content are taken from it.
         progress: Called as pictures are looked at.
+        looks: If given, every picture has its sketch in it afterwards, made from the same decode.
 
     Raises:
         DataError: No pictures, fewer than two classes, an empty class, classes that differ
             only in case, a row of the CSV, or over 10 % of a class unreadable.
     """
-    if source.is_dir():
-        found, ignored = layouts.walk(source)
-        root = source
-    elif source.is_file():
-        found, ignored, root = layouts.read_csv(source), [], source.parent
-    else:
-        raise DataError(
-            f"{source}: no such folder of pictures",
-            "put the pictures there, one folder per class, or set data.pictures",
-        )
+    found, ignored, root = _listed(source)
     labels = _labels(source, [entry.label for entry in found])
-    rows: list[Picture] = []
-    left_out = list(ignored)
-    facts = {picture.sha256: picture for picture in known.pictures} if known else {}
+    rows, left_out = _look(root, found, known, progress, looks)
+    left_out += ignored
+    _check_losses(source, Counter(entry.label for entry in found), left_out, ignored)
+    return _table(root, labels, rows, left_out)
+
+
+def survey(
+    source: Path, progress: workers.Progress = workers.silent, looks: Sketches | None = None
+) -> tuple[Table, DataError | None]:
+    """As `scan`, but of any folder with pictures in it; where `scan` refuses, its reason comes, too.
+
+    Raises:
+        DataError: There is nothing to look at, or the table (CSV) is wrong.
+    """
+    refusal: DataError | None = None
+    try:
+        found, ignored, root = _listed(source)
+        labels = _labels(source, [entry.label for entry in found])
+    except DataError as error:
+        found, ignored, root = (layouts.anything(source) if source.is_dir() else []), [], source
+        if not found:
+            raise
+        refusal, labels = error, tuple(sorted({entry.label for entry in found}))
+    rows, left_out = _look(root, found, None, progress, looks)
+    left_out += ignored
+    try:
+        _check_losses(source, Counter(entry.label for entry in found), left_out, ignored)
+    except DataError as error:
+        refusal = refusal or error
+    return _table(root, labels, rows, left_out), refusal
+
+
+def _listed(source: Path) -> tuple[list[Found], list[LeftOut], Path]:
+    """The files that may be pictures, those that are passed over, and what their paths are relative to."""
+    if source.is_dir():
+        return *layouts.walk(source), source
+    if source.is_file():
+        return layouts.read_csv(source), [], source.parent
+    raise DataError(
+        f"{source}: no such folder of pictures",
+        "put the pictures there, one folder per class, or set data.pictures",
+    )
+
+
+def _table(root: Path, labels: tuple[str, ...], rows: list[Picture], left_out: list[LeftOut]) -> Table:
+    rows.sort(key=lambda picture: picture.path)
+    left_out.sort(key=lambda entry: entry.path)
+    return Table(root, labels, tuple(rows), tuple(left_out))
+
+
+def _look(
+    root: Path,
+    found: Sequence[Found],
+    known: Table | None,
+    progress: workers.Progress,
+    looks: Sketches | None,
+) -> tuple[list[Picture], list[LeftOut]]:
+    facts = {picture.sha256: picture for picture in known.pictures} if known and looks is None else {}
     refused = {entry.sha256: entry.reason for entry in known.left_out if entry.sha256} if known else {}
+    rows: list[Picture] = []
+    left_out: list[LeftOut] = []
+    drawn: list[tuple[np.ndarray, np.ndarray]] = []
 
     def look(entry: Found) -> Picture | LeftOut:
         path = root / entry.path
@@ -127,28 +187,32 @@ def scan(source: Path, known: Table | None = None, progress: workers.Progress = 
             sha256 = pictures.digest(path)
             if sha256 in refused:
                 return LeftOut(entry.path, entry.label, sha256, refused[sha256])
-            if sha256 in facts:
-                old = facts[sha256]
-                size, remarks = (old.width, old.height), old.remarks
-            else:
-                seen = pictures.inspect(path)
-                size, remarks = (seen.width, seen.height), "; ".join(seen.remarks)
+            size, remarks = facts_of(path, sha256)
         except PictureError as error:
             return LeftOut(entry.path, entry.label, sha256, error.message.removeprefix(f"{path}: "))
         except OSError as error:
             return LeftOut(entry.path, entry.label, "", f"cannot be opened: {error.strerror}")
         return Picture(entry.path, entry.label, entry.group, entry.given, sha256, *size, remarks)
 
+    def facts_of(path: Path, sha256: str) -> tuple[tuple[int, int], str]:
+        if sha256 in facts:
+            return (facts[sha256].width, facts[sha256].height), facts[sha256].remarks
+        if looks is not None and (row := looks.get(sha256)) is not None:
+            return (int(row["width"]), int(row["height"])), row["remarks"].decode()
+        pixels, seen = pictures.examine(path)
+        if looks is not None:
+            drawn.append(sketches.draw(pixels, seen, sha256))
+        return (seen.width, seen.height), "; ".join(seen.remarks)
+
     for done, row in enumerate(workers.ordered(look, found), 1):
         if isinstance(row, Picture):
             rows.append(row)
         else:
             left_out.append(row)
+        while looks is not None and drawn:
+            looks.add(*drawn.pop())
         progress("looking at the pictures", done, len(found))
-    _check_losses(source, Counter(entry.label for entry in found), left_out, ignored)
-    rows.sort(key=lambda picture: picture.path)
-    left_out.sort(key=lambda entry: entry.path)
-    return Table(root, labels, tuple(rows), tuple(left_out))
+    return rows, left_out
 
 
 def save(run: Run, table: Table) -> None:

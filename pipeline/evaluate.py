@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import config as configuration
-from pipeline import dataset, features, litert, metrics, runs
+from pipeline import dataset, features, litert, metrics, runs, sheets
 from pipeline.config import Config
 from pipeline.errors import DataError
 from pipeline.metrics import accuracy_of, f1_of, macro_f1_of
@@ -134,7 +134,7 @@ def evaluate(subject: Subject, listener: Listener) -> dict[str, Any]:
     run, config = subject.run, subject.config
     held_out, made = keras_answers(subject, listener)
     inputs = {"answers": made.key, "folds": run.key("folds")}
-    recipe = Recipe("evaluation", 1, inputs, {}, ("numpy", "scipy"))
+    recipe = Recipe("evaluation", 2, inputs, {}, ("numpy", "scipy"))
 
     def build() -> None:
         listener.progress("intervals", 0, 1)
@@ -143,6 +143,7 @@ def evaluate(subject: Subject, listener: Listener) -> dict[str, Any]:
 
     run.make(recipe, [runs.EVALUATION], build)
     found = run.read_json(runs.EVALUATION)
+    sheets.label_doubts(subject)
     from pipeline import figures
 
     drawings = {
@@ -208,9 +209,26 @@ def _evaluation(subject: Subject, held_out: Answers, seed: int) -> dict[str, Any
             "classes": per_class,
             "confusion": counts.tolist(),
         },
+        "without_leaked": _without_leaked(subject, held_out),
         "threshold": folds["threshold"],
     }
     return {**evaluation, "gaps": gaps(evaluation)}
+
+
+def _without_leaked(subject: Subject, held_out: Answers) -> dict[str, Any] | None:
+    """The held-out score without the pictures that have copies in training; None if there are none."""
+    leaked = {picture.path for picture in subject.split.leaked}
+    if not leaked:
+        return None
+    kept = np.array([picture.path not in leaked for picture in subject.split.held_out])
+    right = (held_out.predicted == held_out.truth)[kept]
+    n, hits = len(right), int(right.sum())
+    return {
+        "n": n,
+        "accuracy": hits / n if n else None,
+        "accuracy_interval": list(metrics.wilson(hits, n)),
+        "leaked": sorted(leaked),
+    }
 
 
 def gaps(evaluation: dict[str, Any]) -> list[str]:
@@ -249,7 +267,27 @@ def gaps(evaluation: dict[str, Any]) -> list[str]:
             f"The held-out score ({held_out:.3f}, n = {n}) is clearly higher than the out-of-fold score "
             f"({unseen:.3f}): the held-out pictures are easier, or some have near-copies in training."
         )
-    return [first, second]
+    return [first, second, *_leaks(evaluation)]
+
+
+def _leaks(evaluation: dict[str, Any]) -> list[str]:
+    clean = evaluation["without_leaked"]
+    if not clean:
+        return []
+    count = len(clean["leaked"])
+    begin = (
+        f"{count} held-out {'pictures have copies' if count > 1 else 'picture has a copy'} "
+        "among the training pictures"
+    )
+    if not clean["n"]:
+        return [f"{begin}: that is all of them, so the held-out score says nothing."]
+    low, high = clean["accuracy_interval"]
+    scores = (
+        f"with {'them' if count > 1 else 'it'} the held-out accuracy is "
+        f"{evaluation['held_out']['accuracy']:.3f}, without {clean['accuracy']:.3f} "
+        f"({low:.3f} to {high:.3f}, n = {clean['n']:,})"
+    )
+    return [f"{begin}: {scores}. The second is the honest one."]
 
 
 def compare(many: Sequence[Run], seed: int = 0) -> dict[str, Any]:

@@ -195,3 +195,47 @@ def _bare(axis: Axes) -> None:
     axis.grid(visible=False)
     for spine in axis.spines.values():
         spine.set_visible(False)
+
+
+@_styled
+def calibration_curve(path: Path, found: dict[str, Any]) -> None:
+    """Agreement over the number of calibration pictures, with 95 % intervals."""
+    figure, axis = _figure(6, 3.6)
+    points = found["points"]
+    counts = [point["pictures"] for point in points]
+    values = np.array([point["agreement"] for point in points])
+    bounds = np.array([point["interval"] for point in points])
+    reach = np.clip(np.stack([values - bounds[:, 0], bounds[:, 1] - values]), 0, None)
+    axis.errorbar(counts, values, yerr=reach, fmt="o-", color=BLUE, capsize=3)
+    axis.set_xscale("log")
+    axis.set_xticks(counts, [str(count) for count in counts])
+    axis.minorticks_off()
+    axis.set(
+        title=f"int8 against Keras, {found['judges']} training pictures outside every choice",
+        xlabel="calibration pictures",
+        ylabel="agreement, with 95 % interval",
+    )
+    _save(figure, path)
+
+
+@_styled
+def captioned_sheet(
+    path: Path, title: str, cells: Sequence[tuple[np.ndarray, str, str]], columns: int = 8
+) -> None:
+    """Pictures in rows, below each a caption in its colour: RGB, uint8."""
+    columns = min(columns, max(2, len(cells)))
+    rows = max(1, -(-len(cells) // columns))
+    height, width = np.max([picture.shape[:2] for picture, _, _ in cells] or [(1, 1)], axis=0)
+    cell = 1.5
+    figure = Figure((cell * columns, (cell * height / width + 0.42) * rows + 0.5), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in grid:
+        _bare(axis)
+    for axis, (picture, caption, colour) in zip(grid, cells, strict=False):
+        axis.imshow(picture)
+        axis.set_xlabel("\n".join(_plain(line, 26) for line in caption.split("\n")), fontsize=7)
+        axis.xaxis.label.set_color(colour)
+    if not cells:
+        grid[0].text(0, 0.5, "none", transform=grid[0].transAxes)
+    figure.suptitle("\n".join(_plain(line, 120) for line in title.split("\n")), fontsize=10)
+    _save(figure, path)

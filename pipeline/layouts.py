@@ -83,6 +83,19 @@ def walk(root: Path) -> tuple[list[Found], list[LeftOut]]:
     return found, ignored
 
 
+def anything(root: Path) -> list[Found]:
+    """Every picture below a folder that `walk` makes no sense of; its label is the first folder, if any."""
+    found: list[Found] = []
+    for path in sorted(root.rglob("*")):
+        below = path.relative_to(root)
+        name = below.as_posix()
+        seen = not any(part.startswith(".") for part in below.parts) and _shown(below) == name
+        if seen and path.suffix.lower() in pictures.SUFFIXES + OTHER_PICTURES and path.is_file():
+            label = unicodedata.normalize("NFC", below.parts[0]) if len(below.parts) > 1 else ""
+            found.append(Found(name, label))
+    return found
+
+
 def _entries(folder: Path, *, hidden: bool = False) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if hidden or not path.name.startswith("."))

@@ -10,11 +10,12 @@ import hashlib
 import io
 import struct
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
 
 from pipeline.errors import PictureError
 from pipeline.letterbox import Size, fitted_size
@@ -46,12 +47,20 @@ class Facts:
         height: Of the upright picture, in pixels.
         file_format: `JPEG`, `PNG`, `WEBP`, `GIF` or `BMP`, whatever the file's ending says.
         remarks: What was decided on the way, in words, e.g. an unreadable colour profile.
+        mode: Pillow's name for the pixels in the file, e.g. `RGB`, `L`, `P`, `CMYK`, `RGBA`.
+        quality: Of a JPEG, from 1 to 100, as its quantization tables tell; 0 for other formats.
+        turned: Whether EXIF says that the camera was not upright.
+        frames: More than 1 for an animation, of which only the first is used.
     """
 
     width: int
     height: int
     file_format: str
     remarks: tuple[str, ...] = ()
+    mode: str = "RGB"
+    quality: int = 0
+    turned: bool = False
+    frames: int = 1
 
 
 def read(path: Path, for_frame: Size | None = None) -> np.ndarray:
@@ -81,8 +90,52 @@ def inspect(path: Path) -> Facts:
     Raises:
         PictureError: As `read`.
     """
-    pixels, file_format, remarks = _decode(path, _bytes(path), None)
-    return Facts(pixels.shape[1], pixels.shape[0], file_format, tuple(remarks))
+    return examine(path)[1]
+
+
+def examine(path: Path) -> tuple[np.ndarray, Facts]:
+    """The pixels of `read`, and what decoding them showed.
+
+    Raises:
+        PictureError: As `read`.
+    """
+    return _decode(path, _bytes(path), None)
+
+
+def decode(name: Path, data: bytes) -> tuple[np.ndarray, str]:
+    """The pixels of a picture file that is in memory, as `read` gives them, and its format.
+
+    Args:
+        name: What messages call it.
+        data: The file's bytes.
+
+    Raises:
+        PictureError: As `read`.
+    """
+    pixels, facts = _decode(name, data, None)
+    return pixels, facts.file_format
+
+
+def cut_rows(data: bytes, rows: int) -> bytes:
+    """A picture file without its first and last rows, saved as the file was.
+
+    A JPEG keeps its quantization tables and chroma subsampling, so that its quality says nothing
+    about the cut; WebP is saved without loss.
+
+    Args:
+        data: The bytes of a sound JPEG or WebP file.
+        rows: To be cut off above, and again below.
+    """
+    image = Image.open(io.BytesIO(data), formats=("JPEG", "WEBP"))
+    part = image.crop((0, rows, image.width, image.height - rows))
+    kept = {"icc_profile": image.info.get("icc_profile")}
+    file = io.BytesIO()
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        sampling = JpegImagePlugin.get_sampling(image)
+        part.save(file, "JPEG", qtables=image.quantization, subsampling=sampling, **kept)
+    else:
+        part.save(file, "WEBP", lossless=True, **kept)
+    return file.getvalue()
 
 
 def digest(path: Path) -> str:
@@ -100,20 +153,51 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _decode(path: Path, data: bytes, for_frame: Size | None) -> tuple[np.ndarray, str, list[str]]:
+def _decode(path: Path, data: bytes, for_frame: Size | None) -> tuple[np.ndarray, Facts]:
     remarks: list[str] = []
     image = _open(path, data)
+    mode, quality = image.mode, jpeg_quality(getattr(image, "quantization", {}))
     # Phones write a second picture behind the first; Pillow calls that another format.
     file_format = "JPEG" if image.format == "MPO" else image.format or ""
     try:
         if for_frame is not None:
             _reduce(image, for_frame)
+        frames = 1 if file_format == "JPEG" else getattr(image, "n_frames", 1)
+        turned = image.getexif().get(_ORIENTATION, 1) in range(2, 9)
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         image = _opaque_srgb(image, remarks)
     except _DAMAGE as error:
         raise PictureError(f"{path}: cannot be decoded ({_reason(error)})") from error
-    return np.asarray(image), file_format, remarks
+    facts = Facts(*image.size, file_format, tuple(remarks), mode, quality, turned, frames)
+    return np.asarray(image), facts
+
+
+def jpeg_quality(tables: Mapping[int, Sequence[int]]) -> int:
+    """The quality, from 1 to 100, at which libjpeg's own tables come closest; 0 without tables.
+
+    Args:
+        tables: Quantization tables by number, 64 entries each; the first is for brightness.
+    """
+    if not tables:
+        return 0
+    total = sum(next(iter(tables.values())))
+    return 1 + int(np.abs(_TABLE_SUMS - total).argmin())
+
+
+_ANNEX_K = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 62
+18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92 95 98 112 100 103 99"""
+
+
+def _table_sums() -> np.ndarray:
+    """The sums of libjpeg's table for brightness at the qualities 1 to 100, after Annex K of ITU-T T.81."""
+    annex_k = np.array([int(entry) for entry in _ANNEX_K.split()])
+    quality = np.arange(1, 101)
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    return np.clip((annex_k * scale[:, None] + 50) // 100, 1, 255).sum(1)
+
+
+_TABLE_SUMS = _table_sums()
 
 
 def _open(path: Path, data: bytes) -> Image.Image:

@@ -1,7 +1,7 @@
 """The held-out set and the folds: made once, written down, and only ever added to.
 
 Groups stay whole. Pictures with the same bytes are a group, and so are those that the table
-puts into one. Old pictures never move.
+puts into one, or the audit because they are copies of each other. Old pictures never move.
 """
 
 from __future__ import annotations
@@ -46,6 +46,12 @@ class Split:
         """How many groups stand on both sides; none unless the data set was given so."""
         sides = ({self.groups[p.path] for p in part} for part in (self.train, self.held_out))
         return len(set.intersection(*sides))
+
+    @property
+    def leaked(self) -> tuple[Picture, ...]:
+        """The held-out pictures whose group stands in training, too."""
+        trained = {self.groups[p.path] for p in self.train}
+        return tuple(p for p in self.held_out if self.groups[p.path] in trained)
 
     @property
     def train_key(self) -> str:
@@ -199,7 +205,7 @@ def share_out(
 
 
 def _groups(table: Table) -> dict[str, str]:
-    """Joins equal bytes and given groups; a group is named by one of its members."""
+    """Joins equal bytes, copies and given groups; a group is named by one of its members."""
     leader: dict[str, str] = {}
 
     def root(name: str) -> str:
@@ -209,9 +215,10 @@ def _groups(table: Table) -> dict[str, str]:
         return name
 
     for picture in table.pictures:
-        if picture.group:
-            one, other = sorted((root(f"sha256:{picture.sha256}"), root(f"group:{picture.group}")))
-            leader[other] = one
+        for kind, name in (("group", picture.group), ("twins", picture.twins)):
+            if name:
+                one, other = sorted((root(f"sha256:{picture.sha256}"), root(f"{kind}:{name}")))
+                leader[other] = one
     return {picture.path: root(f"sha256:{picture.sha256}") for picture in table.pictures}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import backbones, dataset, features, litert, metrics, runs, splits
+from pipeline import audit, backbones, features, litert, metrics, runs, shortcuts, sketches, splits
 from pipeline import config as configuration
 from pipeline.config import Config
 from pipeline.dataset import Table
@@ -46,18 +46,16 @@ def train(run: Run, config: Config, listener: Listener) -> Subject:
 
 
 def _look(run: Run, config: Config, listener: Listener) -> Table:
-    seen_before = all(run.path(name).is_file() for name in (runs.PICTURES, runs.LEFT_OUT))
-    known = dataset.load(run, Path(config.data.pictures)) if seen_before else None
-    table = dataset.scan(Path(config.data.pictures), known, listener.progress)
-    recipe = Recipe("pictures", 1, {"pictures": table.key}, {}, ("pillow",))
-
-    def build() -> None:
-        dataset.save(run, table)
-
-    if known and (change := dataset.compare(known, table)):
-        listener.warn(f"the pictures are not those of the last time: {change}")
-    run.make(recipe, [runs.PICTURES, runs.LEFT_OUT], build)
+    with sketches.open_cache() as looks:
+        found = audit.look(run, config, listener, looks)
+        shortcut = shortcuts.make(run, found.table, looks, config.seed)
+    table = found.table
+    if found.changed:
+        listener.warn(f"the pictures are not those of the last time: {found.changed}")
     listener.say("pictures", f"{len(table.pictures):,} in {len(table.labels)} classes: {_shares(table)}")
+    listener.say("audit", f"{audit.sentence(found.document)} (see {run.path(runs.AUDIT)})")
+    for sentence in shortcuts.alarms(shortcut):
+        listener.warn(sentence)
     if table.left_out:
         first = table.left_out[0]
         listener.warn(
@@ -89,10 +87,12 @@ def _say_split(split: Split, config: Config, listener: Listener) -> None:
             f"{len(split.straddling)} pictures are left out because their group stands on both sides "
             f"of the split; the first: {first}"
         )
-    if given and (shared := split.shared_groups):
+    if shared := split.shared_groups:
+        leaked = len(split.leaked)
         listener.warn(
-            f"the given split leaks: equal files stand on both sides ({shared} different ones); "
-            "the held-out score is too good by that"
+            f"the {'given' if given else 'old'} split leaks: copies of {shared} "
+            f"{'pictures' if shared > 1 else 'picture'} stand on both sides ({leaked} of the held-out ones); "
+            "evaluate gives the score with and without them"
         )
 
 
@@ -221,7 +221,7 @@ def _figures(subject: Subject, listener: Listener) -> None:
     }
     picked = [next(p for p in split.train if p.label == label) for label in subject.labels][:6]
     sheet = {"train": split.train_key, "frame": str(subject.frame)}
-    augment = {"augment": config.augment.model_dump(mode="json"), "seed": config.seed}
+    augment = {"augment": features.view_settings(config.augment), "seed": config.seed}
     drawings = {
         "curves.svg": ({"folds": folds}, {}, lambda path: figures.curves(path, histories)),
         "classes.svg": (

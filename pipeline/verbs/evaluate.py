@@ -26,7 +26,14 @@ def evaluate(
         run = runs.find(run_name)
         with run.locked():
             found = evaluation.evaluate(subjects.open_trained(run), terminal)
+            doubts = run.read_json(runs.LABEL_DOUBTS)
         _show_evaluation(terminal, run, found)
+        if doubts["doubts"]:
+            terminal.say(
+                "doubts",
+                f"{len(doubts['doubts'])} of {doubts['n']:,} labels may be wrong, listed in "
+                f"{run.path(runs.LABEL_DOUBTS)}; look at {run.path(runs.FIGURES, 'label_doubts.png')}",
+            )
         terminal.finish(
             {"run": run.name, **found},
             [str(run.path(runs.FIGURES, "confusion.svg")), str(run.path(runs.FIGURES, "f1.svg"))],

@@ -407,8 +407,8 @@ def test_known_pictures_are_not_decoded_again(two, monkeypatch):
     first = scan(two)
     (two / "cat/000.png").rename(two / "cat/renamed.png")
     opened = []
-    inspect = pictures.inspect
-    monkeypatch.setattr(pictures, "inspect", lambda path: opened.append(path.name) or inspect(path))
+    examine = pictures.examine
+    monkeypatch.setattr(pictures, "examine", lambda path: opened.append(path.name) or examine(path))
     shutil.copy(two / "cat/001.png", two / "cat/copy.png")
     again = scan(two, known=first)
     assert opened == []
@@ -422,15 +422,15 @@ def test_known_unreadable_pictures_keep_their_reason(tmp_path, make_data_set, mo
     make_data_set(tmp_path, {"cat": 10, "dog": 10})
     (tmp_path / "cat" / "x.jpg").write_bytes(b"words")
     first = scan(tmp_path)
-    monkeypatch.setattr(pictures, "inspect", lambda path: pytest.fail(f"{path} was decoded again"))
+    monkeypatch.setattr(pictures, "examine", lambda path: pytest.fail(f"{path} was decoded again"))
     assert scan(tmp_path, known=first) == first
 
 
 def test_new_and_changed_pictures_are_decoded(two, make_data_set, monkeypatch):
     first = scan(two)
     opened = []
-    inspect = pictures.inspect
-    monkeypatch.setattr(pictures, "inspect", lambda path: opened.append(path.name) or inspect(path))
+    examine = pictures.examine
+    monkeypatch.setattr(pictures, "examine", lambda path: opened.append(path.name) or examine(path))
     make_data_set(two, {"cat": 1}, first_seed=700)
     shutil.copy(two / "cat/700.png", two / "dog/000.png")
     scan(two, known=first)

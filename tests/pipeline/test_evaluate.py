@@ -163,6 +163,7 @@ def gaps(train_accuracy: float, out_of_fold: float, right: int, n: int = 100) ->
             "train": {"accuracy": train_accuracy},
             "out_of_fold": {"accuracy": out_of_fold},
             "held_out": {"accuracy": right / n, "n": n, "accuracy_interval": list(wilson(right, n))},
+            "without_leaked": None,
         }
     )
 

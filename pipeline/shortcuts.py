@@ -1,0 +1,259 @@
+"""Can the classes be told apart without looking at the content?
+
+Small models, cross-validated, that see only what should not matter: the shape of the pictures,
+how their files were saved, bars and borders. Where one of these does well, so may the
+classifier, and fail on the next pictures. Border pixels and the mixture of colours belong to
+the content, too; they are shown beside the classifier's own score and raise no alarm. The
+number of bytes is never used: it tells of the content.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from pipeline import metrics, runs
+from pipeline.dataset import Picture, Table
+from pipeline.runs import Recipe, Run
+from pipeline.sketches import LIBRARIES, Sketches
+
+VERSION = 1
+# Points of balanced accuracy above chance, at the lower end of its interval, that are an alarm:
+# of all classes, or of one against the rest. A mark on one class of five alone gives only 0.40 of all.
+MARGIN = 0.20
+MOST = 4000
+_LEAST = 10
+_FOLDS = 5
+
+# What each family is called, and what to do where it tells the classes apart. Those without
+# advice raise no alarm.
+FAMILIES = {
+    "shape": (
+        "width, height and shape",
+        "crop all classes to one shape, or take pictures of all classes with the same camera",
+    ),
+    "quality": (
+        "JPEG quality",
+        "save the pictures of all classes once by the same program at one quality",
+    ),
+    "format": ("file format", "save the pictures of all classes in one format"),
+    "bars": ("black bars", "cut the bars off the pictures of all classes"),
+    "borders": (
+        "borders of one colour",
+        "crop the borders off, or take pictures of all classes before the same ground",
+    ),
+    "border_pixels": ("pixels along the sides", ""),
+    "colours": ("mixture of colours", ""),
+}
+
+
+def make(run: Run, table: Table, looks: Sketches, seed: int) -> dict[str, Any]:
+    """Writes shortcuts.json unless it is up to date; gives what it holds.
+
+    Args:
+        run: Where it is written.
+        table: The pictures as training sees them.
+        looks: The sketches of them all.
+        seed: Of the folds and of the sample.
+    """
+    settings = {"seed": seed, "margin": MARGIN}
+    recipe = Recipe("shortcuts", VERSION, {"pictures": table.key}, settings, ("scikit-learn", *LIBRARIES))
+    run.make(
+        recipe,
+        [runs.SHORTCUTS],
+        lambda: runs.write_json(run.path(runs.SHORTCUTS), measure(table, looks, seed)),
+    )
+    return run.read_json(runs.SHORTCUTS)
+
+
+def measure(table: Table, looks: Sketches, seed: int) -> dict[str, Any]:
+    """How well each family of facts tells the classes apart; the keys are those of shortcuts.json."""
+    chosen = _sample(table, seed)
+    counts = {label: sum(p.label == label for p in chosen) for label in table.labels}
+    chance = 1 / max(1, len(table.labels))
+    document: dict[str, Any] = {"n": len(chosen), "chance": chance, "margin": MARGIN, "families": []}
+    few = [label for label, count in counts.items() if count < _LEAST]
+    if few or len(table.labels) < 2:
+        document["not_measured"] = f"needs {_LEAST} pictures of each of two classes or more"
+        return document
+    truth = np.array([table.labels.index(picture.label) for picture in chosen])
+    groups = [picture.twins or picture.sha256 for picture in chosen]
+    contents = [picture.sha256 for picture in chosen]
+    rows, views = looks.facts(contents), looks.views(contents)
+    for name, seen in _seen(rows, views).items():
+        predicted = _predict(seen, truth, groups, seed, linear=seen.shape[1] > 32)
+        score, interval = _scored(truth, predicted, groups, len(table.labels), seed, balanced_accuracy_of)
+        apart, bounds = _scored(truth, predicted, groups, len(table.labels), seed, told_apart_of)
+        title, advice = FAMILIES[name]
+        document["families"].append(
+            {
+                "name": name,
+                "title": title,
+                "balanced_accuracy": float(score),
+                "interval": interval.tolist(),
+                "alarm": bool(advice)
+                and bool(interval[0] > chance + MARGIN or (bounds[0] > 0.5 + MARGIN).any()),
+                "told_apart": [
+                    {
+                        "label": label,
+                        "balanced_accuracy": float(apart[at]),
+                        "interval": bounds[:, at].tolist(),
+                    }
+                    for at, label in enumerate(table.labels)
+                    if bounds[0, at] > 0.5 + MARGIN
+                ],
+                "advice": advice,
+                "by_class": _told(name, rows, truth, table.labels),
+            }
+        )
+    return document
+
+
+def alarms(document: dict[str, Any]) -> list[str]:
+    """What a user must hear, a sentence for each alarm."""
+    return [_sentence(row, document["chance"]) for row in document["families"] if row["alarm"]]
+
+
+def _sentence(row: dict[str, Any], chance: float) -> str:
+    if row["interval"][0] > chance + MARGIN:
+        subject, score = "the classes can be told apart", row["balanced_accuracy"]
+    else:
+        # One class with a mark among many hardly moves the mean over them.
+        first = max(row["told_apart"], key=lambda entry: entry["balanced_accuracy"])
+        subject, score, chance = (
+            f"{first['label']} can be told from the rest",
+            first["balanced_accuracy"],
+            0.5,
+        )
+    return (
+        f"{subject} by {row['title']} alone (balanced accuracy {score:.2f}, chance {chance:.2f}): "
+        f"{row['by_class']}. A classifier may learn that instead of the content; {row['advice']}"
+    )
+
+
+def balanced_accuracy_of(confusion: np.ndarray) -> np.ndarray:
+    """The mean recall of the classes that occur; shape (..., classes, classes) → (...)."""
+    right, own = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-1)
+    recall = np.divide(right, own, out=np.full(own.shape, np.nan), where=own > 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a resample without any picture
+        return np.nan_to_num(np.nanmean(recall, axis=-1))
+
+
+def told_apart_of(confusion: np.ndarray) -> np.ndarray:
+    """How well each class is told from the rest: its recall and the rest's, their mean.
+
+    Shape (..., classes, classes) → (..., classes); 1/2 is chance.
+    """
+    right, own = np.diagonal(confusion, axis1=-2, axis2=-1), confusion.sum(-1)
+    others, total = confusion.sum(-2) - right, confusion.sum((-2, -1))[..., None]
+    recall = np.divide(right, own, out=np.zeros(own.shape), where=own > 0)
+    rest = total - own
+    wrong = np.divide(others, rest, out=np.zeros(own.shape), where=rest > 0)
+    return (recall + 1 - wrong) / 2
+
+
+def score_of_classifier(run: Run) -> float:
+    """The balanced accuracy of the run's out-of-fold answers.
+
+    Raises:
+        RunError: They are missing or damaged.
+    """
+    stored = run.read_arrays(runs.OUT_OF_FOLD)
+    counts = metrics.confusion(
+        stored["truth"], stored["probabilities"].argmax(1), stored["probabilities"].shape[1]
+    )
+    return float(balanced_accuracy_of(counts))
+
+
+def _sample(table: Table, seed: int) -> list[Picture]:
+    """At most `MOST` pictures, of every class its share: more would cost time and tell no more."""
+    if len(table.pictures) <= MOST:
+        return list(table.pictures)
+    order = np.random.default_rng(seed).permutation(len(table.pictures))
+    return [table.pictures[at] for at in sorted(order[:MOST])]
+
+
+def _seen(rows: np.ndarray, views: np.ndarray) -> dict[str, np.ndarray]:
+    """What the model of each family sees of the pictures, shape (n, numbers)."""
+    width, height = rows["width"].astype(float), rows["height"].astype(float)
+    _, formats = np.unique(rows["file_format"], return_inverse=True)
+    ring = np.ones(views["tiny"].shape[1:3], bool)
+    ring[1:-1, 1:-1] = False
+    colours = rows["border_colour"].reshape(len(rows), -1)
+    return {
+        "shape": np.stack([width, height, np.log(width / height)], 1),
+        "quality": rows["quality"].astype(float)[:, None],
+        "format": np.eye(int(formats.max()) + 1)[formats],
+        "bars": rows["bars"].astype(float),
+        "borders": np.concatenate([rows["border"], colours / 255.0], 1),
+        "border_pixels": views["tiny"][:, ring].reshape(len(rows), -1) / 255.0,
+        "colours": np.sqrt(views["histogram"] / 255.0),
+    }
+
+
+def _predict(
+    seen: np.ndarray, truth: np.ndarray, groups: Sequence[str], seed: int, *, linear: bool
+) -> np.ndarray:
+    """Cross-validated answers of a small model, copies of a picture in one fold."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.tree import DecisionTreeClassifier
+
+    if linear:
+        model: Any = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, class_weight="balanced"))
+    else:
+        model = DecisionTreeClassifier(
+            max_depth=6, min_samples_leaf=5, class_weight="balanced", random_state=seed
+        )
+    predicted = np.zeros_like(truth)
+    folds = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # Large groups may leave a class out of a fold; that fold is then told wrongly, as it should be.
+        warnings.simplefilter("ignore")
+        for train, test in folds.split(seen, truth, groups):
+            predicted[test] = model.fit(seen[train], truth[train]).predict(seen[test])
+    return predicted
+
+
+def _scored(
+    truth: np.ndarray,
+    predicted: np.ndarray,
+    groups: Sequence[str],
+    classes: int,
+    seed: int,
+    statistic: Callable[[np.ndarray], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """A statistic of the answers, and the two ends of its 95 % interval."""
+    counts = metrics.confusion(truth, predicted, classes)
+    return statistic(counts), metrics.bootstrap(truth, predicted, groups, classes, statistic, seed)
+
+
+def _told(name: str, rows: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> str:
+    """What is typical of the classes, in words; empty for families without a few plain numbers."""
+    words = []
+    for index, label in enumerate(labels[:6]):
+        own = rows[truth == index]
+        said = _typical(name, own)
+        if said:
+            words.append(f"{label} {said}")
+    return ", ".join(words) + (" and so on" if words and len(labels) > 6 else "")
+
+
+def _typical(name: str, own: np.ndarray) -> str:
+    if name == "shape":
+        return f"mostly {int(np.median(own['width']))}x{int(np.median(own['height']))}"
+    if name == "quality":
+        return f"mostly {int(np.median(own['quality']))}"
+    if name == "format":
+        kinds, counts = np.unique(own["file_format"], return_counts=True)
+        return f"mostly {kinds[counts.argmax()].decode()}"
+    if name in ("bars", "borders"):
+        depths = own["bars" if name == "bars" else "border"].max(1)
+        return f"{(depths > 0.01).mean():.0%} with them"
+    return ""

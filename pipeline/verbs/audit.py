@@ -1,0 +1,124 @@
+"""`audit`: what is wrong with the pictures."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline import console
+from pipeline.verbs import options
+
+if TYPE_CHECKING:
+    from pipeline.audit import Audit
+    from pipeline.runs import Run
+
+
+def audit(
+    source: Annotated[Path, typer.Argument(metavar="CONFIG_OR_FOLDER", help="A .toml, a folder or a .csv.")],
+    name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
+    strict: Annotated[bool, typer.Option(help="Exit code 3 if something should be done.")] = False,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Look for what is wrong with the pictures, before anything is trained on them.
+
+    Reads the pictures. Writes data/runs/NAME: audit.json, shortcuts.json and sheets of pictures;
+    training under that name starts from there. Any folder with pictures will do.
+    """
+    with console.speaking(quiet=quiet, as_json=as_json) as terminal:
+        from pipeline import audit as auditing
+        from pipeline import config as configuration
+        from pipeline import runs, sheets, shortcuts, sketches
+        from pipeline.errors import GateError
+
+        config = configuration.load(source)
+        run = runs.Run(runs.RUNS / (name or runs.run_name(source)))
+        with run.locked(), sketches.open_cache() as looks:
+            found = auditing.look(run, config, terminal, looks, strict=False)
+            told = None if found.refusal else shortcuts.make(run, found.table, looks, config.seed)
+            drawn = sheets.draw_findings(run, found, terminal)
+        _show(terminal, run, found)
+        alarms = shortcuts.alarms(told) if told else []
+        if told:
+            _show_shortcuts(terminal, run, told)
+        for sentence in alarms:
+            terminal.warn(sentence)
+        terminal.finish(
+            {"run": run.name, **found.document, "shortcuts": told, "alarms": alarms},
+            [str(run.path(runs.AUDIT)), *map(str, drawn)],
+        )
+        _say_next(terminal, source, found)
+        matters = [entry["kind"] for entry in found.document["findings"] if entry["matters"]]
+        if strict and (matters or alarms or found.refusal):
+            what = [*matters, *["shortcuts"] * bool(alarms), *["refused"] * bool(found.refusal)]
+            raise GateError(
+                "the audit found: " + ", ".join(what),
+                f"{run.path(runs.AUDIT)} tells which pictures; leave --strict out to go on all the same",
+            )
+
+
+def _show(terminal: console.Terminal, run: Run, found: Audit) -> None:
+    document = found.document
+    classes = document["classes"]
+    named = ", ".join(f"{label or '(no class)'} {count:,}" for label, count in list(classes.items())[:12])
+    more = f" and {len(classes) - 12} more" if len(classes) > 12 else ""
+    terminal.say("pictures", f"{document['pictures']:,}: {named}{more}")
+    rows = [
+        [f"{entry['count']:,}", ("! " if entry["matters"] else "  ") + entry["title"], entry["advice"]]
+        for entry in document["findings"]
+    ]
+    if rows:
+        terminal.table(
+            f"{run.name}: what the audit found (! = have a look)",
+            ["how many", "what", "what to do"],
+            rows,
+            words=True,
+        )
+    else:
+        terminal.say("audit", "nothing odd")
+
+
+def _show_shortcuts(terminal: console.Terminal, run: Run, told: dict[str, Any]) -> None:
+    from pipeline import runs
+
+    if "not_measured" in told:
+        terminal.say("shortcuts", f"not measured: {told['not_measured']}")
+        return
+    rows = [
+        [
+            row["title"],
+            f"{row['balanced_accuracy']:.3f}",
+            "{:.3f} to {:.3f}".format(*row["interval"]),
+            "ALARM" if row["alarm"] else "" if row["advice"] else "no alarm: part of the content",
+        ]
+        for row in told["families"]
+    ]
+    if run.path(runs.OUT_OF_FOLD).is_file() and run.path(runs.FOLDS).is_file():
+        from pipeline.shortcuts import score_of_classifier
+
+        rows.append(["the classifier, out-of-fold", f"{score_of_classifier(run):.3f}", "", ""])
+    rows.append(["chance", f"{told['chance']:.3f}", "", ""])
+    terminal.table(
+        f"Can the classes be told apart without the content? (n = {told['n']:,})",
+        ["looking only at", "balanced accuracy", "95 %", ""],
+        rows,
+    )
+
+
+def _say_next(terminal: console.Terminal, source: Path, found: Audit) -> None:
+    if found.refusal:
+        terminal.text(f"\nThese pictures cannot be trained on yet: {found.refusal.message}")
+        terminal.text(f"Do this first: {found.refusal.hint}")
+        classes = [label for label in found.document["classes"] if label]
+        if len(classes) < 2 or "" in found.document["classes"]:
+            terminal.text(
+                "\nTo teach a classifier, sort the pictures into one folder for each thing to tell apart, "
+                f"such as\n  {source}/beach/*.jpg\n  {source}/mountains/*.jpg\n"
+                "with some dozens of pictures in each; "
+                f"then: python -m pipeline audit {shlex.quote(str(source))}"
+            )
+        return
+    terminal.text(f"\nnext: python -m pipeline train {shlex.quote(str(source))}")

@@ -1,0 +1,319 @@
+"""What a user reads of an audit, and what training does with it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import audit, dataset, runs, sketches, splits
+from pipeline import config as configuration
+from pipeline.runs import Run
+from pipeline.workers import Listener
+from tests.export import verbs
+from tests.export.verbs import call, fine, refused, verb, watched
+
+RUN = runs.RUNS / "pictures"
+
+
+@pytest.fixture
+def folder(workplace, make_data_set) -> Path:
+    return make_data_set(workplace / "pictures", {"cat": 24, "dog": 24}, size=(96, 72))
+
+
+def looked(source: Path, *settings: str, strict: bool = True) -> audit.Audit:
+    run = Run(RUN)
+    config = configuration.load(source, settings)
+    with run.locked(), sketches.open_cache() as looks:
+        return audit.look(run, config, Listener(), looks, strict=strict)
+
+
+def hint(run: Path) -> str:
+    return f"{run / runs.AUDIT} tells which pictures; leave --strict out to go on all the same"
+
+
+def kinds(found: audit.Audit) -> dict[str, int]:
+    return {entry["kind"]: entry["count"] for entry in found.document["findings"]}
+
+
+def again(path: Path, copy: Path, quality: int = 80) -> None:
+    Image.open(path).convert("RGB").save(copy, quality=quality)
+
+
+def test_pictures_with_nothing_odd_say_so(folder, capfd):
+    out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
+    assert out.startswith("    pictures  48: cat 24, dog 24\n       audit  nothing odd\n")
+    assert "ALARM" not in out
+    assert out.endswith("\nnext: python -m pipeline train pictures\n")
+    assert fine(call(capfd, "pipeline", "audit", "pictures", "--strict", "--quiet", cwd=folder.parent)) == ""
+
+
+def test_copies_stay_together_and_lose_no_picture(folder):
+    again(folder / "cat/000.png", folder / "cat/saved.jpg")
+    shutil.copy(folder / "dog/003.png", folder / "dog/equal.png")
+    found = looked(folder)
+    assert kinds(found) == {"equal": 1, "copies": 1}
+    assert found.document["groups"] == [["cat/000.png", "cat/saved.jpg"], ["dog/003.png", "dog/equal.png"]]
+    assert len(found.table.pictures) == 50
+    (pair,) = found.document["twins"]
+    assert (pair["kind"], pair["same"]) == ("near", True)
+    split = splits.make(Run(RUN), found.table, configuration.load(folder))
+    assert split.groups["cat/000.png"] == split.groups["cat/saved.jpg"]
+    folds = dict(zip((p.path for p in split.train), split.folds, strict=True))
+    for one, other in found.document["groups"]:
+        assert folds.get(one, "held out") == folds.get(other, "held out")
+    # Opened from its artefacts alone, the run has the same groups.
+    loaded = splits.load(Run(RUN), dataset.load(Run(RUN), folder))
+    assert loaded.train_key == split.train_key
+
+
+def test_grouping_of_near_copies_can_be_turned_off(folder):
+    again(folder / "cat/000.png", folder / "cat/saved.jpg")
+    again(folder / "cat/001.png", folder / "dog/other.jpg")
+    found = looked(folder, "data.group_copies=false")
+    assert found.document["groups"] == []
+    assert found.document["contradictions"] == []
+    assert kinds(found) == {"copies": 2}
+    assert len(found.table.pictures) == 50
+    assert found.document["findings"][0]["advice"] == "they may stand on both sides of the split"
+
+
+def test_one_picture_under_two_labels_is_left_out_until_it_is_decided(folder):
+    again(folder / "cat/000.png", folder / "dog/same.jpg")
+    shutil.copy(folder / "dog/003.png", folder / "cat/equal.png")
+    found = looked(folder)
+    assert kinds(found)["contradictions"] == 2
+    assert len(found.table.pictures) == 46
+    reasons = {entry.path: entry.reason for entry in found.table.left_out}
+    assert reasons["dog/same.jpg"] == (
+        "the same picture as cat/000.png, which is labelled cat; decide which is right"
+    )
+    assert set(reasons) == {"cat/000.png", "dog/same.jpg", "cat/equal.png", "dog/003.png"}
+    (folder / "dog/same.jpg").unlink()
+    (folder / "cat/equal.png").unlink()
+    mended = looked(folder)
+    assert len(mended.table.pictures) == 48
+    assert mended.table.left_out == ()
+
+
+def test_mirrored_pictures_under_two_labels_are_no_contradiction(folder):
+    """An arrow to the left is not an arrow to the right."""
+    pixels = np.asarray(Image.open(folder / "cat/000.png"))
+    Image.fromarray(np.ascontiguousarray(pixels[:, ::-1])).save(folder / "dog/mirror.png")
+    found = looked(folder)
+    assert found.document["contradictions"] == []
+    assert [pair["kind"] for pair in found.document["twins"]] == ["mirrored"]
+    assert found.document["groups"] == [["cat/000.png", "dog/mirror.png"]]
+
+
+def test_a_given_split_that_leaks_is_found(workplace, make_data_set):
+    make_data_set(workplace / "pictures/train", {"cat": 24, "dog": 24}, size=(96, 72))
+    make_data_set(workplace / "pictures/test", {"cat": 8, "dog": 8}, size=(96, 72), first_seed=500)
+    again(workplace / "pictures/train/cat/002.png", workplace / "pictures/test/cat/leak.jpg")
+    found = looked(workplace / "pictures")
+    (leaks,) = [entry for entry in found.document["findings"] if entry["kind"] == "leaks"]
+    assert leaks["pictures"] == ["test/cat/leak.jpg", "train/cat/002.png"]
+    assert leaks["matters"]
+    split = splits.make(Run(RUN), found.table, configuration.load(workplace / "pictures"))
+    assert [picture.path for picture in split.leaked] == ["test/cat/leak.jpg"]
+
+
+def test_old_pictures_that_turn_out_to_leak_do_not_move(folder):
+    """As in a run that was made before copies were looked for."""
+    config = configuration.load(folder)
+    for number in range(6):
+        again(folder / f"cat/{number:03d}.png", folder / f"cat/saved{number}.jpg")
+    run = Run(RUN)
+    with run.locked():
+        before = splits.make(run, dataset.scan(folder), config)
+    assert before.leaked == ()
+    after = splits.make(run, looked(folder).table, config)
+    assert [p.path for p in after.held_out] == [p.path for p in before.held_out]
+    assert after.folds == before.folds
+    groups = [{f"cat/{number:03d}.png", f"cat/saved{number}.jpg"} for number in range(6)]
+    held_out = {picture.path for picture in after.held_out}
+    expected = {path for group in groups if len(group & held_out) == 1 for path in group & held_out}
+    assert {picture.path for picture in after.leaked} == expected
+    assert expected  # seed 0 parts one of the pairs at least
+
+
+def test_every_kind_of_odd_picture_is_listed_with_what_to_do(folder, draw):
+    for label in ("cat", "dog"):  # many enough that the odd ones are few
+        for number in range(100, 160):
+            Image.fromarray(draw(96, 72, number + 1000 * (label == "dog"))).save(
+                folder / label / f"{number}.png"
+            )
+    cat = folder / "cat"
+    (cat / "damaged.jpg").write_bytes(b"no picture")
+    (cat / "phone.heic").write_bytes(b"x")
+    (cat / "notes.txt").write_bytes(b"x")
+    Image.new("RGB", (80, 80), (90, 90, 90)).save(cat / "plain.png")
+    words = np.full((80, 80, 3), 200, np.uint8)
+    words[38:42, 30:60] = 20
+    Image.fromarray(words).save(cat / "unavailable.png")
+    Image.fromarray(draw(40, 30, 77)).save(cat / "small.png")
+    barred = np.maximum(draw(96, 72, 78), 48)
+    barred[:9] = barred[-9:] = 0
+    Image.fromarray(barred).save(cat / "barred.png")
+    Image.fromarray(draw(96, 72, 79)).save(cat / "really.jpg", format="PNG")
+    Image.fromarray(draw(96, 72, 80)).convert("CMYK").save(cat / "print.jpg")
+    frames = [Image.fromarray(draw(96, 72, seed)) for seed in (81, 82)]
+    frames[0].save(cat / "moving.gif", save_all=True, append_images=frames[1:])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(draw(96, 72, 83)).save(cat / "turned.jpg", exif=exif)
+    found = looked(folder)
+    listed = {entry["kind"]: entry for entry in found.document["findings"]}
+    expected = {
+        "unreadable": "damaged.jpg",
+        "other_formats": "phone.heic",
+        "passed_over": "notes.txt",
+        "uniform": "plain.png",
+        "placeholder": "unavailable.png",
+        "tiny": "small.png",
+        "bars": "barred.png",
+        "misnamed": "really.jpg",
+        "odd_modes": "print.jpg",
+        "animated": "moving.gif",
+        "turned": "turned.jpg",
+    }
+    assert {kind: listed[kind]["pictures"] for kind in expected} == {
+        kind: [f"cat/{name}"] for kind, name in expected.items()
+    }
+    assert set(listed) == set(expected)
+    assert all(entry["advice"] for entry in listed.values())
+    # What somebody should do something about comes first.
+    assert [entry["matters"] for entry in found.document["findings"]] == [True] * 6 + [False] * 5
+
+
+def test_unbalanced_and_small_classes_and_mixed_shapes_are_told(workplace, make_data_set):
+    root = make_data_set(workplace / "pictures", {"cat": 40, "dog": 8}, size=(96, 72))
+    for number in range(20):
+        path = root / f"cat/{number:03d}.png"
+        Image.open(path).transpose(Image.Transpose.ROTATE_90).save(path)
+    found = looked(root)
+    titles = {entry["kind"]: entry["title"] for entry in found.document["findings"]}
+    assert titles["few"] == "classes with under 20 pictures: dog (8)"
+    assert titles["balance"] == "unbalanced: cat has 40, dog has 8"
+    assert titles["orientation"] == "upright among lying ones"
+
+
+def test_the_first_screen_says_what_to_do_and_strict_ends_with_3(folder, capfd):
+    again(folder / "cat/000.png", folder / "dog/same.jpg")
+    ended = call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent)
+    out = fine(ended)
+    assert "pictures: what the audit found (! = have a look)" in out
+    assert "! one picture under two labels" in out
+    assert "decide which label is right" in out
+    for file in ("audit.json", "figures/audit-contradictions.png", "figures/audit-copies.png"):
+        assert f"{RUN}/{file}\n" in out
+        assert (folder.parent / RUN / file).is_file()
+    ended = call(capfd, "pipeline", "audit", "pictures", "--strict", "--quiet", cwd=folder.parent)
+    message = "the audit found: contradictions"
+    refused(ended, 3, message, hint(RUN))
+    ended = call(capfd, "pipeline", "audit", "pictures", "--json", cwd=folder.parent)
+    document = json.loads(fine(ended))
+    assert document.keys() == {
+        *("run", "pictures", "classes", "refusal", "findings", "contradictions", "groups", "twins"),
+        *("hash_threshold_bits", "left_out", "shortcuts", "alarms", "warnings", "files"),
+    }
+    assert all((folder.parent / file).is_file() for file in document["files"])
+
+
+def test_a_repeat_opens_no_picture_draws_nothing_and_loads_little(folder, capfd):
+    again(folder / "cat/000.png", folder / "cat/saved.jpg")
+    fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
+    before = verbs.stamps(folder.parent / RUN)
+    ended, modules = watched("pipeline", "audit", "pictures", cwd=folder.parent)
+    fine(ended)
+    assert verbs.stamps(folder.parent / RUN) == before
+    assert not modules & {"tensorflow", "keras", "matplotlib", "sklearn", "imagehash"}
+
+
+def test_a_folder_of_holiday_photos_is_told_how_to_become_a_data_set(workplace, draw, capfd):
+    root = workplace / "My holiday"
+    (root / "phone").mkdir(parents=True)
+    for number in range(6):
+        Image.fromarray(draw(96, 72, number)).save(root / f"IMG {number}.jpg")
+        Image.fromarray(draw(96, 72, 50 + number)).save(root / "phone" / f"{number}.jpg")
+    (root / "film.mov").write_bytes(b"x")
+    (root / "empty.jpg").write_bytes(b"")
+    out = fine(call(capfd, "pipeline", "audit", "My holiday", cwd=workplace))
+    assert "    pictures  12: (no class) 6, phone 6\n" in out
+    assert "! cannot be read" in out
+    assert "These pictures cannot be trained on yet: My holiday: only one class, phone\n" in out
+    assert "To teach a classifier, sort the pictures into one folder for each thing to tell apart" in out
+    assert out.endswith("then: python -m pipeline audit 'My holiday'\n")
+    assert "few" not in out
+    # Only what the audit itself says is written: training starts from nothing.
+    assert not (workplace / runs.RUNS / "My-holiday" / runs.PICTURES).exists()
+    ended = call(capfd, "pipeline", "audit", "My holiday", "--strict", "--quiet", cwd=workplace)
+    refused(ended, 3, "the audit found: unreadable, refused", hint(runs.RUNS / "My-holiday"))
+
+
+def test_what_training_would_refuse_is_audited_all_the_same(folder, capfd):
+    for number in range(20):
+        (folder / f"cat/{number:03d}.png").write_bytes(b"words")
+    out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
+    assert (
+        "These pictures cannot be trained on yet: pictures: 20 of 24 pictures of class cat cannot be used"
+        in out
+    )
+    assert "Do this first: replace or remove these files\n" in out
+
+
+def test_nothing_to_look_at_is_wrong_use(workplace, capfd):
+    (workplace / "empty").mkdir()
+    ended = call(capfd, "pipeline", "audit", "empty", cwd=workplace)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: empty: no pictures found\n")
+    ended = call(capfd, "pipeline", "audit", "nowhere", cwd=workplace)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: nowhere: no such file or folder\n")
+
+
+def test_an_alarm_is_printed_and_counts_for_strict(workplace, draw, capfd):
+    for label, quality in (("a", 95), ("b", 60)):
+        (workplace / "saved" / label).mkdir(parents=True)
+        for number in range(30):
+            path = workplace / "saved" / label / f"{number}.jpg"
+            Image.fromarray(draw(96, 72, number + 500 * (label == "b"))).save(path, quality=quality)
+    out = fine(call(capfd, "pipeline", "audit", "saved", cwd=workplace))
+    assert "Can the classes be told apart without the content? (n = 60)" in out
+    assert "note  the classes can be told apart by JPEG quality alone (balanced accuracy 1.00" in out
+    assert "ALARM" in out
+    ended = call(capfd, "pipeline", "audit", "saved", "--strict", "--quiet", cwd=workplace)
+    refused(ended, 3, "the audit found: shortcuts", hint(runs.RUNS / "saved"))
+
+
+def test_training_after_an_audit_finds_it_up_to_date_and_says_it_in_one_line(folder, capfd):
+    again(folder / "cat/000.png", folder / "dog/same.jpg")
+    fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
+    before = verbs.stamps(folder.parent / RUN)
+    out = fine(verb("pipeline", "train", "pictures", *verbs.sets(), cwd=folder.parent))
+    assert f"       audit  1 × one picture under two labels; 1 × near-copies (see {RUN}/audit.json)\n" in out
+    assert "note  2 files are left out" in out
+    after = verbs.stamps(folder.parent / RUN)
+    assert {name: after[name] for name in before} == before
+    # With out-of-fold answers there, their score stands beside the small models'.
+    out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
+    assert "the classifier, out-of-fold" in out
+
+
+def test_evaluation_gives_the_score_without_the_leaked_pictures(workplace, make_data_set, capfd):
+    make_data_set(workplace / "pictures/train", {"cat": 24, "dog": 24}, size=(96, 72))
+    make_data_set(workplace / "pictures/test", {"cat": 8, "dog": 8}, size=(96, 72), first_seed=500)
+    again(workplace / "pictures/train/cat/002.png", workplace / "pictures/test/cat/leak.jpg")
+    out = fine(verb("pipeline", "train", "pictures", *verbs.sets(), cwd=workplace))
+    assert "the given split leaks: copies of 1 picture stand on both sides (1 of the held-out ones)" in out
+    out = fine(verb("pipeline", "evaluate", "pictures", cwd=workplace))
+    assert (
+        "1 held-out picture has a copy among the training pictures: with it the held-out accuracy is" in out
+    )
+    found = Run(workplace / RUN).read_json(runs.EVALUATION)
+    assert found["without_leaked"]["leaked"] == ["test/cat/leak.jpg"]
+    assert (found["held_out"]["n"], found["without_leaked"]["n"]) == (17, 16)

@@ -1,0 +1,164 @@
+"""Planted shortcuts are named; pictures without one raise no alarm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import config as configuration
+from pipeline import dataset, runs, shortcuts, sketches
+from pipeline.runs import Run
+
+EACH = 60
+
+
+def made(root: Path, draw, change=None, *, save=None, each: int = EACH) -> Path:
+    """Two classes of pictures of one kind; `change` and `save` do something to those of class b."""
+    for label in "ab":
+        (root / label).mkdir(parents=True)
+        for number in range(each):
+            pixels = np.maximum(draw(120, 80, 1000 * (label == "b") + number), 48)
+            if label == "b" and change:
+                pixels = change(pixels)
+            options = save if label == "b" and save else {"quality": 90}
+            Image.fromarray(pixels).save(root / label / f"{number:03d}.jpg", **options)
+    return root
+
+
+def measured(root: Path) -> dict:
+    with sketches.open_cache() as looks:
+        table = dataset.scan(root, looks=looks)
+        return shortcuts.measure(table, looks, seed=0)
+
+
+def alarms(root: Path) -> dict[str, str]:
+    found = measured(root)
+    named = [row["name"] for row in found["families"] if row["alarm"]]
+    return dict(zip(named, shortcuts.alarms(found), strict=True))
+
+
+def test_pictures_without_a_shortcut_raise_no_alarm(workplace, draw):
+    found = measured(made(Path("plain"), draw))
+    assert found["n"] == 2 * EACH
+    assert [row["name"] for row in found["families"]] == list(shortcuts.FAMILIES)
+    assert shortcuts.alarms(found) == []
+    for row in found["families"]:
+        low, high = row["interval"]
+        assert low <= row["balanced_accuracy"] <= high
+        if row["name"] not in ("border_pixels", "colours", "borders"):
+            assert row["balanced_accuracy"] == pytest.approx(0.5, abs=0.12)
+
+
+def test_a_planted_jpeg_quality_is_named(workplace, draw):
+    found = alarms(made(Path("saved"), draw, save={"quality": 70}))
+    assert found == {
+        "quality": "the classes can be told apart by JPEG quality alone "
+        "(balanced accuracy 1.00, chance 0.50): a mostly 90, b mostly 70. A classifier may learn that "
+        "instead of the content; save the pictures of all classes once by the same program at one quality"
+    }
+
+
+def test_planted_bars_are_named(workplace, draw):
+    def letterboxed(pixels):
+        pixels = pixels.copy()
+        pixels[:12] = pixels[-12:] = 0
+        return pixels
+
+    found = alarms(made(Path("barred"), draw, letterboxed))
+    assert set(found) == {"bars", "borders"}
+    assert found["bars"].startswith(
+        "the classes can be told apart by black bars alone (balanced accuracy 1.00, chance 0.50): "
+        "a 0% with them, b 100% with them."
+    )
+    assert found["bars"].endswith("cut the bars off the pictures of all classes")
+
+
+def test_a_planted_white_border_is_named(workplace, draw):
+    def framed(pixels):
+        return np.pad(pixels[6:-6, 6:-6], ((6, 6), (6, 6), (0, 0)), constant_values=250)
+
+    assert set(alarms(made(Path("framed"), draw, framed))) == {"borders"}
+
+
+def test_a_planted_shape_and_a_planted_format_are_named(workplace, draw):
+    found = alarms(made(Path("shaped"), draw, lambda pixels: pixels[:, :80]))
+    assert set(found) == {"shape"}
+    assert "a mostly 120x80, b mostly 80x80" in found["shape"]
+    found = alarms(made(Path("formats"), draw, save={"format": "PNG"}))
+    assert set(found) == {"quality", "format"}
+    assert "a mostly JPEG, b mostly PNG" in found["format"]
+
+
+def test_a_mark_on_one_class_of_five_is_named_with_the_class(workplace, draw):
+    for label in "abcde":
+        folder = Path("five", label)
+        folder.mkdir(parents=True)
+        for number in range(40):
+            pixels = np.maximum(draw(96, 72, number + 100 * ord(label)), 48)
+            Image.fromarray(pixels).save(folder / f"{number}.jpg", quality=55 if label == "d" else 90)
+    (alarm,) = alarms(Path("five")).values()
+    assert alarm.startswith(
+        "d can be told from the rest by JPEG quality alone (balanced accuracy 1.00, chance 0.50): "
+        "a mostly 90, b mostly 90, c mostly 90, d mostly 55, e mostly 90."
+    )
+
+
+def test_each_class_against_the_rest_is_scored_as_by_scikit_learn():
+    from sklearn.metrics import balanced_accuracy_score, confusion_matrix
+
+    numbers = np.random.default_rng(1)
+    truth, answer = numbers.integers(0, 4, (2, 300))
+    found = shortcuts.told_apart_of(confusion_matrix(truth, answer))
+    expected = [balanced_accuracy_score(truth == label, answer == label) for label in range(4)]
+    assert found == pytest.approx(expected)
+
+
+def test_colours_are_shown_and_raise_no_alarm(workplace, make_data_set):
+    """They belong to the content: a lemon is yellow."""
+    found = measured(make_data_set(Path("hues"), {"red": 40, "green": 40}))
+    rows = {row["name"]: row for row in found["families"]}
+    assert rows["colours"]["interval"][0] > 0.7
+    assert not rows["colours"]["alarm"]
+    assert not rows["border_pixels"]["alarm"]
+
+
+def test_the_number_of_bytes_is_not_looked_at():
+    assert "bytes" not in sketches.FACTS.names
+    assert not {name for name in sketches.FACTS.names if "size" in name}
+
+
+def test_few_pictures_tell_nothing_and_that_is_said(workplace, draw):
+    found = measured(made(Path("few"), draw, each=6))
+    assert found["families"] == []
+    assert found["not_measured"] == "needs 10 pictures of each of two classes or more"
+    assert shortcuts.alarms(found) == []
+
+
+def test_the_measure_is_kept_and_repeated_only_for_other_pictures(workplace, draw):
+    root, run = made(Path("kept"), draw, each=12), Run(runs.RUNS / "kept")
+    config = configuration.load(root)
+
+    def make():
+        with sketches.open_cache() as looks:
+            return shortcuts.make(run, dataset.scan(root, looks=looks), looks, config.seed)
+
+    first = make()
+    before = run.path(runs.SHORTCUTS).stat().st_mtime_ns
+    assert make() == first
+    assert run.path(runs.SHORTCUTS).stat().st_mtime_ns == before
+    (root / "a" / "000.jpg").unlink()
+    assert make()["n"] == 23
+
+
+def test_balanced_accuracy_is_that_of_scikit_learn():
+    from sklearn.metrics import balanced_accuracy_score, confusion_matrix
+
+    numbers = np.random.default_rng(0)
+    truth, answer = numbers.integers(0, 3, 200) ** 2 % 3, numbers.integers(0, 3, 200)
+    truth[:3] = range(3)
+    expected = balanced_accuracy_score(truth, answer)
+    assert shortcuts.balanced_accuracy_of(confusion_matrix(truth, answer)) == pytest.approx(expected)
+    assert shortcuts.balanced_accuracy_of(np.zeros((2, 2))) == 0
