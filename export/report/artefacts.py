@@ -1,0 +1,148 @@
+"""What a run holds for its report, and what it lacks, with the command that makes it.
+
+A report is of whatever is there: a half-finished run has one, too. A damaged artefact counts as
+missing, with its reason; nothing here computes or repairs one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import evaluate, runs
+from pipeline.config import Config
+from pipeline.errors import ConfigError, RunError
+from pipeline.runs import Run
+
+SHIPPED = "int8"
+CALIBRATION = f"{runs.EXPORT}/calibration.json"
+LATENCY = f"{runs.EXPORT}/latency.json"
+RECALIBRATION = f"{runs.EXPORT}/recalibration.json"
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Something that the report would show.
+
+    Attributes:
+        what: In a few words.
+        command: What makes it.
+        reason: Why it is not there, where that is more than not having been made.
+    """
+
+    what: str
+    command: str
+    reason: str = ""
+
+
+# What is read, what it is to a reader, and the verb that makes it; RUN and PICTURES are filled in.
+JSON = {
+    runs.AUDIT: ("the audit of the pictures", "python -m pipeline audit PICTURES"),
+    runs.SHORTCUTS: ("the look for shortcuts", "python -m pipeline train CONFIG"),
+    runs.FRAME: ("the model's frame", "python -m pipeline train CONFIG"),
+    runs.FOLDS: ("the folds", "python -m pipeline train CONFIG"),
+    runs.TRAINING: ("the final model", "python -m pipeline train CONFIG"),
+    runs.EVALUATION: ("the scores on the held-out pictures", "python -m pipeline evaluate RUN"),
+    runs.LABEL_DOUBTS: ("labels that may be wrong", "python -m pipeline evaluate RUN"),
+    runs.PARITY: ("the comparison with the Keras model", "python -m export tflite RUN"),
+    runs.PASSPORT: ("what each file is, and who can load it", "python -m export passport RUN"),
+    CALIBRATION: ("what the integer ranges were measured on", "python -m export tflite RUN"),
+    LATENCY: ("times on this computer", "python -m export parity RUN"),
+    runs.EXPLAINED: ("where the model looks", "python -m export explain RUN"),
+    runs.APK_PASSPORT: ("the app", "python -m export apk RUN"),
+    runs.PHONE: ("times on a phone", "python -m export phone RUN"),
+    runs.PHOTOS: ("photos from the field", "python -m export photos FOLDER --run RUN"),
+    runs.SIMULATED: ("the model on pictures of a screen", "python -m export photos --simulate --run RUN"),
+}
+# Made only where there is reason to; nobody is told that they lack it.
+_OCCASIONAL = (runs.SEARCH, RECALIBRATION)
+
+
+class Artefacts:
+    """The artefacts of one run, read once."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.found: dict[str, Any] = {}
+        self.missing: dict[str, Missing] = {}
+        for name in (*JSON, *_OCCASIONAL):
+            reason = ""
+            if run.path(name).is_file():
+                try:
+                    self.found[name] = run.read_json(name)
+                    continue
+                except RunError as error:
+                    reason = error.message
+            if name in JSON:
+                what, command = JSON[name]
+                self.missing[name] = Missing(what, self._filled(command), reason)
+
+    def get(self, name: str) -> Any:
+        """A JSON artefact, or None."""
+        return self.found.get(name)
+
+    def lacks(self, *names: str) -> list[Missing]:
+        """Those of these that are missing."""
+        return [self.missing[name] for name in names if name in self.missing]
+
+    @cached_property
+    def config(self) -> Config | None:
+        """The configuration, or None where it cannot be read any more."""
+        try:
+            return self.run.config()
+        except (RunError, ConfigError):
+            return None
+
+    @cached_property
+    def rows(self) -> list[dict[str, str]]:
+        """pictures.csv, with the `side` that split.csv gives each picture."""
+        sides = {row["path"]: row for row in self._csv(runs.SPLIT)}
+        return [{**row, "side": sides.get(row["path"], {}).get("side", "")} for row in self._csv(runs.PICTURES)]
+
+    @cached_property
+    def left_out(self) -> list[dict[str, str]]:
+        """left_out.csv."""
+        return self._csv(runs.LEFT_OUT)
+
+    @property
+    def labels(self) -> list[str]:
+        """The classes in the one order."""
+        return sorted({row["label"] for row in self.rows})
+
+    @cached_property
+    def root(self) -> Path | None:
+        """What paths of pictures are relative to."""
+        if self.config is None:
+            return None
+        source = Path(self.config.data.pictures)
+        return source if source.is_dir() else source.parent
+
+    def answers(self, model: str = evaluate.KERAS) -> dict[str, np.ndarray] | None:
+        """The stored answers of a model, or None."""
+        try:
+            found = self.run.read_arrays(runs.ANSWERS, f"{model}.npz")
+            return found if found["truth"].shape[0] == found["probabilities"].shape[0] else None
+        except (RunError, KeyError):
+            return None
+
+    def target(self, model: str = SHIPPED) -> dict[str, Any] | None:
+        """A flavour's row of parity.json; the last one where there is no such flavour."""
+        rows = (self.get(runs.PARITY) or {}).get("targets") or []
+        return next((row for row in rows if row.get("model") == model), rows[-1] if rows else None)
+
+    def _filled(self, command: str) -> str:
+        name = self.run.name
+        pictures = self.config.data.pictures if self.config else "PICTURES"
+        command = command.replace("CONFIG", f"{self.run.path(runs.CONFIG)} --name {name}")
+        return command.replace("PICTURES", pictures).replace("RUN", name)
+
+    def _csv(self, name: str) -> list[dict[str, str]]:
+        try:
+            return self.run.read_csv(name)
+        except RunError:
+            return []
+

@@ -1,0 +1,131 @@
+"""The model card in Markdown: the sections of Mitchell et al., Model Cards for Model Reporting, 2019.
+
+With the front matter that model hubs read. What a program cannot know, such as who may be harmed,
+is asked of the user in plain words and not made up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from export.report import gaps, learned, material, repeat, shipped, verdict
+from export.report.artefacts import Artefacts
+from pipeline import runs
+
+_ASK = "*To be written by whoever publishes the model:"
+
+
+def escaped(text: str) -> str:
+    """A text that Markdown shows as it is, in one line: no markup of its own or of HTML."""
+    line = re.sub(r"\s+", " ", str(text))
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_{}\[\]()#+!|~$:@-])", r"\\\1", line)
+
+
+def card(found: Artefacts) -> str:
+    """The whole card."""
+    told, file = verdict.verdict(found), shipped.shipped(found)
+    data, facts = material.material(found), repeat.repeat(found)
+    parts = [
+        "---\nlibrary_name: tflite\npipeline_tag: image-classification\n---",
+        f"# Model card: {escaped(found.run.name)}",
+        f"**{escaped(told.title)}.** " + " ".join(escaped(sentence) for sentence in told.sentences),
+        "## Model details",
+        _list([f"{title}: {text}" for title, text in facts["model"].items()]),
+        _list(
+            [
+                "Made with Vignette: a head trained on a frozen, pretrained backbone, exported to .tflite.",
+                "Classes, in the order of the output: " + ", ".join(found.labels),
+                f"Versions: {', '.join(f'{name} {version}' for name, version in facts['versions'].items())}",
+            ]
+        ),
+        "## Intended use",
+        _list(
+            [
+                "Telling pictures of the classes above apart, on an Android phone, without a network.",
+                "Not for anything else in front of the camera: such a picture gets one of these names, too, "
+                f"unless its score is below {_number(file['threshold'])}, where it says “I don't know”.",
+            ]
+        ),
+        f"{_ASK} who is meant to use it, and for what not.*",
+        "## Factors",
+        "What the results may depend on: class, light, camera, distance, background, and how like the training "
+        "pictures the picture is. Results are given by class below.",
+        "## Metrics",
+        "Accuracy with Wilson intervals; F1 of each class and macro F1 with a bootstrap over groups of "
+        "near-copies; agreement of the exported file with the Keras model. All intervals are 95 %.",
+        "## Evaluation data",
+        f"{data['held_out']:,} held-out pictures that no choice has read: not the settings, the epochs, the "
+        "temperature, the threshold or the calibration.",
+        "## Training data",
+        f"{data['train']:,} pictures. {data['left_out_count']:,} files are left out.",
+        _table(
+            ["class", "training", "held out"],
+            [[row["label"], f"{row['train']:,}", f"{row['held_out']:,}"] for row in data["classes"]],
+        ),
+        _list(
+            [f"{row['title']}: {row['count']}" for row in data["findings"]]
+            or ["The audit found nothing odd." if data["audited"] else "The pictures were not audited."]
+        ),
+        "## Quantitative analyses",
+        *_analyses(found, file),
+        "## Ethical considerations",
+        f"{_ASK} whether people are in the pictures, whether they agreed, and who could be harmed by a wrong "
+        "answer. The weights of the backbone were trained on ImageNet, with its own biases.*",
+        "## Caveats and recommendations",
+        _list([*data["alarms"], *gaps.gaps(found)["sentences"], *gaps.improve(found)]),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _analyses(found: Artefacts, file: dict[str, Any]) -> list[str]:
+    known = learned.learned(found)
+    parts = []
+    if known["scores"]:
+        rows = [
+            [row["title"], f"{row['n']:,}", _number(row["accuracy"]), _interval(row.get("accuracy_interval"))]
+            for row in known["scores"]
+        ]
+        parts.append(_table(["pictures", "n", "accuracy", "95 %"], rows))
+    if known["classes"]:
+        rows = [
+            [row["label"], str(row["n"]), _number(row["f1"]), _interval(row["f1_interval"])]
+            for row in known["classes"]
+        ]
+        parts.append(_table(["class", "n", "F1", "95 %"], rows))
+    if file["targets"]:
+        rows = [
+            [
+                row["model"],
+                f"{row['size_bytes'] / 1e6:.2f}",
+                _number(row["accuracy"]),
+                _number(row["agreement"]),
+                row["said"],
+            ]
+            for row in file["targets"]
+        ]
+        parts.append(f"Files against the Keras model, n = {file['n']:,}:")
+        parts.append(_table(["file", "MB", "accuracy", "agreement", "verdict"], rows))
+    lacking = found.lacks(runs.EVALUATION, runs.PARITY)
+    parts += [f"Missing: {escaped(row.what)}; `{row.command}` makes it." for row in lacking]
+    return parts
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"
+
+
+def _interval(bounds: Sequence[float] | None) -> str:
+    return f"{bounds[0]:.3f} to {bounds[1]:.3f}" if bounds else ""
+
+
+def _list(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {escaped(line)}" for line in lines)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += ["| " + " | ".join(escaped(cell) for cell in row) + " |" for row in rows]
+    return "\n".join(lines)

@@ -1,0 +1,84 @@
+"""The gaps between trained on, out-of-fold, held-out and field, a sentence each; what would help most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from export.report.artefacts import Artefacts
+from export.report.verdict import alarms_of
+from pipeline import runs
+
+_FEW, _WEAK = 50, 0.1
+
+
+def gaps(found: Artefacts) -> dict[str, Any]:
+    """The part of the page."""
+    evaluation, photos = found.get(runs.EVALUATION), found.get(runs.PHOTOS)
+    sentences = list(evaluation["gaps"]) if evaluation else []
+    words = ((photos or {}).get("gap") or {}).get("words") or []
+    sentences += [words] if isinstance(words, str) else words
+    simulated = (found.get(runs.SIMULATED) or {}).get("words") or []
+    sentences += [simulated] if isinstance(simulated, str) else simulated
+    return {
+        "sentences": sentences,
+        "improve": improve(found),
+        "missing": found.lacks(runs.EVALUATION, runs.PHOTOS, runs.SIMULATED),
+    }
+
+
+def improve(found: Artefacts) -> list[str]:
+    """What would improve the data, most useful first."""
+    evaluation = found.get(runs.EVALUATION) or {}
+    said = []
+    if alarms_of(found):
+        said.append("Take away what the classes can be told by without their content; the alarms say what.")
+    doubts = (found.get(runs.LABEL_DOUBTS) or {}).get("doubts", [])
+    if doubts:
+        one = len(doubts) == 1
+        said.append(
+            f"Look at the {len(doubts)} training picture{'' if one else 's'} whose label the folds contradict, "
+            f"and correct what is wrong: figures/label_doubts.png shows {'it' if one else 'them'}."
+        )
+    for row in (found.get(runs.AUDIT) or {}).get("findings", []):
+        if row.get("matters"):
+            said.append(f"{row['count']} × {row['title']}: {row['advice']}.")
+    said += _classes(evaluation)
+    if not found.get(runs.PHOTOS):
+        said.append(
+            "Take some photos of the real thing with the app, ten a class or more, and score them: only they "
+            f"show whether the pictures here are like what the camera sees. {found.missing[runs.PHOTOS].command}"
+        )
+    return said
+
+
+def _classes(evaluation: dict[str, Any]) -> list[str]:
+    scores = evaluation.get("held_out")
+    if not scores:
+        return []
+    labels, counts, said = evaluation["labels"], scores["confusion"], []
+    pairs = sorted(
+        (
+            (counts[a][b] + counts[b][a], labels[a], labels[b])
+            for a in range(len(labels))
+            for b in range(a + 1, len(labels))
+        ),
+        reverse=True,
+    )
+    wrong = scores["n"] - sum(counts[at][at] for at in range(len(labels)))
+    if wrong and pairs[0][0] >= 2:
+        times, one, other = pairs[0]
+        said.append(
+            f"{times} of {wrong} mistakes take {one} for {other} or the other way round: more pictures of these "
+            "two, in which what tells them apart is seen, help most."
+        )
+    mean = sum(row["f1"] for row in scores["classes"]) / len(scores["classes"])
+    for row in scores["classes"]:
+        if row["f1"] < mean - _WEAK:
+            said.append(f"{row['label']} is weaker than the others (F1 {row['f1']:.2f}, mean {mean:.2f}).")
+        if row["n"] < _FEW:
+            low, high = row["f1_interval"]
+            said.append(
+                f"Hold out more pictures of {row['label']}: {row['n']} leave its F1 anywhere from {low:.2f} to "
+                f"{high:.2f}."
+            )
+    return said

@@ -1,0 +1,122 @@
+"""What the model learned: the folds, the scores, the classes, and what is taken for what."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import numpy as np
+
+from export.report.artefacts import Artefacts
+from pipeline import runs
+
+# Pictures shown for a cell of the confusion matrix: all mistakes as a rule, some of what is right.
+_RIGHT, _WRONG = 12, 24
+
+
+def learned(found: Artefacts) -> dict[str, Any]:
+    """The part of the page, as far as there is something to say."""
+    evaluation, folds = found.get(runs.EVALUATION), found.get(runs.FOLDS)
+    return {
+        "scores": _scores(found),
+        "folds": folds and list(enumerate(folds["fold_accuracy"], 1)),
+        "mean": folds and float(np.mean(folds["fold_accuracy"])),
+        "folds_interval": folds and _over_folds(folds["fold_accuracy"]),
+        "chosen_epoch": folds and folds["chosen_epoch"],
+        "epoch_was_chosen": folds and folds["epoch_was_chosen"],
+        "classes": evaluation["held_out"]["classes"] if evaluation else [],
+        "confusion": evaluation and _confusion(evaluation),
+        "search": _search(found),
+        "missing": found.lacks(runs.FOLDS, runs.TRAINING, runs.EVALUATION),
+    }
+
+
+def cells(found: Artefacts) -> list[dict[str, Any]]:
+    """The pictures behind every cell of the confusion matrix that is not empty."""
+    evaluation, answers = found.get(runs.EVALUATION), found.answers()
+    if not evaluation or answers is None:
+        return []
+    by_content: dict[str, list[str]] = defaultdict(list)
+    for row in found.rows:
+        if row["side"] == "held_out":
+            by_content[row["sha256"]].append(row["path"])
+    members: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
+    predicted = answers["probabilities"].argmax(1)
+    for place, content in enumerate(answers["sha256"].tolist()):
+        paths = by_content.get(content) or [""]
+        path = paths.pop(0) if len(paths) > 1 else paths[0]
+        score = float(answers["probabilities"][place].max())
+        members[int(answers["truth"][place]), int(predicted[place])].append({"path": path, "score": score})
+    labels = evaluation["labels"]
+    shown = []
+    for (row, column), pictures in sorted(members.items()):
+        pictures.sort(key=lambda one: -one["score"])
+        most = _RIGHT if row == column else _WRONG
+        # Of the right ones the least sure say most.
+        kept = pictures[::-1][:most] if row == column else pictures[:most]
+        shown.append(
+            {
+                "id": f"cell-{row}-{column}",
+                "truth": labels[row],
+                "answer": labels[column],
+                "right": row == column,
+                "count": len(pictures),
+                "pictures": kept,
+            }
+        )
+    return shown
+
+
+def _scores(found: Artefacts) -> list[dict[str, Any]]:
+    evaluation = found.get(runs.EVALUATION)
+    if not evaluation:
+        folds = found.get(runs.FOLDS)
+        return [{"title": "out-of-fold", "n": folds["n"], "accuracy": folds["accuracy"]}] if folds else []
+    rows = [{"title": "pictures it was trained on", **evaluation["train"]}]
+    rows.append({"title": "out-of-fold", **evaluation["out_of_fold"]})
+    rows.append({"title": "held out", **evaluation["held_out"]})
+    clean = evaluation.get("without_leaked")
+    if clean and clean.get("accuracy") is not None:
+        rows.append({"title": "held out, without copies of training pictures", **clean})
+    field = (found.get(runs.PHOTOS) or {}).get("field")
+    if field:
+        rows.append({"title": "photos from the field", **field})
+    return rows
+
+
+def _confusion(evaluation: dict[str, Any]) -> dict[str, Any]:
+    counts = evaluation["held_out"]["confusion"]
+    return {
+        "labels": evaluation["labels"],
+        "n": evaluation["held_out"]["n"],
+        "rows": [
+            {
+                "label": label,
+                "n": sum(row),
+                "cells": [
+                    {"count": count, "share": count / max(sum(row), 1), "id": f"cell-{at}-{column}"}
+                    for column, count in enumerate(row)
+                ],
+            }
+            for at, (label, row) in enumerate(zip(evaluation["labels"], counts, strict=True))
+        ],
+    }
+
+
+def _over_folds(values: list[float]) -> tuple[float, float] | None:
+    """The 95 % interval of the mean over the folds, by Student's t; None for one fold."""
+    if len(values) < 2:
+        return None
+    from scipy import stats
+
+    reach = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
+    mean = float(np.mean(values))
+    return max(0.0, mean - reach), min(1.0, mean + reach)
+
+
+def _search(found: Artefacts) -> list[dict[str, Any]]:
+    rows = (found.get(runs.SEARCH) or {}).get("rows") or []
+    return [
+        {**row, "settings": ", ".join(f"{key} = {value}" for key, value in row["values"].items())}
+        for row in rows[:30]
+    ]

@@ -1,0 +1,66 @@
+"""How to repeat a run: its commands, its configuration, and the versions that made it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from export.report.artefacts import Artefacts
+from pipeline import config as configuration
+from pipeline import runs
+
+
+def repeat(found: Artefacts) -> dict[str, Any]:
+    """The part of the page."""
+    name, config = found.run.name, found.config
+    defaults = configuration.flat(configuration.Config(data=config.data)) if config else {}
+    changed = {
+        key: value
+        for key, value in (configuration.flat(config) if config else {}).items()
+        if key != "data.pictures" and value != defaults.get(key)
+    }
+    return {
+        "commands": [
+            f"python -m pipeline train {found.run.path(runs.CONFIG)} --name {name}-again",
+            f"python -m pipeline evaluate {name}-again",
+            f"python -m export tflite {name}-again",
+            f"python -m export explain {name}-again",
+            f"python -m export report {name}-again",
+        ],
+        "pictures": config.data.pictures if config else None,
+        "seed": config.seed if config else None,
+        "changed": {key: _shown(value) for key, value in sorted(changed.items())},
+        "versions": versions(found),
+        "model": model_facts(found),
+    }
+
+
+def versions(found: Artefacts) -> dict[str, str]:
+    """The libraries that made the run's stages, by name."""
+    together: dict[str, str] = {}
+    for stage in ("folds", "model", f"{runs.EXPORT}/int8", f"{runs.ANSWERS}/int8", "parity"):
+        together |= found.run.recorded(stage).get("libraries", {})
+    return dict(sorted(together.items()))
+
+
+def model_facts(found: Artefacts) -> dict[str, str]:
+    """The model in a few facts."""
+    config, training, frame = found.config, found.get(runs.TRAINING), found.get(runs.FRAME)
+    facts = {}
+    if config:
+        searched = (found.get(runs.SEARCH) or {}).get("winner") if config.search else None
+        chosen = config.with_values(searched) if searched else config
+        facts["Backbone"] = f"{chosen.model.backbone}, frozen"
+        kinds = {"linear": "one softmax layer", "dense": f"{chosen.head.units} ReLU units, then softmax"}
+        facts["Head"] = kinds[chosen.head.kind]
+    if training:
+        facts["Parameters"] = (
+            f"{training['trainable_parameters']:,} trained, {training['frozen_parameters']:,} frozen"
+        )
+    if frame:
+        facts["Frame"] = f"{frame['width']} × {frame['height']} pixels (width × height)"
+    return facts
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

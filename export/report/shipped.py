@@ -1,0 +1,80 @@
+"""The file for the phone: the gate's table, what the file is, who can load it, its threshold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from export.report import verdict
+from export.report.artefacts import CALIBRATION, Artefacts
+from pipeline import runs
+
+VERDICTS = {"passed": "passed", "failed": "failed", "not shown": "not shown"}
+
+
+def shipped(found: Artefacts) -> dict[str, Any]:
+    """The part of the page."""
+    parity, row = found.get(runs.PARITY), found.target()
+    name = verdict.flavour(found)
+    passports = (found.get(runs.PASSPORT) or {}).get("passports") or {}
+    return {
+        "flavour": name,
+        "n": parity and parity["n"],
+        "reference": parity and parity["reference"],
+        "gate": parity and parity.get("gate"),
+        "targets": [{**one, "said": said(one)} for one in (parity or {}).get("targets", [])],
+        "words": (row or {}).get("words", []),
+        "checks": (row or {}).get("checks", []),
+        "passport": _passport(passports.get(name)),
+        "calibration": (found.get(CALIBRATION) or {}).get("words", []),
+        "threshold": (found.get(runs.FOLDS) or {}).get("threshold"),
+        "temperature": (found.get(runs.FOLDS) or {}).get("temperature"),
+        "frame": found.get(runs.FRAME),
+        "app": (found.get(runs.APK_PASSPORT) or {}).get("words"),
+        "missing": found.lacks(runs.PARITY, runs.PASSPORT, runs.APK_PASSPORT),
+    }
+
+
+def said(row: dict[str, Any]) -> str:
+    """A flavour's verdict in a few words."""
+    if "verdict" not in row:
+        return "passed" if row.get("passed") else "failed"
+    return VERDICTS.get(row["verdict"], row["verdict"]) + (", second look" if row.get("look") == 2 else "")
+
+
+def _passport(found: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """What the file is, as pairs of a question and its answer."""
+    if not found:
+        return []
+    rows = [("Is it what its name says?", found.get("verdict", ""))]
+    anatomy = found.get("anatomy") or {}
+    for way, title in (("inputs", "Input"), ("outputs", "Output")):
+        for tensor in anatomy.get(way, [])[:1]:
+            rows.append((title, _tensor(tensor)))
+    if anatomy:
+        operators = anatomy.get("operators", [])
+        count = sum(one.get("count", 0) for one in operators)
+        rows.append(("Operators", f"{count} of {len(operators)} kinds; {anatomy.get('float_count', 0)} float tensors"))
+        rows.append(("sha256", anatomy.get("sha256", "")))
+    claimed, proved = found.get("claimed") or {}, found.get("proved") or {}
+    if claimed.get("version"):
+        rows.append(("Oldest runtime, claimed", f"{claimed['version']} ({claimed.get('because', '')})"))
+    if proved.get("runtime"):
+        answer = "loads it and answers " if proved.get("holds") else "does NOT answer "
+        rows.append(
+            (
+                "Oldest runtime, proved",
+                f"{proved['runtime']} {answer}{proved.get('against', '')} "
+                f"(largest difference {proved.get('difference') or 0:.4f}) {proved.get('words', '')}".strip(),
+            )
+        )
+    for consumer in found.get("consumers", []):
+        answer = {True: "accepts it", False: "refuses it"}.get(consumer.get("accepts"), "not checked")
+        rows.append((consumer["name"], f"{answer}{': ' + consumer['reason'] if consumer.get('reason') else ''}"))
+    return rows
+
+
+def _tensor(tensor: dict[str, Any]) -> str:
+    shape = " × ".join(str(side) for side in tensor.get("shape", []))
+    if tensor.get("scale") is None:
+        return f"{shape}, {tensor['dtype']}"
+    return f"{shape}, {tensor['dtype']}, scale {tensor['scale']:g}, zero point {tensor['zero_point']}"

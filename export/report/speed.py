@@ -1,0 +1,33 @@
+"""How fast it is: on the computer that exported it, and on a phone where one was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from export.phone import document, summary
+from export.report.artefacts import LATENCY, Artefacts
+from pipeline import runs
+from pipeline.errors import VignetteError
+
+
+def speed(found: Artefacts) -> dict[str, Any]:
+    """The part of the page."""
+    timed = found.get(LATENCY)
+    rows = (timed or {}).get("flavours") or {
+        row["model"]: row["latency"]
+        for row in (found.get(runs.PARITY) or {}).get("targets", [])
+        if row.get("latency")
+    }
+    part: dict[str, Any] = {"host": rows, "runs": (timed or {}).get("runs"), "phone": None}
+    part["missing"] = found.lacks(runs.PHONE) + ([] if rows else found.lacks(LATENCY))
+    if found.get(runs.PHONE):
+        try:
+            measured = document.read(found.run.path(runs.PHONE))
+            part["phone"] = {
+                "columns": summary.FASTEST,
+                "rows": summary.fastest(measured),
+                "sentences": list(summary.sentences(measured)),
+            }
+        except VignetteError as error:
+            part["phone_error"] = error.message
+    return part

@@ -1,0 +1,68 @@
+"""Pictures inside the page: small JPEGs as data, read on all cores, each file once.
+
+A picture that is gone or changed leaves a gap with its name; a report never fails for one.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+from pipeline import pictures, workers
+from pipeline.errors import PictureError
+from pipeline.letterbox import Size, fitted_size
+
+SIDE = Size(144, 144)
+_QUALITY = 72
+_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
+
+
+def thumbnails(
+    root: Path | None, paths: Iterable[str], progress: workers.Progress = workers.silent
+) -> dict[str, str]:
+    """Data addresses of small versions, by path; those that cannot be read are left out.
+
+    Args:
+        root: What the paths are relative to.
+        paths: Of pictures.
+        progress: Called as they are done.
+    """
+    wanted = list(dict.fromkeys(paths))
+    if root is None:
+        return {}
+    found = {}
+    small = workers.ordered(lambda path: _small(root / path), wanted)
+    for done, (path, data) in enumerate(zip(wanted, small, strict=True), 1):
+        if data:
+            found[path] = address(data, ".jpg")
+        progress("making thumbnails", done, len(wanted))
+    return found
+
+
+def of_file(path: Path) -> str | None:
+    """The data address of a figure or a map of the run, or None."""
+    try:
+        return address(path.read_bytes(), path.suffix)
+    except OSError:
+        return None
+
+
+def address(data: bytes, suffix: str) -> str:
+    """A `data:` address."""
+    return f"data:{_TYPES[suffix]};base64,{base64.b64encode(data).decode('ascii')}"
+
+
+def _small(path: Path) -> bytes | None:
+    try:
+        pixels = pictures.read(path, for_frame=SIDE)
+    except (PictureError, OSError):
+        return None
+    image = Image.fromarray(pixels)
+    image = image.resize(fitted_size(*image.size, SIDE), Image.Resampling.BILINEAR)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=_QUALITY)
+    return file.getvalue()
