@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from export.verbs import apk, calibration, explain, parity, passport, phone, photos, tflite, verify
+from export.verbs import apk, calibration, explain, parity, passport, phone, photos, report, tflite, verify
 from pipeline import console
 
 app = typer.Typer(
@@ -21,7 +21,8 @@ app = typer.Typer(
 )
 for verb in (
     *(tflite.tflite, parity.parity, calibration.calibration),
-    *(passport.passport, verify.verify, apk.apk, phone.phone, photos.photos, explain.explain),
+    *(passport.passport, verify.verify, apk.apk, phone.phone, photos.photos),
+    *(explain.explain, report.report),
 ):
     app.command()(verb)
 

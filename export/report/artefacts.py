@@ -101,7 +101,9 @@ class Artefacts:
     def rows(self) -> list[dict[str, str]]:
         """pictures.csv, with the `side` that split.csv gives each picture."""
         sides = {row["path"]: row for row in self._csv(runs.SPLIT)}
-        return [{**row, "side": sides.get(row["path"], {}).get("side", "")} for row in self._csv(runs.PICTURES)]
+        return [
+            {**row, "side": sides.get(row["path"], {}).get("side", "")} for row in self._csv(runs.PICTURES)
+        ]
 
     @cached_property
     def left_out(self) -> list[dict[str, str]]:
@@ -145,4 +147,3 @@ class Artefacts:
             return self.run.read_csv(name)
         except RunError:
             return []
-

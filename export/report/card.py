@@ -45,20 +45,29 @@ def card(found: Artefacts) -> str:
         _list(
             [
                 "Telling pictures of the classes above apart, on an Android phone, without a network.",
-                "Not for anything else in front of the camera: such a picture gets one of these names, too, "
-                f"unless its score is below {_number(file['threshold'])}, where it says “I don't know”.",
+                (
+                    "Not for anything else in front of the camera: such a picture gets one of these names, "
+                    f"too, unless its score is below {_number(file['threshold'])}, where it says "
+                    "“I don't know”."
+                ),
             ]
         ),
         f"{_ASK} who is meant to use it, and for what not.*",
         "## Factors",
-        "What the results may depend on: class, light, camera, distance, background, and how like the training "
-        "pictures the picture is. Results are given by class below.",
+        (
+            "What the results may depend on: class, light, camera, distance, background, and how like the "
+            "training pictures the picture is. Results are given by class below."
+        ),
         "## Metrics",
-        "Accuracy with Wilson intervals; F1 of each class and macro F1 with a bootstrap over groups of "
-        "near-copies; agreement of the exported file with the Keras model. All intervals are 95 %.",
+        (
+            "Accuracy with Wilson intervals; F1 of each class and macro F1 with a bootstrap over groups of "
+            "near-copies; agreement of the exported file with the Keras model. All intervals are 95 %."
+        ),
         "## Evaluation data",
-        f"{data['held_out']:,} held-out pictures that no choice has read: not the settings, the epochs, the "
-        "temperature, the threshold or the calibration.",
+        (
+            f"{data['held_out']:,} held-out pictures that no choice has read: not the settings, the epochs, "
+            "the temperature, the threshold or the calibration."
+        ),
         "## Training data",
         f"{data['train']:,} pictures. {data['left_out_count']:,} files are left out.",
         _table(
@@ -72,8 +81,10 @@ def card(found: Artefacts) -> str:
         "## Quantitative analyses",
         *_analyses(found, file),
         "## Ethical considerations",
-        f"{_ASK} whether people are in the pictures, whether they agreed, and who could be harmed by a wrong "
-        "answer. The weights of the backbone were trained on ImageNet, with its own biases.*",
+        (
+            f"{_ASK} whether people are in the pictures, whether they agreed, and who could be harmed by a "
+            "wrong answer. Pretrained backbones bring the biases of ImageNet with them.*"
+        ),
         "## Caveats and recommendations",
         _list([*data["alarms"], *gaps.gaps(found)["sentences"], *gaps.improve(found)]),
     ]

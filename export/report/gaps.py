@@ -34,19 +34,20 @@ def improve(found: Artefacts) -> list[str]:
         said.append("Take away what the classes can be told by without their content; the alarms say what.")
     doubts = (found.get(runs.LABEL_DOUBTS) or {}).get("doubts", [])
     if doubts:
-        one = len(doubts) == 1
         said.append(
-            f"Look at the {len(doubts)} training picture{'' if one else 's'} whose label the folds contradict, "
-            f"and correct what is wrong: figures/label_doubts.png shows {'it' if one else 'them'}."
+            f"Look at figures/label_doubts.png: the folds contradict the label of {len(doubts)} training "
+            f"picture{'s' * (len(doubts) != 1)}. Correct what is wrong."
         )
-    for row in (found.get(runs.AUDIT) or {}).get("findings", []):
-        if row.get("matters"):
-            said.append(f"{row['count']} × {row['title']}: {row['advice']}.")
+    said += [
+        f"{row['count']} × {row['title']}: {row['advice']}."
+        for row in (found.get(runs.AUDIT) or {}).get("findings", [])
+        if row.get("matters")
+    ]
     said += _classes(evaluation)
     if not found.get(runs.PHOTOS):
         said.append(
             "Take some photos of the real thing with the app, ten a class or more, and score them: only they "
-            f"show whether the pictures here are like what the camera sees. {found.missing[runs.PHOTOS].command}"
+            "show whether the pictures here are like what the camera sees."
         )
     return said
 
@@ -68,8 +69,8 @@ def _classes(evaluation: dict[str, Any]) -> list[str]:
     if wrong and pairs[0][0] >= 2:
         times, one, other = pairs[0]
         said.append(
-            f"{times} of {wrong} mistakes take {one} for {other} or the other way round: more pictures of these "
-            "two, in which what tells them apart is seen, help most."
+            f"{times} of {wrong} mistakes take {one} for {other} or the other way round: more pictures of "
+            "these two, in which what tells them apart is seen, help most."
         )
     mean = sum(row["f1"] for row in scores["classes"]) / len(scores["classes"])
     for row in scores["classes"]:
@@ -78,7 +79,7 @@ def _classes(evaluation: dict[str, Any]) -> list[str]:
         if row["n"] < _FEW:
             low, high = row["f1_interval"]
             said.append(
-                f"Hold out more pictures of {row['label']}: {row['n']} leave its F1 anywhere from {low:.2f} to "
-                f"{high:.2f}."
+                f"Hold out more pictures of {row['label']}: {row['n']} leave its F1 anywhere from {low:.2f} "
+                f"to {high:.2f}."
             )
     return said

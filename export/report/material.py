@@ -15,7 +15,10 @@ _DOUBTS, _LISTED = 24, 12
 def material(found: Artefacts) -> dict[str, Any]:
     """The part of the page."""
     audit, doubts = found.get(runs.AUDIT) or {}, found.get(runs.LABEL_DOUBTS) or {}
-    sides = {side: Counter(row["label"] for row in found.rows if row["side"] == side) for side in ("train", "held_out")}
+    sides = {
+        side: Counter(row["label"] for row in found.rows if row["side"] == side)
+        for side in ("train", "held_out")
+    }
     return {
         "classes": [
             {"label": label, "train": sides["train"][label], "held_out": sides["held_out"][label]}

@@ -8,8 +8,6 @@ from export.report import verdict
 from export.report.artefacts import CALIBRATION, Artefacts
 from pipeline import runs
 
-VERDICTS = {"passed": "passed", "failed": "failed", "not shown": "not shown"}
-
 
 def shipped(found: Artefacts) -> dict[str, Any]:
     """The part of the page."""
@@ -38,7 +36,7 @@ def said(row: dict[str, Any]) -> str:
     """A flavour's verdict in a few words."""
     if "verdict" not in row:
         return "passed" if row.get("passed") else "failed"
-    return VERDICTS.get(row["verdict"], row["verdict"]) + (", second look" if row.get("look") == 2 else "")
+    return f"{row['verdict']}{', second look' if row.get('look') == 2 else ''}"
 
 
 def _passport(found: dict[str, Any] | None) -> list[tuple[str, str]]:
@@ -47,13 +45,17 @@ def _passport(found: dict[str, Any] | None) -> list[tuple[str, str]]:
         return []
     rows = [("Is it what its name says?", found.get("verdict", ""))]
     anatomy = found.get("anatomy") or {}
-    for way, title in (("inputs", "Input"), ("outputs", "Output")):
-        for tensor in anatomy.get(way, [])[:1]:
-            rows.append((title, _tensor(tensor)))
+    rows += [
+        (title, _tensor(tensor))
+        for way, title in (("inputs", "Input"), ("outputs", "Output"))
+        for tensor in anatomy.get(way, [])[:1]
+    ]
     if anatomy:
         operators = anatomy.get("operators", [])
         count = sum(one.get("count", 0) for one in operators)
-        rows.append(("Operators", f"{count} of {len(operators)} kinds; {anatomy.get('float_count', 0)} float tensors"))
+        rows.append(
+            ("Operators", f"{count} of {len(operators)} kinds; {anatomy.get('float_count', 0)} float tensors")
+        )
         rows.append(("sha256", anatomy.get("sha256", "")))
     claimed, proved = found.get("claimed") or {}, found.get("proved") or {}
     if claimed.get("version"):
@@ -69,7 +71,9 @@ def _passport(found: dict[str, Any] | None) -> list[tuple[str, str]]:
         )
     for consumer in found.get("consumers", []):
         answer = {True: "accepts it", False: "refuses it"}.get(consumer.get("accepts"), "not checked")
-        rows.append((consumer["name"], f"{answer}{': ' + consumer['reason'] if consumer.get('reason') else ''}"))
+        rows.append(
+            (consumer["name"], f"{answer}{': ' + consumer['reason'] if consumer.get('reason') else ''}")
+        )
     return rows
 
 

@@ -10,7 +10,19 @@ import hashlib
 from dataclasses import asdict
 from typing import Any
 
-from export.report import card, failures, gaps, learned, material, notes, page, repeat, shipped, speed, verdict
+from export.report import (
+    card,
+    failures,
+    gaps,
+    learned,
+    material,
+    notes,
+    page,
+    repeat,
+    shipped,
+    speed,
+    verdict,
+)
 from export.report.artefacts import Artefacts
 from export.report.thumbnails import of_file, thumbnails
 from pipeline import runs
@@ -69,7 +81,9 @@ def _inputs(run: Run) -> dict[str, str]:
     }
     made = {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path, name in kept.items()}
     own = sorted((page._FOLDER).iterdir())  # noqa: SLF001 - the templates are part of the recipe
-    return made | {f"template/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in own}
+    return made | {
+        f"template/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in own
+    }
 
 
 def _view(found: Artefacts, listener: Listener, *, pictures: bool) -> dict[str, Any]:
@@ -104,6 +118,7 @@ def _view(found: Artefacts, listener: Listener, *, pictures: bool) -> dict[str, 
         "figures": {name: (data, FIGURES[name]) for name, data in drawn.items() if data},
         "sheets": {name: (data, SHEETS[name]) for name, data in sheets.items() if data},
         "maps": maps,
+        "maps_shown": {row["id"] for row in looked["pictures"]},
     }
 
 

@@ -52,7 +52,7 @@ def alarms_of(found: Artefacts) -> list[str]:
 
 def points(share: float) -> str:
     """A share as percent, without a digit that means nothing."""
-    return f"{100 * share:.1f}".removesuffix(".0") + " %"
+    return f"{100 * share:.1f}".removesuffix(".0") + "%"
 
 
 def _file(found: Artefacts) -> tuple[str, str]:
@@ -73,7 +73,10 @@ def _file(found: Artefacts) -> tuple[str, str]:
     look = " This is a second look: the gate had said no to a first file." if row.get("look") == 2 else ""
     if said == "failed":
         broken = "; ".join(row.get("broken", [])) or "a bound of the gate is broken"
-        return NO, f"The {name} file lost too much on the way from the Keras model: {broken} (n = {n:,}).{look}"
+        return (
+            NO,
+            f"The {name} file lost too much on the way from the Keras model: {broken} (n = {n:,}).{look}",
+        )
     if said == "passed":
         return YES, f"The {name} file answers as its original does: {compared}.{look}"
     least = row.get("smallest_drop_that_would_show")
@@ -123,7 +126,7 @@ def _quality(found: Artefacts) -> str:
             f"answers ({points(selective['coverage'])}) {points(selective['selective_accuracy'])} is right"
         )
     return (
-        f"It names {points(scores['accuracy'])} of new pictures rightly (n = {scores['n']:,}; with 95 % "
+        f"It names {points(scores['accuracy'])} of new pictures rightly (n = {scores['n']:,}; with 95% "
         f"certainty between {points(low)} and {points(high)}){unsure}."
     )
 
@@ -160,8 +163,8 @@ def _weakest(evaluation: dict[str, Any]) -> str:
     if own == row["n"]:
         return ""
     return (
-        f"The weakest class is {row['label']} (F1 {row['f1']:.2f}): {counts[most]} of its {row['n']} pictures "
-        f"are taken for {evaluation['labels'][most]}."
+        f"The weakest class is {row['label']} (F1 {row['f1']:.2f}): {counts[most]} of its {row['n']} "
+        f"pictures are taken for {evaluation['labels'][most]}."
     )
 
 

@@ -13,7 +13,8 @@ from pipeline.verbs import options
 def report(
     run_name: options.RunName = None,
     no_pictures: Annotated[
-        bool, typer.Option("--no-pictures", help="Leave out all pictures, for sharing where they are not yours.")
+        bool,
+        typer.Option("--no-pictures", help="Leave out all pictures, for sharing where they are not yours."),
     ] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
