@@ -62,25 +62,51 @@ def _plain(text: str, limit: int = 24) -> str:
 
 @_styled
 def curves(path: Path, folds: dict[str, Any]) -> None:
-    """Loss and accuracy over the epochs: the mean over the folds, their range, the chosen epoch."""
-    figure, axes = _figure(10, 4, 2)
+    """Loss and accuracy over the epochs, and what another number of epochs would have changed.
+
+    Bands are 95 % intervals of the mean over the folds, by Student's t. Folds differ more from each
+    other than epochs do, so the third plot takes the difference within each fold first: where its
+    band leaves the line, that many epochs would have been worse.
+    """
+    figure, axes = _figure(12, 3.9, 3)
     histories = [curve for curve in folds["history"] if curve["validation_loss"]]
+    chosen = folds["chosen_epoch"]
     for axis, quantity, unit in zip(
-        axes, ("loss", "accuracy"), ("cross-entropy, nats", "share right"), strict=True
+        axes, ("loss", "accuracy"), ("cross-entropy, nats", "share right"), strict=False
     ):
         for part, colour, style in (("train", ORANGE, "--"), ("validation", BLUE, "-")):
             values = np.array([history[f"{part}_{quantity}"] for history in histories])
-            epochs = np.arange(1, values.shape[1] + 1)
-            axis.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
-            marker = "o" if len(epochs) == 1 else ""  # a line needs two points
-            axis.plot(epochs, values.mean(0), style, color=colour, label=part, marker=marker)
-        axis.axvline(folds["chosen_epoch"], color=GREY, linestyle=":", label=f"epoch {folds['chosen_epoch']}")
+            _mean_and_band(axis, values, colour, style, part)
+        axis.axvline(chosen, color=GREY, linestyle=":", label=f"epoch {chosen}")
         axis.set(title=f"{quantity.capitalize()}", xlabel="epoch", ylabel=unit)
         axis.legend()
+    losses = np.array([history["validation_loss"] for history in histories])
+    axis = axes[2]
+    _mean_and_band(axis, losses - losses[:, [chosen - 1]], BLUE, "-", "mean over the folds")
+    axis.axhline(0, color=GREY, linewidth=1)
+    axis.axvline(chosen, color=GREY, linestyle=":", label=f"epoch {chosen}")
+    axis.set(
+        title=f"Validation loss against epoch {chosen}", xlabel="epoch", ylabel="difference in a fold, nats"
+    )
+    axis.legend()
     figure.suptitle(
-        f"{len(histories)} folds, {folds['n']:,} pictures; bands from lowest to highest fold", fontsize=9
+        f"{len(histories)} folds, {folds['n']:,} pictures; bands: 95 % intervals of the mean over the folds",
+        fontsize=9,
     )
     _save(figure, path)
+
+
+def _mean_and_band(axis: Axes, values: np.ndarray, colour: str, style: str, label: str) -> None:
+    """The mean over folds and its 95 % interval; values of shape (folds, epochs)."""
+    epochs = np.arange(1, values.shape[1] + 1)
+    marker = "o" if len(epochs) == 1 else ""  # a line needs two points
+    axis.plot(epochs, values.mean(0), style, color=colour, label=label, marker=marker)
+    if len(values) > 1:
+        from scipy import stats
+
+        reach = stats.t.ppf(0.975, len(values) - 1) * values.std(0, ddof=1) / len(values) ** 0.5
+        low, high = values.mean(0) - reach, values.mean(0) + reach
+        axis.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
 
 
 @_styled

@@ -82,7 +82,7 @@ def of_class(label: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "area": float(np.mean([row["area"] for row in rows])) if rows else None,
         "alarm": alarm,
         "sentence": (
-            f"In {carried} of {len(rows)} pictures answered {label}, the bars and the outer tenth carry the "
+            f"in {carried} of {len(rows)} pictures answered {label}, the bars and the outer tenth carry the "
             "answer: with them covered it is lost, and they alone give it. Cut them off all training "
             "pictures, or make them alike in all classes, and train again."
             if alarm

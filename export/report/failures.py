@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from export.report.artefacts import Artefacts
+from export.report.verdict import capital
 from pipeline import runs
 
-SHOWN = 40  # pictures with maps
+SHOWN = 24  # pictures with maps
 
 
 def failures(found: Artefacts) -> dict[str, Any]:
@@ -44,14 +45,9 @@ def looks(found: Artefacts) -> dict[str, Any]:
         "pictures": [{**entry, "id": _id(entry)} for entry in shown],
         "of": len(pictures),
         "classes": (explained or {}).get("classes", []),
-        "alarms": (explained or {}).get("alarms", []),
+        "alarms": [capital(sentence) for sentence in (explained or {}).get("alarms", [])],
         "missing": found.lacks(runs.EXPLAINED),
     }
-
-
-def shown_paths(found: Artefacts) -> set[str]:
-    """Of the pictures that `looks` shows."""
-    return {entry["path"] for entry in looks(found)["pictures"]}
 
 
 def _telling(entry: dict[str, Any]) -> tuple[int, int, float]:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from export.report.artefacts import Artefacts
-from export.report.verdict import alarms_of
+from export.report.verdict import alarms_of, capital
 from pipeline import runs
 
 _DOUBTS, _LISTED = 24, 12
@@ -34,7 +34,7 @@ def material(found: Artefacts) -> dict[str, Any]:
         "audited": bool(audit),
         "families": (found.get(runs.SHORTCUTS) or {}).get("families", []),
         "chance": (found.get(runs.SHORTCUTS) or {}).get("chance"),
-        "alarms": alarms_of(found),
+        "alarms": [capital(sentence) for sentence in alarms_of(found)],
         "doubts": doubts.get("doubts", [])[:_DOUBTS],
         "doubts_count": len(doubts.get("doubts", [])),
         "doubts_n": doubts.get("n"),

@@ -60,20 +60,9 @@ def _passport(found: dict[str, Any] | None) -> list[tuple[str, str]]:
     claimed, proved = found.get("claimed") or {}, found.get("proved") or {}
     if claimed.get("version"):
         rows.append(("Oldest runtime, claimed", f"{claimed['version']} ({claimed.get('because', '')})"))
-    if proved.get("runtime"):
-        answer = "loads it and answers " if proved.get("holds") else "does NOT answer "
-        rows.append(
-            (
-                "Oldest runtime, proved",
-                f"{proved['runtime']} {answer}{proved.get('against', '')} "
-                f"(largest difference {proved.get('difference') or 0:.4f}) {proved.get('words', '')}".strip(),
-            )
-        )
-    for consumer in found.get("consumers", []):
-        answer = {True: "accepts it", False: "refuses it"}.get(consumer.get("accepts"), "not checked")
-        rows.append(
-            (consumer["name"], f"{answer}{': ' + consumer['reason'] if consumer.get('reason') else ''}")
-        )
+    if proved:
+        rows.append(("Oldest runtime, proved", _proof(proved)))
+    rows += [(one["name"], _consumer(one)) for one in found.get("consumers", [])]
     return rows
 
 
@@ -82,3 +71,23 @@ def _tensor(tensor: dict[str, Any]) -> str:
     if tensor.get("scale") is None:
         return f"{shape}, {tensor['dtype']}"
     return f"{shape}, {tensor['dtype']}, scale {tensor['scale']:g}, zero point {tensor['zero_point']}"
+
+
+def _proof(proved: dict[str, Any]) -> str:
+    if proved.get("holds") is None:
+        return f"not proved: {proved.get('words') or 'nobody was asked'}"
+    difference = (
+        f"largest difference {proved['difference']:.4f}" if proved.get("difference") is not None else ""
+    )
+    answers = (
+        f"answers {proved.get('against', '')} as it should" if proved["holds"] else "does NOT answer rightly"
+    )
+    more = "; ".join(part for part in (difference, proved.get("words", "")) if part)
+    return f"{proved.get('runtime', '')} {answers}" + (f" ({more})" if more else "")
+
+
+def _consumer(one: dict[str, Any]) -> str:
+    if one.get("accepts") is None:
+        return "not checked"
+    answer = "accepts it" if one["accepts"] else "refuses it"
+    return f"{answer}: {one['reason']}" if one.get("reason") else answer

@@ -47,7 +47,12 @@ def alarms_of(found: Artefacts) -> list[str]:
     measured = found.get(runs.SHORTCUTS)
     by_file = shortcuts.alarms(measured) if measured and "families" in measured else []
     by_border = (found.get(runs.EXPLAINED) or {}).get("alarms", [])
-    return [*by_border, *(sentence[0].upper() + sentence[1:] for sentence in by_file)]
+    return [*by_border, *by_file]
+
+
+def capital(sentence: str) -> str:
+    """An alarm as a sentence of its own; a class name at its head stays as it is."""
+    return sentence[0].upper() + sentence[1:] if sentence.startswith(("the ", "in ")) else sentence
 
 
 def points(share: float) -> str:

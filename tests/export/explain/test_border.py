@@ -55,4 +55,4 @@ def test_the_alarm_needs_more_than_a_fifth_for_sure(carried, of, alarm):
     found = border.of_class("<b>", rows)
     assert found["alarm"] is alarm
     assert found["carried"] == carried
-    assert found["sentence"].startswith(f"In {carried} of {of} pictures answered <b>,") is alarm
+    assert found["sentence"].startswith(f"in {carried} of {of} pictures answered <b>,") is alarm
