@@ -23,13 +23,15 @@ else
     app="(no demo.apk: this machine lacks $missing; sudo apt install openjdk-17-jdk-headless maven)"
 fi
 
+run export explain demo --limit 60
+run export report demo
+
 cat <<END
 
 Done. Look at
-  data/runs/demo/figures/samples.png       what the model sees
-  data/runs/demo/figures/curves.svg        how the folds learned
-  data/runs/demo/figures/confusion.svg     what it confuses
-  data/runs/demo/figures/flips.png         the answers that int8 changed
+  data/runs/demo/report.html               everything on one page; open it in a browser
+  data/runs/demo/model_card.md             the same in short, to go with the file
+  data/runs/demo/explanations/             where the model and the file look, picture by picture
   data/runs/demo/export/int8/              the file for the phone, with its labels and contract
   $app
 Your own pictures, one folder a class: python -m pipeline train FOLDER

@@ -71,6 +71,18 @@ set_up_adb() {
     command -v adb >/dev/null || echo "note: no benchmark on a phone without adb: sudo apt-get install adb"
 }
 
+# The report is tested in a real browser.
+set_up_browser() {
+    if command -v chromium >/dev/null; then
+        return
+    fi
+    if can_apt; then
+        echo "installing chromium (the report is tested in it)"
+        apt_install chromium >/dev/null || true
+    fi
+    command -v chromium >/dev/null || echo "note: the report's page is not tested without chromium: sudo apt-get install chromium"
+}
+
 # The app is no reason to refuse everything else: what is missing is said in one line.
 set_up_app() {
     wanted=$(cat android_demo/versions.properties android_demo/jvm/pom.xml export/apk/*.py setup.sh | cksum)
@@ -98,4 +110,5 @@ set_up_app() {
 
 set_up_python
 set_up_adb
+set_up_browser
 set_up_app

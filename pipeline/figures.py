@@ -82,7 +82,11 @@ def curves(path: Path, folds: dict[str, Any]) -> None:
         axis.legend()
     losses = np.array([history["validation_loss"] for history in histories])
     axis = axes[2]
-    _mean_and_band(axis, losses - losses[:, [chosen - 1]], BLUE, "-", "mean over the folds")
+    difference = losses - losses[:, [chosen - 1]]
+    _mean_and_band(axis, difference, BLUE, "-", "mean over the folds")
+    # The first epochs are far off; what is asked is how flat it is around the chosen one.
+    near = np.abs(difference[:, chosen // 4 :])
+    axis.set_ylim(-1.3 * max(near.max(), 1e-3), 1.3 * max(near.max(), 1e-3))
     axis.axhline(0, color=GREY, linewidth=1)
     axis.axvline(chosen, color=GREY, linestyle=":", label=f"epoch {chosen}")
     axis.set(

@@ -1,0 +1,140 @@
+"""`python -m export explain`, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pipeline import runs
+from tests.export.verbs import RUN, copy_finished, draw_pictures, fine, refused, stamps, verb, watched
+
+
+@pytest.fixture(scope="module")
+def explained(tmp_path_factory) -> Path:
+    place = copy_finished(tmp_path_factory, tmp_path_factory.mktemp("explained") / "place")
+    said = fine(verb("export", "explain", "--limit", "40", cwd=place))
+    (place / "said.txt").write_text(said, "utf-8")
+    return place
+
+
+def document(place: Path) -> dict:
+    return json.loads((place / RUN / runs.EXPLAINED).read_text("utf-8"))
+
+
+def test_it_says_what_it_found_and_where(explained):
+    said = (explained / "said.txt").read_text("utf-8")
+    held_out = document(explained)["n"]
+    assert f"of {held_out} held-out pictures, int8 file" in said
+    assert "does the border carry the answer?" in said
+    assert f"open  {RUN / runs.EXPLAINED}" in said
+    assert "next: python -m export report pictures" in said
+
+
+def test_only_held_out_pictures_are_explained_and_at_most_as_many_as_asked(explained):
+    found = document(explained)
+    split = (explained / RUN / runs.SPLIT).read_text("utf-8").splitlines()
+    held_out = {line.split(",")[0] for line in split if ",held_out," in line}
+    paths = [row["path"] for row in found["pictures"]]
+    assert 10 <= len(paths) <= 40
+    assert set(paths) <= held_out
+
+
+def test_every_picture_has_its_maps_and_its_neighbours(explained):
+    for row in document(explained)["pictures"]:
+        with Image.open(explained / RUN / row["maps"]) as image:
+            image.load()
+            assert image.width > 3 * image.height * 0.9
+        assert len(row["nearest"]) == 3
+        similar = [near["similarity"] for near in row["nearest"]]
+        assert similar == sorted(similar, reverse=True)
+        assert similar[0] <= 1.00001
+        assert {"answer", "score", "second", "second_score", "truth_score"} <= row["file"].keys()
+        assert row["flip"] == (row["file"]["answer"] != row["keras"]["answer"])
+
+
+def test_every_mistake_is_listed_with_whose_it_is(explained):
+    import numpy as np
+
+    found = document(explained)
+    answers = {m: np.load(explained / RUN / "answers" / f"{m}.npz") for m in ("keras", "int8")}
+    truth = answers["int8"]["truth"]
+    predicted = {m: one["probabilities"].argmax(1) for m, one in answers.items()}
+    assert sum(not row["right"] for row in found["mistakes"]) == (predicted["int8"] != truth).sum()
+    own = (predicted["int8"] != truth) & (predicted["keras"] != predicted["int8"])
+    assert sum(row["flip"] and not row["right"] for row in found["mistakes"]) == own.sum()
+
+
+def test_the_surest_and_the_least_sure_of_each_class_are_named(explained):
+    for row in document(explained)["classes"]:
+        assert row["most_confident"]
+        assert not set(row["most_confident"]) & set(row["least_confident"])
+
+
+def test_repeating_does_nothing_and_needs_no_tensorflow(explained):
+    before = stamps(explained / RUN)
+    ended, modules = watched("export", "explain", "--limit", "40", cwd=explained)
+    fine(ended)
+    assert stamps(explained / RUN) == before
+    assert "tensorflow" not in modules
+
+
+def test_a_map_that_was_deleted_comes_back(explained):
+    lost = explained / RUN / document(explained)["pictures"][0]["maps"]
+    before = lost.read_bytes()
+    lost.unlink()
+    fine(verb("export", "explain", "--limit", "40", cwd=explained))
+    assert lost.read_bytes() == before
+
+
+def test_given_pictures_are_explained_instead(explained):
+    draw_pictures(explained / "others", 1)
+    before = (explained / RUN / runs.EXPLAINED).read_bytes()
+    found = json.loads(fine(verb("export", "explain", "others", "--json", cwd=explained)))
+    assert [Path(row["path"]).parts[0] for row in found["pictures"]] == ["others"] * 3
+    assert all((explained / RUN / row["maps"]).is_file() for row in found["pictures"])
+    assert all(
+        row["file"].keys() == {"answer", "score", "second", "second_score"} for row in found["pictures"]
+    )
+    assert (explained / RUN / runs.EXPLAINED).read_bytes() == before
+    one = found["pictures"][0]["path"]
+    assert "1 pictures, answered by the int8 file" in fine(
+        verb("export", "explain", "pictures", one, cwd=explained)
+    )
+
+
+def test_wrong_use_is_refused(explained):
+    (explained / "empty").mkdir(exist_ok=True)
+    refused(
+        verb("export", "explain", "empty", cwd=explained),
+        2,
+        "empty: no picture there",
+        "give a picture, or a folder of pictures",
+    )
+    refused(
+        verb("export", "explain", "pictures", "empty/x.jpg", cwd=explained),
+        2,
+        "empty/x.jpg: no picture there",
+        "give a picture, or a folder of pictures",
+    )
+    refused(
+        verb("export", "explain", "nonsense", cwd=explained),
+        1,
+        f"no run called nonsense in {runs.RUNS}",
+        "runs here: pictures",
+    )
+    ended = verb("export", "explain", "--limit", "20", "others", cwd=explained)
+    assert ended.returncode == 2
+
+
+def test_a_run_without_its_file_names_the_command(tmp_path_factory, tmp_path):
+    place = copy_finished(tmp_path_factory, tmp_path / "place")
+    (place / RUN / "export/int8/model_int8.tflite").unlink()
+    refused(
+        verb("export", "explain", cwd=place),
+        1,
+        f"{RUN}/export/int8/model_int8.tflite is missing",
+        "export it: python -m export tflite pictures",
+    )

@@ -1,0 +1,101 @@
+"""Runs that reports are made of: a whole one, one whose classes have hostile names, and a browser."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.screenshot import FLAGS
+from export.explain import stage as explaining
+from export.photos import simulate
+from export.photos import stage as photos
+from export.report import stage
+from pipeline import config as configuration
+from pipeline import runs
+from pipeline import subject as subjects
+from pipeline.runs import Run
+from pipeline.workers import Listener
+from tests.export import verbs
+
+SCRIPT = '<script>alert(1)</script> & "x"'
+ARABIC = "قطة"
+MARKUP = "*plain* | _name_ [x](y)"
+NOTES = """# What I see
+
+The *red* ones are <b>easy</b>.
+They go on here.
+
+- dark pictures
+- <script>alert(2)</script>
+
+1. first
+2. second
+"""
+
+
+def explain(run: Run) -> subjects.Subject:
+    subject = subjects.open_trained(run)
+    explaining.explain(subject, Listener(), 40)
+    return subject
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory) -> Path:
+    """A working directory with a run that lacks nothing but an app and a phone; not to be changed."""
+    place = verbs.copy_finished(tmp_path_factory, tmp_path_factory.mktemp("whole") / "place")
+    with contextlib.chdir(place):
+        run = Run(verbs.RUN)
+        subject = explain(run)
+        verbs.draw_pictures(place / "field", 4)
+        photos.photos(subject, place / "field", Listener())
+        simulate.simulate(subject, Listener())
+        runs.write_text(run.path(runs.NOTES), NOTES)
+        stage.report(run, Listener())
+    return place
+
+
+@pytest.fixture
+def place(whole, tmp_path) -> Path:
+    """A copy of it, to be changed."""
+    return Path(shutil.copytree(whole, tmp_path / "place"))
+
+
+@pytest.fixture(scope="session")
+def hostile(tmp_path_factory) -> Path:
+    """A working directory with a run whose classes are named to do harm, with its report."""
+    place = tmp_path_factory.mktemp("hostile")
+    verbs.draw_pictures(place / "drawn-before", 30)
+    names = dict(
+        zip(sorted(p.name for p in (place / "drawn-before").iterdir()), (SCRIPT, ARABIC, MARKUP), strict=True)
+    )
+    with (place / "table.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "label"])
+        for path in sorted((place / "drawn-before").rglob("*.jpg")):
+            writer.writerow([path.relative_to(place).as_posix(), names[path.parent.name]])
+    with contextlib.chdir(place):
+        run = Run(runs.RUNS / "hostile")
+        verbs.make_run(run, configuration.load(Path("table.csv"), verbs.TINY))
+        explain(run)
+        stage.report(run, Listener())
+    return place
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium, headless."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("needs chromium: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        opened = play.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        yield opened
+        opened.close()

@@ -1,0 +1,156 @@
+"""`python -m export report`, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from export.report import stage
+from pipeline import runs
+from tests.export.report.conftest import ARABIC, MARKUP, SCRIPT
+from tests.export.verbs import RUN, fine, verb, watched
+
+
+def page(place: Path) -> str:
+    return (place / RUN / runs.REPORT).read_text("utf-8")
+
+
+def test_it_says_the_verdict_what_is_missing_and_what_to_open(place):
+    (place / RUN / runs.REPORT).unlink()
+    said = fine(verb("export", "report", cwd=place))
+    told = json.loads((place / RUN / runs.REPORT_JSON).read_text("utf-8"))
+    assert told["title"] in said
+    assert all(sentence in said for sentence in told["sentences"])
+    assert "python -m export apk pictures" in said
+    assert f"open  {RUN / runs.REPORT}" in said
+
+
+def test_nothing_is_redone_and_no_heavy_library_loaded(place):
+    before = {name: (place / RUN / name).stat().st_mtime_ns for name in stage.OUTPUTS}
+    ended, modules = watched("export", "report", cwd=place)
+    fine(ended)
+    assert {name: (place / RUN / name).stat().st_mtime_ns for name in stage.OUTPUTS} == before
+    assert not {"tensorflow", "matplotlib", "sklearn"} & modules
+
+
+@pytest.mark.parametrize("name", [runs.NOTES, runs.PARITY])
+def test_what_changed_since_gets_in(place, name):
+    path = place / RUN / name
+    if name == runs.NOTES:
+        path.write_text("Something new & <b>bold</b>", "utf-8")
+    else:
+        document = json.loads(path.read_text("utf-8"))
+        document["targets"][-1]["verdict"] = "failed"
+        document["targets"][-1]["broken"] = ["agreement is 0.5000, must be >= 0.94"]
+        path.write_text(json.dumps(document), "utf-8")
+    fine(verb("export", "report", cwd=place))
+    if name == runs.NOTES:
+        assert "Something new &amp; &lt;b&gt;bold&lt;/b&gt;" in page(place)
+    else:
+        assert "Do not ship it" in page(place)
+        assert "agreement is 0.5000" in page(place)
+
+
+def test_the_page_refers_to_nothing_outside(place):
+    text = page(place)
+    links = re.findall(r'(?:href|src)="([^"]{0,20})', text)
+    assert len(links) > 50
+    assert [link for link in links if not link.startswith(("#", "data:"))] == []
+    assert "url(" not in text
+    assert "http" not in re.sub(r"data:[^\"]+", "", text).replace("http-equiv", "")
+
+
+def test_notes_are_paragraphs_and_lists_and_nothing_else(place):
+    text = page(place)
+    assert "<p>The *red* ones are &lt;b&gt;easy&lt;/b&gt;. They go on here.</p>" in text
+    assert "<ul><li>dark pictures</li><li>&lt;script&gt;alert(2)&lt;/script&gt;</li></ul>" in text
+    assert "<ol><li>first</li><li>second</li></ol>" in text
+
+
+def test_without_pictures_there_are_none(place):
+    fine(verb("export", "report", "--no-pictures", cwd=place))
+    text = page(place)
+    assert "image/jpeg" not in text
+    assert "image/png" not in text
+    assert "image/svg+xml" in text  # the curves show no picture
+    assert json.loads((place / RUN / runs.REPORT_JSON).read_text("utf-8"))["pictures"] is False
+
+
+def test_pictures_that_are_gone_leave_a_gap(place):
+    shutil.rmtree(place / "pictures")
+    (place / RUN / runs.REPORT).unlink()
+    fine(verb("export", "report", cwd=place))
+    assert "not there any more" in page(place)
+
+
+ORDER = (
+    *(runs.PHOTOS, runs.SIMULATED, runs.EXPLAINED, runs.PASSPORT, runs.PARITY, "export", "answers"),
+    *(runs.LABEL_DOUBTS, runs.EVALUATION, runs.TRAINING, runs.MODEL, runs.FOLDS, runs.OUT_OF_FOLD),
+    *(runs.FRAME, runs.FIGURES, runs.SHORTCUTS, runs.AUDIT, runs.SPLIT, runs.LEFT_OUT, runs.PICTURES),
+)
+
+
+def test_a_run_that_lacks_ever_more_still_has_a_report_that_says_so(place, capfd):
+    from tests.export.verbs import call
+
+    for name in ORDER:
+        path = place / RUN / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        said = fine(call(capfd, "export", "report", "pictures", "--json", cwd=place))
+        told = json.loads(said)
+        assert len(told["sentences"]) == 3
+        assert all(told["sentences"]), name
+        assert (place / RUN / runs.MODEL_CARD).is_file()
+    assert told["verdict"] == "unknown"
+    assert len(told["missing"]) == 16
+    text = page(place)
+    for missing in told["missing"]:
+        assert missing["command"] in text
+
+
+@pytest.mark.parametrize(
+    "name", [runs.PARITY, runs.EVALUATION, runs.EXPLAINED, runs.AUDIT, runs.FOLDS, runs.PHOTOS, runs.PASSPORT]
+)
+def test_a_damaged_artefact_is_missing_with_its_reason(place, capfd, name):
+    from tests.export.verbs import call
+
+    (place / RUN / name).write_text('{"half": ', "utf-8")
+    told = json.loads(fine(call(capfd, "export", "report", "pictures", "--json", cwd=place)))
+    assert any("damaged" in row["reason"] for row in told["missing"])
+
+
+def test_hostile_names_are_text_in_the_page_and_in_the_card(hostile):
+    run = hostile / runs.RUNS / "hostile"
+    text = (run / runs.REPORT).read_text("utf-8")
+    assert text.count("<script>") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;x&#34;" in text
+    assert ARABIC in text
+    card = (run / runs.MODEL_CARD).read_text("utf-8")
+    assert "<" not in card
+    assert '&lt;script&gt;alert\\(1\\)&lt;/script&gt; &amp; "x"' in card
+    assert ARABIC in card
+    assert MARKUP not in card
+    assert "\\*plain\\* \\| \\_name\\_ \\[x\\]\\(y\\)" in card
+    told = json.loads((run / runs.REPORT_JSON).read_text("utf-8"))
+    assert told["labels"] == sorted([SCRIPT, ARABIC, MARKUP])
+
+
+def test_the_card_has_the_sections_of_the_convention(place):
+    card = (place / RUN / runs.MODEL_CARD).read_text("utf-8")
+    sections = re.findall(r"^## (.+)$", card, re.MULTILINE)
+    assert sections == [
+        "Model details",
+        "Intended use",
+        "Factors",
+        "Metrics",
+        "Evaluation data",
+        "Training data",
+        "Quantitative analyses",
+        "Ethical considerations",
+        "Caveats and recommendations",
+    ]
+    assert "pipeline_tag: image-classification" in card

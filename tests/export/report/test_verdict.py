@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+
+from export.report import gaps, verdict
+from export.report.artefacts import Artefacts
+from pipeline import runs
+from pipeline.runs import Run
+
+TARGET = {
+    "model": "int8",
+    "accuracy": 0.88,
+    "agreement": 0.967,
+    "verdict": "passed",
+    "look": 1,
+    "smallest_drop_that_would_show": 0.02,
+    "broken": [],
+}
+CLASSES = [
+    {"label": "cat", "n": 50, "f1": 0.9, "f1_interval": [0.8, 0.95]},
+    {"label": "<dog>", "n": 50, "f1": 0.6, "f1_interval": [0.5, 0.7]},
+]
+WHOLE: dict[str, Any] = {
+    runs.PARITY: {"n": 100, "reference": {"accuracy": 0.89}, "targets": [TARGET]},
+    runs.EVALUATION: {
+        "labels": ["cat", "<dog>"],
+        "held_out": {
+            "n": 100,
+            "accuracy": 0.89,
+            "accuracy_interval": [0.82, 0.94],
+            "classes": CLASSES,
+            "confusion": [[48, 2], [9, 41]],
+        },
+        "without_leaked": None,
+        "gaps": ["one", "two"],
+    },
+}
+
+
+@pytest.fixture
+def found(tmp_path) -> Artefacts:
+    made = Artefacts(Run(tmp_path))
+    made.found = copy.deepcopy(WHOLE)
+    made.missing = {name: row for name, row in made.missing.items() if name not in WHOLE}
+    return made
+
+
+def test_a_file_that_passed_may_be_shipped_and_the_weakest_class_is_named(found):
+    told = verdict.verdict(found)
+    assert told.state == "yes"
+    assert "on 100 pictures that no choice has seen, 96.7% of its answers" in told.sentences[0]
+    assert (
+        "It names 89% of new pictures rightly (n = 100; with 95% certainty between 82% and 94%)"
+        in told.sentences[1]
+    )
+    assert told.sentences[2] == (
+        "The weakest class is <dog> (F1 0.60): 9 of its 50 pictures are taken for cat. "
+        "Nothing has been measured on a phone yet."
+    )
+
+
+def test_what_so_few_pictures_cannot_show_is_said(found):
+    found.found[runs.PARITY]["targets"][0]["verdict"] = "not shown"
+    told = verdict.verdict(found)
+    assert told.state == "look"
+    assert "a loss of less than 2% would not show in so few; parity is not shown." in told.sentences[0]
+
+
+def test_a_file_that_failed_is_not_shipped_and_the_bound_is_named(found):
+    found.found[runs.PARITY]["targets"][0] |= {"verdict": "failed", "broken": ["agreement is 0.5"], "look": 2}
+    told = verdict.verdict(found)
+    assert told.state == "no"
+    assert told.sentences[0] == (
+        "The int8 file lost too much on the way from the Keras model: agreement is 0.5 (n = 100). "
+        "This is a second look: the gate had said no to a first file."
+    )
+
+
+def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
+    found.found[runs.PASSPORT] = {
+        "passports": {"int8": {"sound": False, "findings": [], "contradictions": ["float tensors inside"]}}
+    }
+    told = verdict.verdict(found)
+    assert (told.state, told.sentences[0]) == (
+        "no",
+        "The int8 file is not what its name says: float tensors inside.",
+    )
+
+
+def test_a_model_that_may_be_guessing_is_not_shipped(found):
+    found.found[runs.EVALUATION]["held_out"]["accuracy_interval"] = [0.45, 0.7]
+    told = verdict.verdict(found)
+    assert told.state == "no"
+    assert told.sentences[0].startswith("The model is not surely better than always saying cat")
+
+
+def test_an_alarm_asks_to_look_first(found):
+    found.found[runs.EXPLAINED] = {"alarms": ["in 9 of 10 pictures the border carries the answer."]}
+    told = verdict.verdict(found)
+    assert told.state == "look"
+    assert told.sentences[2] == "Mind this: in 9 of 10 pictures the border carries the answer."
+    assert gaps.improve(found)[0].startswith("Take away what the classes can be told by")
+
+
+def test_photos_from_the_field_say_more_than_the_weakest_class(found):
+    found.found[runs.PHOTOS] = {"gap": {"words": ["In the field it is worse.", "more"]}}
+    assert verdict.verdict(found).sentences[2] == "In the field it is worse."
+    assert gaps.gaps(found)["sentences"] == ["one", "two", "In the field it is worse.", "more"]
+
+
+def test_nothing_exported_is_not_known_yet(found):
+    del found.found[runs.PARITY]
+    found.missing[runs.PARITY] = Artefacts(Run(found.run.folder)).missing[runs.PARITY]
+    told = verdict.verdict(found)
+    assert told.state == "unknown"
+    assert "python -m export tflite" in told.sentences[0]
+
+
+def test_the_classes_that_are_mixed_up_are_what_to_work_on(found):
+    said = gaps.improve(found)
+    assert said[0].startswith("11 of 11 mistakes take cat for <dog> or the other way round")
+    assert any(sentence.startswith("<dog> is weaker than the others") for sentence in said)
