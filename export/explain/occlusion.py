@@ -65,15 +65,20 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
     fill = np.round(frame[~edge].mean(0)).astype(np.uint8) if (~edge).any() else np.uint8(127)
     cells, drop, side = np.zeros((rows, columns)), 0.0, _SIDES[0]
     for side in _SIDES:
-        worth, covers, drop = np.zeros((rows, columns)), np.zeros((rows, columns)), 0.0
-        for top, left in np.ndindex(rows - side + 1, columns - side + 1):
+        worth, drop = np.zeros((rows, columns)), 0.0
+        # Patches reach over the edge, so that every cell is covered equally often; else the corners,
+        # which few patches cover, would seem to be worth more.
+        for top, left in np.ndindex(rows + side - 1, columns + side - 1):
+            high, wide = slice(max(0, top - side + 1), top + 1), slice(max(0, left - side + 1), left + 1)
             painted = frame.copy()
-            painted[down[top] : down[top + side], right[left] : right[left + side]] = fill
+            painted[
+                down[high.start] : down[min(high.stop, rows)],
+                right[wide.start] : right[min(wide.stop, columns)],
+            ] = fill
             lost = max(0.0, float(answer[label] - interpreter.answer(painted)[label]))
-            worth[top : top + side, left : left + side] += lost
-            covers[top : top + side, left : left + side] += 1
+            worth[high, wide] += lost
             drop = max(drop, lost)
-        cells = worth / covers
+        cells = worth / side**2
         if drop >= _VISIBLE or side >= min(rows, columns):
             break
 

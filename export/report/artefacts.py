@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline import evaluate, runs
 from pipeline.config import Config
-from pipeline.errors import ConfigError, RunError
+from pipeline.errors import RunError, VignetteError
 from pipeline.runs import Run
 
 SHIPPED = "int8"
@@ -94,7 +94,7 @@ class Artefacts:
         """The configuration, or None where it cannot be read any more."""
         try:
             return self.run.config()
-        except (RunError, ConfigError):
+        except VignetteError:
             return None
 
     @cached_property

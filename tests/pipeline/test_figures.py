@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
+from scipy import stats
 
 from pipeline import figures
 
@@ -237,10 +238,30 @@ def test_the_confusion_matrix_has_the_truth_in_rows_and_the_answers_in_columns(t
     assert shown == {(row, column): str(counts[row][column]) for row in range(3) for column in range(3)}
 
 
+def test_the_confusion_matrix_is_that_of_scikit_learn_with_names_in_any_order(tmp_path, drawn):
+    """Names in the contract's order, which is not that of the alphabet here."""
+    from sklearn import metrics as judge
+
+    names = ["emu", "ant", "cat", "dog"]
+    random = np.random.default_rng(3)
+    truth, answers = random.integers(0, 4, (2, 200))
+    expected = judge.confusion_matrix([names[t] for t in truth], [names[a] for a in answers], labels=names)
+    held_out = {**held_out_of(names), "confusion": expected.tolist(), "n": 200}
+    with mpl.rc_context(figures._STYLE):
+        figures.confusion(tmp_path / "m.svg", names, held_out)
+    axis = drawn[0].axes[0]
+    assert [label.get_text() for label in axis.get_xticklabels()] == names
+    assert [label.get_text() for label in axis.get_yticklabels()] == names
+    shown = {(round(t.get_position()[1]), round(t.get_position()[0])): int(t.get_text()) for t in axis.texts}
+    for row, column in np.ndindex(4, 4):
+        times = sum(t == row and a == column for t, a in zip(truth, answers, strict=True))
+        assert shown[row, column] == expected[row, column] == times
+
+
 def test_curves_show_the_band_over_the_folds_and_the_chosen_epoch(tmp_path, drawn):
     folds = curves_of(epochs=6)
     figures.curves(tmp_path / "c.svg", folds)
-    for axis, quantity in zip(drawn[0].axes, ("loss", "accuracy"), strict=True):
+    for axis, quantity in zip(drawn[0].axes[:2], ("loss", "accuracy"), strict=True):
         lines = {line.get_label(): line for line in axis.get_lines()}
         assert set(lines) == {"train", "validation", "epoch 3"}
         assert list(lines["epoch 3"].get_xdata()) == [3, 3]
@@ -250,16 +271,41 @@ def test_curves_show_the_band_over_the_folds_and_the_chosen_epoch(tmp_path, draw
             assert list(lines[part].get_xdata()) == [1, 2, 3, 4, 5, 6]
         band = axis.collections[1].get_paths()[0].vertices
         validation = np.array([curve[f"validation_{quantity}"] for curve in folds["history"]])
-        assert band[:, 1].min() == pytest.approx(validation.min())
-        assert band[:, 1].max() == pytest.approx(validation.max())
-    assert drawn[0].get_suptitle() == "3 folds, 1,234 pictures; bands from lowest to highest fold"
+        # The 95 % interval of the mean over the folds, as scipy has it.
+        low, high = stats.t.interval(0.95, len(validation) - 1, validation.mean(0), stats.sem(validation))
+        assert band[:, 1].min() == pytest.approx(low.min())
+        assert band[:, 1].max() == pytest.approx(high.max())
+    assert drawn[0].get_suptitle() == "3 folds, 1,234 pictures; bands: 95 % intervals of the mean over the folds"
+
+
+def test_curves_show_the_difference_to_the_chosen_epoch_within_each_fold(tmp_path, drawn):
+    """Folds that differ by a constant differ in nothing that the number of epochs could change."""
+    base = np.array([0.9, 0.5, 0.3, 0.4, 0.6])
+    history = [
+        {
+            "train_loss": base.tolist(),
+            "train_accuracy": base.tolist(),
+            "validation_loss": (base + shift).tolist(),
+            "validation_accuracy": base.tolist(),
+        }
+        for shift in (0.0, 1.0, 5.0)
+    ]
+    figures.curves(tmp_path / "c.svg", {"history": history, "chosen_epoch": 3, "n": 100})
+    axis = drawn[0].axes[2]
+    mean = next(line for line in axis.get_lines() if line.get_label() == "mean over the folds")
+    np.testing.assert_allclose(mean.get_ydata(), base - 0.3, atol=1e-12)
+    heights = axis.collections[0].get_paths()[0].vertices[:, 1]
+    assert (
+        np.abs(np.sort(np.unique(heights.round(9))) - np.sort(np.unique((base - 0.3).round(9)))).max() < 1e-6
+    )
 
 
 def test_curves_of_one_epoch_can_be_seen(tmp_path, drawn):
     """One point has no line, so it needs a mark."""
     figures.curves(tmp_path / "c.svg", {**curves_of(epochs=1), "chosen_epoch": 1})
     for axis in drawn[0].axes:
-        marks = [line.get_marker() for line in axis.get_lines() if line.get_label() != "epoch 1"]
+        named = [line for line in axis.get_lines() if not line.get_label().startswith(("epoch 1", "_"))]
+        marks = [line.get_marker() for line in named]
         assert all(mark not in ("None", "", None) for mark in marks)
 
 

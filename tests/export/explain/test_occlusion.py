@@ -60,8 +60,29 @@ def test_a_larger_patch_is_tried_where_a_small_one_shows_nothing():
     pixels[::2] = 0
     edge = border.mask(1, 1, frame)
     assert occlusion.occlude(strong, pixels, edge).patch == 4
-    assert strong.runs == 1 + 36 + 25 + 16 + 2
+    assert strong.runs == 1 + 8**2 + 9**2 + 10**2 + 2
     assert occlusion.occlude(weak, pixels, edge).drop < 0.05
+
+
+class CountsRed(Looks):
+    """Answers by how many pixels are as red as can be; any paint takes some away."""
+
+    def answer(self, frame):
+        red = float((frame[..., 0] == 255).mean())
+        return np.array([1 - red, red], np.float32)
+
+
+def test_no_place_is_worth_more_for_being_in_a_corner():
+    """An answer that hangs on all of the picture alike has a map that falls off to the edges."""
+    frame = Size(224, 224)
+    everywhere = (slice(0, 224), slice(0, 224))
+    pixels = picture(frame, everywhere)
+    pixels[::4] = 0
+    found = occlusion.occlude(CountsRed(frame, everywhere), pixels, border.mask(1, 1, frame))
+    assert found.patch == 2
+    assert found.cells[0, 0] == pytest.approx(found.cells.min())
+    assert found.cells[3, 3] == pytest.approx(found.cells.max())
+    assert found.cells[0, 0] < found.cells[3, 3]
 
 
 def test_what_the_border_means_is_asked_of_the_file_itself():
