@@ -275,7 +275,9 @@ def test_curves_show_the_band_over_the_folds_and_the_chosen_epoch(tmp_path, draw
         low, high = stats.t.interval(0.95, len(validation) - 1, validation.mean(0), stats.sem(validation))
         assert band[:, 1].min() == pytest.approx(low.min())
         assert band[:, 1].max() == pytest.approx(high.max())
-    assert drawn[0].get_suptitle() == "3 folds, 1,234 pictures; bands: 95 % intervals of the mean over the folds"
+    assert (
+        drawn[0].get_suptitle() == "3 folds, 1,234 pictures; bands: 95 % intervals of the mean over the folds"
+    )
 
 
 def test_curves_show_the_difference_to_the_chosen_epoch_within_each_fold(tmp_path, drawn):
