@@ -19,7 +19,7 @@ CELL = 32
 _FEWEST, _MOST = 4, 10
 # Where no patch of a size takes this much off the score, a larger one is tried.
 _VISIBLE = 0.05
-_SIDES = (2, 3, 4)
+_SIDES = (2, 4)
 
 
 class Occluded(NamedTuple):

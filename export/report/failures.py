@@ -8,7 +8,7 @@ from export.report.artefacts import Artefacts
 from export.report.verdict import capital
 from pipeline import runs
 
-SHOWN = 24  # pictures with maps
+_WRONG, _SHOWN = 12, 36  # pictures with maps
 
 
 def failures(found: Artefacts) -> dict[str, Any]:
@@ -37,12 +37,12 @@ def looks(found: Artefacts) -> dict[str, Any]:
     """The pictures with maps, those that tell most first, and what the border carries."""
     explained = found.get(runs.EXPLAINED)
     pictures = list((explained or {}).get("pictures", []))
-    pictures.sort(key=_telling)
-    shown = pictures[:SHOWN]
+    groups = _groups(explained or {}, pictures)
     return {
         "model": (explained or {}).get("model"),
         "panels": (explained or {}).get("panels", []),
-        "pictures": [{**entry, "id": _id(entry)} for entry in shown],
+        "groups": groups,
+        "pictures": [entry for _, own in groups for entry in own],
         "of": len(pictures),
         "classes": (explained or {}).get("classes", []),
         "alarms": [capital(sentence) for sentence in (explained or {}).get("alarms", [])],
@@ -50,13 +50,29 @@ def looks(found: Artefacts) -> dict[str, Any]:
     }
 
 
-def _telling(entry: dict[str, Any]) -> tuple[int, int, float]:
-    """Mistakes, then the ends of each class, then the sample; within each the surest first."""
-    order = ("flip", "misclassified", "mistake", "least confident", "most confident", "sample")
-    first = min((order.index(why) for why in entry["why"] if why in order), default=len(order))
-    if not entry["right"]:
-        first = 0
-    return first, int(entry["right"]), -entry["file"]["score"]
+def _groups(
+    explained: dict[str, Any], pictures: list[dict[str, Any]]
+) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Titled groups: mistakes, the surest first; then the surest and the least sure of each class."""
+    by_path = {entry["path"]: {**entry, "id": _id(entry)} for entry in pictures}
+    wrong = sorted((e for e in by_path.values() if not e["right"]), key=lambda e: -e["file"]["score"])[
+        :_WRONG
+    ]
+    found = [("Wrong answers, the surest first", wrong)]
+    room = (_SHOWN - len(wrong)) // 2
+    taken = {entry["path"] for entry in wrong}
+    for key, title in (
+        ("most_confident", "The surest of each class"),
+        ("least_confident", "The least sure of each class"),
+    ):
+        own = [
+            next((p for p in row[key] if p in by_path and p not in taken), "")
+            for row in explained.get("classes", [])
+        ]
+        own = [path for path in own if path][:room]
+        taken |= set(own)
+        found.append((title, [by_path[path] for path in own]))
+    return [(title, own) for title, own in found if own]
 
 
 def _id(entry: dict[str, Any]) -> str:

@@ -17,7 +17,8 @@ from pipeline.errors import PictureError
 from pipeline.letterbox import Size, fitted_size
 
 SIDE = Size(144, 144)
-_QUALITY = 72
+_QUALITY, _SHEET_QUALITY = 72, 85
+_LARGE = 100_000
 _TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 
 
@@ -44,10 +45,12 @@ def thumbnails(
 
 
 def of_file(path: Path) -> str | None:
-    """The data address of a figure or a map of the run, or None."""
+    """The data address of a figure or a map of the run, or None; large sheets of photos as JPEG."""
     try:
+        if path.suffix == ".png" and path.stat().st_size > _LARGE:
+            return address(_jpeg(Image.fromarray(pictures.read(path)), _SHEET_QUALITY), ".jpg")
         return address(path.read_bytes(), path.suffix)
-    except OSError:
+    except (OSError, PictureError):
         return None
 
 
@@ -62,7 +65,10 @@ def _small(path: Path) -> bytes | None:
     except (PictureError, OSError):
         return None
     image = Image.fromarray(pixels)
-    image = image.resize(fitted_size(*image.size, SIDE), Image.Resampling.BILINEAR)
+    return _jpeg(image.resize(fitted_size(*image.size, SIDE), Image.Resampling.BILINEAR), _QUALITY)
+
+
+def _jpeg(image: Image.Image, quality: int) -> bytes:
     file = io.BytesIO()
-    image.save(file, "JPEG", quality=_QUALITY)
+    image.save(file, "JPEG", quality=quality)
     return file.getvalue()

@@ -1,0 +1,79 @@
+"""How long a user waits for explanations and for the report.
+
+Measured: explaining 100 held-out thumbnails of 1280×720 with the default backbone, Grad-CAM of the
+Keras model and occlusion of the int8 file together, the loading of TensorFlow included; and the
+report of a run with 600 held-out pictures. Reference of the first: the occlusion maps alone in one
+thread, scaled from a tenth of them. Expected: under 40 s and under 15 s on 2 cores, and a report
+under 10 MB.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+from benchmarks import measure
+from benchmarks.measure import Figure
+from export import convert, parity
+from export.explain import border, occlusion
+from export.explain import stage as explaining
+from export.report import stage as reporting
+from pipeline import config as configuration
+from pipeline import draw, evaluate, features, litert, runs, train
+from pipeline import subject as subjects
+from pipeline.runs import Run
+from pipeline.subject import Subject
+from pipeline.workers import Listener
+
+TRAIN, HELD_OUT, EXPLAINED = 40, 200, 100  # the first two a class
+EXPLAIN_LIMIT_S, REPORT_LIMIT_S, REPORT_LIMIT_MB = 40, 15, 10
+_TENTH = 10
+_SETTINGS = ('export.flavours=["int8"]', "augment.views=1", "train.epochs=30")
+
+
+def run(folder: Path) -> list[Figure]:
+    """The two figures of this module."""
+    place = folder / "explanations"
+    place.mkdir()
+    with contextlib.chdir(place):
+        draw.draw_channels(Path("pictures"), train=TRAIN, test=HELD_OUT)
+        made = Run(runs.RUNS / "benchmark")
+        runs.make_folder(made.folder)
+        train.train(made, configuration.load(Path("pictures"), _SETTINGS), Listener())
+        subject = subjects.open_trained(made)
+        evaluate.evaluate(subject, Listener())
+        convert.convert(subject, Listener())
+        parity.parity(subject, Listener())
+        explained = measure.seconds(lambda: explaining.explain(subject, Listener(), EXPLAINED))
+        alone = _one_thread(subject)
+        reported = measure.seconds(lambda: reporting.report(made, Listener()))
+        size = made.path(runs.REPORT).stat().st_size / 1e6
+    return [
+        Figure(
+            f"explaining {EXPLAINED} pictures, both ways",
+            f"{explained:.1f} s",
+            f"occlusion maps alone, one thread: {alone:.1f} s, scaled from {_TENTH} pictures",
+            f"{alone / explained:.1f}×",
+            f"< {EXPLAIN_LIMIT_S} s",
+            explained < EXPLAIN_LIMIT_S,
+        ),
+        Figure(
+            f"report of a run with {3 * HELD_OUT} held-out pictures, {size:.1f} MB",
+            f"{reported:.1f} s",
+            "",
+            "",
+            f"< {REPORT_LIMIT_S} s, < {REPORT_LIMIT_MB} MB",
+            reported < REPORT_LIMIT_S and size < REPORT_LIMIT_MB,
+        ),
+    ]
+
+
+def _one_thread(subject: Subject) -> float:
+    """Seconds that the maps of as many pictures take in one thread."""
+    interpreter = litert.Interpreter(subject.run.path(convert.file_name("int8")).read_bytes())
+    begin = time.perf_counter()
+    for picture in subject.split.held_out[:_TENTH]:
+        frame = features.plain_view(subject.table.file(picture), subject.frame)
+        occlusion.occlude(interpreter, frame, border.mask(picture.width, picture.height, subject.frame))
+    return (time.perf_counter() - begin) * EXPLAINED / _TENTH
