@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import audit, cached_features, collecting, measure, memory, preparation, start
+from benchmarks import audit, cached_features, collecting, explanations, measure, memory, preparation, start
 
 BENCHMARKS = {
     "cached_features": cached_features.run,
@@ -22,6 +22,7 @@ BENCHMARKS = {
     "collecting": collecting.run,
     "memory": memory.run,
     "audit": audit.run,
+    "explanations": explanations.run,
 }
 
 

@@ -20,6 +20,7 @@ _FEWEST, _MOST = 4, 10
 # Where no patch of a size takes this much off the score, a larger one is tried.
 _VISIBLE = 0.05
 _SIDES = (2, 4)
+_NEUTRAL = 127
 
 
 class Occluded(NamedTuple):
@@ -62,7 +63,8 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
     rows, columns = grid(interpreter.frame)
     down = np.linspace(0, frame.shape[0], rows + 1).round().astype(int)
     right = np.linspace(0, frame.shape[1], columns + 1).round().astype(int)
-    fill = np.round(frame[~edge].mean(0)).astype(np.uint8) if (~edge).any() else np.uint8(127)
+    inside = np.where(edge[..., None], 0, frame).astype(np.int64)
+    total, count = inside.sum((0, 1)), int((~edge).sum())
     cells, drop, side = np.zeros((rows, columns)), 0.0, _SIDES[0]
     for side in _SIDES:
         worth, drop = np.zeros((rows, columns)), 0.0
@@ -70,11 +72,14 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
         # which few patches cover, would seem to be worth more.
         for top, left in np.ndindex(rows + side - 1, columns + side - 1):
             high, wide = slice(max(0, top - side + 1), top + 1), slice(max(0, left - side + 1), left + 1)
+            patch = (
+                slice(down[high.start], down[min(high.stop, rows)]),
+                slice(right[wide.start], right[min(wide.stop, columns)]),
+            )
             painted = frame.copy()
-            painted[
-                down[high.start] : down[min(high.stop, rows)],
-                right[wide.start] : right[min(wide.stop, columns)],
-            ] = fill
+            # The mean colour of the rest: that of the whole would hint at what is covered.
+            rest = count - int((~edge[patch]).sum())
+            painted[patch] = np.round((total - inside[patch].sum((0, 1))) / rest) if rest else _NEUTRAL
             lost = max(0.0, float(answer[label] - interpreter.answer(painted)[label]))
             worth[high, wide] += lost
             drop = max(drop, lost)

@@ -28,7 +28,7 @@ from pipeline.workers import Listener, ordered
 STAGE = "explain"
 LIMIT = 100
 GIVEN = "given"
-_VERSION = 2
+_VERSION = 1
 _LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
 
 

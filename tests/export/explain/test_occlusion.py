@@ -64,6 +64,24 @@ def test_a_larger_patch_is_tried_where_a_small_one_shows_nothing():
     assert occlusion.occlude(weak, pixels, edge).drop < 0.05
 
 
+def test_a_patch_is_painted_in_the_colour_of_the_rest_of_the_picture():
+    """A thing that fills most of the picture must not lend its colour to what covers it."""
+    frame = Size(224, 224)
+    region = (slice(32, 160), slice(32, 160))
+    pixels = np.full((224, 224, 3), 40, np.uint8)
+    pixels[region] = 240
+    seen = []
+
+    class Watches(Looks):
+        def answer(self, picture):
+            seen.append(picture)
+            return np.array([0.5, 0.5], np.float32)
+
+    occlusion.occlude(Watches(frame, region), pixels, np.zeros((224, 224), bool))
+    covered = [one for one in seen if not (one == 240).any()]
+    assert any((one == 40).all() for one in covered)
+
+
 class CountsRed(Looks):
     """Answers by how many pixels are as red as can be; any paint takes some away."""
 
