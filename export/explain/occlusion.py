@@ -7,6 +7,7 @@ purpose: fine patches change nothing, and each one costs a run.
 
 from __future__ import annotations
 
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ _FEWEST, _MOST = 4, 10
 # Where no patch of a size takes this much off the score, a larger one is tried.
 _VISIBLE = 0.05
 _SIDES = (2, 4)
+_COVERS = 4  # patches that cover a cell
 _NEUTRAL = 127
 
 
@@ -63,28 +65,31 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
     rows, columns = grid(interpreter.frame)
     down = np.linspace(0, frame.shape[0], rows + 1).round().astype(int)
     right = np.linspace(0, frame.shape[1], columns + 1).round().astype(int)
-    inside = np.where(edge[..., None], 0, frame).astype(np.int64)
-    total, count = inside.sum((0, 1)), int((~edge).sum())
+    inside = np.where(edge[..., None], 0, frame)
+    colours = _by_cell(inside, down, right)
+    counts = _by_cell((~edge)[..., None], down, right)
     cells, drop, side = np.zeros((rows, columns)), 0.0, _SIDES[0]
     for side in _SIDES:
-        worth, drop = np.zeros((rows, columns)), 0.0
-        # Patches reach over the edge, so that every cell is covered equally often; else the corners,
-        # which few patches cover, would seem to be worth more.
-        for top, left in np.ndindex(rows + side - 1, columns + side - 1):
-            high, wide = slice(max(0, top - side + 1), top + 1), slice(max(0, left - side + 1), left + 1)
+        worth, drop, step = np.zeros((rows, columns)), 0.0, side // 2
+        # Patches overlap by half and reach over the edge, so that four cover every cell; else the
+        # corners, which few would cover, would seem to be worth more.
+        for top, left in product(range(-step, rows, step), range(-step, columns, step)):
+            own = (slice(max(0, top), min(top + side, rows)), slice(max(0, left), min(left + side, columns)))
             patch = (
-                slice(down[high.start], down[min(high.stop, rows)]),
-                slice(right[wide.start], right[min(wide.stop, columns)]),
+                slice(down[own[0].start], down[own[0].stop]),
+                slice(right[own[1].start], right[own[1].stop]),
             )
             painted = frame.copy()
             # The mean colour of the rest: that of the whole would hint at what is covered.
-            rest = count - int((~edge[patch]).sum())
-            painted[patch] = np.round((total - inside[patch].sum((0, 1))) / rest) if rest else _NEUTRAL
+            rest = counts.sum() - counts[own].sum()
+            painted[patch] = (
+                np.round((colours.sum((0, 1)) - colours[own].sum((0, 1))) / rest) if rest else _NEUTRAL
+            )
             lost = max(0.0, float(answer[label] - interpreter.answer(painted)[label]))
-            worth[high, wide] += lost
+            worth[own] += lost
             drop = max(drop, lost)
-        cells = worth / side**2
-        if drop >= _VISIBLE or side >= min(rows, columns):
+        cells = worth / _COVERS
+        if drop >= _VISIBLE:
             break
 
     def kept(painted: np.ndarray) -> bool:
@@ -92,3 +97,9 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
 
     without, only = border.covered(frame, edge), border.alone(frame, edge)
     return Occluded(label, cells, side, drop, kept(without), kept(only))
+
+
+def _by_cell(values: np.ndarray, down: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Sums over the pixels of each cell, shape (rows, columns, channels)."""
+    lines = np.add.reduceat(values.astype(np.int64), down[:-1], axis=0)
+    return np.add.reduceat(lines, right[:-1], axis=1)
