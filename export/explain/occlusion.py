@@ -19,9 +19,8 @@ from pipeline.litert import Interpreter
 CELL = 32
 _FEWEST, _MOST = 4, 10
 # Where no patch of a size takes this much off the score, a larger one is tried.
-_VISIBLE = 0.05
+_VISIBLE, _HOPELESS = 0.05, 0.01
 _SIDES = (2, 4)
-_COVERS = 4  # patches that cover a cell
 _NEUTRAL = 127
 
 
@@ -68,27 +67,32 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
     inside = np.where(edge[..., None], 0, frame)
     colours = _by_cell(inside, down, right)
     counts = _by_cell((~edge)[..., None], down, right)
+
+    def lost(own: tuple[slice, slice]) -> float:
+        """What covering these cells takes off the score."""
+        painted = frame.copy()
+        # The mean colour of the rest: that of the whole would hint at what is covered.
+        rest = counts.sum() - counts[own].sum()
+        fill = np.round((colours.sum((0, 1)) - colours[own].sum((0, 1))) / rest) if rest else _NEUTRAL
+        painted[down[own[0].start] : down[own[0].stop], right[own[1].start] : right[own[1].stop]] = fill
+        return max(0.0, float(answer[label] - interpreter.answer(painted)[label]))
+
     cells, drop, side = np.zeros((rows, columns)), 0.0, _SIDES[0]
     for side in _SIDES:
-        worth, drop, step = np.zeros((rows, columns)), 0.0, side // 2
-        # Patches overlap by half and reach over the edge, so that four cover every cell; else the
-        # corners, which few would cover, would seem to be worth more.
-        for top, left in product(range(-step, rows, step), range(-step, columns, step)):
-            own = (slice(max(0, top), min(top + side, rows)), slice(max(0, left), min(left + side, columns)))
-            patch = (
-                slice(down[own[0].start], down[own[0].stop]),
-                slice(right[own[1].start], right[own[1].stop]),
-            )
-            painted = frame.copy()
-            # The mean colour of the rest: that of the whole would hint at what is covered.
-            rest = counts.sum() - counts[own].sum()
-            painted[patch] = (
-                np.round((colours.sum((0, 1)) - colours[own].sum((0, 1))) / rest) if rest else _NEUTRAL
-            )
-            lost = max(0.0, float(answer[label] - interpreter.answer(painted)[label]))
-            worth[own] += lost
-            drop = max(drop, lost)
-        cells = worth / _COVERS
+        found: dict[tuple[int, int], float] = {}
+        # Patches reach over the edge, so that as many cover every cell; else the corners, which few
+        # would cover, would seem to be worth more. Those that tile the picture come first: where they
+        # show nothing, their neighbours hardly will.
+        for step in (side, 1):
+            for place in product(range(1 - side, rows, step), range(1 - side, columns, step)):
+                if place not in found:
+                    found[place] = lost(_cells(place, side, rows, columns))
+            drop = max(found.values())
+            if drop < _HOPELESS and side != _SIDES[-1]:
+                break
+        cells = np.zeros((rows, columns))
+        for place, worth in found.items():
+            cells[_cells(place, side, rows, columns)] += worth / side**2
         if drop >= _VISIBLE:
             break
 
@@ -97,6 +101,12 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
 
     without, only = border.covered(frame, edge), border.alone(frame, edge)
     return Occluded(label, cells, side, drop, kept(without), kept(only))
+
+
+def _cells(place: tuple[int, int], side: int, rows: int, columns: int) -> tuple[slice, slice]:
+    """The cells under a patch whose left upper corner is there, as far as it lies on the picture."""
+    top, left = place
+    return slice(max(0, top), min(top + side, rows)), slice(max(0, left), min(left + side, columns))
 
 
 def _by_cell(values: np.ndarray, down: np.ndarray, right: np.ndarray) -> np.ndarray:

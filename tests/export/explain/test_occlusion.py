@@ -60,7 +60,7 @@ def test_a_larger_patch_is_tried_where_a_small_one_shows_nothing():
     pixels[::2] = 0
     edge = border.mask(1, 1, frame)
     assert occlusion.occlude(strong, pixels, edge).patch == 4
-    assert strong.runs == 1 + 8**2 + 5**2 + 2
+    assert strong.runs == 1 + 4**2 + 10**2 + 2
     assert occlusion.occlude(weak, pixels, edge).drop < 0.05
 
 
