@@ -21,7 +21,9 @@ def escaped(text: str) -> str:
     """A text that Markdown shows as it is, in one line: no markup of its own or of HTML."""
     line = re.sub(r"\s+", " ", str(text))
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_{}\[\]()#+!|~$:@-])", r"\\\1", line)
+    line = re.sub(r"([\\`*_{}\[\]|~$#])", r"\\\1", line)
+    # What would begin a list at the head of a line.
+    return re.sub(r"^([-+]|\d+[.)])(?=\s|$)", r"\\\1", line)
 
 
 def card(found: Artefacts) -> str:

@@ -131,10 +131,10 @@ def test_hostile_names_are_text_in_the_page_and_in_the_card(hostile):
     assert ARABIC in text
     card = (run / runs.MODEL_CARD).read_text("utf-8")
     assert "<" not in card
-    assert '&lt;script&gt;alert\\(1\\)&lt;/script&gt; &amp; "x"' in card
+    assert '&lt;script&gt;alert(1)&lt;/script&gt; &amp; "x"' in card
     assert ARABIC in card
     assert MARKUP not in card
-    assert "\\*plain\\* \\| \\_name\\_ \\[x\\]\\(y\\)" in card
+    assert "\\*plain\\* \\| \\_name\\_ \\[x\\](y)" in card
     told = json.loads((run / runs.REPORT_JSON).read_text("utf-8"))
     assert told["labels"] == sorted([SCRIPT, ARABIC, MARKUP])
 
