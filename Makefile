@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-full
+.PHONY: help setup judges demo test lint bench bench-full
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
@@ -10,10 +10,13 @@ help:  ## list the verbs
 setup:  ## make .venv, install requirements.txt and the development tools, fetch what the app needs
 	@sh setup.sh
 
+judges: setup  ## make the environments of the outside judges: tflite-runtime 2.14, MediaPipe Tasks
+	@sh judges.sh
+
 demo: setup  ## draw pictures, train, evaluate, export, compare, build the app: under six minutes
 	@sh demo.sh
 
-test: setup  ## every test
+test: judges  ## every test
 	@$(PYTHON) -m pytest
 
 lint: setup  ## format, lint, types, arrows between modules

@@ -29,6 +29,7 @@ Done. Look at
   data/runs/demo/figures/samples.png       what the model sees
   data/runs/demo/figures/curves.svg        how the folds learned
   data/runs/demo/figures/confusion.svg     what it confuses
+  data/runs/demo/figures/flips.png         the answers that int8 changed
   data/runs/demo/export/int8/              the file for the phone, with its labels and contract
   $app
 Your own pictures, one folder a class: python -m pipeline train FOLDER

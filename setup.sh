@@ -59,6 +59,18 @@ missing_packages() {
     command -v gcc >/dev/null || printf 'gcc libc6-dev '
 }
 
+# adb measures on a phone; its tests use it, too.
+set_up_adb() {
+    if command -v adb >/dev/null || [ -x "${ANDROID_HOME:-}/platform-tools/adb" ]; then
+        return
+    fi
+    if can_apt; then
+        echo "installing adb (for phones)"
+        apt_install adb >/dev/null || true
+    fi
+    command -v adb >/dev/null || echo "note: no benchmark on a phone without adb: sudo apt-get install adb"
+}
+
 # The app is no reason to refuse everything else: what is missing is said in one line.
 set_up_app() {
     wanted=$(cat android_demo/versions.properties android_demo/jvm/pom.xml export/apk/*.py setup.sh | cksum)
@@ -85,4 +97,5 @@ set_up_app() {
 }
 
 set_up_python
+set_up_adb
 set_up_app

@@ -13,12 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import audit, cached_features, measure, memory, preparation, start
+from benchmarks import audit, cached_features, collecting, measure, memory, preparation, start
 
 BENCHMARKS = {
     "cached_features": cached_features.run,
     "preparation": preparation.run,
     "start": start.run,
+    "collecting": collecting.run,
     "memory": memory.run,
     "audit": audit.run,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import typer
 
-from export.verbs import apk, tflite, verify
+from export.verbs import apk, calibration, parity, passport, phone, photos, tflite, verify
 from pipeline import console
 
 app = typer.Typer(
@@ -19,7 +19,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (tflite.tflite, tflite.parity, verify.verify, apk.apk):
+for verb in (
+    *(tflite.tflite, parity.parity, calibration.calibration),
+    *(passport.passport, verify.verify, apk.apk, phone.phone, photos.photos),
+):
     app.command()(verb)
 
 if __name__ == "__main__":

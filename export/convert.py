@@ -1,22 +1,24 @@
 """The classifier → its .tflite flavours, each in a bundle folder under an honest name.
 
 Beside each file go its labels and its contract, which `bundle` makes from the file itself. How a
-file is converted, and the guard against files without weights, is in `pipeline.litert`; what is
-said about a flavour by its name is checked here, on the file's own tensors. To add a flavour, add
-a row to `FLAVOURS` and its name to `pipeline.config.Flavour`.
+file is converted, and the guard against files without weights, is in `pipeline.litert`; what a
+flavour's name promises stands in `promises`. To add a flavour, add a row to `FLAVOURS` and to
+the tables there, and its name to `pipeline.config.Flavour`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export import bundle, calibration, contract
+from export import anatomy, bundle, calibration, contract, metadata, promises
+from export.calibration_audit import audit
 from pipeline import features, litert, runs
 from pipeline.config import Flavour as FlavourName
+from pipeline.dataset import Picture
 from pipeline.errors import ConversionError
 from pipeline.runs import Recipe
 from pipeline.subject import Subject
@@ -25,7 +27,8 @@ from pipeline.workers import Listener
 if TYPE_CHECKING:
     import keras
 
-LIBRARIES = ("tensorflow", "keras", "numpy")
+# The last two write the metadata into the file.
+LIBRARIES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "flatbuffers")
 # Those that letterbox the golden vectors and answer to them.
 CONTRACT_LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 _LOOK_AT = 4
@@ -39,7 +42,6 @@ class Flavour:
         about: In words.
         configure: Sets the converter's options; the second argument is the representative dataset.
         calibrated: Whether it needs one.
-        weights: The tensor type that must hold weights.
         tolerance: How far a probability may be from Keras' on the first pictures; None where
             only the gate can tell.
     """
@@ -47,7 +49,6 @@ class Flavour:
     about: str
     configure: Callable[[Any, Any], None]
     calibrated: bool
-    weights: str
     tolerance: float | None
 
 
@@ -88,10 +89,10 @@ def _int8(converter: Any, representative: Any) -> None:
 
 
 FLAVOURS = {
-    "float32": Flavour("weights and arithmetic in float32", _float32, False, "FLOAT32", 1e-3),
-    "float16": Flavour("weights in float16, arithmetic in float32", _float16, False, "FLOAT16", 2e-2),
-    "dynamic_range": Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, "INT8", None),
-    "int8": Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, "INT8", None),
+    "float32": Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
+    "float16": Flavour("weights in float16, arithmetic in float32", _float16, False, 2e-2),
+    "dynamic_range": Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
+    "int8": Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, None),
 }
 
 
@@ -110,7 +111,8 @@ def recipe(subject: Subject, flavour: str) -> Recipe:
     inputs = {"model": subject.run.key("model")}
     if FLAVOURS[flavour].calibrated:
         inputs["calibration"] = calibration.recipe(subject).key
-    return Recipe(bundle_name(flavour), 2, inputs, {"flavour": flavour}, LIBRARIES)
+    settings = {"flavour": flavour, "labels": list(subject.labels)}
+    return Recipe(bundle_name(flavour), 3, inputs, settings, LIBRARIES)
 
 
 def contract_recipe(subject: Subject, flavour: str) -> Recipe:
@@ -143,7 +145,7 @@ def convert(subject: Subject, listener: Listener) -> None:
     if any(FLAVOURS[name].calibrated for name in config.export.flavours):
         chosen = calibration.choose(subject)
         wanted = config.export.calibration_pictures
-        if len(chosen) < wanted:
+        if len(chosen) < wanted and calibration.recalibrated(subject) is None:
             listener.warn(f"calibration takes all {len(chosen)} training pictures; {wanted} were asked for")
     for number, name in enumerate(config.export.flavours, 1):
         made = recipe(subject, name)
@@ -152,12 +154,14 @@ def convert(subject: Subject, listener: Listener) -> None:
         fresh = not run.done(made, outputs)
         if fresh:
             listener.progress(stage, 0, 1)
-            model = model or _load(subject)
-            data = _convert(subject, model, name, listener)
+            model = model or load(subject)
+            data = convert_one(subject, model, name, calibration.choose(subject), listener)
             listener.progress(stage, 1, 1)
             runs.write_bytes(run.path(file_name(name)), data)
             run.record(made, outputs)
         rules = _write_contract(subject, name)
+        if FLAVOURS[name].calibrated:
+            audit(subject, run.path(file_name(name)).read_bytes(), made, listener)
         size = run.path(file_name(name)).stat().st_size
         current = "" if fresh else " (contract made again)" if rules else " (up to date)"
         listener.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
@@ -183,23 +187,34 @@ def _write_contract(subject: Subject, name: FlavourName) -> bool:
     return run.make(made, [contract_name(name)], build)
 
 
-def _load(subject: Subject) -> keras.Model:
+def load(subject: Subject) -> keras.Model:
+    """The run's Keras model; loads TensorFlow."""
     with litert.quiet():
         from pipeline import classifier
 
         return classifier.load(subject.run.path(runs.MODEL))
 
 
-def _convert(subject: Subject, model: keras.Model, name: str, listener: Listener) -> bytes:
+def convert_one(
+    subject: Subject, model: keras.Model, name: str, chosen: Sequence[Picture], listener: Listener
+) -> bytes:
+    """The file of one flavour, calibrated on the pictures given where it needs any.
+
+    Raises:
+        ConversionError: It is not what its name says.
+        DataError: The pictures are no representative dataset.
+    """
     flavour = FLAVOURS[name]
     representative = None
     if flavour.calibrated:
-        chosen = calibration.choose(subject)
+        calibration.require_content(subject, chosen)
         stage = f"calibrating on {len(chosen)} pictures"
         representative = calibration.representative(
             subject, chosen, lambda done: listener.progress(stage, done, len(chosen))
         )
     data = litert.convert(model, lambda converter: flavour.configure(converter, representative))
+    said = metadata.classifier(subject.labels, subject.frame, flavour.about)
+    data = metadata.write(data, said, subject.frame)
     check(data, name)
     _check_answers(subject, model, data, name)
     return data
@@ -211,28 +226,10 @@ def check(data: bytes, name: str) -> None:
     Raises:
         ConversionError: Its tensors or its border say otherwise.
     """
-    held = litert.constant_bytes(data)
-    most = max(held, key=lambda kind: held[kind], default="nothing")
-    if most != FLAVOURS[name].weights or not held[most]:
-        raise ConversionError(
-            f"the weights of model_{name}.tflite are {most}; expected {FLAVOURS[name].weights}"
-        )
-    kinds = [kind for _, kind in litert.tensor_types(data)]
-    floats = sorted({kind for kind in kinds if kind.startswith("FLOAT")})
-    if name == "int8" and floats:
-        raise ConversionError(f"model_int8.tflite falls back to {' and '.join(floats)} tensors")
-    interpreter = litert.Interpreter(data)
-    for side, tensor, scale in (
-        ("input", interpreter.input, 1.0),
-        ("output", interpreter.output, 1 / 256),
-    ):
-        found = (tensor["dtype"].__name__, *tensor["quantization"])
-        expected = ("uint8", scale, 0) if name == "int8" else ("float32", 0.0, 0)
-        if found != expected:
-            raise ConversionError(
-                f"the {side} of model_{name}.tflite is {found[0]}, scale {found[1]}, zero point {found[2]}; "
-                f"expected {expected[0]}, scale {expected[1]}, zero point {expected[2]}"
-            )
+    found, file = anatomy.read(data), bundle.model_name(name)
+    broken = promises.broken(found, name, file) or promises.broken_border(found, name, file)
+    if broken:
+        raise ConversionError(f"the converter broke a promise: {'; '.join(broken)}")
 
 
 def _check_answers(subject: Subject, model: keras.Model, data: bytes, name: str) -> None:
@@ -242,7 +239,8 @@ def _check_answers(subject: Subject, model: keras.Model, data: bytes, name: str)
     frames += calibration.extremes(subject.frame)
     interpreter = litert.Interpreter(data)
     target = np.stack([interpreter.answer(frame) for frame in frames])
-    reference = np.asarray(model(np.stack(frames).astype(np.float32), training=False))
+    # A compiled graph, one picture at a time: a plain call keeps every feature map, 0.4 GB of them.
+    reference = np.concatenate([model.predict_on_batch(f[np.newaxis].astype(np.float32)) for f in frames])
     if not np.isfinite(target).all():
         raise ConversionError(f"model_{name}.tflite answers with numbers that are not finite")
     tolerance = FLAVOURS[name].tolerance

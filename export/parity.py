@@ -1,20 +1,21 @@
-"""Reference against target on the same pictures: the gate.
+"""Reference against target on the held-out pictures of a run: the Keras model against every flavour.
 
-Compares stored answers only; making them is `pipeline.evaluate`'s. The reference is the Keras
-model, each target a .tflite flavour.
+Compares stored answers only; making them is `pipeline.evaluate`'s. Figures come from `comparison`,
+the verdict from `gate`, its meaning from `words`. What happens when the gate says no is in
+`recalibration`; models from elsewhere are compared in `versus`.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from export import convert
-from pipeline import evaluate, features, litert, metrics, runs
-from pipeline.config import Gate
+from export import calibration, comparison, convert, flips, gate, words
+from export.junit import junit
+from export.latency import latency
+from pipeline import dataset, evaluate, features, litert, runs
 from pipeline.dataset import Picture
 from pipeline.errors import RunError
 from pipeline.evaluate import Answers
@@ -22,13 +23,15 @@ from pipeline.runs import Recipe
 from pipeline.subject import Subject
 from pipeline.workers import Listener
 
-LATENCY = f"{runs.EXPORT}/latency.json"
+SHIPPED = "int8"
+FLIPS = f"{runs.FIGURES}/{flips.NAME}"
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
-_WARM_UP_RUNS, _RUNS = 10, 100
 
 
 def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
-    """Compares every flavour of a run with its Keras model; writes and gives parity.json.
+    """Compares every flavour of a run with its Keras model; gives parity.json.
+
+    Writes parity.json, parity.xml and the sheet of the changed answers.
 
     Raises:
         RunError: A flavour has not been exported.
@@ -40,82 +43,94 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
             what = "was made from another model than the run's" if path.is_file() else "is missing"
             raise RunError(f"{path} {what}", f"export it: python -m export tflite {run.name}")
     reference, made = evaluate.keras_answers(subject, listener)
-    targets, keys = [], {evaluate.KERAS: made.key}
+    targets, keys = {}, {evaluate.KERAS: made.key}
     for name in config.export.flavours:
-        target, recipe = _tflite_answers(subject, name, listener)
-        targets.append(target)
+        targets[name], recipe = tflite_answers(subject, name, listener)
         keys[name] = recipe.key
-    latency = _latency(subject, listener)
-    settings = config.gate.model_dump(mode="json")
-    recipe = Recipe("parity", 1, {**keys, "latency": latency["key"]}, {"gate": settings}, ("numpy",))
+    timing = latency(subject, listener)
+    settings = {
+        "gate": config.gate.model_dump(mode="json"),
+        "threshold": run.read_json(runs.FOLDS)["threshold"],
+        "seed": config.seed,
+        "first_look": calibration.first_look(subject),
+    }
+    inputs = {**keys, "latency": timing["key"]}
+    recipe = Recipe("parity", 2, inputs, settings, ("numpy", "scipy"))
+    document = {
+        "n": len(reference.truth),
+        "groups": len(set(reference.groups.tolist())),
+        "labels": list(subject.labels),
+        "gate": settings["gate"],
+        "threshold": settings["threshold"],
+    }
 
     def build() -> None:
-        rows = [_row(subject, target, compare(reference, target, config.gate), latency) for target in targets]
-        value = {
-            "n": len(reference.truth),
-            "labels": list(subject.labels),
-            "gate": settings,
-            "reference": {"model": evaluate.KERAS, **_scores(reference)},
-            "targets": rows,
-            "passed": all(row["passed"] for row in rows),
-        }
+        listener.progress("intervals", 0, 1)
+        scores = {"model": evaluate.KERAS, **comparison.scores(reference, settings["threshold"])}
+        rows = [_row(subject, reference, targets[name], scores, settings, timing) for name in targets]
+        verdict = gate.overall([row["verdict"] for row in rows])
+        value = {**document, "reference": scores, "targets": rows, "verdict": verdict}
+        value["passed"] = verdict == gate.PASSED
+        xml = junit(run.name, document["n"], rows, require_proof=config.gate.require_proof)
+        runs.write_text(run.path(runs.PARITY_XML), xml)
         runs.write_json(run.path(runs.PARITY), value)
+        listener.progress("intervals", 1, 1)
 
-    run.make(recipe, [runs.PARITY], build)
+    run.make(recipe, [runs.PARITY, runs.PARITY_XML], build)
+    shipped = targets.get(SHIPPED) or targets[config.export.flavours[-1]]
+    _draw_flips(subject, reference, shipped, {name: keys[name] for name in (evaluate.KERAS, shipped.model)})
     return run.read_json(runs.PARITY)
 
 
-def compare(reference: Answers, target: Answers, gate: Gate) -> dict[str, Any]:
-    """What changed from reference to target, and every bound of the gate that it breaks.
-
-    Both must hold the same pictures in the same order.
-    """
-    if not np.array_equal(reference.sha256, target.sha256):
-        raise ValueError("reference and target answered different pictures")
-    before, after = _scores(reference), _scores(target)
-    found = {
-        "agreement": metrics.agreement(reference.probabilities, target.probabilities),
-        "mean_abs_dp": metrics.mean_abs_dp(reference.probabilities, target.probabilities),
-        "max_abs_dp": float(np.abs(reference.probabilities - target.probabilities).max()),
-        "accuracy_drop": before["accuracy"] - after["accuracy"],
-        "macro_f1_drop": before["macro_f1"] - after["macro_f1"],
-    }
-    checks = (
-        ("agreement", found["agreement"] >= gate.min_agreement, ">=", gate.min_agreement),
-        ("mean_abs_dp", found["mean_abs_dp"] <= gate.max_mean_abs_dp, "<=", gate.max_mean_abs_dp),
-        ("accuracy_drop", found["accuracy_drop"] <= gate.max_drop + 1e-12, "<=", gate.max_drop),
-        ("macro_f1_drop", found["macro_f1_drop"] <= gate.max_f1_drop + 1e-12, "<=", gate.max_f1_drop),
-    )
-    broken = [
-        f"{name} is {found[name]:.4f}, must be {sign} {bound:g}"
-        for name, fine, sign, bound in checks
-        if not fine
-    ]
-    return {**after, **found, "passed": not broken, "broken": broken}
-
-
-def _scores(answers: Answers) -> dict[str, float]:
-    counts = answers.confusion
-    return {
-        "accuracy": float(metrics.accuracy_of(counts)),
-        "macro_f1": float(metrics.macro_f1_of(counts)),
-    }
-
-
 def _row(
-    subject: Subject, target: Answers, comparison: dict[str, Any], latency: dict[str, Any]
+    subject: Subject,
+    reference: Answers,
+    target: Answers,
+    scores: dict[str, Any],
+    settings: dict[str, Any],
+    timing: dict[str, Any],
 ) -> dict[str, Any]:
+    """All that is said about one flavour; the keys of parity.json's targets."""
+    bounds = subject.config.gate
     path = subject.run.path(convert.file_name(target.model))
-    return {
+    found = comparison.compare(reference, target, subject.labels, settings["threshold"], subject.config.seed)
+    first = settings["first_look"] if convert.FLAVOURS[target.model].calibrated else None
+    row = {
         "model": target.model,
         "file": path.relative_to(subject.run.folder).as_posix(),
         "size_bytes": path.stat().st_size,
-        **comparison,
-        "latency": latency["flavours"][target.model],
+        **found,
+        **gate.judge(found, bounds),
+        "look": 2 if first else 1,
+        "first_look": first,
+        "latency": timing["flavours"][target.model],
     }
+    said = words.sentences(row, scores, len(reference.truth), bounds)
+    return {**row, "words": [*said, words.advice(row["verdict"], target.model, bounds)]}
 
 
-def _tflite_answers(subject: Subject, name: str, listener: Listener) -> tuple[Answers, Recipe]:
+def _draw_flips(subject: Subject, reference: Answers, target: Answers, answers: dict[str, str]) -> None:
+    """The sheet of the flavour that ships."""
+    run = subject.run
+    drawn = Recipe(FLIPS, 1, answers, {"model": target.model}, ("matplotlib",))
+    held_out = subject.split.held_out
+
+    def build() -> None:
+        changed = flips.order(reference, target)[: flips.MOST]
+        dataset.check_unchanged(subject.table, [held_out[i] for i in changed])
+
+        def frame(place: int) -> np.ndarray:
+            return features.plain_view(subject.table.file(held_out[place]), subject.frame)
+
+        title = f"{run.name}: Keras against {target.model}, held-out pictures"
+        flips.draw(run.path(FLIPS), title, reference, target, subject.labels, frame)
+
+    run.make(drawn, [FLIPS], build)
+
+
+def tflite_answers(subject: Subject, name: str, listener: Listener) -> tuple[Answers, Recipe]:
+    """The stored answers of an exported flavour on the held-out pictures, made now if they are not there."""
+
     def make(pictures: Sequence[Picture], advance: Callable[[int], object]) -> np.ndarray:
         data = subject.run.path(convert.file_name(name)).read_bytes()
 
@@ -126,40 +141,3 @@ def _tflite_answers(subject: Subject, name: str, listener: Listener) -> tuple[An
 
     inputs = {"export": convert.recipe(subject, name).key}
     return evaluate.answers(subject, name, inputs, _LIBRARIES, make, listener)
-
-
-def _latency(subject: Subject, listener: Listener) -> dict[str, Any]:
-    """Times one picture through every flavour on this machine; the flavours take turns."""
-    run, config = subject.run, subject.config
-    keys = {name: convert.recipe(subject, name).key for name in config.export.flavours}
-    threads = config.export.num_threads
-    recipe = Recipe("latency", 1, keys, {"num_threads": threads}, ("ai-edge-litert",))
-
-    def build() -> None:
-        interpreters = {
-            name: litert.Interpreter(run.path(convert.file_name(name)).read_bytes(), threads) for name in keys
-        }
-        frame = np.random.default_rng(0).integers(
-            0, 256, (subject.frame.height, subject.frame.width, 3), np.uint8
-        )
-        took: dict[str, list[float]] = {name: [] for name in keys}
-        for turn in range(_WARM_UP_RUNS + _RUNS):
-            for name, interpreter in interpreters.items():
-                begin = time.perf_counter()
-                interpreter.run(frame)
-                took[name].append(1000 * (time.perf_counter() - begin))
-            listener.progress("timing the flavours", turn + 1, _WARM_UP_RUNS + _RUNS)
-        flavours = {
-            name: {
-                "median_ms": float(np.median(values[_WARM_UP_RUNS:])),
-                "p90_ms": float(np.percentile(values[_WARM_UP_RUNS:], 90)),
-                "num_threads": threads,
-                "delegate": litert.XNNPACK,
-            }
-            for name, values in took.items()
-        }
-        measured = {"runs": _RUNS, "warm_up_runs": _WARM_UP_RUNS, "flavours": flavours}
-        runs.write_json(run.path(LATENCY), measured)
-
-    run.make(recipe, [LATENCY], build)
-    return {**run.read_json(LATENCY), "key": recipe.key}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typer
 
 from pipeline import console
-from pipeline.verbs import audit, compare, draw, evaluate, train
+from pipeline.verbs import audit, collect, compare, draw, evaluate, train
 
 app = typer.Typer(
     name="python -m pipeline",
@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for verb in (draw.draw, audit.audit, train.train, evaluate.evaluate, compare.compare):
+for verb in (draw.draw, collect.collect, audit.audit, train.train, evaluate.evaluate, compare.compare):
     app.command()(verb)
 
 if __name__ == "__main__":

@@ -10,14 +10,25 @@ import difflib
 import itertools
 import json
 import math
+import re
 import tomllib
+import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
+from pipeline import addresses
 from pipeline.errors import ConfigError, DataError
 from pipeline.letterbox import Size, parse_size
 
@@ -96,7 +107,8 @@ class Augment(_Part):
 
     `rotation` in turns to either side; `zoom` as Keras means it: the side of the picture
     that is seen grows by this fraction, so -0.2 comes closer and 0.5 steps back;
-    `brightness`, `contrast` and `saturation` are factors up to 1 ± the value.
+    `brightness`, `contrast` and `saturation` are factors up to 1 ± the value. With `screen`,
+    every fourth view, from the first, is made from the picture as if photographed from a screen.
     """
 
     views: Annotated[int, Field(ge=0, le=64)] = 4
@@ -106,6 +118,14 @@ class Augment(_Part):
     brightness: Annotated[float, Field(ge=0, lt=1)] = 0.2
     contrast: Annotated[float, Field(ge=0, lt=1)] = 0.2
     saturation: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    screen: bool = False
+
+    @field_validator("screen")
+    @classmethod
+    def _seen(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("views") == 0:
+            raise ValueError("augment.views of at least 1 where it is true")
+        return value
 
     @field_validator("zoom", mode="before")
     @classmethod
@@ -147,12 +167,70 @@ class Export(_Part):
 
 
 class Gate(_Part):
-    """How far a `.tflite` file may be from the Keras model on the held-out pictures."""
+    """How far a `.tflite` file may be from the Keras model on the held-out pictures.
+
+    With `require_proof` a verdict of "not shown" ends with exit code 3, too.
+    """
 
     min_agreement: Share = 0.94
     max_drop: Share = 0.03
     max_f1_drop: Share = 0.05
     max_mean_abs_dp: Share = 0.05
+    max_confidence_shift: Share = 0.02
+    require_proof: bool = False
+
+
+class Channel(_Part):
+    """A channel whose thumbnails are one class: its handle, id or address, and the class's name."""
+
+    channel: str
+    label: str
+
+    @field_validator("channel")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if addresses.channel_list(value) is None:
+            raise ValueError("@handle, or the address of a channel such as https://www.youtube.com/@handle")
+        return value
+
+    @field_validator("label")
+    @classmethod
+    def _folder(cls, value: str) -> str:
+        if not addresses.is_label(value):
+            raise ValueError("one folder name, at most 100 bytes, not train, val or test")
+        return unicodedata.normalize("NFC", value)
+
+
+class Collect(_Part):
+    """How the thumbnails of channels are collected; nothing of this reaches a run.
+
+    The newest `train` of a channel's list are trained on, the next `test` are held out (0: no split
+    is given). With `full`, the next newest takes the place of one that is missing. `shorts` takes
+    all uploads instead of the videos. `cookies` is the path of a Netscape cookies file.
+    """
+
+    train: Annotated[int, Field(ge=1, le=100_000)] = 200
+    test: Annotated[int, Field(ge=0, le=100_000)] = 30
+    full: bool = True
+    shorts: bool = False
+    pause_s: Annotated[float, Field(ge=0, le=3600)] = 0.5
+    back_off_s: Annotated[float, Field(ge=0, le=3600)] = 2.0
+    tries: Annotated[int, Field(ge=1, le=20)] = 4
+    timeout_s: Annotated[float, Field(gt=0, le=3600)] = 20.0
+    max_kb_s: Annotated[float, Field(ge=0)] = 0.0
+    proxy: str = ""
+    cookies: str = ""
+    check_certificates: bool = True
+
+    @field_validator("proxy")
+    @classmethod
+    def _without_secrets(cls, value: str) -> str:
+        if value and not re.fullmatch(r"(https?|socks4a?|socks5h?)://[\w.-]+(:\d+)?/?", value):
+            raise ValueError(
+                "an address such as http://host:3128, without a name and a password: "
+                "a proxy that needs these is taken from HTTPS_PROXY in the environment"
+            )
+        return value
 
 
 class Config(_Part):
@@ -166,7 +244,26 @@ class Config(_Part):
     train: Train = Train()
     export: Export = Export()
     gate: Gate = Gate()
+    # How pictures were collected is noted beside them; a run is no other for a longer pause.
+    channels: tuple[Channel, ...] = Field(default=(), exclude=True)
+    collect: Collect = Field(default=Collect(), exclude=True)
     search: dict[str, tuple[Any, ...]] = Field(default={}, exclude=True)
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("channels")
+    @classmethod
+    def _once(cls, value: tuple[Channel, ...]) -> tuple[Channel, ...]:
+        lists = [addresses.channel_list(channel.channel) for channel in value]
+        if len(set(lists)) < len(lists):
+            raise ValueError("every channel once")
+        labels = {channel.label for channel in value}
+        if len({label.casefold() for label in labels}) < len(labels):
+            raise ValueError("labels that differ in more than upper and lower case")
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -317,6 +414,8 @@ def _explain(problem: Any) -> tuple[str, str]:
         expected = problem["msg"].removeprefix("Input should be ")
         expected = f"a number {expected}" if expected.startswith(("greater", "less")) else expected
     received = json.dumps(problem["input"], ensure_ascii=False, default=str)
+    if key == "collect.proxy" and "@" in received:
+        received = "an address with a name or a password, which is not shown here"
     hint = ""
     if isinstance(problem["input"], list):
         hint = "only these take a list of values to search over: " + ", ".join(SEARCHABLE)

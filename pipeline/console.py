@@ -51,6 +51,7 @@ class Terminal(Listener):
         self._bar: Progress | None = None
         self._stage: tuple[str, float] = ("", 0.0)
         self.warnings: list[str] = []
+        self._next = "the same command continues where it stopped"
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Draws a bar for a stage that takes longer than a moment; on a terminal only."""
@@ -145,7 +146,7 @@ class Terminal(Listener):
     def interrupted(self) -> None:
         """The user pressed Ctrl-C."""
         self._end_bar()
-        self._err.print("interrupted; the same command continues where it stopped")
+        self._err.print(f"interrupted; {self._next}")
 
     def interrupt(self) -> NoReturn:
         """Ends the process at once, as Ctrl-C asks.
@@ -156,6 +157,31 @@ class Terminal(Listener):
         with suppress(Exception):
             self.interrupted()
         os._exit(INTERRUPTED)
+
+    @contextmanager
+    def unwinding(self, meanwhile: str, after: str) -> Iterator[None]:
+        """Lets Ctrl-C unwind what is under way, where something outside has to be cleared.
+
+        Args:
+            meanwhile: What is said at the first Ctrl-C, which raises KeyboardInterrupt; others are ignored.
+            after: What the same command would do, said at the end.
+        """
+        pressed = False
+
+        def unwind(*_: Any) -> None:
+            nonlocal pressed
+            if not pressed:
+                pressed = True
+                self._end_bar()
+                self._err.print(meanwhile)
+                self._next = after
+                raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGINT, unwind)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def close(self) -> None:
         """Ends a bar that is still drawn and gives the descriptor back."""

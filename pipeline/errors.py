@@ -11,6 +11,9 @@
     ├── StorageError             1  disk full, no permission
     ├── ConversionError          1  a .tflite that is not what it must be
     ├── ToolError                1  a program from outside is missing, or failed
+    ├── NetworkError             1  a server that cannot be reached, or says no
+    ├── PhoneError               1  the phone: not there, not ready, or it failed
+    │   └── AccessError          1  the phone denies access to a folder
     └── GateError                3  a gate or a proof said no
 
 Library code raises these; only the command line prints. Anything else that escapes is a
@@ -76,6 +79,18 @@ class ConversionError(VignetteError):
 
 
 class ToolError(VignetteError):
+    pass
+
+
+class NetworkError(VignetteError):
+    pass
+
+
+class PhoneError(VignetteError):
+    pass
+
+
+class AccessError(PhoneError):
     pass
 
 

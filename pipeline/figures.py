@@ -198,20 +198,44 @@ def _bare(axis: Axes) -> None:
 
 
 @_styled
+def calibration_curve(path: Path, found: dict[str, Any]) -> None:
+    """Agreement over the number of calibration pictures, with 95 % intervals."""
+    figure, axis = _figure(6, 3.6)
+    points = found["points"]
+    counts = [point["pictures"] for point in points]
+    values = np.array([point["agreement"] for point in points])
+    bounds = np.array([point["interval"] for point in points])
+    reach = np.clip(np.stack([values - bounds[:, 0], bounds[:, 1] - values]), 0, None)
+    axis.errorbar(counts, values, yerr=reach, fmt="o-", color=BLUE, capsize=3)
+    axis.set_xscale("log")
+    axis.set_xticks(counts, [str(count) for count in counts])
+    axis.minorticks_off()
+    axis.set(
+        title=f"int8 against Keras, {found['judges']} training pictures outside every choice",
+        xlabel="calibration pictures",
+        ylabel="agreement, with 95 % interval",
+    )
+    _save(figure, path)
+
+
+@_styled
 def captioned_sheet(
-    path: Path, title: str, pictures: Sequence[tuple[str, np.ndarray]], columns: int = 8
+    path: Path, title: str, cells: Sequence[tuple[np.ndarray, str, str]], columns: int = 8
 ) -> None:
-    """Pictures in lines, each with a few words above it: RGB, uint8, all of one size."""
-    height, width = pictures[0][1].shape[:2]
-    lines = -(-len(pictures) // columns)
+    """Pictures in rows, below each a caption in its colour: RGB, uint8."""
+    columns = min(columns, max(2, len(cells)))
+    rows = max(1, -(-len(cells) // columns))
+    height, width = np.max([picture.shape[:2] for picture, _, _ in cells] or [(1, 1)], axis=0)
     cell = 1.5
-    figure = Figure((cell * columns, (cell * height / width + 0.35) * lines + 0.5), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False).ravel()
+    figure = Figure((cell * columns, (cell * height / width + 0.42) * rows + 0.5), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in grid:
         _bare(axis)
-    for axis, (caption, picture) in zip(grid, pictures, strict=False):
+    for axis, (picture, caption, colour) in zip(grid, cells, strict=False):
         axis.imshow(picture)
-        shown = "\n".join(_plain(line, 26) for line in caption.split("\n"))
-        axis.set_title(shown, fontsize=6, loc="left")
-    figure.suptitle(_plain(title, 120), fontsize=10)
+        axis.set_xlabel("\n".join(_plain(line, 26) for line in caption.split("\n")), fontsize=7)
+        axis.xaxis.label.set_color(colour)
+    if not cells:
+        grid[0].text(0, 0.5, "none", transform=grid[0].transAxes)
+    figure.suptitle("\n".join(_plain(line, 120) for line in title.split("\n")), fontsize=10)
     _save(figure, path)

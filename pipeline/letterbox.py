@@ -85,6 +85,20 @@ def letterbox(picture: np.ndarray, frame: Size) -> np.ndarray:
     return canvas
 
 
+def stretch(picture: np.ndarray, frame: Size) -> np.ndarray:
+    """Fills a frame without regard to the aspect ratio, as other people's models may want it.
+
+    Args:
+        picture: RGB, uint8, shape (height, width, 3).
+        frame: The frame, in pixels.
+
+    Returns:
+        RGB, uint8, shape (frame.height, frame.width, 3); resampled as in `letterbox`.
+    """
+    narrowed = Image.fromarray(picture).resize((frame.width, picture.shape[0]), Image.Resampling.BILINEAR)
+    return np.asarray(narrowed.resize(frame, Image.Resampling.BILINEAR))
+
+
 def median_aspect(sizes: Sequence[tuple[int, int]]) -> float:
     """The median of width / height, taken on its logarithm so that 2:1 and 1:2 weigh the same."""
     return math.exp(float(np.median([math.log(w / h) for w, h in sizes])))

@@ -134,12 +134,15 @@ class Interpreter:
         data: The file.
         num_threads: Threads inside one run.
         kernels: `XNNPACK` (the default delegate) or `built-in`.
+        keep_inside: Keeps what every operator gave, for `inside`; with built-in kernels only.
 
     Raises:
         ConversionError: LiteRT cannot load the file, or it is not of that form.
     """
 
-    def __init__(self, data: bytes, num_threads: int = 1, kernels: str = XNNPACK) -> None:
+    def __init__(
+        self, data: bytes, num_threads: int = 1, kernels: str = XNNPACK, *, keep_inside: bool = False
+    ) -> None:
         from ai_edge_litert import interpreter as runtime
 
         resolver = runtime.OpResolverType
@@ -147,7 +150,10 @@ class Interpreter:
         try:
             with quiet():
                 self._runtime = runtime.Interpreter(
-                    model_content=data, num_threads=num_threads, experimental_op_resolver_type=kind
+                    model_content=data,
+                    num_threads=num_threads,
+                    experimental_op_resolver_type=kind,
+                    experimental_preserve_all_tensors=keep_inside,
                 )
                 self._runtime.allocate_tensors()
         except (ValueError, RuntimeError) as error:
@@ -163,8 +169,9 @@ class Interpreter:
         """The output tensor as it is, shape (n,).
 
         Args:
-            frame: RGB, uint8, 0 ... 255, shape (height, width, 3). A float model gets the same
-                numbers as float32, an integer one gets them as its border asks.
+            frame: RGB, uint8, 0 ... 255, shape (height, width, 3), or the real numbers that other
+                people's models want. A float model gets the same numbers as float32, an integer
+                one gets them as its border asks.
         """
         self._runtime.set_tensor(self.input["index"], self._border(frame)[np.newaxis])
         self._runtime.invoke()
@@ -172,18 +179,32 @@ class Interpreter:
 
     def answer(self, frame: np.ndarray) -> np.ndarray:
         """The output in real numbers, float32, shape (n,): dequantized where it is quantized."""
-        raw = self.run(frame)
+        return self._real(self.run(frame))
+
+    def answer_to_bytes(self, frame: np.ndarray) -> np.ndarray:
+        """The same for a quantized model whose input tensor takes the picture's bytes as they are."""
+        self._runtime.set_tensor(
+            self.input["index"], frame.astype(np.uint8).view(self.input["dtype"])[np.newaxis]
+        )
+        self._runtime.invoke()
+        return self._real(self._runtime.get_tensor(self.output["index"])[0])
+
+    def _real(self, raw: np.ndarray) -> np.ndarray:
         if raw.dtype == np.float32:
             return raw
         scale, zero_point = self.output["quantization"]
         return ((raw.astype(np.int32) - zero_point) * np.float32(scale)).astype(np.float32)
+
+    def inside(self, index: int) -> np.ndarray:
+        """What the operator whose output has this index gave in the last run, without the batch's axis."""
+        return self._runtime.get_tensor(index)[0]
 
     def _border(self, frame: np.ndarray) -> np.ndarray:
         dtype = self.input["dtype"]
         if dtype == np.float32:
             return frame.astype(np.float32)
         scale, zero_point = self.input["quantization"]
-        if dtype == np.uint8 and scale == 1 and zero_point == 0:
+        if dtype == frame.dtype == np.uint8 and scale == 1 and zero_point == 0:
             return frame
         limits = np.iinfo(dtype)
         quantized = np.round(frame.astype(np.float32) / np.float32(scale)) + zero_point
@@ -193,10 +214,10 @@ class Interpreter:
 class Interpreters:
     """As many interpreters of one thread as there are cores: the fastest way on a CPU."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, kernels: str = XNNPACK) -> None:
         self._free: queue.SimpleQueue[Interpreter] = queue.SimpleQueue()
         for _ in range(workers.cores()):
-            self._free.put(Interpreter(data))
+            self._free.put(Interpreter(data, kernels=kernels))
 
     @contextmanager
     def one(self) -> Iterator[Interpreter]:

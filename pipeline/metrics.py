@@ -158,3 +158,16 @@ def agreement(reference: np.ndarray, target: np.ndarray) -> float:
 def mean_abs_dp(reference: np.ndarray, target: np.ndarray) -> float:
     """The mean over pictures of ½·Σ|Δp|: how much probability moved, 0 ... 1."""
     return float((np.abs(reference - target).sum(1) / 2).mean())
+
+
+def difference_of_shares(right: int, n: int, other_right: int, other_n: int) -> Interval:
+    """Newcombe's interval for right/n - other_right/other_n, of pictures that are not the same.
+
+    Newcombe, Interval estimation for the difference between independent proportions, Statistics
+    in Medicine 17 (1998), method 10: made of the two Wilson intervals.
+    """
+    first, second = right / n, other_right / other_n
+    one, other = wilson(right, n), wilson(other_right, other_n)
+    low = np.hypot(first - one.low, other.high - second)
+    high = np.hypot(one.high - first, second - other.low)
+    return Interval(float(first - second - low), float(first - second + high))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
 
 from pipeline.errors import PictureError
 from pipeline.letterbox import Size, fitted_size
@@ -100,6 +100,42 @@ def examine(path: Path) -> tuple[np.ndarray, Facts]:
         PictureError: As `read`.
     """
     return _decode(path, _bytes(path), None)
+
+
+def decode(name: Path, data: bytes) -> tuple[np.ndarray, str]:
+    """The pixels of a picture file that is in memory, as `read` gives them, and its format.
+
+    Args:
+        name: What messages call it.
+        data: The file's bytes.
+
+    Raises:
+        PictureError: As `read`.
+    """
+    pixels, facts = _decode(name, data, None)
+    return pixels, facts.file_format
+
+
+def cut_rows(data: bytes, rows: int) -> bytes:
+    """A picture file without its first and last rows, saved as the file was.
+
+    A JPEG keeps its quantization tables and chroma subsampling, so that its quality says nothing
+    about the cut; WebP is saved without loss.
+
+    Args:
+        data: The bytes of a sound JPEG or WebP file.
+        rows: To be cut off above, and again below.
+    """
+    image = Image.open(io.BytesIO(data), formats=("JPEG", "WEBP"))
+    part = image.crop((0, rows, image.width, image.height - rows))
+    kept = {"icc_profile": image.info.get("icc_profile")}
+    file = io.BytesIO()
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
+        sampling = JpegImagePlugin.get_sampling(image)
+        part.save(file, "JPEG", qtables=image.quantization, subsampling=sampling, **kept)
+    else:
+        part.save(file, "WEBP", lossless=True, **kept)
+    return file.getvalue()
 
 
 def digest(path: Path) -> str:

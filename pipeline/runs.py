@@ -34,6 +34,8 @@ from pipeline.errors import ConfigError, RunError, UsageError, storage_error
 
 RUNS = Path("data/runs")
 CACHE = Path("data/cache")
+PICTURE_SETS = Path("data/pictures")
+PULLED = Path("data/photos")
 
 # The names of everything in a run, in the order in which it comes to be.
 CONFIG = "config.toml"
@@ -52,9 +54,15 @@ ANSWERS = "answers"
 EVALUATION = "evaluation.json"
 LABEL_DOUBTS = "label_doubts.json"
 EXPORT = "export"
+PASSPORT = "passport.json"
 PARITY = "parity.json"
+PARITY_XML = "parity.xml"
+SIMULATED = "simulated.json"
+PHOTOS = "photos.json"
 APK = "demo.apk"
 APK_PASSPORT = "apk.json"
+PHONE = "phone.json"
+PHONE_SESSIONS = ".phone_sessions.json"
 FIGURES = "figures"
 _RECIPES = "recipes"
 _LOCK = ".lock"
@@ -216,7 +224,7 @@ class Run:
         return self.path(_RECIPES, *stage.split("/")[:-1], stage.split("/")[-1] + ".json")
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, hint: str = "wait until it is done, or give this run another --name") -> Iterator[None]:
         """Holds the run for one process.
 
         Raises:
@@ -236,7 +244,7 @@ class Run:
                 holder = file.read().strip() or "unknown"
                 raise RunError(
                     f"{self.folder} is in use by process {holder}",
-                    "wait until it is done, or give this run another --name",
+                    hint,
                 ) from None
             try:
                 file.truncate(0)
@@ -326,8 +334,12 @@ def make_folder(path: Path) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary name beside `path`; what is written there takes its place, wholly or not at all.
+
+    Args:
+        path: Where it belongs.
+        durable: It outlasts a power cut, too; not needed where a digest elsewhere would tell.
 
     Raises:
         StorageError: It could not be written; what stood at `path` is untouched.
@@ -337,8 +349,9 @@ def replacing(path: Path) -> Iterator[Path]:
     beside = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         yield beside
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
         raise storage_error(path, error) from error
@@ -346,9 +359,9 @@ def replacing(path: Path) -> Iterator[Path]:
         beside.unlink(missing_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file wholly or not at all; raises StorageError."""
-    with replacing(path) as beside:
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Writes a file wholly or not at all; raises StorageError. `durable` as in `replacing`."""
+    with replacing(path, durable=durable) as beside:
         beside.write_bytes(data)
 
 

@@ -109,10 +109,10 @@ def _draw(run: Run, name: str, inputs: dict[str, str], title: str, cells: Sequen
     return run.path(output)
 
 
-def _cell(cell: tuple[str, Path]) -> tuple[str, np.ndarray]:
+def _cell(cell: tuple[str, Path]) -> tuple[np.ndarray, str, str]:
     caption, path = cell
     try:
-        return caption, letterbox(pictures.read(path, for_frame=_CELL), _CELL)
+        return letterbox(pictures.read(path, for_frame=_CELL), _CELL), caption, "black"
     except (PictureError, OSError):
         # Gone since it was looked at: the sheet says so, and the next audit notes it.
-        return f"{caption}\n(cannot be read any more)", np.zeros((*_CELL[::-1], 3), np.uint8)
+        return np.zeros((*_CELL[::-1], 3), np.uint8), f"{caption}\n(cannot be read any more)", "black"

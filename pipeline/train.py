@@ -221,7 +221,7 @@ def _figures(subject: Subject, listener: Listener) -> None:
     }
     picked = [next(p for p in split.train if p.label == label) for label in subject.labels][:6]
     sheet = {"train": split.train_key, "frame": str(subject.frame)}
-    augment = {"augment": config.augment.model_dump(mode="json"), "seed": config.seed}
+    augment = {"augment": features.view_settings(config.augment), "seed": config.seed}
     drawings = {
         "curves.svg": ({"folds": folds}, {}, lambda path: figures.curves(path, histories)),
         "classes.svg": (

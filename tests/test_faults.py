@@ -398,6 +398,7 @@ def no_rubbish(run: Path) -> None:
 QUICKLY_MADE = {
     "pictures.csv": ("pipeline", "train", "pictures", *sets()),
     "figures/confusion.svg": ("pipeline", "evaluate"),
+    "passport.json": ("export", "passport"),
 }
 SLOWLY_MADE = {
     "parity.json": ("export", "parity"),

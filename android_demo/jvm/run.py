@@ -2,11 +2,15 @@
 """Tests the app on a plain JVM: no Gradle, no Android SDK, no phone, no emulator.
 
     python run.py [--bundle DIR ...] [--rewrite] [--fetch] [-- MAVEN-ARGUMENTS]
+    python run.py --photos OUT [--pictures DIR] [--bundle DIR] [--kernels XNNPACK]
 
 Makes what Gradle would make (R.java and the resource table by aapt2), the native half of TensorFlow
 Lite for this machine, the golden cases and small bundles of every flavour (by tests/android_demo),
-then runs Maven. Needs a JDK 17, Maven and the repository's .venv; without gcc the tests that need a
-running model are skipped, and say so. Everything made lies in target/.
+then runs Maven. The second form tests nothing: it empties OUT and lets the app's own classes fill
+it with photos of the pictures in DIR/CLASS (in DIR/unsaid: unnamed ones), or of noise.
+
+Needs a JDK 17, Maven and the repository's .venv; without gcc the tests that need a running model
+are skipped, and say so. Everything made lies in target/.
 """
 
 from __future__ import annotations
@@ -178,6 +182,9 @@ def main() -> int:
     parser.add_argument("--bundle", type=Path, nargs="*", default=[], help="further bundles to prove")
     parser.add_argument("--fetch", action="store_true", help="only fetch what the tests need")
     parser.add_argument("--rewrite", action="store_true", help="write the screenshots anew")
+    parser.add_argument("--photos", type=Path, help="only make photos, in this folder")
+    parser.add_argument("--pictures", type=Path, help="what is photographed: a folder for each class")
+    parser.add_argument("--kernels", choices=("built-in", "XNNPACK"), default="built-in")
     parser.add_argument("maven", nargs="*", help="e.g. -Dtest=LetterboxTest")
     options = parser.parse_args()
     start = time.monotonic()
@@ -217,12 +224,21 @@ def main() -> int:
         # One plain test, because only a running test shows all that Maven wants for it.
         return maven(known, "test", "-q", "-Dtest=SelfTestTest")
     bundles = os.pathsep.join(str(path.resolve()) for path in options.bundle)
+    if options.photos:
+        pictures = str(options.pictures.resolve()) if options.pictures else ""
+        return maven(
+            *(known, "test", "-q", "-Dtest=PhotoMakerTest", f"-Dvignette.bundles={bundles}"),
+            *(f"-Dvignette.photos={options.photos.resolve()}", f"-Dvignette.pictures={pictures}"),
+            f"-Dvignette.kernels={options.kernels}",
+        )
     code = maven(
         *(known, "test", f"-Dvignette.bundles={bundles}"),
         *([f"-Dvignette.rewrite={str(options.rewrite).lower()}"]),
         *options.maven,
     )
     step("tests")
+    if options.rewrite:
+        run(sys.executable, "-m", "tests.android_demo.goldens", HERE / "golden", cwd=ROOT)
     return code
 
 

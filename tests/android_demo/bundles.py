@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from export import bundle
+from export import bundle, metadata
 from pipeline import config, runs
 from pipeline.letterbox import Size
 from tests.export import small_models
@@ -23,7 +23,8 @@ FRAME = Size(64, 48)
 
 def write(folder: Path, flavour: config.Flavour) -> None:
     """A whole bundle in a folder."""
-    data = small_models.build(flavour, len(LABELS), FRAME, spread=1.0)
+    said = metadata.classifier(LABELS, FRAME, flavour)
+    data = metadata.write(small_models.build(flavour, len(LABELS), FRAME, spread=1.0), said, FRAME)
     made = bundle.make_contract(
         data, flavour=flavour, labels=LABELS, threshold=0.4296875, content_aspect=16 / 9
     )

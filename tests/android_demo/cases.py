@@ -2,12 +2,13 @@
 
 Expected bytes come from `pipeline.letterbox` and `export.camera`. Inputs are noise that both sides
 compute from a seed, and of the outputs only checksums are written, so that thousands of cases fit
-into three small files:
+into small files:
 
     letterbox.txt   width height frameWidth frameHeight seed crc32
     yuv.txt         width height lumaRow chromaRow chromaPixel rotation aspect frameWidth frameHeight
                     seed crc32OfCrop crc32OfFrame
     fitted.txt      width height frameWidth frameHeight fittedWidth fittedHeight
+    percentiles.txt count seed p0 p50 p90 p99 p100, by NumPy, of the noise divided by seven
 """
 
 from __future__ import annotations
@@ -99,10 +100,24 @@ def fitted_cases(rng: np.random.Generator) -> list[str]:
     return lines
 
 
+def percentile_cases(rng: np.random.Generator) -> list[str]:
+    lines = []
+    for count in (1, 2, 3, 4, 10, 11, 50, 99, 100, 101, 1000, *rng.integers(1, 300, 20).tolist()):
+        seed = int(rng.integers(2**31))
+        found = np.percentile(noise(seed, count) / 7, (0, 50, 90, 99, 100))
+        lines.append(f"{count} {seed} " + " ".join(repr(float(value)) for value in found))
+    return lines
+
+
 def main(folder: Path) -> None:
     rng = np.random.default_rng(1)
     folder.mkdir(parents=True, exist_ok=True)
-    made = {"letterbox": letterbox_cases(rng), "yuv": yuv_cases(rng), "fitted": fitted_cases(rng)}
+    made = {
+        "letterbox": letterbox_cases(rng),
+        "yuv": yuv_cases(rng),
+        "fitted": fitted_cases(rng),
+        "percentiles": percentile_cases(rng),
+    }
     for name, lines in made.items():
         (folder / f"{name}.txt").write_text("\n".join(lines) + "\n")
 

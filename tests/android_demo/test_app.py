@@ -6,6 +6,9 @@ backbone with its real weights, whose depth shows where kernels differ.
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import platform
 import shutil
 import subprocess
@@ -13,12 +16,15 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import jsonschema
 import numpy as np
 import pytest
+from referencing import Registry, Resource
 
-from export import bundle, calibration, convert, golden
+from export import bundle, calibration, convert, golden, metadata
 from export.apk import programs
-from pipeline import backbones, config, litert, runs
+from export.phone import recording
+from pipeline import backbones, config, litert, pictures, runs
 from pipeline.letterbox import Size, letterbox
 
 # One Maven run over the whole app.
@@ -28,22 +34,43 @@ ROOT = Path(runs.__file__).parents[1]
 DEMO = ROOT / "android_demo"
 RUN = DEMO / "jvm/run.py"
 REPORTS = DEMO / "jvm/target/surefire-reports"
+WRITTEN = DEMO / "jvm/target/made/written"
+SCHEMAS = {
+    name: json.loads((ROOT / f"export/{name}.schema.json").read_text("utf-8"))
+    for name in ("benchmark", "listing", "photo")
+}
+REGISTRY = Registry().with_resources(
+    [(schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS.values()]
+)
 FRAME = Size(224, 128)
 LABELS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
 # The least number of tests in each class; fewer means that some were not found.
 SUITES = {
     "AnswerTest": 4,
+    "BenchmarkActivityTest": 24,
+    "BenchmarkScreenTest": 18,
     "CameraTest": 14,
     "ClassifierTest": 17,
+    "ConditionsTest": 6,
     "ContractTest": 54,
+    "DiskTest": 6,
+    "DistributionTest": 4,
+    "FieldScreensTest": 5,
     "FramesTest": 5,
     "LetterboxTest": 3,
     "MainActivityTest": 28,
     "ModelFileTest": 5,
+    "PhotoMakerTest": 1,
+    "PhotosActivityTest": 14,
+    "PhotosTest": 11,
     "PictureTest": 15,
-    "ResourcesTest": 4,
+    "PngTest": 2,
+    "ResourcesTest": 5,
     "ScreenshotTest": 5,
     "SelfTestTest": 3,
+    "SharedFilesTest": 6,
+    "ShutterTest": 12,
+    "ThrottlingTest": 4,
     "ViewfinderTest": 2,
     "YuvTest": 3,
 }
@@ -81,7 +108,8 @@ def deep_bundles(tmp_path_factory) -> list[Path]:
         def configure(converter, kind=kind):
             kind.configure(converter, representative)
 
-        data = litert.convert(model, configure)
+        said = metadata.classifier(LABELS, FRAME, kind.about)
+        data = metadata.write(litert.convert(model, configure), said, FRAME)
         rules = bundle.make_contract(
             data, flavour=flavour, labels=LABELS, threshold=0.5, content_aspect=16 / 9
         )
@@ -98,6 +126,7 @@ def tested(deep_bundles) -> subprocess.CompletedProcess[str]:
     if lacking:
         pytest.skip(f"needs {', '.join(lacking)}")
     shutil.rmtree(REPORTS, ignore_errors=True)
+    shutil.rmtree(WRITTEN, ignore_errors=True)
     return subprocess.run(
         [sys.executable, RUN, "--bundle", *deep_bundles], capture_output=True, text=True, check=False
     )
@@ -129,6 +158,95 @@ def test_golden_vectors_of_every_real_flavour_go_through_the_apps_own_classes(te
     assert len(passed) == len(config.FLAVOURS) + len(deep_bundles)
 
 
+def judge(kind: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(SCHEMAS[kind], registry=REGISTRY)
+
+
+def documents(pattern: str) -> dict[Path, dict]:
+    return {path: json.loads(path.read_text("utf-8")) for path in sorted(WRITTEN.glob(pattern))}
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_schema_itself_is_one(kind):
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[kind])
+
+
+@pytest.mark.parametrize(
+    ("kind", "pattern", "least"),
+    [
+        ("benchmark", "benchmark/*.json", 18),
+        ("listing", "listing/*.json", 4),
+        ("photo", "photo/*.json", 1),
+        ("photo", "photos/*/*.json", 19),
+    ],
+)
+def test_what_the_app_writes_fits_the_schema(tested, kind, pattern, least):
+    found = documents(pattern)
+    assert len(found) >= least
+    assert {path.name: [e.message for e in judge(kind).iter_errors(d)] for path, d in found.items()} == {
+        path.name: [] for path in found
+    }
+
+
+def test_benchmarks_of_every_kind_were_written(tested):
+    found = documents("benchmark/*.json").values()
+    assert any(d.get("cancelled") is True for d in found)
+    assert any(d.get("cancelled") is False for d in found)
+    assert any("now" in d for d in found)
+    assert any("throttled" in d for d in found)
+
+
+def test_percentiles_of_the_app_are_those_of_its_values(tested):
+    compared = 0
+    for document in documents("benchmark/*.json").values():
+        for model in document.get("models", []):
+            for measured in model.get("measurements", []):
+                for stage in ("grab_ms", "letterbox_ms", "model_ms", "total_ms"):
+                    if stage in measured:
+                        part = measured[stage]
+                        wanted = np.percentile(part["values"], (50, 90, 99, 0, 100))
+                        stated = [part[key] for key in ("p50", "p90", "p99", "min", "max")]
+                        assert stated == pytest.approx(wanted, abs=2e-4)
+                        compared += 1
+    assert compared >= 100
+
+
+def test_what_the_app_writes_of_phones_is_what_python_reads(tested):
+    found = {**documents("benchmark/*.json"), **documents("listing/*.json")}
+    kinds = set()
+    for path, document in found.items():
+        text = path.read_text("utf-8")
+        if "listing_version" in document:
+            read = recording.read(text, path.name, recording.Listing)
+        elif "now" in document:
+            read = recording.read(text, path.name, recording.Progress)
+        else:
+            read = recording.read_outcome(text, path.name)
+        assert read.model_dump(mode="json", exclude_unset=True) == document
+        kinds.add(type(read).__name__)
+    assert kinds == {"Recording", "Failure", "Progress", "Listing"}
+
+
+def test_photos_hold_the_very_pixels_that_the_model_answered_to(tested):
+    whole = bundle.read(DEMO / "jvm/target/made/bundles/int8")
+    interpreter = litert.Interpreter(whole.data, num_threads=1, kernels=litert.BUILT_IN)
+    found = documents("photos/*/*.json")
+    for path, document in found.items():
+        png = path.with_suffix(".png")
+        assert hashlib.sha256(png.read_bytes()).hexdigest() == document["sha256"]
+        picture = pictures.read(png)
+        frame = letterbox(picture, whole.contract.input.frame)
+        assert hashlib.sha256(frame.tobytes()).hexdigest() == document["prepared_sha256"]
+        # Built-in kernels on both sides: equal in every byte.
+        answer = interpreter.run(frame).tobytes()
+        assert answer == base64.b64decode(document["output"])
+        assert document["probabilities"] == whole.contract.output.probabilities(answer).tolist()
+    said = [document["truth"] for document in found.values()]
+    assert {"nothing" if t is None else "none" if t["label"] is None else "label" for t in said} == {
+        *("nothing", "none", "label")
+    }
+
+
 def test_a_machine_without_a_jdk_is_told_so(tmp_path):
     ended = subprocess.run(
         [sys.executable, RUN], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
@@ -138,7 +256,8 @@ def test_a_machine_without_a_jdk_is_told_so(tmp_path):
 
 
 def test_kept_screens_stay_small():
-    assert sum(path.stat().st_size for path in (DEMO / "jvm/golden").glob("*.png")) < 1_000_000
+    sizes = [path.stat().st_size for path in (DEMO / "jvm/golden").glob("*.png")]
+    assert sum(sizes) < 30_000 * len(sizes)
 
 
 def test_no_file_of_the_app_is_above_250_lines():

@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from export import bundle
+from export import bundle, metadata
 from tests.export import small_models
+
+# Fixtures of several folders.
+from tests.export.adb.fixtures import adb_variables, connect_phone, no_adb, own_adb, phone  # noqa: F401
 
 
 @pytest.fixture(scope="session")
@@ -16,7 +19,8 @@ def small_bundles(tmp_path_factory) -> dict[str, Path]:
     for flavour in ("float32", "float16", "dynamic_range", "int8"):
         folder = tmp_path_factory.mktemp("bundles") / flavour
         folder.mkdir()
-        data = small_models.build(flavour)
+        said = metadata.classifier(small_models.LABELS, small_models.FRAME, flavour)
+        data = metadata.write(small_models.build(flavour), said, small_models.FRAME)
         (folder / bundle.model_name(flavour)).write_bytes(data)
         contract = bundle.make_contract(
             data, flavour=flavour, labels=small_models.LABELS, threshold=0.4296875, content_aspect=16 / 9

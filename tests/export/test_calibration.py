@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from export import calibration
 from pipeline import features
 from pipeline import subject as subject_module
 from pipeline.dataset import Picture
-from pipeline.letterbox import Size
+from pipeline.errors import DataError
+from pipeline.letterbox import Size, letterbox
 from pipeline.runs import Run
 from tests.export import verbs
 from tests.export.verbs import RUN
@@ -84,7 +86,10 @@ def test_the_choice_is_written_down(subject):
     written = subject.run.read_json(calibration.NAME)
     chosen = calibration.choose(subject)
     assert written["wanted"] == 25
-    assert written["pictures"] == [{"path": p.path, "label": p.label, "sha256": p.sha256} for p in chosen]
+    assert written["pictures"] == [
+        {"path": p.path, "label": p.label, "sha256": p.sha256, "reason": "drawn by the seed within its class"}
+        for p in chosen
+    ]
     assert "training pictures" in written["source"]
 
 
@@ -113,3 +118,52 @@ def test_extremes_have_the_shape_of_the_frame():
 def test_the_representative_dataset_can_be_read_twice(subject):
     frames = calibration.representative(subject, calibration.choose(subject)[:2], bool)
     assert len(list(frames())) == len(list(frames())) == 4
+
+
+SMALL = Size(64, 32)
+
+
+def noise(size: Size = SMALL) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (size.height, size.width, 3), np.uint8)
+
+
+def test_noise_and_one_colour_are_told_from_pictures(subject):
+    assert calibration.emptiness(noise()) == "noise"
+    assert calibration.emptiness(letterbox(noise(Size(1280, 720)), Size(224, 224))) == "noise"
+    assert calibration.emptiness(np.full((32, 64, 3), 200, np.uint8)) == "one colour"
+    assert calibration.emptiness(np.zeros((32, 64, 3), np.uint8)) == "one colour"
+    barred = np.zeros((64, 64, 3), np.uint8)
+    barred[16:48] = (40, 90, 10)
+    assert calibration.emptiness(barred) == "one colour"
+    for picture in calibration.choose(subject):
+        assert calibration.emptiness(features.plain_view(subject.table.file(picture), subject.frame)) == ""
+
+
+@pytest.fixture
+def spoiled(tmp_path_factory, tmp_path, monkeypatch) -> Any:
+    place = verbs.copy_finished(tmp_path_factory, tmp_path)
+    monkeypatch.chdir(place)
+    return subject_module.open_trained(Run(RUN))
+
+
+@pytest.mark.parametrize("kind", ["noise", "one colour"])
+def test_random_or_constant_input_is_refused_with_the_reason(spoiled, kind):
+    chosen = calibration.choose(spoiled)
+    picture = noise() if kind == "noise" else np.full((32, 64, 3), 90, np.uint8)
+    for one in chosen[:12]:
+        Image.fromarray(picture).save(spoiled.table.file(one), "PNG")
+    calibration.require_content(spoiled, chosen)  # 12 of 25 are not most of them
+    Image.fromarray(picture).save(spoiled.table.file(chosen[12]), "PNG")
+    with pytest.raises(DataError) as caught:
+        calibration.require_content(spoiled, chosen)
+    assert caught.value.message.startswith(
+        f"calibration refused: 13 of 25 calibration pictures are {kind} (the first: "
+    )
+    assert "would be wrong for real pictures" in caught.value.message
+    assert caught.value.hint == "train on pictures of what the phone will see"
+
+
+def test_one_picture_again_and_again_is_refused(subject):
+    chosen = calibration.choose(subject)
+    with pytest.raises(DataError, match="25 calibration pictures are only 1 different ones"):
+        calibration.require_content(subject, [chosen[0]] * 25)

@@ -155,7 +155,7 @@ def tiny_config(*settings: str, source: str = "pictures") -> Config:
 
 def make_run(run: Run, config: Config, listener: Listener | None = None) -> None:
     """What train, evaluate and tflite do, in this process."""
-    from export import convert, parity
+    from export import convert, parity, passport
     from pipeline import evaluate, train
     from pipeline import subject as subject_module
 
@@ -165,6 +165,7 @@ def make_run(run: Run, config: Config, listener: Listener | None = None) -> None
     subject = subject_module.open_trained(run)
     evaluate.evaluate(subject, listener)
     convert.convert(subject, listener)
+    passport.require(passport.of_run(run, listener))
     parity.parity(subject, listener)
 
 

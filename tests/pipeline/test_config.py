@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from pipeline import config as configuration
-from pipeline.config import SEARCHABLE, Config, differing_keys, dump, flat, load
+from pipeline.config import SEARCHABLE, Collect, Config, differing_keys, dump, flat, load
 from pipeline.errors import ConfigError, DataError
 from pipeline.letterbox import Size
 
@@ -110,6 +111,7 @@ def test_all_wrong_keys_are_named_at_once(from_toml):
         ("train.learning_rate=0", "train.learning_rate: expected a number greater than 0"),
         ("train.learning_rate=inf", "train.learning_rate: expected a"),
         ("train.optimizer=adamw", "train.optimizer: expected 'adam', 'rmsprop' or 'sgd'"),
+        ("augment.screen=1", "augment.screen: expected a valid boolean"),
         ("augment.zoom=0.5", "augment.zoom: expected two numbers, lower first"),
         ("augment.zoom=[0.5, 0.2]", "augment.zoom: expected two numbers, lower first"),
         ("augment.zoom=[-1, 0.2]", "augment.zoom: expected two numbers, lower first"),
@@ -306,9 +308,14 @@ def test_what_is_dumped_loads_to_the_same(from_toml, tmp_path, text, settings):
     assert dump(again) == dump(config)
 
 
+def keys_of_a_run() -> set[str]:
+    """How pictures were collected is no part of a run."""
+    return {k for k in configuration._known_keys(Config) if not k.startswith(("channels", "collect."))}
+
+
 def test_the_whole_configuration_is_dumped(tmp_path):
     text = dump(load(tmp_path))
-    for key in configuration._known_keys(Config):
+    for key in keys_of_a_run():
         assert f"{key.rpartition('.')[2]} = " in text
 
 
@@ -331,6 +338,81 @@ def test_differing_keys_are_named(from_toml, settings, keys):
 
 def test_flat_holds_every_key_once(tmp_path):
     leaves = flat(load(Path(tmp_path), ["head.l2=[0.1, 0.2]"]))
-    assert set(leaves) == set(configuration._known_keys(Config))
+    assert set(leaves) == keys_of_a_run()
     assert leaves["head.l2"] == [0.1, 0.2]
     assert leaves["train.folds"] == 5
+
+
+CHANNELS = """
+[[channels]]
+channel = "@alpha"
+label = "alpha"
+[[channels]]
+channel = "https://www.youtube.com/channel/UCabcdefghijklmnopqrstuv/shorts"
+label = "Zo\u00e9 & co"
+"""
+
+
+def test_channels_are_read_and_their_labels_normalized(from_toml):
+    channels = from_toml(CHANNELS.replace("\u00e9", "e\u0301")).channels
+    assert [channel.label for channel in channels] == ["alpha", "Zo\u00e9 & co"]
+
+
+def test_how_pictures_are_collected_reaches_no_run(from_toml):
+    config = from_toml(
+        CHANNELS, "collect.cookies=secret.txt", "collect.proxy=http://host:1", "collect.train=7"
+    )
+    text = dump(config)
+    assert [word for word in ("secret", "host:1", "@alpha", "collect", "channels") if word in text] == []
+    assert differing_keys(config, from_toml("")) == []
+
+
+@pytest.mark.parametrize(
+    "channel", ["", "alpha", "@../x", "@a\nb", "https://evil.example/@alpha", "@x/about"]
+)
+def test_a_channel_that_is_none_is_refused(from_toml, channel):
+    error = refused(from_toml, "", f"channels=[{{channel={channel!a}, label='a'}}]".replace("'", '"'))
+    assert "channels.0.channel: expected @handle, or the address of a channel" in error.message
+
+
+@pytest.mark.parametrize(
+    "label", ["", ".", "..", "../up", "a/b", "a\\b", " a", "train", "a\nb", "a\u202eb", "x" * 101, ".hidden"]
+)
+def test_a_label_that_is_no_folder_name_is_refused(from_toml, label):
+    import json
+
+    error = refused(from_toml, "", f'channels=[{{channel="@alpha", label={json.dumps(label)}}}]')
+    assert "channels.0.label: expected one folder name" in error.message
+
+
+def test_a_channel_stands_there_once_however_it_is_written(from_toml):
+    text = '[{channel="@alpha", label="a"}, {channel="https://youtube.com/@alpha/videos", label="b"}]'
+    assert "channels: expected every channel once" in refused(from_toml, "", f"channels={text}").message
+
+
+def test_labels_differ_in_more_than_their_case(from_toml):
+    text = '[{channel="@alpha", label="Ted"}, {channel="@beta", label="ted"}]'
+    said = refused(from_toml, "", f"channels={text}").message
+    assert "channels: expected labels that differ in more than upper and lower case" in said
+
+
+@pytest.mark.parametrize("proxy", ["http://me:pa%20ss@host:1", "socks5://me:p@ss/w@host", "me:secret@host"])
+def test_a_proxy_with_a_password_is_refused_and_not_repeated(from_toml, proxy):
+    error = refused(from_toml, "", f"collect.proxy={proxy}")
+    assert "HTTPS_PROXY in the environment" in error.message
+    assert "me:" not in error.message
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://127.0.0.1:3128", "https://proxy.example/", "socks5h://host:9050", ""]
+)
+def test_a_proxy_is_an_address(from_toml, proxy):
+    assert from_toml("", f"collect.proxy='{proxy}'").collect.proxy == proxy
+
+
+def test_the_ready_configuration_spells_out_how_thumbnails_are_collected():
+    path = Path(configuration.__file__).parents[1] / "configs" / "thumbnails.toml"
+    config = load(path)
+    assert config.collect == Collect()
+    assert tomllib.loads(path.read_text("utf-8"))["collect"].keys() == Collect.model_fields.keys()
+    assert len(config.channels) == 3

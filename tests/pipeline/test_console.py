@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -66,6 +67,23 @@ def test_ctrl_c_ends_with_130(capfd):
         "",
         "interrupted; the same command continues where it stopped\n",
     )
+
+
+def test_ctrl_c_unwinds_once_where_something_outside_has_to_be_cleared(capfd):
+    cleared = []
+
+    def work(terminal: console.Terminal) -> None:
+        with terminal.unwinding("clearing", "the same command begins anew"):
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+            finally:
+                os.kill(os.getpid(), signal.SIGINT)
+                cleared.append("all")
+
+    with pytest.raises(SystemExit) as caught:
+        speak(capfd, work)
+    assert (caught.value.code, cleared) == (130, ["all"])
+    assert capfd.readouterr().err == "clearing\ninterrupted; the same command begins anew\n"
 
 
 def test_ctrl_c_before_a_verb_has_begun_ends_with_130(capfd):

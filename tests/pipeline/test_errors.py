@@ -27,6 +27,9 @@ EXIT_CODES = {
     "StorageError": 1,
     "ConversionError": 1,
     "ToolError": 1,
+    "NetworkError": 1,
+    "PhoneError": 1,
+    "AccessError": 1,
     "GateError": 3,
 }
 

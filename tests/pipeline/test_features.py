@@ -87,6 +87,25 @@ def test_without_random_views_there_is_the_plain_one(workplace, table):
     assert len(features.views(table.file(picture), picture.sha256, config, FRAME)) == 1
 
 
+def test_every_fourth_view_is_taken_from_a_photo_of_a_screen(config, table):
+    seen = config_of("augment.screen=true", "augment.views=6")
+    unseen = config_of("augment.views=6")
+    picture = table.pictures[0]
+    with_screen, without = (
+        features.views(table.file(picture), picture.sha256, one, FRAME) for one in (seen, unseen)
+    )
+    differ = [not np.array_equal(one, other) for one, other in zip(with_screen, without, strict=True)]
+    assert differ == [False, True, False, False, False, True, False]
+    again = features.views(table.file(picture), picture.sha256, seen, FRAME)
+    np.testing.assert_array_equal(again, with_screen)
+
+
+def test_a_simulation_that_is_off_leaves_old_features_true():
+    """Its key is not named, so that caches and runs made before it existed are still up to date."""
+    assert "screen" not in features.recipe(config_of(), FRAME).settings["augment"]
+    assert features.recipe(config_of("augment.screen=true"), FRAME).settings["augment"]["screen"] == [1, 4]
+
+
 def test_the_store_counts_in_the_order_that_was_asked_for(config, table):
     forward = everything(compute(config, FRAME, table, table.pictures))
     backward = everything(compute(config, FRAME, table, table.pictures[::-1]))
@@ -189,6 +208,7 @@ def test_a_damaged_description_of_the_store_is_made_anew(config, table):
         "augment.views=3",
         "augment.rotation=0.2",
         "augment.flip=false",
+        "augment.screen=true",
         "model.backbone=mobilenet_v2",
         "model.weights=imagenet",
     ],

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import PictureError
-from pipeline.letterbox import Size, auto_frame, fitted_size, letterbox, median_aspect, parse_size
+from pipeline.letterbox import Size, auto_frame, fitted_size, letterbox, median_aspect, parse_size, stretch
 from tests.pipeline import twin
 
 LYING, STANDING, SQUARE = (1280, 720), (480, 640), (300, 300)
@@ -211,3 +211,9 @@ def test_letterbox_is_the_twin_on_black(draw, size, frame):
     left, top = (frame.width - fitted.width) // 2, (frame.height - fitted.height) // 2
     canvas[top : top + fitted.height, left : left + fitted.width] = twin.resize(picture, *fitted)
     np.testing.assert_array_equal(letterbox(picture, frame), canvas)
+
+
+def test_stretching_fills_the_frame_as_pillow_does():
+    picture = np.random.default_rng(0).integers(0, 256, (90, 160, 3), np.uint8)
+    expected = Image.fromarray(picture).resize((64, 64), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(stretch(picture, Size(64, 64)), np.asarray(expected))

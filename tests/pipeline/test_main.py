@@ -10,8 +10,15 @@ from tests.export import verbs
 from tests.export.verbs import RUN, call, sets, verb, watched
 
 HELP = {
-    ("pipeline",): ("draw", "train", "evaluate", "compare", "python -m export --help"),
+    ("pipeline",): ("draw", "collect", "train", "evaluate", "compare", "python -m export --help"),
     ("pipeline", "draw"): ("Writes FOLDER/{train,test}/CHANNEL/*.jpg", "stay"),
+    ("pipeline", "collect"): (
+        "Reads the channels' lists",
+        "manifest.jsonl",
+        "--from-list",
+        "--retry",
+        "--set",
+    ),
     ("pipeline", "train"): (
         "Reads the pictures",
         "Writes data/runs/NAME",
@@ -21,14 +28,30 @@ HELP = {
     ),
     ("pipeline", "evaluate"): ("Reads a trained run", "Writes", "evaluation.json", "answers/keras.npz"),
     ("pipeline", "compare"): ("Reads each run's out-of-fold answers", "Writes nothing"),
-    ("export",): ("tflite", "parity", "verify", "apk"),
-    ("export", "tflite"): ("Reads a trained run", "Writes", "model_FLAVOUR.tflite", "parity.json", "code 3"),
+    ("export",): ("tflite", "parity", "calibration", "passport", "verify", "apk"),
+    ("export", "tflite"): (
+        *("Reads a trained run", "Writes", "model_FLAVOUR.tflite", "calibration.json", "parity.json"),
+        *("parity.xml", "flips.png", "second look", "code 3"),
+    ),
     ("export", "verify"): ("Reads a bundle", "every bundle of a run", "Writes nothing", "code 3"),
     ("export", "apk"): (
         *("Reads an exported run", "Writes demo.apk", "apk.json", "Needs a JDK 17", "code 3"),
         *("--assets-only", "--fetch", "--keystore", "VIGNETTE_KEYSTORE_PASSWORD", "--runtime", "--out"),
     ),
-    ("export", "parity"): ("Reads an exported run", "Writes", "parity.json", "code 3"),
+    ("export", "passport"): ("Reads one file", "limits on time and memory", "passport.json", "code 3"),
+    ("export", "parity"): (
+        *(
+            "Reads an exported run",
+            "Writes",
+            "parity.json",
+            "code 3",
+            "--reference",
+            "--target",
+            "--pictures",
+        ),
+        *("--flavour", "--range", "--labels", "--fit", "--out"),
+    ),
+    ("export", "calibration"): ("Reads an exported run", "Writes nothing", "--curve", "never looked at"),
 }
 HEAVY = ("tensorflow", "keras")
 
@@ -87,15 +110,24 @@ UP_TO_DATE = {
     "compare": ("pipeline", "compare", "pictures", "second"),
     "tflite": ("export", "tflite", "pictures"),
     "parity": ("export", "parity", "pictures"),
+    "calibration": ("export", "calibration", "pictures"),
     "verify": ("export", "verify", "pictures"),
     "draw": ("pipeline", "draw", "drawn", "--train", "2", "--test", "1", "--size", "64x36"),
+}
+PARITY_KEYS = {
+    *("run", "n", "groups", "labels", "gate", "threshold", "reference", "targets", "verdict", "passed"),
+    "worst_layers",
 }
 KEYS = {
     "train": {"run", "out_of_fold", "training"},
     "evaluate": {"run", "labels", "train", "out_of_fold", "held_out", "without_leaked", "threshold", "gaps"},
     "compare": {"ranked_by", "rows", "configuration"},
-    "tflite": {"run", "n", "labels", "gate", "reference", "targets", "passed"},
-    "parity": {"run", "n", "labels", "gate", "reference", "targets", "passed"},
+    "tflite": PARITY_KEYS,
+    "parity": PARITY_KEYS,
+    "calibration": {
+        *("run", "source", "second_look", "wanted", "pictures", "classes", "input", "empty", "saturation"),
+        *("drift", "words", "curve"),
+    },
     "verify": {"passed", "bundles"},
     "draw": {"pictures", "folder"},
 }
@@ -156,7 +188,8 @@ def test_results_are_told_in_words_and_tables(place, capfd):
 def test_the_comparison_of_five_models_is_one_table(place, capfd):
     said = verbs.fine(call(capfd, "export", "parity", "pictures", cwd=place))
     assert "pictures: Keras against .tflite on 36 held-out pictures" in said
-    first = [line.split()[0] for line in said.splitlines() if line.strip()]
+    table = said.split("int8 by class")[0]
+    first = [line.split()[0] for line in table.splitlines() if line.strip()]
     for model in ("keras", "float32", "float16", "dynamic_range", "int8"):
         assert first.count(model) == 1
     assert "Times: this machine, 2 threads, XNNPACK, one picture." in said
@@ -185,7 +218,7 @@ def test_a_gate_that_says_no_ends_with_3_and_still_gives_the_document(tmp_path_f
     assert message.startswith("error: the gate says no: ")
     assert "int8: mean_abs_dp is 0.0" in message
     assert message.endswith(", must be <= 0 (n = 36)")
-    assert hint.startswith("hint: more calibration pictures may help")
+    assert hint == "hint: python -m export tflite pictures tries other calibration pictures, once"
 
 
 def test_compare_needs_two_runs(place, capfd):

@@ -429,3 +429,34 @@ def test_digest_is_the_sha256_of_the_file(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert digest(tmp_path / "a") == known
+
+
+def test_bytes_in_memory_are_read_as_files_are(tmp_path, draw):
+    path = tmp_path / "a.png"
+    Image.fromarray(draw(40, 30)).save(path)
+    pixels, file_format = pictures.decode(path, path.read_bytes())
+    assert file_format == "PNG"
+    assert np.array_equal(pixels, pictures.read(path))
+    with pytest.raises(PictureError, match="not a picture that can be read"):
+        pictures.decode(path, b"")
+
+
+@pytest.mark.parametrize(("quality", "subsampling"), [(30, 2), (75, 1), (95, 0)])
+def test_rows_are_cut_and_the_jpeg_stays_of_its_kind(draw, quality, subsampling):
+    file = io.BytesIO()
+    Image.fromarray(draw(96, 80)).save(file, "JPEG", quality=quality, subsampling=subsampling)
+    cut = pictures.cut_rows(file.getvalue(), 12)
+    before, after = Image.open(file), Image.open(io.BytesIO(cut))
+    assert after.size == (96, 56)
+    assert (after.quantization, after.layer) == (before.quantization, before.layer)
+    kept = np.asarray(before)[12:-12].astype(int)
+    # Encoded once more with the same tables: the coarser these, the more it costs.
+    assert np.abs(kept - np.asarray(after)).mean() < 6
+
+
+def test_rows_of_webp_are_cut_without_loss(draw):
+    file = io.BytesIO()
+    Image.fromarray(draw(96, 80)).save(file, "WEBP", quality=80)
+    after = Image.open(io.BytesIO(pictures.cut_rows(file.getvalue(), 12)))
+    assert after.format == "WEBP"
+    assert np.array_equal(np.asarray(after), np.asarray(Image.open(file))[12:-12])

@@ -50,11 +50,14 @@ MADE_BY_EXPORT = {
     *(f"export/{name}/contract.json" for name in FLAVOURS),
     "export/calibration.json",
     "export/latency.json",
+    "figures/flips.png",
     "parity.json",
+    "passport.json",
+    "parity.xml",
 }
 STAGES = {
     *("audit", "shortcuts", "pictures", "split", "frame", "folds", "model", "evaluation", "label_doubts"),
-    *("calibration", "latency", "parity"),
+    *("calibration", "latency", "parity", "passport"),
     *(f"answers/{name}" for name in ("keras", *FLAVOURS)),
     *(f"export/{name}" for name in FLAVOURS),
     *(f"export/{name}/{part}" for name in FLAVOURS for part in ("labels", "contract")),

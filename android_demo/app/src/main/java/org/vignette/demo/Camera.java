@@ -38,6 +38,8 @@ final class Camera {
     private final Listener listener;
     /** Counts openings, so that what an earlier one still reports is known as late. Main thread. */
     private int opening;
+    /** Main thread. */
+    private boolean open;
     /** Camera thread. */
     private Use use;
 
@@ -55,6 +57,7 @@ final class Camera {
     /** Opens the back camera, or any if there is none at the back. Its use ends with {@link #close}. */
     void open(SurfaceTexture texture, ImageReader.OnImageAvailableListener consumer) {
         int number = ++opening;
+        open = true;
         thread.post(() -> {
             end();
             use = new Use(number, texture, consumer);
@@ -64,7 +67,13 @@ final class Camera {
 
     void close() {
         opening++;
+        open = false;
         thread.post(this::end);
+    }
+
+    /** Whether it has been opened and neither closed nor failed. */
+    boolean isOpen() {
+        return open;
     }
 
     /** As {@link #close}, and then gives the texture back. */
@@ -186,7 +195,10 @@ final class Camera {
         private void fail(UiState.Kind kind) {
             if (!ended) {
                 end();
-                tell(number, () -> listener.onCameraFailed(kind));
+                tell(number, () -> {
+                    open = false;
+                    listener.onCameraFailed(kind);
+                });
             }
         }
 

@@ -14,17 +14,20 @@ import org.tensorflow.lite.TensorFlowLite;
  * once. Not for use by two threads at once.
  */
 final class Classifier implements AutoCloseable {
-    /** Which code computes, and on how many threads. */
+    /** Which code computes, and on how many threads unless told otherwise. */
     enum Kernels {
         /** Those that made the golden outputs. */
-        BUILT_IN(false, 1),
+        BUILT_IN("built-in", false, 1),
         /** Those that answer to the camera. */
-        XNNPACK(true, 2);
+        XNNPACK("XNNPACK", true, 2);
 
+        /** In files and intents. */
+        final String id;
         final boolean xnnpack;
         final int numThreads;
 
-        Kernels(boolean xnnpack, int numThreads) {
+        Kernels(String id, boolean xnnpack, int numThreads) {
+            this.id = id;
             this.xnnpack = xnnpack;
             this.numThreads = numThreads;
         }
@@ -42,8 +45,13 @@ final class Classifier implements AutoCloseable {
      * @throws BundleException the runtime refuses the model, or its borders are not those of the contract.
      */
     Classifier(ModelFile model, Kernels kernels) throws BundleException {
+        this(model, kernels, kernels.numThreads);
+    }
+
+    /** As above, on another number of threads. */
+    Classifier(ModelFile model, Kernels kernels, int numThreads) throws BundleException {
         contract = model.contract;
-        interpreter = load(model, kernels);
+        interpreter = load(model, kernels, numThreads);
         try {
             check();
         } catch (BundleException e) {
@@ -101,9 +109,10 @@ final class Classifier implements AutoCloseable {
         interpreter.close();
     }
 
-    private static Interpreter load(ModelFile model, Kernels kernels) throws BundleException {
+    private static Interpreter load(ModelFile model, Kernels kernels, int numThreads)
+            throws BundleException {
         Interpreter.Options options = new Interpreter.Options()
-                .setNumThreads(kernels.numThreads)
+                .setNumThreads(numThreads)
                 .setUseXNNPACK(kernels.xnnpack);
         try {
             return new Interpreter(model.bytes, options);

@@ -2,6 +2,7 @@ package org.vignette.demo;
 
 import android.content.res.AssetFileDescriptor;
 import android.content.res.AssetManager;
+import java.io.File;
 import java.io.FileInputStream;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -53,6 +54,49 @@ interface Files {
         @Override
         public boolean has(String name) throws IOException {
             return Arrays.asList(assets.list("")).contains(name);
+        }
+    }
+
+    /** The files in one folder; no name leads out of it. */
+    final class Folder implements Files {
+        private final File folder;
+
+        Folder(File folder) {
+            this.folder = folder;
+        }
+
+        @Override
+        public FileInputStream open(String name) throws IOException {
+            try {
+                return new FileInputStream(file(name));
+            } catch (FileNotFoundException e) {
+                // It is there, since has() comes first; so access to it was denied.
+                throw new IOException(e.getMessage(), e);
+            }
+        }
+
+        @Override
+        public ByteBuffer map(String name) throws IOException {
+            try (FileInputStream stream = open(name)) {
+                FileChannel channel = stream.getChannel();
+                return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
+            }
+        }
+
+        @Override
+        public boolean has(String name) {
+            return isPlain(name) && new File(folder, name).isFile();
+        }
+
+        private File file(String name) throws FileNotFoundException {
+            if (!isPlain(name)) {
+                throw new FileNotFoundException(name);
+            }
+            return new File(folder, name);
+        }
+
+        private static boolean isPlain(String name) {
+            return name.indexOf('/') < 0 && name.indexOf('\\') < 0 && name.indexOf('\0') < 0;
         }
     }
 }

@@ -2,6 +2,7 @@ package org.vignette.demo;
 
 import android.graphics.Bitmap;
 import android.media.Image;
+import java.util.Arrays;
 
 /**
  * The model's frame and the ways to fill it, into buffers that are made once. Whatever is scored has come through
@@ -17,6 +18,8 @@ final class Frame {
     private final Letterbox letterbox;
     private final Yuv yuv = new Yuv();
     private byte[] inside = new byte[0];
+    private int insideWidth;
+    private int insideHeight;
     private long grabNanos;
     private long letterboxNanos;
 
@@ -40,19 +43,46 @@ final class Frame {
         set(yuv.luma, planes[0]);
         set(yuv.blue, planes[1]);
         set(yuv.red, planes[2]);
+        fill(start, image.getWidth(), image.getHeight(), rotation);
+    }
+
+    /** Fills the frame as from a camera, for benchmarks. */
+    void fill(DrawnPicture picture) {
+        long start = System.nanoTime();
+        picture.copyTo(yuv);
+        fill(start, DrawnPicture.WIDTH, DrawnPicture.HEIGHT, DrawnPicture.ROTATION);
+    }
+
+    private void fill(long start, int pictureWidth, int pictureHeight, int rotation) {
         boolean sideways = rotation % 180 != 0;
-        int uprightWidth = sideways ? image.getHeight() : image.getWidth();
-        int uprightHeight = sideways ? image.getWidth() : image.getHeight();
+        int uprightWidth = sideways ? pictureHeight : pictureWidth;
+        int uprightHeight = sideways ? pictureWidth : pictureHeight;
         Crop crop = Crop.centred(uprightWidth, uprightHeight, contentAspect);
+        insideWidth = crop.width;
+        insideHeight = crop.height;
         int size = 3 * crop.width * crop.height;
         if (inside.length < size) {
             inside = new byte[size];
         }
-        yuv.toRgb(image.getWidth(), image.getHeight(), rotation, crop, inside);
+        yuv.toRgb(pictureWidth, pictureHeight, rotation, crop, inside);
         long grabbed = System.nanoTime();
         letterbox.fit(inside, crop.width, crop.height, pixels);
         grabNanos = grabbed - start;
         letterboxNanos = System.nanoTime() - grabbed;
+    }
+
+    /** What was inside the guide when the frame was last filled from a camera: RGB, row-major, as a copy. */
+    byte[] inside() {
+        return Arrays.copyOf(inside, 3 * insideWidth * insideHeight);
+    }
+
+    /** In pixels of the camera. */
+    int insideWidth() {
+        return insideWidth;
+    }
+
+    int insideHeight() {
+        return insideHeight;
     }
 
     /** Fills the frame with a whole picture, e.g. a golden vector: RGB, row-major, 3 bytes a pixel. */
@@ -73,11 +103,16 @@ final class Frame {
 
     /** The frame as a picture for the screen. */
     Bitmap bitmap() {
+        return bitmap(pixels, width, height);
+    }
+
+    /** RGB, row-major, as a picture for the screen. */
+    static Bitmap bitmap(byte[] rgb, int width, int height) {
         int[] colours = new int[width * height];
         for (int i = 0, next = 0; i < colours.length; i++) {
-            int red = pixels[next++] & 255;
-            int green = pixels[next++] & 255;
-            colours[i] = 0xff << 24 | red << 16 | green << 8 | pixels[next++] & 255;
+            int red = rgb[next++] & 255;
+            int green = rgb[next++] & 255;
+            colours[i] = 0xff << 24 | red << 16 | green << 8 | rgb[next++] & 255;
         }
         return Bitmap.createBitmap(colours, width, height, Bitmap.Config.ARGB_8888);
     }

@@ -1,46 +1,45 @@
 package org.vignette.demo;
 
-import android.Manifest;
 import android.app.Activity;
 import android.content.Intent;
-import android.content.pm.PackageManager;
 import android.graphics.Bitmap;
 import android.graphics.SurfaceTexture;
 import android.net.Uri;
 import android.os.Bundle;
-import android.provider.Settings;
-import android.view.View;
-import android.widget.PopupMenu;
 
 /**
- * The one screen: lifecycle, permission and intents. It decides what comes next; {@link Camera} and {@link Model} do
- * it on their own threads, {@link Screen} and {@link Preview} show it.
+ * The camera's screen: lifecycle and intents. It decides what comes next; {@link Camera}, {@link Model} and
+ * {@link Shutter} do it on their own threads, {@link Screen} and {@link Preview} show it.
  */
-public final class MainActivity extends Activity implements Model.Listener, Camera.Listener, Preview.Listener {
-    private static final int REQUEST = 1;
+public final class MainActivity extends Activity
+        implements Model.Listener, Camera.Listener, Preview.Listener, Shutter.Host {
     private static final String DOUBTFUL = "doubtful";
 
     private Screen screen;
     Preview preview;
     private Camera camera;
     private Model model;
+    private Shutter shutter;
+    private CameraPermission permission;
+    private MainMenu menu;
     /** What is on the screen. */
     UiState state;
     private Contract contract;
-    /** While it is open. */
-    private PopupMenu menu;
     private boolean resumed;
     private boolean testWanted;
     private boolean doubtful;
-    private UiState.Kind unpermitted = UiState.Kind.PERMISSION_WANTED;
 
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
         DemoApp app = (DemoApp) getApplication();
         doubtful = saved != null && saved.getBoolean(DOUBTFUL);
-        screen = new Screen(this, this::act);
-        screen.menu.setOnClickListener(this::openMenu);
+        permission = new CameraPermission(this);
+        menu = new MainMenu(this, this::selfTest);
+        shutter = new Shutter(this);
+        screen = new Screen(this, this::act, shutter);
+        screen.menu.setOnClickListener(view -> menu.open(view, contract != null));
+        screen.shutter.setOnClickListener(view -> model.shoot());
         preview = new Preview(this, this);
         camera = new Camera(this, app.cameraThread(), app.modelThread(), this);
         show(UiState.of(UiState.Kind.LOADING));
@@ -50,6 +49,7 @@ public final class MainActivity extends Activity implements Model.Listener, Came
     protected void onStart() {
         super.onStart();
         model = new Model((DemoApp) getApplication(), this);
+        shutter.open();
     }
 
     @Override
@@ -63,10 +63,7 @@ public final class MainActivity extends Activity implements Model.Listener, Came
     @Override
     protected void onPause() {
         resumed = false;
-        if (menu != null) {
-            // A window of its own, which would outlive this one.
-            menu.dismiss();
-        }
+        menu.close();
         preview.pause();
         camera.close();
         super.onPause();
@@ -75,6 +72,7 @@ public final class MainActivity extends Activity implements Model.Listener, Came
     @Override
     protected void onStop() {
         model.close();
+        shutter.close();
         contract = null;
         super.onStop();
     }
@@ -107,10 +105,9 @@ public final class MainActivity extends Activity implements Model.Listener, Came
         } else if (shared != null) {
             show(UiState.of(UiState.Kind.LOADING));
             model.classify(shared);
-        } else if (checkSelfPermission(Manifest.permission.CAMERA) != PackageManager.PERMISSION_GRANTED) {
-            show(UiState.of(unpermitted));
+        } else if (!permission.isGranted()) {
+            show(UiState.of(permission.refused()));
         } else {
-            unpermitted = UiState.Kind.PERMISSION_WANTED;
             show(UiState.live(null, doubtful));
             if (preview.texture() != null) {
                 camera.open(preview.texture(), model);
@@ -120,10 +117,9 @@ public final class MainActivity extends Activity implements Model.Listener, Came
 
     private void act(UiState.Act act) {
         if (act == UiState.Act.ASK) {
-            requestPermissions(new String[] {Manifest.permission.CAMERA}, REQUEST);
+            permission.ask();
         } else if (act == UiState.Act.SETTINGS) {
-            startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
-                    Uri.fromParts("package", getPackageName(), null)));
+            permission.openSettings();
         } else {
             if (state.kind != UiState.Kind.TESTED) {
                 // The shared picture has been seen; turning the phone must not bring it back.
@@ -136,14 +132,9 @@ public final class MainActivity extends Activity implements Model.Listener, Came
 
     @Override
     public void onRequestPermissionsResult(int request, String[] permissions, int[] results) {
-        if (results.length == 0) {
-            // The question was interrupted, not answered.
-            return;
+        if (permission.wasAnswered(results)) {
+            advance();
         }
-        // Android asks twice at most; after that, only the settings help.
-        boolean again = shouldShowRequestPermissionRationale(Manifest.permission.CAMERA);
-        unpermitted = again ? UiState.Kind.PERMISSION_REFUSED : UiState.Kind.PERMISSION_BLOCKED;
-        advance();
     }
 
     private Uri shared() {
@@ -151,24 +142,30 @@ public final class MainActivity extends Activity implements Model.Listener, Came
         return Intent.ACTION_SEND.equals(intent.getAction()) ? intent.getParcelableExtra(Intent.EXTRA_STREAM) : null;
     }
 
-    private void openMenu(View anchor) {
-        menu = new PopupMenu(this, anchor);
-        menu.inflate(R.menu.main);
-        menu.getMenu().findItem(R.id.self_test).setEnabled(contract != null);
-        menu.setOnMenuItemClickListener(item -> {
-            if (item.getItemId() == R.id.licences) {
-                startActivity(new Intent(this, LicencesActivity.class));
-            } else {
-                testWanted = true;
-                show(UiState.of(UiState.Kind.LOADING));
-                advance();
-            }
-            return true;
-        });
-        menu.show();
+    private void selfTest() {
+        testWanted = true;
+        show(UiState.of(UiState.Kind.LOADING));
+        advance();
     }
 
-    void show(UiState next) {
+    @Override
+    public void look() {
+        // It usually is still open.
+        if (camera.isOpen()) {
+            show(UiState.live(null, doubtful));
+        } else {
+            show(UiState.of(UiState.Kind.LOADING));
+            advance();
+        }
+    }
+
+    @Override
+    public UiState state() {
+        return state;
+    }
+
+    @Override
+    public void show(UiState next) {
         state = next;
         screen.show(next);
     }
@@ -210,6 +207,11 @@ public final class MainActivity extends Activity implements Model.Listener, Came
     }
 
     @Override
+    public void onShot(Shot shot) {
+        shutter.keep(shot);
+    }
+
+    @Override
     public void onSelfTest(SelfTest.Report report) {
         testWanted = false;
         doubtful = !report.right();
@@ -223,7 +225,9 @@ public final class MainActivity extends Activity implements Model.Listener, Came
 
     @Override
     public void onCameraFailed(UiState.Kind kind) {
-        show(UiState.of(kind));
+        if (state.kind != UiState.Kind.TAKEN) {
+            show(UiState.of(kind));
+        }
     }
 
     @Override

@@ -32,10 +32,14 @@ final class Model implements ImageReader.OnImageAvailableListener {
 
         void onPictureWrong();
 
+        /** @param shot the camera frame that was answered last. */
+        void onShot(Shot shot);
+
         void onSelfTest(SelfTest.Report report);
     }
 
     private static final int MOST_ANSWERS = 3;
+    private static final Classifier.Kernels LIVE = Classifier.Kernels.XNNPACK;
     private static final String PREFERENCES = "self_test";
     private static final String PASSED = "passed_sha256";
 
@@ -50,6 +54,9 @@ final class Model implements ImageReader.OnImageAvailableListener {
     private ModelFile file;
     private Classifier classifier;
     private Frame frame;
+    /** What the last frame was answered with, if it came from the camera; otherwise null. */
+    private byte[] output;
+    private double modelMs;
 
     /** Starts to open the model. */
     Model(DemoApp app, Listener listener) {
@@ -74,6 +81,17 @@ final class Model implements ImageReader.OnImageAvailableListener {
         thread.post(() -> read(uri));
     }
 
+    /** Hands over the camera frame that was answered last, if there is one. */
+    void shoot() {
+        long now = System.currentTimeMillis();
+        thread.post(() -> {
+            if (classifier != null && output != null) {
+                Shot shot = new Shot(file.contract, frame, LIVE, output, modelMs, now);
+                tell(() -> listener.onShot(shot));
+            }
+        });
+    }
+
     /** Closes the model once what is under way has ended. */
     void close() {
         closed = true;
@@ -81,6 +99,7 @@ final class Model implements ImageReader.OnImageAvailableListener {
             if (classifier != null) {
                 classifier.close();
                 classifier = null;
+                app.setModelInUse(false);
             }
         });
     }
@@ -105,7 +124,8 @@ final class Model implements ImageReader.OnImageAvailableListener {
                 tell(listener::onModelAbsent);
                 return;
             }
-            classifier = new Classifier(file, Classifier.Kernels.XNNPACK);
+            classifier = new Classifier(file, LIVE);
+            app.setModelInUse(true);
         } catch (BundleException e) {
             tell(() -> listener.onModelWrong(e));
             return;
@@ -120,6 +140,7 @@ final class Model implements ImageReader.OnImageAvailableListener {
         if (classifier == null) {
             return;
         }
+        output = null;
         try {
             SelfTest.Report report = new SelfTest(file.contract, frame).run(file, classifier);
             String passed = report.right() ? file.contract.modelSha256 : null;
@@ -141,14 +162,15 @@ final class Model implements ImageReader.OnImageAvailableListener {
             return;
         }
         Answer answer = answer();
+        output = null;
         Bitmap seen = frame.bitmap();
         tell(() -> listener.onPicture(answer, seen));
     }
 
     private Answer answer() {
         long start = System.nanoTime();
-        byte[] output = classifier.run(frame.pixels);
-        double modelMs = (System.nanoTime() - start) / 1e6;
+        output = classifier.run(frame.pixels);
+        modelMs = (System.nanoTime() - start) / 1e6;
         return new Answer(file.contract, Classifier.probabilities(file.contract, output), MOST_ANSWERS,
                 frame.grabMs(), frame.letterboxMs(), modelMs);
     }

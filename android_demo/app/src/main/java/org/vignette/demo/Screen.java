@@ -18,6 +18,7 @@ import java.util.function.Consumer;
 /** The views, and the one place that turns a {@link UiState} into what they show. Main thread only. */
 final class Screen {
     final View menu;
+    final View shutter;
 
     private final Resources resources;
     private final View viewfinder;
@@ -34,10 +35,14 @@ final class Screen {
     private final TextView title;
     private final TextView text;
     private final Button button;
+    private final Question question;
     private UiState.Act act = UiState.Act.NONE;
 
-    /** @param onAct told what the user wants when a button is pressed. */
-    Screen(Activity activity, Consumer<UiState.Act> onAct) {
+    /**
+     * @param onAct told what the user wants when a button is pressed.
+     * @param onQuestion told what a photo shows.
+     */
+    Screen(Activity activity, Consumer<UiState.Act> onAct, Question.Listener onQuestion) {
         activity.setContentView(R.layout.main);
         resources = activity.getResources();
         preview = activity.findViewById(R.id.preview);
@@ -55,9 +60,11 @@ final class Screen {
         text = activity.findViewById(R.id.text);
         button = activity.findViewById(R.id.button);
         menu = activity.findViewById(R.id.menu);
+        shutter = activity.findViewById(R.id.shutter);
+        question = new Question(activity, onQuestion);
         button.setOnClickListener(view -> onAct.accept(act));
         toCamera.setOnClickListener(view -> onAct.accept(UiState.Act.CAMERA));
-        edgeToEdge(activity, message, panel);
+        edgeToEdge(activity, message, panel, activity.findViewById(R.id.question));
     }
 
     /** Draws up to the edges of the screen and keeps contents clear of bars and cut-outs. */
@@ -84,13 +91,20 @@ final class Screen {
     void show(UiState state) {
         boolean live = state.kind == UiState.Kind.LIVE;
         boolean still = state.kind == UiState.Kind.PICTURE;
-        visible(viewfinder, live || still);
+        boolean taken = state.kind == UiState.Kind.TAKEN;
+        visible(viewfinder, live || still || taken);
         visible(guide, live);
-        visible(preview, live);
-        visible(picture, still);
+        // Not gone while a photo is asked about, so that the camera keeps what it draws into.
+        preview.setVisibility(live ? View.VISIBLE : taken ? View.INVISIBLE : View.GONE);
+        visible(shutter, live);
+        shutter.setEnabled(live && state.answer != null);
+        visible(picture, still || taken);
         visible(panel, live || still);
-        visible(message, !live && !still);
-        if (live || still) {
+        visible(message, !live && !still && !taken);
+        question.show(state.photo);
+        if (taken) {
+            picture.setImageBitmap(state.seen);
+        } else if (live || still) {
             answer(state);
             visible(doubtful, state.doubtful);
             visible(toCamera, still);
@@ -188,13 +202,13 @@ final class Screen {
     }
 
     /** Sets a text only when it changes, so that a screen reader does not repeat it with every frame. */
-    private static void set(TextView view, String words) {
+    static void set(TextView view, String words) {
         if (!words.contentEquals(view.getText())) {
             view.setText(words);
         }
     }
 
-    private static void visible(View view, boolean visible) {
+    static void visible(View view, boolean visible) {
         view.setVisibility(visible ? View.VISIBLE : View.GONE);
     }
 }

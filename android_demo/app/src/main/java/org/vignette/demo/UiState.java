@@ -36,6 +36,9 @@ final class UiState {
         TESTED(R.string.tested_right_title, 0, Act.CAMERA),
         PICTURE_WRONG(R.string.picture_wrong_title, R.string.picture_wrong_text, Act.CAMERA),
         PICTURE(0, 0, Act.CAMERA),
+        /** A photo was kept: what is it? */
+        TAKEN(0, 0, Act.CAMERA),
+        NOT_KEPT(R.string.not_kept_title, 0, Act.CAMERA),
         LIVE(0, 0, Act.NONE);
 
         /** String resources; 0 where there is none or it is made from what was found. */
@@ -53,20 +56,23 @@ final class UiState {
     final Kind kind;
     /** With PICTURE, and with LIVE after the first frame; otherwise null. */
     final Answer answer;
-    /** With PICTURE: what the model sees. */
+    /** With PICTURE: what the model sees. With TAKEN: the photo's pixels. */
     final Bitmap seen;
-    /** With MODEL_WRONG. */
-    final BundleException wrong;
+    /** With TAKEN. */
+    final Photo photo;
+    /** With MODEL_WRONG and NOT_KEPT. */
+    final WordsException wrong;
     /** With TESTED. */
     final SelfTest.Report report;
     /** The self-test has failed: answers may be wrong. */
     final boolean doubtful;
 
-    private UiState(Kind kind, Answer answer, Bitmap seen, BundleException wrong, SelfTest.Report report,
+    private UiState(Kind kind, Answer answer, Bitmap seen, Photo photo, WordsException wrong, SelfTest.Report report,
             boolean doubtful) {
         this.kind = kind;
         this.answer = answer;
         this.seen = seen;
+        this.photo = photo;
         this.wrong = wrong;
         this.report = report;
         this.doubtful = doubtful;
@@ -74,27 +80,36 @@ final class UiState {
 
     /** A message that is the same every time. */
     static UiState of(Kind kind) {
-        return new UiState(kind, null, null, null, null, false);
+        return new UiState(kind, null, null, null, null, null, false);
     }
 
     static UiState live(Answer answer, boolean doubtful) {
-        return new UiState(Kind.LIVE, answer, null, null, null, doubtful);
+        return new UiState(Kind.LIVE, answer, null, null, null, null, doubtful);
     }
 
     static UiState picture(Answer answer, Bitmap seen, boolean doubtful) {
-        return new UiState(Kind.PICTURE, answer, seen, null, null, doubtful);
+        return new UiState(Kind.PICTURE, answer, seen, null, null, null, doubtful);
+    }
+
+    static UiState taken(Photo photo, Bitmap seen) {
+        return new UiState(Kind.TAKEN, null, seen, photo, null, null, false);
+    }
+
+    static UiState notKept(StorageException wrong) {
+        return new UiState(Kind.NOT_KEPT, null, null, null, wrong, null, false);
     }
 
     static UiState wrong(BundleException wrong) {
-        return new UiState(Kind.MODEL_WRONG, null, null, wrong, null, false);
+        return new UiState(Kind.MODEL_WRONG, null, null, null, wrong, null, false);
     }
 
     static UiState tested(SelfTest.Report report) {
-        return new UiState(Kind.TESTED, null, null, null, report, !report.right());
+        return new UiState(Kind.TESTED, null, null, null, null, report, !report.right());
     }
 
     /** Whether it stays until the user leaves it. */
     boolean stays() {
-        return kind == Kind.TESTED || kind == Kind.PICTURE || kind == Kind.PICTURE_WRONG;
+        return kind == Kind.TESTED || kind == Kind.PICTURE || kind == Kind.PICTURE_WRONG || kind == Kind.TAKEN
+                || kind == Kind.NOT_KEPT;
     }
 }

@@ -46,11 +46,12 @@ final class Demo {
         return new Demo(intent);
     }
 
-    /** Lets all three threads do what they have been told, until nothing is left. */
+    /** Lets all threads do what they have been told, until nothing is left. */
     static void settle() {
         for (int i = 0; i < 5; i++) {
             shadowOf(app().cameraThread().getLooper()).idle();
             shadowOf(app().modelThread().getLooper()).idle();
+            shadowOf(app().storageThread().getLooper()).idle();
             shadowOf(Looper.getMainLooper()).idle();
         }
     }

@@ -9,10 +9,13 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import java.util.zip.CRC32;
 
 /** What run.py has made: golden cases, bundles, and the native half of the runtime. */
@@ -40,6 +43,18 @@ final class Made {
     static String missingRuntime() throws IOException {
         Path reason = FOLDER.resolve("native/missing");
         return java.nio.file.Files.exists(reason) ? java.nio.file.Files.readString(reason) : null;
+    }
+
+    /** A folder without anything in it. */
+    static void clear(Path folder) throws IOException {
+        if (java.nio.file.Files.exists(folder)) {
+            try (Stream<Path> paths = java.nio.file.Files.walk(folder)) {
+                for (Path path : paths.sorted(Comparator.reverseOrder()).collect(Collectors.toList())) {
+                    java.nio.file.Files.delete(path);
+                }
+            }
+        }
+        java.nio.file.Files.createDirectories(folder);
     }
 
     static Bundle bundle(String flavour) throws IOException {

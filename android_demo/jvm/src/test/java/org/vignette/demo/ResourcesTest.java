@@ -81,4 +81,24 @@ class ResourcesTest {
         assertFalse(matcher.find());
         assertFalse(manifest.contains("package="), "Gradle's namespace has it");
     }
+
+    @Test
+    void otherAppsReachNothingButTheCamerasScreen() throws Exception {
+        Element root = DocumentBuilderFactory.newInstance().newDocumentBuilder()
+                .parse(APP.resolve("AndroidManifest.xml").toFile()).getDocumentElement();
+        assertEquals(0, root.getElementsByTagName("queries").getLength());
+        TreeSet<String> open = new TreeSet<>();
+        for (String tag : List.of("activity", "provider", "service", "receiver")) {
+            NodeList nodes = root.getElementsByTagName(tag);
+            for (int i = 0; i < nodes.getLength(); i++) {
+                Element node = (Element) nodes.item(i);
+                String exported = node.getAttribute("android:exported");
+                assertTrue(exported.equals("true") || exported.equals("false"), "every component says it");
+                if (exported.equals("true")) {
+                    open.add(node.getAttribute("android:name") + " " + node.getAttribute("android:permission"));
+                }
+            }
+        }
+        assertEquals(new TreeSet<>(List.of(".MainActivity ", ".BenchmarkActivity android.permission.DUMP")), open);
+    }
 }

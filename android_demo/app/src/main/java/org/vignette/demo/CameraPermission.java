@@ -1,0 +1,54 @@
+package org.vignette.demo;
+
+import android.Manifest;
+import android.app.Activity;
+import android.content.Intent;
+import android.content.pm.PackageManager;
+import android.net.Uri;
+import android.provider.Settings;
+
+/** Whether the app may use the camera, and which screen says so if not. */
+final class CameraPermission {
+    private static final int REQUEST = 1;
+
+    private final Activity activity;
+    private UiState.Kind refused = UiState.Kind.PERMISSION_WANTED;
+
+    CameraPermission(Activity activity) {
+        this.activity = activity;
+    }
+
+    boolean isGranted() {
+        boolean granted =
+                activity.checkSelfPermission(Manifest.permission.CAMERA) == PackageManager.PERMISSION_GRANTED;
+        if (granted) {
+            refused = UiState.Kind.PERMISSION_WANTED;
+        }
+        return granted;
+    }
+
+    /** The screen to show while it is not granted. */
+    UiState.Kind refused() {
+        return refused;
+    }
+
+    void ask() {
+        activity.requestPermissions(new String[] {Manifest.permission.CAMERA}, REQUEST);
+    }
+
+    /** @return false where the question was interrupted, not answered. */
+    boolean wasAnswered(int[] results) {
+        if (results.length == 0) {
+            return false;
+        }
+        // Android asks twice at most; after that, only the settings help.
+        boolean again = activity.shouldShowRequestPermissionRationale(Manifest.permission.CAMERA);
+        refused = again ? UiState.Kind.PERMISSION_REFUSED : UiState.Kind.PERMISSION_BLOCKED;
+        return true;
+    }
+
+    void openSettings() {
+        activity.startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
+                Uri.fromParts("package", activity.getPackageName(), null)));
+    }
+}

@@ -1,0 +1,89 @@
+package org.vignette.demo;
+
+import android.app.Activity;
+import android.graphics.Bitmap;
+import android.widget.Toast;
+import java.util.Collections;
+
+/** From the press of the shutter to the user's word for the photo. Main thread only. */
+final class Shutter implements Gallery.Listener, Question.Listener {
+    /** The screen that it belongs to. */
+    interface Host {
+        UiState state();
+
+        void show(UiState next);
+
+        /** From a photo back to the camera. */
+        void look();
+    }
+
+    private final Activity activity;
+    private final Host host;
+    private Gallery gallery;
+    /** One photo at a time: a second press before the question comes is a slip of the finger. */
+    private boolean keeping;
+
+    /** @param activity is also the host. */
+    <A extends Activity & Host> Shutter(A activity) {
+        this.activity = activity;
+        host = activity;
+    }
+
+    void open() {
+        gallery = new Gallery((DemoApp) activity.getApplication(), this);
+        keeping = false;
+    }
+
+    void close() {
+        gallery.close();
+    }
+
+    /** Keeps a photo, then asks what it shows. */
+    void keep(Shot shot) {
+        if (!keeping) {
+            keeping = true;
+            gallery.keep(shot);
+        }
+    }
+
+    @Override
+    public void onKept(Photo photo, Bitmap seen) {
+        keeping = false;
+        if (host.state().kind == UiState.Kind.LIVE) {
+            host.show(UiState.taken(photo, seen));
+        }
+    }
+
+    @Override
+    public void onTruth(Photo photo, String label) {
+        gallery.say(photo, label);
+        host.look();
+    }
+
+    @Override
+    public void onLater() {
+        host.look();
+    }
+
+    @Override
+    public void onUnwanted(Photo photo) {
+        gallery.remove(Collections.singletonList(photo.picture));
+        host.look();
+    }
+
+    @Override
+    public void onSaid(Photo photo) {
+        String words = photo.said == Photo.Said.NONE ? activity.getString(R.string.said_none)
+                : activity.getString(R.string.said, photo.truth);
+        Toast.makeText(activity, words, Toast.LENGTH_SHORT).show();
+    }
+
+    @Override
+    public void onAlbum(Photos.Album album) {}
+
+    @Override
+    public void onStorageWrong(StorageException wrong) {
+        keeping = false;
+        host.show(UiState.notKept(wrong));
+    }
+}

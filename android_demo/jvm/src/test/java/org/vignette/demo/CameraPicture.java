@@ -1,0 +1,118 @@
+package org.vignette.demo;
+
+import android.graphics.ImageFormat;
+import android.media.Image;
+import java.awt.Graphics2D;
+import java.awt.RenderingHints;
+import java.awt.image.BufferedImage;
+import java.nio.ByteBuffer;
+
+/**
+ * A picture as a phone's camera would deliver it: {@code YUV_420_888} of 640 × 480 from a sensor mounted sideways, with
+ * the picture inside the guide.
+ */
+final class CameraPicture extends Image {
+    /** Clockwise degrees that make it upright. */
+    static final int ROTATION = 90;
+
+    private static final int WIDTH = 640;
+    private static final int HEIGHT = 480;
+
+    private final byte[][] bytes = {
+        new byte[WIDTH * HEIGHT], new byte[WIDTH * HEIGHT / 4], new byte[WIDTH * HEIGHT / 4]
+    };
+
+    /** @param contentAspect of the guide; what the picture leaves of it is grey. */
+    CameraPicture(BufferedImage picture, double contentAspect) {
+        BufferedImage upright = new BufferedImage(HEIGHT, WIDTH, BufferedImage.TYPE_INT_RGB);
+        Crop guide = Crop.centred(HEIGHT, WIDTH, contentAspect);
+        double scale = Math.min((double) guide.width / picture.getWidth(), (double) guide.height / picture.getHeight());
+        int w = (int) Math.max(1, Math.round(scale * picture.getWidth()));
+        int h = (int) Math.max(1, Math.round(scale * picture.getHeight()));
+        Graphics2D graphics = upright.createGraphics();
+        graphics.setColor(java.awt.Color.GRAY);
+        graphics.fillRect(0, 0, HEIGHT, WIDTH);
+        graphics.setRenderingHint(RenderingHints.KEY_INTERPOLATION, RenderingHints.VALUE_INTERPOLATION_BICUBIC);
+        graphics.drawImage(picture, guide.left + (guide.width - w) / 2, guide.top + (guide.height - h) / 2, w, h, null);
+        graphics.dispose();
+        for (int y = 0; y < HEIGHT; y++) {
+            for (int x = 0; x < WIDTH; x++) {
+                set(x, y, upright.getRGB(HEIGHT - 1 - y, x));
+            }
+        }
+    }
+
+    /** Full-range BT.601, one chroma sample for four pixels. */
+    private void set(int x, int y, int colour) {
+        int r = colour >> 16 & 255;
+        int g = colour >> 8 & 255;
+        int b = colour & 255;
+        bytes[0][y * WIDTH + x] = clip(0.299 * r + 0.587 * g + 0.114 * b);
+        int at = y / 2 * (WIDTH / 2) + x / 2;
+        bytes[1][at] = clip(128 - 0.168736 * r - 0.331264 * g + 0.5 * b);
+        bytes[2][at] = clip(128 + 0.5 * r - 0.418688 * g - 0.081312 * b);
+    }
+
+    private static byte clip(double value) {
+        return (byte) Math.max(0, Math.min(255, Math.round(value)));
+    }
+
+    @Override
+    public Plane[] getPlanes() {
+        Plane[] planes = new Plane[3];
+        for (int i = 0; i < planes.length; i++) {
+            ByteBuffer buffer = ByteBuffer.wrap(bytes[i]);
+            int row = i == 0 ? WIDTH : WIDTH / 2;
+            planes[i] = new Plane() {
+                @Override
+                public int getRowStride() {
+                    return row;
+                }
+
+                @Override
+                public int getPixelStride() {
+                    return 1;
+                }
+
+                @Override
+                public ByteBuffer getBuffer() {
+                    return buffer;
+                }
+            };
+        }
+        return planes;
+    }
+
+    @Override
+    public int getFormat() {
+        return ImageFormat.YUV_420_888;
+    }
+
+    @Override
+    public int getWidth() {
+        return WIDTH;
+    }
+
+    @Override
+    public int getHeight() {
+        return HEIGHT;
+    }
+
+    @Override
+    public long getTimestamp() {
+        return 0;
+    }
+
+    @Override
+    public int getTransform() {
+        return 0;
+    }
+
+    @Override
+    public int getScalingMode() {
+        return 0;
+    }
+
+    @Override
+    public void close() {}
+}

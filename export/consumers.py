@@ -1,0 +1,100 @@
+"""Who accepts a .tflite, by its border and its operators, and why not.
+
+MediaPipe's rules are held against MediaPipe itself by the tests. LiteRT.js' stand in its guide
+("no dynamic dimensions, the batch among them") and were tried with @litertjs/core 2.5.3, which takes
+uint8 and float32. For the app's runtime there is a table of operator versions.
+"""
+
+from __future__ import annotations
+
+from export.anatomy import Anatomy, Part, Tensor
+from export.apk import runtime, toolchain
+from export.metadata import Metadata
+
+_BORDER = ("uint8", "float32")
+
+
+class Consumer(Part):
+    """A program that may load the file; `accepts` is null where that was not checked."""
+
+    name: str
+    accepts: bool | None
+    reason: str
+
+
+def consumers(anatomy: Anatomy, said: Metadata | None) -> tuple[Consumer, ...]:
+    """Every consumer that is known here, with its verdict."""
+    version = runtime.pinned_version(toolchain.read_versions(toolchain.PROJECT))
+    return (
+        _verdict("MediaPipe Tasks, image classifier", _mediapipe(anatomy, said), _remark(said)),
+        _verdict("LiteRT.js in a browser", _litert_js(anatomy)),
+        _app(anatomy, version),
+        Consumer(name="GPU delegate", accepts=None, reason="not checked"),
+    )
+
+
+def _verdict(name: str, reasons: list[str], remark: str = "") -> Consumer:
+    return Consumer(name=name, accepts=not reasons, reason="; ".join(reasons) or remark)
+
+
+def _mediapipe(anatomy: Anatomy, said: Metadata | None) -> list[str]:
+    reasons = _operators(anatomy)
+    if len(anatomy.inputs) != 1:
+        return [*reasons, f"it wants one input, not {len(anatomy.inputs)}"]
+    (taken,), given = anatomy.inputs, anatomy.outputs
+    if len(taken.shape) != 4 or taken.shape[-1] not in (3, 4) or taken.shape[0] not in (1, -1):
+        reasons.append(f"it wants one picture of shape 1 x height x width x 3, not {_shape(taken)}")
+    if taken.dtype not in _BORDER:
+        reasons.append(f"it feeds {' or '.join(_BORDER)}, not {taken.dtype}")
+    elif taken.dtype == "float32" and not (said and said.mean and said.std):
+        reasons.append("a float32 input needs a normalization in the metadata")
+    for tensor in given:
+        if tensor.dtype not in _BORDER:
+            reasons.append(f"it reads {' or '.join(_BORDER)}, not {tensor.dtype}")
+        if len(tensor.shape) not in (2, 4) or any(side not in (1, -1) for side in tensor.shape[:-1]):
+            reasons.append(f"it reads one row of scores, not {_shape(tensor)}")
+    labels = len(said.labels) if said else 0
+    if labels and given and given[0].shape and given[0].shape[-1] != labels:
+        reasons.append(f"{labels} labels in the file, but {given[0].shape[-1]} scores")
+    return reasons
+
+
+def _remark(said: Metadata | None) -> str:
+    return "" if said and said.labels else "without names: there are no labels in the file"
+
+
+def _litert_js(anatomy: Anatomy) -> list[str]:
+    reasons = _operators(anatomy)
+    wrong = sorted({t.dtype for t in (*anatomy.inputs, *anatomy.outputs) if t.dtype not in _BORDER})
+    if wrong:
+        reasons.append(f"it takes {' or '.join(_BORDER)} at the border, not {', '.join(wrong)}")
+    if not anatomy.batch_is_fixed:
+        reasons.append("it takes no dynamic dimension, and the batch is one")
+    return reasons
+
+
+def _app(anatomy: Anatomy, version: str) -> Consumer:
+    name = f"the app's runtime, TensorFlow Lite {version}"
+    table = runtime.highest_versions(version)
+    if table is None:
+        return Consumer(name=name, accepts=None, reason="not checked: no table of its operator versions")
+    reasons = [
+        f"{op.name} version {op.version}, it runs up to {table[op.name]}"
+        if op.name in table
+        else f"{op.name} is unknown to it"
+        for op in anatomy.operators
+        if op.version > table.get(op.name, 0)
+    ]
+    sides = (*anatomy.inputs, *anatomy.outputs)
+    if len(anatomy.inputs) != 1 or len(anatomy.outputs) != 1 or any(t.dtype not in _BORDER for t in sides):
+        reasons.append(f"the app wants one {' or '.join(_BORDER)} input and one such output")
+    return _verdict(name, reasons)
+
+
+def _operators(anatomy: Anatomy) -> list[str]:
+    """Operators that no runtime has built in."""
+    return [f"it lacks {op.name}" for op in anatomy.operators if op.name.startswith(("CUSTOM ", "operator "))]
+
+
+def _shape(tensor: Tensor) -> str:
+    return " x ".join("?" if side < 0 else str(side) for side in tensor.shape)

@@ -1,0 +1,55 @@
+"""The pictures whose answer changed from reference to target, as a sheet to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.evaluate import Answers
+
+NAME = "flips.png"
+MOST = 36
+
+
+def order(reference: Answers, target: Answers) -> np.ndarray:
+    """The places of the changed answers: lost ones first, then gained, then those that stay wrong."""
+    before, after, truth = reference.predicted, target.predicted, reference.truth
+    changed = np.flatnonzero(before != after)
+    rank = np.where(before == truth, 0, np.where(after == truth, 1, 2))[changed]
+    return changed[np.argsort(rank, kind="stable")]
+
+
+def draw(
+    path: Path,
+    title: str,
+    reference: Answers,
+    target: Answers,
+    labels: Sequence[str],
+    frame: Callable[[int], np.ndarray],
+) -> None:
+    """Writes the sheet, at most 36 pictures of it.
+
+    Args:
+        path: A .png.
+        title: What was compared; the count is added.
+        reference: Answers of the one.
+        target: Answers of the other.
+        labels: In output order.
+        frame: Gives the picture of a place in the answers: RGB, uint8.
+    """
+    from pipeline import figures
+
+    found = order(reference, target)
+    shown = found[:MOST]
+    columns = (reference.truth, reference.predicted, target.predicted)
+    names = [tuple(labels[int(column[place])] for column in columns) for place in shown]
+    count = f"{len(found)} of {len(reference.truth):,} answers changed"
+    more = f", the first {MOST} of them" if len(found) > MOST else ""
+    cells = []
+    for place, (truth, before, after) in zip(shown, names, strict=True):
+        colour = figures.RED if before == truth else figures.GREEN if after == truth else figures.GREY
+        cells.append((frame(int(place)), f"{truth}:\n{before} → {after}", colour))
+    colours = "truth: before → after; red was lost, green was gained"
+    figures.captioned_sheet(path, f"{title}: {count}{more}\n{colours}", cells, 6)

@@ -1,0 +1,54 @@
+"""One picture through every flavour on this machine: how long it takes."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from export import convert
+from pipeline import litert, runs
+from pipeline.runs import Recipe
+from pipeline.subject import Subject
+from pipeline.workers import Listener
+
+NAME = f"{runs.EXPORT}/latency.json"
+_WARM_UP_RUNS, _RUNS = 10, 100
+
+
+def latency(subject: Subject, listener: Listener) -> dict[str, Any]:
+    """Times every flavour; they take turns. Gives latency.json and its recipe's `key`."""
+    run, config = subject.run, subject.config
+    keys = {name: convert.recipe(subject, name).key for name in config.export.flavours}
+    threads = config.export.num_threads
+    recipe = Recipe("latency", 1, keys, {"num_threads": threads}, ("ai-edge-litert",))
+
+    def build() -> None:
+        interpreters = {
+            name: litert.Interpreter(run.path(convert.file_name(name)).read_bytes(), threads) for name in keys
+        }
+        frame = np.random.default_rng(0).integers(
+            0, 256, (subject.frame.height, subject.frame.width, 3), np.uint8
+        )
+        took: dict[str, list[float]] = {name: [] for name in keys}
+        for turn in range(_WARM_UP_RUNS + _RUNS):
+            for name, interpreter in interpreters.items():
+                begin = time.perf_counter()
+                interpreter.run(frame)
+                took[name].append(1000 * (time.perf_counter() - begin))
+            listener.progress("timing the flavours", turn + 1, _WARM_UP_RUNS + _RUNS)
+        flavours = {
+            name: {
+                "median_ms": float(np.median(values[_WARM_UP_RUNS:])),
+                "p90_ms": float(np.percentile(values[_WARM_UP_RUNS:], 90)),
+                "num_threads": threads,
+                "delegate": litert.XNNPACK,
+            }
+            for name, values in took.items()
+        }
+        measured = {"runs": _RUNS, "warm_up_runs": _WARM_UP_RUNS, "flavours": flavours}
+        runs.write_json(run.path(NAME), measured)
+
+    run.make(recipe, [NAME], build)
+    return {**run.read_json(NAME), "key": recipe.key}

@@ -1,0 +1,71 @@
+"""`calibration`: what the integer ranges were measured on, and how many pictures that takes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from pipeline import console
+from pipeline.verbs import options
+
+
+def calibration(
+    run_name: options.RunName = None,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="Convert with 10, 30, 100 and 300 pictures: a minute or two.")
+    ] = False,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show which pictures the integer ranges were measured on, and whether they stand for others.
+
+    Reads an exported run. Writes nothing; with --curve, export/calibration_curve.json and
+    figures/calibration_curve.svg. Held-out pictures are never looked at.
+    """
+    with console.speaking(quiet=quiet, as_json=as_json) as terminal:
+        from export import calibration_audit, calibration_curve
+        from pipeline import runs
+        from pipeline import subject as subjects
+        from pipeline.errors import RunError
+
+        run = runs.find(run_name)
+        with run.locked():
+            subject = subjects.open_trained(run)
+            if not run.path(calibration_audit.NAME).is_file():
+                raise RunError(
+                    f"{run.path(calibration_audit.NAME)} is missing",
+                    f"export int8 first: python -m export tflite {run.name}",
+                )
+            found = run.read_json(calibration_audit.NAME)
+            files = [str(run.path(calibration_audit.NAME))]
+            drawn = calibration_curve.curve(subject, terminal) if curve else None
+            if drawn:
+                files += [str(run.path(calibration_curve.FIGURE))]
+        _show(terminal, run.name, found, drawn)
+        terminal.finish({"run": run.name, **found, "curve": drawn}, files)
+
+
+def _show(terminal: console.Terminal, name: str, found: dict[str, Any], drawn: dict[str, Any] | None) -> None:
+    rows = [
+        [row["label"], str(row["n"]), f"{row['share']:.1%}", f"{row['training_share']:.1%}"]
+        for row in found["classes"]
+    ]
+    title = f"{name}: {len(found['pictures'])} calibration pictures" + (
+        ", chosen again after the gate said no" if found["second_look"] else ""
+    )
+    terminal.table(title, ["class", "pictures", "share", "share in training"], rows)
+    for sentence in found["words"]:
+        terminal.text(sentence)
+    if drawn:
+        rows = [
+            [str(row["pictures"]), f"{row['agreement']:.3f}", "{:.3f} to {:.3f}".format(*row["interval"])]
+            for row in drawn["points"]
+        ]
+        terminal.table(
+            f"Agreement with Keras on {drawn['judges']} training pictures outside every choice",
+            ["calibration pictures", "agreement", "95 %"],
+            rows,
+        )
+        terminal.text(drawn["words"])
+    terminal.text("")

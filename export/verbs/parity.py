@@ -1,0 +1,115 @@
+"""`parity`: a run's .tflite files against its Keras model, or any two models on any pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from export.verbs import compared
+from pipeline import console
+from pipeline.verbs import options
+
+_MODEL = "A run (its Keras model), a bundle's folder, or a .tflite."
+
+
+def parity(
+    run_name: options.RunName = None,
+    reference: Annotated[str | None, typer.Option(metavar="MODEL", help=_MODEL)] = None,
+    target: Annotated[str | None, typer.Option(metavar="MODEL", help="Likewise; compared with it.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="With --reference: one folder a class, or a .csv.")
+    ] = None,
+    flavour: Annotated[
+        str | None, typer.Option(help="Of a --target that is a run: this .tflite, not its Keras model.")
+    ] = None,
+    input_range: Annotated[
+        str | None,
+        typer.Option("--range", metavar="LOW,HIGH", help="A foreign .tflite gets pixels 0 … 255 as these."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A foreign .tflite's labels, one a line, in output order."),
+    ] = None,
+    fit: Annotated[
+        str | None, typer.Option(metavar="stretch|letterbox", help="How a foreign .tflite's frame is filled.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="With --reference: parity.json, parity.xml, flips.png."),
+    ] = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Compare .tflite files with the Keras model on the held-out pictures, or any two models.
+
+    Reads an exported run. Writes answers/FLAVOUR.npz, parity.json, parity.xml and figures/flips.png.
+    With --reference, --target and --pictures it compares any two models on any labelled pictures, and
+    writes to --out only. A model without a contract is read by its metadata, or by --range, --labels and
+    --fit. Exit code 3: the gate said no.
+    """
+    with console.speaking(quiet=quiet, as_json=as_json) as terminal:
+        from pipeline.errors import UsageError
+
+        elsewhere: dict[str, Any] = {
+            "--reference": reference,
+            "--target": target,
+            "--pictures": pictures,
+        }
+        by_hand = {
+            "--flavour": flavour,
+            "--range": input_range,
+            "--labels": labels,
+            "--fit": fit,
+            "--out": out,
+        }
+        given = [name for name, value in {**elsewhere, **by_hand}.items() if value is not None]
+        if not given:
+            _of_run(terminal, run_name)
+            return
+        missing = [name for name, value in elsewhere.items() if value is None]
+        if missing:
+            raise UsageError(
+                f"{' and '.join(missing)} is missing beside {' and '.join(given)}",
+                "any two models: python -m export parity --reference MODEL --target MODEL --pictures FOLDER",
+            )
+        if run_name is not None:
+            raise UsageError(
+                f"{run_name}: a run or --reference and --target, not both", "leave one of them out"
+            )
+        _any_two(terminal, str(reference), str(target), Path(str(pictures)), by_hand)
+
+
+def _of_run(terminal: console.Terminal, run_name: str | None) -> None:
+    from export import parity as comparison
+    from pipeline import runs
+    from pipeline import subject as subjects
+
+    run = runs.find(run_name)
+    with run.locked():
+        subject = subjects.open_trained(run)
+        compared.show(terminal, subject, comparison.parity(subject, terminal))
+
+
+def _any_two(
+    terminal: console.Terminal, reference: str, target: str, pictures: Path, by_hand: dict[str, Any]
+) -> None:
+    from export import gate, versus
+    from export.sides import ByHand
+    from pipeline.config import Gate
+    from pipeline.errors import GateError
+
+    hand = ByHand.read(by_hand["--range"], by_hand["--labels"], by_hand["--fit"])
+    found = versus.versus(reference, target, pictures, by_hand["--flavour"], hand, by_hand["--out"], terminal)
+    row = found["targets"][0]
+    compared.table(terminal, f"{found['n']:,} pictures in {pictures}", found)
+    compared.by_class(terminal, row, found["n"])
+    compared.paragraph(terminal, row)
+    terminal.finish(found, found["files"])
+    if gate.says_no(row["verdict"], Gate.model_validate(found["gate"])):
+        reasons = ", ".join(row["broken"] or row["unproved"])
+        raise GateError(
+            f"the gate says no: {row['model']}: {reasons} (n = {found['n']})",
+            "the two do not answer alike; look at the changed answers (--out FOLDER writes flips.png)",
+        )

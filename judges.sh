@@ -1,0 +1,45 @@
+#!/bin/sh
+# Makes the environments of the outside judges, each once for each version of its requirements. What cannot be
+# made is said in one line: the tests that need it skip with the reason, and passports say "not checked".
+set -u
+cd "$(dirname "$0")"
+
+make_environment() {
+    .venv/bin/python -m venv ".venv-$1" \
+        && ".venv-$1/bin/python" -m pip install --quiet --disable-pip-version-check -r "requirements-$1.txt"
+}
+
+# MediaPipe's library is linked with the system's graphics, although it classifies without them.
+have_graphics() {
+    .venv/bin/python -c 'import ctypes; [ctypes.CDLL(n) for n in ("libEGL.so.1", "libGLESv2.so.2")]' 2>/dev/null
+}
+
+graphics_for() {
+    [ "$1" != mediapipe ] || [ "$(uname -s)" != Linux ] || have_graphics && return
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends libegl1 libgles2 >/dev/null
+    else
+        echo "install what it links with: sudo apt-get install libegl1 libgles2"
+        return 1
+    fi
+}
+
+make_judge() {
+    name=$1 size=$2
+    wanted=$(cat "requirements-$name.txt" judges.sh | cksum)
+    if [ -x ".venv-$name/bin/python" ] && [ "$(cat ".venv-$name/requirements" 2>/dev/null)" = "$wanted" ]; then
+        return
+    fi
+    echo "setting up .venv-$name ($size)"
+    rm -f ".venv-$name/requirements"
+    if words=$(make_environment "$name" 2>&1 && graphics_for "$name" 2>&1); then
+        echo "$wanted" > ".venv-$name/requirements"
+    else
+        why=$(echo "$words" | grep . | tail -n 1)
+        echo "note: no judge from requirements-$name.txt: $why; make judges tries again"
+    fi
+}
+
+make_judge oldest "110 MB"
+make_judge mediapipe "650 MB"

@@ -1,0 +1,46 @@
+"""Runs a .tflite in tflite-runtime 2.14, in its own environment: the judge of the oldest runtime.
+
+    .venv-oldest/bin/python judges/oldest_runtime.py MODEL FOLDER SECONDS BYTES
+
+FOLDER/inputs.npz holds the input tensors of every call, named CALL_INPUT. What the model answers
+goes to answers.npz in the same form; why it does not, in one line, to error.txt. The file may be
+a stranger's, so time and memory are limited.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+
+
+def main(model: str, folder: Path, seconds: int, most_bytes: int) -> None:
+    """Answers every call of FOLDER."""
+    for kind, most in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, most_bytes)):
+        resource.setrlimit(kind, (most, most))
+    import numpy as np
+    from tflite_runtime import interpreter as runtime
+
+    try:
+        reader = runtime.Interpreter(
+            model_path=model,
+            num_threads=1,
+            experimental_op_resolver_type=runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        )
+        reader.allocate_tensors()
+        answers = {}
+        with np.load(folder / "inputs.npz", allow_pickle=False) as inputs:
+            calls = sorted({int(name.split("_")[0]) for name in inputs.files})
+            for call in calls:
+                for number, tensor in enumerate(reader.get_input_details()):
+                    reader.set_tensor(tensor["index"], inputs[f"{call}_{number}"])
+                reader.invoke()
+                for number, tensor in enumerate(reader.get_output_details()):
+                    answers[f"{call}_{number}"] = reader.get_tensor(tensor["index"])
+        np.savez(folder / "answers.npz", **answers)
+    except (ValueError, RuntimeError, KeyError, MemoryError) as error:
+        (folder / "error.txt").write_text(" ".join(str(error).split()) or type(error).__name__, "utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn import metrics as oracle
+
+from export import comparison
+from pipeline import paired
+from tests.export.comparisons import LABELS, TRUTH, answers, compared, flipped, sure
+
+
+def test_scores_are_those_of_scikit_learn():
+    random = np.random.default_rng(0)
+    one, other = (random.dirichlet(np.ones(3), 300).astype(np.float32) for _ in range(2))
+    found = compared(one, other)
+    first, second = one.argmax(1), other.argmax(1)
+    assert found["accuracy"] == pytest.approx(oracle.accuracy_score(TRUTH, second), abs=1e-9)
+    assert found["macro_f1"] == pytest.approx(oracle.f1_score(TRUTH, second, average="macro"), abs=1e-9)
+    assert found["agreement"] == pytest.approx(oracle.accuracy_score(first, second), abs=1e-9)
+    drop = oracle.accuracy_score(TRUTH, first) - oracle.accuracy_score(TRUTH, second)
+    assert found["accuracy_drop"] == pytest.approx(drop, abs=1e-9)
+    each = oracle.f1_score(TRUTH, first, average=None) - oracle.f1_score(TRUTH, second, average=None)
+    assert found["macro_f1_drop"] == pytest.approx(each.mean(), abs=1e-9)
+    half = np.mean([np.abs(p - q).sum() / 2 for p, q in zip(one, other, strict=True)])
+    assert found["mean_abs_dp"] == pytest.approx(half, rel=1e-5)
+    assert found["max_abs_dp"] == pytest.approx(np.abs(one - other).max())
+    recall = oracle.recall_score(TRUTH, second, average=None)
+    for row, label, expected, lost in zip(found["classes"], LABELS, recall, each, strict=True):
+        assert (row["label"], row["n"]) == (label, 100)
+        assert row["recall"] == pytest.approx(expected, abs=1e-9)
+        assert row["f1_drop"] == pytest.approx(lost, abs=1e-9)
+
+
+def test_lost_and_gained_answers_are_counted_by_class():
+    found = compared(sure(flipped(3)), sure(flipped(6, start=3)))
+    assert (found["flips"], found["lost"], found["gained"]) == (9, 6, 3)
+    assert [(row["lost"], row["gained"]) for row in found["classes"]] == [(2, 1)] * 3
+    assert found["accuracy_drop_interval"] == pytest.approx(paired.tango(6, 3, 300).tolist())
+    assert found["classes"][0]["recall_drop_interval"] == pytest.approx(paired.tango(2, 1, 100).tolist())
+    assert found["mcnemar_p"] == pytest.approx(130 / 2**8)
+
+
+def test_few_discordant_pictures_make_the_interval_of_f1_unreliable():
+    assert not compared(sure(TRUTH), sure(flipped(9)))["macro_f1_interval_reliable"]
+    assert compared(sure(TRUTH), sure(flipped(10)))["macro_f1_interval_reliable"]
+
+
+def test_pictures_in_groups_make_the_interval_of_accuracy_wider():
+    one, other = answers(sure(TRUTH)), answers(sure(flipped(20)))
+    alone = comparison.compare(one, other, LABELS, None, 0)["accuracy_drop_interval"]
+    groups = np.array([str(number // 20) for number in range(300)])
+    together = comparison.compare(
+        replace(one, groups=groups), replace(other, groups=groups), LABELS, None, 0
+    )["accuracy_drop_interval"]
+    assert together[0] <= alone[0] < alone[1] < together[1]
+
+
+def test_a_class_without_pictures_has_no_recall():
+    truth = np.zeros(50, int)
+    found = compared(sure(truth), sure(truth), truth)
+    assert found["classes"][1]["recall"] is found["classes"][1]["recall_drop_interval"] is None
+
+
+def test_the_threshold_gives_coverage_and_selective_accuracy_with_intervals():
+    sharp = sure(flipped(30))
+    sharp[:60] = sure(flipped(30)[:60], 0.4)
+    found = compared(sure(TRUTH), sharp, threshold=0.5)["dont_know"]
+    assert (found["coverage"], found["selective_accuracy"]) == (0.8, 1.0)
+    assert found["coverage_interval"][0] < 0.8 < found["coverage_interval"][1]
+    assert found["selective_accuracy_interval"][0] < 1
+    assert compared(sure(TRUTH), sharp)["dont_know"] is None
+
+
+def test_answers_to_other_pictures_are_not_compared():
+    reference, target = answers(sure(TRUTH)), answers(sure(TRUTH), model="int8")
+    with pytest.raises(ValueError, match="different pictures"):
+        comparison.compare(reference, replace(target, sha256=target.sha256[::-1]), LABELS, None, 0)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from export import flips
+from tests.export.comparisons import LABELS, answers, sure
+
+
+def test_lost_answers_come_first_then_gained_then_those_that_stay_wrong():
+    truth = np.array([0, 0, 0, 0])
+    before, after = sure(np.array([1, 0, 1, 0])), sure(np.array([2, 1, 0, 0]))
+    assert flips.order(answers(before, truth), answers(after, truth)).tolist() == [1, 2, 0]
+
+
+def draw(path, count: int) -> list[int]:
+    asked: list[int] = []
+
+    def frame(place: int) -> np.ndarray:
+        asked.append(place)
+        return np.full((32, 56, 3), 90, np.uint8)
+
+    truth = np.zeros(80, int)
+    after = truth.copy()
+    after[:count] = 1
+    flips.draw(
+        path, "one against other", answers(sure(truth), truth), answers(sure(after), truth), LABELS, frame
+    )
+    return asked
+
+
+def test_the_sheet_shows_at_most_36_changed_pictures(tmp_path):
+    assert draw(tmp_path / "flips.png", 7) == list(range(7))
+    assert draw(tmp_path / "many.png", 50) == list(range(36))
+    with Image.open(tmp_path / "flips.png") as few, Image.open(tmp_path / "many.png") as sheet:
+        assert sheet.size[0] == few.size[0]
+        assert sheet.size[1] > 2 * few.size[1]
+
+
+def test_the_same_flips_give_the_same_bytes_and_none_give_a_sheet_too(tmp_path):
+    draw(tmp_path / "one.png", 3)
+    draw(tmp_path / "two.png", 3)
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert draw(tmp_path / "none.png", 0) == []
+    assert (tmp_path / "none.png").stat().st_size > 1000

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from export import bundle, judges, passport
+from pipeline import runs
+from tests.export import odd_models, verbs
+from tests.export.small_models import build
+
+RUN = verbs.RUN
+FLAVOURS = ("float32", "float16", "dynamic_range", "int8")
+HINT = (
+    "rename the file to what it is, or convert it again; files of a run are made by python -m export tflite"
+)
+CUT = "it was cut off or damaged on its way, or made to look like one: fetch or export it again"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> dict[str, Path]:
+    place = verbs.finished(tmp_path_factory) / RUN / "export"
+    return {name: place / name / f"model_{name}.tflite" for name in FLAVOURS}
+
+
+@pytest.fixture
+def call(capfd, tmp_path):
+    """The real command, in this process; every answer within ten seconds."""
+
+    def run(*words: object, cwd: Path = tmp_path):
+        begun = time.monotonic()
+        ended = verbs.call(capfd, "export", "passport", *words, cwd=cwd)
+        assert time.monotonic() - begun < 10
+        return ended
+
+    return run
+
+
+# Six files, six clear answers.
+
+
+def test_a_healthy_int8_file_is_what_its_name_says(call, files):
+    ended = call(files["int8"])
+    assert (ended.returncode, ended.stderr) == (0, "")
+    flat = " ".join(ended.stdout.split())
+    assert "is it what its name says? yes: it is an int8 file: weights and arithmetic in" in flat
+    assert "float tensors inside none" in flat
+    assert "oldest runtime, claimed TensorFlow Lite 1.14 and newer, because of" in flat
+    assert "GPU delegate not checked" in flat
+
+
+def test_a_dynamic_range_file_renamed_int8_is_found_out(call, files, tmp_path):
+    shutil.copy(files["dynamic_range"], tmp_path / "cats_int8.tflite")
+    ended = call("cats_int8.tflite")
+    assert ended.returncode == 3
+    message, hint = ended.stderr.splitlines()
+    assert message.startswith(
+        "error: not what the name says: cats_int8.tflite: cats_int8.tflite is a dynamic-range file: "
+        "it calculates in FLOAT32 ("
+    )
+    assert hint == f"hint: {HINT}"
+    assert "NO: cats_int8.tflite is a" in " ".join(ended.stdout.split())
+
+
+def test_a_weightless_file_is_found_out(call, files, tmp_path):
+    (tmp_path / "x_int8.tflite").write_bytes(odd_models.weightless(files["int8"].read_bytes()))
+    ended = call("x_int8.tflite")
+    assert ended.returncode == 3
+    assert "x_int8.tflite: it does not hold its weights: " in ended.stderr
+
+
+def test_float_fallback_is_found_out(call, tmp_path):
+    (tmp_path / "x_int8.tflite").write_bytes(odd_models.build("fallback"))
+    ended = call("x_int8.tflite")
+    assert ended.returncode == 3
+    assert "x_int8.tflite falls back to float in places (2 tensors: " in ended.stderr
+
+
+def test_a_truncated_file_is_found_out(call, files, tmp_path):
+    data = files["int8"].read_bytes()
+    (tmp_path / "x_int8.tflite").write_bytes(data[: len(data) * 2 // 3])
+    ended = call("x_int8.tflite")
+    assert ended.returncode == 2
+    message, hint = ended.stderr.splitlines()
+    assert message.startswith("error: x_int8.tflite is no whole .tflite: ")
+    assert hint == f"hint: {CUT}"
+
+
+def test_a_jpeg_is_found_out(call, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (64, 64)).save(tmp_path / "x.jpg")
+    (tmp_path / "x.jpg").rename(tmp_path / "x_int8.tflite")
+    hint = "a .tflite has the letters TFL3 in its bytes 5 to 8; export again, or fetch the right file"
+    verbs.refused(
+        call("x_int8.tflite"), 2, "x_int8.tflite is no .tflite: it begins like a JPEG picture", hint
+    )
+
+
+def test_wild_offsets_are_found_out(call, files, tmp_path):
+    data = odd_models.wild(files["int8"].read_bytes())
+    (tmp_path / "x_int8.tflite").write_bytes(data)
+    message = f"x_int8.tflite is no whole .tflite: an offset leads to byte 2,147,483,632 of {len(data):,}"
+    verbs.refused(call("x_int8.tflite"), 2, message, CUT)
+
+
+# Names.
+
+
+@pytest.mark.parametrize("odd", ["float border", "int8 border"])
+def test_other_borders_than_ours_do_not_contradict_a_name(call, tmp_path, odd):
+    (tmp_path / "x_int8.tflite").write_bytes(odd_models.build(odd))
+    ended = call("x_int8.tflite")
+    assert ended.returncode == 0
+    remark = "it takes or gives float32 numbers at its border" in " ".join(ended.stdout.split())
+    assert remark is (odd == "float border")
+
+
+def test_a_name_that_says_nothing_is_not_contradicted(call, tmp_path):
+    (tmp_path / "x.tflite").write_bytes(odd_models.build("fallback"))
+    ended = call("x.tflite")
+    assert ended.returncode == 0
+    flat = " ".join(ended.stdout.split())
+    assert "its name says nothing; it is an int8 file that falls back to float32 in places" in flat
+
+
+def test_the_contract_beside_a_file_is_its_name_and_border(call, small_bundles, tmp_path):
+    folder = Path(shutil.copytree(small_bundles["float32"], tmp_path / "x"))
+    rules = bundle.read(folder).contract
+    path = folder / rules.model.file
+    path.write_bytes(build("int8"))
+    ended = call(path)
+    assert ended.returncode == 3
+    assert "the contract beside it was made for another file of this name" in ended.stderr
+    assert f"the weights of {path.name} are INT8; expected FLOAT32" in ended.stderr
+
+
+def test_a_contract_that_cannot_be_read_is_named(call, int8_bundle):
+    (int8_bundle / "contract.json").write_text("{", "utf-8")
+    ended = call(int8_bundle / "model_int8.tflite")
+    assert ended.returncode == 3
+    assert "the contract beside it cannot be read: " in ended.stderr
+
+
+def test_golden_vectors_are_what_the_oldest_runtime_must_answer(small_bundles):
+    if judges.OLDEST.missing:
+        pytest.skip(judges.OLDEST.missing)
+    found = passport.of_file(small_bundles["int8"] / "model_int8.tflite")
+    vectors = len(bundle.read(small_bundles["int8"]).contract.golden.vectors)
+    assert (found.proved.holds, found.proved.difference) == (True, 0)
+    assert found.proved.against == f"the {vectors} golden vectors"
+
+
+def test_a_claim_that_the_oldest_runtime_contradicts_is_an_error(call, int8_bundle):
+    if judges.OLDEST.missing:
+        pytest.skip(judges.OLDEST.missing)
+    path = int8_bundle / "contract.json"
+    record = json.loads(path.read_text("utf-8"))
+    vector = record["golden"]["vectors"][0]
+    other = bytes(255 - byte for byte in base64.b64decode(vector["output"]))
+    vector["output"] = base64.b64encode(other).decode()
+    path.write_text(json.dumps(record), "utf-8")
+    ended = call(int8_bundle / "model_int8.tflite")
+    assert ended.returncode == 3
+    reason = "by its operators' versions TensorFlow Lite 1.14.0 is enough, but tflite-runtime 2.14.0 says no"
+    assert reason in ended.stderr
+
+
+# Forms of the answer.
+
+
+def test_json_holds_everything(call, files):
+    ended = call(files["dynamic_range"], "--json")
+    document = json.loads(ended.stdout)
+    assert (document["sound"], document["promised"], document["kind"]) == (True, *["dynamic_range"] * 2)
+    assert document["claimed"]["version"] == document["anatomy"]["says_oldest"] == "2.4.0"
+    assert document["metadata"]["labels"]
+    assert document["anatomy"]["float_tensors"]
+    assert [consumer["accepts"] for consumer in document["consumers"]] == [True, True, True, None]
+
+
+def test_quiet_says_nothing_but_errors(call, files, tmp_path):
+    assert call(files["int8"], "--quiet").stdout == ""
+    shutil.copy(files["float32"], tmp_path / "x_int8.tflite")
+    ended = call("x_int8.tflite", "--quiet")
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert "the weights of x_int8.tflite are FLOAT32; expected INT8" in ended.stderr
+
+
+# Runs.
+
+
+@pytest.fixture
+def place(tmp_path_factory, tmp_path) -> Path:
+    return verbs.copy_finished(tmp_path_factory, tmp_path)
+
+
+def test_a_run_has_the_passports_of_its_flavours(place):
+    document = json.loads((place / RUN / runs.PASSPORT).read_text("utf-8"))
+    assert list(document["passports"]) == list(FLAVOURS)
+    for name, found in document["passports"].items():
+        assert (found["sound"], found["kind"], found["promised"]) == (True, name, name)
+        assert found["proved"]["holds"] is (None if judges.OLDEST.missing else True)
+
+
+def test_the_files_of_a_run_stand_side_by_side(capfd, place):
+    ended = verbs.call(capfd, "export", "passport", "pictures", cwd=place)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    rows = {line.split()[0]: line.split() for line in ended.stdout.splitlines() if line.strip()}
+    assert rows["int8"][1:4:2] == ["yes", "1.14"]
+    assert [rows[name][3] for name in FLAVOURS] == ["1.6", "1.15", "2.4", "1.14"]
+    assert ended.stdout.endswith(f"open  {RUN / runs.PASSPORT}\n")
+
+
+def test_repeating_the_export_makes_no_passport_again(place):
+    before = verbs.stamps(place / RUN)
+    ended, modules = verbs.watched("export", "tflite", "pictures", cwd=place)
+    verbs.fine(ended)
+    assert verbs.stamps(place / RUN)["passport.json"] == before["passport.json"]
+    assert not modules & {"tensorflow", "keras"}
+
+
+def test_an_exchanged_file_stops_the_export(place, files):
+    shutil.copy(files["dynamic_range"], place / RUN / "export/int8/model_int8.tflite")
+    for _ in range(2):
+        ended = verbs.verb("export", "tflite", "pictures", cwd=place)
+        assert ended.returncode == 3
+        assert "model_int8.tflite is a dynamic-range file" in ended.stderr
+    document = json.loads((place / RUN / runs.PASSPORT).read_text("utf-8"))
+    assert document["passports"]["int8"]["sound"] is False
+
+
+def test_damaged_passports_are_named(capfd, place):
+    path = place / RUN / runs.PASSPORT
+    for content in ('{"passports": {"int8": 3}}', "[]", '{"passports": {"int8": {"file": 1}}}'):
+        path.write_text(content, "utf-8")
+        ended = verbs.call(capfd, "export", "tflite", "pictures", cwd=place)
+        message = f"{RUN / runs.PASSPORT} is damaged: it holds no passports"
+        verbs.refused(ended, 1, message, "delete it and repeat the command")
+
+
+def test_a_run_without_files_is_refused(capfd, place):
+    shutil.rmtree(place / RUN / "export")
+    ended = verbs.call(capfd, "export", "passport", "pictures", cwd=place)
+    message = f"{RUN} holds no .tflite"
+    verbs.refused(ended, 1, message, "export it first: python -m export tflite pictures")
+
+
+def test_a_judge_that_came_to_be_there_since_is_asked(place, monkeypatch):
+    """Without its environment the proof is open; that is no reason to keep it open for ever."""
+    import contextlib
+
+    from pipeline.runs import Run
+    from pipeline.workers import Listener
+
+    if judges.OLDEST.missing:
+        pytest.skip(judges.OLDEST.missing)
+    with contextlib.chdir(place):
+        run = Run(RUN)
+        with monkeypatch.context() as patch:
+            patch.setattr(judges.Judge, "missing", property(lambda _: "not there"))
+            found = passport.of_run(run, Listener())
+            assert {p.proved.holds for p in found.values()} == {None}
+        found = passport.of_run(run, Listener())
+        assert {p.proved.holds for p in found.values()} == {True}
