@@ -72,8 +72,8 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
         value = {**document, "reference": scores, "targets": rows, "verdict": verdict}
         value["passed"] = verdict == gate.PASSED
         xml = junit(run.name, document["n"], rows, require_proof=config.gate.require_proof)
-        runs.write_text(run.path(runs.PARITY_XML), xml)
         runs.write_json(run.path(runs.PARITY), value)
+        runs.write_text(run.path(runs.PARITY_XML), xml)
         listener.progress("intervals", 1, 1)
 
     run.make(recipe, [runs.PARITY, runs.PARITY_XML], build)

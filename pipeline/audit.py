@@ -134,7 +134,7 @@ def _document(
     contradictions = [group for group in same if len({label[path] for path in group}) > 1]
     equal = [[picture.path for picture in group] for group in by_content.values() if len(group) > 1]
     rows_of = dict(zip(contents, range(len(contents)), strict=True))
-    each = rows[[rows_of[picture.sha256] for picture in table.pictures]]
+    each = rows[[rows_of[picture.sha256] for picture in table.pictures]] if equal else rows
     found = [
         *_of_copies(table, contradictions, together, sorted(equal), named, by_content, copies=copies),
         *(findings.of_classes(table) if refusal is None else []),

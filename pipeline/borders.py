@@ -114,7 +114,10 @@ def border(pixels: np.ndarray) -> tuple[Bars, np.ndarray]:
     ):
         colour = np.median(lines[0], axis=0)
         depth = 0
-        # In steps, because most pictures have none and few need more than the first.
+        if (np.abs(lines[0] - colour).max(1) > _SAME).mean() > _SPECKS:
+            depths.append(0)
+            continue
+        # In steps, because few need more than the first.
         for start in range(0, len(lines), 16):
             away = np.abs(lines[start : start + 16] - colour).max(2) > _SAME
             other = np.flatnonzero(away.mean(1) > _SPECKS)

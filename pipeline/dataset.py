@@ -25,7 +25,7 @@ from pipeline.sketches import Sketches
 MAX_UNREADABLE = 0.10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Picture:
     """One row of the table.
 

@@ -26,7 +26,7 @@ class LeftOut:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
     """A file that may be a picture, before it is opened; the fields are those of `dataset.Picture`."""
 

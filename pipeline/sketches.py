@@ -32,7 +32,7 @@ MIDDLE_SHARE = 0.93
 _HASHED = 64
 # Bars and borders of larger pictures are measured on a smaller copy.
 _MEASURED = 1024
-_REMARKS = 240
+_REMARKS = 96
 
 # Small and read for all pictures; "V", not "S": numpy strips trailing zero bytes from strings.
 FACTS = np.dtype(
@@ -134,7 +134,7 @@ class Sketches:
         count = min(_count(self._facts, FACTS), _count(self._views, VIEWS))
         self.rows = np.fromfile(self._facts, FACTS, count) if count else np.zeros(0, FACTS)
         self._places = {sha256: at for at, sha256 in enumerate(self.rows["sha256"].tolist())}
-        self._new: list[np.ndarray] = []
+        self._new = bytearray()
         self._count = count
 
     def get(self, sha256: str) -> np.ndarray | None:
@@ -142,22 +142,26 @@ class Sketches:
         at = self._places.get(bytes.fromhex(sha256))
         if at is None:
             return None
-        return self.rows[at] if at < len(self.rows) else self._new[at - len(self.rows)][0]
+        if at < len(self.rows):
+            return self.rows[at]
+        return np.frombuffer(self._new, FACTS, 1, (at - len(self.rows)) * FACTS.itemsize)[0].copy()
 
     def facts(self, sha256s: Sequence[str]) -> np.ndarray:
         """The facts of pictures that all have one, shape (n,)."""
         if self._new:
-            self.rows = np.concatenate([self.rows, *self._new])
+            self.rows = np.concatenate([self.rows, np.frombuffer(bytes(self._new), FACTS)])
             self._new.clear()
         return self.rows[[self._places[bytes.fromhex(sha256)] for sha256 in sha256s]]
 
-    def views(self, sha256s: Sequence[str]) -> np.ndarray:
-        """The small views of pictures that all have one, shape (n,); read from the disk."""
-        found = np.zeros(len(sha256s), VIEWS)
+    def views(self, sha256s: Sequence[str], names: Sequence[str] = VIEWS.names or ()) -> np.ndarray:
+        """The small views of pictures that all have one, shape (n,), those of these names; from the disk."""
+        found = np.zeros(len(sha256s), [(name, VIEWS[name]) for name in names])
         with self._views.open("rb") as file:
             for number, sha256 in enumerate(sha256s):
                 file.seek(self._places[bytes.fromhex(sha256)] * VIEWS.itemsize)
-                found[number] = np.frombuffer(file.read(VIEWS.itemsize), VIEWS)[0]
+                record = np.frombuffer(file.read(VIEWS.itemsize), VIEWS)[0]
+                for name in names:
+                    found[name][number] = record[name]
         return found
 
     def add(self, row: np.ndarray, views: np.ndarray) -> None:
@@ -179,7 +183,7 @@ class Sketches:
             except OSError as error:
                 raise storage_error(path, error) from error
         self._places[key] = self._count
-        self._new.append(row)
+        self._new += row.tobytes()
         self._count += 1
 
 

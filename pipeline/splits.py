@@ -261,12 +261,12 @@ def _check(table: Table, split: Split, config: Config) -> None:
         if label not in held_out:
             raise DataError(
                 f"{config.data.pictures}: class {label} has no picture in the held-out set",
-                "add some to it (test/ or split = test), or use smaller groups",
+                "add some (test/ or split = test), use smaller groups, or --set data.group_copies=false",
             )
         if len(where[label]) < 2:
             raise DataError(
                 f"{config.data.pictures}: class {label} needs training pictures in two folds at least",
-                "add training pictures that belong to other groups",
+                "add training pictures that belong to other groups, or --set data.group_copies=false",
             )
 
 

@@ -117,35 +117,36 @@ def nominate(hashes: np.ndarray, threshold: int, seed: int = 0) -> list[tuple[in
         threshold: The most bits in which they may differ.
         seed: Of the orders of bits.
     """
-    words = np.ascontiguousarray(hashes).view(np.uint64).reshape(-1, 4)
+    numbers = np.random.default_rng(seed)
+    bytes_ = np.ascontiguousarray(hashes).reshape(-1, 32)
+    words = bytes_.view(np.uint64)
     codes = {pair: number for number, pair in enumerate(_KINDS)}
     allowed = np.full((4, 4), -1, np.int8)
     for (one, other), number in codes.items():
         allowed[one, other] = allowed[other, one] = number
     best: dict[tuple[int, int], tuple[int, int, int, int]] = {}
-    numbers = np.random.default_rng(seed)
-    bits = np.arange(64, dtype=np.uint64)
     for _ in range(TABLES):
-        chosen = numbers.choice(256, 64, replace=False)
-        key = np.zeros(len(words), np.uint64)
-        for place, bit in enumerate(chosen):
-            key |= ((words[:, bit // 64] >> bits[bit % 64]) & np.uint64(1)) << bits[place]
-        order = np.argsort(key, kind="stable")
+        chosen = numbers.choice(32, 8, replace=False)
+        keys = np.ascontiguousarray(bytes_[:, chosen]).view(">u8").ravel().astype(np.uint64)
+        order = np.argsort(keys, kind="stable")
+        # Neighbours side by side in memory: looking them up one by one would take most of the time.
+        ordered = words[order]
         for step in range(1, min(WINDOW, len(order) - 1) + 1):
-            one, other = order[:-step], order[step:]
-            kinds = allowed[one % 4, other % 4]
-            sound = (kinds >= 0) & (one // 4 != other // 4)
-            one, other, kinds = one[sound], other[sound], kinds[sound]
-            distance = differing(words[one], words[other])
-            for at in np.flatnonzero(distance <= threshold):
-                first, second = int(one[at]), int(other[at])
-                # The picture whose middle or mirror image was met comes first.
-                if (first % 4, second % 4) in codes or first % 4 < second % 4:
+            distances = differing(ordered[:-step], ordered[step:])
+            near = np.flatnonzero(distances <= threshold)
+            ones, others = order[near], order[near + step]
+            # Most near neighbours are hashes of one picture.
+            sound = (ones // 4 != others // 4) & (allowed[ones % 4, others % 4] >= 0)
+            for at in near[sound]:
+                first, second = int(order[at]), int(order[at + step])
+                kind = int(allowed[first % 4, second % 4])
+                # The picture whose middle or mirror image was met comes second.
+                if (first % 4, second % 4) not in codes or (first % 4 == second % 4 and first > second):
                     first, second = second, first
-                if first % 4 == second % 4 and first > second:
-                    first, second = second, first
-                pair = (first // 4, second // 4)
-                entry = (int(distance[at]), int(kinds[at]), *pair)
+                pair = (
+                    (second // 4, first // 4) if kind == codes[INSIDE, MIDDLE] else (first // 4, second // 4)
+                )
+                entry = (int(distances[at]), kind, *pair)
                 unordered = (min(pair), max(pair))
                 best[unordered] = min(best.get(unordered, entry), entry)
     kinds_of = list(_KINDS.values())
