@@ -179,7 +179,9 @@ def make_cases() -> None:
 def main() -> int:
     """Does what the command line asks for. Returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--bundle", type=Path, nargs="*", default=[], help="further bundles to prove")
+    parser.add_argument(
+        "--bundle", type=Path, nargs="*", action="extend", default=[], help="further bundles to prove"
+    )
     parser.add_argument("--fetch", action="store_true", help="only fetch what the tests need")
     parser.add_argument("--rewrite", action="store_true", help="write the screenshots anew")
     parser.add_argument("--photos", type=Path, help="only make photos, in this folder")

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from export.contract import Sha256, explain
+from export.phone.origin import App, Phone
 from pipeline.config import Flavour
 from pipeline.errors import DataError
 
@@ -141,33 +142,6 @@ class Conditions(_Part):
     power_save: bool
     airplane_mode: bool
     memory: Memory
-
-
-class App(_Part):
-    """The app that wrote it."""
-
-    id: Words
-    version: str
-    code: Count
-
-
-class Phone(_Part):
-    """The phone, as Android names it. `soc` is None below Android 12."""
-
-    manufacturer: str
-    model: str
-    android: str
-    sdk: Annotated[int, Field(ge=26)]
-    abi: str
-    soc: str | None
-    cores: Annotated[int, Field(ge=1)]
-    memory_kb: Count
-
-    @property
-    def words(self) -> str:
-        name = self.model if self.model.startswith(self.manufacturer) else f"{self.manufacturer} {self.model}"
-        chip = f", {self.soc}" if self.soc else ""
-        return f"{name}, Android {self.android}, {self.cores} cores{chip}, {self.abi}"
 
 
 class Settings(_Part):

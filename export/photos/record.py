@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from export import contract
 from export.contract import Sha256
+from export.phone.origin import App, Phone
 from pipeline.config import Flavour
 from pipeline.errors import DataError
 
@@ -25,7 +26,6 @@ _NEWER = "use the version of Vignette that made the app, or a newer one"
 _DAMAGED = "take the photo again, or leave it out"
 
 Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
-Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
 # JSON knows one kind of number, so a whole one may stand where a fraction is meant.
 Number = Annotated[float, Field(strict=False)]
@@ -34,27 +34,6 @@ Milliseconds = Annotated[float, Field(ge=0, strict=False)]
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class App(_Part):
-    """Which app took the photo."""
-
-    id: Annotated[str, Field(min_length=1)]
-    version: str
-    code: Count
-
-
-class Phone(_Part):
-    """Which phone took it."""
-
-    manufacturer: str
-    model: str
-    android: str
-    sdk: Annotated[int, Field(ge=26)]
-    abi: str
-    soc: str | None
-    cores: AtLeastOne
-    memory_kb: Count
 
 
 class Model(_Part):
