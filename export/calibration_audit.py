@@ -22,6 +22,7 @@ from pipeline.subject import Subject
 from pipeline.workers import Listener
 
 NAME = calibration.NAME
+VERSION = 2
 OTHERS = 200
 INSIDE = 16
 # The share of a layer's numbers that may be cut off without a word.
@@ -44,7 +45,7 @@ def audit(subject: Subject, data: bytes, made: Recipe, listener: Listener) -> di
     chosen = calibration.choose(subject)
     recipe = Recipe(
         "calibration",
-        2,
+        VERSION,
         {"export": made.key},
         {"look": calibration.look(subject)},
         ("ai-edge-litert", "numpy", "pillow"),

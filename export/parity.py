@@ -24,6 +24,7 @@ from pipeline.subject import Subject
 from pipeline.workers import Listener
 
 SHIPPED = "int8"
+VERSION = 2
 FLIPS = f"{runs.FIGURES}/{flips.NAME}"
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 
@@ -55,7 +56,7 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
         "first_look": calibration.first_look(subject),
     }
     inputs = {**keys, "latency": timing["key"]}
-    recipe = Recipe("parity", 2, inputs, settings, ("numpy", "scipy"))
+    recipe = Recipe("parity", VERSION, inputs, settings, ("numpy", "scipy"))
     document = {
         "n": len(reference.truth),
         "groups": len(set(reference.groups.tolist())),

@@ -23,6 +23,7 @@ from pipeline.subject import Subject, load_out_of_fold
 from pipeline.workers import Listener, ordered
 
 KERAS = "keras"
+VERSION = 2
 MIN_SHARED = 30
 _BATCH = 32
 _KERAS_LIBRARIES = ("tensorflow", "keras", "numpy", "pillow")
@@ -134,7 +135,7 @@ def evaluate(subject: Subject, listener: Listener) -> dict[str, Any]:
     run, config = subject.run, subject.config
     held_out, made = keras_answers(subject, listener)
     inputs = {"answers": made.key, "folds": run.key("folds")}
-    recipe = Recipe("evaluation", 2, inputs, {}, ("numpy", "scipy"))
+    recipe = Recipe("evaluation", VERSION, inputs, {}, ("numpy", "scipy"))
 
     def build() -> None:
         listener.progress("intervals", 0, 1)

@@ -21,13 +21,15 @@ from pipeline.dataset import Picture, Table
 from pipeline.runs import Recipe, Run
 from pipeline.sketches import LIBRARIES, Sketches
 
-VERSION = 1
+VERSION = 2
 # Points of balanced accuracy above chance, at the lower end of its interval, that are an alarm:
 # of all classes, or of two of them. A mark on one class of five alone gives only 0.40 of all.
 MARGIN = 0.20
 MOST = 2500
 _LEAST = 10
 _FOLDS = 5
+# Classes named in a sentence; more are read by nobody.
+_TOLD = 6
 
 # What each family is called, and what to do where it tells the classes apart. Those without
 # advice raise no alarm.
@@ -118,6 +120,7 @@ def alarms(document: dict[str, Any]) -> list[str]:
 
 
 def _sentence(row: dict[str, Any], chance: float) -> str:
+    typical = row["by_class"]
     if row["interval"][0] > chance + MARGIN:
         subject, score = "the classes can be told apart", row["balanced_accuracy"]
     else:
@@ -127,9 +130,12 @@ def _sentence(row: dict[str, Any], chance: float) -> str:
         more = len(row["told_apart"]) - 1
         subject += f" (and {more} more {'pairs' if more > 1 else 'pair'} of classes)" if more else ""
         subject += " can be told apart"
+        typical = {label: typical[label] for label in first["classes"] if label in typical}
+    told = ", ".join(f"{label} {words}" for label, words in list(typical.items())[:_TOLD])
+    told += " and so on" if len(typical) > _TOLD else ""
     return (
         f"{subject} by {row['title']} alone (balanced accuracy {score:.2f}, chance {chance:.2f}): "
-        f"{row['by_class']}. A classifier may learn that instead of the content; {row['advice']}"
+        f"{told}. A classifier may learn that instead of the content; {row['advice']}"
     )
 
 
@@ -259,15 +265,10 @@ def _scored(
     return score, (float(low), float(high))
 
 
-def _told(name: str, rows: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> str:
-    """What is typical of the classes, in words; empty for families without a few plain numbers."""
-    words = []
-    for index, label in enumerate(labels[:6]):
-        own = rows[truth == index]
-        said = _typical(name, own)
-        if said:
-            words.append(f"{label} {said}")
-    return ", ".join(words) + (" and so on" if words and len(labels) > 6 else "")
+def _told(name: str, rows: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> dict[str, str]:
+    """What is typical of each class, in words; empty for families without a few plain numbers."""
+    said = {label: _typical(name, rows[truth == index]) for index, label in enumerate(labels)}
+    return {label: words for label, words in said.items() if words}
 
 
 def _typical(name: str, own: np.ndarray) -> str:

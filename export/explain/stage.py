@@ -28,7 +28,7 @@ from pipeline.workers import Listener, ordered
 STAGE = "explain"
 LIMIT = 100
 GIVEN = "given"
-_VERSION = 1
+VERSION = 1
 _LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
 
 
@@ -57,7 +57,7 @@ def explain(subject: Subject, listener: Listener, limit: int = LIMIT) -> dict[st
     parity.parity(subject, listener)  # the stored answers are those of the files that are there
     keys = {model: run.key(f"{runs.ANSWERS}/{model}") for model in (evaluate.KERAS, name)}
     inputs = {**keys, "train": subject.split.train_key}
-    recipe = Recipe(STAGE, _VERSION, inputs, {"limit": limit, "seed": subject.config.seed}, _LIBRARIES)
+    recipe = Recipe(STAGE, VERSION, inputs, {"limit": limit, "seed": subject.config.seed}, _LIBRARIES)
 
     def build() -> None:
         reference, target = (Answers(m, **run.read_arrays(runs.ANSWERS, f"{m}.npz")) for m in keys)

@@ -1,7 +1,7 @@
 """What a run holds for its report, and what it lacks, with the command that makes it.
 
-A report is of whatever is there: a half-finished run has one, too. A damaged artefact counts as
-missing, with its reason; nothing here computes or repairs one.
+A report is of whatever is there: a half-finished run has one, too. What is damaged or out of date
+counts as missing, with the reason; nothing here computes or repairs anything.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from export.report.freshness import out_of_date
 from pipeline import evaluate, runs
 from pipeline.config import Config
 from pipeline.errors import RunError, VignetteError
@@ -21,7 +22,6 @@ from pipeline.runs import Run
 SHIPPED = "int8"
 CALIBRATION = f"{runs.EXPORT}/calibration.json"
 LATENCY = f"{runs.EXPORT}/latency.json"
-RECALIBRATION = f"{runs.EXPORT}/recalibration.json"
 
 
 @dataclass(frozen=True)
@@ -39,27 +39,32 @@ class Missing:
     reason: str = ""
 
 
-# What is read, what it is to a reader, and the verb that makes it; RUN and PICTURES are filled in.
+# What is read; what it is to a reader, the verb that makes it, with RUN and PICTURES to be filled in,
+# and the stage that records it.
 JSON = {
-    runs.AUDIT: ("the audit of the pictures", "python -m pipeline audit PICTURES"),
-    runs.SHORTCUTS: ("the look for shortcuts", "python -m pipeline train CONFIG"),
-    runs.FRAME: ("the model's frame", "python -m pipeline train CONFIG"),
-    runs.FOLDS: ("the folds", "python -m pipeline train CONFIG"),
-    runs.TRAINING: ("the final model", "python -m pipeline train CONFIG"),
-    runs.EVALUATION: ("the scores on the held-out pictures", "python -m pipeline evaluate RUN"),
-    runs.LABEL_DOUBTS: ("labels that may be wrong", "python -m pipeline evaluate RUN"),
-    runs.PARITY: ("the comparison with the Keras model", "python -m export tflite RUN"),
-    runs.PASSPORT: ("what each file is, and who can load it", "python -m export passport RUN"),
-    CALIBRATION: ("what the integer ranges were measured on", "python -m export tflite RUN"),
-    LATENCY: ("times on this computer", "python -m export parity RUN"),
-    runs.EXPLAINED: ("where the model looks", "python -m export explain RUN"),
-    runs.APK_PASSPORT: ("the app", "python -m export apk RUN"),
-    runs.PHONE: ("times on a phone", "python -m export phone RUN"),
-    runs.PHOTOS: ("photos from the field", "python -m export photos FOLDER --run RUN"),
-    runs.SIMULATED: ("the model on pictures of a screen", "python -m export photos --simulate --run RUN"),
+    runs.AUDIT: ("the audit of the pictures", "python -m pipeline audit PICTURES", "audit"),
+    runs.SHORTCUTS: ("the look for shortcuts", "python -m pipeline train CONFIG", "shortcuts"),
+    runs.FRAME: ("the model's frame", "python -m pipeline train CONFIG", "frame"),
+    runs.FOLDS: ("the folds", "python -m pipeline train CONFIG", "folds"),
+    runs.TRAINING: ("the final model", "python -m pipeline train CONFIG", "model"),
+    runs.EVALUATION: ("the scores on the held-out pictures", "python -m pipeline evaluate RUN", "evaluation"),
+    runs.LABEL_DOUBTS: ("labels that may be wrong", "python -m pipeline evaluate RUN", "label_doubts"),
+    runs.PARITY: ("the comparison with the Keras model", "python -m export tflite RUN", "parity"),
+    runs.PASSPORT: ("what each file is, and who can load it", "python -m export passport RUN", "passport"),
+    CALIBRATION: ("what the integer ranges were measured on", "python -m export tflite RUN", "calibration"),
+    LATENCY: ("times on this computer", "python -m export parity RUN", "latency"),
+    runs.EXPLAINED: ("where the model looks", "python -m export explain RUN", "explain"),
+    runs.APK_PASSPORT: ("the app", "python -m export apk RUN", "apk"),
+    runs.PHONE: ("times on a phone", "python -m export phone RUN", "phone"),
+    runs.PHOTOS: ("photos from the field", "python -m export photos FOLDER --run RUN", "photos"),
+    runs.SIMULATED: (
+        "the model on pictures of a screen",
+        "python -m export photos --simulate --run RUN",
+        "simulated",
+    ),
 }
 # Made only where there is reason to; nobody is told that they lack it.
-_OCCASIONAL = (runs.SEARCH, RECALIBRATION)
+_OCCASIONAL = {runs.SEARCH: "search"}
 
 
 class Artefacts:
@@ -69,16 +74,18 @@ class Artefacts:
         self.run = run
         self.found: dict[str, Any] = {}
         self.missing: dict[str, Missing] = {}
-        for name in (*JSON, *_OCCASIONAL):
+        for name, stage in ({name: row[-1] for name, row in JSON.items()} | _OCCASIONAL).items():
             reason = ""
             if run.path(name).is_file():
                 try:
-                    self.found[name] = run.read_json(name)
-                    continue
+                    reason = out_of_date(run, stage)
+                    if not reason:
+                        self.found[name] = run.read_json(name)
+                        continue
                 except RunError as error:
                     reason = error.message
             if name in JSON:
-                what, command = JSON[name]
+                what, command, _ = JSON[name]
                 self.missing[name] = Missing(what, self._filled(command), reason)
 
     def get(self, name: str) -> Any:

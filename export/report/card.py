@@ -23,7 +23,7 @@ def escaped(text: str) -> str:
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = re.sub(r"([\\`*_{}\[\]|~$#])", r"\\\1", line)
     # What would begin a list at the head of a line.
-    return re.sub(r"^([-+]|\d+[.)])(?=\s|$)", r"\\\1", line)
+    return re.sub(r"^(\d*)([-+.)])(?=\s|$)", r"\1\\\2", line)
 
 
 def card(found: Artefacts) -> str:

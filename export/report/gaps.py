@@ -39,7 +39,7 @@ def improve(found: Artefacts) -> list[str]:
             f"picture{'s' * (len(doubts) != 1)}. Correct what is wrong."
         )
     said += [
-        f"{row['count']} × {row['title']}: {row['advice']}."
+        (f"{row['count']} × " if row["count"] > 1 else "") + f"{row['title']}: {row['advice']}."
         for row in (found.get(runs.AUDIT) or {}).get("findings", [])
         if row.get("matters")
     ]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from export.report.artefacts import Artefacts
-from pipeline import runs
+from pipeline import metrics, runs
 
 # Pictures shown for a cell of the confusion matrix: all mistakes as a rule, some of what is right.
 _RIGHT, _WRONG = 12, 24
@@ -72,7 +72,10 @@ def _scores(found: Artefacts) -> list[dict[str, Any]]:
     if not evaluation:
         folds = found.get(runs.FOLDS)
         return [{"title": "out-of-fold", "n": folds["n"], "accuracy": folds["accuracy"]}] if folds else []
-    rows = [{"title": "pictures it was trained on", **evaluation["train"]}]
+    trained = evaluation["train"]
+    right = round(trained["accuracy"] * trained["n"])
+    sure = metrics.wilson(right, trained["n"])
+    rows = [{"title": "pictures it was trained on", **trained, "accuracy_interval": sure}]
     rows.append({"title": "out-of-fold", **evaluation["out_of_fold"]})
     rows.append({"title": "held out", **evaluation["held_out"]})
     clean = evaluation.get("without_leaked")

@@ -154,3 +154,35 @@ def test_the_card_has_the_sections_of_the_convention(place):
         "Caveats and recommendations",
     ]
     assert "pipeline_tag: image-classification" in card
+
+
+def test_what_is_of_another_model_or_version_is_not_shown_as_this_ones(place, capfd):
+    from tests.export.verbs import call
+
+    def reasons() -> dict[str, str]:
+        told = json.loads(fine(call(capfd, "export", "report", "pictures", "--json", cwd=place)))
+        return {row["what"]: row["reason"] for row in told["missing"] if row["reason"]}
+
+    assert reasons() == {}
+    recipes = place / RUN / "recipes"
+    changed = "it was made from something that has changed since"
+    parity = json.loads((recipes / "parity.json").read_text("utf-8"))
+    (recipes / "parity.json").write_text(json.dumps({**parity, "version": 1}), "utf-8")
+    assert reasons() == {"the comparison with the Keras model": "another version of Vignette made it"}
+    (recipes / "explain.json").unlink()
+    assert reasons()["where the model looks"] == "it was not finished"
+    # As after another training under the same name: the files are those of the model before.
+    model = json.loads((recipes / "model.json").read_text("utf-8"))
+    (recipes / "model.json").write_text(json.dumps({**model, "key": "another"}), "utf-8")
+    found = reasons()
+    for what in (
+        "the scores on the held-out pictures",
+        "what each file is, and who can load it",
+        "what the integer ranges were measured on",
+        "times on this computer",
+        "photos from the field",
+        "the model on pictures of a screen",
+    ):
+        assert found[what] == changed
+    assert "the folds" not in found
+    assert "Not known yet" in page(place)
