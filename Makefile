@@ -2,7 +2,7 @@
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
 .DEFAULT_GOAL := help
-.PHONY: help setup judges demo test lint bench bench-full
+.PHONY: help setup judges demo test quick lint bench bench-full
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
@@ -18,6 +18,9 @@ demo: setup  ## draw pictures, train, evaluate, export, compare, build the app: 
 
 test: judges  ## every test
 	@$(PYTHON) -m pytest
+
+quick: setup  ## the fast tests, on all cores: under two minutes
+	@$(PYTHON) -m pytest -m "not slow" -n auto --dist loadfile
 
 lint: setup  ## format, lint, types, arrows between modules
 	@$(PYTHON) -m ruff format --check . && $(PYTHON) -m ruff check .

@@ -24,6 +24,8 @@ from pipeline import runs
 from tests.export import verbs
 from tests.export.verbs import RUN, sets, verb
 
+pytestmark = pytest.mark.slow
+
 # Enough to see a fault; nobody looks at the score.
 QUICK = (
     "model.backbone=tiny",

@@ -9,6 +9,8 @@ from export import calibration_curve
 from tests.export import verbs
 from tests.export.verbs import RUN, call, refused, verb
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:

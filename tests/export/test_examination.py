@@ -16,6 +16,8 @@ from pipeline.errors import DataError, StorageError
 from tests.export import odd_models, verbs
 from tests.export.small_models import LABELS, build
 
+pytestmark = pytest.mark.slow
+
 QUICKLY = 10
 
 

@@ -132,6 +132,7 @@ def test_a_file_made_from_another_model_is_not_compared(copy):
     assert caught.value.hint == "export it: python -m export tflite pictures"
 
 
+@pytest.mark.slow
 def test_answers_of_an_old_file_never_stand_for_a_new_one(copy):
     run = retrained()
     with contextlib.suppress(RunError):

@@ -290,6 +290,7 @@ def test_an_alarm_is_printed_and_counts_for_strict(workplace, draw, capfd):
     refused(ended, 3, "the audit found: shortcuts", hint(runs.RUNS / "saved"))
 
 
+@pytest.mark.slow
 def test_training_after_an_audit_finds_it_up_to_date_and_says_it_in_one_line(folder, capfd):
     again(folder / "cat/000.png", folder / "dog/same.jpg")
     fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
@@ -304,6 +305,7 @@ def test_training_after_an_audit_finds_it_up_to_date_and_says_it_in_one_line(fol
     assert "the classifier, out-of-fold" in out
 
 
+@pytest.mark.slow
 def test_evaluation_gives_the_score_without_the_leaked_pictures(workplace, make_data_set, capfd):
     make_data_set(workplace / "pictures/train", {"cat": 24, "dog": 24}, size=(96, 72))
     make_data_set(workplace / "pictures/test", {"cat": 8, "dog": 8}, size=(96, 72), first_seed=500)

@@ -135,6 +135,7 @@ def test_the_weights_of_another_network_are_refused(tmp_path):
     assert error.hint
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alpha", [0.35, 0.5])
 def test_the_weights_of_another_alpha_are_refused(tmp_path, alpha):
     path = tmp_path / "narrow.weights.h5"

@@ -137,6 +137,7 @@ def test_every_figure_is_written_whole(tmp_path, name, labels):
     assert [other.name for other in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(DRAWINGS))
 def test_the_same_input_gives_the_same_bytes(tmp_path, name):
     for folder in ("one", "other"):
@@ -145,6 +146,7 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, name):
     assert one == other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(DRAWINGS))
 @pytest.mark.parametrize("labels", [PLAIN, HOSTILE, PLAIN[:2]], ids=["plain", "hostile", "two"])
 def test_no_word_stands_outside_the_canvas(tmp_path, drawn, name, labels):

@@ -161,6 +161,7 @@ def test_parity_of_flavours_alone_needs_no_tensorflow(place):
     assert "ai_edge_litert" in modules
 
 
+@pytest.mark.slow
 def test_figures_are_redrawn_without_tensorflow(place):
     (place / RUN / "figures" / "curves.svg").unlink()
     (place / RUN / "figures" / "samples.png").unlink()

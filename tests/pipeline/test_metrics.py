@@ -92,6 +92,7 @@ def test_bootstrap_of_single_pictures_is_as_wide_as_the_binomial_law():
     assert (low, high) == pytest.approx((p - reach, p + reach), abs=0.01)
 
 
+@pytest.mark.slow
 def test_bootstrap_covers_the_truth_about_as_often_as_it_says():
     covered = 0
     for trial in range(100):

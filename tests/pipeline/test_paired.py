@@ -143,6 +143,7 @@ def test_tango_covers_the_true_drop(n, discordance, drop):
     assert 0.90 <= np.mean((low <= drop) & (drop <= high)) <= 0.98
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("discordance", "drop"), [(0.03, 0.02), (0.06, 0.0)])
 def test_the_bootstrap_covers_the_true_drop_of_macro_f1(discordance, drop):
     cells = population(discordance, drop)

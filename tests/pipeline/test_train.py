@@ -120,6 +120,7 @@ def test_repeating_the_verbs_touches_nothing(spoiled):
     assert verbs.stamps(RUN) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(EVERYTHING))
 def test_a_deleted_artefact_comes_back_equal_and_nothing_else_is_touched(spoiled, finished, name):
     before = verbs.stamps(RUN)
@@ -319,6 +320,7 @@ def searched(tmp_path_factory) -> tuple[Path, Heard]:
     return place / run.folder, heard
 
 
+@pytest.mark.slow
 def test_a_search_ranks_every_combination_and_names_the_winner(searched):
     found = Run(searched[0]).read_json(runs.SEARCH)
     tried = [(row["values"]["head.l2"], row["values"]["model.input"]) for row in found["rows"]]

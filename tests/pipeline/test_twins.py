@@ -128,6 +128,7 @@ def test_near_hashes_are_nominated_whatever_bits_differ(flipped):
     assert {distance for *_, distance in found} == {flipped}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alike", [False, True])
 def test_the_number_of_comparisons_grows_with_the_pictures_and_not_with_their_pairs(monkeypatch, alike):
     """Also where half of all pictures are copies of one."""

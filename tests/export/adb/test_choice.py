@@ -143,6 +143,7 @@ def test_a_phone_that_can_be_used_is_the_example_among_several(listing):
     )
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_start_is_explained(own_adb, monkeypatch):
     import socket
 

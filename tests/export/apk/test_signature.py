@@ -8,6 +8,8 @@ import pytest
 from export.apk import signature
 from pipeline.errors import StorageError, ToolError, UsageError
 
+pytestmark = pytest.mark.slow
+
 
 def make_store(path, *aliases, password="secret-7"):
     for alias in aliases:

@@ -11,6 +11,8 @@ from PIL import Image
 from pipeline import runs
 from tests.export.verbs import RUN, copy_finished, draw_pictures, fine, refused, stamps, verb, watched
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def explained(tmp_path_factory) -> Path:

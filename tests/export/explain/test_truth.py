@@ -21,6 +21,8 @@ from pipeline import config as configuration
 from pipeline import litert, runs
 from tests.export import verbs
 
+pytestmark = pytest.mark.slow
+
 FRAMES = {"lying": (224, 128), "square": (224, 224)}
 REGION = 3 * CELL
 TOLD = 0.95
@@ -108,7 +110,6 @@ def test_both_maps_point_at_the_only_region_that_tells_anything(tmp_path, frame)
     assert by_covering >= TOLD
 
 
-@pytest.mark.slow
 def test_both_maps_point_there_with_the_pretrained_backbone(tmp_path):
     by_gradient, by_covering = shares(tmp_path, FRAMES["square"], "efficientnet_lite0")
     assert by_gradient >= TOLD

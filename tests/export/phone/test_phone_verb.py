@@ -29,7 +29,7 @@ STAYS = "what was put onto the phone is still there"
 # Few steps, so that a test is short.
 SHORT = ("--runs", 4, "--warm-up-runs", 1, "--threads", "1,2")
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("impatient")]
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from tests.export import verbs
 from tests.export.photos.app_folder import NOBODY_SAID, NONE, take
 from tests.export.verbs import RUN, fine, refused
 
+pytestmark = pytest.mark.slow
+
 PHOTOS = RUN / runs.PHOTOS
 OUTSIDE = 5
 

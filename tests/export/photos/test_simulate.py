@@ -17,6 +17,8 @@ from pipeline.subject import open_trained
 from tests.export import verbs
 from tests.export.verbs import RUN, fine, refused
 
+pytestmark = pytest.mark.slow
+
 SIMULATED, SHEET = RUN / runs.SIMULATED, RUN / simulate.SHEET
 
 

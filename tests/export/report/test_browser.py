@@ -10,6 +10,8 @@ from pipeline import runs
 from tests.export.report.conftest import ARABIC, MARKUP, SCRIPT
 from tests.export.verbs import RUN
 
+pytestmark = pytest.mark.slow
+
 WIDTHS = {"phone": 390, "desktop": 1400}
 
 

@@ -14,6 +14,8 @@ from pipeline import runs
 from tests.export.report.conftest import ARABIC, MARKUP, SCRIPT
 from tests.export.verbs import RUN, fine, verb, watched
 
+pytestmark = pytest.mark.slow
+
 
 def page(place: Path) -> str:
     return (place / RUN / runs.REPORT).read_text("utf-8")

@@ -19,6 +19,8 @@ from tests.export.verbs import fine, sets, start, verb
 from tests.pipeline.collect.test_collector import FOLDER, agree, rows_of
 from tests.pipeline.collect.youtube import Channel, Reply, YouTube, picture, videos
 
+pytestmark = pytest.mark.slow
+
 KILLS = 20
 # Processes that have everything loaded and are cheap to make.
 FORKS = multiprocessing.get_context("forkserver")
