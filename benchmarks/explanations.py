@@ -15,9 +15,10 @@ from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.measure import Figure
-from export import convert, parity
+from export import convert
 from export.explain import border, occlusion
 from export.explain import stage as explaining
+from export.parity import stage as parity
 from export.report import stage as reporting
 from pipeline import config as configuration
 from pipeline import draw, evaluate, features, litert, runs, train

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from export import calibration, convert, gate, layers, parity
+from export import calibration, convert, layers
+from export.parity import gate
+from export.parity import stage as parity
 from pipeline import dataset, features, litert, metrics, runs, workers
 from pipeline.dataset import Picture
 from pipeline.errors import GateError

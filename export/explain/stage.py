@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from export import convert, parity
+from export import convert
 from export.explain import border, gradcam, neighbours, occlusion, panels, selection
 from export.explain.gradcam import Look
 from export.explain.occlusion import Occluded
+from export.parity import stage as parity
 from pipeline import dataset, evaluate, features, litert, pictures, runs
 from pipeline.errors import RunError
 from pipeline.evaluate import Answers

@@ -9,11 +9,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from export import bundle as bundles
-from export import convert, latency
+from export import convert
 from export.adb import app, choice, program
 from export.adb.device import Device
 from export.apk import runtime
 from export.bundle import Bundle
+from export.parity import latency
 from export.phone import document, readiness
 from export.phone.document import Document, Host
 from export.phone.session import Order, Patience, Session, new_name

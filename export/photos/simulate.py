@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from export import convert, parity
+from export import convert
+from export.parity import stage as parity
 from export.photos import model
 from pipeline import evaluate, features, litert, metrics, paired, pictures, runs, screen
 from pipeline.dataset import Picture

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from export import convert, parity
+from export import convert
+from export.parity import stage as parity
 from export.photos import folder, model, rerun, score, shift
 from export.photos.folder import OUT_OF_SCOPE, Photo, Photos
 from pipeline import litert, metrics, pictures, runs

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 
-from export import calibration_audit, convert, parity
+from export import calibration_audit, convert
 from export.explain import stage as explain
+from export.parity import stage as parity
 from pipeline import audit, evaluate, runs, shortcuts
 from pipeline.runs import Run
 

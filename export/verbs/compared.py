@@ -15,7 +15,9 @@ _COLUMNS = ["model", "accuracy", "macro F1", "agreement", "drop, 95 %", "mean |Î
 
 def show(terminal: console.Terminal, subject: Subject, found: dict[str, Any]) -> None:
     """The comparison of a run; raises GateError where the gate says no."""
-    from export import gate, parity, recalibration
+    from export import recalibration
+    from export.parity import gate
+    from export.parity import stage as parity
     from pipeline import runs
 
     run = subject.run
@@ -49,7 +51,7 @@ def paragraph(terminal: console.Terminal, row: Mapping[str, Any]) -> None:
 
 def table(terminal: console.Terminal, title: str, found: Mapping[str, Any], run: Any = None) -> None:
     """One line for the reference and each target; with sizes and times where it is a run's."""
-    from export import words
+    from export.parity import words
 
     reference = found["reference"]
     scores = [f"{reference['accuracy']:.3f}", f"{reference['macro_f1']:.3f}", "reference"]

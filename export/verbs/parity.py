@@ -82,7 +82,7 @@ def parity(
 
 
 def _of_run(terminal: console.Terminal, run_name: str | None) -> None:
-    from export import parity as comparison
+    from export.parity import stage as comparison
     from pipeline import runs
     from pipeline import subject as subjects
 
@@ -95,8 +95,8 @@ def _of_run(terminal: console.Terminal, run_name: str | None) -> None:
 def _any_two(
     terminal: console.Terminal, reference: str, target: str, pictures: Path, by_hand: dict[str, Any]
 ) -> None:
-    from export import gate, versus
-    from export.sides import ByHand
+    from export.parity import gate, versus
+    from export.parity.sides import ByHand
     from pipeline.config import Gate
     from pipeline.errors import GateError
 

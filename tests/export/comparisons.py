@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from export import comparison, gate
+from export.parity import comparison, gate
 from pipeline.config import Gate
 from pipeline.evaluate import Answers
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export import bundle, comparison, gate, golden, verification
+from export import bundle, golden, verification
+from export.parity import comparison, gate
 from pipeline import letterbox, litert
 from pipeline.config import Gate
 from pipeline.errors import BundleError

@@ -155,7 +155,8 @@ def tiny_config(*settings: str, source: str = "pictures") -> Config:
 
 def make_run(run: Run, config: Config, listener: Listener | None = None) -> None:
     """What train, evaluate and tflite do, in this process."""
-    from export import convert, parity, passport
+    from export import convert, passport
+    from export.parity import stage as parity
     from pipeline import evaluate, train
     from pipeline import subject as subject_module
 

@@ -5,7 +5,7 @@ import signal
 import numpy as np
 import pytest
 
-from export import foreign
+from export.parity import foreign
 from pipeline import litert
 from pipeline.errors import ConversionError
 from pipeline.letterbox import Size

@@ -109,8 +109,8 @@ def running(path: Path) -> Iterator[Foreign]:
         ConversionError: It cannot be loaded, or is not of the form one picture in, one vector out.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "export.foreign", str(path.resolve())],
-        cwd=Path(__file__).parents[1],
+        [sys.executable, "-m", "export.parity.foreign", str(path.resolve())],
+        cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from export import comparison
+from export.parity import comparison
 from pipeline import paired
 from tests.export.comparisons import LABELS, TRUTH, answers, compared, flipped, sure
 

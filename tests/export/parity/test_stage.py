@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from export import convert, gate, parity
+from export import convert
+from export.parity import gate
+from export.parity import stage as parity
 from pipeline import runs, train
 from pipeline import subject as subject_module
 from pipeline.config import Gate

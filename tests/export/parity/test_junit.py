@@ -5,7 +5,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from export.junit import junit
+from export.parity.junit import junit
 
 ROW: dict[str, Any] = {
     "model": "int8",

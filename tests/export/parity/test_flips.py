@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from export import flips
+from export.parity import flips
 from tests.export.comparisons import LABELS, answers, sure
 
 

@@ -14,7 +14,8 @@ from typing import TypeVar
 import numpy as np
 
 from export import bundle as bundles
-from export import foreign, metadata
+from export import metadata
+from export.parity import foreign
 from pipeline import evaluate, litert, pictures, runs, workers
 from pipeline import subject as subjects
 from pipeline.config import FLAVOURS, Gate

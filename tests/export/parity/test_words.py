@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from export import comparison, gate, words
+from export.parity import comparison, gate, words
 from pipeline.config import Gate
 from tests.export.comparisons import TRUTH, answers, compared, flipped, sure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from export import gate as gates
+from export.parity import gate as gates
 from pipeline import confidence, paired
 from pipeline.config import Gate
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from export import gate as gates
+from export.parity import gate as gates
 
 
 def junit(name: str, n: int, rows: Sequence[Mapping[str, Any]], *, require_proof: bool) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from export import calibration, comparison, convert, flips, gate, words
-from export.junit import junit
-from export.latency import latency
+from export import calibration, convert
+from export.parity import comparison, flips, gate, words
+from export.parity.junit import junit
+from export.parity.latency import latency
 from pipeline import dataset, evaluate, features, litert, runs
 from pipeline.dataset import Picture
 from pipeline.errors import RunError

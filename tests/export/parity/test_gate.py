@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export import gate
+from export.parity import gate
 from pipeline.config import Gate
 from tests.export.comparisons import TRUTH, compared, flipped, judged, sure
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from export import comparison, flips, gate, sides, words
-from export.junit import junit
-from export.sides import ByHand, Side
+from export.parity import comparison, flips, gate, sides, words
+from export.parity.junit import junit
+from export.parity.sides import ByHand, Side
 from pipeline import dataset, pictures, runs
 from pipeline.config import Gate
 from pipeline.dataset import Picture, Table
