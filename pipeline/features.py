@@ -7,9 +7,7 @@ is found by what made it, shared between runs, and may be deleted at any time.
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,7 +119,7 @@ def compute(
     made = recipe(config, frame, layer)
     folder = runs.CACHE / made.key
     runs.make_folder(folder)
-    with _locked(folder):
+    with runs.waiting_for(folder):
         known = _open(folder)
         have = set(known["sha256"].tolist()) if known is not None else set()
         missing = list({p.sha256: p for p in wanted if bytes.fromhex(p.sha256) not in have}.values())
@@ -253,16 +251,3 @@ def _append_record(path: Path, record: bytes) -> None:
             file.write(record)
     except OSError as error:
         raise storage_error(path, error) from error
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Waits until no other process writes to the store."""
-    path = folder / ".lock"
-    try:
-        file = path.open("a")
-    except OSError as error:
-        raise storage_error(path, error) from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

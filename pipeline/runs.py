@@ -262,6 +262,23 @@ class Run:
             yield
 
 
+@contextmanager
+def waiting_for(folder: Path) -> Iterator[None]:
+    """Holds a folder of the cache, after waiting until no other process does.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    path = folder / _LOCK
+    try:
+        file = path.open("a")
+    except OSError as error:
+        raise storage_error(path, error) from error
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def run_name(source: Path) -> str:
     """The name of a run made from a configuration or a folder: its stem, made safe for a path."""
     stem = source.stem if source.suffix.lower() in (".toml", ".csv") else source.resolve().name

@@ -7,7 +7,6 @@ they say about a picture, in `audit`; what they say about the classes, in `short
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
@@ -197,13 +196,7 @@ def open_cache() -> Iterator[Sketches]:
     recipe = runs.Recipe("sketches", VERSION, {}, {}, LIBRARIES)
     folder = runs.CACHE / recipe.key
     runs.make_folder(folder)
-    path = folder / ".lock"
-    try:
-        file = path.open("a")
-    except OSError as error:
-        raise storage_error(path, error) from error
-    with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with runs.waiting_for(folder):
         yield Sketches(folder)
 
 

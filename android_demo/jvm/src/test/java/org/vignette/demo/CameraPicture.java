@@ -1,7 +1,5 @@
 package org.vignette.demo;
 
-import android.graphics.ImageFormat;
-import android.media.Image;
 import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
@@ -11,7 +9,7 @@ import java.nio.ByteBuffer;
  * A picture as a phone's camera would deliver it: {@code YUV_420_888} of 640 × 480 from a sensor mounted sideways, with
  * the picture inside the guide.
  */
-final class CameraPicture extends Image {
+final class CameraPicture extends PlainImage {
     /** Clockwise degrees that make it upright. */
     static final int ROTATION = 90;
 
@@ -24,6 +22,7 @@ final class CameraPicture extends Image {
 
     /** @param contentAspect of the guide; what the picture leaves of it is grey. */
     CameraPicture(BufferedImage picture, double contentAspect) {
+        super(WIDTH, HEIGHT);
         BufferedImage upright = new BufferedImage(HEIGHT, WIDTH, BufferedImage.TYPE_INT_RGB);
         Crop guide = Crop.centred(HEIGHT, WIDTH, contentAspect);
         double scale = Math.min((double) guide.width / picture.getWidth(), (double) guide.height / picture.getHeight());
@@ -61,58 +60,8 @@ final class CameraPicture extends Image {
     public Plane[] getPlanes() {
         Plane[] planes = new Plane[3];
         for (int i = 0; i < planes.length; i++) {
-            ByteBuffer buffer = ByteBuffer.wrap(bytes[i]);
-            int row = i == 0 ? WIDTH : WIDTH / 2;
-            planes[i] = new Plane() {
-                @Override
-                public int getRowStride() {
-                    return row;
-                }
-
-                @Override
-                public int getPixelStride() {
-                    return 1;
-                }
-
-                @Override
-                public ByteBuffer getBuffer() {
-                    return buffer;
-                }
-            };
+            planes[i] = plane(ByteBuffer.wrap(bytes[i]), i == 0 ? WIDTH : WIDTH / 2, 1);
         }
         return planes;
     }
-
-    @Override
-    public int getFormat() {
-        return ImageFormat.YUV_420_888;
-    }
-
-    @Override
-    public int getWidth() {
-        return WIDTH;
-    }
-
-    @Override
-    public int getHeight() {
-        return HEIGHT;
-    }
-
-    @Override
-    public long getTimestamp() {
-        return 0;
-    }
-
-    @Override
-    public int getTransform() {
-        return 0;
-    }
-
-    @Override
-    public int getScalingMode() {
-        return 0;
-    }
-
-    @Override
-    public void close() {}
 }

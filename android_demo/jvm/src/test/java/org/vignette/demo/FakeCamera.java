@@ -144,15 +144,12 @@ final class FakeCamera {
     }
 
     /** A YUV_420_888 picture with padded rows and interleaved chroma, as many phones deliver it. */
-    static final class Frame extends Image {
+    static final class Frame extends PlainImage {
         boolean closed;
-        private final int width;
-        private final int height;
         private final Plane[] planes;
 
         Frame(int width, int height, int seed) {
-            this.width = width;
-            this.height = height;
+            super(width, height);
             int row = width + 16;
             ByteBuffer luma = blocks(seed, row * (height - 1) + width);
             int chroma = row * (height / 2 - 1) + width - 1;
@@ -170,55 +167,6 @@ final class FakeCamera {
             }
             buffer.rewind();
             return buffer;
-        }
-
-        private static Plane plane(ByteBuffer buffer, int row, int pixel) {
-            return new Plane() {
-                @Override
-                public int getRowStride() {
-                    return row;
-                }
-
-                @Override
-                public int getPixelStride() {
-                    return pixel;
-                }
-
-                @Override
-                public ByteBuffer getBuffer() {
-                    return buffer;
-                }
-            };
-        }
-
-        @Override
-        public int getFormat() {
-            return ImageFormat.YUV_420_888;
-        }
-
-        @Override
-        public int getWidth() {
-            return width;
-        }
-
-        @Override
-        public int getHeight() {
-            return height;
-        }
-
-        @Override
-        public long getTimestamp() {
-            return 0;
-        }
-
-        @Override
-        public int getTransform() {
-            return 0;
-        }
-
-        @Override
-        public int getScalingMode() {
-            return 0;
         }
 
         @Override

@@ -21,7 +21,7 @@ import org.robolectric.annotation.GraphicsMode;
 @RunWith(DemoRunner.class)
 @Config(sdk = 35, application = TestApp.class, qualifiers = "w360dp-h640dp-mdpi")
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
-public class FieldScreensTest {
+public class FieldScreensTest extends EveryLook {
     private static final Set<String> TELLING = Set.of(
             "photos-night", "taken-fr", "photos-fr", "benchmark_ready-fr", "benchmark_done-fr");
 
@@ -40,23 +40,6 @@ public class FieldScreensTest {
     }
 
     @Test
-    public void day() throws Exception {
-        all("");
-    }
-
-    @Test
-    @Config(qualifiers = "+night")
-    public void night() throws Exception {
-        all("-night");
-    }
-
-    @Test
-    @Config(qualifiers = "+fr")
-    public void french() throws Exception {
-        all("-fr");
-    }
-
-    @Test
     @Config(qualifiers = "w640dp-h360dp-land-mdpi")
     public void landscape() throws Exception {
         taken("-land");
@@ -72,7 +55,8 @@ public class FieldScreensTest {
         golden.assertAllEqual();
     }
 
-    private void all(String variant) throws Exception {
+    @Override
+    void all(String variant) throws Exception {
         taken(variant);
         photos(variant);
         ModelFile file = ModelFile.open(TestApp.files);

@@ -24,7 +24,7 @@ import org.robolectric.annotation.GraphicsMode;
 @RunWith(DemoRunner.class)
 @Config(sdk = 35, application = TestApp.class, qualifiers = "w360dp-h640dp-hdpi")
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
-public class ScreenshotTest {
+public class ScreenshotTest extends EveryLook {
     /** By night every kind of layout, in French the longest texts. */
     private static final Set<String> TELLING = Set.of(
             "live-night", "picture-night", "permission_wanted-night", "tested_right-night",
@@ -39,23 +39,6 @@ public class ScreenshotTest {
         Demo.testedBefore();
         Demo.allowCamera();
         FakeCamera.addBack();
-    }
-
-    @Test
-    public void day() throws Exception {
-        all("");
-    }
-
-    @Test
-    @Config(qualifiers = "+night")
-    public void night() throws Exception {
-        all("-night");
-    }
-
-    @Test
-    @Config(qualifiers = "+fr")
-    public void french() throws Exception {
-        all("-fr");
     }
 
     @Test
@@ -79,7 +62,8 @@ public class ScreenshotTest {
         golden.assertAllEqual();
     }
 
-    private void all(String variant) throws Exception {
+    @Override
+    void all(String variant) throws Exception {
         Contract contract = ModelFile.open(TestApp.files).contract;
         Demo demo = Demo.start();
         MainActivity activity = demo.activity();

@@ -1,0 +1,27 @@
+package org.vignette.demo;
+
+import org.junit.Test;
+import org.robolectric.annotation.Config;
+
+/** Screens that are drawn by day, by night and in French. */
+abstract class EveryLook {
+    /** Draws and compares them; the variant is the end of their names. */
+    abstract void all(String variant) throws Exception;
+
+    @Test
+    public void day() throws Exception {
+        all("");
+    }
+
+    @Test
+    @Config(qualifiers = "+night")
+    public void night() throws Exception {
+        all("-night");
+    }
+
+    @Test
+    @Config(qualifiers = "+fr")
+    public void french() throws Exception {
+        all("-fr");
+    }
+}

@@ -1,0 +1,69 @@
+package org.vignette.demo;
+
+import android.graphics.ImageFormat;
+import android.media.Image;
+import java.nio.ByteBuffer;
+
+/** A frame of a camera that is not there: what an {@link Image} says of itself beside its bytes. */
+abstract class PlainImage extends Image {
+    private final int width;
+    private final int height;
+
+    PlainImage(int width, int height) {
+        this.width = width;
+        this.height = height;
+    }
+
+    /** One of the three planes of {@code YUV_420_888}. */
+    static Plane plane(ByteBuffer buffer, int rowStride, int pixelStride) {
+        return new Plane() {
+            @Override
+            public int getRowStride() {
+                return rowStride;
+            }
+
+            @Override
+            public int getPixelStride() {
+                return pixelStride;
+            }
+
+            @Override
+            public ByteBuffer getBuffer() {
+                return buffer;
+            }
+        };
+    }
+
+    @Override
+    public int getFormat() {
+        return ImageFormat.YUV_420_888;
+    }
+
+    @Override
+    public int getWidth() {
+        return width;
+    }
+
+    @Override
+    public int getHeight() {
+        return height;
+    }
+
+    @Override
+    public long getTimestamp() {
+        return 0;
+    }
+
+    @Override
+    public int getTransform() {
+        return 0;
+    }
+
+    @Override
+    public int getScalingMode() {
+        return 0;
+    }
+
+    @Override
+    public void close() {}
+}
