@@ -42,6 +42,7 @@ def main() -> None:
             viewport={"width": asked.width, "height": asked.height or 1000},
             offline=True,
             color_scheme="dark" if asked.dark else "light",
+            reduced_motion="reduce",  # else a part is not yet reached
         )
         page = context.new_page()
         page.goto(asked.page.resolve().as_uri() + (f"#{asked.part}" if asked.part else ""))

@@ -85,8 +85,9 @@ def curves(path: Path, folds: dict[str, Any]) -> None:
     difference = losses - losses[:, [chosen - 1]]
     _mean_and_band(axis, difference, BLUE, "-", "mean over the folds")
     # The first epochs are far off; what is asked is how flat it is around the chosen one.
-    near = np.abs(difference[:, chosen // 4 :])
-    axis.set_ylim(-1.3 * max(near.max(), 1e-3), 1.3 * max(near.max(), 1e-3))
+    near = difference[:, chosen // 4 :]
+    top = max(near.max(), 1e-3)
+    axis.set_ylim(1.3 * min(near.min(), -top / 4), 1.3 * top)
     axis.axhline(0, color=GREY, linewidth=1)
     axis.axvline(chosen, color=GREY, linestyle=":", label=f"epoch {chosen}")
     axis.set(

@@ -127,11 +127,11 @@ def _quality(found: Artefacts) -> str:
     unsure = ""
     if selective and selective.get("selective_accuracy") is not None:
         unsure = (
-            f"; below a score of {selective['threshold']:.2f} it says “I don't know”, and of what it then "
-            f"answers ({points(selective['coverage'])}) {points(selective['selective_accuracy'])} is right"
+            f"; below a score of {selective['threshold']:.2f} it says “I don't know”: it answers "
+            f"{points(selective['coverage'])}, and {points(selective['selective_accuracy'])} of those correctly"
         )
     return (
-        f"It names {points(scores['accuracy'])} of new pictures rightly (n = {scores['n']:,}; with 95% "
+        f"It names {points(scores['accuracy'])} of new pictures correctly (n = {scores['n']:,}; with 95% "
         f"certainty between {points(low)} and {points(high)}){unsure}."
     )
 

@@ -53,7 +53,7 @@ def test_a_file_that_passed_may_be_shipped_and_the_weakest_class_is_named(found)
     assert told.state == "yes"
     assert "on 100 pictures that no choice has seen, 96.7% of its answers" in told.sentences[0]
     assert (
-        "It names 89% of new pictures rightly (n = 100; with 95% certainty between 82% and 94%)"
+        "It names 89% of new pictures correctly (n = 100; with 95% certainty between 82% and 94%)"
         in told.sentences[1]
     )
     assert told.sentences[2] == (
