@@ -100,7 +100,7 @@ set_up_app() {
         echo "note: no Android app without ${packages% }: sudo apt-get install ${packages% }, then make setup"
         return
     fi
-    echo "fetching what the Android app needs into Maven's repository (600 MB, a minute or two)"
+    echo "fetching what the Android app needs into Maven's repository (0.5 GB, a minute or two)"
     if .venv/bin/python -m export apk --fetch --quiet && .venv/bin/python android_demo/jvm/run.py --fetch; then
         echo "$wanted" > .venv/app
     else

@@ -49,7 +49,8 @@ def main() -> None:
         page.screenshot(path=asked.picture, full_page=not asked.height)
         browser.close()
     size = asked.picture.stat().st_size
-    print(f"{asked.picture}: {size / 1000:.0f} kB" + (" (too much)" if size > MOST_BYTES else ""))
+    much = f" (over the {MOST_BYTES // 1000} kB of a picture in docs)" if size > MOST_BYTES else ""
+    print(f"{asked.picture}: {size / 1000:.0f} kB" + much)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from pipeline.runs import Recipe, Run
 from pipeline.workers import Listener
 
 # A file of our own has no reason to hang; a busy machine has.
+VERSION = 1
 PATIENCE = 60
 # A stranger's is read, run and judged in under ten seconds.
 _SECONDS = 9
@@ -198,7 +199,7 @@ def _recipe(files: Mapping[str, Path]) -> Recipe:
                 inputs[f"{name}/{file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()[:24]
     # A judge that has come to be there since is asked.
     settings = {"oldest_judge": judges.OLDEST.version}
-    return Recipe("passport", 1, inputs, settings, ("ai-edge-litert",))
+    return Recipe("passport", VERSION, inputs, settings, ("ai-edge-litert",))
 
 
 def _contract(path: Path, anatomy: Anatomy) -> tuple[Contract | None, list[str]]:

@@ -297,6 +297,9 @@ SEARCHABLE = (
 )
 
 
+_SOURCES = "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)"
+
+
 def load(source: Path, settings: Iterable[str] = ()) -> Config:
     """The Config of a TOML file, or the defaults for a folder or table (CSV) of pictures.
 
@@ -310,15 +313,14 @@ def load(source: Path, settings: Iterable[str] = ()) -> Config:
         DataError: There is nothing at `source`.
     """
     if not source.exists():
-        raise DataError(
-            f"{source}: no such file or folder",
-            "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)",
-        )
+        raise DataError(f"{source}: no such file or folder", _SOURCES)
     if source.is_file() and source.suffix.lower() == ".toml":
         try:
             tree = tomllib.loads(source.read_text("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{source}: not TOML: {error}", "mend the line that it names") from error
+    elif source.is_file() and source.suffix.lower() != ".csv":
+        raise DataError(f"{source} is neither a configuration (.toml) nor a table (.csv)", _SOURCES)
     else:
         tree = {"data": {"pictures": str(source)}}
     for setting in settings:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import shlex
 import signal
 import sys
 import time
@@ -26,6 +28,7 @@ from pipeline.errors import VignetteError, storage_error
 from pipeline.workers import Listener
 
 INTERRUPTED = 130
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PATIENCE = 0.5
 _NARROWEST, _WIDEST = 60, 10_000
 
@@ -73,7 +76,7 @@ class Terminal(Listener):
                 console=self._err,
                 transient=True,
             )
-            self._bar.add_task(escape(stage), total=total)
+            self._bar.add_task(_safe(stage), total=total)
             self._bar.start()
         self._bar.update(self._bar.task_ids[0], completed=done)
         if done >= total:
@@ -83,14 +86,14 @@ class Terminal(Listener):
         """One line for a finished stage."""
         self._end_bar()
         if not self._silent:
-            self._out.print(f"[bold]{escape(stage):>12}[/]  {escape(text)}")
+            self._out.print(f"[bold]{_safe(stage):>13}[/]  {_safe(text)}")
 
     def warn(self, text: str) -> None:
         """A line that the user must not miss; part of the JSON document, too."""
         self._end_bar()
         self.warnings.append(text)
         if not self._silent:
-            self._out.print(f"[bold yellow]{'note':>12}[/]  {escape(text)}")
+            self._out.print(f"[bold yellow]{'note':>13}[/]  {_safe(text)}")
 
     def table(
         self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False
@@ -103,19 +106,19 @@ class Terminal(Listener):
         for number, column in enumerate(columns):
             right = number and not words
             table.add_column(
-                escape(column),
+                _safe(column),
                 justify="right" if right else "left",
                 no_wrap=not (number and words),
                 overflow="fold",
             )
         for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
+            table.add_row(*(_safe(cell) for cell in row))
         # As wide as it needs to be: a cell that is cut cannot be read or searched.
         wide = Console(width=max(self._out.width, _NARROWEST) if words else _WIDEST, color_system=None)
         with wide.capture() as capture:
             wide.print(table)
         lines = (line.rstrip() for line in capture.get().splitlines())
-        self._out.print(f"\n[bold]{escape(title)}[/]")
+        self._out.print(f"\n[bold]{_safe(title)}[/]")
         self._out.print("\n".join(lines), markup=False)
         self._out.print()
 
@@ -123,7 +126,11 @@ class Terminal(Listener):
         """A paragraph."""
         self._end_bar()
         if not self._silent:
-            self._out.print(escape(text))
+            self._out.print(_safe(text))
+
+    def next(self, program: str, *words: str) -> None:
+        """The command that comes next, as a shell takes it."""
+        self.text(f"\nnext: {shlex.join(['python', '-m', program, *words])}")
 
     def finish(self, result: dict[str, Any], files: Sequence[str] = ()) -> None:
         """The result of the verb, and the files to open next."""
@@ -134,14 +141,14 @@ class Terminal(Listener):
             sys.stdout.write(json.dumps(document, ensure_ascii=ascii_only, indent=1) + "\n")
         elif not self.quiet and files:
             for number, file in enumerate(files):
-                self._out.print(f"[bold]{'open' if not number else '':>12}[/]  {escape(file)}")
+                self._out.print(f"[bold]{'open' if not number else '':>13}[/]  {_safe(file)}")
 
     def error(self, error: VignetteError) -> None:
         """An expected failure."""
         self._end_bar()
-        self._err.print(f"[bold red]error:[/] {escape(error.message)}")
+        self._err.print(f"[bold red]error:[/] {_safe(error.message)}")
         if error.hint:
-            self._err.print(f"[bold]hint:[/] {escape(error.hint)}")
+            self._err.print(f"[bold]hint:[/] {_safe(error.hint)}")
 
     def interrupted(self) -> None:
         """The user pressed Ctrl-C."""
@@ -229,3 +236,8 @@ def main(app: Callable[[], Any]) -> None:
         app()
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
+
+
+def _safe(text: str) -> str:
+    """A text without markup, and without what would steer the terminal: file names are anyone's."""
+    return escape(_STEERING.sub("\N{REPLACEMENT CHARACTER}", text))

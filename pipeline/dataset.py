@@ -110,7 +110,7 @@ def scan(
 
     Raises:
         DataError: No pictures, fewer than two classes, an empty class, classes that differ
-            only in case, a row of the CSV, or over 10 % of a class unreadable.
+            only in case, a row of the CSV, or over 10% of a class unreadable.
     """
     found, ignored, root = _listed(source)
     labels = _labels(source, [entry.label for entry in found])

@@ -254,8 +254,8 @@ def gaps(evaluation: dict[str, Any]) -> list[str]:
         )
     if low <= unseen <= high:
         second = (
-            f"The held-out score ({held_out:.3f}, n = {n}) agrees with the out-of-fold score ({unseen:.3f}): "
-            f"the difference is within what {n} pictures can tell."
+            f"The held-out score ({held_out:.3f}, n = {n}) does not contradict the out-of-fold score "
+            f"({unseen:.3f}): the difference is within what {n} pictures can tell."
         )
     elif held_out < unseen:
         second = (

@@ -64,7 +64,7 @@ def _plain(text: str, limit: int = 24) -> str:
 def curves(path: Path, folds: dict[str, Any]) -> None:
     """Loss and accuracy over the epochs, and what another number of epochs would have changed.
 
-    Bands are 95 % intervals of the mean over the folds, by Student's t. Folds differ more from each
+    Bands are 95% intervals of the mean over the folds, by Student's t. Folds differ more from each
     other than epochs do, so the third plot takes the difference within each fold first: where its
     band leaves the line, that many epochs would have been worse.
     """
@@ -95,14 +95,14 @@ def curves(path: Path, folds: dict[str, Any]) -> None:
     )
     axis.legend()
     figure.suptitle(
-        f"{len(histories)} folds, {folds['n']:,} pictures; bands: 95 % intervals of the mean over the folds",
+        f"{len(histories)} folds, {folds['n']:,} pictures; bands: 95% intervals of the mean over the folds",
         fontsize=9,
     )
     _save(figure, path)
 
 
 def _mean_and_band(axis: Axes, values: np.ndarray, colour: str, style: str, label: str) -> None:
-    """The mean over folds and its 95 % interval; values of shape (folds, epochs)."""
+    """The mean over folds and its 95% interval; values of shape (folds, epochs)."""
     epochs = np.arange(1, values.shape[1] + 1)
     marker = "o" if len(epochs) == 1 else ""  # a line needs two points
     axis.plot(epochs, values.mean(0), style, color=colour, label=label, marker=marker)
@@ -155,7 +155,7 @@ def confusion(path: Path, labels: Sequence[str], held_out: dict[str, Any]) -> No
 
 @_styled
 def f1(path: Path, classes: Sequence[dict[str, Any]], n: int) -> None:
-    """F1 of each class on the held-out pictures, with its 95 % interval."""
+    """F1 of each class on the held-out pictures, with its 95% interval."""
     figure, axis = _figure(7, 1.4 + 0.4 * len(classes))
     places = np.arange(len(classes))
     values = np.array([row["f1"] for row in classes])
@@ -164,7 +164,7 @@ def f1(path: Path, classes: Sequence[dict[str, Any]], n: int) -> None:
     axis.barh(places, values, color=BLUE, xerr=reach, error_kw={"ecolor": "black", "capsize": 3})
     axis.set_yticks(places, [f"{_plain(row['label'])} (n = {row['n']})" for row in classes])
     axis.invert_yaxis()
-    axis.set(title=f"F1 of each class, held out (n = {n:,})", xlabel="F1, with 95 % interval", xlim=(0, 1.02))
+    axis.set(title=f"F1 of each class, held out (n = {n:,})", xlabel="F1, with 95% interval", xlim=(0, 1.02))
     _save(figure, path)
 
 
@@ -184,9 +184,7 @@ def search(path: Path, found: dict[str, Any]) -> None:
     axis.set_yticks(places, [_plain(name, 60) for name in names])
     axis.invert_yaxis()
     more = f", the best {len(rows)} of {len(found['rows'])}" if len(rows) < len(found["rows"]) else ""
-    axis.set(
-        title=f"Settings tried{more}", xlabel=f"out-of-fold accuracy, 95 % interval (n = {found['n']:,})"
-    )
+    axis.set(title=f"Settings tried{more}", xlabel=f"out-of-fold accuracy, 95% interval (n = {found['n']:,})")
     _save(figure, path)
 
 
@@ -230,7 +228,7 @@ def _bare(axis: Axes) -> None:
 
 @_styled
 def calibration_curve(path: Path, found: dict[str, Any]) -> None:
-    """Agreement over the number of calibration pictures, with 95 % intervals."""
+    """Agreement over the number of calibration pictures, with 95% intervals."""
     figure, axis = _figure(6, 3.6)
     points = found["points"]
     counts = [point["pictures"] for point in points]
@@ -244,7 +242,7 @@ def calibration_curve(path: Path, found: dict[str, Any]) -> None:
     axis.set(
         title=f"int8 against Keras, {found['judges']} training pictures outside every choice",
         xlabel="calibration pictures",
-        ylabel="agreement, with 95 % interval",
+        ylabel="agreement, with 95% interval",
     )
     _save(figure, path)
 

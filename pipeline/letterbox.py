@@ -108,7 +108,7 @@ def auto_frame(sizes: Sequence[tuple[int, int]]) -> Size:
     """The frame that wastes least on bars for pictures of these sizes.
 
     224 pixels on the long side; the short side is the smallest multiple of 32 that holds the
-    median shape. Mixed orientations (under 80 % in one) get 224x224. Square pictures count
+    median shape. Mixed orientations (under 80% in one) get 224x224. Square pictures count
     for both orientations.
 
     Args:

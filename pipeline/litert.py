@@ -102,18 +102,6 @@ def operators(data: bytes) -> list[tuple[str, int]]:
     return found
 
 
-def tensor_types(data: bytes) -> list[tuple[str, str]]:
-    """The name and type (`FLOAT32`, `INT8`, ...) of every tensor in a .tflite."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    names = {number: name for name, number in vars(schema.TensorType).items() if not name.startswith("_")}
-    return [
-        ((tensor.name or b"").decode(errors="replace"), names[tensor.type])
-        for graph in read_schema(data).subgraphs
-        for tensor in graph.tensors
-    ]
-
-
 def constant_bytes(data: bytes) -> Counter[str]:
     """How many bytes of constants, weights above all, a .tflite holds in each type."""
     from ai_edge_litert import schema_py_generated as schema

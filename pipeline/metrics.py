@@ -1,6 +1,6 @@
 """Accuracy, F1, intervals and calibration: pure functions on arrays.
 
-Labels are whole numbers in the table's order of classes. All intervals are two-sided, 95 %.
+Labels are whole numbers in the table's order of classes. All intervals are two-sided, 95%.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ GRID = 256
 
 
 class Interval(NamedTuple):
-    """The two bounds of a 95 % interval."""
+    """The two bounds of a 95% interval."""
 
     low: float
     high: float

@@ -2,7 +2,7 @@
 
 Pure functions on arrays. A picture is *lost* where only the reference is right, *gained* where
 only the target is; both are *discordant*. A drop is (lost − gained) / n, positive where the target
-is worse. All intervals are two-sided, 95 %. Single models are scored in `metrics`.
+is worse. All intervals are two-sided, 95%. Single models are scored in `metrics`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.metrics import RESAMPLES, Interval, f1_of
 
-Z = 1.959963984540054  # of the normal distribution, 2.5 % above
+Z = 1.959963984540054  # of the normal distribution, 2.5% above
 # With fewer discordant pictures a bootstrap draws the same few again and again.
 MIN_DISCORDANT = 10
 _HALVINGS = 64

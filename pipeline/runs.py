@@ -173,6 +173,8 @@ class Run:
             return json.loads(path.read_text("utf-8"))
         except FileNotFoundError as error:
             raise RunError(f"{path} is missing", training_hint(self)) from error
+        except OSError as error:
+            raise RunError(f"{path} cannot be read: {error.strerror}", "allow reading it") from error
         except ValueError as error:
             raise RunError(f"{path} is damaged: {error}", "delete it and repeat the command") from error
 
@@ -188,6 +190,8 @@ class Run:
             rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
         except FileNotFoundError as error:
             raise RunError(f"{path} is missing", training_hint(self)) from error
+        except OSError as error:
+            raise RunError(f"{path} cannot be read: {error.strerror}", "allow reading it") from error
         except (ValueError, csv.Error) as error:
             raise RunError(f"{path} is damaged: {error}", "delete it and repeat the command") from error
         if any(None in row or None in row.values() for row in rows):
@@ -236,6 +240,7 @@ class Run:
         Raises:
             RunError: Another process holds it; the message names it.
         """
+        new = not self.folder.exists()
         make_folder(self.folder)
         path = self.path(_LOCK)
         try:
@@ -259,7 +264,13 @@ class Run:
             except OSError as error:
                 raise storage_error(path, error) from error
             _sweep(self.folder)
-            yield
+            try:
+                yield
+            finally:
+                # What was refused before anything was made leaves no folder behind.
+                if new and [entry.name for entry in self.folder.iterdir()] == [_LOCK]:
+                    path.unlink()
+                    self.folder.rmdir()
 
 
 @contextmanager
@@ -327,7 +338,8 @@ def find(name: str | None) -> Run:
         for folder in (RUNS / name, Path(name)):
             if (folder / CONFIG).is_file():
                 return Run(folder)
-        raise RunError(f"no run called {name} in {RUNS}", _known_runs())
+        where = "there is no run" if "/" in name else f"no run called {name} in {RUNS}"
+        raise RunError(f"{name}: {where}" if "/" in name else where, _known_runs())
     made = sorted(RUNS.glob(f"*/{CONFIG}"), key=lambda path: path.stat().st_mtime)
     if not made:
         raise RunError(f"no runs in {RUNS}", "make one: python -m pipeline train CONFIG_OR_FOLDER")

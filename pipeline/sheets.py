@@ -16,6 +16,7 @@ from pipeline.runs import Recipe, Run
 from pipeline.subject import Subject, load_out_of_fold
 from pipeline.workers import Listener
 
+VERSION = 1
 SHOWN = 32
 _CELL = Size(160, 160)
 _DRAWN = ("matplotlib", "numpy", "pillow")
@@ -51,7 +52,7 @@ def draw_findings(run: Run, found: Audit, listener: Listener) -> list[Path]:
 def label_doubts(subject: Subject) -> dict[str, object]:
     """Writes label_doubts.json and its sheet; gives what it holds."""
     run = subject.run
-    recipe = Recipe("label_doubts", 1, {"folds": run.key("folds")}, {}, ("numpy",))
+    recipe = Recipe("label_doubts", VERSION, {"folds": run.key("folds")}, {}, ("numpy",))
     run.make(
         recipe,
         [runs.LABEL_DOUBTS],

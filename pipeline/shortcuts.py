@@ -157,7 +157,7 @@ def told_apart(truth: np.ndarray, answers: np.ndarray) -> list[tuple[int, int, f
 
     Returns:
         The two classes, the balanced accuracy between them (an undecided answer counts half), and
-        the lower end of its 95 % interval (Agresti and Coull's, for the mean of two shares); the
+        the lower end of its 95% interval (Agresti and Coull's, for the mean of two shares); the
         clearest first. Only pairs whose lower end is above 1/2 + `MARGIN`.
     """
     found = []
@@ -258,7 +258,7 @@ def _folds(truth: np.ndarray, groups: Sequence[str], seed: int) -> list[tuple[np
 def _scored(
     truth: np.ndarray, predicted: np.ndarray, groups: Sequence[str], seed: int
 ) -> tuple[float, tuple[float, float]]:
-    """The balanced accuracy of answers, and its 95 % interval."""
+    """The balanced accuracy of answers, and its 95% interval."""
     classes = int(max(truth.max(), predicted.max())) + 1
     score = float(balanced_accuracy_of(metrics.confusion(truth, predicted, classes)))
     low, high = metrics.bootstrap(truth, predicted, groups, classes, balanced_accuracy_of, seed)

@@ -22,6 +22,8 @@ from pipeline.splits import Split
 from pipeline.subject import DRAWN, NUMERIC, Subject, examples_of, head_settings, load_heads, trainer_of
 from pipeline.workers import Listener
 
+VERSION = 1
+
 
 def train(run: Run, config: Config, listener: Listener) -> Subject:
     """Does every stage of the training that is out of date.
@@ -57,9 +59,10 @@ def _look(run: Run, config: Config, listener: Listener) -> Table:
     for sentence in shortcuts.alarms(shortcut):
         listener.warn(sentence)
     if table.left_out:
-        first = table.left_out[0]
+        first, count = table.left_out[0], len(table.left_out)
         listener.warn(
-            f"{len(table.left_out)} files are left out, listed in {run.path(runs.LEFT_OUT)}; "
+            f"{count} {'file is' if count == 1 else 'files are'} left out, "
+            f"listed in {run.path(runs.LEFT_OUT)}; "
             f"the first: {first.path}: {first.reason}"
         )
     remarked = [picture for picture in table.pictures if picture.remarks]
@@ -114,7 +117,7 @@ def _frame(run: Run, config: Config, split: Split) -> Size:
 def _folds_recipe(subject: Subject) -> Recipe:
     made = features.recipe(subject.config, subject.frame)
     inputs = {"train": subject.split.train_key, "features": made.key}
-    return Recipe("folds", 1, inputs, head_settings(subject.config), NUMERIC)
+    return Recipe("folds", VERSION, inputs, head_settings(subject.config), NUMERIC)
 
 
 def _folds(subject: Subject, listener: Listener) -> None:
@@ -171,7 +174,7 @@ def _folds(subject: Subject, listener: Listener) -> None:
 
 def _model(subject: Subject, listener: Listener) -> None:
     run = subject.run
-    recipe = Recipe("model", 1, {"folds": _folds_recipe(subject).key}, {}, NUMERIC)
+    recipe = Recipe("model", VERSION, {"folds": _folds_recipe(subject).key}, {}, NUMERIC)
 
     def build() -> None:
         folds = run.read_json(runs.FOLDS)

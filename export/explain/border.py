@@ -17,8 +17,9 @@ from pipeline.letterbox import Size, fitted_size
 
 OUTER = 0.1
 # The share of a class's pictures whose answer the border carries; the alarm is raised when the
-# lower end of its 95 % interval lies above.
+# lower end of its 95% interval lies above. Fewer pictures than `FEWEST` say nothing.
 ALARM = 0.2
+FEWEST = 5
 _NEUTRAL = 127
 
 
@@ -72,7 +73,7 @@ def of_class(label: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     carried = sum(not row["kept_without"] and row["kept_alone"] for row in rows)
     low, high = metrics.wilson(carried, len(rows))
     shares = [row["share"] for row in rows if row["share"] is not None]
-    alarm = bool(rows) and low > ALARM
+    alarm = len(rows) >= FEWEST and low > ALARM
     return {
         "label": label,
         "n": len(rows),
@@ -81,6 +82,7 @@ def of_class(label: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "share": float(np.mean(shares)) if shares else None,
         "area": float(np.mean([row["area"] for row in rows])) if rows else None,
         "alarm": alarm,
+        "few": len(rows) < FEWEST,
         "sentence": (
             f"in {carried} of {len(rows)} pictures answered {label}, the bars and the outer tenth carry the "
             "answer: with them covered it is lost, and they alone give it. Cut them off all training "

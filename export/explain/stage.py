@@ -19,7 +19,7 @@ from export.explain.gradcam import Look
 from export.explain.occlusion import Occluded
 from export.parity import stage as parity
 from pipeline import dataset, evaluate, features, litert, pictures, runs
-from pipeline.errors import RunError
+from pipeline.errors import DataError, PictureError, RunError
 from pipeline.evaluate import Answers
 from pipeline.letterbox import letterbox
 from pipeline.runs import Recipe
@@ -28,8 +28,8 @@ from pipeline.workers import Listener, ordered
 
 STAGE = "explain"
 LIMIT = 100
-GIVEN = "given"
-VERSION = 1
+GIVEN_MAPS = f"{runs.EXPLANATIONS}/given"
+VERSION = 2
 _LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
 
 
@@ -76,7 +76,7 @@ def explain_given(subject: Subject, files: Sequence[Path], listener: Listener) -
 
     Raises:
         RunError: The run is not exported.
-        PictureError: A file cannot be read.
+        DataError: None of the files can be read.
     """
     name, labels = flavour(subject), subject.labels
     path = subject.run.path(convert.file_name(name))
@@ -85,12 +85,24 @@ def explain_given(subject: Subject, files: Sequence[Path], listener: Listener) -
             f"{path} is missing or out of date", f"export it: python -m export tflite {subject.run.name}"
         )
 
-    def seen(file: Path) -> View:
-        pixels = pictures.read(file)
+    def seen(file: Path) -> View | str:
+        try:
+            pixels = pictures.read(file)
+        except PictureError as error:
+            return error.message
         edge = border.mask(pixels.shape[1], pixels.shape[0], subject.frame)
         return View(letterbox(pixels, subject.frame), edge)
 
-    views = list(ordered(seen, files))
+    looked_at = list(zip(files, ordered(seen, files), strict=True))
+    unread = [(file, view) for file, view in looked_at if isinstance(view, str)]
+    if unread:
+        file, why = unread[0]
+        many = "file cannot be read; it" if len(unread) == 1 else "files cannot be read; the first"
+        listener.warn(f"{len(unread)} {many}: {file}: {why}")
+    if len(unread) == len(files):
+        raise DataError("none of the pictures can be read", "open them yourself, and save them again as JPEG")
+    files = [file for file, view in looked_at if not isinstance(view, str)]
+    views = [view for _, view in looked_at if not isinstance(view, str)]
     data = path.read_bytes()
     frames = [view.frame for view in views]
     answers = litert.answers(data, frames, lambda frame: frame)
@@ -99,7 +111,7 @@ def explain_given(subject: Subject, files: Sequence[Path], listener: Listener) -
     close = _nearest(subject, looked, listener)
     rows = []
     for number, (file, view, look, found) in enumerate(zip(files, views, looked, occluded, strict=True)):
-        maps = f"{runs.EXPLANATIONS}/{GIVEN}/{number + 1:03d}-{runs.run_name(Path(file.name))}.jpg"
+        maps = f"{GIVEN_MAPS}/{number + 1:03d}-{runs.run_name(Path(file.stem))}.jpg"
         runs.write_bytes(subject.run.path(maps), panels.draw(view.frame, [look.cells, found.cells]))
         rows.append(
             {
@@ -110,7 +122,12 @@ def explain_given(subject: Subject, files: Sequence[Path], listener: Listener) -
                 **_measured(view, look, found),
             }
         )
-    return {"model": name, "pictures": rows}
+    _forget(subject, GIVEN_MAPS, {row["maps"] for row in rows})
+    return {
+        "model": name,
+        "pictures": rows,
+        "unread": [{"path": str(file), "reason": why} for file, why in unread],
+    }
 
 
 def _explained(
@@ -144,7 +161,7 @@ def _explained(
                 **_measured(views[number], looked[number], occluded[number]),
             }
         )
-    _forget(subject, {row["maps"] for row in rows})
+    _forget(subject, runs.EXPLANATIONS, {row["maps"] for row in rows})
     sampled = [row for row in rows if selection.SAMPLE in row["why"]]
     classes = [
         border.of_class(label, [row["border"] for row in sampled if row["file"]["answer"] == label])
@@ -252,8 +269,8 @@ def _nearest(subject: Subject, looked: Sequence[Look], listener: Listener) -> li
     ]
 
 
-def _forget(subject: Subject, kept: set[str]) -> None:
+def _forget(subject: Subject, folder: str, kept: set[str]) -> None:
     """Removes the maps of an earlier explanation."""
-    for path in subject.run.path(runs.EXPLANATIONS).glob("*.jpg"):
-        if f"{runs.EXPLANATIONS}/{path.name}" not in kept:
+    for path in subject.run.path(folder).glob("*.jpg"):
+        if f"{folder}/{path.name}" not in kept:
             path.unlink()

@@ -2,7 +2,7 @@
 
 A bound on agreement, moved probability or confidence shift fails as soon as it is broken. A limit
 on a drop fails where the drop is surely above it, and is kept where the drop is surely not: the
-bounds are those of the two-sided 95 % interval. What lies between is not shown.
+bounds are those of the two-sided 95% interval. What lies between is not shown.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def checks(found: Mapping[str, Any], gate: Gate) -> list[Check]:
     for name, limit in (("accuracy_drop", gate.max_drop), ("macro_f1_drop", gate.max_f1_drop)):
         low, high = found[f"{name}_interval"]
         verdict = FAILED if low > limit + _SLACK else PASSED if high <= limit + _SLACK else NOT_SHOWN
-        text = f"{name} is {found[name]:.4f} (95 %: {low:.4f} to {high:.4f}), must be <= {limit:g}"
+        text = f"{name} is {found[name]:.4f} (95%: {low:.4f} to {high:.4f}), must be <= {limit:g}"
         result.append(Check(name, verdict, text))
     return result
 

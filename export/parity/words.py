@@ -90,7 +90,7 @@ def _changed(row: Mapping[str, Any], reference: Mapping[str, Any], n: int, noun:
 def _how_sure(row: Mapping[str, Any], gate: Gate) -> str:
     low, high = row["accuracy_drop_interval"]
     return (
-        f"With 95 % certainty accuracy changes by between {_points(-high)} and {_points(-low)} points; "
+        f"With 95% certainty accuracy changes by between {_points(-high)} and {_points(-low)} points; "
         f"a loss of {_plain(gate.max_drop)} points is allowed."
     )
 
@@ -168,7 +168,7 @@ def _doubts(row: Mapping[str, Any], reference: Mapping[str, Any], n: int) -> lis
 def _answers(found: Mapping[str, Any], *, with_bounds: bool) -> str:
     def share(name: str) -> str:
         low, high = found[f"{name}_interval"]
-        return f"{found[name]:.1%}" + (f" ({low:.1%} to {high:.1%}, 95 %)" if with_bounds else "")
+        return f"{found[name]:.1%}" + (f" ({low:.1%} to {high:.1%}, 95%)" if with_bounds else "")
 
     if found["selective_accuracy"] is None:
         return "answers no picture at all"

@@ -16,7 +16,7 @@ from pipeline.workers import Listener
 ASKED = (
     "screen on and unlocked, and nobody touches the phone: Android slows down what nobody sees",
     "airplane mode on, other apps closed: else they take part of the processor",
-    "battery saver off, battery above 20 %: below, many phones clock down",
+    "battery saver off, battery above 20%: below, many phones clock down",
     "no charger but this computer's cable: charging heats the phone, and heat slows it down",
     "out of its case, out of the sun: measuring begins when it is cool",
 )
@@ -79,7 +79,7 @@ def disturbances(device: Device) -> list[str]:
         notes.append("a charger is connected: charging heats the phone, and heat slows it down")
     level = re.search(r"\blevel: (\d+)", battery)
     if level and int(level[1]) < _LEAST_PERCENT:
-        notes.append(f"the battery is at {level[1]} %: below {_LEAST_PERCENT} % many phones clock down")
+        notes.append(f"the battery is at {level[1]}%: below {_LEAST_PERCENT}% many phones clock down")
     return notes
 
 

@@ -271,6 +271,9 @@ def read_outcome(text: str, where: str) -> Recording | Failure:
     return read(text, where, Failure if failed else Recording)
 
 
+_WANTED = "give phone.json or what the app has shared, or measure again: python -m export phone"
+
+
 def load(text: str, where: str) -> dict[str, Any]:
     """A JSON object.
 
@@ -280,9 +283,9 @@ def load(text: str, where: str) -> dict[str, Any]:
     try:
         record = json.loads(text)
     except ValueError as error:
-        raise DataError(f"{where} is damaged: {error}", "measure again: python -m export phone") from error
+        raise DataError(f"{where} is not JSON, or damaged: {error}", _WANTED) from error
     if not isinstance(record, dict):
-        raise DataError(f"{where} is not what the app writes", "measure again: python -m export phone")
+        raise DataError(f"{where} is not what the app writes", _WANTED)
     return record
 
 

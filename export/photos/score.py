@@ -22,7 +22,7 @@ MIN_PHOTOS = 10
 def score(
     truth: np.ndarray, probabilities: np.ndarray, groups: Sequence[str], threshold: float, seed: int
 ) -> dict[str, Any]:
-    """Accuracy, macro F1 and the share of "don't know", with 95 % intervals.
+    """Accuracy, macro F1 and the share of "don't know", with 95% intervals.
 
     Shares have Wilson's interval over pictures; where there are at least eight sessions of several
     pictures, all have the bootstrap's over whole sessions. Macro F1 is over the classes that occur.
@@ -135,7 +135,7 @@ def _words(
             f"{n} labelled photos say next to nothing; docs/field-protocol.md says how many are needed."
         )
     found = f"accuracy is {_points(drop)} than on the held-out pictures"
-    reach = f"95 % interval: {_points(interval.low)} to {_points(interval.high)}"
+    reach = f"95% interval: {_points(interval.low)} to {_points(interval.high)}"
     if interval.low > 0:
         said.append(
             f"In the field {found} ({reach}): the photos are of another kind than the training pictures. "

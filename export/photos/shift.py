@@ -129,7 +129,7 @@ def compare(photos: np.ndarray, training: np.ndarray) -> list[dict[str, Any]]:
 
     Returns:
         For each quantity its name, both medians, `more` (the share of pairs in which the photo has
-        more of it, 0.5 where they are alike), `outside` (the share of photos beyond the middle 95 %
+        more of it, 0.5 where they are alike), `outside` (the share of photos beyond the middle 95%
         of the training pictures), and words where it differs.
     """
     found = []

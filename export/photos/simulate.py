@@ -118,7 +118,9 @@ def words(found: dict[str, Any]) -> list[str]:
             "likely smaller than a real screen's."
         )
     elif low > 0.02:
-        said.append("--set augment.screen=true shows training such photos; then look here again.")
+        said.append(
+            "Train with --set augment.screen=true, so that it sees such photos; then look here again."
+        )
     said.append(
         "A simulation is no measurement: a drop says that views like these hurt this model; no drop does not "
         "say that a real screen, lamp and phone do no harm, and neither says anything about things that are "

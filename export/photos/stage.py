@@ -28,6 +28,7 @@ from pipeline.subject import DRAWN, Subject
 from pipeline.workers import Listener
 
 SHEET = f"{runs.FIGURES}/photos_errors.png"
+VERSION = 1
 _LOOKED_AT = 300
 _SHOWN = 32
 _COLUMNS = 8
@@ -48,7 +49,7 @@ def photos(subject: Subject, root: Path, listener: Listener) -> tuple[dict[str, 
     inputs = {**exports, "held_out": made.key, "train": subject.split.train_key, "photos": _key(found)}
     settings = {"threshold": threshold, "seed": subject.config.seed, "root": str(found.root)}
     libraries = ("ai-edge-litert", "numpy", "pillow", "scipy")
-    recipe = Recipe("photos", 1, inputs, settings, libraries)
+    recipe = Recipe("photos", VERSION, inputs, settings, libraries)
 
     def build() -> None:
         runs.write_json(run.path(runs.PHOTOS), _judge(subject, found, held_out, threshold, listener))

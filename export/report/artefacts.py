@@ -6,6 +6,8 @@ counts as missing, with the reason; nothing here computes or repairs anything.
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -65,6 +67,29 @@ JSON = {
 }
 # Made only where there is reason to; nobody is told that they lack it.
 _OCCASIONAL = {runs.SEARCH: "search"}
+# What only a run with an int8 file can have.
+_OF_INT8 = (CALIBRATION, runs.APK_PASSPORT, runs.PHONE, runs.PHOTOS, runs.SIMULATED)
+# What each is made of at the least. A document without it is damaged.
+_KEYS = {
+    runs.FRAME: {"width", "height"},
+    runs.FOLDS: {
+        "n",
+        "accuracy",
+        "fold_accuracy",
+        "chosen_epoch",
+        "epoch_was_chosen",
+        "threshold",
+        "temperature",
+    },
+    runs.TRAINING: {"trainable_parameters", "frozen_parameters"},
+    runs.EVALUATION: {"labels", "train", "out_of_fold", "held_out", "gaps"},
+    runs.LABEL_DOUBTS: {"doubts", "n"},
+    runs.PARITY: {"n", "reference", "targets"},
+    runs.PASSPORT: {"passports"},
+    runs.EXPLAINED: {"model", "n", "pictures", "mistakes", "classes", "alarms"},
+    runs.SHORTCUTS: {"families", "chance"},
+    runs.AUDIT: {"findings"},
+}
 
 
 class Artefacts:
@@ -80,13 +105,27 @@ class Artefacts:
                 try:
                     reason = out_of_date(run, stage)
                     if not reason:
-                        self.found[name] = run.read_json(name)
+                        self.found[name] = self._whole(name)
                         continue
                 except RunError as error:
                     reason = error.message
-            if name in JSON:
+            if name in JSON and not (name in _OF_INT8 and self._without_int8):
                 what, command, _ = JSON[name]
                 self.missing[name] = Missing(what, self._filled(command), reason)
+
+    def _whole(self, name: str) -> dict[str, Any]:
+        value = self.run.read_json(name)
+        lacking = _KEYS.get(name, set()) - value.keys() if isinstance(value, dict) else {"everything"}
+        if lacking:
+            raise RunError(
+                f"{self.run.path(name)} is damaged: it lacks {', '.join(sorted(lacking))}",
+                "delete it and repeat the command",
+            )
+        return value
+
+    @property
+    def _without_int8(self) -> bool:
+        return self.config is not None and SHIPPED not in self.config.export.flavours
 
     def get(self, name: str) -> Any:
         """A JSON artefact, or None."""
@@ -107,15 +146,16 @@ class Artefacts:
     @cached_property
     def rows(self) -> list[dict[str, str]]:
         """pictures.csv, with the `side` that split.csv gives each picture."""
-        sides = {row["path"]: row for row in self._csv(runs.SPLIT)}
+        sides = {row["path"]: row for row in self._csv(runs.SPLIT, "path", "side")}
         return [
-            {**row, "side": sides.get(row["path"], {}).get("side", "")} for row in self._csv(runs.PICTURES)
+            {**row, "side": sides.get(row["path"], {}).get("side", "")}
+            for row in self._csv(runs.PICTURES, "path", "label", "sha256")
         ]
 
     @cached_property
     def left_out(self) -> list[dict[str, str]]:
         """left_out.csv."""
-        return self._csv(runs.LEFT_OUT)
+        return self._csv(runs.LEFT_OUT, "path", "reason")
 
     @property
     def labels(self) -> list[str]:
@@ -134,7 +174,8 @@ class Artefacts:
         """The stored answers of a model, or None."""
         try:
             found = self.run.read_arrays(runs.ANSWERS, f"{model}.npz")
-            return found if found["truth"].shape[0] == found["probabilities"].shape[0] else None
+            counts = {found[name].shape[0] for name in ("truth", "probabilities", "sha256")}
+            return found if len(counts) == 1 else None
         except (RunError, KeyError):
             return None
 
@@ -144,13 +185,17 @@ class Artefacts:
         return next((row for row in rows if row.get("model") == model), rows[-1] if rows else None)
 
     def _filled(self, command: str) -> str:
-        name = self.run.name
-        pictures = self.config.data.pictures if self.config else "PICTURES"
-        command = command.replace("CONFIG", f"{self.run.path(runs.CONFIG)} --name {name}")
-        return command.replace("PICTURES", pictures).replace("RUN", name)
+        name = shlex.quote(self.run.name)
+        words = {
+            "CONFIG": f"{shlex.quote(str(self.run.path(runs.CONFIG)))} --name {name}",
+            "PICTURES": shlex.quote(self.config.data.pictures) if self.config else "PICTURES",
+            "RUN": name,
+        }
+        return re.sub("|".join(words), lambda found: words[found[0]], command)
 
-    def _csv(self, name: str) -> list[dict[str, str]]:
+    def _csv(self, name: str, *columns: str) -> list[dict[str, str]]:
         try:
-            return self.run.read_csv(name)
+            rows = self.run.read_csv(name)
         except RunError:
             return []
+        return rows if not rows or {*columns} <= rows[0].keys() else []

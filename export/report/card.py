@@ -30,6 +30,12 @@ def card(found: Artefacts) -> str:
     """The whole card."""
     told, file = verdict.verdict(found), shipped.shipped(found)
     data, facts = material.material(found), repeat.repeat(found)
+    second = (found.target() or {}).get("look") == 2
+    calibrated = (
+        "; the gate's first no on them led to other calibration pictures"
+        if second
+        else ", nor the calibration"
+    )
     parts = [
         "---\nlibrary_name: tflite\npipeline_tag: image-classification\n---",
         f"# Model card: {escaped(found.run.name)}",
@@ -63,15 +69,15 @@ def card(found: Artefacts) -> str:
         "## Metrics",
         (
             "Accuracy with Wilson intervals; F1 of each class and macro F1 with a bootstrap over groups of "
-            "near-copies; agreement of the exported file with the Keras model. All intervals are 95 %."
+            "near-copies; agreement of the exported file with the Keras model. All intervals are 95%."
         ),
         "## Evaluation data",
         (
             f"{data['held_out']:,} held-out pictures that no choice has read: not the settings, the epochs, "
-            "the temperature, the threshold or the calibration."
+            f"the temperature or the threshold{calibrated}."
         ),
         "## Training data",
-        f"{data['train']:,} pictures. {data['left_out_count']:,} files are left out.",
+        f"{data['train']:,} pictures. {data['left_out_count']:,} left out.",
         _table(
             ["class", "training", "held out"],
             [[row["label"], f"{row['train']:,}", f"{row['held_out']:,}"] for row in data["classes"]],
@@ -101,13 +107,13 @@ def _analyses(found: Artefacts, file: dict[str, Any]) -> list[str]:
             [row["title"], f"{row['n']:,}", _number(row["accuracy"]), _interval(row.get("accuracy_interval"))]
             for row in known["scores"]
         ]
-        parts.append(_table(["pictures", "n", "accuracy", "95 %"], rows))
+        parts.append(_table(["pictures", "n", "accuracy", "95%"], rows))
     if known["classes"]:
         rows = [
             [row["label"], str(row["n"]), _number(row["f1"]), _interval(row["f1_interval"])]
             for row in known["classes"]
         ]
-        parts.append(_table(["class", "n", "F1", "95 %"], rows))
+        parts.append(_table(["class", "n", "F1", "95%"], rows))
     if file["targets"]:
         rows = [
             [

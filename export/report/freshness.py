@@ -8,20 +8,28 @@ from __future__ import annotations
 
 import hashlib
 
-from export import calibration_audit, convert
+from export import calibration_audit, convert, passport
 from export.explain import stage as explain
 from export.parity import stage as parity
-from pipeline import audit, evaluate, runs, shortcuts
+from export.photos import stage as photos
+from pipeline import audit, evaluate, runs, sheets, shortcuts, train
+from pipeline.errors import RunError
 from pipeline.runs import Run
 
 _VERSIONS = {
     "audit": audit.VERSION,
+    "passport": passport.VERSION,
+    "photos": photos.VERSION,
+    "folds": train.VERSION,
+    "model": train.VERSION,
+    "label_doubts": sheets.VERSION,
     "shortcuts": shortcuts.VERSION,
     "evaluation": evaluate.VERSION,
     "parity": parity.VERSION,
     "calibration": calibration_audit.VERSION,
     explain.STAGE: explain.VERSION,
 }
+_FILES = {f"{runs.EXPORT}/{name}": name for name in convert.FLAVOURS}
 # What a stage rests on: the name that its recipe gives to it, and the stage whose key that is. A star
 # is a flavour. Inputs that are not named here are no stages of the run.
 _RESTS = {
@@ -51,11 +59,13 @@ def out_of_date(run: Run, stage: str) -> str:
     if recorded.get("version") != _VERSIONS.get(stage, recorded.get("version")):
         return "another version of Vignette made it"
     changed = "it was made from something that has changed since"
+    if stage in _FILES and not _same_file(run, _FILES[stage]):
+        return changed
     for name, key in recorded.get("inputs", {}).items():
         below = _below(stage, name)
         if below and (run.recorded(below).get("key") != key or out_of_date(run, below)):
             return changed
-        if stage == "passport" and not _same_file(run, name, key):
+        if stage == "passport" and out_of_date(run, f"{runs.EXPORT}/{name.split('/')[0]}"):
             return changed
     return ""
 
@@ -68,9 +78,11 @@ def _below(stage: str, name: str) -> str:
     return below.replace("*", flavour)
 
 
-def _same_file(run: Run, name: str, digest: str) -> bool:
-    """Whether a file of the export has these bytes, and is of the model that the run has now."""
-    path = run.path(runs.EXPORT, name)
-    if not path.is_file() or not hashlib.sha256(path.read_bytes()).hexdigest().startswith(digest):
+def _same_file(run: Run, flavour: str) -> bool:
+    """Whether the .tflite lies there and is the one that its contract was written for."""
+    try:
+        digest = run.read_json(runs.EXPORT, flavour, "contract.json")["model"]["sha256"]
+        data = run.path(convert.file_name(flavour)).read_bytes()
+    except (RunError, OSError, KeyError, TypeError):
         return False
-    return not out_of_date(run, f"{runs.EXPORT}/{name.split('/')[0]}")
+    return hashlib.sha256(data).hexdigest() == digest

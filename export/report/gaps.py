@@ -9,6 +9,7 @@ from export.report.verdict import alarms_of
 from pipeline import runs
 
 _FEW, _WEAK = 50, 0.1
+_NAMED = 5  # classes, the worst first
 
 
 def gaps(found: Artefacts) -> dict[str, Any]:
@@ -39,12 +40,12 @@ def improve(found: Artefacts) -> list[str]:
             f"picture{'s' * (len(doubts) != 1)}. Correct what is wrong."
         )
     said += [
-        (f"{row['count']} × " if row["count"] > 1 else "") + f"{row['title']}: {row['advice']}."
+        f"{_head(row['title'])}{_times(row['count'])}. {_head(row['advice'])}."
         for row in (found.get(runs.AUDIT) or {}).get("findings", [])
         if row.get("matters")
     ]
     said += _classes(evaluation)
-    if not found.get(runs.PHOTOS):
+    if not (found.get(runs.PHOTOS) or {}).get("field"):
         said.append(
             "Take some photos of the real thing with the app, ten a class or more, and score them: only they "
             "show whether the pictures here are like what the camera sees."
@@ -69,17 +70,30 @@ def _classes(evaluation: dict[str, Any]) -> list[str]:
     if wrong and pairs[0][0] >= 2:
         times, one, other = pairs[0]
         said.append(
-            f"{times} of {wrong} mistakes take {one} for {other} or the other way round: more pictures of "
-            "these two, in which what tells them apart is seen, help most."
+            f"{times} of the Keras model's {wrong} mistakes take {one} for {other} or the other way round: "
+            "more pictures of these two, in which what tells them apart is seen, help most."
         )
     mean = sum(row["f1"] for row in scores["classes"]) / len(scores["classes"])
-    for row in scores["classes"]:
-        if row["f1"] < mean - _WEAK:
-            said.append(f"{row['label']} is weaker than the others (F1 {row['f1']:.2f}, mean {mean:.2f}).")
-        if row["n"] < _FEW:
-            low, high = row["f1_interval"]
-            said.append(
-                f"Hold out more pictures of {row['label']}: {row['n']} leave its F1 anywhere from {low:.2f} "
-                f"to {high:.2f}."
-            )
+    weak = sorted((row for row in scores["classes"] if row["f1"] < mean - _WEAK), key=lambda row: row["f1"])
+    said += [
+        f"{row['label']} is weaker than the others (F1 {row['f1']:.2f}, mean {mean:.2f})."
+        for row in weak[:_NAMED]
+    ]
+    few = sorted((row for row in scores["classes"] if row["n"] < _FEW), key=lambda row: row["n"])
+    for row in few[:_NAMED]:
+        low, high = row["recall_interval"]
+        said.append(
+            f"Hold out more pictures of {row['label']}: {row['n']} leave the share that it recognises "
+            f"anywhere from {low:.2f} to {high:.2f}."
+        )
+    if len(few) > _NAMED:
+        said.append(f"The same holds for {len(few) - _NAMED} more classes with fewer than {_FEW} held out.")
     return said
+
+
+def _head(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _times(count: int) -> str:
+    return f" ({count:,})" if count > 1 else ""

@@ -107,7 +107,7 @@ def _confusion(evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _over_folds(values: list[float]) -> tuple[float, float] | None:
-    """The 95 % interval of the mean over the folds, by Student's t; None for one fold."""
+    """The 95% interval of the mean over the folds, by Student's t; None for one fold."""
     if len(values) < 2:
         return None
     from scipy import stats
@@ -118,7 +118,8 @@ def _over_folds(values: list[float]) -> tuple[float, float] | None:
 
 
 def _search(found: Artefacts) -> list[dict[str, Any]]:
-    rows = (found.get(runs.SEARCH) or {}).get("rows") or []
+    searched = found.config is None or bool(found.config.search)
+    rows = (found.get(runs.SEARCH) or {}).get("rows") or [] if searched else []
     return [
         {**row, "settings": ", ".join(f"{key} = {value}" for key, value in row["values"].items())}
         for row in rows[:30]

@@ -9,40 +9,69 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-_FOLDER = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render(view: Mapping[str, Any]) -> str:
+def render(view: Mapping[str, Any], labels: Sequence[str]) -> str:
     """The whole page.
 
     Args:
         view: What the templates show, by name.
+        labels: The classes. Those that are written from right to left are kept from turning round
+            the numbers beside them.
     """
-    script = (_FOLDER / "script.js").read_text("utf-8")
+    script = (TEMPLATES / "script.js").read_text("utf-8")
     environment = Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_isolating(labels),
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters |= {
         "score": lambda value: "–" if value is None else f"{value:.3f}",
         "percent": lambda value: "–" if value is None else f"{value:.0%}",
-        "interval": lambda bounds: f"{bounds[0]:.3f} to {bounds[1]:.3f}" if bounds else "",
+        # No width: every resample gave the same, so few are the pictures; that is no certainty.
+        "interval": lambda bounds: (
+            f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+            if bounds and bounds[0] < bounds[1]
+            else "–"
+            if bounds
+            else ""
+        ),
         "count": lambda value: f"{value:,}",
     }
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return environment.get_template("report.html").render(
         **view,
-        style=Markup((_FOLDER / "style.css").read_text("utf-8")),  # noqa: S704 - our own file
+        style=Markup((TEMPLATES / "style.css").read_text("utf-8")),  # noqa: S704 - our own file
         script=Markup(script),  # noqa: S704 - our own file
         script_hash=digest,
     )
+
+
+def _isolating(labels: Sequence[str]) -> Callable[[Any], Any]:
+    """What puts names that run from right to left between Unicode's isolates (U+2068, U+2069)."""
+    turned = [
+        label for label in labels if any(unicodedata.bidirectional(char) in ("R", "AL") for char in label)
+    ]
+    if not turned:
+        return lambda value: value
+    found = re.compile("|".join(map(re.escape, sorted(turned, key=len, reverse=True))))
+
+    def isolated(value: Any) -> Any:
+        if not isinstance(value, str) or isinstance(value, Markup) or value.startswith("data:"):
+            return value
+        return found.sub("\u2068\\g<0>\u2069", value)
+
+    return isolated

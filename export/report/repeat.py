@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from typing import Any
 
 from export.report.artefacts import Artefacts
@@ -19,14 +20,16 @@ def repeat(found: Artefacts) -> dict[str, Any]:
         for key, value in (configuration.flat(config) if config else {}).items()
         if key != "data.pictures" and value != defaults.get(key)
     }
+    again = f"{name}-again"
+    words = [
+        ["pipeline", "train", str(found.run.path(runs.CONFIG)), "--name", again],
+        ["pipeline", "evaluate", again],
+        ["export", "tflite", again],
+        ["export", "explain", again],
+        ["export", "report", again],
+    ]
     return {
-        "commands": [
-            f"python -m pipeline train {found.run.path(runs.CONFIG)} --name {name}-again",
-            f"python -m pipeline evaluate {name}-again",
-            f"python -m export tflite {name}-again",
-            f"python -m export explain {name}-again",
-            f"python -m export report {name}-again",
-        ],
+        "commands": [shlex.join(["python", "-m", *command]) for command in words],
         "pictures": config.data.pictures if config else None,
         "seed": config.seed if config else None,
         "changed": {key: _shown(value) for key, value in sorted(changed.items())},

@@ -80,7 +80,9 @@ def _proof(proved: dict[str, Any]) -> str:
         f"largest difference {proved['difference']:.4f}" if proved.get("difference") is not None else ""
     )
     answers = (
-        f"answers {proved.get('against', '')} as it should" if proved["holds"] else "does NOT answer as it should"
+        f"answers {proved.get('against', '')} as it should"
+        if proved["holds"]
+        else "does NOT answer as it should"
     )
     more = "; ".join(part for part in (difference, proved.get("words", "")) if part)
     return f"{proved.get('runtime', '')} {answers}" + (f" ({more})" if more else "")

@@ -7,7 +7,9 @@ holds none, for sharing where they are not one's own.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from export.report import (
@@ -26,25 +28,28 @@ from export.report import (
 from export.report.artefacts import Artefacts
 from export.report.thumbnails import of_file, thumbnails
 from pipeline import runs
+from pipeline.errors import RunError
 from pipeline.runs import Recipe, Run
 from pipeline.workers import Listener
 
 _VERSION = 1
+_MOST_NOTES = 100_000  # characters
 OUTPUTS = (runs.REPORT, runs.REPORT_JSON, runs.MODEL_CARD)
-# Figures on the page; the second part of each is for those who do not see it.
+# Figures on the page, with the artefact that they belong to, and words for those who do not see them.
 FIGURES = {
-    "curves.svg": "Loss and accuracy over the epochs; the difference to the chosen epoch, with its interval",
-    "search.svg": "The settings tried, by out-of-fold accuracy, with their intervals",
-    "classes.svg": "How many pictures each class has, for training and held out",
-    "f1.svg": "F1 of each class with its interval; the table beside it has the same numbers",
+    "curves.svg": (
+        runs.FOLDS,
+        "Loss and accuracy over the epochs; the difference to the chosen epoch, with its interval",
+    ),
+    "classes.svg": (runs.FOLDS, "How many pictures each class has, for training and held out"),
 }
 SHEETS = {
-    "samples.png": "Training pictures of each class, as the model sees them",
-    "augmentation.png": "One picture of each class, and its random views in training",
-    "flips.png": "Held-out pictures whose answer quantization changed",
-    "label_doubts.png": "Training pictures whose label the folds contradict",
-    "photos_errors.png": "Photos from the field that got a wrong answer",
-    "simulated.png": "Held-out pictures as if taken from a screen",
+    "samples.png": (runs.FOLDS, "Training pictures of each class, as the model sees them"),
+    "augmentation.png": (runs.FOLDS, "One picture of each class, and its random views in training"),
+    "flips.png": (runs.PARITY, "Held-out pictures whose answer quantization changed"),
+    "label_doubts.png": (runs.LABEL_DOUBTS, "Training pictures whose label the folds contradict"),
+    "photos_errors.png": (runs.PHOTOS, "Photos from the field that got a wrong answer"),
+    "simulated.png": (runs.SIMULATED, "Held-out pictures as if taken from a screen"),
 }
 
 
@@ -55,11 +60,11 @@ def report(run: Run, listener: Listener, *, pictures: bool = True) -> dict[str, 
         StorageError: It could not be written.
     """
     found = Artefacts(run)
-    recipe = Recipe("report", _VERSION, _inputs(run), {"pictures": pictures}, ("jinja2", "pillow"))
+    recipe = Recipe("report", _VERSION, _inputs(found), {"pictures": pictures}, ("jinja2", "pillow"))
 
     def build() -> None:
         view = _view(found, listener, pictures=pictures)
-        html = page.render(view)
+        html = page.render(view, found.labels)
         runs.write_text(run.path(runs.REPORT), html)
         runs.write_text(run.path(runs.MODEL_CARD), card.card(found))
         runs.write_json(run.path(runs.REPORT_JSON), _summary(found, view, len(html.encode())))
@@ -68,8 +73,9 @@ def report(run: Run, listener: Listener, *, pictures: bool = True) -> dict[str, 
     return run.read_json(runs.REPORT_JSON)
 
 
-def _inputs(run: Run) -> dict[str, str]:
-    """Every file that the page is made from, by its bytes, and the templates."""
+def _inputs(found: Artefacts) -> dict[str, str]:
+    """What the page is made from: artefacts and templates by their bytes, pictures by size and time."""
+    run = found.run
     names = {path: path.relative_to(run.folder).as_posix() for path in sorted(run.folder.rglob("*"))}
     kept = {
         path: name
@@ -79,11 +85,28 @@ def _inputs(run: Run) -> dict[str, str]:
         and name not in OUTPUTS
         and not name.startswith((".", "recipes/report"))
     }
-    made = {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path, name in kept.items()}
-    own = sorted((page._FOLDER).iterdir())  # noqa: SLF001 - the templates are part of the recipe
-    return made | {
-        f"template/{path.name}": hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in own
-    }
+    own = {path: f"template/{path.name}" for path in sorted(page.TEMPLATES.iterdir())}
+    lacking = runs.key_of([asdict(row) for row in found.missing.values()])
+    return {**_digests(kept), **_digests(own), "thumbnails": _pictures(found), "missing": lacking}
+
+
+def _digests(files: Mapping[Path, str]) -> dict[str, str]:
+    try:
+        return {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path, name in files.items()}
+    except OSError as error:
+        raise RunError(f"{error.filename} cannot be read: {error.strerror}", "allow reading it") from error
+
+
+def _pictures(found: Artefacts) -> str:
+    """Which pictures are where they were, so that those that come back are shown again."""
+    stamps = []
+    for row in found.rows:
+        try:
+            stat = (found.root / row["path"]).stat() if found.root else None
+        except OSError:
+            stat = None
+        stamps.append([row["path"], stat and stat.st_size, stat and stat.st_mtime_ns])
+    return runs.key_of(stamps)
 
 
 def _view(found: Artefacts, listener: Listener, *, pictures: bool) -> dict[str, Any]:
@@ -96,8 +119,8 @@ def _view(found: Artefacts, listener: Listener, *, pictures: bool) -> dict[str, 
         wanted += [near["path"] for row in looked["pictures"] for near in row["nearest"][:3]]
         small = thumbnails(found.root, wanted, listener.progress)
     lacking = list(found.missing.values())
-    drawn = {name: of_file(run.path(runs.FIGURES, name)) for name in FIGURES}
-    sheets = {name: of_file(run.path(runs.FIGURES, name)) if pictures else None for name in SHEETS}
+    drawn = _drawn(found, FIGURES)
+    sheets = _drawn(found, SHEETS) if pictures else {}
     maps = {row["maps"]: of_file(run.path(row["maps"])) if pictures else None for row in looked["pictures"]}
     return {
         "run": run.name,
@@ -115,16 +138,29 @@ def _view(found: Artefacts, listener: Listener, *, pictures: bool) -> dict[str, 
         "missing": lacking,
         "pictures": pictures,
         "thumbnails": small,
-        "figures": {name: (data, FIGURES[name]) for name, data in drawn.items() if data},
-        "sheets": {name: (data, SHEETS[name]) for name, data in sheets.items() if data},
+        "figures": drawn,
+        "sheets": sheets,
         "maps": maps,
         "maps_shown": {row["id"] for row in looked["pictures"]},
     }
 
 
+def _drawn(found: Artefacts, figures: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """Data address and words of each figure that is there and belongs to what the page shows."""
+    shown = {}
+    for name, (owner, words) in figures.items():
+        data = of_file(found.run.path(runs.FIGURES, name)) if found.get(owner) else None
+        if data:
+            shown[name] = (data, words)
+    return shown
+
+
 def _notes(run: Run) -> str:
     path = run.path(runs.NOTES)
-    return path.read_text("utf-8", "replace") if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    text = path.read_text("utf-8", "replace")
+    return text if len(text) <= _MOST_NOTES else text[:_MOST_NOTES] + "\n\n… and more in notes.md"
 
 
 def _summary(found: Artefacts, view: dict[str, Any], size: int) -> dict[str, Any]:

@@ -34,12 +34,12 @@ def apk(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Build the Android app around the int8 bundle, without Google's SDK, and sign it.
+    """Build the Android app around the int8 file.
 
-    Reads an exported run and android_demo. Writes demo.apk and its passport, apk.json, into the run; with
-    --assets-only the bundle into android_demo/app/src/main/assets. Needs a JDK 17, and Maven or ANDROID_HOME.
-    Signed with the keystore given, else the user's Android debug key, else one that is made once.
-    Exit code 3: the runtime inside cannot run the model.
+    Without Google's SDK. Reads an exported run and android_demo. Writes demo.apk and its passport, apk.json,
+    into the run; with --assets-only the bundle into android_demo/app/src/main/assets. Needs a JDK 17, and
+    Maven or ANDROID_HOME. Signed with the keystore given, else the user's Android debug key, else one that is
+    made once. Exit code 3: the runtime inside cannot run the model.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.apk import build, stage

@@ -18,10 +18,11 @@ def calibration(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show which pictures the integer ranges were measured on, and whether they stand for others.
+    """Show what the integer ranges were measured on.
 
-    Reads an exported run. Writes nothing; with --curve, export/calibration_curve.json and
-    figures/calibration_curve.svg. Held-out pictures are never looked at.
+    Says which pictures, and whether they stand for others. Reads an exported run. Writes nothing; with
+    --curve, export/calibration_curve.json and figures/calibration_curve.svg. Held-out pictures are never
+    looked at.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export import calibration_audit, calibration_curve
@@ -64,7 +65,7 @@ def _show(terminal: console.Terminal, name: str, found: dict[str, Any], drawn: d
         ]
         terminal.table(
             f"Agreement with Keras on {drawn['judges']} training pictures outside every choice",
-            ["calibration pictures", "agreement", "95 %"],
+            ["calibration pictures", "agreement", "95%"],
             rows,
         )
         terminal.text(drawn["words"])

@@ -10,7 +10,7 @@ from pipeline import console
 if TYPE_CHECKING:
     from pipeline.subject import Subject
 
-_COLUMNS = ["model", "accuracy", "macro F1", "agreement", "drop, 95 %", "mean |Δp|", "shift"]
+_COLUMNS = ["model", "accuracy", "macro F1", "agreement", "drop, 95%", "mean |Δp|", "shift"]
 
 
 def show(terminal: console.Terminal, subject: Subject, found: dict[str, Any]) -> None:
@@ -38,6 +38,7 @@ def show(terminal: console.Terminal, subject: Subject, found: dict[str, Any]) ->
     terminal.finish(document, [str(run.path(runs.PARITY)), str(run.path(parity.FLIPS)), *files])
     if error:
         raise error
+    terminal.next("export", "explain", run.name)
 
 
 def paragraph(terminal: console.Terminal, row: Mapping[str, Any]) -> None:
@@ -64,9 +65,9 @@ def table(terminal: console.Terminal, title: str, found: Mapping[str, Any], run:
             f"{row['accuracy']:.3f}",
             f"{row['macro_f1']:.3f}",
             f"{row['agreement']:.3f}",
-            f"{low:+.3f} to {high:+.3f}",
+            f"{low:+z.3f} to {high:+z.3f}",
             f"{row['mean_abs_dp']:.4f}",
-            f"{row['confidence_shift']:+.4f}",
+            f"{row['confidence_shift']:+z.4f}",
         ]
         if run:
             timing = row["latency"]
@@ -97,11 +98,11 @@ def by_class(terminal: console.Terminal, row: Mapping[str, Any], n: int) -> None
                 str(own["lost"]),
                 str(own["gained"]),
                 "" if own["recall"] is None else f"{own['recall']:.3f}",
-                "" if recall is None else f"{recall[0]:+.3f} to {recall[1]:+.3f}",
-                f"{own['f1_drop']:+.3f}",
+                "" if recall is None else f"{recall[0]:+z.3f} to {recall[1]:+z.3f}",
+                f"{own['f1_drop']:+z.3f}",
             ]
         )
-    columns = ["class", "n", "lost", "gained", "recall", "its drop, 95 %", "drop of F1"]
+    columns = ["class", "n", "lost", "gained", "recall", "its drop, 95%", "drop of F1"]
     terminal.table(f"{row['model']} by class (n = {n:,})", columns, rows)
 
 

@@ -29,11 +29,11 @@ def explain(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show where the model and its int8 file look: Grad-CAM and occlusion, side by side.
+    """Show where the model and its int8 file look.
 
-    Reads an exported run. Writes explain.json and explanations/: held-out pictures that tell most, their
-    second answers, their nearest training pictures, and whether the border carries an answer. Pictures that
-    are given are explained instead, into explanations/given/.
+    Grad-CAM and occlusion, side by side. Reads an exported run. Writes explain.json and explanations/:
+    held-out pictures that tell most, their second answers, their nearest training pictures, and whether the
+    border carries an answer. Pictures that are given are explained instead, into explanations/given/.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.explain import stage
@@ -52,13 +52,12 @@ def explain(
             if files:
                 found = stage.explain_given(subject, files, terminal)
                 _show_given(terminal, found)
-                maps = [str(run.path(row["maps"])) for row in found["pictures"]]
-                terminal.finish({"run": run.name, **found}, maps[:8])
+                terminal.finish({"run": run.name, **found}, [str(run.path(stage.GIVEN_MAPS))])
                 return
             found = stage.explain(subject, terminal, limit or stage.LIMIT)
         _show(terminal, run, found)
         terminal.finish({"run": run.name, **found}, [str(run.path(runs.EXPLAINED))])
-        terminal.text(f"\nnext: python -m export report {run.name}")
+        terminal.next("export", "report", run.name)
 
 
 def _sorted_out(words: Sequence[str]) -> tuple[str | None, list[Path]]:
@@ -94,7 +93,7 @@ def _show(terminal: console.Terminal, run: Run, found: dict[str, Any]) -> None:
             [
                 row["label"],
                 str(row["n"]),
-                str(row["carried"]) if row["n"] else "",
+                "too few to say" if row["few"] else str(row["carried"]),
                 _percent(row["share"]),
                 _percent(row["area"]),
             ]

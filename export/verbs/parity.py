@@ -42,12 +42,12 @@ def parity(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compare .tflite files with the Keras model on the held-out pictures, or any two models.
+    """Compare .tflite files with Keras, or any two models.
 
-    Reads an exported run. Writes answers/FLAVOUR.npz, parity.json, parity.xml and figures/flips.png.
-    With --reference, --target and --pictures it compares any two models on any labelled pictures, and
-    writes to --out only. A model without a contract is read by its metadata, or by --range, --labels and
-    --fit. Exit code 3: the gate said no.
+    Reads an exported run and its held-out pictures. Writes answers/FLAVOUR.npz, parity.json, parity.xml and
+    figures/flips.png. With --reference, --target and --pictures it compares any two models on any labelled
+    pictures, and writes to --out only. A model without a contract is read by its metadata, or by --range,
+    --labels and --fit. Exit code 3: the gate said no.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.errors import UsageError
@@ -71,7 +71,7 @@ def parity(
         missing = [name for name, value in elsewhere.items() if value is None]
         if missing:
             raise UsageError(
-                f"{' and '.join(missing)} is missing beside {' and '.join(given)}",
+                f"beside {', '.join(given)} there must be {', '.join(missing)}, too",
                 "any two models: python -m export parity --reference MODEL --target MODEL --pictures FOLDER",
             )
         if run_name is not None:

@@ -27,7 +27,7 @@ def passport(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Say what a .tflite really is: operators, types, scales, who can load it, oldest runtime.
+    """Say what a .tflite really is, and who can load it.
 
     Reads one file, in a process with limits on time and memory; or every file of a run, and writes
     passport.json there. Exit code 3: a file is not what its name says, or of no use.

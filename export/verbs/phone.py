@@ -41,12 +41,12 @@ def phone(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Benchmark a run's .tflite files on a phone: time, spread, threads, kernels, heat, memory.
+    """Benchmark a run's .tflite files on a phone.
 
-    Reads a run with its demo.apk. Installs or updates the app by adb (and never uninstalls it), lends the
-    phone every flavour that the runtime inside can load, and writes phone.json. Removes from the phone what
-    it put there, also after Ctrl-C. Needs adb, and a phone with USB debugging.
-    Exit code 1: no phone, or it did not do what was asked.
+    Time, spread, threads, kernels, heat, memory. Reads a run with its demo.apk. Installs or updates the app
+    by adb (and never uninstalls it), lends the phone every flavour that the runtime inside can load, and
+    writes phone.json. Removes from the phone what it put there, also after Ctrl-C. Needs adb, and a phone
+    with USB debugging. Exit code 1: no phone, or it did not do what was asked.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.phone import document, session, stage

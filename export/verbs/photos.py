@@ -40,13 +40,13 @@ def photos(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Score photos from the field against the held-out set, and compare the phone with this machine.
+    """Score photos from the field against the held-out set.
 
-    Reads an exported run and a folder of photos; a class folder called none holds what is none of the
-    classes. Writes photos.json and figures/photos_errors.png into the run, with --pull the photos into
-    data/photos/SERIAL, with --adopt data/pictures/NAME.csv and the photos beside it; with --simulate
-    only simulated.json and figures/simulated.png. Exit code 3: phone and desktop differ by more than
-    the contract allows.
+    And compare the phone with this machine. Reads an exported run and a folder of photos; a class folder
+    called none holds what is none of the classes. Writes photos.json and figures/photos_errors.png into the
+    run, with --pull the photos into data/photos/SERIAL, with --adopt data/pictures/NAME.csv and the photos
+    beside it; with --simulate only simulated.json and figures/simulated.png. Exit code 3: phone and desktop
+    differ by more than the contract allows.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.photos import adopt as adoption
@@ -147,7 +147,7 @@ def _show_simulated(terminal: console.Terminal, subject: Subject, found: dict[st
     )
     terminal.table(
         f"{run.name}: {found['n']:,} held-out pictures, int8, photographed from a simulated screen",
-        ["pictures", "accuracy", "95 %", "macro F1", "don't know"],
+        ["pictures", "accuracy", "95%", "macro F1", "don't know"],
         rows,
     )
     for sentence in found["words"]:
@@ -170,13 +170,13 @@ def _show(terminal: console.Terminal, subject: Subject, found: dict[str, Any], t
             rows.insert(1, ["by other models", f"{other['n']:,}", *_scores(other)])
         terminal.table(
             f"{subject.run.name}: photos from the field against the held-out pictures",
-            ["pictures", "n", "accuracy", "95 %", "macro F1", "95 %", "don't know", "95 %"],
+            ["pictures", "n", "accuracy", "95%", "macro F1", "95%", "don't know", "95%"],
             rows,
         )
         held_out = {row["index"]: row for row in found["held_out"]["classes"]}
         terminal.table(
             "By class",
-            ["class", "photos", "recall", "95 %", "don't know", "held out"],
+            ["class", "photos", "recall", "95%", "don't know", "held out"],
             [
                 [
                     found["labels"][row["index"]],
@@ -226,9 +226,9 @@ def _show_counts(terminal: console.Terminal, found: dict[str, Any], taken: Photo
             f"{count} photos were taken with another model ({names}): answered by this one and told apart"
         )
     if found["left_out"]:
-        first = found["left_out"][0]
+        first, count = found["left_out"][0], len(found["left_out"])
         terminal.warn(
-            f"{len(found['left_out'])} files are left out, listed in photos.json; the first: "
+            f"{count} {'file is' if count == 1 else 'files are'} left out, listed in photos.json; the first: "
             f"{first['path']}: {first['reason']}"
         )
 

@@ -14,15 +14,19 @@ def report(
     run_name: options.RunName = None,
     no_pictures: Annotated[
         bool,
-        typer.Option("--no-pictures", help="Leave out all pictures, for sharing where they are not yours."),
+        typer.Option(
+            "--no-pictures",
+            help="Leave out all pictures, for sharing where they are not yours; names of files stay.",
+        ),
     ] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write one page with everything: may the file be shipped, what it learned, where it fails and looks.
+    """Write one page with everything that a run knows.
 
-    Reads whatever a run holds, finished or not, and your own notes.md in it. Writes report.html, which refers
-    to nothing outside itself, report.json and model_card.md.
+    May the file be shipped, what it learned, where it fails and looks. Reads whatever a run holds, finished
+    or not, and your own notes.md in it. Writes report.html, which refers to nothing outside itself,
+    report.json and model_card.md.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.report import stage
@@ -37,8 +41,8 @@ def report(
         if found["missing"]:
             terminal.table(
                 "Not in the report yet",
-                ["what", "the command that makes it"],
-                [[row["what"], row["command"]] for row in found["missing"]],
+                ["what", "the command that makes it", "why it is not there"],
+                [[row["what"], row["command"], row["reason"] or "not made yet"] for row in found["missing"]],
                 words=True,
             )
         terminal.finish(found, [str(run.path(name)) for name in stage.OUTPUTS])

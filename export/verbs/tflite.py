@@ -10,7 +10,7 @@ from pipeline.verbs import options
 def tflite(
     run_name: options.RunName = None, quiet: options.Quiet = False, as_json: options.AsJson = False
 ) -> None:
-    """Convert to .tflite, then compare every file with the Keras model.
+    """Convert to .tflite and compare every file with Keras.
 
     Reads a trained run. Writes export/FLAVOUR (model_FLAVOUR.tflite, labels.txt, contract.json),
     export/calibration.json, passport.json, parity.json, parity.xml and figures/flips.png. Where the

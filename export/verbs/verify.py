@@ -23,10 +23,11 @@ def verify(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Replay golden vectors: letterbox, then model on built-in kernels and on XNNPACK.
+    """Replay the golden vectors of a bundle.
 
-    Reads a bundle (model, labels.txt, contract.json), or every bundle of a run. Writes nothing.
-    Exit code 3: a step differs; the first one is named.
+    Letterbox, then model on built-in kernels and on XNNPACK. Reads a bundle (model, labels.txt,
+    contract.json), or every bundle of a run. Writes nothing. Exit code 3: a step differs; the first one is
+    named.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export import bundle, verification

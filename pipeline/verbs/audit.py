@@ -23,7 +23,7 @@ def audit(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Look for what is wrong with the pictures, before anything is trained on them.
+    """Look for what is wrong with the pictures, before training.
 
     Reads the pictures. Writes data/runs/NAME: audit.json, shortcuts.json and sheets of pictures;
     training under that name starts from there. Any folder with pictures will do.
@@ -53,7 +53,8 @@ def audit(
         _say_next(terminal, source, found)
         matters = [entry["kind"] for entry in found.document["findings"] if entry["matters"]]
         if strict and (matters or alarms or found.refusal):
-            what = [*matters, *["shortcuts"] * bool(alarms), *["refused"] * bool(found.refusal)]
+            cannot = "pictures that cannot be trained on yet"
+            what = [*matters, *["shortcuts"] * bool(alarms), *[cannot] * bool(found.refusal)]
             raise GateError(
                 "the audit found: " + ", ".join(what),
                 f"{run.path(runs.AUDIT)} tells which pictures; leave --strict out to go on all the same",
@@ -103,7 +104,7 @@ def _show_shortcuts(terminal: console.Terminal, run: Run, told: dict[str, Any]) 
     rows.append(["chance", f"{told['chance']:.3f}", "", ""])
     terminal.table(
         f"Can the classes be told apart without the content? (n = {told['n']:,})",
-        ["looking only at", "balanced accuracy", "95 %", ""],
+        ["looking only at", "balanced accuracy", "95%", ""],
         rows,
     )
 
@@ -121,4 +122,4 @@ def _say_next(terminal: console.Terminal, source: Path, found: Audit) -> None:
                 f"then: python -m pipeline audit {shlex.quote(str(source))}"
             )
         return
-    terminal.text(f"\nnext: python -m pipeline train {shlex.quote(str(source))}")
+    terminal.next("pipeline", "train", str(source))

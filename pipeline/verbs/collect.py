@@ -71,7 +71,7 @@ def collect(
             {"folder": str(folder), "requests": session.requests, "classes": classes},
             [str(folder / manifest.NAME)],
         )
-        terminal.text(f"\nnext: python -m pipeline train {source}")
+        terminal.next("pipeline", "train", str(source))
 
 
 def _class(label: str, found: Any) -> dict[str, Any]:

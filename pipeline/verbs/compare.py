@@ -15,7 +15,7 @@ def compare(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Rank runs by their out-of-fold score, paired on the pictures that they share.
+    """Rank runs by their out-of-fold score on shared pictures.
 
     Reads each run's out-of-fold answers and configuration. Writes nothing.
     """
@@ -30,7 +30,7 @@ def compare(
         found = evaluation.compare(found_runs)
         terminal.table(
             "Runs by out-of-fold accuracy",
-            ["run", "n", "accuracy", "shared with the best", "difference", "95 %"],
+            ["run", "n", "accuracy", "shared with the best", "difference", "95%"],
             [
                 [
                     row["run"],
@@ -44,12 +44,15 @@ def compare(
             ],
         )
         order = [row["run"] for row in found["rows"]]
-        terminal.table(
-            "Configuration keys that differ",
-            ["key", *order],
-            [
-                [key, *(str(values.get(name)) for name in order)]
-                for key, values in found["configuration"].items()
-            ],
-        )
+        if found["configuration"]:
+            terminal.table(
+                "Configuration keys that differ",
+                ["key", *order],
+                [
+                    [key, *(str(values.get(name)) for name in order)]
+                    for key, values in found["configuration"].items()
+                ],
+            )
+        else:
+            terminal.text("The configurations are the same.")
         terminal.finish(found)

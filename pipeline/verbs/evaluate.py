@@ -38,7 +38,7 @@ def evaluate(
             {"run": run.name, **found},
             [str(run.path(runs.FIGURES, "confusion.svg")), str(run.path(runs.FIGURES, "f1.svg"))],
         )
-        terminal.text(f"\nnext: python -m export tflite {run.name}")
+        terminal.next("export", "tflite", run.name)
 
 
 def _show_evaluation(terminal: console.Terminal, run: Run, found: dict[str, Any]) -> None:
@@ -48,7 +48,7 @@ def _show_evaluation(terminal: console.Terminal, run: Run, found: dict[str, Any]
     out_of_fold, held_out = found["out_of_fold"], found["held_out"]
     terminal.table(
         f"{run.name}: scores",
-        ["pictures", "n", "accuracy", "95 %", "macro F1", "95 %"],
+        ["pictures", "n", "accuracy", "95%", "macro F1", "95%"],
         [
             ["trained on", f"{found['train']['n']:,}", f"{found['train']['accuracy']:.3f}", "", "", ""],
             *(
@@ -66,7 +66,7 @@ def _show_evaluation(terminal: console.Terminal, run: Run, found: dict[str, Any]
     )
     terminal.table(
         "Held-out pictures by class",
-        ["class", "n", "recall", "95 %", "F1", "95 %"],
+        ["class", "n", "recall", "95%", "F1", "95%"],
         [
             [
                 row["label"],

@@ -19,7 +19,12 @@ def train(
     ] = None,
     name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a run of another configuration.")] = False,
-    resplit: Annotated[bool, typer.Option(help="Another run, with a newly drawn split.")] = False,
+    resplit: Annotated[
+        bool,
+        typer.Option(
+            help="Another run, its split drawn without regard to this one's; another seed draws another."
+        ),
+    ] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -36,7 +41,7 @@ def train(
         config = configuration.load(source, settings or ())
         run = runs.open_for(name or runs.run_name(source), config, overwrite=overwrite, resplit=resplit)
         if source.suffix.lower() != ".toml":
-            terminal.say("defaults", f"no configuration given; all of it is in {run.path(runs.CONFIG)}")
+            terminal.say("defaults", f"no configuration given; all of it will be in {run.path(runs.CONFIG)}")
         with run.locked():
             training.train(run, config, terminal)
             folds = run.read_json(runs.FOLDS)
@@ -50,4 +55,4 @@ def train(
             },
             [str(run.path(runs.FIGURES, "curves.svg")), str(run.path(runs.FIGURES, "augmentation.png"))],
         )
-        terminal.text(f"\nnext: python -m pipeline evaluate {run.name}")
+        terminal.next("pipeline", "evaluate", run.name)

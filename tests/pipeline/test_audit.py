@@ -46,7 +46,7 @@ def again(path: Path, copy: Path, quality: int = 80) -> None:
 
 def test_pictures_with_nothing_odd_say_so(folder, capfd):
     out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
-    assert out.startswith("    pictures  48: cat 24, dog 24\n       audit  nothing odd\n")
+    assert out.startswith("     pictures  48: cat 24, dog 24\n        audit  nothing odd\n")
     assert "ALARM" not in out
     assert out.endswith("\nnext: python -m pipeline train pictures\n")
     assert fine(call(capfd, "pipeline", "audit", "pictures", "--strict", "--quiet", cwd=folder.parent)) == ""
@@ -252,7 +252,12 @@ def test_a_folder_of_holiday_photos_is_told_how_to_become_a_data_set(workplace, 
     # Only what the audit itself says is written: training starts from nothing.
     assert not (workplace / runs.RUNS / "My-holiday" / runs.PICTURES).exists()
     ended = call(capfd, "pipeline", "audit", "My holiday", "--strict", "--quiet", cwd=workplace)
-    refused(ended, 3, "the audit found: unreadable, refused", hint(runs.RUNS / "My-holiday"))
+    refused(
+        ended,
+        3,
+        "the audit found: unreadable, pictures that cannot be trained on yet",
+        hint(runs.RUNS / "My-holiday"),
+    )
 
 
 def test_what_training_would_refuse_is_audited_all_the_same(folder, capfd):

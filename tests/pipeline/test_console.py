@@ -31,17 +31,17 @@ def fail(capfd, error: BaseException) -> tuple[int, str, str]:
 
 def test_results_go_to_stdout_in_one_line_each(capfd):
     out, err = speak(capfd, lambda terminal: terminal.say("folds", "out-of-fold accuracy 0.9 [n = 5]"))
-    assert (out, err) == ("       folds  out-of-fold accuracy 0.9 [n = 5]\n", "")
+    assert (out, err) == ("        folds  out-of-fold accuracy 0.9 [n = 5]\n", "")
 
 
 def test_warnings_are_notes(capfd):
     out, err = speak(capfd, lambda terminal: terminal.warn("3 files are left out"))
-    assert (out, err) == ("        note  3 files are left out\n", "")
+    assert (out, err) == ("         note  3 files are left out\n", "")
 
 
 def test_files_to_open_come_at_the_end(capfd):
     out, _ = speak(capfd, lambda terminal: terminal.finish({}, ["a.svg", "b[1].png"]))
-    assert out == "        open  a.svg\n              b[1].png\n"
+    assert out == "         open  a.svg\n               b[1].png\n"
 
 
 @pytest.mark.parametrize(
@@ -275,3 +275,13 @@ with console.speaking(as_json=True) as terminal:
     env = verbs.environment(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_a_file_name_does_not_steer_the_terminal(capfd):
+    out, _ = speak(capfd, lambda terminal: terminal.warn("\x1b[31mred\x07"))
+    assert out == "         note  \N{REPLACEMENT CHARACTER}[31mred\N{REPLACEMENT CHARACTER}\n"
+
+
+def test_the_next_command_is_as_a_shell_takes_it(capfd):
+    out, _ = speak(capfd, lambda terminal: terminal.next("pipeline", "train", "My holiday"))
+    assert out == "\nnext: python -m pipeline train 'My holiday'\n"

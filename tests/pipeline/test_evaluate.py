@@ -191,7 +191,7 @@ def test_no_gap_hints_at_a_stronger_model():
 
 def test_a_held_out_score_within_its_interval_agrees():
     assert gaps(0.8, 0.75, 72)[1] == (
-        "The held-out score (0.720, n = 100) agrees with the out-of-fold score (0.750): "
+        "The held-out score (0.720, n = 100) does not contradict the out-of-fold score (0.750): "
         "the difference is within what 100 pictures can tell."
     )
 

@@ -273,12 +273,12 @@ def test_curves_show_the_band_over_the_folds_and_the_chosen_epoch(tmp_path, draw
             assert list(lines[part].get_xdata()) == [1, 2, 3, 4, 5, 6]
         band = axis.collections[1].get_paths()[0].vertices
         validation = np.array([curve[f"validation_{quantity}"] for curve in folds["history"]])
-        # The 95 % interval of the mean over the folds, as scipy has it.
+        # The 95% interval of the mean over the folds, as scipy has it.
         low, high = stats.t.interval(0.95, len(validation) - 1, validation.mean(0), stats.sem(validation))
         assert band[:, 1].min() == pytest.approx(low.min())
         assert band[:, 1].max() == pytest.approx(high.max())
     assert (
-        drawn[0].get_suptitle() == "3 folds, 1,234 pictures; bands: 95 % intervals of the mean over the folds"
+        drawn[0].get_suptitle() == "3 folds, 1,234 pictures; bands: 95% intervals of the mean over the folds"
     )
 
 

@@ -81,6 +81,31 @@ def test_help_says_what_a_verb_reads_and_writes_and_loads_no_tensorflow(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("program", ["pipeline", "export"])
+def test_no_line_of_the_help_is_cut_off_on_a_narrow_terminal(tmp_path, program):
+    env = {**verbs.environment(), "COLUMNS": "80"}
+    said = verbs.fine(verb(program, "--help", cwd=tmp_path, env=env))
+    _, found, commands = said.partition("Commands:")
+    assert found
+    assert "..." not in commands
+
+
+def test_what_is_refused_before_anything_is_made_leaves_no_folder(tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert verb("pipeline", "train", "empty", cwd=tmp_path).returncode == 2
+    assert list((tmp_path / runs.RUNS).iterdir()) == []
+
+
+def test_a_text_file_is_no_source_of_pictures(tmp_path):
+    (tmp_path / "README.md").write_text("# read me")
+    verbs.refused(
+        verb("pipeline", "train", "README.md", cwd=tmp_path),
+        2,
+        "README.md is neither a configuration (.toml) nor a table (.csv)",
+        "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)",
+    )
+
+
 def test_a_command_line_without_a_verb_shows_its_help(tmp_path):
     ended = verb("pipeline", cwd=tmp_path)
     assert ended.returncode == 2
@@ -204,7 +229,7 @@ def test_verbs_take_the_newest_run(place, capfd):
 
 def test_a_folder_alone_is_enough_and_the_defaults_are_named(place, capfd):
     said = verbs.fine(call(capfd, *UP_TO_DATE["train"], cwd=place))
-    assert f"    defaults  no configuration given; all of it is in {RUN / runs.CONFIG}\n" in said
+    assert f"     defaults  no configuration given; all of it will be in {RUN / runs.CONFIG}\n" in said
 
 
 def test_a_gate_that_says_no_ends_with_3_and_still_gives_the_document(tmp_path_factory, tmp_path, capfd):

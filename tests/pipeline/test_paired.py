@@ -16,7 +16,7 @@ Z90 = 1.6448536269514722
     [
         # Tango 1998, section 6.2: sleeping difficulties of patients and of their controls (Karacan et al.).
         (9, 3, 32, paired.Z, -0.027, 0.390, 3),
-        # Tango 1998, section 6.1: 44 wearers of two contact lens solutions; the 90 % lower bound.
+        # Tango 1998, section 6.1: 44 wearers of two contact lens solutions; the 90% lower bound.
         (0, 1, 44, Z90, -0.096, None, 3),
         # Fagerland et al. 2014: airway hyper-responsiveness (Bentur et al. 2009).
         (1, 7, 21, paired.Z, -0.517, -0.026, 3),

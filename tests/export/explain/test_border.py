@@ -48,7 +48,8 @@ def test_a_map_without_heat_has_no_share():
 
 
 @pytest.mark.parametrize(
-    ("carried", "of", "alarm"), [(10, 10, True), (5, 10, True), (3, 10, False), (0, 0, False)]
+    ("carried", "of", "alarm"),
+    [(10, 10, True), (5, 10, True), (3, 10, False), (1, 1, False), (4, 4, False), (0, 0, False)],
 )
 def test_the_alarm_needs_more_than_a_fifth_for_sure(carried, of, alarm):
     rows = [CARRIED] * carried + [ROW] * (of - carried)

@@ -107,6 +107,22 @@ def test_given_pictures_are_explained_instead(explained):
     )
 
 
+def test_what_cannot_be_read_of_the_given_is_listed_and_the_rest_explained(explained):
+    draw_pictures(explained / "mixed", 1)
+    (explained / "mixed" / "broken.jpg").write_bytes(b"no picture")
+    said = fine(verb("export", "explain", "pictures", "mixed", cwd=explained))
+    assert "1 file cannot be read; it: mixed/broken.jpg: " in said
+    assert "3 pictures, answered by the int8 file" in said
+    maps = explained / RUN / runs.EXPLANATIONS / "given"
+    assert len(list(maps.iterdir())) == 3  # and none of an earlier call
+    refused(
+        verb("export", "explain", "pictures", "mixed/broken.jpg", cwd=explained),
+        2,
+        "none of the pictures can be read",
+        "open them yourself, and save them again as JPEG",
+    )
+
+
 def test_wrong_use_is_refused(explained):
     (explained / "empty").mkdir(exist_ok=True)
     refused(

@@ -1,7 +1,7 @@
 """Pictures of which only one region tells anything: both maps must point at it.
 
 The ground is grey noise; somewhere lies a square of three cells a side with a colour and a pattern,
-and the class is which. The strongest cell must lie in it or one cell beside, in 95 % of the pictures.
+and the class is which. The strongest cell must lie in it or one cell beside, in 95% of the pictures.
 A fourth class has nothing but the ground. Without it one of the others would be what the model says
 to anything, and covering the region would rightly change nothing.
 """

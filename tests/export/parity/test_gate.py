@@ -37,10 +37,10 @@ def test_a_drop_fails_only_where_it_is_surely_above_its_limit():
     # 12 of 300 lost: 0.04 (0.0231 to 0.0687). 30 of 300: 0.1 (0.0709 to 0.1389).
     likely = judged(sure(TRUTH), sure(flipped(12)), max_drop=0.03)
     assert (likely["verdict"], likely["broken"]) == ("not shown", [])
-    assert likely["unproved"] == ["accuracy_drop is 0.0400 (95 %: 0.0230 to 0.0686), must be <= 0.03"]
+    assert likely["unproved"] == ["accuracy_drop is 0.0400 (95%: 0.0230 to 0.0686), must be <= 0.03"]
     surely = judged(sure(TRUTH), sure(flipped(30)), max_drop=0.03)
     assert surely["verdict"] == "failed"
-    assert surely["broken"][0].startswith("accuracy_drop is 0.1000 (95 %: 0.0")
+    assert surely["broken"][0].startswith("accuracy_drop is 0.1000 (95%: 0.0")
 
 
 def test_a_drop_of_macro_f1_has_its_own_limit():
@@ -54,7 +54,7 @@ def test_ninety_pictures_without_a_change_show_nothing_and_all_the_same_do_not_f
     truth = TRUTH[:90]
     found = gate.judge(compared(sure(truth), sure(truth), truth), Gate())
     assert found["verdict"] == "not shown"
-    assert found["unproved"] == ["accuracy_drop is 0.0000 (95 %: -0.0409 to 0.0409), must be <= 0.03"]
+    assert found["unproved"] == ["accuracy_drop is 0.0000 (95%: -0.0409 to 0.0409), must be <= 0.03"]
 
 
 def test_all_broken_bounds_are_named_in_order():

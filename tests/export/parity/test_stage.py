@@ -148,8 +148,8 @@ def test_answers_of_an_old_file_never_stand_for_a_new_one(copy):
 @pytest.mark.parametrize(
     "column",
     [
-        *("agreement", "drop, 95 %", "mean |Δp|", "shift", "MB", "median ms", "p90 ms", "gate"),
-        *("int8 by class (n = 36)", "its drop, 95 %", "lost", "gained"),
+        *("agreement", "drop, 95%", "mean |Δp|", "shift", "MB", "median ms", "p90 ms", "gate"),
+        *("int8 by class (n = 36)", "its drop, 95%", "lost", "gained"),
     ],
 )
 def test_the_tables_have_every_column(subject, capfd, column):

@@ -156,7 +156,7 @@ def test_one_model_alone_is_refused(place, capfd):
     refused(
         ended,
         2,
-        "--target and --pictures is missing beside --reference",
+        "beside --reference there must be --target, --pictures, too",
         "any two models: python -m export parity --reference MODEL --target MODEL --pictures FOLDER",
     )
 

@@ -8,7 +8,7 @@ from export.parity import comparison, gate, words
 from pipeline.config import Gate
 from tests.export.comparisons import TRUTH, answers, compared, flipped, sure
 
-CERTAIN = "With 95 % certainty accuracy changes by between {} points; a loss of 3 points is allowed."
+CERTAIN = "With 95% certainty accuracy changes by between {} points; a loss of 3 points is allowed."
 ONE_LOST = (
     "299 of 300 held-out pictures get the same answer. Right answers lost: 1, gained: 0; "
     "accuracy 1.000 → 0.997."
@@ -88,8 +88,8 @@ def test_a_second_look_is_called_one():
 def test_i_dont_know_stands_beside_that_of_the_reference():
     text = said(sure(TRUTH), sure(flipped(3)), threshold=0.5)[-2]
     assert text == (
-        'With "I don\'t know" below 0.500, int8 answers 100.0% (98.7% to 100.0%, 95 %) of the pictures '
-        "and is right on 99.0% (97.1% to 99.7%, 95 %) of those; Keras answers 100.0% of the pictures and is "
+        'With "I don\'t know" below 0.500, int8 answers 100.0% (98.7% to 100.0%, 95%) of the pictures '
+        "and is right on 99.0% (97.1% to 99.7%, 95%) of those; Keras answers 100.0% of the pictures and is "
         "right on 100.0% of those."
     )
     assert "answers no picture at all" in said(sure(TRUTH), sure(TRUTH), threshold=0.95)[-2]

@@ -298,7 +298,7 @@ def test_what_disturbs_the_figures_is_said_and_kept(measure, ready, place):
         "airplane mode is off: other apps may take part of the processor",
         "battery saver is on: the phone clocks down",
         "a charger is connected: charging heats the phone, and heat slows it down",
-        "the battery is at 12 %: below 20 % many phones clock down",
+        "the battery is at 12%: below 20% many phones clock down",
     ):
         assert f"note {note}" in words
         assert note in document(place)["disturbances"]

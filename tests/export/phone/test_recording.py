@@ -198,7 +198,7 @@ def test_a_newer_form_is_refused_by_its_version():
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "f.json is damaged: "), ("[]", "f.json is not what the app writes")],
+    [("{", "f.json is not JSON, or damaged: "), ("[]", "f.json is not what the app writes")],
 )
 def test_what_is_no_json_object_is_refused(tmp_path, text, message):
     path = tmp_path / "f.json"
@@ -206,7 +206,10 @@ def test_what_is_no_json_object_is_refused(tmp_path, text, message):
     with pytest.raises(DataError) as caught:
         document.read(path)
     assert caught.value.message.removeprefix(f"{tmp_path}/").startswith(message)
-    assert caught.value.hint == "measure again: python -m export phone"
+    assert (
+        caught.value.hint
+        == "give phone.json or what the app has shared, or measure again: python -m export phone"
+    )
 
 
 def test_a_document_is_kept_with_the_recording_as_it_was(tmp_path):

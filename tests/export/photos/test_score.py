@@ -104,7 +104,7 @@ def test_a_clear_loss_is_called_one_and_says_what_helps():
 def test_a_difference_within_chance_says_what_it_may_hide():
     (said,) = gap(36, 40, 620, 660)["words"]
     assert said.startswith(
-        "In the field accuracy is 4 points lower than on the held-out pictures, which may be chance (95 % "
+        "In the field accuracy is 4 points lower than on the held-out pictures, which may be chance (95% "
         "interval: 2 points higher to 17 points lower)"
     )
 

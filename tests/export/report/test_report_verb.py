@@ -188,3 +188,74 @@ def test_what_is_of_another_model_or_version_is_not_shown_as_this_ones(place, ca
         assert found[what] == changed
     assert "the folds" not in found
     assert "Not known yet" in page(place)
+
+
+def missing(capfd, place: Path, *options: str) -> dict[str, str]:
+    """What the report says is missing, and why."""
+    from tests.export.verbs import call
+
+    told = json.loads(fine(call(capfd, "export", "report", "pictures", "--json", *options, cwd=place)))
+    return {row["what"]: row["reason"] for row in told["missing"]}
+
+
+@pytest.mark.parametrize("how", ["gone", "replaced"])
+def test_a_file_for_the_phone_that_is_gone_or_another_is_not_called_ready(place, capfd, how):
+    file = place / RUN / "export/int8/model_int8.tflite"
+    if how == "gone":
+        file.unlink()
+    else:
+        file.write_bytes((place / RUN / "export/float32/model_float32.tflite").read_bytes())
+    found = missing(capfd, place)
+    changed = "it was made from something that has changed since"
+    assert found["the comparison with the Keras model"] == changed
+    assert found["what each file is, and who can load it"] == changed
+    assert "Not known yet" in page(place)
+
+
+def test_sheets_of_another_comparison_are_not_shown(place, capfd):
+    heading = "Held-out pictures as if taken from a screen"
+    assert heading in page(place)
+    recipe = place / RUN / "recipes" / "simulated.json"
+    recipe.write_text(
+        json.dumps({**json.loads(recipe.read_text("utf-8")), "inputs": {"plain": "x"}}), "utf-8"
+    )
+    assert "the model on pictures of a screen" in missing(capfd, place)
+    assert heading not in page(place)
+
+
+def test_pictures_that_come_back_are_shown_again(place, capfd):
+    away = place / "away"
+    (place / "pictures").rename(away)
+    missing(capfd, place)
+    assert "not there any more" in page(place)
+    away.rename(place / "pictures")
+    missing(capfd, place)
+    assert "not there any more" not in page(place)
+
+
+@pytest.mark.parametrize("value", ["3", '"x"', "[1]", "{}"])
+@pytest.mark.parametrize("name", [runs.PARITY, runs.EVALUATION, runs.FOLDS, runs.FRAME, runs.EXPLAINED])
+def test_json_of_another_shape_is_damaged(place, capfd, name, value):
+    (place / RUN / name).write_text(value, "utf-8")
+    reasons = [reason for reason in missing(capfd, place).values() if "is damaged: it lacks " in reason]
+    assert len(reasons) == 1
+    assert name in reasons[0]
+
+
+def test_commands_are_as_a_shell_takes_them(place, capfd):
+    from tests.export.verbs import call
+
+    config = place / RUN / runs.CONFIG
+    config.write_text(config.read_text("utf-8").replace('"pictures"', '"My RUN of PICTURES"'), "utf-8")
+    (place / RUN / runs.AUDIT).unlink()
+    told = json.loads(fine(call(capfd, "export", "report", "pictures", "--json", cwd=place)))
+    commands = [row["command"] for row in told["missing"]]
+    assert "python -m pipeline audit 'My RUN of PICTURES'" in commands
+
+
+def test_notes_without_end_are_cut(place, capfd):
+    (place / RUN / runs.NOTES).write_text("word " * 400_000, "utf-8")
+    missing(capfd, place)
+    text = page(place)
+    assert "… and more in notes.md" in text
+    assert text.count("word ") < 30_000

@@ -18,10 +18,25 @@ TARGET = {
     "look": 1,
     "smallest_drop_that_would_show": 0.02,
     "broken": [],
+    "dont_know": {"threshold": 0.5, "coverage": 0.9, "selective_accuracy": 0.92},
 }
 CLASSES = [
-    {"label": "cat", "n": 50, "f1": 0.9, "f1_interval": [0.8, 0.95]},
-    {"label": "<dog>", "n": 50, "f1": 0.6, "f1_interval": [0.5, 0.7]},
+    {
+        "label": "cat",
+        "n": 50,
+        "f1": 0.9,
+        "f1_interval": [0.8, 0.95],
+        "recall": 0.96,
+        "recall_interval": [0.87, 0.99],
+    },
+    {
+        "label": "<dog>",
+        "n": 50,
+        "f1": 0.6,
+        "f1_interval": [0.5, 0.7],
+        "recall": 0.82,
+        "recall_interval": [0.69, 0.9],
+    },
 ]
 WHOLE: dict[str, Any] = {
     runs.PARITY: {"n": 100, "reference": {"accuracy": 0.89}, "targets": [TARGET]},
@@ -52,9 +67,9 @@ def test_a_file_that_passed_may_be_shipped_and_the_weakest_class_is_named(found)
     told = verdict.verdict(found)
     assert told.state == "yes"
     assert "on 100 pictures that no choice has seen, 96.7% of its answers" in told.sentences[0]
-    assert (
-        "It names 89% of new pictures correctly (n = 100; with 95% certainty between 82% and 94%)"
-        in told.sentences[1]
+    assert told.sentences[1] == (
+        "The int8 file names 88.0% of new pictures correctly (n = 100; with 95% certainty between 80.2% and "
+        "93.0%); below a score of 0.500 it says “I don't know”: it answers 90.0%, 92.0% of those correctly."
     )
     assert told.sentences[2] == (
         "The weakest class is <dog> (F1 0.60): 9 of its 50 pictures are taken for cat. "
@@ -66,7 +81,9 @@ def test_what_so_few_pictures_cannot_show_is_said(found):
     found.found[runs.PARITY]["targets"][0]["verdict"] = "not shown"
     told = verdict.verdict(found)
     assert told.state == "look"
-    assert "a loss of less than 2% would not show in so few; parity is not shown." in told.sentences[0]
+    assert (
+        "a loss of less than 2.0 points would not show in so few; parity is not shown." in told.sentences[0]
+    )
 
 
 def test_a_file_that_failed_is_not_shipped_and_the_bound_is_named(found):
@@ -91,10 +108,29 @@ def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
 
 
 def test_a_model_that_may_be_guessing_is_not_shipped(found):
-    found.found[runs.EVALUATION]["held_out"]["accuracy_interval"] = [0.45, 0.7]
+    found.found[runs.PARITY]["targets"][0]["accuracy"] = 0.58
     told = verdict.verdict(found)
     assert told.state == "no"
-    assert told.sentences[0].startswith("The model is not surely better than always saying cat")
+    assert told.sentences[0].startswith("The int8 file is not surely better than always saying cat")
+
+
+def test_without_a_file_the_keras_models_score_is_said_as_its_own(found):
+    del found.found[runs.PARITY]
+    found.missing[runs.PARITY] = Artefacts(Run(found.run.folder)).missing[runs.PARITY]
+    assert verdict.verdict(found).sentences[1].startswith("The Keras model names 89.0% of new pictures")
+
+
+def test_a_class_that_is_never_recognised_asks_to_look_first(found):
+    found.found[runs.EVALUATION]["held_out"]["classes"][1]["recall"] = 0
+    told = verdict.verdict(found)
+    assert told.state == "look"
+    assert told.sentences[2] == "Mind this: of 50 pictures of <dog> none is recognised."
+
+
+def test_after_a_second_look_the_pictures_are_not_called_unseen(found):
+    assert "that no choice has seen" in verdict.verdict(found).sentences[0]
+    found.found[runs.PARITY]["targets"][0]["look"] = 2
+    assert "that no choice has seen" not in verdict.verdict(found).sentences[0]
 
 
 def test_an_alarm_asks_to_look_first(found):
@@ -121,5 +157,5 @@ def test_nothing_exported_is_not_known_yet(found):
 
 def test_the_classes_that_are_mixed_up_are_what_to_work_on(found):
     said = gaps.improve(found)
-    assert said[0].startswith("11 of 11 mistakes take cat for <dog> or the other way round")
+    assert said[0].startswith("11 of the Keras model's 11 mistakes take cat for <dog> or the other way round")
     assert any(sentence.startswith("<dog> is weaker than the others") for sentence in said)
