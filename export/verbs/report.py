@@ -36,13 +36,17 @@ def report(
         with run.locked():
             found = stage.report(run, terminal, pictures=not no_pictures)
         terminal.say("report", f"{found['size_bytes'] / 1e6:.1f} MB, nothing outside it is needed")
-        terminal.text("")
-        terminal.text(f"{found['title']}. " + " ".join(found["sentences"]))
+        terminal.text(f"\n{found['title']}.")
+        for sentence in found["sentences"]:
+            terminal.text(f"  {sentence}")
         if found["missing"]:
             terminal.table(
                 "Not in the report yet",
-                ["what", "the command that makes it", "why it is not there"],
-                [[row["what"], row["command"], row["reason"] or "not made yet"] for row in found["missing"]],
+                ["what", "the command that makes it"],
+                [
+                    [f"{row['what']} ({row['reason']})" if row["reason"] else row["what"], row["command"]]
+                    for row in found["missing"]
+                ],
                 words=True,
             )
         terminal.finish(found, [str(run.path(name)) for name in stage.OUTPUTS])
