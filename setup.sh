@@ -45,7 +45,7 @@ set_up_python() {
     if ! "$python" -c 'import ensurepip' 2>/dev/null; then
         apt_install python3.11-venv || exit 2
     fi
-    echo "setting up .venv (2.6 GB, a minute or two)"
+    echo "setting up .venv (3.2 GB, a minute or two)"
     "$python" -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt --group dev

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.export.verbs import call, sets
 from tests.pipeline.collect.youtube import YouTube
 
 
@@ -54,3 +56,18 @@ def configure(tmp_path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def collect(capfd, tmp_path, youtube, configure) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`collect("@alpha", "--json", train=20)`: the verb on these channels, with these settings."""
+
+    def run(
+        *words: str, train: int = 8, test: int = 4, **settings: object
+    ) -> subprocess.CompletedProcess[str]:
+        path = configure(*(word for word in words if word.startswith("@")))
+        options = [word for word in words if not word.startswith("@")]
+        given = youtube.settings(train=train, test=test, **settings)
+        return call(capfd, "pipeline", "collect", path, *sets(given), *options, cwd=tmp_path)
+
+    return run

@@ -16,7 +16,7 @@ import pytest
 from pipeline import config as configuration
 from pipeline.collect import manifest
 from tests.export.verbs import fine, sets, start, verb
-from tests.pipeline.collect.test_collector import FOLDER, agree, rows_of
+from tests.pipeline.collect.collected import FOLDER, agree, rows_of
 from tests.pipeline.collect.youtube import Channel, Reply, YouTube, picture, videos
 
 pytestmark = pytest.mark.slow

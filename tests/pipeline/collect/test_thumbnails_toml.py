@@ -11,7 +11,7 @@ import pytest
 from pipeline import config as configuration
 from pipeline import runs
 from tests.export.verbs import ROOT, fine, sets, verb
-from tests.pipeline.collect.test_collector import agree, files_of
+from tests.pipeline.collect.collected import agree, files_of
 from tests.pipeline.collect.youtube import Channel, videos
 
 CONFIG = ROOT / "configs" / "thumbnails.toml"
