@@ -42,9 +42,9 @@ def report(
         if found["missing"]:
             terminal.table(
                 "Not in the report yet",
-                ["what", "the command that makes it"],
+                ["the command", "makes"],
                 [
-                    [f"{row['what']} ({row['reason']})" if row["reason"] else row["what"], row["command"]]
+                    [row["command"], f"{row['what']} ({row['reason']})" if row["reason"] else row["what"]]
                     for row in found["missing"]
                 ],
                 words=True,
