@@ -23,7 +23,7 @@ from pipeline.subject import Subject, load_out_of_fold
 from pipeline.workers import Listener, ordered
 
 KERAS = "keras"
-VERSION = 2
+VERSION = 3
 MIN_SHARED = 30
 _BATCH = 32
 _KERAS_LIBRARIES = ("tensorflow", "keras", "numpy", "pillow")

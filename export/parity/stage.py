@@ -25,7 +25,7 @@ from pipeline.subject import Subject
 from pipeline.workers import Listener
 
 SHIPPED = "int8"
-VERSION = 2
+VERSION = 3
 FLIPS = f"{runs.FIGURES}/{flips.NAME}"
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 

@@ -22,6 +22,7 @@ from pipeline.runs import Recipe
 from pipeline.subject import DRAWN, Subject
 from pipeline.workers import Listener
 
+VERSION = 2
 SHEET = f"{runs.FIGURES}/simulated.png"
 _STORED = "int8_simulated"
 # Training draws its scenes for other purposes, so that no scene is met twice.
@@ -44,7 +45,7 @@ def simulate(subject: Subject, listener: Listener) -> dict[str, Any]:
     trained_on_screens = subject.config.augment.screen
     settings = {"threshold": threshold, "trained_on_screens": trained_on_screens, "seed": subject.config.seed}
     recipe = Recipe(
-        "simulated", 1, {"plain": made.key, "simulated": seen_recipe.key}, settings, ("numpy", "scipy")
+        "simulated", VERSION, {"plain": made.key, "simulated": seen_recipe.key}, settings, ("numpy", "scipy")
     )
 
     def build() -> None:

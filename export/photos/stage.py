@@ -28,7 +28,7 @@ from pipeline.subject import DRAWN, Subject
 from pipeline.workers import Listener
 
 SHEET = f"{runs.FIGURES}/photos_errors.png"
-VERSION = 1
+VERSION = 2
 _LOOKED_AT = 300
 _SHOWN = 32
 _COLUMNS = 8

@@ -11,6 +11,7 @@ import hashlib
 from export import calibration_audit, convert, passport
 from export.explain import stage as explain
 from export.parity import stage as parity
+from export.photos import simulate
 from export.photos import stage as photos
 from pipeline import audit, evaluate, runs, sheets, shortcuts, train
 from pipeline.errors import RunError
@@ -20,6 +21,7 @@ _VERSIONS = {
     "audit": audit.VERSION,
     "passport": passport.VERSION,
     "photos": photos.VERSION,
+    "simulated": simulate.VERSION,
     "folds": train.VERSION,
     "model": train.VERSION,
     "label_doubts": sheets.VERSION,
