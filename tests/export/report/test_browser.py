@@ -192,8 +192,9 @@ def test_a_script_that_got_in_would_not_run(opened, report, tmp_path):
 
 
 def test_it_prints_with_dark_ink_on_white_and_without_navigation(opened, report):
-    one = opened(report, theme="dark")
+    one = opened(report, theme="dark", width=720)  # A4 without its margins
     one.page.emulate_media(media="print", color_scheme="dark")
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= 720
     assert one.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not one.page.locator("nav").is_visible()
     assert len(one.page.pdf()) > 50_000
