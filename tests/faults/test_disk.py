@@ -1,0 +1,212 @@
+"""A disk that is full or may not be written: what is said, and what is left."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pipeline import runs
+from tests.export import verbs
+from tests.export.verbs import RUN, sets, verb
+from tests.faults.commands import WRITE_THERE, no_rubbish, refused, train, train_copy
+
+pytestmark = pytest.mark.slow
+
+
+_FULL = """
+import errno, os, runpy, sys
+wanted, module = sys.argv[1:3]
+sys.argv = [module, *sys.argv[3:]]
+fsync = os.fsync
+def full(number):
+    if os.readlink(f"/proc/self/fd/{number}").endswith("." + wanted):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    fsync(number)
+os.fsync = full
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+
+
+def with_full_disk(wanted: str, module: str, *arguments: object, cwd: Path):
+    """A command for which the disk is full as soon as a file of this name has been written."""
+    return subprocess.run(
+        [sys.executable, "-c", _FULL, wanted, module, *map(str, arguments)],
+        cwd=cwd,
+        env=verbs.environment(),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+
+def disk_was_full(ended, name: str) -> None:
+    refused(
+        ended,
+        1,
+        f"cannot write {RUN / name}: No space left on device",
+        "free some disk space, then repeat the command: it continues where it stopped",
+    )
+
+
+MADE = {
+    "pictures.csv": ("pipeline", "train", "pictures", *sets()),
+    "figures/confusion.svg": ("pipeline", "evaluate"),
+    "passport.json": ("export", "passport"),
+    "parity.json": ("export", "parity"),
+    "split.csv": ("pipeline", "train", "pictures", *sets()),
+    "out_of_fold.npz": ("pipeline", "train", "pictures", *sets()),
+    "model.keras": ("pipeline", "train", "pictures", *sets()),
+    "figures/samples.png": ("pipeline", "train", "pictures", *sets()),
+    "answers/keras.npz": ("pipeline", "evaluate"),
+    "export/int8/model_int8.tflite": ("export", "tflite"),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    list(MADE),
+)
+def test_a_full_disk_is_named_and_the_run_stays_usable(finished, copy, name):
+    command = MADE[name]
+    (copy / RUN / name).unlink()
+    before = verbs.stamps(copy / RUN)
+    disk_was_full(with_full_disk(Path(name).name, *command, cwd=copy), name)
+    assert not (copy / RUN / name).exists()
+    after = verbs.stamps(copy / RUN)
+    assert {key: after[key] for key in before} == before
+    no_rubbish(copy / RUN)
+    verbs.fine(verb(*command, cwd=copy))
+    assert verbs.content(copy / RUN / name) == verbs.content(finished / RUN / name)
+
+
+def limited(size: int) -> Callable[[], None]:
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def test_a_write_that_stops_half_way_leaves_no_half_file(tmp_path, make_data_set):
+    make_data_set(tmp_path / "pictures", {"cat": 12, "dog": 12})
+    limit = "the limit on the size of a file was reached (ulimit -f); raise it and repeat"
+    ended = train(tmp_path, preexec_fn=limited(1000))
+    (views,) = tmp_path.glob(f"{runs.CACHE}/*/views.bin")
+    refused(ended, 1, f"cannot write {views.relative_to(tmp_path)}: File too large", limit)
+    assert verbs.artefacts(tmp_path / RUN) == []
+    # With the sketches of all pictures in the cache, the run itself is what cannot be written.
+    verbs.fine(verb("pipeline", "audit", "pictures", "--name", "first", cwd=tmp_path))
+    ended = train(tmp_path, preexec_fn=limited(1000))
+    refused(
+        ended,
+        1,
+        f"cannot write {RUN / runs.AUDIT}: File too large",
+        limit,
+    )
+    assert verbs.artefacts(tmp_path / RUN) == []
+    no_rubbish(tmp_path / RUN)
+
+
+def test_temporary_files_that_cannot_be_written_are_told(finished, tmp_path):
+    """The converter writes some of its own; its failure must not be a riddle."""
+    shutil.copytree(finished / "pictures", tmp_path / "pictures")
+    ended = train_copy(tmp_path, preexec_fn=limited(20_000))
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert "File too large" in ended.stderr or "temporary" in ended.stderr
+
+
+def test_writes_that_stop_half_way_at_any_size_are_named_and_mended_by_repeating(finished, tmp_path):
+    # The converted backbone is kept, because the converter writes temporary files of its own.
+    shutil.copytree(finished / "pictures", tmp_path / "pictures")
+    shutil.copytree(finished / runs.CACHE, tmp_path / runs.CACHE)
+    for records in (tmp_path / runs.CACHE).rglob("records.bin"):
+        records.unlink()
+    stopped = set()
+    for size in (4_000, 20_000, 40_000, 60_000, 100_000):
+        ended = train_copy(tmp_path, preexec_fn=limited(size))
+        assert ended.returncode == 1
+        message, hint = ended.stderr.splitlines()
+        assert message.startswith("error: cannot write data/")
+        assert message.endswith(": File too large")
+        assert hint == "hint: the limit on the size of a file was reached (ulimit -f); raise it and repeat"
+        stopped.add(message.split(": ")[1].rsplit("/", 1)[-1])
+        no_rubbish(tmp_path / RUN)
+    assert stopped >= {"records.bin", runs.MODEL, "samples.png"}
+    verbs.fine(train_copy(tmp_path))
+    made = verbs.contents(tmp_path / RUN)
+    expected = verbs.contents(finished / RUN)
+    assert made == {name: expected[name] for name in made}
+    assert runs.MODEL in made
+
+
+_STRANGER = """
+import os, runpy, sys
+# A stranger may not be able to read Python's own modules; these are all that the command needs.
+import pipeline.console, pipeline.draw, pipeline.evaluate, pipeline.train
+user, group, module = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+sys.argv = sys.argv[3:]
+os.setgroups([])
+os.setgid(group)
+os.setuid(user)
+runpy.run_module(module, run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.fixture
+def stranger(tmp_path_factory) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Runs a command in a copy of the finished run, as a user who may only read it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can run a command as another user")
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        pytest.skip("there is no user called nobody here")
+    folder = Path(tempfile.mkdtemp())
+    shutil.copytree(verbs.finished(tmp_path_factory), folder, dirs_exist_ok=True)
+    folder.chmod(0o755)
+
+    def run(*command: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", _STRANGER, str(nobody.pw_uid), str(nobody.pw_gid), *map(str, command)],
+            cwd=folder,
+            env=verbs.environment(HOME="/nonexistent", PYTHONDONTWRITEBYTECODE="1"),
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+
+    trial = run("pipeline", "--help")
+    if trial.returncode:
+        shutil.rmtree(folder)
+        pytest.skip("another user cannot run this checkout: " + trial.stderr.strip().splitlines()[-1])
+    yield run
+    shutil.rmtree(folder)
+
+
+def test_missing_permission_is_named(stranger):
+    refused(stranger("pipeline", "evaluate"), 1, f"cannot write {RUN}/.lock: Permission denied", WRITE_THERE)
+    other = stranger("pipeline", "train", "pictures", *sets(), "--name", "other")
+    refused(other, 1, "cannot write data/runs/other: Permission denied", WRITE_THERE)
+    drawn = stranger("pipeline", "draw", "elsewhere", "--train", 1, "--test", 0)
+    assert drawn.returncode == 1
+    assert drawn.stderr.startswith("error: cannot write elsewhere/train/")
+    assert drawn.stderr.endswith(f": Permission denied\nhint: {WRITE_THERE}\n")
+
+
+def test_a_picture_that_may_not_be_read_is_listed(tmp_path, make_data_set, powerless):
+    from pipeline import dataset
+
+    def prepare(folder: Path) -> None:
+        make_data_set(folder, {"cat": 12, "dog": 12})
+        (folder / "cat" / "003.png").chmod(0)
+
+    table = dataset.scan(powerless(prepare))
+    assert [(entry.path, entry.reason) for entry in table.left_out] == [
+        ("cat/003.png", "cannot be opened: Permission denied")
+    ]
