@@ -66,7 +66,7 @@ def test_the_drop_is_counted_pair_by_pair():
 def test_a_clear_drop_says_so_and_what_to_do():
     said = simulate.words(compared(lost=30, gained=6))
     assert said[0].startswith("Photographed from a screen, as simulated here, the model loses 8.0 points")
-    assert said[1].startswith("--set augment.screen=true")
+    assert said[1].startswith("Train with --set augment.screen=true")
     assert said[-1].startswith("A simulation is no measurement: ")
     assert "docs/field-protocol.md" in said[-1]
 
