@@ -95,8 +95,16 @@ def make(run: Run, table: Table, config: Config) -> Split:
     text = _to_csv(table, places, before)
     if not entry or not same_rules or not written or run.path(runs.SPLIT).read_bytes() != text.encode():
         runs.write_text(run.path(runs.SPLIT), text)
-        run.record(recipe, [runs.SPLIT], pictures=entry.get("pictures", "") if before.rows else table.key)
+        drawn_now = not before.rows or (not entry and _drawn_from(table, config) == text)
+        run.record(recipe, [runs.SPLIT], pictures=table.key if drawn_now else entry.get("pictures", ""))
     return split
+
+
+def _drawn_from(table: Table, config: Config) -> str:
+    """The split as drawn from these pictures alone: where it is the one written down, the note about
+    it was lost between the two, by a signal or a full disk."""
+    nothing = _Before([])
+    return _to_csv(table, _assign(table, config, nothing), nothing)
 
 
 def load(run: Run, table: Table) -> Split:

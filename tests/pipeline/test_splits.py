@@ -434,6 +434,31 @@ def test_a_lost_note_about_the_split_moves_nobody(draw_split, run):
     assert {path: after[path] for path in before} == before
 
 
+def test_a_lost_note_is_written_again_as_it_was(draw_split, run):
+    """As after a signal between the two: the split can still be deleted and drawn again."""
+    table = random_table(4)
+    before = sides(draw_split(table))
+    note = run.path("recipes", "split.json")
+    text = note.read_bytes()
+    note.unlink()
+    draw_split(table)
+    assert note.read_bytes() == text
+    run.path(runs.SPLIT).unlink()
+    assert sides(draw_split(table)) == before
+
+
+def test_a_lost_note_of_a_split_that_grew_does_not_call_it_newly_drawn(draw_split, run):
+    table = table_of(*singles(a=40, b=40))
+    draw_split(table)
+    more = table_of(*table.pictures, *(picture(f"a/{i}new.png") for i in range(20)))
+    draw_split(more)
+    run.path("recipes", "split.json").unlink()
+    draw_split(more)
+    run.path(runs.SPLIT).unlink()
+    with pytest.raises(DataError, match=r"split\.csv is gone"):
+        draw_split(more)
+
+
 def test_a_damaged_split_is_said(draw_split, run):
     table = table_of(*singles(a=40, b=40))
     draw_split(table)
