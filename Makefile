@@ -19,7 +19,7 @@ demo: setup  ## draw pictures, train, evaluate, export, compare, explain, build 
 test: judges  ## every test
 	@$(PYTHON) -m pytest
 
-quick: setup  ## the fast tests, on all cores: under two minutes
+quick: setup  ## the fast tests, on all cores: about two minutes
 	@$(PYTHON) -m pytest -m "not slow" -n auto --dist loadfile
 
 lint: setup  ## format, lint, types, arrows between modules

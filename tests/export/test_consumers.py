@@ -71,6 +71,7 @@ def test_a_file_without_labels_is_accepted_with_a_remark():
 # The outside reader itself.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_mediapipe_gives_litert_s_labels_and_scores(mediapipe, small_bundles, tmp_path, flavour):
     """Pictures already of the frame's size; the scores within the contract's tolerance."""
@@ -79,6 +80,7 @@ def test_mediapipe_gives_litert_s_labels_and_scores(mediapipe, small_bundles, tm
     compare(mediapipe, data, PICTURES, LABELS, rules.tolerance, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flavour", ["float32", "int8"])
 def test_mediapipe_reads_the_files_of_a_run(mediapipe, tmp_path_factory, tmp_path, flavour):
     """As they were exported, with the bundle's own labels and tolerance."""
@@ -110,6 +112,7 @@ def compare(judge, data: bytes, pictures, labels, tolerance: float, place) -> No
         assert expected[order[0]] >= expected.max() - tolerance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", odd_models.ODD)
 def test_mediapipe_accepts_and_refuses_what_passports_say(mediapipe, tmp_path, odd):
     data = odd_models.build(odd)

@@ -89,6 +89,7 @@ def proved(path, data: bytes, tolerance: float = 0.05, bend: float = 0.0) -> Pro
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flavour", FLAVOURS)
 def test_tflite_runtime_loads_every_flavour_and_answers(judge, tmp_path, flavour):
     proof = proved(tmp_path / "x.tflite", build(flavour))
@@ -98,6 +99,7 @@ def test_tflite_runtime_loads_every_flavour_and_answers(judge, tmp_path, flavour
     assert proof.difference == 0 if flavour == "int8" else proof.difference < 1e-4
 
 
+@pytest.mark.slow
 def test_a_newer_operator_is_refused_by_it(judge, tmp_path):
     data = with_operator_version(build("float32"), "FULLY_CONNECTED", 12)
     proof = proved(tmp_path / "x.tflite", data)
@@ -106,6 +108,7 @@ def test_a_newer_operator_is_refused_by_it(judge, tmp_path):
     assert oldest.disagreement(oldest.claim(anatomy.read(data)), proof) == ""
 
 
+@pytest.mark.slow
 def test_other_answers_are_no_proof_and_contradict_the_claim(judge, tmp_path):
     data = build("float32")
     proof = proved(tmp_path / "x.tflite", data, bend=0.3)
@@ -117,6 +120,7 @@ def test_other_answers_are_no_proof_and_contradict_the_claim(judge, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_judge_that_takes_too_long_proves_nothing(judge, tmp_path, monkeypatch):
     late = judges.Answers(None, "gave no answer within 1 seconds", timed_out=True)
     monkeypatch.setattr(judges, "ask", lambda *_: late)
@@ -131,6 +135,7 @@ def test_without_its_environment_nothing_is_proved(tmp_path, monkeypatch):
     assert judges.OLDEST.version == ""
 
 
+@pytest.mark.slow
 def test_a_file_that_crashes_the_judge_is_an_answer(judge, tmp_path):
     path = tmp_path / "x.tflite"
     path.write_bytes(odd_models.wild(build("int8")))
@@ -139,6 +144,7 @@ def test_a_file_that_crashes_the_judge_is_an_answer(judge, tmp_path):
     assert answers.error
 
 
+@pytest.mark.slow
 def test_the_judge_is_stopped_in_time(judge, tmp_path):
     path = tmp_path / "x.tflite"
     path.write_bytes(build("int8"))

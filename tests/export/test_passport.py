@@ -146,6 +146,7 @@ def test_a_contract_that_cannot_be_read_is_named(call, int8_bundle):
     assert "the contract beside it cannot be read: " in ended.stderr
 
 
+@pytest.mark.slow
 def test_golden_vectors_are_what_the_oldest_runtime_must_answer(small_bundles):
     if judges.OLDEST.missing:
         pytest.skip(judges.OLDEST.missing)
@@ -155,6 +156,7 @@ def test_golden_vectors_are_what_the_oldest_runtime_must_answer(small_bundles):
     assert found.proved.against == f"the {vectors} golden vectors"
 
 
+@pytest.mark.slow
 def test_a_claim_that_the_oldest_runtime_contradicts_is_an_error(call, int8_bundle):
     if judges.OLDEST.missing:
         pytest.skip(judges.OLDEST.missing)
@@ -250,6 +252,7 @@ def test_a_run_without_files_is_refused(capfd, place):
     verbs.refused(ended, 1, message, "export it first: python -m export tflite pictures")
 
 
+@pytest.mark.slow
 def test_a_judge_that_came_to_be_there_since_is_asked(place, monkeypatch):
     """Without its environment the proof is open; that is no reason to keep it open for ever."""
     import contextlib
