@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 
-from pipeline import runs
+from pipeline import metrics, runs
 
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
@@ -107,10 +107,7 @@ def _mean_and_band(axis: Axes, values: np.ndarray, colour: str, style: str, labe
     marker = "o" if len(epochs) == 1 else ""  # a line needs two points
     axis.plot(epochs, values.mean(0), style, color=colour, label=label, marker=marker)
     if len(values) > 1:
-        from scipy import stats
-
-        reach = stats.t.ppf(0.975, len(values) - 1) * values.std(0, ddof=1) / len(values) ** 0.5
-        low, high = values.mean(0) - reach, values.mean(0) + reach
+        low, high = metrics.mean_interval(values)
         axis.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
 
 

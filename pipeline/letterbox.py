@@ -52,6 +52,11 @@ def fitted_size(width: int, height: int, frame: Size) -> Size:
     return Size(max(1, (2 * width * frame.height + height) // (2 * height)), frame.height)
 
 
+def corner(fitted: Size, frame: Size) -> tuple[int, int]:
+    """Left and top of a fitted picture in the frame: centred, the odd pixel right and below."""
+    return (frame.width - fitted.width) // 2, (frame.height - fitted.height) // 2
+
+
 def letterbox(picture: np.ndarray, frame: Size) -> np.ndarray:
     """Fits a picture into a frame without changing its aspect ratio.
 
@@ -76,7 +81,7 @@ def letterbox(picture: np.ndarray, frame: Size) -> np.ndarray:
     if not height or not width:
         raise PictureError(f"the picture has no pixels. Received: {width}x{height}")
     fitted = fitted_size(width, height, frame)
-    left, top = (frame.width - fitted.width) // 2, (frame.height - fitted.height) // 2
+    left, top = corner(fitted, frame)
     canvas = np.zeros((frame.height, frame.width, 3), np.uint8)
     # Two calls, because in one Pillow takes the columns of very tall pictures first.
     narrowed = Image.fromarray(picture).resize((fitted.width, height), Image.Resampling.BILINEAR)

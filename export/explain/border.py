@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 
 from pipeline import metrics
-from pipeline.letterbox import Size, fitted_size
+from pipeline.letterbox import Size, corner, fitted_size
 
 OUTER = 0.1
 # The share of a class's pictures whose answer the border carries; the alarm is raised when the
 # lower end of its 95% interval lies above. Fewer pictures than `FEWEST` say nothing.
 ALARM = 0.2
 FEWEST = 5
-_NEUTRAL = 127
+NEUTRAL = 127  # grey that says nothing of what it covers
 
 
 def mask(width: int, height: int, frame: Size) -> np.ndarray:
@@ -32,7 +32,7 @@ def mask(width: int, height: int, frame: Size) -> np.ndarray:
         frame: The model's.
     """
     fitted = fitted_size(width, height, frame)
-    left, top = (frame.width - fitted.width) // 2, (frame.height - fitted.height) // 2
+    left, top = corner(fitted, frame)
     across, down = round(OUTER * fitted.width), round(OUTER * fitted.height)
     border = np.ones((frame.height, frame.width), bool)
     border[top + down : top + fitted.height - down, left + across : left + fitted.width - across] = False
@@ -43,14 +43,14 @@ def covered(frame: np.ndarray, border: np.ndarray) -> np.ndarray:
     """The frame with its border painted in the mean colour of what is inside."""
     painted = frame.copy()
     inside = frame[~border]
-    painted[border] = np.round(inside.mean(0)) if len(inside) else _NEUTRAL
+    painted[border] = np.round(inside.mean(0)) if len(inside) else NEUTRAL
     return painted
 
 
 def alone(frame: np.ndarray, border: np.ndarray) -> np.ndarray:
     """The frame with nothing left but its border; grey inside, which says nothing of what was there."""
     painted = frame.copy()
-    painted[~border] = _NEUTRAL
+    painted[~border] = NEUTRAL
     return painted
 
 

@@ -21,7 +21,6 @@ _FEWEST, _MOST = 4, 10
 # Where no patch of a size takes this much off the score, a larger one is tried.
 _VISIBLE, _HOPELESS = 0.05, 0.01
 _SIDES = (2, 4)
-_NEUTRAL = 127
 
 
 class Occluded(NamedTuple):
@@ -73,7 +72,7 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
         painted = frame.copy()
         # The mean colour of the rest: that of the whole would hint at what is covered.
         rest = counts.sum() - counts[own].sum()
-        fill = np.round((colours.sum((0, 1)) - colours[own].sum((0, 1))) / rest) if rest else _NEUTRAL
+        fill = np.round((colours.sum((0, 1)) - colours[own].sum((0, 1))) / rest) if rest else border.NEUTRAL
         painted[down[own[0].start] : down[own[0].stop], right[own[1].start] : right[own[1].stop]] = fill
         return max(0.0, float(answer[label] - interpreter.answer(painted)[label]))
 

@@ -50,8 +50,3 @@ def veiled(frame: np.ndarray, cells: np.ndarray) -> Image.Image:
         pen.rectangle(box, outline=(0, 0, 0), width=3)
         pen.rectangle([box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1], outline=(255, 255, 255), width=1)
     return panel
-
-
-def size(frame_width: int, frame_height: int, maps: int = 2) -> tuple[int, int]:
-    """Width and height of what `draw` makes, in pixels."""
-    return (frame_width + _GAP) * (1 + maps) - _GAP, frame_height

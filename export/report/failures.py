@@ -40,7 +40,6 @@ def looks(found: Artefacts) -> dict[str, Any]:
     groups = _groups(explained or {}, pictures)
     return {
         "model": (explained or {}).get("model"),
-        "panels": (explained or {}).get("panels", []),
         "groups": groups,
         "pictures": [entry for _, own in groups for entry in own],
         "of": len(pictures),

@@ -16,10 +16,8 @@ def gaps(found: Artefacts) -> dict[str, Any]:
     """The part of the page."""
     evaluation, photos = found.get(runs.EVALUATION), found.get(runs.PHOTOS)
     sentences = list(evaluation["gaps"]) if evaluation else []
-    words = ((photos or {}).get("gap") or {}).get("words") or []
-    sentences += [words] if isinstance(words, str) else words
-    simulated = (found.get(runs.SIMULATED) or {}).get("words") or []
-    sentences += [simulated] if isinstance(simulated, str) else simulated
+    sentences += ((photos or {}).get("gap") or {}).get("words", [])
+    sentences += (found.get(runs.SIMULATED) or {}).get("words", [])
     return {
         "sentences": sentences,
         "improve": improve(found),

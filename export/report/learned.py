@@ -110,11 +110,8 @@ def _over_folds(values: list[float]) -> tuple[float, float] | None:
     """The 95% interval of the mean over the folds, by Student's t; None for one fold."""
     if len(values) < 2:
         return None
-    from scipy import stats
-
-    reach = float(stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5)
-    mean = float(np.mean(values))
-    return max(0.0, mean - reach), min(1.0, mean + reach)
+    low, high = metrics.mean_interval(np.array(values))
+    return max(0.0, float(low)), min(1.0, float(high))
 
 
 def _search(found: Artefacts) -> list[dict[str, Any]]:

@@ -21,7 +21,6 @@ def shipped(found: Artefacts) -> dict[str, Any]:
         "gate": parity and parity.get("gate"),
         "targets": [{**one, "said": said(one)} for one in (parity or {}).get("targets", [])],
         "words": (row or {}).get("words", []),
-        "checks": (row or {}).get("checks", []),
         "passport": _passport(passports.get(name)),
         "calibration": (found.get(CALIBRATION) or {}).get("words", []),
         "threshold": (found.get(runs.FOLDS) or {}).get("threshold"),
@@ -34,8 +33,6 @@ def shipped(found: Artefacts) -> dict[str, Any]:
 
 def said(row: dict[str, Any]) -> str:
     """A flavour's verdict in a few words."""
-    if "verdict" not in row:
-        return "passed" if row.get("passed") else "failed"
     return f"{row['verdict']}{', second look' if row.get('look') == 2 else ''}"
 
 

@@ -81,7 +81,7 @@ def _file(found: Artefacts) -> tuple[str, str]:
         f"the Keras model, and its accuracy is {row['accuracy']:.3f} against "
         f"{parity['reference']['accuracy']:.3f}"
     )
-    said = row.get("verdict", "passed" if row.get("passed") else "failed")
+    said = row["verdict"]
     look = " This is a second look: the gate had said no to a first file." if row.get("look") == 2 else ""
     if said == "failed":
         broken = "; ".join(row.get("broken", [])) or "a bound of the gate is broken"
@@ -174,7 +174,7 @@ def _mind(found: Artefacts, alarms: list[str]) -> str:
     photos = found.get(runs.PHOTOS)
     gap = (photos or {}).get("gap") or {}
     if gap.get("words"):
-        return _first(gap["words"])
+        return gap["words"][0]
     evaluation = found.get(runs.EVALUATION) or {}
     never = _never(found)
     if never:
@@ -191,10 +191,6 @@ def _never(found: Artefacts) -> list[dict[str, Any]]:
     """Classes of which the Keras model recognises no held-out picture, where there are some to recognise."""
     classes = ((found.get(runs.EVALUATION) or {}).get("held_out") or {}).get("classes", [])
     return [row for row in classes if row["n"] >= _SOME and row["recall"] == 0]
-
-
-def _first(words: Any) -> str:
-    return words if isinstance(words, str) else words[0]
 
 
 def _weakest(evaluation: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 from sklearn import metrics as judge
 from statsmodels.stats import proportion
 
@@ -211,3 +211,10 @@ def test_mean_abs_dp_is_the_probability_that_moved():
 def test_the_interval_of_a_difference_of_shares_equals_statsmodels(right, n, other, m):
     expected = proportion.confint_proportions_2indep(right, n, other, m, method="newcomb")
     assert metrics.difference_of_shares(right, n, other, m) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_interval_of_a_mean_is_scipys():
+    values = np.random.default_rng(5).normal(0.9, 0.02, (5, 3))
+    low, high = metrics.mean_interval(values)
+    expected = stats.t.interval(0.95, 4, values.mean(0), stats.sem(values, axis=0))
+    np.testing.assert_allclose((low, high), expected, rtol=1e-12)
