@@ -67,17 +67,7 @@ def _ask_maven(artefacts: Sequence[str], cache: Path) -> dict[str, Path]:
         _element(everything, "artifactId", "*")
     runs.write_text(cache / "pom.xml", ET.tostring(root, encoding="unicode"))
     listed = cache / "artefacts.txt"
-    command = (
-        "mvn",
-        "-q",
-        "-B",
-        "-ntp",
-        "-Dstyle.color=never",
-        "-C",
-        "-f",
-        cache / "pom.xml",
-        DEPENDENCY_LIST,
-    )
+    command = ("mvn", "-q", "-B", "-ntp", "-C", "-f", cache / "pom.xml", DEPENDENCY_LIST)
     options = ("-DoutputAbsoluteArtifactFilename=true", f"-DoutputFile={listed.absolute()}")
     what = "fetching " + ", ".join(artefact.split(":")[1] for artefact in artefacts)
     try:
