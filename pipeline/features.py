@@ -72,16 +72,21 @@ def recipe(config: Config, frame: Size, layer: str = backbones.POOLED) -> runs.R
         "features",
         _VERSION,
         {"weights": backbones.weights_key(config.model)},
-        {
-            "backbone": config.model.backbone,
-            "alpha": config.model.alpha,
-            "frame": str(frame),
-            "layer": layer,
-            "augment": view_settings(config.augment),
-            "seed": config.seed,
-        },
+        settings(config, frame, layer),
         LIBRARIES,
     )
+
+
+def settings(config: Config, frame: Size, layer: str = backbones.POOLED) -> dict[str, Any]:
+    """The part of the configuration that features are made by."""
+    return {
+        "backbone": config.model.backbone,
+        "alpha": config.model.alpha,
+        "frame": str(frame),
+        "layer": layer,
+        "augment": view_settings(config.augment),
+        "seed": config.seed,
+    }
 
 
 def view_settings(settings: Augment) -> dict[str, Any]:

@@ -154,10 +154,23 @@ class Run:
             return {}
         return entry if isinstance(entry, dict) else {}
 
+    def forget(self, stage: str) -> None:
+        """Takes the note of `record` back, before outputs are replaced: a half-made one is not the old one.
+
+        Raises:
+            StorageError: The system says no.
+        """
+        path = self._recipe_path(stage)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(path, error) from error
+
     def make(self, recipe: Recipe, outputs: Sequence[str], build: Callable[[], None]) -> bool:
         """Builds the outputs unless they are up to date; says whether it did."""
         if self.done(recipe, outputs):
             return False
+        self.forget(recipe.stage)
         build()
         self.record(recipe, outputs)
         return True

@@ -54,6 +54,12 @@ class Split:
         return tuple(p for p in self.held_out if self.groups[p.path] in trained)
 
     @property
+    def given_otherwise(self) -> tuple[Picture, ...]:
+        """The pictures that stand elsewhere than the data set gives them now: old ones never move."""
+        sides = ((TRAIN, self.train), (HELD_OUT, self.held_out))
+        return tuple(p for side, part in sides for p in part if p.given not in ("", side))
+
+    @property
     def train_key(self) -> str:
         """A hash of all that training sees."""
         rows = zip(self.train, self.folds, strict=True)
@@ -264,17 +270,27 @@ def _check(table: Table, split: Split, config: Config) -> None:
         label: {fold for p, fold in zip(split.train, split.folds, strict=True) if p.label == label}
         for label in table.labels
     }
+    check_held_out(table, split, config)
+    for label in table.labels:
+        if len(where[label]) < 2:
+            raise DataError(
+                f"{config.data.pictures}: class {label} needs training pictures in two folds at least",
+                "add training pictures that belong to other groups, or --set data.group_copies=false",
+            )
+
+
+def check_held_out(table: Table, split: Split, config: Config) -> None:
+    """Makes sure that every class can be judged.
+
+    Raises:
+        DataError: A class has no held-out picture.
+    """
     held_out = {p.label for p in split.held_out}
     for label in table.labels:
         if label not in held_out:
             raise DataError(
                 f"{config.data.pictures}: class {label} has no picture in the held-out set",
                 "add some (test/ or split = test), use smaller groups, or --set data.group_copies=false",
-            )
-        if len(where[label]) < 2:
-            raise DataError(
-                f"{config.data.pictures}: class {label} needs training pictures in two folds at least",
-                "add training pictures that belong to other groups, or --set data.group_copies=false",
             )
 
 

@@ -49,7 +49,9 @@ def open_trained(run: Run) -> Subject:
     """The Subject of a run whose training is finished, from its artefacts alone.
 
     Raises:
-        RunError: Something is missing.
+        RunError: Something is missing, or the model was trained on other pictures, labels, folds or
+            settings than those that lie in the run now.
+        DataError: A class has no held-out picture.
     """
     config = run.config()
     if config.search:
@@ -59,7 +61,30 @@ def open_trained(run: Run) -> Subject:
     frame = run.read_json(runs.FRAME)
     if not run.path(runs.MODEL).is_file():
         raise RunError(f"{run.path(runs.MODEL)} is missing", runs.training_hint(run))
-    return Subject(run, config, table, split, Size(frame["width"], frame["height"]))
+    subject = Subject(run, config, table, split, Size(frame["width"], frame["height"]))
+    if other := _trained_otherwise(subject):
+        raise RunError(f"the model {run.path(runs.MODEL)} {other}", runs.training_hint(run))
+    splits.check_held_out(table, split, config)
+    return subject
+
+
+def _trained_otherwise(subject: Subject) -> str:
+    """What no longer belongs to the model, in words; empty where all does.
+
+    Libraries and weights files are not asked: the model is there, whatever lies beside it now.
+    """
+    run, folds = subject.run, subject.run.recorded("folds")
+    if run.config().search and not run.recorded("search"):
+        return "is older than the search, which was not finished"
+    if not folds or run.recorded("model").get("inputs", {}).get("folds") != folds.get("key"):
+        return "was not trained after the folds that lie beside it"
+    if folds["inputs"].get("train") != subject.split.train_key:
+        return "was trained on other pictures, labels or folds than those of the run now"
+    if tuple(run.read_json(runs.FOLDS)["labels"]) != subject.labels:
+        return "was trained for other labels than those of the run now"
+    if folds["settings"] != training_settings(subject):
+        return "was trained with other settings than those of the run now"
+    return ""
 
 
 def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
@@ -99,6 +124,12 @@ def trainer_of(subject: Subject, examples: heads.Examples) -> heads.HeadTrainer:
         return load_heads().HeadTrainer(
             examples.store.width, examples.classes, config.head, config.train, config.seed
         )
+
+
+def training_settings(subject: Subject) -> dict[str, Any]:
+    """The part of the configuration that a model is trained by, for recipes."""
+    made = features.settings(subject.config, subject.frame)
+    return {**head_settings(subject.config), "features": made}
 
 
 def head_settings(config: Config) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Every stage asks the run whether its artefact is still true and does only what is not.
 TensorFlow is loaded when a stage needs it and not before. How heads learn is in `heads`.
-Nothing here reads a held-out picture beyond its size and its bytes.
+Of the held-out pictures only the audit sees more than size and bytes; nothing here learns from them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.letterbox import Size, auto_frame, median_aspect
 from pipeline.runs import Recipe, Run
 from pipeline.search import search
 from pipeline.splits import Split
-from pipeline.subject import DRAWN, NUMERIC, Subject, examples_of, head_settings, load_heads, trainer_of
+from pipeline.subject import DRAWN, NUMERIC, Subject, examples_of, load_heads, trainer_of, training_settings
 from pipeline.workers import Listener
 
 VERSION = 1
@@ -78,12 +78,23 @@ def _shares(table: Table) -> str:
 
 
 def _say_split(split: Split, config: Config, listener: Listener) -> None:
-    given = any(p.given for p in split.held_out)
+    moved = split.given_otherwise
+    given = all(p.given for p in split.held_out) and not moved
     listener.say(
         "split",
         f"{len(split.train):,} to train on in {config.train.folds} folds, {len(split.held_out):,} held out"
         + (", as the data set gives it" if given else ""),
     )
+    if moved:
+        some, they, them = (
+            ("1 picture stays", "it was", "it")
+            if len(moved) == 1
+            else (f"{len(moved)} pictures stay", "they were", "them")
+        )
+        listener.warn(
+            f"{some} where {they} though the data set now gives {them} to the other side of the split "
+            f"(the first: {moved[0].path}); --resplit makes a run that follows the data set"
+        )
     if split.straddling:
         first = split.straddling[0].path
         listener.warn(
@@ -117,7 +128,7 @@ def _frame(run: Run, config: Config, split: Split) -> Size:
 def _folds_recipe(subject: Subject) -> Recipe:
     made = features.recipe(subject.config, subject.frame)
     inputs = {"train": subject.split.train_key, "features": made.key}
-    return Recipe("folds", VERSION, inputs, head_settings(subject.config), NUMERIC)
+    return Recipe("folds", VERSION, inputs, training_settings(subject), NUMERIC)
 
 
 def _folds(subject: Subject, listener: Listener) -> None:

@@ -140,6 +140,28 @@ def test_a_build_that_fails_is_not_recorded(run):
     assert not run.done(RECIPE, ["a.json"])
 
 
+def test_a_stage_that_is_made_again_is_not_done_until_it_is_finished(run):
+    run.make(RECIPE, ["folds.json"], lambda: runs.write_text(run.path("folds.json"), "old"))
+
+    def killed():
+        runs.write_text(run.path("folds.json"), "one of two")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run.make(replace(RECIPE, version=2), ["folds.json"], killed)
+    assert not run.done(RECIPE, ["folds.json"])
+    assert run.recorded("folds") == {}
+
+
+def test_a_note_that_cannot_be_taken_back_is_an_error_in_words(run, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(StorageError, match="Permission denied"):
+        run.forget("folds")
+
+
 def test_the_key_of_a_stage_that_was_not_made_is_asked_for_in_words(run):
     with pytest.raises(RunError, match="folds has not been made yet") as caught:
         run.key("folds")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import backbones, classifier, dataset, evaluate, runs, splits, train
+from pipeline import audit, backbones, classifier, dataset, evaluate, runs, sketches, splits, train
 from pipeline import config as configuration
 from pipeline import subject as subject_module
-from pipeline.errors import RunError
+from pipeline.errors import DataError, RunError
 from pipeline.letterbox import Size
 from pipeline.runs import Run
 from pipeline.workers import Listener
@@ -415,6 +415,114 @@ def test_a_run_that_is_not_finished_cannot_be_opened(spoiled):
     assert caught.value.hint == (
         f"finish the training first: python -m pipeline train {RUN / runs.CONFIG} --name pictures"
     )
+
+
+def refused_to_open(run: Run) -> str:
+    with pytest.raises(RunError) as caught:
+        subject_module.open_trained(run)
+    assert caught.value.hint == (
+        f"finish the training first: python -m pipeline train {run.path(runs.CONFIG)} --name {run.name}"
+    )
+    return caught.value.message.removeprefix(f"the model {run.path(runs.MODEL)} ")
+
+
+def test_a_model_is_not_opened_with_labels_that_were_renamed_since(spoiled):
+    """The audit notes the folders as they are; the outputs of the model still stand in the old order."""
+    run = Run(RUN)
+    folders = sorted(path for path in Path("pictures").iterdir() if path.is_dir())
+    folders[0].rename("pictures/zz-last")
+    with sketches.open_cache() as looks:
+        audit.look(run, run.config(), Listener(), looks)
+    assert refused_to_open(run) == "was trained on other pictures, labels or folds than those of the run now"
+    ended = verbs.verb("export", "tflite", cwd=spoiled)
+    verbs.refused(
+        ended,
+        1,
+        f"the model {RUN / runs.MODEL} "
+        "was trained on other pictures, labels or folds than those of the run now",
+        f"finish the training first: python -m pipeline train {RUN / runs.CONFIG} --name pictures",
+    )
+
+
+def test_a_model_is_not_opened_with_a_label_that_only_held_out_pictures_have(spoiled):
+    rows = (RUN / runs.PICTURES).read_text("utf-8").splitlines(keepends=True)
+    held_out = next(iter(subject_module.open_trained(Run(RUN)).split.held_out)).path
+    changed = [
+        row.replace(f",{row.split(',')[1]},", ",another,", 1) if row.startswith(f"{held_out},") else row
+        for row in rows
+    ]
+    assert changed != rows
+    (RUN / runs.PICTURES).write_text("".join(changed), "utf-8")
+    assert refused_to_open(Run(RUN)) == "was trained for other labels than those of the run now"
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("seed=5", "was trained on other pictures, labels or folds than those of the run now"),
+        ("head.l2=0.5", "was trained with other settings than those of the run now"),
+        ("augment.views=3", "was trained with other settings than those of the run now"),
+    ],
+)
+def test_an_old_model_is_not_opened_after_a_training_that_was_interrupted(
+    spoiled, monkeypatch, setting, words
+):
+    """Killed before the folds: the new configuration and split lie there, and the old model."""
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    run = Run(RUN)
+    monkeypatch.setattr(train, "_folds", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(run, verbs.tiny_config(setting), Listener())
+    assert refused_to_open(run) == words
+
+
+def test_an_old_model_is_not_opened_beside_new_folds(spoiled, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    run = Run(RUN)
+    monkeypatch.setattr(train, "_model", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(run, verbs.tiny_config("head.l2=0.5"), Listener())
+    assert refused_to_open(run) == "was not trained after the folds that lie beside it"
+
+
+def test_an_old_model_is_not_opened_after_a_search_that_was_interrupted(spoiled, monkeypatch):
+    run = Run(RUN)
+    run.path(runs.CONFIG).write_text(configuration.dump(verbs.tiny_config("head.l2=[0.001, 0.5]")))
+    runs.write_json(run.path(runs.SEARCH), {"winner": {"head.l2": 0.001}})
+    assert refused_to_open(run) == "is older than the search, which was not finished"
+
+
+def test_a_class_without_a_held_out_picture_is_named(spoiled):
+    run = Run(RUN)
+    split = subject_module.open_trained(run).split
+    gone = {p.path for p in split.held_out if p.label == split.held_out[0].label}
+    rows = (RUN / runs.PICTURES).read_text("utf-8").splitlines(keepends=True)
+    (RUN / runs.PICTURES).write_text("".join(r for r in rows if r.split(",")[0] not in gone), "utf-8")
+    with pytest.raises(
+        DataError, match=f"class {split.held_out[0].label} has no picture in the held-out set"
+    ):
+        subject_module.open_trained(run)
+
+
+def test_a_split_that_is_given_later_moves_nothing_and_says_so(spoiled):
+    run, heard = Run(RUN), Heard()
+    split = subject_module.open_trained(run).split
+    rows = ["path,label,split"]
+    for picture in (*split.train, *split.held_out):
+        side = "test" if picture in (split.train[0], *split.held_out) else "train"
+        rows.append(f"pictures/{picture.path},{picture.label},{side}")
+    Path("table.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    train.train(run, verbs.tiny_config(source="table.csv"), heard)
+    assert heard.said["split"].endswith("held out")
+    assert (
+        "1 picture stays where it was though the data set now gives it to the other side of the split "
+        f"(the first: pictures/{split.train[0].path}); --resplit makes a run that follows the data set"
+    ) in heard.warnings
 
 
 DAMAGED: dict[str, Callable[[Path], object]] = {
