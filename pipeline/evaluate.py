@@ -23,7 +23,7 @@ from pipeline.subject import Subject, load_out_of_fold
 from pipeline.workers import Listener, ordered
 
 KERAS = "keras"
-VERSION = 3
+VERSION = 4
 MIN_SHARED = 30
 _BATCH = 32
 _KERAS_LIBRARIES = ("tensorflow", "keras", "numpy", "pillow")
@@ -236,7 +236,8 @@ def gaps(evaluation: dict[str, Any]) -> list[str]:
     """What lies between the three scores, in words; the keys are those of evaluation.json."""
     seen, unseen = evaluation["train"]["accuracy"], evaluation["out_of_fold"]["accuracy"]
     held_out, n = evaluation["held_out"]["accuracy"], evaluation["held_out"]["n"]
-    low, high = evaluation["held_out"]["accuracy_interval"]
+    fold_n = evaluation["out_of_fold"]["n"]
+    low, high = metrics.difference_of_shares(round(held_out * n), n, round(unseen * fold_n), fold_n)
     points = 100 * (seen - unseen)
     if points > 10:
         first = (
@@ -252,7 +253,7 @@ def gaps(evaluation: dict[str, Any]) -> list[str]:
             f"On the pictures it was trained on it is hardly better ({points:+.1f} points) than on others. "
             "If the score is too low, a stronger backbone or a larger frame may help."
         )
-    if low <= unseen <= high:
+    if low <= 0 <= high:
         second = (
             f"The held-out score ({held_out:.3f}, n = {n}) does not contradict the out-of-fold score "
             f"({unseen:.3f}): the difference is within what {n} pictures can tell."

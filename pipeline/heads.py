@@ -17,6 +17,7 @@ from scipy import special
 
 from pipeline import classifier, metrics, workers
 from pipeline.config import Config, Head, Train
+from pipeline.errors import ConfigError
 from pipeline.features import PLAIN, Store
 
 _PORTION = 512
@@ -173,7 +174,7 @@ def run_folds(
         for epoch, (loss, accuracy) in enumerate(
             trainer.epochs(examples, inside, train.epochs * per_epoch[-1])
         ):
-            found = trainer.logits(examples, outside)
+            found = _finite(trainer.logits(examples, outside), train)
             logits[epoch, outside] = found
             truth = examples.truth[outside]
             values = (
@@ -216,7 +217,16 @@ def fit_final(
     model = classifier.assemble(
         backbone, trainer.model, config.head, trainer.mean, trainer.scale, temperature
     )
-    return model, trainer.logits(examples, rows) / temperature
+    return model, _finite(trainer.logits(examples, rows), config.train) / temperature
+
+
+def _finite(logits: np.ndarray, train: Train) -> np.ndarray:
+    if not np.isfinite(logits).all():
+        raise ConfigError(
+            "the training diverged: the head answers with numbers that are not finite",
+            f"use a smaller train.learning_rate than {train.learning_rate:g}",
+        )
+    return logits
 
 
 _CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")

@@ -12,6 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from pipeline import config as configuration
 from pipeline import heads, metrics, workers
 from pipeline.config import Config, Head, Train
+from pipeline.errors import ConfigError
 from pipeline.features import Store
 from pipeline.heads import Examples, HeadTrainer
 
@@ -266,6 +267,15 @@ def test_probabilities_are_calibrated_by_the_temperature():
         found.probabilities, special.softmax(found.logits / found.temperature, axis=1), rtol=1e-5
     )
     assert found.probabilities.dtype == np.float32
+
+
+def test_a_training_that_diverges_is_said_with_what_to_do():
+    examples = easy()
+    examples.store.records["features"][0] = np.inf
+    with pytest.raises(ConfigError) as caught:
+        run_folds(examples, "train.epochs=1", "train.learning_rate=0.5")
+    assert caught.value.message == "the training diverged: the head answers with numbers that are not finite"
+    assert caught.value.hint == "use a smaller train.learning_rate than 0.5"
 
 
 def test_progress_counts_the_epochs_of_all_folds():
