@@ -16,10 +16,10 @@ import numpy as np
 
 from export import anatomy, bundle, calibration, contract, metadata, promises
 from export.calibration_audit import audit
-from pipeline import features, litert, runs
+from pipeline import dataset, features, litert, runs
 from pipeline.config import Flavour as FlavourName
 from pipeline.dataset import Picture
-from pipeline.errors import ConversionError
+from pipeline.errors import ConversionError, RunError
 from pipeline.runs import Recipe
 from pipeline.subject import Subject
 from pipeline.workers import Listener
@@ -115,6 +115,18 @@ def recipe(subject: Subject, flavour: str) -> Recipe:
     return Recipe(bundle_name(flavour), 3, inputs, settings, LIBRARIES)
 
 
+def require(subject: Subject, flavour: str) -> None:
+    """Makes sure that the file of a flavour is there and belongs to the run's model.
+
+    Raises:
+        RunError: It is not, or does not.
+    """
+    run, path = subject.run, subject.run.path(file_name(flavour))
+    if not run.done(recipe(subject, flavour), [file_name(flavour)]):
+        what = "was made from another model than the run's" if path.is_file() else "is missing"
+        raise RunError(f"{path} {what}", f"export it: python -m export tflite {run.name}")
+
+
 def contract_recipe(subject: Subject, flavour: str) -> Recipe:
     """What the contract beside the file is made from."""
     settings = {
@@ -157,6 +169,7 @@ def convert(subject: Subject, listener: Listener) -> None:
             model = model or load(subject)
             data = convert_one(subject, model, name, calibration.choose(subject), listener)
             listener.progress(stage, 1, 1)
+            run.forget(made.stage)
             runs.write_bytes(run.path(file_name(name)), data)
             run.record(made, outputs)
         rules = _write_contract(subject, name)
@@ -235,6 +248,7 @@ def check(data: bytes, name: str) -> None:
 def _check_answers(subject: Subject, model: keras.Model, data: bytes, name: str) -> None:
     """The first training pictures, black and white: finite, and equal to Keras where that can be said."""
     first = subject.split.train[:_LOOK_AT]
+    dataset.check_unchanged(subject.table, first)
     frames = [features.plain_view(subject.table.file(picture), subject.frame) for picture in first]
     frames += calibration.extremes(subject.frame)
     interpreter = litert.Interpreter(data)

@@ -145,7 +145,8 @@ def f1_drops(
         seed: For the resampling.
 
     Returns:
-        The lower and the upper bounds, shape (2, classes + 1): of every class, then of macro F1.
+        The lower and the upper bounds, shape (2, classes + 1): of every class, then of macro F1 over
+        the classes that some picture shows.
     """
     _, group = np.unique(np.asarray(groups), return_inverse=True)
     cells = classes * classes
@@ -158,7 +159,7 @@ def f1_drops(
     counts = (drawn @ kinds).reshape(RESAMPLES, 2, classes, classes)
     f1 = f1_of(counts)
     drops = f1[:, 0] - f1[:, 1]
-    drops = np.concatenate([drops, drops.mean(1, keepdims=True)], axis=1)
+    drops = np.concatenate([drops, drops[:, np.unique(truth)].mean(1, keepdims=True)], axis=1)
     return np.percentile(drops, (2.5, 97.5), axis=0)
 
 

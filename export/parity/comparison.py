@@ -24,7 +24,7 @@ def scores(answers: Answers, threshold: float | None) -> dict[str, Any]:
     counts = answers.confusion
     return {
         "accuracy": float(metrics.accuracy_of(counts)),
-        "macro_f1": float(metrics.macro_f1_of(counts)),
+        "macro_f1": float(metrics.f1_of(counts)[_present(answers)].mean()),
         "calibration_error": confidence.calibration_error(answers.probabilities, answers.truth),
         "dont_know": None if threshold is None else _dont_know(answers, threshold),
     }
@@ -61,7 +61,7 @@ def compare(
         "confidence_shift": paired.confidence_shift(reference.probabilities, target.probabilities),
         "accuracy_drop": found.drop,
         "accuracy_drop_interval": _accuracy_interval(found, reference, target, seed),
-        "macro_f1_drop": float(f1_drop.mean()),
+        "macro_f1_drop": float(f1_drop[_present(reference)].mean()),
         "macro_f1_drop_interval": [float(f1_low[-1]), float(f1_high[-1])],
         "macro_f1_interval_reliable": found.discordant >= paired.MIN_DISCORDANT,
         "mcnemar_p": paired.mcnemar(found),
@@ -76,6 +76,11 @@ def compare(
             for index, label in enumerate(labels)
         ],
     }
+
+
+def _present(answers: Answers) -> np.ndarray:
+    """The classes that some picture shows; others have no F1."""
+    return np.unique(answers.truth)
 
 
 def _accuracy_interval(found: paired.Changes, reference: Answers, target: Answers, seed: int) -> list[float]:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 
 from export import bundle as bundles
-from export import metadata
+from export import convert, metadata
 from export.parity import foreign
 from pipeline import evaluate, litert, pictures, runs, workers
 from pipeline import subject as subjects
@@ -107,6 +107,7 @@ def _of_run(run: runs.Run, flavour: str | None) -> Side:
     if flavour is not None:
         if flavour not in FLAVOURS:
             raise UsageError(f"--flavour {flavour}: expected {', '.join(FLAVOURS)}", "one that the run has")
+        convert.require(subject, flavour)
         made = _of_bundle(run.path(runs.EXPORT, flavour))
         return Side(
             f"{run.name}, {flavour}", made.labels, made.prepared, made.answer, made.threshold, **known

@@ -18,7 +18,6 @@ from export.parity.junit import junit
 from export.parity.latency import latency
 from pipeline import dataset, evaluate, features, litert, runs
 from pipeline.dataset import Picture
-from pipeline.errors import RunError
 from pipeline.evaluate import Answers
 from pipeline.runs import Recipe
 from pipeline.subject import Subject
@@ -40,10 +39,7 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
     """
     run, config = subject.run, subject.config
     for name in config.export.flavours:
-        if not run.done(convert.recipe(subject, name), [convert.file_name(name)]):
-            path = run.path(convert.file_name(name))
-            what = "was made from another model than the run's" if path.is_file() else "is missing"
-            raise RunError(f"{path} {what}", f"export it: python -m export tflite {run.name}")
+        convert.require(subject, name)
     reference, made = evaluate.keras_answers(subject, listener)
     targets, keys = {}, {evaluate.KERAS: made.key}
     for name in config.export.flavours:

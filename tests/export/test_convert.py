@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from export import bundle, calibration, convert
 from pipeline import dataset, features, litert, runs
 from pipeline import subject as subject_module
-from pipeline.errors import ConversionError
+from pipeline.errors import ConversionError, DataError
 from pipeline.runs import Run
 from pipeline.subject import Subject
 from pipeline.workers import Listener
@@ -323,6 +324,13 @@ def test_the_same_model_converts_to_the_same_bytes(subject, reference, files):
             convert.convert_one(subject, reference, name, calibration.choose(subject), Listener())
             == files[name]
         )
+
+
+def test_a_picture_deleted_since_the_training_is_named(subject, reference, files, monkeypatch):
+    gone = replace(subject.split.train[0], path="kitchen-lab/gone.jpg")
+    split = replace(subject.split, train=(gone, *subject.split.train[1:]))
+    with pytest.raises(DataError, match=r"gone.jpg: No such file or directory"):
+        convert._check_answers(replace(subject, split=split), reference, files["float32"], "float32")
 
 
 def test_a_picture_changed_since_the_training_is_not_calibrated_on(subject, tmp_path, monkeypatch):

@@ -33,6 +33,20 @@ def test_scores_are_those_of_scikit_learn():
         assert row["f1_drop"] == pytest.approx(lost, abs=1e-9)
 
 
+def test_macro_f1_is_of_the_classes_that_some_picture_shows():
+    """Folders of one's own need not hold every class; scikit-learn is asked for the same ones."""
+    random = np.random.default_rng(0)
+    one, other = (random.dirichlet(np.ones(3), 300).astype(np.float32) for _ in range(2))
+    rows = TRUTH != 1
+    parts = [answers(p[rows], TRUTH[rows]) for p in (one, other)]
+    found = comparison.compare(parts[0], parts[1], LABELS, None, 0)
+    scores = [oracle.f1_score(part.truth, part.predicted, labels=[0, 2], average="macro") for part in parts]
+    assert found["macro_f1"] == pytest.approx(scores[1])
+    assert found["macro_f1_drop"] == pytest.approx(scores[0] - scores[1])
+    low, high = found["macro_f1_drop_interval"]
+    assert low < found["macro_f1_drop"] < high
+
+
 def test_lost_and_gained_answers_are_counted_by_class():
     found = compared(sure(flipped(3)), sure(flipped(6, start=3)))
     assert (found["flips"], found["lost"], found["gained"]) == (9, 6, 3)

@@ -11,7 +11,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from export import convert
-from export.parity import gate
+from export.parity import gate, sides
 from export.parity import stage as parity
 from pipeline import runs, train
 from pipeline import subject as subject_module
@@ -132,6 +132,12 @@ def test_a_file_made_from_another_model_is_not_compared(copy):
     path = RUN / convert.file_name("float32")
     assert caught.value.message == f"{path} was made from another model than the run's"
     assert caught.value.hint == "export it: python -m export tflite pictures"
+
+
+def test_a_file_made_from_another_model_is_no_side_of_a_comparison_either(copy):
+    retrained()
+    with pytest.raises(RunError, match="was made from another model than the run's"):
+        sides.side("pictures", "int8", sides.ByHand())
 
 
 @pytest.mark.slow
