@@ -34,8 +34,10 @@ def test_the_shell_gives_exit_code_and_both_outputs(connected):
 
 
 def test_a_command_that_failed_on_the_phone_is_told_with_its_words(connected):
-    message, hint = refusal(errors.PhoneError, connected.check, "ls /sdcard/none", "looking for it")
-    assert message == "looking for it failed: ls: /sdcard/none: No such file or directory"
+    message, hint = refusal(
+        errors.PhoneError, connected.check, "echo nothing there >&2; false", "looking for it"
+    )
+    assert message == "looking for it failed: nothing there"
     assert hint == "mend what these words name, then repeat the command"
 
 
