@@ -13,7 +13,7 @@ setup:  ## make .venv, install requirements.txt and the development tools, fetch
 judges: setup  ## make the environments of the outside judges: tflite-runtime 2.14, MediaPipe Tasks
 	@sh judges.sh
 
-demo: setup  ## draw pictures, train, evaluate, export, compare, explain, build the app: under six minutes
+demo: setup  ## draw pictures, train, evaluate, export, compare, explain, build the app: under five minutes
 	@sh demo.sh
 
 test: judges  ## every test

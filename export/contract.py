@@ -19,7 +19,6 @@ from pipeline.errors import BundleError
 from pipeline.letterbox import Size
 
 VERSION = 1
-FILE = "contract.json"
 EXPORT_AGAIN = "make the bundle again: python -m export tflite"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -44,10 +44,10 @@ def parity(
 ) -> None:
     """Compare .tflite files with Keras, or any two models.
 
-    Reads an exported run and its held-out pictures. Writes answers/FLAVOUR.npz, parity.json, parity.xml and
-    figures/flips.png. With --reference, --target and --pictures it compares any two models on any labelled
-    pictures, and writes to --out only. A model without a contract is read by its metadata, or by --range,
-    --labels and --fit. Exit code 3: the gate said no.
+    Reads an exported run and its held-out pictures. Writes answers/MODEL.npz, export/latency.json,
+    parity.json, parity.xml and figures/flips.png. With --reference, --target and --pictures it compares
+    any two models on any labelled pictures, and writes to --out only. A model without a contract is read by
+    its metadata, or by --range, --labels and --fit. Exit code 3: the gate said no.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.errors import UsageError

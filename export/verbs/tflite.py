@@ -13,9 +13,10 @@ def tflite(
     """Convert to .tflite and compare every file with Keras.
 
     Reads a trained run. Writes export/FLAVOUR (model_FLAVOUR.tflite, labels.txt, contract.json),
-    export/calibration.json, passport.json, parity.json, parity.xml and figures/flips.png. Where the
-    gate says no to int8, it is calibrated on other pictures once and judged once more, called a second
-    look. Exit code 3: the gate said no, or a file is not what its name says.
+    export/calibration.json, export/latency.json, answers/MODEL.npz, passport.json, parity.json, parity.xml
+    and figures/flips.png. Where the gate says no to int8, it is calibrated on other pictures once and
+    judged once more, called a second look (export/recalibration.json). Exit code 3: the gate said no, or a
+    file is not what its name says.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export import convert, passport, recalibration

@@ -25,8 +25,9 @@ def audit(
 ) -> None:
     """Look for what is wrong with the pictures, before training.
 
-    Reads the pictures. Writes data/runs/NAME: audit.json, shortcuts.json and sheets of pictures;
-    training under that name starts from there. Any folder with pictures will do.
+    Reads the pictures. Writes data/runs/NAME: audit.json, shortcuts.json, pictures.csv,
+    left_out.csv and sheets of pictures; training under that name starts from there. Any folder with
+    pictures will do.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline import audit as auditing

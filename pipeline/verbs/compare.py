@@ -15,7 +15,9 @@ def compare(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Rank runs by their out-of-fold score on shared pictures.
+    """Rank runs by out-of-fold score.
+
+    Each is paired with the best on the training pictures that both have.
 
     Reads each run's out-of-fold answers and configuration. Writes nothing.
     """

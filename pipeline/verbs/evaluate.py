@@ -16,7 +16,8 @@ def evaluate(
 ) -> None:
     """Score the Keras model on the held-out pictures.
 
-    Reads a trained run. Writes its answers/keras.npz, evaluation.json and figures.
+    Reads a trained run. Writes its answers/keras.npz, evaluation.json, label_doubts.json and
+    figures.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline import evaluate as evaluation
