@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.metrics import Interval, wilson
+from pipeline import intervals
+from pipeline.metrics import Interval
 
 BINS = 15
 # With fewer pictures the bins hold a handful each, and the error is mostly noise.
@@ -18,43 +19,34 @@ MIN_PICTURES = 300
 
 
 class Selective(NamedTuple):
-    """What a threshold does: how many pictures get an answer, and how many of those are right.
+    """What a threshold does: the share of pictures that get an answer, and the share of those that are right.
 
-    `accuracy` is None where no picture gets an answer.
+    The intervals are 95% ones. `accuracy` is None where no picture gets an answer.
     """
 
-    n: int
-    answered: int
-    right: int
-
-    @property
-    def coverage(self) -> float:
-        return self.answered / self.n
-
-    @property
-    def coverage_interval(self) -> Interval:
-        return wilson(self.answered, self.n)
-
-    @property
-    def accuracy(self) -> float | None:
-        return self.right / self.answered if self.answered else None
-
-    @property
-    def accuracy_interval(self) -> Interval:
-        return wilson(self.right, self.answered)
+    coverage: float
+    coverage_interval: Interval
+    accuracy: float | None
+    accuracy_interval: Interval
 
 
-def selective(probabilities: np.ndarray, truth: np.ndarray, threshold: float) -> Selective:
+def selective(probabilities: np.ndarray, truth: np.ndarray, groups: object, threshold: float) -> Selective:
     """What a threshold does to answers; with the top probability below it the answer is "I don't know".
 
     Args:
         probabilities: Shape (n, classes).
         truth: Labels, shape (n,).
+        groups: The group of each picture.
         threshold: A probability.
     """
     answered = probabilities.max(1) >= threshold
-    right = answered & (probabilities.argmax(1) == truth)
-    return Selective(len(truth), int(answered.sum()), int(right.sum()))
+    right, names = (probabilities.argmax(1) == truth)[answered], np.asarray(groups)
+    return Selective(
+        float(answered.mean()),
+        intervals.share(answered, names),
+        float(right.mean()) if len(right) else None,
+        intervals.share(right, names[answered]),
+    )
 
 
 def calibration_error(probabilities: np.ndarray, truth: np.ndarray) -> float | None:

@@ -169,14 +169,16 @@ class Export(_Part):
 class Gate(_Part):
     """How far a `.tflite` file may be from the Keras model on the held-out pictures.
 
-    With `require_proof` a verdict of "not shown" ends with exit code 3, too.
+    Each quantity is judged by its 95% interval. With `require_proof` a verdict of "not shown" ends with exit
+    code 3, too.
     """
 
-    min_agreement: Share = 0.94
+    min_agreement: Share = 0.9
     max_drop: Share = 0.03
     max_f1_drop: Share = 0.05
     max_mean_abs_dp: Share = 0.05
     max_confidence_shift: Share = 0.02
+    max_coverage_drop: Share = 0.05
     require_proof: bool = False
 
 

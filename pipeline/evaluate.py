@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 
 from pipeline import config as configuration
-from pipeline import dataset, features, litert, metrics, runs, sheets
+from pipeline import dataset, features, intervals, litert, metrics, runs, sheets
 from pipeline.config import Config
 from pipeline.errors import DataError
-from pipeline.metrics import accuracy_of, f1_of, macro_f1_of
+from pipeline.metrics import Interval, accuracy_of, f1_of, macro_f1_of
 from pipeline.runs import Recipe, Run
 from pipeline.subject import Subject, load_out_of_fold
 from pipeline.workers import Listener, ordered
 
 KERAS = "keras"
-VERSION = 4
+VERSION = 5
 MIN_SHARED = 30
 _BATCH = 32
 _KERAS_LIBRARIES = ("tensorflow", "keras", "numpy", "pillow")
@@ -132,14 +132,14 @@ def keras_answers(subject: Subject, listener: Listener) -> tuple[Answers, Recipe
 
 def evaluate(subject: Subject, listener: Listener) -> dict[str, Any]:
     """Writes evaluation.json and its figures; gives the evaluation."""
-    run, config = subject.run, subject.config
+    run = subject.run
     held_out, made = keras_answers(subject, listener)
     inputs = {"answers": made.key, "folds": run.key("folds")}
     recipe = Recipe("evaluation", VERSION, inputs, {}, ("numpy", "scipy"))
 
     def build() -> None:
         listener.progress("intervals", 0, 1)
-        runs.write_json(run.path(runs.EVALUATION), _evaluation(subject, held_out, config.seed))
+        runs.write_json(run.path(runs.EVALUATION), _evaluation(subject, held_out))
         listener.progress("intervals", 1, 1)
 
     run.make(recipe, [runs.EVALUATION], build)
@@ -158,43 +158,39 @@ def evaluate(subject: Subject, listener: Listener) -> dict[str, Any]:
     return found
 
 
-def _evaluation(subject: Subject, held_out: Answers, seed: int) -> dict[str, Any]:
+def _evaluation(subject: Subject, held_out: Answers) -> dict[str, Any]:
     folds, training = subject.run.read_json(runs.FOLDS), subject.run.read_json(runs.TRAINING)
     stored = load_out_of_fold(subject.run)
     classes = len(subject.labels)
     predicted = stored["probabilities"].argmax(1)
-
-    def interval(truth: np.ndarray, answer: np.ndarray, groups: Any, statistic: Any) -> Any:
-        return metrics.bootstrap(truth, answer, groups, classes, statistic, seed).T.tolist()
 
     pooled = metrics.confusion(stored["truth"], predicted, classes)
     spread = folds["fold_accuracy"]
     out_of_fold = {
         "n": len(predicted),
         "accuracy": float(accuracy_of(pooled)),
-        "accuracy_interval": interval(stored["truth"], predicted, stored["group"], accuracy_of),
+        "accuracy_interval": list(intervals.share(predicted == stored["truth"], stored["group"])),
         "macro_f1": float(macro_f1_of(pooled)),
-        "macro_f1_interval": interval(stored["truth"], predicted, stored["group"], macro_f1_of),
+        "macro_f1_interval": list(intervals.f1(stored["truth"], predicted, stored["group"], classes).macro),
         "fold_accuracy": spread,
         "fold_standard_deviation": float(np.std(spread, ddof=1)),
         "chosen_epoch": folds["chosen_epoch"],
         "epoch_was_chosen": folds["epoch_was_chosen"],
     }
     counts = held_out.confusion
-    truth, answer, groups = held_out.truth, held_out.predicted, held_out.groups.tolist()
-    right, n = int(np.trace(counts)), int(counts.sum())
-    class_intervals = interval(truth, answer, groups, f1_of)
+    right, n = held_out.predicted == held_out.truth, len(held_out.truth)
+    of_f1 = intervals.f1(held_out.truth, held_out.predicted, held_out.groups, classes)
     per_class = []
     for index, label in enumerate(subject.labels):
-        hits, own = int(counts[index, index]), int(counts[index].sum())
+        own = held_out.truth == index
         per_class.append(
             {
                 "label": label,
-                "n": own,
-                "recall": hits / own,
-                "recall_interval": list(metrics.wilson(hits, own)),
+                "n": int(own.sum()),
+                "recall": float(right[own].mean()),
+                "recall_interval": list(intervals.share(right[own], held_out.groups[own])),
                 "f1": float(f1_of(counts)[index]),
-                "f1_interval": class_intervals[index],
+                "f1_interval": of_f1.classes[:, index].tolist(),
             }
         )
     evaluation = {
@@ -203,10 +199,11 @@ def _evaluation(subject: Subject, held_out: Answers, seed: int) -> dict[str, Any
         "out_of_fold": out_of_fold,
         "held_out": {
             "n": n,
-            "accuracy": right / n,
-            "accuracy_interval": list(metrics.wilson(right, n)),
+            "groups": len(np.unique(held_out.groups)),
+            "accuracy": float(right.mean()),
+            "accuracy_interval": list(intervals.share(right, held_out.groups)),
             "macro_f1": float(macro_f1_of(counts)),
-            "macro_f1_interval": interval(truth, answer, groups, macro_f1_of),
+            "macro_f1_interval": list(of_f1.macro),
             "classes": per_class,
             "confusion": counts.tolist(),
         },
@@ -223,11 +220,10 @@ def _without_leaked(subject: Subject, held_out: Answers) -> dict[str, Any] | Non
         return None
     kept = np.array([picture.path not in leaked for picture in subject.split.held_out])
     right = (held_out.predicted == held_out.truth)[kept]
-    n, hits = len(right), int(right.sum())
     return {
-        "n": n,
-        "accuracy": hits / n if n else None,
-        "accuracy_interval": list(metrics.wilson(hits, n)),
+        "n": len(right),
+        "accuracy": float(right.mean()) if len(right) else None,
+        "accuracy_interval": list(intervals.share(right, held_out.groups[kept])),
         "leaked": sorted(leaked),
     }
 
@@ -236,8 +232,12 @@ def gaps(evaluation: dict[str, Any]) -> list[str]:
     """What lies between the three scores, in words; the keys are those of evaluation.json."""
     seen, unseen = evaluation["train"]["accuracy"], evaluation["out_of_fold"]["accuracy"]
     held_out, n = evaluation["held_out"]["accuracy"], evaluation["held_out"]["n"]
-    fold_n = evaluation["out_of_fold"]["n"]
-    low, high = metrics.difference_of_shares(round(held_out * n), n, round(unseen * fold_n), fold_n)
+    low, high = intervals.difference(
+        held_out,
+        Interval(*evaluation["held_out"]["accuracy_interval"]),
+        unseen,
+        Interval(*evaluation["out_of_fold"]["accuracy_interval"]),
+    )
     points = 100 * (seen - unseen)
     if points > 10:
         first = (
@@ -292,7 +292,7 @@ def _leaks(evaluation: dict[str, Any]) -> list[str]:
     return [f"{begin}: {scores}. The second is the honest one."]
 
 
-def compare(many: Sequence[Run], seed: int = 0) -> dict[str, Any]:
+def compare(many: Sequence[Run]) -> dict[str, Any]:
     """Runs ranked by out-of-fold accuracy, each paired with the best on the pictures they share.
 
     Raises:
@@ -317,19 +317,16 @@ def compare(many: Sequence[Run], seed: int = 0) -> dict[str, Any]:
                 f"a comparison needs {MIN_SHARED}",
                 "compare runs of the same pictures",
             )
-        difference, bounds = metrics.paired_difference(
-            np.array([by_content[run][content] for content in shared]),
-            np.array([by_content[best][content] for content in shared]),
-            [groups[content] for content in shared],
-            seed,
-        )
+        own, others = (np.array([by_content[one][content] for content in shared]) for one in (run, best))
+        # The rise from the best run to this one is the drop from this one to the best.
+        bounds = intervals.drop(own, others, [groups[content] for content in shared])
         rows.append(
             {
                 "run": names[run],
                 "n": len(right[run]),
                 "accuracy": float(right[run].mean()),
                 "shared_with_best": len(shared),
-                "difference_to_best": difference,
+                "difference_to_best": float(own.mean() - others.mean()),
                 "difference_interval": list(bounds),
             }
         )

@@ -6,7 +6,7 @@ Labels are whole numbers in the table's order of classes. All intervals are two-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -60,8 +60,28 @@ def wilson(right: int, n: int) -> Interval:
         return Interval(0.0, 1.0)
     from scipy import stats  # half a second that most verbs do not need
 
-    found = stats.binomtest(right, n).proportion_ci(0.95, "wilson")
-    return Interval(float(found.low), float(found.high))
+    low, high = wilson_bounds(right / n, n, stats.norm.ppf(0.975))
+    return Interval(float(low), float(high))
+
+
+def wilson_bounds(share: Any, n: Any, quantile: Any) -> np.ndarray:
+    """Wilson's bounds for shares of n trials, n not necessarily whole; (0, 1) for n = 0.
+
+    Args:
+        share: Of successes, any shape.
+        n: Trials.
+        quantile: Of the level, e.g. 1.96.
+
+    Returns:
+        The lower and the upper bound, shape (2, ...).
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        widened = 1 + quantile**2 / np.asarray(n, float)
+        middle = (share + (widened - 1) / 2) / widened
+        reach = np.sqrt((widened - 1) * (share * (1 - share) + (widened - 1) / 4)) / widened
+    bounds = np.stack([np.minimum(middle - reach, share), np.maximum(middle + reach, share)])
+    everything = np.stack([np.zeros(np.shape(middle)), np.ones(np.shape(middle))])
+    return np.clip(np.where(np.asarray(n) > 0, bounds, everything), 0, 1)
 
 
 def bootstrap(
@@ -164,19 +184,16 @@ def agreement(reference: np.ndarray, target: np.ndarray) -> float:
     return float((reference.argmax(1) == target.argmax(1)).mean())
 
 
-def mean_abs_dp(reference: np.ndarray, target: np.ndarray) -> float:
-    """The mean over pictures of ½·Σ|Δp|: how much probability moved, 0 ... 1."""
-    return float((np.abs(reference - target).sum(1) / 2).mean())
+def moved(reference: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """How much probability moved to other classes, ½·Σ|Δp| of every picture; 0 ... 1, shape (n,).
 
-
-def difference_of_shares(right: int, n: int, other_right: int, other_n: int) -> Interval:
-    """Newcombe's interval for right/n - other_right/other_n, of pictures that are not the same.
-
-    Newcombe, Interval estimation for the difference between independent proportions, Statistics
-    in Medicine 17 (1998), method 10: made of the two Wilson intervals.
+    Args:
+        reference: Probabilities, shape (n, classes).
+        target: The same.
     """
-    first, second = right / n, other_right / other_n
-    one, other = wilson(right, n), wilson(other_right, other_n)
-    low = np.hypot(first - one.low, other.high - second)
-    high = np.hypot(one.high - first, second - other.low)
-    return Interval(float(first - second - low), float(first - second + high))
+    return np.abs(reference.astype(float) - target).sum(1) / 2
+
+
+def mean_abs_dp(reference: np.ndarray, target: np.ndarray) -> float:
+    """The mean of `moved`."""
+    return float(moved(reference, target).mean())

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import metrics
+from pipeline import intervals
 from pipeline.letterbox import Size, corner, fitted_size
 
 OUTER = 0.1
@@ -68,25 +68,25 @@ def of_class(label: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
     Args:
         label: The class.
-        rows: The `border` of each picture: `share`, `area`, `kept_without`, `kept_alone`.
+        rows: The `border` of each picture: `group`, `share`, `area`, `kept_without`, `kept_alone`.
     """
-    carried = sum(not row["kept_without"] and row["kept_alone"] for row in rows)
-    low, high = metrics.wilson(carried, len(rows))
+    carried = np.array([not row["kept_without"] and row["kept_alone"] for row in rows], bool)
+    low, high = intervals.share(carried, [row["group"] for row in rows])
     shares = [row["share"] for row in rows if row["share"] is not None]
     alarm = len(rows) >= FEWEST and low > ALARM
     return {
         "label": label,
         "n": len(rows),
-        "carried": carried,
+        "carried": int(carried.sum()),
         "carried_interval": [low, high],
         "share": float(np.mean(shares)) if shares else None,
         "area": float(np.mean([row["area"] for row in rows])) if rows else None,
         "alarm": alarm,
         "few": len(rows) < FEWEST,
         "sentence": (
-            f"in {carried} of {len(rows)} pictures answered {label}, the bars and the outer tenth carry the "
-            "answer: with them covered it is lost, and they alone give it. Cut them off all training "
-            "pictures, or make them alike in all classes, and train again."
+            f"in {carried.sum()} of {len(rows)} pictures answered {label}, the bars and the outer tenth "
+            "carry the answer: with them covered it is lost, and they alone give it. Cut them off all "
+            "training pictures, or make them alike in all classes, and train again."
             if alarm
             else ""
         ),

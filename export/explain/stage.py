@@ -164,7 +164,14 @@ def _explained(
     _forget(subject, runs.EXPLANATIONS, {row["maps"] for row in rows})
     sampled = [row for row in rows if selection.SAMPLE in row["why"]]
     classes = [
-        border.of_class(label, [row["border"] for row in sampled if row["file"]["answer"] == label])
+        border.of_class(
+            label,
+            [
+                {**row["border"], "group": subject.split.groups[row["path"]]}
+                for row in sampled
+                if row["file"]["answer"] == label
+            ],
+        )
         for label in labels
     ]
     extremes = selection.confident(target)

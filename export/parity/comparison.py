@@ -1,6 +1,7 @@
 """What changed from a reference to a target on the same pictures, in numbers.
 
-Judging them belongs to `gate`, saying them to `words`; the statistics are those of `pipeline.paired`.
+Judging them belongs to `gate`, saying them to `words`; the statistics are those of `pipeline.paired` and
+`pipeline.intervals`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import confidence, metrics, paired
+from pipeline import confidence, intervals, metrics, paired
 from pipeline.evaluate import Answers
 
 
@@ -24,6 +25,7 @@ def scores(answers: Answers, threshold: float | None) -> dict[str, Any]:
     counts = answers.confusion
     return {
         "accuracy": float(metrics.accuracy_of(counts)),
+        "accuracy_interval": list(intervals.share(answers.predicted == answers.truth, answers.groups)),
         "macro_f1": float(metrics.f1_of(counts)[_present(answers)].mean()),
         "calibration_error": confidence.calibration_error(answers.probabilities, answers.truth),
         "dont_know": None if threshold is None else _dont_know(answers, threshold),
@@ -31,9 +33,9 @@ def scores(answers: Answers, threshold: float | None) -> dict[str, Any]:
 
 
 def compare(
-    reference: Answers, target: Answers, labels: Sequence[str], threshold: float | None, seed: int
+    reference: Answers, target: Answers, labels: Sequence[str], threshold: float | None
 ) -> dict[str, Any]:
-    """The target's scores and all that changed; JSON values.
+    """The target's scores and all that changed, with 95% intervals that respect groups; JSON values.
 
     Both must hold the same pictures in the same order.
 
@@ -42,39 +44,58 @@ def compare(
         target: Answers of the other.
         labels: In the order of both models' outputs.
         threshold: As in `scores`.
-        seed: For the bootstrap.
     """
     if not np.array_equal(reference.sha256, target.sha256):
         raise ValueError("reference and target answered different pictures")
-    truth, before, after = reference.truth, reference.predicted, target.predicted
-    found = paired.changes(before == truth, after == truth)
-    f1_low, f1_high = paired.f1_drops(truth, before, after, reference.groups.tolist(), len(labels), seed)
+    truth, before, after, groups = reference.truth, reference.predicted, target.predicted, reference.groups
+    counted = paired.changes(before == truth, after == truth)
     f1_drop = metrics.f1_of(reference.confusion) - metrics.f1_of(target.confusion)
+    of_f1 = intervals.f1_drop(truth, before, after, groups, len(labels))
+    accuracy = intervals.drop(before == truth, after == truth, groups)
+    moved = metrics.moved(reference.probabilities, target.probabilities)
+    shifts = paired.confidence_shifts(reference.probabilities, target.probabilities)
     return {
+        "n": counted.n,
+        "groups": len(np.unique(groups)),
         **scores(target, threshold),
         "agreement": metrics.agreement(reference.probabilities, target.probabilities),
+        "agreement_interval": list(intervals.share(before == after, groups)),
         "flips": int((before != after).sum()),
-        "lost": found.lost,
-        "gained": found.gained,
-        "mean_abs_dp": metrics.mean_abs_dp(reference.probabilities, target.probabilities),
+        "lost": counted.lost,
+        "gained": counted.gained,
+        "mean_abs_dp": float(moved.mean()),
+        "mean_abs_dp_interval": list(intervals.mean(moved, groups, 0, 1)),
         "max_abs_dp": float(np.abs(reference.probabilities - target.probabilities).max()),
-        "confidence_shift": paired.confidence_shift(reference.probabilities, target.probabilities),
-        "accuracy_drop": found.drop,
-        "accuracy_drop_interval": _accuracy_interval(found, reference, target, seed),
+        "confidence_shift": float(shifts.mean()),
+        "confidence_shift_interval": list(intervals.mean(shifts, groups, -1, 1)),
+        "accuracy_drop": counted.drop,
+        "accuracy_drop_interval": list(accuracy),
         "macro_f1_drop": float(f1_drop[_present(reference)].mean()),
-        "macro_f1_drop_interval": [float(f1_low[-1]), float(f1_high[-1])],
-        "macro_f1_interval_reliable": found.discordant >= paired.MIN_DISCORDANT,
-        "mcnemar_p": paired.mcnemar(found),
-        "smallest_drop_that_would_show": paired.smallest_drop(found.discordant, found.n),
+        "macro_f1_drop_interval": list(of_f1.macro),
+        **_coverage(reference, target, threshold),
+        "mcnemar_p": paired.mcnemar(counted),
+        "smallest_drop_that_would_show": counted.drop - accuracy.low,
         "classes": [
             {
                 "label": label,
-                **_class(truth == index, before == index, after == index),
+                **_class(truth == index, before == index, after == index, groups),
                 "f1_drop": float(f1_drop[index]),
-                "f1_drop_interval": [float(f1_low[index]), float(f1_high[index])],
+                "f1_drop_interval": of_f1.classes[:, index].tolist(),
             }
             for index, label in enumerate(labels)
         ],
+    }
+
+
+def _coverage(reference: Answers, target: Answers, threshold: float | None) -> dict[str, Any]:
+    """How many pictures get an answer that is no "don't know", and how many fewer than from the reference."""
+    if threshold is None:
+        return {"coverage": None, "coverage_drop": None, "coverage_drop_interval": None}
+    before, after = (each.probabilities.max(1) >= threshold for each in (reference, target))
+    return {
+        "coverage": float(after.mean()),
+        "coverage_drop": float(before.mean() - after.mean()),
+        "coverage_drop_interval": list(intervals.drop(before, after, reference.groups)),
     }
 
 
@@ -83,32 +104,22 @@ def _present(answers: Answers) -> np.ndarray:
     return np.unique(answers.truth)
 
 
-def _accuracy_interval(found: paired.Changes, reference: Answers, target: Answers, seed: int) -> list[float]:
-    """Tango's interval; where pictures come in groups, at least as wide as the bootstrap by group."""
-    low, high = paired.tango_interval(found)
-    if len(set(reference.groups.tolist())) < found.n:
-        right = [answers.predicted == answers.truth for answers in (reference, target)]
-        _, grouped = metrics.paired_difference(right[0], right[1], reference.groups.tolist(), seed)
-        low, high = min(low, grouped.low), max(high, grouped.high)
-    return [low, high]
-
-
-def _class(own: np.ndarray, before: np.ndarray, after: np.ndarray) -> dict[str, Any]:
+def _class(own: np.ndarray, before: np.ndarray, after: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
     """Recall of one class; nothing to say where no picture shows it."""
-    found = paired.changes(before[own], after[own])
-    if not found.n:
+    counted = paired.changes(before[own], after[own])
+    if not counted.n:
         return {"n": 0, "lost": 0, "gained": 0, "recall": None, "recall_drop_interval": None}
     return {
-        "n": found.n,
-        "lost": found.lost,
-        "gained": found.gained,
+        "n": counted.n,
+        "lost": counted.lost,
+        "gained": counted.gained,
         "recall": float(after[own].mean()),
-        "recall_drop_interval": list(paired.tango_interval(found)),
+        "recall_drop_interval": list(intervals.drop(before[own], after[own], groups[own])),
     }
 
 
 def _dont_know(answers: Answers, threshold: float) -> dict[str, Any]:
-    found = confidence.selective(answers.probabilities, answers.truth, threshold)
+    found = confidence.selective(answers.probabilities, answers.truth, answers.groups, threshold)
     return {
         "threshold": threshold,
         "coverage": found.coverage,

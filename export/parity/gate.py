@@ -1,77 +1,96 @@
 """The verdict on a comparison: failed, passed, or not shown with so many pictures.
 
-A bound on agreement, moved probability or confidence shift fails as soon as it is broken. A limit
-on a drop fails where the drop is surely above it, and is kept where the drop is surely not: the
-bounds are those of the two-sided 95% interval. What lies between is not shown.
+Every quantity is judged by its two-sided 95% interval: it fails where the interval lies wholly beyond its
+limit, passes where it lies wholly within, and is not shown in between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from pipeline.config import Gate
 
 FAILED, PASSED, NOT_SHOWN = "failed", "passed", "not shown"
-# Of the arithmetic: what stands exactly on a bound keeps it.
+# Of the arithmetic: what stands exactly on a limit is within.
 _SLACK = 1e-12
 
 
 @dataclass(frozen=True)
 class Check:
-    """One bound of the gate.
+    """One quantity of the gate.
 
     Attributes:
-        name: The quantity's key in a comparison.
+        name: Its key in a comparison.
         verdict: `failed`, `passed` or `not shown`.
-        text: The figure beside its bound.
+        value: As measured.
+        interval: Its 95% interval.
+        allowed: The lowest and the highest value allowed; None where there is no limit.
+        pictures_needed: About how many pictures like these would pass, where that is not shown; None where
+            the value itself is beyond its limit.
+        text: The value beside its limit.
     """
 
     name: str
     verdict: str
+    value: float
+    interval: tuple[float, float]
+    allowed: tuple[float | None, float | None]
+    pictures_needed: int | None
     text: str
 
 
-def checks(found: Mapping[str, Any], gate: Gate) -> list[Check]:
-    """Every bound of the gate on one comparison, in a fixed order.
+def limits(gate: Gate) -> dict[str, tuple[float | None, float | None]]:
+    """The lowest and the highest value that each quantity may have, in the order of the checks."""
+    return {
+        "agreement": (gate.min_agreement, None),
+        "mean_abs_dp": (None, gate.max_mean_abs_dp),
+        "confidence_shift": (-gate.max_confidence_shift, gate.max_confidence_shift),
+        "accuracy_drop": (None, gate.max_drop),
+        "macro_f1_drop": (None, gate.max_f1_drop),
+        "coverage_drop": (None, gate.max_coverage_drop),
+    }
+
+
+def checks(comparison: Mapping[str, Any], gate: Gate) -> list[Check]:
+    """Every quantity that was measured; without a "don't know" threshold there is no coverage.
 
     Args:
-        found: What `comparison.compare` gives.
-        gate: The bounds.
+        comparison: What `comparison.compare` gives.
+        gate: The limits.
     """
-    shift = found["confidence_shift"]
-    simple = (
-        ("agreement", found["agreement"] >= gate.min_agreement - _SLACK, f">= {gate.min_agreement:g}"),
-        (
-            "mean_abs_dp",
-            found["mean_abs_dp"] <= gate.max_mean_abs_dp + _SLACK,
-            f"<= {gate.max_mean_abs_dp:g}",
-        ),
-        (
-            "confidence_shift",
-            abs(shift) <= gate.max_confidence_shift + _SLACK,
-            f"between -{gate.max_confidence_shift:g} and {gate.max_confidence_shift:g}",
-        ),
-    )
-    result = [
-        Check(name, PASSED if fine else FAILED, f"{name} is {found[name]:.4f}, must be {bound}")
-        for name, fine, bound in simple
+    return [
+        _check(comparison, name, *allowed)
+        for name, allowed in limits(gate).items()
+        if comparison[name] is not None
     ]
-    for name, limit in (("accuracy_drop", gate.max_drop), ("macro_f1_drop", gate.max_f1_drop)):
-        low, high = found[f"{name}_interval"]
-        verdict = FAILED if low > limit + _SLACK else PASSED if high <= limit + _SLACK else NOT_SHOWN
-        text = f"{name} is {found[name]:.4f} (95%: {low:.4f} to {high:.4f}), must be <= {limit:g}"
-        result.append(Check(name, verdict, text))
-    return result
 
 
-def judge(found: Mapping[str, Any], gate: Gate) -> dict[str, Any]:
+def _check(comparison: Mapping[str, Any], name: str, least: float | None, most: float | None) -> Check:
+    value, (low, high) = comparison[name], comparison[f"{name}_interval"]
+    floor = float("-inf") if least is None else least - _SLACK
+    ceiling = float("inf") if most is None else most + _SLACK
+    verdict = (
+        FAILED if low > ceiling or high < floor else PASSED if floor <= low <= high <= ceiling else NOT_SHOWN
+    )
+    bound = f"<= {most:g}" if least is None else f">= {least:g}" if most is None else f"{least:g} to {most:g}"
+    text = f"{name} is {value:.4f} (95%: {low:.4f} to {high:.4f}), must be {bound}"
+    needed = None
+    if verdict == NOT_SHOWN and floor < value < ceiling:
+        # An interval shrinks with the root of n, and faster where nothing has changed.
+        times = max((value - low) / (value - floor), (high - value) / (ceiling - value))
+        needed = ceil(comparison["n"] * times**2)
+    return Check(name, verdict, value, (low, high), (least, most), needed, text)
+
+
+def judge(comparison: Mapping[str, Any], gate: Gate) -> dict[str, Any]:
     """The verdict on one comparison; JSON values.
 
-    `broken` holds the bounds that failed, `unproved` those that so few pictures cannot show.
+    `broken` holds the limits that failed, `unproved` those that so few pictures cannot show.
     """
-    judged = checks(found, gate)
+    judged = checks(comparison, gate)
     broken = [check.text for check in judged if check.verdict == FAILED]
     unproved = [check.text for check in judged if check.verdict == NOT_SHOWN]
     verdict = FAILED if broken else NOT_SHOWN if unproved else PASSED
@@ -80,7 +99,10 @@ def judge(found: Mapping[str, Any], gate: Gate) -> dict[str, Any]:
         "passed": verdict == PASSED,
         "broken": broken,
         "unproved": unproved,
-        "checks": [vars(check) for check in judged],
+        "checks": [
+            {**vars(check), "interval": list(check.interval), "allowed": list(check.allowed)}
+            for check in judged
+        ],
     }
 
 

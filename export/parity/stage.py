@@ -24,7 +24,7 @@ from pipeline.subject import Subject
 from pipeline.workers import Listener
 
 SHIPPED = "int8"
-VERSION = 3
+VERSION = 4
 FLIPS = f"{runs.FIGURES}/{flips.NAME}"
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 
@@ -49,7 +49,6 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
     settings = {
         "gate": config.gate.model_dump(mode="json"),
         "threshold": run.read_json(runs.FOLDS)["threshold"],
-        "seed": config.seed,
         "first_look": calibration.first_look(subject),
     }
     inputs = {**keys, "latency": timing["key"]}
@@ -91,7 +90,7 @@ def _row(
     """All that is said about one flavour; the keys of parity.json's targets."""
     bounds = subject.config.gate
     path = subject.run.path(convert.file_name(target.model))
-    found = comparison.compare(reference, target, subject.labels, settings["threshold"], subject.config.seed)
+    found = comparison.compare(reference, target, subject.labels, settings["threshold"])
     first = settings["first_look"] if convert.FLAVOURS[target.model].calibrated else None
     row = {
         "model": target.model,
@@ -103,7 +102,7 @@ def _row(
         "first_look": first,
         "latency": timing["flavours"][target.model],
     }
-    said = words.sentences(row, scores, len(reference.truth), bounds)
+    said = words.sentences(row, scores, bounds)
     return {**row, "words": [*said, words.advice(row["verdict"], target.model, bounds)]}
 
 

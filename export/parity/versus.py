@@ -22,7 +22,6 @@ from pipeline.evaluate import Answers
 from pipeline.letterbox import Size, letterbox
 from pipeline.workers import Listener
 
-SEED = 0
 _THUMBNAIL = Size(224, 224)
 
 
@@ -58,9 +57,9 @@ def versus(
     bounds = other.gate or one.gate or Gate()
     n = len(rows)
     scores = {"model": one.name, "prepared": one.prepared, **comparison.scores(first, one.threshold)}
-    found = comparison.compare(first, second, one.labels, other.threshold, SEED)
+    found = comparison.compare(first, second, one.labels, other.threshold)
     row = {"model": other.name, "prepared": other.prepared, **found, **gate.judge(found, bounds), "look": 1}
-    said = words.sentences(row, scores, n, bounds, "pictures")
+    said = words.sentences(row, scores, bounds, "pictures")
     listener.say("reference", f"{one.name}: {one.prepared}")
     listener.say("target", f"{other.name}: {other.prepared}")
     document = {

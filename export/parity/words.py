@@ -2,12 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from export.parity import gate as gates
-from pipeline import confidence, paired
+from pipeline import confidence
 from pipeline.config import Gate
+
+# A drop is shown as the change of what it is a drop of: fewer right answers are a minus.
+_TITLES = {
+    "agreement": "same top answer",
+    "mean_abs_dp": "probability moved",
+    "confidence_shift": "confidence, change",
+    "accuracy_drop": "accuracy, change",
+    "macro_f1_drop": "macro F1, change",
+    "coverage_drop": "coverage, change",
+}
+
+
+class Figure(NamedTuple):
+    """One line of the table of what the gate judged; all in percent or percentage points."""
+
+    title: str
+    value: str
+    interval: str
+    allowed: str
+    verdict: str
+
+
+def figure(check: Mapping[str, Any]) -> Figure:
+    """How a check of the gate is shown.
+
+    Args:
+        check: A row of `checks`, as in parity.json.
+    """
+    value, (low, high), (least, most) = check["value"], check["interval"], check["allowed"]
+    if check["name"].endswith("_drop"):
+        value, (low, high), least = -value, (-high, -low), -most
+        most = None
+    show = _percent if check["name"] in ("agreement", "mean_abs_dp") else _points
+    if least is None:
+        allowed = f"≤ {_plain(most or 0)}"
+    else:
+        allowed = f"±{_plain(most)}" if most is not None else f"≥ {_plain(least)}".replace("-", "−")
+    return Figure(
+        _TITLES[check["name"]], show(value), f"{show(low)} to {show(high)}", allowed, check["verdict"]
+    )
 
 
 def verdict(row: Mapping[str, Any], n: int) -> str:
@@ -16,33 +56,45 @@ def verdict(row: Mapping[str, Any], n: int) -> str:
     return f"{words}, second look" if row.get("look") == 2 else words
 
 
+def others(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for the flavours that did not pass, those of the same verdict for the same reasons together."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        reasons = [c for c in row["checks"] if c["verdict"] == row["verdict"]]
+        titles = ", ".join(_TITLES[c["name"]].removesuffix(", change") for c in reasons)
+        if row["verdict"] != gates.PASSED:
+            alike.setdefault((row["verdict"], titles), []).append(row["model"])
+    return [f"{', '.join(names)}: {verdict} ({titles})." for (verdict, titles), names in alike.items()]
+
+
 def sentences(
-    row: Mapping[str, Any], reference: Mapping[str, Any], n: int, gate: Gate, noun: str = "held-out pictures"
+    row: Mapping[str, Any], reference: Mapping[str, Any], gate: Gate, noun: str = "held-out pictures"
 ) -> list[str]:
     """A paragraph on one target, sentence by sentence.
 
     Args:
         row: Its comparison and verdict.
         reference: The reference's scores, and its name as `model`.
-        n: How many pictures were compared.
         gate: The bounds.
         noun: What kind of pictures they were.
     """
-    name, other = row["model"], _title(reference["model"])
-    said = [_opening(row, name, other, n, gate)]
+    n = row["n"]
+    lines = [_opening(row, _title(reference["model"]))]
     if row.get("look") == 2:
-        said.append(
-            "This is a second look: the gate had said no to another file on these pictures, so that the "
-            "verdict is a little less certain than its figures."
+        lines.append(
+            "This is a second look: an earlier file failed on these same pictures, so the verdict is a "
+            "little less certain than its figures."
         )
-    said += [_changed(row, reference, n, noun), _how_sure(row, gate)]
-    said += [
-        _explain(row, check["name"], gate) for check in row["checks"] if check["verdict"] == gates.FAILED
-    ]
+    lines += [_changed(row, reference, noun), _how_sure(row, gate)]
+    if row["groups"] < n:
+        lines.append(
+            f"The {n:,} pictures come in {row['groups']:,} groups of near-copies or sessions; the intervals "
+            "allow for that."
+        )
+    lines += [_explain(check) for check in row["checks"] if check["verdict"] == gates.FAILED]
     if row["verdict"] == gates.NOT_SHOWN:
-        said += _not_shown(row, n, gate)
-    said += _doubts(row, reference, n)
-    return said
+        lines += _not_shown(row)
+    return lines + _doubts(row, reference)
 
 
 def advice(verdict: str, name: str, gate: Gate) -> str:
@@ -52,27 +104,29 @@ def advice(verdict: str, name: str, gate: Gate) -> str:
     if verdict == gates.NOT_SHOWN:
         rule = "; gate.require_proof asks for it" if gate.require_proof else ""
         return (
-            "What to do: look at the changed answers in figures/flips.png; if they are acceptable, use "
-            f"{name}. To have it shown, hold out more pictures{rule}."
+            "What to do: look at the changed answers in figures/flips.png; if you can accept them, use "
+            f"{name}. To prove parity, hold out more pictures{rule}."
         )
     return f"What to do: do not use {name}."
 
 
-def _opening(row: Mapping[str, Any], name: str, other: str, n: int, gate: Gate) -> str:
+def _opening(row: Mapping[str, Any], other: str) -> str:
+    name, n = row["model"], row["n"]
     if row["verdict"] == gates.PASSED:
         return f"{name} passed: parity with {other} is shown with n = {n:,}."
     if row["verdict"] == gates.NOT_SHOWN:
-        above = row["accuracy_drop"] > gate.max_drop or row["macro_f1_drop"] > gate.max_f1_drop
+        beyond = any(c["verdict"] == gates.NOT_SHOWN and c["pictures_needed"] is None for c in row["checks"])
         why = (
-            "The loss seen is above the limit, but so few pictures cannot tell it from chance."
-            if above
-            else "Nothing found speaks against the file, but these are too few pictures to prove it."
+            "The change measured is beyond a limit, but so few pictures cannot tell it from chance."
+            if beyond
+            else "No problem found, but the sample is too small to confirm parity."
         )
         return f"{name}: parity with {other} is not shown with n = {n:,}. {why}"
-    return f"{name} failed with n = {n:,}: it is too far from {other}."
+    return f"{name} failed with n = {n:,}: its answers differ too much from {other}'s."
 
 
-def _changed(row: Mapping[str, Any], reference: Mapping[str, Any], n: int, noun: str) -> str:
+def _changed(row: Mapping[str, Any], reference: Mapping[str, Any], noun: str) -> str:
+    n = row["n"]
     same = n - row["flips"]
     start = (
         f"All {n:,} {noun} get the same answer"
@@ -95,82 +149,68 @@ def _how_sure(row: Mapping[str, Any], gate: Gate) -> str:
     )
 
 
-def _not_shown(row: Mapping[str, Any], n: int, gate: Gate) -> list[str]:
+def _not_shown(row: Mapping[str, Any]) -> list[str]:
     least = _plain(row["smallest_drop_that_would_show"])
-    said = [f"{n:,} pictures could have shown a drop of {least} points or more; less would go unnoticed."]
-    unproved = {check["name"] for check in row["checks"] if check["verdict"] == gates.NOT_SHOWN}
-    if "accuracy_drop" in unproved:
-        needed = paired.pictures_needed(paired.Changes(row["lost"], row["gained"], n), gate.max_drop)
-        said.append(
-            f"If others change as these did, about {needed:,} pictures would show it."
-            if needed
-            else "The drop that was seen is as large as the limit, so more pictures are as likely to say no."
+    lines = [f"With {row['n']:,} pictures a drop in accuracy of less than {least} points goes unnoticed."]
+    for check in row["checks"]:
+        if check["verdict"] != gates.NOT_SHOWN:
+            continue
+        shown, needed = figure(check), check["pictures_needed"]
+        more = (
+            "it is beyond the limit as measured, so more pictures may well fail it"
+            if needed is None
+            else f"about {needed:,} pictures like these would show it"
         )
-    if "macro_f1_drop" in unproved:
-        most = _plain(row["macro_f1_drop_interval"][1])
-        said.append(
-            f"Macro F1 may have dropped by up to {most} points ({_plain(gate.max_f1_drop)} are allowed): "
-            "some class has too few pictures."
+        lines.append(
+            f"Open: {shown.title} {shown.value} ({shown.interval}, allowed {shown.allowed}); {more}."
         )
-    return said
+    return lines
 
 
-def _explain(row: Mapping[str, Any], name: str, gate: Gate) -> str:
-    """A bound that failed, in words."""
-    if name == "agreement":
-        return f"Only {row[name]:.1%} of the answers stay the same; {gate.min_agreement:.1%} must."
-    if name == "mean_abs_dp":
-        return (
-            f"On average {row[name]:.1%} of the probability moves to other classes; "
-            f"{gate.max_mean_abs_dp:.1%} may."
-        )
-    if name == "confidence_shift":
-        way = "surer" if row[name] > 0 else "less sure"
-        return (
-            f"It is {_plain(abs(row[name]))} points {way} of itself on average "
-            f'({_plain(gate.max_confidence_shift)} are allowed), so that its scores and the "don\'t know" '
-            "threshold no longer mean what they did."
-        )
-    low, high = row[f"{name}_interval"]
-    limit = gate.max_drop if name == "accuracy_drop" else gate.max_f1_drop
-    what = "Accuracy" if name == "accuracy_drop" else "Macro F1"
-    by = f"{_plain(low)} to {_plain(high)}"
-    return f"{what} surely drops by more than the {_plain(limit)} points allowed: by {by} points."
+def _explain(check: Mapping[str, Any]) -> str:
+    """A limit that failed, and what that means to a user."""
+    shown = figure(check)
+    meaning = {
+        "agreement": "too many pictures get another answer than from the original",
+        "mean_abs_dp": "too much probability moves to other classes, so scores cannot be trusted",
+        "confidence_shift": 'its scores and the "don\'t know" threshold no longer mean what they did',
+        "accuracy_drop": "it is wrong more often than allowed",
+        "macro_f1_drop": "it loses some classes more than allowed",
+        "coverage_drop": 'it says "don\'t know" more often than allowed',
+    }[check["name"]]
+    return f"Failed: {shown.title} {shown.value} ({shown.interval}, allowed {shown.allowed}): {meaning}."
 
 
-def _doubts(row: Mapping[str, Any], reference: Mapping[str, Any], n: int) -> list[str]:
-    said = []
-    if not row["macro_f1_interval_reliable"] and row["flips"]:
-        said.append(
-            f"The interval of macro F1 rests on fewer than {paired.MIN_DISCORDANT} pictures: "
-            "do not rely on it."
-        )
+def _doubts(row: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:
+    lines = []
     after, before = row["dont_know"], reference["dont_know"]
     if after:
         answers = _answers(after, with_bounds=True)
-        said.append(f'With "I don\'t know" below {after["threshold"]:.3f}, {row["model"]} {answers}.')
+        lines.append(f'With "I don\'t know" below {after["threshold"]:.3f}, {row["model"]} {answers}.')
         if before:
-            said[-1] = f"{said[-1][:-1]}; {_title(reference['model'])} {_answers(before, with_bounds=False)}."
+            lines[-1] = (
+                f"{lines[-1][:-1]}; {_title(reference['model'])} {_answers(before, with_bounds=False)}."
+            )
     if row["calibration_error"] is None:
-        said.append(
-            f"How far its confidence can be believed is not shown under n = {confidence.MIN_PICTURES}."
+        lines.append(
+            f"How well its confidence is calibrated is not shown under n = {confidence.MIN_PICTURES}."
         )
     else:
         was = reference["calibration_error"]
         compared = "" if was is None else f"; {_title(reference['model'])} {_plain(was)}"
-        said.append(
+        lines.append(
             f"Its confidence is {_plain(row['calibration_error'])} points off its accuracy "
-            f"(calibration error, {confidence.BINS} bins, n = {n:,}{compared})."
+            f"(calibration error, {confidence.BINS} bins, n = {row['n']:,}{compared})."
         )
-    return said
+    return lines
 
 
-def _answers(found: Mapping[str, Any], *, with_bounds: bool) -> str:
+def _answers(selective: Mapping[str, Any], *, with_bounds: bool) -> str:
     def share(name: str) -> str:
-        low, high = found[f"{name}_interval"]
-        return f"{found[name]:.1%}" + (f" ({low:.1%} to {high:.1%}, 95%)" if with_bounds else "")
+        low, high = selective[f"{name}_interval"]
+        return f"{selective[name]:.1%}" + (f" ({low:.1%} to {high:.1%}, 95%)" if with_bounds else "")
 
-    if found["selective_accuracy"] is None:
+    if selective["selective_accuracy"] is None:
         return "answers no picture at all"
     return (
         f"answers {share('coverage')} of the pictures and is right on {share('selective_accuracy')} of those"
@@ -185,6 +225,10 @@ def _title(model: str) -> str:
 def _points(value: float) -> str:
     """A signed difference in percentage points."""
     return f"{100 * value:+.2f}".replace("-", "−").replace("+0.00", "0").replace("−0.00", "0")
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f}%"
 
 
 def _plain(value: float) -> str:

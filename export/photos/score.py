@@ -11,72 +11,53 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import metrics
-from pipeline.metrics import RESAMPLES
+from pipeline import intervals, metrics
+from pipeline.metrics import Interval
 
-# With fewer sessions, resampling them gives intervals that cannot be trusted.
-MIN_SESSIONS = 8
 MIN_PHOTOS = 10
 
 
 def score(
-    truth: np.ndarray, probabilities: np.ndarray, groups: Sequence[str], threshold: float, seed: int
+    truth: np.ndarray, probabilities: np.ndarray, groups: Sequence[str], threshold: float
 ) -> dict[str, Any]:
-    """Accuracy, macro F1 and the share of "don't know", with 95% intervals.
+    """Accuracy, macro F1 and the share of "don't know", with 95% intervals over sessions.
 
-    Shares have Wilson's interval over pictures; where there are at least eight sessions of several
-    pictures, all have the bootstrap's over whole sessions. Macro F1 is over the classes that occur.
+    Macro F1 is over the classes that occur.
 
     Args:
         truth: Labels, shape (n,), n at least 1.
         probabilities: Shape (n, classes).
         groups: The session of each; one of its own where nobody knows.
         threshold: Below it the answer is "don't know".
-        seed: For the bootstrap.
     """
-    classes, n = probabilities.shape[1], len(truth)
+    classes, names = probabilities.shape[1], np.asarray(groups)
     predicted = probabilities.argmax(1)
-    present = np.flatnonzero(np.bincount(truth, minlength=classes))
     right, unsure = predicted == truth, probabilities.max(1) < threshold
-    sessions = len(set(groups))
-    whole = MIN_SESSIONS <= sessions < n
-    units = groups if whole else [str(number) for number in range(n)]
-
-    def macro(counts: np.ndarray) -> np.ndarray:
-        return metrics.f1_of(counts)[..., present].mean(-1)
-
-    def share(hits: np.ndarray) -> list[float]:
-        if whole:
-            return _bootstrapped(hits, units, seed)
-        return list(metrics.wilson(int(hits.sum()), n))
-
     confusion = metrics.confusion(truth, predicted, classes)
-    f1_interval = metrics.bootstrap(truth, predicted, units, classes, macro, seed)
+    present = np.unique(truth)
     rows = []
     for index in present.tolist():
-        own = int(confusion[index].sum())
-        hits = int(confusion[index, index])
+        own = truth == index
         rows.append(
             {
                 "index": index,
-                "n": own,
-                "recall": hits / own,
-                "recall_interval": list(metrics.wilson(hits, own)),
-                "dont_know": float(unsure[truth == index].mean()),
+                "n": int(own.sum()),
+                "recall": float(right[own].mean()),
+                "recall_interval": list(intervals.share(right[own], names[own])),
+                "dont_know": float(unsure[own].mean()),
             }
         )
-    answered = int((~unsure).sum())
+    answered = ~unsure
     return {
-        "n": n,
-        "sessions": sessions,
-        "intervals_over": "sessions" if whole else "photos",
+        "n": len(truth),
+        "sessions": len(np.unique(names)),
         "accuracy": float(right.mean()),
-        "accuracy_interval": share(right),
-        "macro_f1": float(macro(confusion)),
-        "macro_f1_interval": f1_interval.tolist(),
+        "accuracy_interval": list(intervals.share(right, names)),
+        "macro_f1": float(metrics.f1_of(confusion)[present].mean()),
+        "macro_f1_interval": list(intervals.f1(truth, predicted, names, classes).macro),
         "dont_know": float(unsure.mean()),
-        "dont_know_interval": share(unsure),
-        "right_of_answered": float(right[~unsure].mean()) if answered else None,
+        "dont_know_interval": list(intervals.share(unsure, names)),
+        "right_of_answered": float(right[answered].mean()) if answered.any() else None,
         "classes": rows,
         "confusion": confusion.tolist(),
     }
@@ -100,35 +81,29 @@ def at_mix(recalls: np.ndarray, truth: np.ndarray, photos: np.ndarray) -> float 
     return float((shares * counts).sum() / counts.sum())
 
 
-def gap(field: dict[str, Any], held_out: dict[str, Any], right: int, n: int) -> dict[str, Any]:
+def gap(field: dict[str, Any], held_out: dict[str, Any]) -> dict[str, Any]:
     """How much worse the photos are than the held-out set, with its interval, and what that may mean.
 
     Args:
         field: What `score` gave for the photos.
         held_out: The same for the held-out set, with `accuracy_at_mix` in it.
-        right: Held-out pictures answered rightly.
-        n: All of them.
     """
-    hits = round(field["accuracy"] * field["n"])
-    found = metrics.difference_of_shares(right, n, hits, field["n"])
+    drop = held_out["accuracy"] - field["accuracy"]
+    interval = intervals.difference(
+        held_out["accuracy"],
+        Interval(*held_out["accuracy_interval"]),
+        field["accuracy"],
+        Interval(*field["accuracy_interval"]),
+    )
     return {
-        "accuracy_drop": right / n - hits / field["n"],
-        "accuracy_drop_interval": list(found),
+        "accuracy_drop": drop,
+        "accuracy_drop_interval": list(interval),
         "dont_know_more": field["dont_know"] - held_out["dont_know"],
-        "words": _words(field, held_out, right / n - hits / field["n"], found),
+        "words": _words(field, held_out, drop, interval),
     }
 
 
-def _bootstrapped(hits: np.ndarray, groups: Sequence[str], seed: int) -> list[float]:
-    _, group = np.unique(np.asarray(groups), return_inverse=True)
-    right, size = np.bincount(group, weights=hits), np.bincount(group)
-    drawn = np.random.default_rng(seed).multinomial(len(size), np.full(len(size), 1 / len(size)), RESAMPLES)
-    return np.percentile((drawn @ right) / (drawn @ size), (2.5, 97.5)).tolist()
-
-
-def _words(
-    field: dict[str, Any], held_out: dict[str, Any], drop: float, interval: metrics.Interval
-) -> list[str]:
+def _words(field: dict[str, Any], held_out: dict[str, Any], drop: float, interval: Interval) -> list[str]:
     n, said = field["n"], []
     if n < MIN_PHOTOS:
         said.append(
@@ -162,15 +137,15 @@ def _words(
             f"It says “don't know” much more often than on the held-out pictures ({field['dont_know']:.0%} "
             f"against {held_out['dont_know']:.0%}): it notices that these photos are unlike what it knows."
         )
-    if 1 < field["sessions"] < n and field["intervals_over"] == "photos":
+    if field["sessions"] == 1 and n > 1:
         said.append(
-            f"The photos are from {field['sessions']} sessions. Photos of one session are alike, so the "
-            f"intervals are too narrow; with {MIN_SESSIONS} sessions or more they are taken over sessions."
+            "All photos are from one session: one place, one light. They say nothing about other places, so "
+            "the intervals are as wide as can be."
         )
-    elif field["sessions"] == 1 and n > 1:
+    elif field["sessions"] < n:
         said.append(
-            "All photos are from one session: one place, one light. They speak for that alone, and the "
-            "intervals are too narrow."
+            f"The {n} photos are from {field['sessions']} sessions. Photos of one session are alike, so "
+            "more sessions narrow the intervals faster than more photos."
         )
     return said
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from export import convert
 from export.parity import stage as parity
-from export.photos import model
-from pipeline import evaluate, features, litert, metrics, paired, pictures, runs, screen
+from export.photos import model, score
+from pipeline import evaluate, features, intervals, litert, paired, pictures, runs, screen
 from pipeline.dataset import Picture
 from pipeline.evaluate import Answers
 from pipeline.letterbox import letterbox
@@ -22,7 +22,7 @@ from pipeline.runs import Recipe
 from pipeline.subject import DRAWN, Subject
 from pipeline.workers import Listener
 
-VERSION = 2
+VERSION = 3
 SHEET = f"{runs.FIGURES}/simulated.png"
 _STORED = "int8_simulated"
 # Training draws its scenes for other purposes, so that no scene is met twice.
@@ -49,7 +49,7 @@ def simulate(subject: Subject, listener: Listener) -> dict[str, Any]:
     )
 
     def build() -> None:
-        found = compare(plain, seen, threshold, subject.config.seed)
+        found = compare(plain, seen, threshold)
         value = {
             "labels": list(subject.labels),
             "model": model.SHIPPED,
@@ -78,22 +78,27 @@ def photographed(subject: Subject, picture: Picture) -> np.ndarray:
     return letterbox(screen.photograph(pixels, scene, numbers), subject.frame)
 
 
-def compare(plain: Answers, seen: Answers, threshold: float, seed: int) -> dict[str, Any]:
+def compare(plain: Answers, seen: Answers, threshold: float) -> dict[str, Any]:
     """What photographing the pictures changed; both must hold the same ones in the same order."""
-    truth, classes = plain.truth, plain.probabilities.shape[1]
-    found = paired.changes(plain.predicted == truth, seen.predicted == truth)
-    f1 = paired.f1_drops(truth, plain.predicted, seen.predicted, plain.groups.tolist(), classes, seed)
-    both = {"plain": _scores(plain, threshold), "simulated": _scores(seen, threshold)}
+    truth, classes, groups = plain.truth, plain.probabilities.shape[1], plain.groups
+    right, still = plain.predicted == truth, seen.predicted == truth
+    counted = paired.changes(right, still)
+    scores = {
+        name: score.score(truth, answers.probabilities, groups.tolist(), threshold)
+        for name, answers in (("plain", plain), ("simulated", seen))
+    }
     return {
-        "n": found.n,
-        **both,
+        "n": counted.n,
+        **scores,
         "drop": {
-            "accuracy": found.drop,
-            "accuracy_interval": list(paired.tango_interval(found)),
-            "macro_f1": both["plain"]["macro_f1"] - both["simulated"]["macro_f1"],
-            "macro_f1_interval": f1[:, -1].tolist(),
-            "lost": found.lost,
-            "gained": found.gained,
+            "accuracy": counted.drop,
+            "accuracy_interval": list(intervals.drop(right, still, groups)),
+            "macro_f1": scores["plain"]["macro_f1"] - scores["simulated"]["macro_f1"],
+            "macro_f1_interval": list(
+                intervals.f1_drop(truth, plain.predicted, seen.predicted, groups, classes).macro
+            ),
+            "lost": counted.lost,
+            "gained": counted.gained,
         },
     }
 
@@ -140,18 +145,6 @@ def _simulated_answers(subject: Subject, listener: Listener) -> tuple[Answers, R
         "scenes": f"simulator {screen.VERSION}, seed {subject.config.seed}, {_PURPOSE}",
     }
     return evaluate.answers(subject, _STORED, inputs, _LIBRARIES, make, listener)
-
-
-def _scores(answers: Answers, threshold: float) -> dict[str, Any]:
-    right, n = int(np.trace(answers.confusion)), len(answers.truth)
-    unsure = int((answers.probabilities.max(1) < threshold).sum())
-    return {
-        "accuracy": right / n,
-        "accuracy_interval": list(metrics.wilson(right, n)),
-        "macro_f1": float(metrics.macro_f1_of(answers.confusion)),
-        "dont_know": unsure / n,
-        "dont_know_interval": list(metrics.wilson(unsure, n)),
-    }
 
 
 def _draw(subject: Subject, plain: Answers, seen: Answers) -> None:

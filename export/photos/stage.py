@@ -20,7 +20,7 @@ from export import convert
 from export.parity import stage as parity
 from export.photos import folder, model, rerun, score, shift
 from export.photos.folder import OUT_OF_SCOPE, Photo, Photos
-from pipeline import litert, metrics, pictures, runs
+from pipeline import intervals, litert, pictures, runs
 from pipeline.evaluate import Answers
 from pipeline.letterbox import letterbox
 from pipeline.runs import Recipe
@@ -28,7 +28,7 @@ from pipeline.subject import DRAWN, Subject
 from pipeline.workers import Listener
 
 SHEET = f"{runs.FIGURES}/photos_errors.png"
-VERSION = 2
+VERSION = 3
 _LOOKED_AT = 300
 _SHOWN = 32
 _COLUMNS = 8
@@ -47,7 +47,7 @@ def photos(subject: Subject, root: Path, listener: Listener) -> tuple[dict[str, 
     held_out, made = parity.tflite_answers(subject, model.SHIPPED, listener)
     exports = {name: convert.recipe(subject, name).key for name in subject.config.export.flavours}
     inputs = {**exports, "held_out": made.key, "train": subject.split.train_key, "photos": _key(found)}
-    settings = {"threshold": threshold, "seed": subject.config.seed, "root": str(found.root)}
+    settings = {"threshold": threshold, "root": str(found.root)}
     libraries = ("ai-edge-litert", "numpy", "pillow", "scipy")
     recipe = Recipe("photos", VERSION, inputs, settings, libraries)
 
@@ -83,21 +83,23 @@ def _judge(
     answers = litert.answers(data, found.photos, frame, lambda n: listener.progress(stage, n, total))
     learned = {picture.sha256 for picture in subject.table.pictures}
     kinds = np.array([_kind(photo, set(bundles), learned) for photo in found.photos])
-    seed, labels = subject.config.seed, subject.labels
+    labels = subject.labels
+
+    def sessions(rows: Sequence[int]) -> list[str]:
+        return [found.photos[n].session or found.photos[n].path for n in rows]
 
     def scored(kind: str) -> dict[str, Any] | None:
-        rows = [n for n in np.flatnonzero(kinds == kind) if found.photos[n].truth]
+        rows = [n for n in np.flatnonzero(kinds == kind).tolist() if found.photos[n].truth]
         if not rows:
             return None
         truth = np.array([labels.index(found.photos[n].truth or "") for n in rows])
-        groups = [found.photos[n].session or found.photos[n].path for n in rows]
-        return score.score(truth, answers[rows], groups, threshold, seed)
+        return score.score(truth, answers[rows], sessions(rows), threshold)
 
     field = scored("field")
     own = np.flatnonzero(kinds == "field").tolist()
     none = [n for n in own if found.photos[n].truth == OUT_OF_SCOPE]
     silent = [n for n in own if found.photos[n].truth is None]
-    unsure = int((answers[none].max(1) < threshold).sum()) if none else 0
+    unsure = answers[none].max(1) < threshold
     document = {
         "folder": str(found.root),
         "labels": list(labels),
@@ -105,12 +107,12 @@ def _judge(
         "threshold": threshold,
         "photos": len(found.photos),
         "field": field,
-        "held_out": _held_out(held_out, field, threshold, seed),
+        "held_out": _held_out(held_out, field, threshold),
         "gap": None,
         "out_of_scope": {
             "n": len(none),
-            "dont_know": unsure / len(none) if none else None,
-            "dont_know_interval": list(metrics.wilson(unsure, len(none))),
+            "dont_know": float(unsure.mean()) if none else None,
+            "dont_know_interval": list(intervals.share(unsure, sessions(none))),
         },
         "unlabelled": [found.photos[n].path for n in silent],
         "other_models": {
@@ -126,8 +128,7 @@ def _judge(
         "errors": _errors(found.photos, labels, answers, own, threshold),
     }
     if field:
-        right = held_out.predicted == held_out.truth
-        document["gap"] = score.gap(field, document["held_out"], int(right.sum()), len(right))
+        document["gap"] = score.gap(field, document["held_out"])
     return document
 
 
@@ -142,7 +143,7 @@ def _kind(photo: Photo, models: set[str], learned: set[str]) -> str:
     return "other" if _other(photo, models) else "field"
 
 
-def _held_out(answers: Answers, field: dict[str, Any] | None, threshold: float, seed: int) -> dict[str, Any]:
+def _held_out(answers: Answers, field: dict[str, Any] | None, threshold: float) -> dict[str, Any]:
     """The held-out set on the classes that the photos show; on all where there are none."""
     present = {row["index"] for row in field["classes"]} if field else set(answers.truth.tolist())
     rows = np.isin(answers.truth, sorted(present))
@@ -150,7 +151,7 @@ def _held_out(answers: Answers, field: dict[str, Any] | None, threshold: float, 
     if not len(truth):
         rows = np.ones(len(rows), bool)
         truth, probabilities = answers.truth, answers.probabilities
-    scored = score.score(truth, probabilities, answers.groups[rows].tolist(), threshold, seed)
+    scored = score.score(truth, probabilities, answers.groups[rows].tolist(), threshold)
     mixed = None
     if field:
         shown = np.repeat([r["index"] for r in field["classes"]], [r["n"] for r in field["classes"]])

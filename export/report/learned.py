@@ -72,10 +72,7 @@ def _scores(found: Artefacts) -> list[dict[str, Any]]:
     if not evaluation:
         folds = found.get(runs.FOLDS)
         return [{"title": "out-of-fold", "n": folds["n"], "accuracy": folds["accuracy"]}] if folds else []
-    trained = evaluation["train"]
-    right = round(trained["accuracy"] * trained["n"])
-    sure = metrics.wilson(right, trained["n"])
-    rows = [{"title": "pictures it was trained on", **trained, "accuracy_interval": sure}]
+    rows = [{"title": "pictures it was trained on", **evaluation["train"]}]
     rows.append({"title": "out-of-fold", **evaluation["out_of_fold"]})
     rows.append({"title": "held out", **evaluation["held_out"]})
     clean = evaluation.get("without_leaked")

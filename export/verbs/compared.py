@@ -10,24 +10,25 @@ from pipeline import console
 if TYPE_CHECKING:
     from pipeline.subject import Subject
 
-_COLUMNS = ["model", "accuracy", "macro F1", "agreement", "drop, 95%", "mean |Δp|", "shift"]
+_CLASSES = 20
 
 
 def show(terminal: console.Terminal, subject: Subject, found: dict[str, Any]) -> None:
     """The comparison of a run; raises GateError where the gate says no."""
     from export import recalibration
-    from export.parity import gate
     from export.parity import stage as parity
+    from export.parity import words
     from pipeline import runs
 
     run = subject.run
     table(terminal, f"{run.name}: Keras against .tflite on {found['n']:,} held-out pictures", found, run)
     named = {row["model"]: row for row in found["targets"]}
     shipped = named.get(parity.SHIPPED) or found["targets"][-1]
-    by_class(terminal, shipped, found["n"])
-    for row in found["targets"]:
-        if row is shipped or row["verdict"] != gate.PASSED:
-            paragraph(terminal, row)
+    judged(terminal, shipped)
+    by_class(terminal, shipped)
+    paragraph(terminal, shipped)
+    for line in words.others([row for row in found["targets"] if row is not shipped]):
+        terminal.text(line)
     error = recalibration.refusal(subject, found)
     worst = recalibration.worst_layers(subject, found)
     _layers(terminal, worst)
@@ -54,42 +55,40 @@ def table(terminal: console.Terminal, title: str, found: Mapping[str, Any], run:
     """One line for the reference and each target; with sizes and times where it is a run's."""
     from export.parity import words
 
-    reference = found["reference"]
-    scores = [f"{reference['accuracy']:.3f}", f"{reference['macro_f1']:.3f}", "reference"]
-    first = [reference["model"], *scores, "", "", ""]
-    rows = []
+    columns = ["model", "accuracy", "change, 95%", "same answer"]
+    rows = [[found["reference"]["model"], f"{found['reference']['accuracy']:.3f}", "", ""]]
     for row in found["targets"]:
-        low, high = row["accuracy_drop_interval"]
-        cells = [
-            row["model"],
-            f"{row['accuracy']:.3f}",
-            f"{row['macro_f1']:.3f}",
-            f"{row['agreement']:.3f}",
-            f"{low:+z.3f} to {high:+z.3f}",
-            f"{row['mean_abs_dp']:.4f}",
-            f"{row['confidence_shift']:+z.4f}",
-        ]
-        if run:
-            timing = row["latency"]
-            cells += [
-                f"{row['size_bytes'] / 1e6:.2f}",
-                f"{timing['median_ms']:.1f}",
-                f"{timing['p90_ms']:.1f}",
-            ]
-        rows.append([*cells, words.verdict(row, found["n"])])
-    columns = list(_COLUMNS)
+        shown = {check["name"]: words.figure(check) for check in row["checks"]}
+        change, same = shown["accuracy_drop"], shown["agreement"]
+        rows.append([row["model"], f"{row['accuracy']:.3f}", change.interval, same.value])
     if run:
         from pipeline import runs
 
-        columns += ["MB", "median ms", "p90 ms"]
-        first += [f"{run.path(runs.MODEL).stat().st_size / 1e6:.2f}", "", ""]
-    terminal.table(title, [*columns, "gate"], [[*first, ""], *rows])
+        columns += ["MB", "ms"]
+        rows[0] += [f"{run.path(runs.MODEL).stat().st_size / 1e6:.2f}", ""]
+        for cells, row in zip(rows[1:], found["targets"], strict=True):
+            cells += [f"{row['size_bytes'] / 1e6:.2f}", f"{row['latency']['median_ms']:.1f}"]
+    gates = ["", *(row["verdict"] for row in found["targets"])]
+    terminal.table(
+        title, [*columns, "gate"], [[*cells, gate] for cells, gate in zip(rows, gates, strict=True)]
+    )
 
 
-def by_class(terminal: console.Terminal, row: Mapping[str, Any], n: int) -> None:
-    """What became of each class."""
+def judged(terminal: console.Terminal, row: Mapping[str, Any]) -> None:
+    """What the gate judged of one target, a line for each quantity; percent and percentage points."""
+    from export.parity import words
+
+    title = f"{row['model']}: what the gate judged, n = {row['n']:,}; percent and points"
+    figures = [list(words.figure(check)) for check in row["checks"]]
+    terminal.table(title, ["quantity", "measured", "95%", "allowed", "verdict"], figures)
+
+
+def by_class(terminal: console.Terminal, row: Mapping[str, Any]) -> None:
+    """What became of each class; of very many, those that lost most."""
+    order = sorted(row["classes"], key=lambda own: own["gained"] - own["lost"])[:_CLASSES]
+    kept = [own for own in row["classes"] if own in order]
     rows = []
-    for own in row["classes"]:
+    for own in kept:
         recall = own["recall_drop_interval"]
         rows.append(
             [
@@ -98,12 +97,17 @@ def by_class(terminal: console.Terminal, row: Mapping[str, Any], n: int) -> None
                 str(own["lost"]),
                 str(own["gained"]),
                 "" if own["recall"] is None else f"{own['recall']:.3f}",
-                "" if recall is None else f"{recall[0]:+z.3f} to {recall[1]:+z.3f}",
-                f"{own['f1_drop']:+z.3f}",
+                "" if recall is None else f"{-recall[1]:+z.3f} to {-recall[0]:+z.3f}",
+                f"{-own['f1_drop']:+z.3f}",
             ]
         )
-    columns = ["class", "n", "lost", "gained", "recall", "its drop, 95%", "drop of F1"]
-    terminal.table(f"{row['model']} by class (n = {n:,})", columns, rows)
+    columns = ["class", "n", "lost", "gained", "recall", "its change, 95%", "F1"]
+    some = (
+        ""
+        if len(kept) == len(row["classes"])
+        else f", the {len(kept)} of {len(row['classes'])} that lost most"
+    )
+    terminal.table(f"{row['model']} by class (n = {row['n']:,}{some})", columns, rows)
 
 
 def _layers(terminal: console.Terminal, worst: Sequence[Mapping[str, Any]]) -> None:

@@ -104,7 +104,8 @@ def _any_two(
     found = versus.versus(reference, target, pictures, by_hand["--flavour"], hand, by_hand["--out"], terminal)
     row = found["targets"][0]
     compared.table(terminal, f"{found['n']:,} pictures in {pictures}", found)
-    compared.by_class(terminal, row, found["n"])
+    compared.judged(terminal, row)
+    compared.by_class(terminal, row)
     compared.paragraph(terminal, row)
     terminal.finish(found, found["files"])
     if gate.says_no(row["verdict"], Gate.model_validate(found["gate"])):

@@ -18,6 +18,7 @@ OPEN = {
     "max_f1_drop": 1.0,
     "max_mean_abs_dp": 1.0,
     "max_confidence_shift": 1.0,
+    "max_coverage_drop": 1.0,
 }
 
 
@@ -45,11 +46,15 @@ def compared(
 ) -> dict[str, Any]:
     """What `comparison.compare` gives."""
     one, other = answers(reference, truth), answers(target, truth, "int8")
-    return comparison.compare(one, other, LABELS, threshold, 0)
+    return comparison.compare(one, other, LABELS, threshold)
 
 
 def judged(
-    reference: np.ndarray, target: np.ndarray, truth: np.ndarray = TRUTH, **bounds: Any
+    reference: np.ndarray,
+    target: np.ndarray,
+    truth: np.ndarray = TRUTH,
+    threshold: float | None = None,
+    **bounds: Any,
 ) -> dict[str, Any]:
     """The verdict, with every bound open but those that are given."""
-    return gate.judge(compared(reference, target, truth), Gate(**{**OPEN, **bounds}))
+    return gate.judge(compared(reference, target, truth, threshold), Gate(**{**OPEN, **bounds}))

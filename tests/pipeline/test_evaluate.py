@@ -10,7 +10,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from pipeline import config as configuration
-from pipeline import evaluate, runs, train
+from pipeline import evaluate, metrics, runs, train
 from pipeline import subject as subject_module
 from pipeline.errors import DataError, RunError
 from pipeline.runs import Run
@@ -156,11 +156,13 @@ def test_a_changed_held_out_picture_is_not_answered(copy):
 
 
 def gaps(train_accuracy: float, out_of_fold: float, right: int, n: int = 100) -> list[str]:
+    folds = {"accuracy": out_of_fold, "accuracy_interval": metrics.wilson(round(out_of_fold * 4 * n), 4 * n)}
+    held_out = {"accuracy": right / n, "n": n, "accuracy_interval": metrics.wilson(right, n)}
     return evaluate.gaps(
         {
             "train": {"accuracy": train_accuracy},
-            "out_of_fold": {"accuracy": out_of_fold, "n": 4 * n},
-            "held_out": {"accuracy": right / n, "n": n},
+            "out_of_fold": folds,
+            "held_out": held_out,
             "without_leaked": None,
         }
     )

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from scipy import special, stats
 from sklearn import metrics as judge
-from statsmodels.stats import proportion
 
 from pipeline import metrics
 
@@ -203,14 +202,6 @@ def test_mean_abs_dp_is_the_probability_that_moved():
     target = np.array([[0.0, 0.0, 1.0], [0.4, 0.3, 0.3]])
     assert metrics.mean_abs_dp(reference, target) == pytest.approx((1.0 + 0.1) / 2)
     assert metrics.mean_abs_dp(reference, reference) == 0.0
-
-
-@pytest.mark.parametrize(
-    ("right", "n", "other", "m"), [(90, 100, 30, 40), (5, 5, 0, 5), (600, 662, 31, 37), (0, 10, 0, 12)]
-)
-def test_the_interval_of_a_difference_of_shares_equals_statsmodels(right, n, other, m):
-    expected = proportion.confint_proportions_2indep(right, n, other, m, method="newcomb")
-    assert metrics.difference_of_shares(right, n, other, m) == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_interval_of_a_mean_is_scipys():

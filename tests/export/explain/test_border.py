@@ -53,7 +53,11 @@ def test_a_map_without_heat_has_no_share():
 )
 def test_the_alarm_needs_more_than_a_fifth_for_sure(carried, of, alarm):
     rows = [CARRIED] * carried + [ROW] * (of - carried)
-    found = border.of_class("<b>", rows)
+    found = border.of_class("<b>", [{**row, "group": str(number)} for number, row in enumerate(rows)])
     assert found["alarm"] is alarm
     assert found["carried"] == carried
     assert found["sentence"].startswith(f"in {carried} of {of} pictures answered <b>,") is alarm
+
+
+def test_ten_pictures_of_one_burst_raise_no_alarm():
+    assert not border.of_class("<b>", [{**CARRIED, "group": "burst"}] * 10)["alarm"]

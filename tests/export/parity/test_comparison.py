@@ -39,7 +39,7 @@ def test_macro_f1_is_of_the_classes_that_some_picture_shows():
     one, other = (random.dirichlet(np.ones(3), 300).astype(np.float32) for _ in range(2))
     rows = TRUTH != 1
     parts = [answers(p[rows], TRUTH[rows]) for p in (one, other)]
-    found = comparison.compare(parts[0], parts[1], LABELS, None, 0)
+    found = comparison.compare(parts[0], parts[1], LABELS, None)
     scores = [oracle.f1_score(part.truth, part.predicted, labels=[0, 2], average="macro") for part in parts]
     assert found["macro_f1"] == pytest.approx(scores[1])
     assert found["macro_f1_drop"] == pytest.approx(scores[0] - scores[1])
@@ -56,19 +56,29 @@ def test_lost_and_gained_answers_are_counted_by_class():
     assert found["mcnemar_p"] == pytest.approx(130 / 2**8)
 
 
-def test_few_discordant_pictures_make_the_interval_of_f1_unreliable():
-    assert not compared(sure(TRUTH), sure(flipped(9)))["macro_f1_interval_reliable"]
-    assert compared(sure(TRUTH), sure(flipped(10)))["macro_f1_interval_reliable"]
-
-
-def test_pictures_in_groups_make_the_interval_of_accuracy_wider():
+@pytest.mark.parametrize(
+    "name",
+    ["accuracy_drop", "macro_f1_drop", "agreement", "mean_abs_dp", "confidence_shift", "coverage_drop"],
+)
+def test_pictures_in_groups_make_every_interval_wider(name):
     one, other = answers(sure(TRUTH)), answers(sure(flipped(20)))
-    alone = comparison.compare(one, other, LABELS, None, 0)["accuracy_drop_interval"]
+    other.probabilities[:20] = sure(flipped(20)[:20], 0.4)
+    alone = comparison.compare(one, other, LABELS, 0.5)[f"{name}_interval"]
     groups = np.array([str(number // 20) for number in range(300)])
-    together = comparison.compare(
-        replace(one, groups=groups), replace(other, groups=groups), LABELS, None, 0
-    )["accuracy_drop_interval"]
-    assert together[0] <= alone[0] < alone[1] < together[1]
+    together = comparison.compare(replace(one, groups=groups), replace(other, groups=groups), LABELS, 0.5)
+    assert together["groups"] == 15
+    low, high = together[f"{name}_interval"]
+    assert low <= alone[0] < alone[1] <= high
+    assert high - low > 1.5 * (alone[1] - alone[0])
+
+
+def test_coverage_is_compared_where_there_is_a_threshold():
+    unsure = sure(TRUTH)
+    unsure[:30] = sure(TRUTH[:30], 0.4)
+    found = compared(sure(TRUTH), unsure, threshold=0.5)
+    assert (found["coverage"], found["coverage_drop"]) == (0.9, pytest.approx(0.1))
+    assert found["coverage_drop_interval"] == pytest.approx(paired.tango(30, 0, 300).tolist())
+    assert compared(sure(TRUTH), unsure)["coverage_drop"] is None
 
 
 def test_a_class_without_pictures_has_no_recall():
@@ -90,4 +100,4 @@ def test_the_threshold_gives_coverage_and_selective_accuracy_with_intervals():
 def test_answers_to_other_pictures_are_not_compared():
     reference, target = answers(sure(TRUTH)), answers(sure(TRUTH), model="int8")
     with pytest.raises(ValueError, match="different pictures"):
-        comparison.compare(reference, replace(target, sha256=target.sha256[::-1]), LABELS, None, 0)
+        comparison.compare(reference, replace(target, sha256=target.sha256[::-1]), LABELS, None)

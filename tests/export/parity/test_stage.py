@@ -154,8 +154,8 @@ def test_answers_of_an_old_file_never_stand_for_a_new_one(copy):
 @pytest.mark.parametrize(
     "column",
     [
-        *("agreement", "drop, 95%", "mean |Δp|", "shift", "MB", "median ms", "p90 ms", "gate"),
-        *("int8 by class (n = 36)", "its drop, 95%", "lost", "gained"),
+        *("same answer", "change, 95%", "MB", "ms", "gate", "probability moved", "macro F1, change"),
+        *("int8 by class (n = 36)", "its change, 95%", "lost", "gained", "confidence, change", "coverage"),
     ],
 )
 def test_the_tables_have_every_column(subject, capfd, column):
@@ -165,6 +165,35 @@ def test_the_tables_have_every_column(subject, capfd, column):
     with console.speaking() as terminal:
         compared.show(terminal, subject, subject.run.read_json(runs.PARITY))
     assert column in capfd.readouterr().out
+
+
+def test_the_tables_fit_eighty_columns(subject, capfd):
+    from export.verbs import compared
+    from pipeline import console
+
+    found = subject.run.read_json(runs.PARITY)
+    row = {**found["targets"][0], "model": "dynamic_range", "verdict": "not shown"}
+    with console.speaking() as terminal:
+        compared.table(terminal, "title", {**found, "targets": [row]}, subject.run)
+        compared.judged(terminal, row)
+        compared.by_class(terminal, row)
+    lines = capfd.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+
+
+def test_of_very_many_classes_those_that_lost_most_are_shown(subject, capfd):
+    from export.verbs import compared
+    from pipeline import console
+
+    found = subject.run.read_json(runs.PARITY)
+    row = found["targets"][0]
+    classes = [{**row["classes"][0], "label": f"class{n}", "lost": n, "gained": 0} for n in range(60)]
+    with console.speaking() as terminal:
+        compared.by_class(terminal, {**row, "classes": classes})
+    printed = capfd.readouterr().out
+    assert "the 20 of 60 that lost most" in printed
+    assert "class59" in printed
+    assert "class39" not in printed
 
 
 def test_parity_json_is_strict_json(subject):

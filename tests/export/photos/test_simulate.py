@@ -42,7 +42,7 @@ def compared(lost: int, gained: int, n: int = 300) -> dict:
     plain, seen = truth.copy(), truth.copy()
     seen[:lost] = wrong[:lost]
     plain[lost : lost + gained] = wrong[lost : lost + gained]
-    found = simulate.compare(answers(plain, truth), answers(seen, truth, 0.6), 0.7, seed=0)
+    found = simulate.compare(answers(plain, truth), answers(seen, truth, 0.6), 0.7)
     return {"n": n, "trained_on_screens": False, **found}
 
 
