@@ -1,6 +1,8 @@
 # The verbs of this repository; CI runs the same. Each sets up what it needs.
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
+# A file is never divided; files are handed out in the order of tests/conftest.py.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help setup judges demo test quick lint bench bench-full
 
@@ -16,11 +18,11 @@ judges: setup  ## make the environments of the outside judges: tflite-runtime 2.
 demo: setup  ## draw pictures, train, evaluate, export, compare, explain, build the app: under five minutes
 	@sh demo.sh
 
-test: judges  ## every test
-	@$(PYTHON) -m pytest
+test: judges  ## every test, on all cores
+	@$(PYTHON) -m pytest $(PARALLEL) --durations=25
 
 quick: setup  ## the fast tests, on all cores: about two minutes
-	@$(PYTHON) -m pytest -m "not slow" -n auto --dist loadfile
+	@$(PYTHON) -m pytest -m "not slow" $(PARALLEL)
 
 lint: setup  ## format, lint, types, arrows between modules
 	@$(PYTHON) -m ruff format --check . && $(PYTHON) -m ruff check .

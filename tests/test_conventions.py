@@ -18,6 +18,20 @@ from tests.export.verbs import ROOT, environment
 MODULES = sorted([*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "export").rglob("*.py")])
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "data/README.md", "android_demo/README.md")
+_WORKER = """
+import os, sys, time
+from pathlib import Path
+from tests.export import verbs
+
+class Factory:
+    getbasetemp = staticmethod(lambda: Path(sys.argv[1]))
+
+def build(place):
+    (place / str(os.getpid())).touch()
+    time.sleep(0.5)
+
+print(verbs.made_once(Factory, "shared", build))
+"""
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -291,6 +305,51 @@ def test_make_verbs_take_at_most_three_lines():
     blocks = re.split(r"\n\n+", (ROOT / "Makefile").read_text("utf-8"))
     for block in blocks:
         assert sum(line.startswith("\t") for line in block.splitlines()) <= 3, block
+
+
+@pytest.mark.parametrize("verb", ["test", "quick"])
+def test_the_tests_use_all_cores(verb):
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert re.search(rf"^{verb}:.*\n\t.* -m pytest .*\$\(PARALLEL\)", makefile, re.MULTILINE)
+    assert re.search("^PARALLEL := -n auto --dist loadfile ", makefile, re.MULTILINE)
+
+
+def test_what_takes_longest_begins_first():
+    """Otherwise a core would work on it alone at the end."""
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/journeys", "tests/faults"),
+            *("tests/pipeline/test_errors.py", "tests/pipeline/test_twins.py"),
+            "tests/android_demo/test_app.py",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = list(dict.fromkeys(line.partition("::")[0] for line in ended.stdout.splitlines() if "::" in line))
+    parts = list(dict.fromkeys("/".join(file.split("/")[:2]) for file in files))
+    assert parts == ["tests/journeys", "tests/android_demo", "tests/faults", "tests/pipeline"]
+    assert files[-1] == "tests/pipeline/test_errors.py"  # the only one without a slow test
+
+
+def test_what_all_workers_need_is_made_once(tmp_path):
+    """Two processes ask at the same moment, as two workers do; the first one takes its time."""
+    for name in ("gw0", "gw1"):
+        (tmp_path / name).mkdir()
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _WORKER, tmp_path / name],
+            cwd=ROOT,
+            env=environment(PYTEST_XDIST_WORKER=name),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("gw0", "gw1")
+    ]
+    places = {process.communicate(timeout=60)[0].strip() for process in processes}
+    assert places == {str(tmp_path / "shared")}
+    assert len(list((tmp_path / "shared").iterdir())) == 1
 
 
 def test_files_read_in_one_sitting():

@@ -120,7 +120,7 @@ def deep_bundles(tmp_path_factory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def tested(deep_bundles) -> subprocess.CompletedProcess[str]:
+def tested(deep_bundles, jvm_target) -> subprocess.CompletedProcess[str]:
     """One run of everything."""
     lacking = missing()
     if lacking:

@@ -28,7 +28,7 @@ PER_CLASS, REAL, UNSAID = 8, 6, 2
 
 
 @pytest.fixture(scope="module")
-def photographed(tmp_path_factory) -> Path:
+def photographed(tmp_path_factory, jvm_target) -> Path:
     """A working directory with a run and `walk/`, photos of its held-out pictures and of real ones."""
     if lacking := missing():
         pytest.skip(f"needs {', '.join(lacking)}: make setup")

@@ -1,18 +1,19 @@
 """The real commands as a user runs them, and one finished run that many tests start from.
 
-The finished run is made once a session, by the library in this process; tests get copies.
+The finished run is made once a session, by the library in a test's process; tests get copies.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -170,15 +171,32 @@ def make_run(run: Run, config: Config, listener: Listener | None = None) -> None
     parity.parity(subject, listener)
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
+    """A folder that `build` fills once a session, however many workers ask for it; not to be changed."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # that of the session; each worker has its own below
+    place = root / name
+    with (root / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not place.exists():
+            unfinished = root / f"{name}-unfinished"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            build(unfinished)
+            unfinished.rename(place)
+    return place
+
+
 def finished(factory: pytest.TempPathFactory) -> Path:
     """A working directory with `pictures/` and the run of that name, ready; not to be changed."""
-    place = factory.getbasetemp() / "finished"
-    if not place.exists():
-        place.mkdir()
+
+    def build(place: Path) -> None:
         draw_pictures(place / "pictures")
         with contextlib.chdir(place):
             make_run(Run(RUN), tiny_config())
-    return place
+
+    return made_once(factory, "finished", build)
 
 
 def copy_finished(factory: pytest.TempPathFactory, place: Path) -> Path:

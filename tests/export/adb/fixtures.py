@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -33,19 +34,27 @@ def plug_in_again(phone: FakePhone) -> None:
     pytest.fail(f"adb does not see {phone.serial} again: {adb('devices')}")
 
 
+def free_port() -> int:
+    """A port for a server of this process, which other workers neither choose nor get from the system."""
+    # Below those that the system gives away; where a process begins to look follows from its number.
+    for number in range(200):
+        port = 10_000 + (os.getpid() * 7 + number) % 20_000
+        with socket.socket() as free, contextlib.suppress(OSError):
+            free.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no port is free for adb")
+
+
 @pytest.fixture(scope="session")
 def adb_variables(tmp_path_factory) -> Iterator[dict[str, str]]:
     """The environment that keeps server and key apart from the user's; the server ends with the tests."""
     if not shutil.which("adb"):
         pytest.skip("needs adb: sudo apt install adb")
     home = tmp_path_factory.mktemp("adb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     variables = {
         "HOME": str(home),
         "ANDROID_USER_HOME": str(home / ".android"),
-        "ANDROID_ADB_SERVER_PORT": str(port),
+        "ANDROID_ADB_SERVER_PORT": str(free_port()),
         # No search for emulators, and none in the network.
         "ADB_LOCAL_TRANSPORT_MAX_PORT": "5553",
         "ADB_MDNS": "0",

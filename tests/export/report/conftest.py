@@ -48,16 +48,19 @@ def explain(run: Run) -> subjects.Subject:
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory) -> Path:
     """A working directory with a run that lacks nothing but an app and a phone; not to be changed."""
-    place = verbs.copy_finished(tmp_path_factory, tmp_path_factory.mktemp("whole") / "place")
-    with contextlib.chdir(place):
-        run = Run(verbs.RUN)
-        subject = explain(run)
-        verbs.draw_pictures(place / "field", 4)
-        photos.photos(subject, place / "field", Listener())
-        simulate.simulate(subject, Listener())
-        runs.write_text(run.path(runs.NOTES), NOTES)
-        stage.report(run, Listener())
-    return place
+
+    def build(place: Path) -> None:
+        verbs.copy_finished(tmp_path_factory, place)
+        with contextlib.chdir(place):
+            run = Run(verbs.RUN)
+            subject = explain(run)
+            verbs.draw_pictures(place / "field", 4)
+            photos.photos(subject, place / "field", Listener())
+            simulate.simulate(subject, Listener())
+            runs.write_text(run.path(runs.NOTES), NOTES)
+            stage.report(run, Listener())
+
+    return verbs.made_once(tmp_path_factory, "whole", build)
 
 
 @pytest.fixture

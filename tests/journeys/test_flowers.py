@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.journeys.journey import int8_of, journey
+
+
+@pytest.mark.slow
+def test_flowers_reach_their_scores(real_pictures, tmp_path):
+    said = journey(tmp_path, str(real_pictures / "flowers5"), "seed=0")
+    assert said["evaluate"]["out_of_fold"]["accuracy"] >= 0.92
+    assert int8_of(said)["accuracy"] >= 0.91
+    assert said["export"]["verdict"] == "passed"
