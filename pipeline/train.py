@@ -22,7 +22,7 @@ from pipeline.splits import Split
 from pipeline.subject import DRAWN, NUMERIC, Subject, examples_of, load_heads, trainer_of, training_settings
 from pipeline.workers import Listener
 
-VERSION = 1
+VERSION = 2
 
 
 def train(run: Run, config: Config, listener: Listener) -> Subject:
