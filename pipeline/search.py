@@ -27,7 +27,7 @@ def search(run: Run, config: Config, table: Table, split: Split, listener: Liste
     ]
     recipe = Recipe(
         "search",
-        1,
+        2,
         {
             "train": split.train_key,
             "features": runs.key_of([features.recipe(s.config, s.frame).key for _, s in cells]),

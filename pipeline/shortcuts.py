@@ -9,9 +9,9 @@ number of bytes is never used: it tells of the content.
 
 from __future__ import annotations
 
-import itertools
 import warnings
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,17 @@ import numpy as np
 from pipeline import metrics, runs
 from pipeline.dataset import Picture, Table
 from pipeline.runs import Recipe, Run
+from pipeline.shares import groups_of
 from pipeline.sketches import LIBRARIES, Sketches
 
-VERSION = 2
+VERSION = 3
 # Points of balanced accuracy above chance, at the lower end of its interval, that are an alarm:
 # of all classes, or of two of them. A mark on one class of five alone gives only 0.40 of all.
 MARGIN = 0.20
+# Pictures that are looked at, as evenly of the classes as they have them; more would cost time and
+# tell no more. Of every class at least so many, from so many groups: learned from some, asked about others.
 MOST = 2500
-_LEAST = 10
+_LEAST, _LEAST_GROUPS = 10, 2
 _FOLDS = 5
 # Classes named in a sentence; more are read by nobody.
 _TOLD = 6
@@ -74,23 +77,29 @@ def make(run: Run, table: Table, looks: Sketches, seed: int) -> dict[str, Any]:
 
 def measure(table: Table, looks: Sketches, seed: int) -> dict[str, Any]:
     """How well each family of facts tells the classes apart; the keys are those of shortcuts.json."""
-    chosen = _sample(table, seed)
-    counts = {label: sum(p.label == label for p in chosen) for label in table.labels}
-    chance = 1 / max(1, len(table.labels))
+    group_of = groups_of(table)
+    too_small = _too_small(table, group_of)
+    labels = [label for label in table.labels if label not in too_small]
+    chosen = _sample([p for p in table.pictures if p.label not in too_small], seed)
+    chance = 1 / max(1, len(labels))
     document: dict[str, Any] = {"n": len(chosen), "chance": chance, "margin": MARGIN, "families": []}
-    few = [label for label, count in counts.items() if count < _LEAST]
-    if few or len(table.labels) < 2:
-        document["not_measured"] = f"needs {_LEAST} pictures of each of two classes or more"
+    document["too_small"] = too_small
+    if len(labels) < 2:
+        document |= {"n": 0, "not_measured": _needs(too_small, "each of two classes or more")}
         return document
-    truth = np.array([table.labels.index(picture.label) for picture in chosen])
-    groups = [picture.twins or picture.sha256 for picture in chosen]
+    truth = np.array([labels.index(picture.label) for picture in chosen])
+    groups = np.unique([group_of[picture.path] for picture in chosen], return_inverse=True)[1]
+    folds = _folds(truth, groups, seed)
+    asked = np.sort(np.concatenate([test for _, test in folds])) if folds else np.zeros(0, int)
+    if len(np.unique(truth[asked])) < 2:
+        document |= {"n": 0, "not_measured": "groups hold so much that no class can be left to ask about"}
+        return document
     contents = [picture.sha256 for picture in chosen]
     rows, views = looks.facts(contents), looks.views(contents, ("tiny", "histogram"))
-    folds = _folds(truth, groups, seed)
     for name, seen in _seen(rows, views).items():
-        answers = _answer(seen, truth, folds, len(table.labels), seed, linear=seen.shape[1] > 32)
-        score, interval = _scored(truth, answers.argmax(1), groups, seed)
-        apart = told_apart(truth, answers)
+        answers = _answer(seen, truth, folds, len(labels), seed, linear=seen.shape[1] > 32)[asked]
+        score, interval = _scored(truth[asked], answers.argmax(1), groups[asked])
+        apart = told_apart(truth[asked], answers, groups[asked])
         title, advice = FAMILIES[name]
         document["families"].append(
             {
@@ -101,14 +110,14 @@ def measure(table: Table, looks: Sketches, seed: int) -> dict[str, Any]:
                 "alarm": bool(advice) and (interval[0] > chance + MARGIN or bool(apart)),
                 "told_apart": [
                     {
-                        "classes": [table.labels[one], table.labels[other]],
+                        "classes": [labels[one], labels[other]],
                         "balanced_accuracy": found,
                         "lower_bound": low,
                     }
                     for one, other, found, low in apart
                 ],
                 "advice": advice,
-                "by_class": _told(name, rows, truth, table.labels),
+                "by_class": _told(name, rows, truth, labels),
             }
         )
     return document
@@ -117,6 +126,39 @@ def measure(table: Table, looks: Sketches, seed: int) -> dict[str, Any]:
 def alarms(document: dict[str, Any]) -> list[str]:
     """What a user must hear, a sentence for each alarm."""
     return [_sentence(row, document["chance"]) for row in document["families"] if row["alarm"]]
+
+
+def limits(document: Mapping[str, Any]) -> str:
+    """What the check did not look at, and why; empty where it looked at all classes."""
+    if why := document.get("not_measured"):
+        return f"not measured: {why}"
+    if not (small := document.get("too_small", {})):
+        return ""
+    names = [
+        f"{label} ({row['pictures']} pictures"
+        + (", all one group)" if row["groups"] < _LEAST_GROUPS else ")")
+        for label, row in small.items()
+    ]
+    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    return f"not measured for {', '.join(names[:_TOLD])}{more}: {_needs(small, 'a class')}"
+
+
+def _needs(too_small: Mapping[str, Any], of: str) -> str:
+    few_groups = any(row["pictures"] >= _LEAST for row in too_small.values())
+    return f"needs {_LEAST} pictures of {of}" + (f", from {_LEAST_GROUPS} groups" if few_groups else "")
+
+
+def _too_small(table: Table, group_of: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """The classes with too few pictures or groups to learn from some and to ask about others."""
+    counts = Counter(picture.label for picture in table.pictures)
+    groups = defaultdict(set)
+    for picture in table.pictures:
+        groups[picture.label].add(group_of[picture.path])
+    return {
+        label: {"pictures": counts[label], "groups": len(groups[label])}
+        for label in table.labels
+        if counts[label] < _LEAST or len(groups[label]) < _LEAST_GROUPS
+    }
 
 
 def _sentence(row: dict[str, Any], chance: float) -> str:
@@ -148,31 +190,55 @@ def balanced_accuracy_of(confusion: np.ndarray) -> np.ndarray:
         return np.nan_to_num(np.nanmean(recall, axis=-1))
 
 
-def told_apart(truth: np.ndarray, answers: np.ndarray) -> list[tuple[int, int, float, float]]:
+def told_apart(
+    truth: np.ndarray, answers: np.ndarray, groups: np.ndarray | None = None
+) -> list[tuple[int, int, float, float]]:
     """The pairs of classes that are told from each other clearly better than by chance.
 
     Args:
         truth: Labels, shape (n,).
         answers: Probabilities, shape (n, classes).
+        groups: The group of each picture, shape (n,); without, each stands alone.
 
     Returns:
         The two classes, the balanced accuracy between them (an undecided answer counts half), and
-        the lower end of its 95% interval (Agresti and Coull's, for the mean of two shares); the
+        the lower end of its interval, which holds for all pairs together in 95% (Bonferroni); the
         clearest first. Only pairs whose lower end is above 1/2 + `MARGIN`.
     """
-    found = []
-    for one, other in itertools.combinations(range(answers.shape[1]), 2):
-        ahead = np.sign(answers[:, one] - answers[:, other])
-        shares, variances = [], 0.0
-        for right in ((1 + ahead[truth == one]) / 2, (1 - ahead[truth == other]) / 2):
-            share = (right.sum() + 2) / (len(right) + 4)
-            shares.append(right.mean() if len(right) else 0.5)
-            variances += share * (1 - share) / (len(right) + 4) / 4
-        score = float(np.mean(shares))
-        low = score - 1.96 * float(variances) ** 0.5
-        if low > 0.5 + MARGIN:
-            found.append((one, other, score, low))
-    return sorted(found, key=lambda pair: -pair[3])
+    classes = answers.shape[1]
+    ahead = np.full(
+        (classes, classes), 0.5
+    )  # the share of row's pictures that is taken for row, not for column
+    for label in np.unique(truth):
+        own = answers[truth == label]
+        ahead[label] = (1 + np.sign(own[:, [label]] - own)).mean(0) / 2
+    sizes = _groups_of_classes(truth, np.arange(len(truth)) if groups is None else groups, classes)
+    variances = _variances(ahead, sizes[:, None])
+    one, other = np.triu_indices(classes, 1)
+    score = (ahead[one, other] + ahead[other, one]) / 2
+    spread = ((variances[one, other] + variances[other, one]) / 4) ** 0.5
+    low = score - _reach(sizes[one] + sizes[other] - 2, max(1, len(one))) * spread
+    clear = np.flatnonzero(low > 0.5 + MARGIN)
+    clear = clear[np.argsort(-low[clear], kind="stable")]
+    return [(int(one[at]), int(other[at]), float(score[at]), float(low[at])) for at in clear]
+
+
+def _groups_of_classes(truth: np.ndarray, groups: np.ndarray, classes: int) -> np.ndarray:
+    """How many groups each class has, shape (classes,)."""
+    return np.bincount(np.unique(np.stack([truth, groups]), axis=1)[0], minlength=classes)
+
+
+def _variances(shares: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Of shares of pictures, as if a group were one picture: on the safe side (Agresti and Coull 1998)."""
+    shrunk = (shares * groups + 2) / (groups + 4)
+    return shrunk * (1 - shrunk) / (groups + 4)
+
+
+def _reach(freedom: np.ndarray, comparisons: int = 1) -> np.ndarray:
+    """Half the width of a 95% interval in standard deviations, with few groups by Student's t."""
+    from scipy import stats
+
+    return stats.t.ppf(1 - 0.025 / comparisons, np.maximum(freedom, 1))
 
 
 def score_of_classifier(run: Run) -> float:
@@ -188,12 +254,15 @@ def score_of_classifier(run: Run) -> float:
     return float(balanced_accuracy_of(counts))
 
 
-def _sample(table: Table, seed: int) -> list[Picture]:
-    """At most `MOST` pictures, of every class its share: more would cost time and tell no more."""
-    if len(table.pictures) <= MOST:
-        return list(table.pictures)
-    order = np.random.default_rng(seed).permutation(len(table.pictures))
-    return [table.pictures[at] for at in sorted(order[:MOST])]
+def _sample(pictures: Sequence[Picture], seed: int) -> list[Picture]:
+    """At most `MOST` pictures, or `_LEAST` of every class; as evenly of the classes as they have them."""
+    ranks: Counter[str] = Counter()
+    dealt: list[tuple[int, int]] = []
+    for at in np.random.default_rng(seed).permutation(len(pictures)).tolist():
+        ranks[pictures[at].label] += 1
+        dealt.append((ranks[pictures[at].label], at))
+    most = max(MOST, _LEAST * len(ranks))
+    return [pictures[at] for at in sorted(at for _, at in sorted(dealt)[:most])]
 
 
 def _seen(rows: np.ndarray, views: np.ndarray) -> dict[str, np.ndarray]:
@@ -242,8 +311,8 @@ def _answer(
     return answers
 
 
-def _folds(truth: np.ndarray, groups: Sequence[str], seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Indices to learn from and to answer, copies of a picture on one side; every class to learn from."""
+def _folds(truth: np.ndarray, groups: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Indices to learn from and to answer, groups on one side; every class to learn from."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     with warnings.catch_warnings():
@@ -252,17 +321,22 @@ def _folds(truth: np.ndarray, groups: Sequence[str], seed: int) -> list[tuple[np
         splitter = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
         folds = list(splitter.split(truth, truth, groups))
     classes = len(np.unique(truth))
-    return [(train, test) for train, test in folds if len(np.unique(truth[train])) == classes]
+    return [(train, test) for train, test in folds if len(test) and len(np.unique(truth[train])) == classes]
 
 
 def _scored(
-    truth: np.ndarray, predicted: np.ndarray, groups: Sequence[str], seed: int
+    truth: np.ndarray, predicted: np.ndarray, groups: np.ndarray
 ) -> tuple[float, tuple[float, float]]:
     """The balanced accuracy of answers, and its 95% interval."""
     classes = int(max(truth.max(), predicted.max())) + 1
-    score = float(balanced_accuracy_of(metrics.confusion(truth, predicted, classes)))
-    low, high = metrics.bootstrap(truth, predicted, groups, classes, balanced_accuracy_of, seed)
-    return score, (float(low), float(high))
+    own = np.bincount(truth, minlength=classes)
+    right = np.bincount(truth, weights=truth == predicted, minlength=classes)
+    shown = own > 0
+    recall, sizes = right[shown] / own[shown], _groups_of_classes(truth, groups, classes)[shown]
+    score = float(recall.mean())
+    spread = float(_variances(recall, sizes).sum()) ** 0.5 / len(recall)
+    reach = float(_reach(sizes.sum() - len(sizes))) * spread
+    return score, (max(0.0, score - reach), min(1.0, score + reach))
 
 
 def _told(name: str, rows: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> dict[str, str]:

@@ -1,13 +1,13 @@
 """The held-out set and the folds: made once, written down, and only ever added to.
 
 Groups stay whole. Pictures with the same bytes are a group, and so are those that the table
-puts into one, or the audit because they are copies of each other. Old pictures never move.
+puts into one, or the audit because they are copies of each other. Old pictures never move; another
+number of folds draws folds anew, and the held-out side stays. Groups and their dealing are in `shares`.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,10 +17,13 @@ from pipeline import runs
 from pipeline.config import Config
 from pipeline.dataset import Picture, Table
 from pipeline.errors import DataError
-from pipeline.runs import Run
+from pipeline.runs import Recipe, Run
+from pipeline.shares import groups_of, share_out
 
 TRAIN, HELD_OUT = "train", "held_out"
 _STAGE = "split"
+# The settings that say who is held out.
+_SIDES = ("held_out", "seed")
 
 
 @dataclass(frozen=True)
@@ -78,37 +81,69 @@ def make(run: Run, table: Table, config: Config) -> Split:
         DataError: A class would miss on one side; or the split was deleted and pictures were
             changed since it was drawn, so that held-out results would no longer compare.
     """
-    recipe = runs.Recipe(
-        _STAGE,
-        1,
-        {},
-        {"held_out": config.data.held_out, "folds": config.train.folds, "seed": config.seed},
-    )
-    entry = run.recorded(_STAGE)
-    written = run.path(runs.SPLIT).is_file()
-    # Without the note about it, a split that is there is still the split.
-    same_rules = entry.get("key") == recipe.key or (written and not entry)
-    if same_rules and not written and entry.get("pictures") != table.key:
-        raise DataError(
-            f"{run.path(runs.SPLIT)} is gone, and pictures were added, changed or removed since it was "
-            "drawn: a new split would not compare with the results so far",
-            "put the file back, or use --resplit to make another run",
-        )
-    before = _Before(run.read_csv(runs.SPLIT) if same_rules and written else [])
+    recipe, entry = _recipe(config), run.recorded(_STAGE)
+    before = _before(run, table, config)
     places = _assign(table, config, before)
     split = _collect(table, places)
-    _check(table, split, config)
+    check(table, split, config)
     text = _to_csv(table, places, before)
-    if not entry or not same_rules or not written or run.path(runs.SPLIT).read_bytes() != text.encode():
+    same_rules = before.rows and before.folds_stay and entry
+    if not same_rules or run.path(runs.SPLIT).read_bytes() != text.encode():
         runs.write_text(run.path(runs.SPLIT), text)
-        drawn_now = not before.rows or (not entry and _drawn_from(table, config) == text)
-        run.record(recipe, [runs.SPLIT], pictures=table.key if drawn_now else entry.get("pictures", ""))
+        if same_rules:
+            # What an earlier version drew can be added to, but not drawn again.
+            drawn_from = entry.get("pictures", "") if entry.get("version") == recipe.version else ""
+        else:
+            drawn_from = table.key if not before.rows or _drawn_from(table, config) == text else ""
+        run.record(recipe, [runs.SPLIT], pictures=drawn_from)
     return split
 
 
+def preview(run: Run, table: Table, config: Config) -> Split:
+    """The split that `make` would give; nothing is written.
+
+    Raises:
+        DataError: As `make`.
+    """
+    split = _collect(table, _assign(table, config, _before(run, table, config)))
+    check(table, split, config)
+    return split
+
+
+def _recipe(config: Config) -> Recipe:
+    settings = {"held_out": config.data.held_out, "folds": config.train.folds, "seed": config.seed}
+    return Recipe(_STAGE, 2, {}, settings)
+
+
+def _before(run: Run, table: Table, config: Config) -> _Before:
+    """What stands of the split that was written, by any version: it is not drawn again by a newer one."""
+    recipe, entry = _recipe(config), run.recorded(_STAGE)
+    written = run.path(runs.SPLIT).is_file()
+    settings = entry.get("settings", {})
+    # Without the note about it, a split that is there is still the split.
+    sides_stay = all(settings.get(key) == recipe.settings[key] for key in _SIDES) if entry else written
+    if not sides_stay:
+        return _Before([])
+    if not written and (entry.get("pictures"), entry.get("version")) != (table.key, recipe.version):
+        same = entry.get("pictures") == table.key
+        why = (
+            "an earlier version of Vignette drew it"
+            if same
+            else "pictures were added, changed or removed since it was drawn"
+        )
+        raise DataError(
+            f"{run.path(runs.SPLIT)} is gone, and {why}: "
+            "a new split would not compare with the results so far",
+            "put the file back, or use --resplit to make another run",
+        )
+    rows = run.read_csv(runs.SPLIT) if written else []
+    folds = settings.get("folds") or max((int(row["fold"] or -1) + 1 for row in rows), default=0)
+    return _Before(rows, folds_stay=folds == config.train.folds)
+
+
 def _drawn_from(table: Table, config: Config) -> str:
-    """The split as drawn from these pictures alone: where it is the one written down, the note about
-    it was lost between the two, by a signal or a full disk."""
+    """The split as drawn from these pictures alone: where it is the one written down, it can be
+    deleted and drawn again."""
     nothing = _Before([])
     return _to_csv(table, _assign(table, config, nothing), nothing)
 
@@ -134,7 +169,7 @@ class Place:
 
 
 def _assign(table: Table, config: Config, before: _Before) -> dict[str, Place]:
-    groups = _groups(table)
+    groups = groups_of(table)
     fixed = {p.path: before.place(p) or Place(p.given) for p in table.pictures}
     members: dict[str, list[Picture]] = defaultdict(list)
     for picture in table.pictures:
@@ -168,74 +203,6 @@ def _assign(table: Table, config: Config, before: _Before) -> dict[str, Place]:
     return {p.path: Place(side[p.path], folds.get(p.path, -1)) for p in table.pictures}
 
 
-def share_out(
-    groups: Mapping[str, Counter[str]],
-    shares: Mapping[str, float],
-    taken: Mapping[str, Counter[str]],
-    seed: int,
-) -> dict[str, str]:
-    """Deals whole groups to parts so that every part gets its share of every class.
-
-    The largest groups are dealt first, each to the part that lacks its classes most; equal
-    ones in an order drawn from the seed and the group's name, so that adding a group does not
-    reshuffle the others.
-
-    Args:
-        groups: The classes in each group, counted.
-        shares: The share of the whole that each part is to have.
-        taken: What the parts already have.
-        seed: Any whole number.
-
-    Returns:
-        The part of each group.
-    """
-    wanted: dict[str, Counter[str]] = {part: Counter() for part in shares}
-    total: Counter[str] = Counter()
-    for counts in (*groups.values(), *taken.values()):
-        total.update(counts)
-    lacking = {
-        part: {
-            label: max(1.0, share * n) - taken.get(part, wanted[part])[label] for label, n in total.items()
-        }
-        for part, share in shares.items()
-    }
-    order = sorted(groups, key=lambda name: (-groups[name].total(), _hash(seed, name)))
-    dealt: dict[str, str] = {}
-    for name in order:
-        counts = groups[name]
-
-        def need(part: str, counts: Counter[str] = counts) -> tuple[float, float]:
-            row = lacking[part]
-            # In shares of each class, so that a rare class weighs as much as a common one.
-            # Rounded, so that the order of the classes does not matter.
-            own = sum(n * row[label] / total[label] for label, n in counts.items())
-            return round(own, 9), round(sum(row.values()), 9)
-
-        part = max(shares, key=need)
-        dealt[name] = part
-        for label, n in counts.items():
-            lacking[part][label] -= n
-    return dealt
-
-
-def _groups(table: Table) -> dict[str, str]:
-    """Joins equal bytes, copies and given groups; a group is named by one of its members."""
-    leader: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while leader.setdefault(name, name) != name:
-            leader[name] = leader[leader[name]]
-            name = leader[name]
-        return name
-
-    for picture in table.pictures:
-        for kind, name in (("group", picture.group), ("twins", picture.twins)):
-            if name:
-                one, other = sorted((root(f"sha256:{picture.sha256}"), root(f"{kind}:{name}")))
-                leader[other] = one
-    return {picture.path: root(f"sha256:{picture.sha256}") for picture in table.pictures}
-
-
 def _totals(counts: Mapping[str, Counter[str]], parts: Mapping[str, str]) -> dict[str, Counter[str]]:
     totals: dict[str, Counter[str]] = defaultdict(Counter)
     for group, part in parts.items():
@@ -253,30 +220,37 @@ def _collect(table: Table, places: Mapping[str, Place]) -> Split:
     for picture in table.pictures:
         by_side[places[picture.path].side].append(picture)
     folds = tuple(places[p.path].fold for p in by_side[TRAIN])
-    return Split(tuple(by_side[TRAIN]), folds, tuple(by_side[HELD_OUT]), _groups(table), tuple(by_side[""]))
+    return Split(tuple(by_side[TRAIN]), folds, tuple(by_side[HELD_OUT]), groups_of(table), tuple(by_side[""]))
 
 
-def _check(table: Table, split: Split, config: Config) -> None:
+def check(table: Table, split: Split, config: Config) -> None:
+    """Makes sure that every class can be learned and judged.
+
+    Raises:
+        DataError: Classes have too few pictures for the folds, or are not on both sides.
+    """
+    source, folds = config.data.pictures, config.train.folds
     total = Counter(p.label for p in table.pictures)
-    folds = config.train.folds
-    for label in table.labels:
-        if total[label] < folds + 1:
-            raise DataError(
-                f"{config.data.pictures}: class {label} has {total[label]} pictures, "
-                f"{folds} folds and a held-out set need {folds + 1}",
-                f"add pictures to {label}, or use fewer folds: --set train.folds=2",
-            )
+    small = {label: total[label] for label in table.labels if total[label] < folds + 1}
+    if small:
+        fewer = min(small.values()) - 1
+        counts = ", ".join(f"class {label} has {n} pictures" for label, n in small.items())
+        raise DataError(
+            f"{source}: {counts}, {folds} folds and a held-out set need {folds + 1}",
+            f"add pictures to {', '.join(small)}"
+            + (f", or use fewer folds: --set train.folds={fewer}" if fewer > 1 else ""),
+        )
+    check_held_out(table, split, config)
     where = {
         label: {fold for p, fold in zip(split.train, split.folds, strict=True) if p.label == label}
         for label in table.labels
     }
-    check_held_out(table, split, config)
-    for label in table.labels:
-        if len(where[label]) < 2:
-            raise DataError(
-                f"{config.data.pictures}: class {label} needs training pictures in two folds at least",
-                "add training pictures that belong to other groups, or --set data.group_copies=false",
-            )
+    if few := [label for label in table.labels if len(where[label]) < 2]:
+        who = f"class {few[0]} needs" if len(few) == 1 else f"classes {', '.join(few)} need"
+        raise DataError(
+            f"{source}: {who} training pictures in two folds at least",
+            "add training pictures that belong to other groups, or --set data.group_copies=false",
+        )
 
 
 def check_held_out(table: Table, split: Split, config: Config) -> None:
@@ -286,26 +260,26 @@ def check_held_out(table: Table, split: Split, config: Config) -> None:
         DataError: A class has no held-out picture.
     """
     held_out = {p.label for p in split.held_out}
-    for label in table.labels:
-        if label not in held_out:
-            raise DataError(
-                f"{config.data.pictures}: class {label} has no picture in the held-out set",
-                "add some (test/ or split = test), use smaller groups, or --set data.group_copies=false",
-            )
-
-
-def _hash(seed: int, name: str) -> str:
-    return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()
+    if missing := [label for label in table.labels if label not in held_out]:
+        who = f"class {missing[0]} has" if len(missing) == 1 else f"classes {', '.join(missing)} have"
+        raise DataError(
+            f"{config.data.pictures}: {who} no picture in the held-out set",
+            "add some (test/ or split = test), use smaller groups, or --set data.group_copies=false",
+        )
 
 
 class _Before:
-    """The rows of an earlier split; a renamed picture is found by its content, an edited one by its path."""
+    """The rows of an earlier split; a renamed picture is found by its content, an edited one by its path.
 
-    def __init__(self, rows: Sequence[dict[str, str]]) -> None:
-        self.rows = rows
-        self._by_both = {(row["path"], row["sha256"]): row for row in rows}
-        self._by_content = {row["sha256"]: row for row in rows if row["side"]}
-        self._by_path = {row["path"]: row for row in rows}
+    Without `folds_stay` only the sides do.
+    """
+
+    def __init__(self, rows: Sequence[dict[str, str]], *, folds_stay: bool = True) -> None:
+        self.rows = [row if folds_stay else {**row, "fold": ""} for row in rows]
+        self.folds_stay = folds_stay
+        self._by_both = {(row["path"], row["sha256"]): row for row in self.rows}
+        self._by_content = {row["sha256"]: row for row in self.rows if row["side"]}
+        self._by_path = {row["path"]: row for row in self.rows}
 
     def place(self, picture: Picture) -> Place | None:
         row = (

@@ -22,7 +22,7 @@ from pipeline.splits import Split
 from pipeline.subject import DRAWN, NUMERIC, Subject, examples_of, load_heads, trainer_of, training_settings
 from pipeline.workers import Listener
 
-VERSION = 1
+VERSION = 2
 
 
 def train(run: Run, config: Config, listener: Listener) -> Subject:
@@ -56,6 +56,8 @@ def _look(run: Run, config: Config, listener: Listener) -> Table:
         listener.warn(f"the pictures are not those of the last time: {found.changed}")
     listener.say("pictures", f"{len(table.pictures):,} in {len(table.labels)} classes: {_shares(table)}")
     listener.say("audit", f"{audit.sentence(found.document)} (see {run.path(runs.AUDIT)})")
+    if limits := shortcuts.limits(shortcut):
+        listener.say("shortcuts", limits)
     for sentence in shortcuts.alarms(shortcut):
         listener.warn(sentence)
     if table.left_out:

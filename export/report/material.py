@@ -7,7 +7,7 @@ from typing import Any
 
 from export.report.artefacts import Artefacts
 from export.report.verdict import alarms_of, capital
-from pipeline import runs
+from pipeline import runs, shortcuts
 
 _DOUBTS, _LISTED = 24, 12
 
@@ -33,6 +33,7 @@ def material(found: Artefacts) -> dict[str, Any]:
         ],
         "audited": bool(audit),
         "families": (found.get(runs.SHORTCUTS) or {}).get("families", []),
+        "shortcut_limits": shortcuts.limits(found.get(runs.SHORTCUTS) or {}),
         "chance": (found.get(runs.SHORTCUTS) or {}).get("chance"),
         "alarms": [capital(sentence) for sentence in alarms_of(found)],
         "doubts": doubts.get("doubts", [])[:_DOUBTS],

@@ -84,10 +84,11 @@ def _show(terminal: console.Terminal, run: Run, found: Audit) -> None:
 
 
 def _show_shortcuts(terminal: console.Terminal, run: Run, told: dict[str, Any]) -> None:
-    from pipeline import runs
+    from pipeline import runs, shortcuts
 
-    if "not_measured" in told:
-        terminal.say("shortcuts", f"not measured: {told['not_measured']}")
+    if limits := shortcuts.limits(told):
+        terminal.say("shortcuts", limits)
+    if not told["families"]:
         return
     rows = [
         [
@@ -99,9 +100,7 @@ def _show_shortcuts(terminal: console.Terminal, run: Run, told: dict[str, Any]) 
         for row in told["families"]
     ]
     if run.path(runs.OUT_OF_FOLD).is_file() and run.path(runs.FOLDS).is_file():
-        from pipeline.shortcuts import score_of_classifier
-
-        rows.append(["the classifier, out-of-fold", f"{score_of_classifier(run):.3f}", "", ""])
+        rows.append(["the classifier, out-of-fold", f"{shortcuts.score_of_classifier(run):.3f}", "", ""])
     rows.append(["chance", f"{told['chance']:.3f}", "", ""])
     terminal.table(
         f"Can the classes be told apart without the content? (n = {told['n']:,})",

@@ -91,7 +91,7 @@ def test_fewer_pictures_of_a_class_than_folds_and_one_are_too_few(tmp_path, make
         train(tmp_path),
         2,
         "pictures: class dog has 2 pictures, 2 folds and a held-out set need 3",
-        "add pictures to dog, or use fewer folds: --set train.folds=2",
+        "add pictures to dog",
     )
     without_a_run(tmp_path)
 

@@ -166,6 +166,56 @@ def test_temperature_stays_within_its_bounds_where_there_is_no_best(right):
     assert 1 / 20.1 < found < 20.1
 
 
+def separated(n: int, classes: int, apart: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    truth, logits = random.integers(0, classes, n), random.normal(0, 1, (n, classes))
+    logits[np.arange(n), truth] += apart
+    return logits, truth
+
+
+@pytest.mark.parametrize("keep", [1.0, 0.95, 0.8])
+@pytest.mark.parametrize(("n", "classes"), [(60, 3), (144, 2), (5000, 2), (800, 40)])
+@pytest.mark.parametrize("apart", [10, 100])
+def test_folds_without_errors_leave_a_threshold_that_int8_answers_reach(n, classes, apart, keep):
+    logits, truth = separated(n, classes, apart, seed=1)
+    temperature = metrics.fit_temperature(logits, truth)
+    probabilities = special.softmax(logits / temperature, 1)
+    assert probabilities.max(1).mean() == pytest.approx(1 - 1 / (n + 2), abs=0.002 + 0.3 / n)
+    threshold = metrics.dont_know_threshold(probabilities, truth, keep)
+    int8 = np.clip(np.round(probabilities * 256), 0, 255) / 256
+    assert (int8.max(1) >= threshold).mean() >= keep
+    assert threshold <= 255 / 256
+
+
+@pytest.mark.parametrize("errors", [1, 2])
+def test_one_error_more_or_less_does_not_turn_an_easy_problem_over(errors):
+    logits, truth = separated(180, 2, 10, seed=2)
+    without = metrics.fit_temperature(logits, truth)
+    truth[:errors] = 1 - truth[:errors]
+    assert without < metrics.fit_temperature(logits, truth) < 3 * without
+
+
+@pytest.mark.parametrize(("n", "classes"), [(300, 5), (660, 6), (700, 20)])
+def test_where_folds_make_errors_the_temperature_moves_within_noise_only(n, classes):
+    """Against the smallest log loss itself, in standard deviations of a bootstrap."""
+    for seed in range(3):
+        logits, truth = separated(n, classes, 2.4, seed)
+        logits *= 3
+
+        def unsmoothed(logits, truth):
+            losses = [(metrics.log_loss(logits / t, truth), t) for t in np.geomspace(0.5, 8, 120)]
+            return min(losses)[1]
+
+        random = np.random.default_rng(seed)
+        drawn = [random.integers(0, n, n) for _ in range(12)]
+        noise = np.std([unsmoothed(logits[rows], truth[rows]) for rows in drawn])
+        assert abs(metrics.fit_temperature(logits, truth) - unsmoothed(logits, truth)) < 0.75 * noise
+
+
+def test_the_threshold_ends_where_the_grid_of_int8_answers_ends():
+    assert metrics.dont_know_threshold(np.array([[1.0, 0.0]]), np.array([0]), 0.95) == 255 / 256
+
+
 def share_kept(probabilities, truth, threshold):
     right = probabilities.argmax(1) == truth
     return (probabilities.max(1)[right] >= threshold).mean()
@@ -178,7 +228,7 @@ def test_the_threshold_is_the_highest_on_the_grid_that_keeps_enough(keep, count)
         random = np.random.default_rng(seed)
         probabilities = special.softmax(random.normal(0, 2, (count, 3)), 1)
         truth = np.where(random.random(count) < 0.8, probabilities.argmax(1), 0)
-        enough = [k for k in range(257) if share_kept(probabilities, truth, k / 256) >= keep - 1e-12]
+        enough = [k for k in range(256) if share_kept(probabilities, truth, k / 256) >= keep - 1e-12]
         assert metrics.dont_know_threshold(probabilities, truth, keep) == max(enough) / 256
 
 

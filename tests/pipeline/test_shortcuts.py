@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from PIL import Image
 
 from pipeline import config as configuration
 from pipeline import dataset, runs, shortcuts, sketches
+from pipeline.dataset import Picture, Table
 from pipeline.runs import Run
 
 EACH = 60
@@ -142,6 +145,91 @@ def test_few_pictures_tell_nothing_and_that_is_said(workplace, draw):
     assert found["families"] == []
     assert found["not_measured"] == "needs 10 pictures of each of two classes or more"
     assert shortcuts.alarms(found) == []
+    assert shortcuts.limits(found) == "not measured: needs 10 pictures of each of two classes or more"
+
+
+def sketched(workplace: Path, rows: list[Picture], quality_of) -> dict:
+    """What is measured of pictures that exist as sketches alone; JPEG quality is what may tell them apart."""
+    with sketches.open_cache() as looks:
+        for row in rows:
+            facts, views = np.zeros(1, sketches.FACTS), np.zeros(1, sketches.VIEWS)
+            facts["sha256"] = np.void(bytes.fromhex(row.sha256))
+            facts["width"], facts["height"], facts["file_format"] = 96, 72, b"JPEG"
+            facts["quality"] = quality_of(row)
+            looks.add(facts, views)
+        table = Table(workplace, tuple(sorted({row.label for row in rows})), tuple(rows), ())
+        return shortcuts.measure(table, looks, seed=0)
+
+
+def rows_of(counts: dict[str, int], group_of=lambda label, number: "") -> list[Picture]:
+    return [
+        Picture(name, label, group_of(label, number), "", hashlib.sha256(name.encode()).hexdigest(), 96, 72)
+        for label, count in counts.items()
+        for number in range(count)
+        for name in [f"{label}/{number}.jpg"]
+    ]
+
+
+def noise(row: Picture) -> int:
+    return 80 + int(row.sha256[:2], 16) % 10
+
+
+def test_a_hundred_and_fifty_classes_are_measured_by_a_sample_of_each(workplace):
+    rows = rows_of({f"c{number:03d}": 40 for number in range(150)})
+    found = sketched(workplace, rows, lambda row: 40 if row.label == "c007" else noise(row))
+    assert found["n"] == shortcuts.MOST
+    (quality,) = [row for row in found["families"] if row["alarm"]]
+    assert quality["name"] == "quality"
+    assert all("c007" in pair["classes"] for pair in quality["told_apart"])
+    assert shortcuts.limits(found) == ""
+
+
+def test_a_rare_class_is_left_out_of_the_check_and_named(workplace):
+    rows = rows_of({"common": 3000, "other": 60, "rare": 7})
+    found = sketched(workplace, rows, lambda row: 40 if row.label == "other" else noise(row))
+    assert [row["name"] for row in found["families"] if row["alarm"]] == ["quality"]
+    assert found["n"] == shortcuts.MOST
+    assert found["too_small"] == {"rare": {"pictures": 7, "groups": 7}}
+    assert shortcuts.limits(found) == "not measured for rare (7 pictures): needs 10 pictures of a class"
+
+
+def test_a_class_that_is_one_group_cannot_be_asked_about(workplace):
+    rows = rows_of({"a": 40, "b": 40, "c": 40}, lambda label, number: "session" if label == "c" else "")
+    found = sketched(workplace, rows, noise)
+    assert shortcuts.limits(found) == (
+        "not measured for c (40 pictures, all one group): needs 10 pictures of a class, from 2 groups"
+    )
+    rows = rows_of({"a": 40, "b": 40}, lambda label, number: label)
+    found = sketched(workplace, rows, noise)
+    assert found["families"] == []
+    assert found["not_measured"] == "needs 10 pictures of each of two classes or more, from 2 groups"
+
+
+def test_pictures_of_one_group_are_never_learned_from_and_asked_about(workplace):
+    """Each session has a quality of its own: known, it tells the class; of the next one it tells nothing."""
+    rows = rows_of({"a": 240, "b": 240}, lambda label, number: f"{label}{number // 40}")
+    order = np.random.default_rng(3).permutation(12)
+
+    def quality(row: Picture) -> int:
+        return 50 + int(order[int(row.path[2:-4]) // 40 + 6 * (row.label == "b")])
+
+    assert shortcuts.alarms(sketched(workplace, rows, quality)) == []
+    alone = [replace(row, group="") for row in rows]
+    assert len(shortcuts.alarms(sketched(workplace, alone, quality))) == 1
+
+
+def test_a_few_groups_prove_less_than_as_many_pictures():
+    truth, answers = np.repeat([0, 1], 40), np.repeat(np.eye(2), 40, axis=0)
+    ((*_, alone),) = shortcuts.told_apart(truth, answers)
+    ((*_, grouped),) = shortcuts.told_apart(truth, answers, np.arange(80) // 8)
+    assert grouped < alone
+    assert shortcuts.told_apart(truth, answers, np.arange(80) // 20) == []
+
+
+def test_chance_raises_no_alarm_among_thousands_of_pairs():
+    numbers = np.random.default_rng(5)
+    truth = np.repeat(np.arange(150), 12)
+    assert shortcuts.told_apart(truth, numbers.random((1800, 150))) == []
 
 
 def test_the_measure_is_kept_and_repeated_only_for_other_pictures(workplace, draw):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -355,6 +356,57 @@ def test_groups_are_shared_out_as_evenly_as_scikit_learn_does(labels, seed):
     assert unevenness(ours) <= unevenness(theirs) * 1.1 + 0.01
 
 
+def by_size(split: Split) -> dict[int, Counter[str]]:
+    """How many groups of each size stand on each side and in each fold."""
+    size, place = Counter(split.groups.values()), {}
+    for path, where in sides(split).items():
+        place[split.groups[path]] = where
+    found: dict[int, Counter[str]] = defaultdict(Counter)
+    for group, where in place.items():
+        found[size[group]][where] += 1
+    return found
+
+
+@pytest.mark.parametrize("classes", [2, 7])
+@pytest.mark.parametrize("seed", range(5))
+def test_every_part_gets_its_share_of_groups_of_every_size(draw_split, seed, classes):
+    random = np.random.default_rng(seed)
+    rows = []
+    for size, count in ((10, 80), (2, 400), (1, 400)):
+        for number in range(count):
+            label = "abcdefg"[random.integers(classes)]
+            rows += [
+                picture(f"{label}/{size}-{number}-{i}.png", group=f"{size}-{number}") for i in range(size)
+            ]
+    split = draw_split(table_of(*rows), f"seed={seed}")
+    for size, count in ((10, 80), (2, 400), (1, 400)):
+        # Within two standard deviations of what lots drawn for each group would give.
+        places = by_size(split)[size]
+        assert abs(places["held_out"] - 0.2 * count) <= 2 * (0.16 * count) ** 0.5
+        for fold in range(5):
+            assert abs(places[f"fold {fold}"] - 0.16 * count) <= 2 * (0.1344 * count) ** 0.5
+    total, held_out = Counter(p.label for p in rows), Counter(p.label for p in split.held_out)
+    assert all(abs(held_out[label] - 0.2 * n) <= 1 for label, n in total.items())
+
+
+def test_large_groups_are_held_out_where_each_class_has_two_only(draw_split):
+    rows = [
+        picture(f"{label:02d}/{group}-{i}.png", group=f"{label}-{group}" if group < 2 else "")
+        for label in range(40)
+        for group in range(3)
+        for i in range(20 if group == 2 else 10)
+    ]
+    split = draw_split(table_of(*rows))
+    assert 10 <= by_size(split)[10]["held_out"] <= 22
+
+
+def test_a_class_of_few_groups_is_on_both_sides_and_in_two_folds(draw_split):
+    rows = [*singles(a=60, b=6), *(picture(f"c/{i}.png", group=f"c{i // 10}") for i in range(30))]
+    for seed in range(5):
+        split = draw_split(table_of(*rows), f"seed={seed}")
+        assert {p.label for p in split.held_out} == {"a", "b", "c"}
+
+
 def test_a_deal_takes_into_account_what_the_parts_have():
     groups = {str(i): Counter(a=1) for i in range(10)}
     dealt = splits.share_out(groups, {"x": 0.5, "y": 0.5}, {"x": Counter(a=10)}, 0)
@@ -365,8 +417,31 @@ def test_too_few_pictures_of_a_class_are_refused_with_the_numbers(draw_split):
     with pytest.raises(DataError) as caught:
         draw_split(table_of(*singles(a=30, b=5)))
     assert "class b has 5 pictures, 5 folds and a held-out set need 6" in caught.value.message
-    assert caught.value.hint == "add pictures to b, or use fewer folds: --set train.folds=2"
+    assert caught.value.hint == "add pictures to b, or use fewer folds: --set train.folds=4"
     assert caught.value.exit_code == 2
+
+
+def test_every_class_that_is_too_small_is_named_and_fewer_folds_only_where_they_help(draw_split):
+    with pytest.raises(DataError) as caught:
+        draw_split(table_of(*singles(a=30, b=5, c=4, d=6)))
+    assert "class b has 5 pictures, class c has 4 pictures, 5 folds and" in caught.value.message
+    assert caught.value.hint == "add pictures to b, c, or use fewer folds: --set train.folds=3"
+    draw_split(table_of(*singles(a=30, b=5, c=4, d=6)), "train.folds=3")
+    with pytest.raises(DataError) as caught:
+        draw_split(table_of(*singles(a=30, b=2)))
+    assert caught.value.hint == "add pictures to b"
+    rows = given({"train": {"a": 30, "b": 30, "c": 30}, "test": {"a": 5}})
+    with pytest.raises(DataError, match="classes b, c have no picture in the held-out set"):
+        draw_split(table_of(*rows))
+
+
+def test_a_preview_gives_or_refuses_what_training_would_and_writes_nothing(run, config_of, draw_split):
+    table = random_table(5)
+    previewed = splits.preview(run, table, config_of())
+    assert not run.folder.exists()
+    assert previewed == draw_split(table)
+    with pytest.raises(DataError, match="class b has 5 pictures"):
+        splits.preview(run, table_of(*singles(a=30, b=5)), config_of())
 
 
 def test_just_enough_pictures_of_a_class_are_enough(draw_split):
@@ -432,6 +507,84 @@ def test_a_lost_note_about_the_split_moves_nobody(draw_split, run):
     run.path("recipes", "split.json").unlink()
     after = sides(draw_split(table_of(*rows, *(picture(f"{c}/{i}new.png") for c in "ab" for i in range(20)))))
     assert {path: after[path] for path in before} == before
+
+
+@pytest.mark.parametrize("folds", [2, 3, 7])
+def test_another_number_of_folds_never_touches_the_held_out_side(draw_split, folds):
+    rows = singles(a=150, b=150)
+    draw_split(table_of(*rows[::2]))
+    table = table_of(*rows)
+    before = draw_split(table)
+    after = draw_split(table, f"train.folds={folds}")
+    assert after.held_out == before.held_out
+    assert len(before.held_out) == 60
+    for label in "ab":
+        inside = Counter(f for p, f in zip(after.train, after.folds, strict=True) if p.label == label)
+        assert set(inside) == set(range(folds))
+        assert max(inside.values()) - min(inside.values()) <= 1
+    assert draw_split(table, f"train.folds={folds}") == after
+
+
+def test_another_number_of_folds_forgets_the_folds_of_pictures_that_are_gone(draw_split):
+    rows = singles(a=60, b=60)
+    before = draw_split(table_of(*rows))
+    gone = {p.path for p in before.train[::3]}
+    draw_split(table_of(*(p for p in rows if p.path not in gone)), "train.folds=2")
+    after = draw_split(table_of(*rows), "train.folds=2")
+    assert set(after.folds) == {0, 1}
+    assert after.held_out == before.held_out
+
+
+def test_a_lost_note_does_not_keep_folds_of_another_number(draw_split, run):
+    table = table_of(*singles(a=60, b=60))
+    before = draw_split(table)
+    run.path("recipes", "split.json").unlink()
+    after = draw_split(table, "train.folds=3")
+    assert set(after.folds) == {0, 1, 2}
+    assert after.held_out == before.held_out
+
+
+def test_another_number_of_folds_does_not_draw_a_deleted_split_anew_once_pictures_were_added(draw_split, run):
+    table = table_of(*singles(a=40, b=40))
+    draw_split(table)
+    run.path(runs.SPLIT).unlink()
+    with pytest.raises(DataError, match=r"split\.csv is gone, and pictures were added"):
+        draw_split(table_of(*table.pictures, picture("a/new.png")), "train.folds=3")
+
+
+def test_a_split_drawn_by_an_earlier_version_does_not_move(draw_split, run):
+    table = table_of(*singles(a=40, b=40))
+    draw_split(table)
+    path, note = run.path(runs.SPLIT), run.path("recipes", "split.json")
+    # As another rule of dealing drew it: the two classes trade their places.
+    text = path.read_text("utf-8")
+    places = {line.split(",")[0]: line.split(",")[2:] for line in text.splitlines()[1:]}
+    other = {"a": "b", "b": "a"}
+    traded = [
+        ",".join([name, sha256, *places[other[name[0]] + name[1:]]])
+        for name, sha256, *_ in (line.split(",") for line in text.splitlines()[1:])
+    ]
+    path.write_text("\n".join([text.splitlines()[0], *traded]) + "\n", "utf-8")
+    note.write_text(json.dumps(json.loads(note.read_text("utf-8")) | {"version": 1, "key": "x"}), "utf-8")
+    old = sides(splits.load(run, table))
+    assert sides(draw_split(table)) == old
+    more = table_of(*table.pictures, picture("a/new.png"))
+    after = sides(draw_split(more))
+    assert {name: after[name] for name in old} == old
+    path.unlink()
+    with pytest.raises(DataError, match=r"split\.csv is gone, and"):
+        draw_split(table)
+
+
+def test_a_deleted_split_of_an_earlier_version_is_not_drawn_by_other_rules(draw_split, run):
+    table = table_of(*singles(a=40, b=40))
+    draw_split(table)
+    note = run.path("recipes", "split.json")
+    note.write_text(json.dumps(json.loads(note.read_text("utf-8")) | {"version": 1}), "utf-8")
+    run.path(runs.SPLIT).unlink()
+    with pytest.raises(DataError, match="an earlier version of Vignette drew it") as caught:
+        draw_split(table)
+    assert "--resplit" in caught.value.hint
 
 
 def test_a_lost_note_is_written_again_as_it_was(draw_split, run):
