@@ -7,6 +7,7 @@ runtime load the file and answer garbage: then claim and proof disagree.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Proof(Part):
     Attributes:
         runtime: Who judged, e.g. `tflite-runtime 2.14.0`.
         holds: Whether it loads the file and answers as expected; null where it was not asked.
-        difference: The largest from the expected answers, in the output's own numbers.
+        difference: The largest from the expected answers, in the output's own numbers; null where it is none.
         against: What was expected.
         words: Why not, or why it was not asked.
     """
@@ -117,17 +118,21 @@ def prove(
     answers = judges.ask(judge, model, calls, seconds)
     if answers.found is None:
         return proof(None if answers.timed_out else False, answers.error)
-    furthest = 0.0
+    furthest = []
     for call, wanted in enumerate(expected):
         found = real(answers.found[f"{call}_0"], output)
         if found.size != wanted.size:
             return proof(False, f"it answers with {found.size} numbers instead of {wanted.size}")
-        furthest = max(furthest, float(np.abs(found.ravel() - wanted.ravel()).max(initial=0)))
-    if not furthest <= tolerance:
+        furthest.append(np.abs(found.ravel() - wanted.ravel()).max(initial=0))
+    # NaN is handed on, which Python's max would lose.
+    difference = float(np.max(furthest, initial=0))
+    if not math.isfinite(difference):
+        return proof(False, "it answers with numbers that are not finite")
+    if not difference <= tolerance:
         return proof(
-            False, f"its answers are up to {furthest:.3g} away; {tolerance:.3g} is allowed", furthest
+            False, f"its answers are up to {difference:.3g} away; {tolerance:.3g} is allowed", difference
         )
-    return proof(True, "", furthest)
+    return proof(True, "", difference)
 
 
 def not_asked(why: str) -> Proof:

@@ -51,11 +51,15 @@ def difference(data: bytes, pictures: Sequence[np.ndarray]) -> float:
     Args:
         data: The file.
         pictures: RGB, uint8, shape (height, width, 3).
+
+    Raises:
+        ConversionError: An answer is not finite.
     """
     built_in = Interpreter(data, num_threads=1, kernels=litert.BUILT_IN)
     other = Interpreter(data, num_threads=1, kernels=litert.XNNPACK)
     frames = [letterbox(picture, built_in.frame) for picture in pictures]
-    return max(float(np.abs(built_in.answer(frame) - other.answer(frame)).max()) for frame in frames)
+    both = (litert.finite(np.stack([kind.answer(frame) for frame in frames])) for kind in (built_in, other))
+    return float(np.abs(np.subtract(*both)).max())
 
 
 def _softmax_scale(data: bytes) -> float:

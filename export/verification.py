@@ -90,6 +90,11 @@ class Verification:
         if self.letterbox:
             return f"the letterbox differs on {_names(self.letterbox, self.vectors)}; the model was not asked"
         for result in self.model:
+            if result.beyond and not math.isfinite(result.largest_difference):
+                return (
+                    f"the model ({result.kernels} kernels) answers {_names(result.beyond, self.vectors)} "
+                    "with numbers that are not finite"
+                )
             if result.beyond:
                 return (
                     f"the model ({result.kernels} kernels) differs on {_names(result.beyond, self.vectors)}: "

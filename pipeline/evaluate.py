@@ -39,6 +39,9 @@ class Answers:
         groups: The group of each.
         truth: Labels, shape (n,).
         probabilities: float32, shape (n, classes).
+
+    Raises:
+        ConversionError: A probability is not finite.
     """
 
     model: str
@@ -46,6 +49,9 @@ class Answers:
     groups: np.ndarray
     truth: np.ndarray
     probabilities: np.ndarray
+
+    def __post_init__(self) -> None:
+        litert.finite(self.probabilities, self.model)
 
     @property
     def predicted(self) -> np.ndarray:

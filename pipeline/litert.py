@@ -248,10 +248,21 @@ def answers(
     for row in workers.ordered(answer, items):
         rows.append(row)
         advance(len(rows))
-    result = np.stack(rows)
-    if not np.isfinite(result).all():
-        raise ConversionError("the file answers with numbers that are not finite")
-    return result
+    return finite(np.stack(rows))
+
+
+def finite(numbers: np.ndarray, model: str = "the file") -> np.ndarray:
+    """A model's answers as they are; NaN, which comparisons lose, never gets further than here.
+
+    Raises:
+        ConversionError: One of them is not finite.
+    """
+    if not np.isfinite(numbers).all():
+        raise ConversionError(
+            f"{model} answers with numbers that are not finite",
+            "its weights are damaged, or its training diverged: make it again",
+        )
+    return numbers
 
 
 @contextmanager

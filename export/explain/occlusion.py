@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from export.explain import border
+from pipeline import litert
 from pipeline.letterbox import Size
 from pipeline.litert import Interpreter
 
@@ -58,7 +59,11 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
         frame: RGB, uint8, shape (height, width, 3).
         edge: Where the border is, as `border.mask` gives it.
     """
-    answer = interpreter.answer(frame)
+
+    def score(pixels: np.ndarray) -> np.ndarray:
+        return litert.finite(interpreter.answer(pixels))
+
+    answer = score(frame)
     label = int(answer.argmax())
     rows, columns = grid(interpreter.frame)
     down = np.linspace(0, frame.shape[0], rows + 1).round().astype(int)
@@ -74,7 +79,7 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
         rest = counts.sum() - counts[own].sum()
         fill = np.round((colours.sum((0, 1)) - colours[own].sum((0, 1))) / rest) if rest else border.NEUTRAL
         painted[down[own[0].start] : down[own[0].stop], right[own[1].start] : right[own[1].stop]] = fill
-        return max(0.0, float(answer[label] - interpreter.answer(painted)[label]))
+        return max(0.0, float(answer[label] - score(painted)[label]))
 
     cells, drop, side = np.zeros((rows, columns)), 0.0, _SIDES[0]
     for side in _SIDES:
@@ -96,7 +101,7 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
             break
 
     def kept(painted: np.ndarray) -> bool:
-        return int(interpreter.answer(painted).argmax()) == label
+        return int(score(painted).argmax()) == label
 
     without, only = border.covered(frame, edge), border.alone(frame, edge)
     return Occluded(label, cells, side, drop, kept(without), kept(only))

@@ -150,15 +150,14 @@ def _compare(
         and bool(np.abs(phone - noted).max() <= _WRITTEN)
         and record.says == record.answer
     )
-    differences = {}
-    for kernels, answer in answers.items():
-        gap = float(np.abs(phone - answer).max())
-        # What cannot be read off differs as much as anything can.
-        differences[kernels] = gap if np.isfinite(gap) else 1.0
+    gaps = {kernels: float(np.abs(phone - answer).max()) for kernels, answer in answers.items()}
+    # What cannot be read off differs as much as anything can.
+    differences = {kernels: gap if np.isfinite(gap) else 1.0 for kernels, gap in gaps.items()}
     same_kernels = answers[record.kernels]
     top = int(same_kernels.argmax())
     desktop = contract.labels[top] if same_kernels[top] >= contract.threshold else None
-    within = differences[record.kernels] <= contract.tolerance + SLACK
+    # Of the gap itself, so that NaN is beyond any tolerance, even that of 1.
+    within = gaps[record.kernels] <= contract.tolerance + SLACK
     found = {
         CHANGED: photo.sha256 != record.sha256,
         OTHER_RULES: not same_rules,

@@ -114,6 +114,14 @@ def test_tolerance_of_int8_is_two_logits_one_step_apart(small_bundles):
     assert stated(small_bundles["int8"])["tolerance"] * 256 >= steps
 
 
+def test_no_tolerance_is_measured_on_answers_that_are_not_numbers(monkeypatch):
+    """On any picture, not the first one only; Python's max would lose it."""
+    data, calls = small_models.build("float32"), iter([0.5, np.nan, 0.5] * 2)
+    monkeypatch.setattr(litert.Interpreter, "answer", lambda *_: np.full(4, next(calls), np.float32))
+    with pytest.raises(ConversionError, match="answers with numbers that are not finite"):
+        tolerance.difference(data, [np.zeros((8, 8, 3), np.uint8)] * 3)
+
+
 def test_tolerance_is_twice_what_other_kernels_differ_by_where_that_is_more(small_bundles):
     data = (small_bundles["int8"] / "model_int8.tflite").read_bytes()
     least = tolerance.tolerance(data, "int8")

@@ -128,6 +128,26 @@ def test_a_judge_that_takes_too_long_proves_nothing(judge, tmp_path, monkeypatch
     assert (proof.holds, proof.words) == (None, "gave no answer within 1 seconds")
 
 
+def test_an_answer_that_is_not_a_number_is_no_proof(tmp_path, monkeypatch):
+    """Also where numbers come before it, and where the same was expected."""
+    good, bad = np.array([[0.2, 0.8]], np.float32), np.array([[0.2, np.nan]], np.float32)
+    output = anatomy.read(build("float32")).outputs[0]
+    monkeypatch.setattr(judges.Judge, "missing", property(lambda _: ""))
+    for expected in (good, bad):
+        monkeypatch.setattr(judges, "ask", lambda *_: judges.Answers({"0_0": good, "1_0": bad, "2_0": good}))
+        proof = oldest.prove(
+            tmp_path / "x.tflite",
+            output,
+            [()] * 3,
+            [good, expected, good],
+            tolerance=1.0,
+            against="LiteRT's",
+            seconds=1,
+        )
+        assert (proof.holds, proof.difference) == (False, None)
+        assert proof.words == "it answers with numbers that are not finite"
+
+
 def test_without_its_environment_nothing_is_proved(tmp_path, monkeypatch):
     monkeypatch.setattr(judges, "ROOT", tmp_path)
     proof = proved(tmp_path / "x.tflite", build("float32"))

@@ -107,3 +107,5 @@ def test_answer_that_is_not_a_number_counts_as_wrong(small_bundles, tmp_path):
     result = verification.verify(folder, workers.silent)
     assert not result.passed
     assert len(result.model[0].beyond) == result.vectors
+    assert result.differs is not None
+    assert result.differs.endswith("with numbers that are not finite")

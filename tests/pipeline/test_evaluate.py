@@ -12,7 +12,7 @@ from sklearn import metrics as oracle
 from pipeline import config as configuration
 from pipeline import evaluate, metrics, runs, train
 from pipeline import subject as subject_module
-from pipeline.errors import DataError, RunError
+from pipeline.errors import ConversionError, DataError, RunError
 from pipeline.runs import Run
 from pipeline.workers import Listener
 from tests.export import verbs
@@ -323,3 +323,11 @@ def test_a_run_compares_with_one_of_another_head(finished, tmp_path):
     assert {row["run"] for row in found["rows"]} == {"pictures", "other"}
     assert {row["shared_with_best"] for row in found["rows"]} == {84}
     assert set(found["configuration"]) == {"head.l2"}
+
+
+def test_answers_that_are_not_numbers_are_compared_with_nothing():
+    names, truth = np.array(["a", "b"]), np.array([0, 1])
+    for hole in (np.nan, np.inf):
+        probabilities = np.array([[0.5, 0.5], [hole, 0.5]], np.float32)
+        with pytest.raises(ConversionError, match="keras answers with numbers that are not finite"):
+            evaluate.Answers("keras", names, names, truth, probabilities)

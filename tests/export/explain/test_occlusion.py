@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from export.explain import border, occlusion
+from pipeline.errors import ConversionError
 from pipeline.letterbox import Size
 
 
@@ -111,3 +112,14 @@ def test_what_the_border_means_is_asked_of_the_file_itself():
     assert (on_border.kept_without, on_border.kept_alone) == (False, True)
     inside = occlusion.occlude(Looks(frame, inner), picture(frame, inner), edge)
     assert (inside.kept_without, inside.kept_alone) == (True, False)
+
+
+def test_answers_that_are_not_numbers_are_not_explained(monkeypatch):
+    """Else covering anything would seem to cost nothing."""
+    frame = Size(224, 224)
+    everywhere = (slice(0, 224), slice(0, 224))
+    model = Looks(frame, everywhere)
+    answer = model.answer
+    monkeypatch.setattr(model, "answer", lambda pixels: answer(pixels) * np.nan)
+    with pytest.raises(ConversionError, match="answers with numbers that are not finite"):
+        occlusion.occlude(model, picture(frame, everywhere), border.mask(1, 1, frame))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,3 +196,19 @@ def test_photos_of_other_models_and_without_a_record_are_not_compared(root, bund
     found = rerun.summary([])
     assert (found["n"], found["disagree"]) == (0, 0)
     assert "nothing to compare" in found["words"]
+
+
+def test_a_desktop_that_answers_no_numbers_is_beyond_any_tolerance(root, bundles, monkeypatch):
+    free = {
+        sha256: replace(one, contract=one.contract.model_copy(update={"tolerance": 1.0}))
+        for sha256, one in bundles.items()
+    }
+    compare = rerun._compare
+
+    def nothing(photo, record, found, sha256, answers):
+        return compare(photo, record, found, sha256, {name: own * np.nan for name, own in answers.items()})
+
+    monkeypatch.setattr(rerun, "_compare", nothing)
+    results = again(root, free)
+    assert len(results) == 8
+    assert all(rerun.BEYOND in result.reasons for result in results)
