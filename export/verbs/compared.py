@@ -10,7 +10,7 @@ from pipeline import console
 if TYPE_CHECKING:
     from pipeline.subject import Subject
 
-_COLUMNS = ["model", "accuracy", "macro F1", "agreement", "drop, 95%", "mean |Δp|", "shift"]
+_COLUMNS = ["model", "accuracy", "macro F1", "agreement", "change, 95%", "mean |Δp|", "shift"]
 
 
 def show(terminal: console.Terminal, subject: Subject, found: dict[str, Any]) -> None:
@@ -22,6 +22,7 @@ def show(terminal: console.Terminal, subject: Subject, found: dict[str, Any]) ->
 
     run = subject.run
     table(terminal, f"{run.name}: Keras against .tflite on {found['n']:,} held-out pictures", found, run)
+    _without_leaked(terminal, found)
     named = {row["model"]: row for row in found["targets"]}
     shipped = named.get(parity.SHIPPED) or found["targets"][-1]
     by_class(terminal, shipped, found["n"])
@@ -39,6 +40,18 @@ def show(terminal: console.Terminal, subject: Subject, found: dict[str, Any]) ->
     if error:
         raise error
     terminal.next("export", "explain", run.name)
+
+
+def _without_leaked(terminal: console.Terminal, found: Mapping[str, Any]) -> None:
+    """The scores that count where held-out pictures have copies in training."""
+    clean = {row["model"]: row["without_leaked"] for row in (found["reference"], *found["targets"])}
+    first = next(iter(clean.values()))
+    if first and first["n"]:
+        scores = ", ".join(f"{model} {score['accuracy']:.3f}" for model, score in clean.items())
+        terminal.text(
+            f"Accuracy without the {found['n'] - first['n']:,} that have copies in training "
+            f"(n = {first['n']:,}): {scores}. These are the honest ones.\n"
+        )
 
 
 def paragraph(terminal: console.Terminal, row: Mapping[str, Any]) -> None:
@@ -65,7 +78,7 @@ def table(terminal: console.Terminal, title: str, found: Mapping[str, Any], run:
             f"{row['accuracy']:.3f}",
             f"{row['macro_f1']:.3f}",
             f"{row['agreement']:.3f}",
-            f"{low:+z.3f} to {high:+z.3f}",
+            f"{-high:+z.3f} to {-low:+z.3f}",
             f"{row['mean_abs_dp']:.4f}",
             f"{row['confidence_shift']:+z.4f}",
         ]
@@ -98,11 +111,11 @@ def by_class(terminal: console.Terminal, row: Mapping[str, Any], n: int) -> None
                 str(own["lost"]),
                 str(own["gained"]),
                 "" if own["recall"] is None else f"{own['recall']:.3f}",
-                "" if recall is None else f"{recall[0]:+z.3f} to {recall[1]:+z.3f}",
-                f"{own['f1_drop']:+z.3f}",
+                "" if recall is None else f"{-recall[1]:+z.3f} to {-recall[0]:+z.3f}",
+                f"{-own['f1_drop']:+z.3f}",
             ]
         )
-    columns = ["class", "n", "lost", "gained", "recall", "its drop, 95%", "drop of F1"]
+    columns = ["class", "n", "lost", "gained", "recall", "its change, 95%", "change of F1"]
     terminal.table(f"{row['model']} by class (n = {n:,})", columns, rows)
 
 
