@@ -22,7 +22,7 @@ from pipeline.runs import Recipe
 from pipeline.subject import DRAWN, Subject
 from pipeline.workers import Listener
 
-VERSION = 2
+VERSION = 3
 SHEET = f"{runs.FIGURES}/simulated.png"
 _STORED = "int8_simulated"
 # Training draws its scenes for other purposes, so that no scene is met twice.
@@ -109,8 +109,8 @@ def words(found: dict[str, Any]) -> list[str]:
         )
     else:
         first = (
-            f"No loss is shown with n = {n}: {points:+.1f} points of accuracy ({100 * low:+.1f} to "
-            f"{100 * high:+.1f})."
+            f"No loss is shown with n = {n}: accuracy changes by {-points:+z.1f} points "
+            f"({-100 * high:+z.1f} to {-100 * low:+z.1f})."
         )
     said = [first]
     if found["trained_on_screens"]:

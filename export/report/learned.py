@@ -71,19 +71,25 @@ def _scores(found: Artefacts) -> list[dict[str, Any]]:
     evaluation = found.get(runs.EVALUATION)
     if not evaluation:
         folds = found.get(runs.FOLDS)
-        return [{"title": "out-of-fold", "n": folds["n"], "accuracy": folds["accuracy"]}] if folds else []
+        return (
+            [{"title": "out-of-fold", "n": folds["n"], "accuracy": folds["accuracy"], "leads": True}]
+            if folds
+            else []
+        )
     trained = evaluation["train"]
     right = round(trained["accuracy"] * trained["n"])
     sure = metrics.wilson(right, trained["n"])
-    rows = [{"title": "pictures it was trained on", **trained, "accuracy_interval": sure}]
-    rows.append({"title": "out-of-fold", **evaluation["out_of_fold"]})
-    rows.append({"title": "held out", **evaluation["held_out"]})
-    clean = evaluation.get("without_leaked")
+    rows = [{"title": "pictures it was trained on", **trained, "accuracy_interval": sure, "leads": False}]
+    rows.append({"title": "out-of-fold", **evaluation["out_of_fold"], "leads": True})
+    # What has a copy in training says nothing about new pictures.
+    clean, held_out = evaluation.get("without_leaked"), evaluation["held_out"]
     if clean and clean.get("accuracy") is not None:
-        rows.append({"title": "held out, without copies of training pictures", **clean})
+        rows.append({"title": "held out, without copies of training pictures", **clean, "leads": True})
+    title = "held out, copies of training pictures included" if clean else "held out"
+    rows.append({"title": title, **held_out, "leads": not clean})
     field = (found.get(runs.PHOTOS) or {}).get("field")
     if field:
-        rows.append({"title": "photos from the field", **field})
+        rows.append({"title": "photos from the field", **field, "leads": True})
     return rows
 
 
