@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,7 +47,7 @@ def recipe(subject: Subject) -> Recipe:
 def recalibration_recipe(subject: Subject) -> Recipe:
     """What the one recalibration of a model is made from."""
     inputs = {"model": subject.run.key("model"), "calibration": first_recipe(subject).key}
-    return Recipe("recalibration", 1, inputs, {}, ("tensorflow", "numpy"))
+    return Recipe("recalibration", 2, inputs, {}, ("tensorflow", "numpy", "pillow"))
 
 
 def tried_again(subject: Subject) -> bool:
@@ -67,6 +67,17 @@ def first_look(subject: Subject) -> dict[str, Any] | None:
     """What the gate said before the recalibration in force; None where the first look counts."""
     redone = recalibrated(subject)
     return redone["first_look"] if redone else None
+
+
+def tried(redone: Mapping[str, Any]) -> str:
+    """Every file that a recalibration tried, with its figures; `redone` is recalibration.json."""
+    files = "; ".join(
+        f"{row['name']}: {row['mean_abs_dp']:.4f}, {row['agreement']:.3f}" for row in redone["candidates"]
+    )
+    return (
+        f"mean |Δp| and agreement on {redone['judges']} training pictures that calibrated none of these "
+        f"files, plain and augmented: {files}"
+    )
 
 
 def look(subject: Subject) -> int:

@@ -22,7 +22,7 @@ from pipeline.subject import Subject
 from pipeline.workers import Listener
 
 NAME = calibration.NAME
-VERSION = 2
+VERSION = 3
 OTHERS = 200
 INSIDE = 16
 # The share of a layer's numbers that may be cut off without a word.
@@ -68,9 +68,11 @@ def audit(subject: Subject, data: bytes, made: Recipe, listener: Listener) -> di
             seen.append(row)
             listener.progress("auditing the calibration", len(seen), total)
         own, other = seen[: len(chosen)], seen[len(chosen) :]
+        redone = calibration.recalibrated(subject)
         found = {
             "source": "training pictures, by class share; a black and a white frame come first",
             "second_look": calibration.look(subject) == 2,
+            "recalibration": redone and {key: redone[key] for key in ("judges", "candidates", "chosen")},
             "wanted": subject.config.export.calibration_pictures,
             "pictures": _pictures(subject, chosen),
             "classes": _classes(subject, chosen),
@@ -95,6 +97,8 @@ def sentences(found: dict[str, Any]) -> list[str]:
     """The audit in words; the keys are those of calibration.json."""
     n = len(found["pictures"])
     said = [f"The integer ranges were measured on {n} training pictures, a black frame and a white one."]
+    if found.get("recalibration"):
+        said.append(f"They were taken after the gate's no: {calibration.tried(found['recalibration'])}.")
     furthest = max(found["classes"], key=lambda row: abs(row["share"] - row["training_share"]))
     gap = abs(furthest["share"] - furthest["training_share"])
     said.append(

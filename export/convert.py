@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export import anatomy, bundle, calibration, contract, metadata, promises
+from export import anatomy, bundle, calibration, contract, failures, metadata, promises
 from export.calibration_audit import audit
 from pipeline import dataset, features, litert, runs
 from pipeline.config import Flavour as FlavourName
 from pipeline.dataset import Picture
-from pipeline.errors import ConversionError, RunError
+from pipeline.errors import ConversionError, DataError, GateError, RunError
 from pipeline.runs import Recipe
 from pipeline.subject import Subject
 from pipeline.workers import Listener
@@ -42,8 +42,8 @@ class Flavour:
         about: In words.
         configure: Sets the converter's options; the second argument is the representative dataset.
         calibrated: Whether it needs one.
-        tolerance: How far a probability may be from Keras' on the first pictures; None where
-            only the gate can tell.
+        tolerance: How far a probability may be from Keras' on the first pictures, where nothing was
+            rounded; None where the gate judges.
     """
 
     about: str
@@ -90,7 +90,7 @@ def _int8(converter: Any, representative: Any) -> None:
 
 FLAVOURS = {
     "float32": Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
-    "float16": Flavour("weights in float16, arithmetic in float32", _float16, False, 2e-2),
+    "float16": Flavour("weights in float16, arithmetic in float32", _float16, False, None),
     "dynamic_range": Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
     "int8": Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, None),
 }
@@ -144,12 +144,37 @@ def contract_name(flavour: str) -> str:
     return f"{bundle_name(flavour)}/{bundle.CONTRACT}"
 
 
+def failed(subject: Subject) -> dict[str, ConversionError]:
+    """The configured flavours that `convert` could not make of the run's model, each with its error."""
+    noted = {
+        name: failures.noted(subject.run, recipe(subject, name)) for name in subject.config.export.flavours
+    }
+    return {name: error for name, error in noted.items() if error}
+
+
+def exported(subject: Subject) -> list[str]:
+    """The configured flavours without those that failed.
+
+    Raises:
+        GateError: None is left.
+    """
+    missing = failed(subject)
+    made = [name for name in subject.config.export.flavours if name not in missing]
+    if not made:
+        hint = next(iter(missing.values())).hint
+        raise GateError(f"no .tflite file could be made: {failures.in_words(missing)}", hint)
+    return made
+
+
 def convert(subject: Subject, listener: Listener) -> None:
     """Writes the bundle of every configured flavour, as far as it is out of date.
 
+    A flavour that fails is warned of and noted for `failed`; the others are written all the same.
+
     Raises:
-        ConversionError: A file is not what its name says.
+        GateError: Every flavour failed.
         BundleError: The labels are not fit for a contract.
+        DataError: A picture was changed since the training.
         RunError: The model is missing.
     """
     run, config = subject.run, subject.config
@@ -161,23 +186,29 @@ def convert(subject: Subject, listener: Listener) -> None:
             listener.warn(f"calibration takes all {len(chosen)} training pictures; {wanted} were asked for")
     for number, name in enumerate(config.export.flavours, 1):
         made = recipe(subject, name)
-        outputs = [file_name(name)]
         stage = f"converting to {name} ({number} of {len(config.export.flavours)})"
-        fresh = not run.done(made, outputs)
-        if fresh:
-            listener.progress(stage, 0, 1)
-            model = model or load(subject)
-            data = convert_one(subject, model, name, calibration.choose(subject), listener)
-            listener.progress(stage, 1, 1)
-            run.forget(made.stage)
-            runs.write_bytes(run.path(file_name(name)), data)
-            run.record(made, outputs)
-        rules = _write_contract(subject, name)
+        fresh = not run.done(made, [file_name(name)])
+        try:
+            if fresh:
+                listener.progress(stage, 0, 1)
+                model = model or load(subject)
+                data = convert_one(subject, model, name, calibration.choose(subject), listener)
+                listener.progress(stage, 1, 1)
+                run.forget(made.stage)
+                runs.write_bytes(run.path(file_name(name)), data)
+                run.record(made, [file_name(name)])
+            rules = _write_contract(subject, name)
+        except ConversionError as error:
+            failures.note(run, made, [contract_name(name), file_name(name)], error)
+            listener.warn(f"{name} could not be made: {error.message}")
+            continue
+        failures.forget(run, made)
         if FLAVOURS[name].calibrated:
             audit(subject, run.path(file_name(name)).read_bytes(), made, listener)
         size = run.path(file_name(name)).stat().st_size
         current = "" if fresh else " (contract made again)" if rules else " (up to date)"
         listener.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
+    exported(subject)
 
 
 def _write_contract(subject: Subject, name: FlavourName) -> bool:
@@ -214,13 +245,17 @@ def convert_one(
     """The file of one flavour, calibrated on the pictures given where it needs any.
 
     Raises:
-        ConversionError: It is not what its name says.
-        DataError: The pictures are no representative dataset.
+        ConversionError: It is not what its name says, or the pictures are no representative dataset.
+        DataError: A picture was changed since the training.
     """
     flavour = FLAVOURS[name]
     representative = None
     if flavour.calibrated:
-        calibration.require_content(subject, chosen)
+        dataset.check_unchanged(subject.table, chosen)
+        try:
+            calibration.require_content(subject, chosen)
+        except DataError as error:
+            raise ConversionError(error.message, error.hint) from error
         stage = f"calibrating on {len(chosen)} pictures"
         representative = calibration.representative(
             subject, chosen, lambda done: listener.progress(stage, done, len(chosen))

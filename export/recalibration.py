@@ -1,8 +1,10 @@
 """When the gate says no to a calibrated file: other calibration pictures, then the gate once more.
 
-Two other choices are tried, more pictures and other pictures. Which one is taken is decided on
-training pictures that no choice holds, by agreement with the Keras model; the held-out pictures see
-the winner only, once, and that verdict is a *second look* from then on. A model has one such step.
+Two other choices are tried, more pictures and other pictures. Which file is taken, or whether the
+first one stays, is decided on training pictures that calibrated none of them, plain and in one
+augmented view each: by the least probability that moves away from the Keras model's answers. The
+held-out pictures see the winner only, once, and that verdict is a *second look* from then on. A
+model has one such step.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from export import calibration, convert, layers
-from export.parity import gate
+from export import calibration, convert, failures, layers
+from export.parity import gate, preference
 from export.parity import stage as parity
 from pipeline import dataset, features, litert, metrics, runs, workers
 from pipeline.dataset import Picture
-from pipeline.errors import GateError
+from pipeline.errors import ConversionError, GateError
 from pipeline.subject import Subject
 from pipeline.workers import Listener
 
@@ -50,22 +52,25 @@ def gated(subject: Subject, listener: Listener) -> dict[str, Any]:
 
 
 def refusal(subject: Subject, found: dict[str, Any]) -> GateError | None:
-    """The error that a verdict ends with; None where the gate says yes."""
+    """The error that a comparison ends with; None where every flavour was made and the gate says yes."""
     bounds = subject.config.gate
     said_no = [row for row in found["targets"] if gate.says_no(row["verdict"], bounds)]
+    missing = convert.failed(subject)
+    lacking = f"could not be made: {failures.in_words(missing)}" if missing else ""
     if not said_no:
-        return None
+        return GateError(lacking, next(iter(missing.values())).hint) if missing else None
     n = found["n"]
     failed = any(row["verdict"] == gate.FAILED for row in said_no)
     parts = [f"{row['model']}: {', '.join(row['broken'] or row['unproved'])}" for row in said_no]
     second = ", second look" if any(row["look"] == 2 for row in said_no) else ""
+    more = f"; {lacking}" if lacking else ""
     if not failed:
         return GateError(
-            f"the gate asks for proof: {'; '.join(parts)} (not shown with n = {n})",
+            f"the gate asks for proof: {'; '.join(parts)} (not shown with n = {n}){more}",
             "hold out more pictures (data.held_out), or set gate.require_proof = false",
         )
     return GateError(
-        f"the gate says no: {'; '.join(parts)} (n = {n}{second})", _advice(subject, found, said_no)
+        f"the gate says no: {'; '.join(parts)} (n = {n}{second}){more}", _advice(subject, found, said_no)
     )
 
 
@@ -98,8 +103,7 @@ def _advice(subject: Subject, found: dict[str, Any], said_no: Sequence[dict[str,
         subject
     ):
         return f"python -m export tflite {subject.run.name} tries other calibration pictures, once"
-    fine = {row["model"]: row for row in found["targets"] if row["verdict"] != gate.FAILED}
-    row = fine.get("float16") or fine.get("float32")
+    row = preference.best(found["targets"], subject.config.gate)
     if row is None:
         return "no flavour is close enough; add float16 to export.flavours, or change the bounds of [gate]"
     return (
@@ -122,16 +126,11 @@ def _recalibrate(subject: Subject, row: dict[str, Any], listener: Listener) -> b
     }
     if len(judges) >= MIN_JUDGES and others:
         _try(subject, row["model"], first, judges, others, document, listener)
-        words = "; ".join(
-            f"{c['name']} {c['agreement']:.3f} (moved {c['mean_abs_dp']:.4f})" for c in document["candidates"]
-        )
-        listener.say(
-            "calibration", f"agreement on {len(judges)} training pictures outside all choices: {words}"
-        )
+        listener.say("calibration", calibration.tried(document))
     if document["second_look"]:
         listener.say("calibration", f"taken: {document['chosen']}")
     elif document["candidates"]:
-        listener.warn("no other calibration pictures agree better, so that the file stays as it is")
+        listener.warn("no other calibration pictures come closer to Keras, so the file stays as it is")
     else:
         listener.warn(
             f"no other calibration pictures were tried: {len(judges)} training pictures are left to judge "
@@ -165,16 +164,21 @@ def _try(
     document: dict[str, Any],
     listener: Listener,
 ) -> None:
-    """Judges the file as it is and with two other choices; fills in the document."""
+    """Judges the file as it is and those of two other choices; fills in the document."""
     seed, count = subject.config.seed, len(first)
     more = [*first, *calibration.stratified(others, (MORE - 1) * count, seed)]
     other = calibration.stratified(others, count, seed + 2)
     choices = {f"{len(more)} pictures instead of {count}": more, f"{len(other)} other pictures": other}
     dataset.check_unchanged(subject.table, judges)
     model = convert.load(subject)
-    frames = list(
-        workers.ordered(lambda p: features.plain_view(subject.table.file(p), subject.frame), judges)
+    seen = subject.config.model_copy(
+        update={"augment": subject.config.augment.model_copy(update={"views": 1})}
     )
+
+    def views(picture: Picture) -> np.ndarray:
+        return features.views(subject.table.file(picture), picture.sha256, seen, subject.frame)
+
+    frames = [frame for pair in workers.ordered(views, judges) for frame in pair]
     reference = reference_answers(model, frames)
 
     def score(name: str, data: bytes, pictures: Sequence[Picture]) -> dict[str, Any]:
@@ -190,9 +194,13 @@ def _try(
     candidates = [score(f"as it was, {count} pictures", made, first)]
     for name, pictures in choices.items():
         listener.progress(f"calibrating again on {name}", 0, 1)
-        data = convert.convert_one(subject, model, flavour, pictures, listener)
+        try:
+            data = convert.convert_one(subject, model, flavour, pictures, listener)
+        except ConversionError as error:
+            listener.warn(f"{name}: {error.message}")
+            continue
         candidates.append(score(name, data, pictures))
-    best = max(candidates, key=lambda row: (row["agreement"], -row["mean_abs_dp"]))
+    best = min(candidates, key=lambda row: row["mean_abs_dp"])
     document["second_look"] = best is not candidates[0]
     document["candidates"] = [{key: row[key] for key in row if key != "pictures"} for row in candidates]
     document["chosen"] = best["name"]

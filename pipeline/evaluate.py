@@ -213,14 +213,14 @@ def _evaluation(subject: Subject, held_out: Answers) -> dict[str, Any]:
             "classes": per_class,
             "confusion": counts.tolist(),
         },
-        "without_leaked": _without_leaked(subject, held_out),
+        "without_leaked": without_leaked(subject, held_out),
         "threshold": folds["threshold"],
     }
     return {**evaluation, "gaps": gaps(evaluation)}
 
 
-def _without_leaked(subject: Subject, held_out: Answers) -> dict[str, Any] | None:
-    """The held-out score without the pictures that have copies in training; None if there are none."""
+def without_leaked(subject: Subject, held_out: Answers) -> dict[str, Any] | None:
+    """A model's held-out score without the pictures that have copies in training; None if there are none."""
     leaked = {picture.path for picture in subject.split.leaked}
     if not leaked:
         return None

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 
-from pipeline import metrics, runs
+from pipeline import runs
 
 # Okabe and Ito's palette.
 BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
@@ -64,9 +64,9 @@ def _plain(text: str, limit: int = 24) -> str:
 def curves(path: Path, folds: dict[str, Any]) -> None:
     """Loss and accuracy over the epochs, and what another number of epochs would have changed.
 
-    Bands are 95% intervals of the mean over the folds, by Student's t. Folds differ more from each
-    other than epochs do, so the third plot takes the difference within each fold first: where its
-    band leaves the line, that many epochs would have been worse.
+    Bands reach from the lowest fold to the highest. Folds differ more from each other than epochs do, so the
+    third plot takes the difference within each fold first: where its band leaves the line, that many epochs
+    would have been worse in every fold.
     """
     figure, axes = _figure(12, 3.9, 3)
     histories = [curve for curve in folds["history"] if curve["validation_loss"]]
@@ -95,20 +95,19 @@ def curves(path: Path, folds: dict[str, Any]) -> None:
     )
     axis.legend()
     figure.suptitle(
-        f"{len(histories)} folds, {folds['n']:,} pictures; bands: 95% intervals of the mean over the folds",
+        f"{len(histories)} folds, {folds['n']:,} pictures; bands: from the lowest fold to the highest",
         fontsize=9,
     )
     _save(figure, path)
 
 
 def _mean_and_band(axis: Axes, values: np.ndarray, colour: str, style: str, label: str) -> None:
-    """The mean over folds and its 95% interval; values of shape (folds, epochs)."""
+    """The mean over folds and their range; values of shape (folds, epochs)."""
     epochs = np.arange(1, values.shape[1] + 1)
     marker = "o" if len(epochs) == 1 else ""  # a line needs two points
     axis.plot(epochs, values.mean(0), style, color=colour, label=label, marker=marker)
     if len(values) > 1:
-        low, high = metrics.mean_interval(values)
-        axis.fill_between(epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+        axis.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
 
 
 @_styled

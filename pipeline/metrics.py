@@ -45,15 +45,6 @@ def macro_f1_of(confusion: np.ndarray) -> np.ndarray:
     return f1_of(confusion).mean(-1)
 
 
-def mean_interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The two bounds of the 95% interval of the mean, by Student's t; shape (n, ...) → (...), n over 1."""
-    from scipy import stats  # as in `wilson`
-
-    mean, n = values.mean(0), len(values)
-    reach = stats.t.ppf(0.975, n - 1) * values.std(0, ddof=1) / n**0.5
-    return mean - reach, mean + reach
-
-
 def wilson(right: int, n: int) -> Interval:
     """Wilson's interval for a share of n trials; (0, 1) for n = 0."""
     if not n:

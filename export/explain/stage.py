@@ -43,7 +43,7 @@ class View:
 
 def flavour(subject: Subject) -> str:
     """The file that is explained: the int8 one where there is one."""
-    made = subject.config.export.flavours
+    made = convert.exported(subject)
     return "int8" if "int8" in made else made[-1]
 
 

@@ -20,7 +20,7 @@ _WARM_UP_RUNS, _RUNS = 10, 100
 def latency(subject: Subject, listener: Listener) -> dict[str, Any]:
     """Times every flavour; they take turns. Gives latency.json and its recipe's `key`."""
     run, config = subject.run, subject.config
-    keys = {name: convert.recipe(subject, name).key for name in config.export.flavours}
+    keys = {name: convert.recipe(subject, name).key for name in convert.exported(subject)}
     threads = config.export.num_threads
     recipe = Recipe("latency", 1, keys, {"num_threads": threads}, ("ai-edge-litert",))
 

@@ -38,11 +38,12 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
         RunError: A flavour has not been exported.
     """
     run, config = subject.run, subject.config
-    for name in config.export.flavours:
+    flavours = convert.exported(subject)
+    for name in flavours:
         convert.require(subject, name)
     reference, made = evaluate.keras_answers(subject, listener)
     targets, keys = {}, {evaluate.KERAS: made.key}
-    for name in config.export.flavours:
+    for name in flavours:
         targets[name], recipe = tflite_answers(subject, name, listener)
         keys[name] = recipe.key
     timing = latency(subject, listener)
@@ -64,6 +65,7 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
     def build() -> None:
         listener.progress("intervals", 0, 1)
         scores = {"model": evaluate.KERAS, **comparison.scores(reference, settings["threshold"])}
+        scores["without_leaked"] = evaluate.without_leaked(subject, reference)
         rows = [_row(subject, reference, targets[name], scores, settings, timing) for name in targets]
         verdict = gate.overall([row["verdict"] for row in rows])
         value = {**document, "reference": scores, "targets": rows, "verdict": verdict}
@@ -74,7 +76,7 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
         listener.progress("intervals", 1, 1)
 
     run.make(recipe, [runs.PARITY, runs.PARITY_XML], build)
-    shipped = targets.get(SHIPPED) or targets[config.export.flavours[-1]]
+    shipped = targets.get(SHIPPED) or targets[flavours[-1]]
     _draw_flips(subject, reference, shipped, {name: keys[name] for name in (evaluate.KERAS, shipped.model)})
     return run.read_json(runs.PARITY)
 
@@ -97,6 +99,7 @@ def _row(
         "file": path.relative_to(subject.run.folder).as_posix(),
         "size_bytes": path.stat().st_size,
         **found,
+        "without_leaked": evaluate.without_leaked(subject, target),
         **gate.judge(found, bounds),
         "look": 2 if first else 1,
         "first_look": first,

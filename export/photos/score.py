@@ -153,4 +153,6 @@ def _words(field: dict[str, Any], held_out: dict[str, Any], drop: float, interva
 def _points(drop: float) -> str:
     """A drop of accuracy in words."""
     points = round(100 * drop)
+    if not points:
+        return f"under a point {'lower' if drop > 0 else 'higher'}" if drop else "no lower"
     return f"{abs(points)} point{'s' * (abs(points) != 1)} {'lower' if points >= 0 else 'higher'}"

@@ -114,8 +114,8 @@ def words(found: dict[str, Any]) -> list[str]:
         )
     else:
         first = (
-            f"No loss is shown with n = {n}: {points:+.1f} points of accuracy ({100 * low:+.1f} to "
-            f"{100 * high:+.1f})."
+            f"No loss is shown with n = {n}: accuracy changes by {-points:+z.1f} points "
+            f"({-100 * high:+z.1f} to {-100 * low:+z.1f})."
         )
     said = [first]
     if found["trained_on_screens"]:

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from export.parity import preference
 from export.report.freshness import out_of_date
 from pipeline import evaluate, runs
-from pipeline.config import Config
+from pipeline.config import Config, Gate
 from pipeline.errors import RunError, VignetteError
 from pipeline.runs import Run
 
-SHIPPED = "int8"
+SHIPPED = preference.ORDER[0]
 CALIBRATION = f"{runs.EXPORT}/calibration.json"
 LATENCY = f"{runs.EXPORT}/latency.json"
 
@@ -68,7 +69,7 @@ JSON = {
 # Made only where there is reason to; nobody is told that they lack it.
 _OCCASIONAL = {runs.SEARCH: "search"}
 # What only a run with an int8 file can have.
-_OF_INT8 = (CALIBRATION, runs.APK_PASSPORT, runs.PHONE, runs.PHOTOS, runs.SIMULATED)
+_OF_INT8 = (CALIBRATION, runs.PHOTOS, runs.SIMULATED)
 # What each is made of at the least. A document without it is damaged.
 _KEYS = {
     runs.FRAME: {"width", "height"},
@@ -179,10 +180,26 @@ class Artefacts:
         except (RunError, KeyError):
             return None
 
-    def target(self, model: str = SHIPPED) -> dict[str, Any] | None:
-        """A flavour's row of parity.json; the last one where there is no such flavour."""
-        rows = (self.get(runs.PARITY) or {}).get("targets") or []
-        return next((row for row in rows if row.get("model") == model), rows[-1] if rows else None)
+    def target(self, model: str = "") -> dict[str, Any] | None:
+        """A flavour's row of parity.json, or None.
+
+        Without a name that of the flavour to ship; where the gate said no to all, int8's or the last.
+        """
+        parity = self.get(runs.PARITY) or {}
+        rows = parity.get("targets") or []
+        named = {row.get("model"): row for row in rows}
+        if model:
+            return named.get(model)
+        proof = (parity.get("gate") or {}).get("require_proof", False)
+        chosen = preference.best(rows, Gate(require_proof=proof))
+        return named[chosen["model"]] if chosen else named.get(SHIPPED, rows[-1] if rows else None)
+
+    @cached_property
+    def failed(self) -> dict[str, str]:
+        """The configured flavours that could not be made, each with the reason."""
+        flavours = self.config.export.flavours if self.config else ()
+        notes = {name: self.run.recorded(f"{runs.EXPORT}/{name}/failure").get("message") for name in flavours}
+        return {name: str(message) for name, message in notes.items() if message and not self.target(name)}
 
     def _filled(self, command: str) -> str:
         name = shlex.quote(self.run.name)

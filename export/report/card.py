@@ -69,7 +69,8 @@ def card(found: Artefacts) -> str:
         "## Metrics",
         (
             "Accuracy with Wilson intervals; F1 of each class and macro F1 with a bootstrap over groups of "
-            "near-copies; agreement of the exported file with the Keras model. All intervals are 95%."
+            "near-copies; coverage, the share of pictures that get an answer and not “I don’t know”; "
+            "agreement of the exported file with the Keras model. All intervals are 95%."
         ),
         "## Evaluation data",
         (
@@ -120,13 +121,19 @@ def _analyses(found: Artefacts, file: dict[str, Any]) -> list[str]:
                 row["model"],
                 f"{row['size_bytes'] / 1e6:.2f}",
                 _number(row["accuracy"]),
+                _number(row["coverage"]),
                 _number(row["agreement"]),
                 row["said"],
             ]
             for row in file["targets"]
         ]
-        parts.append(f"Files against the Keras model, n = {file['n']:,}:")
-        parts.append(_table(["file", "MB", "accuracy", "agreement", "verdict"], rows))
+        leaked = (
+            f" (accuracy without the {file['leaked']:,} that have copies in training)"
+            if file["leaked"]
+            else ""
+        )
+        parts.append(f"Files against the Keras model, n = {file['n']:,}{leaked}:")
+        parts.append(_table(["file", "MB", "accuracy", "coverage", "agreement", "verdict"], rows))
     lacking = found.lacks(runs.EVALUATION, runs.PARITY)
     parts += [f"Missing: {escaped(row.what)}; `{row.command}` makes it." for row in lacking]
     return parts

@@ -13,7 +13,8 @@ _WRONG, _SHOWN = 12, 36  # pictures with maps
 
 def failures(found: Artefacts) -> dict[str, Any]:
     """The mistakes of the file, and the answers that quantization changed."""
-    explained, row = found.get(runs.EXPLAINED), found.target()
+    explained = found.get(runs.EXPLAINED)
+    row = found.target((explained or {}).get("model", ""))
     mistakes = (explained or {}).get("mistakes", [])
     maps = {entry["path"]: entry for entry in (explained or {}).get("pictures", [])}
     wrong = [

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from export.report.artefacts import Artefacts
-from pipeline import metrics, runs
+from pipeline import runs
 
 # Pictures shown for a cell of the confusion matrix: all mistakes as a rule, some of what is right.
 _RIGHT, _WRONG = 12, 24
@@ -21,7 +21,6 @@ def learned(found: Artefacts) -> dict[str, Any]:
         "scores": _scores(found),
         "folds": folds and list(enumerate(folds["fold_accuracy"], 1)),
         "mean": folds and float(np.mean(folds["fold_accuracy"])),
-        "folds_interval": folds and _over_folds(folds["fold_accuracy"]),
         "chosen_epoch": folds and folds["chosen_epoch"],
         "epoch_was_chosen": folds and folds["epoch_was_chosen"],
         "classes": evaluation["held_out"]["classes"] if evaluation else [],
@@ -71,16 +70,22 @@ def _scores(found: Artefacts) -> list[dict[str, Any]]:
     evaluation = found.get(runs.EVALUATION)
     if not evaluation:
         folds = found.get(runs.FOLDS)
-        return [{"title": "out-of-fold", "n": folds["n"], "accuracy": folds["accuracy"]}] if folds else []
-    rows = [{"title": "pictures it was trained on", **evaluation["train"]}]
-    rows.append({"title": "out-of-fold", **evaluation["out_of_fold"]})
-    rows.append({"title": "held out", **evaluation["held_out"]})
-    clean = evaluation.get("without_leaked")
+        return (
+            [{"title": "out-of-fold", "n": folds["n"], "accuracy": folds["accuracy"], "leads": True}]
+            if folds
+            else []
+        )
+    rows = [{"title": "pictures it was trained on", **evaluation["train"], "leads": False}]
+    rows.append({"title": "out-of-fold", **evaluation["out_of_fold"], "leads": True})
+    # What has a copy in training says nothing about new pictures.
+    clean, held_out = evaluation.get("without_leaked"), evaluation["held_out"]
     if clean and clean.get("accuracy") is not None:
-        rows.append({"title": "held out, without copies of training pictures", **clean})
+        rows.append({"title": "held out, without copies of training pictures", **clean, "leads": True})
+    title = "held out, copies of training pictures included" if clean else "held out"
+    rows.append({"title": title, **held_out, "leads": not clean})
     field = (found.get(runs.PHOTOS) or {}).get("field")
     if field:
-        rows.append({"title": "photos from the field", **field})
+        rows.append({"title": "photos from the field", **field, "leads": True})
     return rows
 
 
@@ -101,14 +106,6 @@ def _confusion(evaluation: dict[str, Any]) -> dict[str, Any]:
             for at, (label, row) in enumerate(zip(evaluation["labels"], counts, strict=True))
         ],
     }
-
-
-def _over_folds(values: list[float]) -> tuple[float, float] | None:
-    """The 95% interval of the mean over the folds, by Student's t; None for one fold."""
-    if len(values) < 2:
-        return None
-    low, high = metrics.mean_interval(np.array(values))
-    return max(0.0, float(low)), min(1.0, float(high))
 
 
 def _search(found: Artefacts) -> list[dict[str, Any]]:

@@ -49,6 +49,8 @@ def render(view: Mapping[str, Any], labels: Sequence[str]) -> str:
             if bounds
             else ""
         ),
+        # Of a drop: shown as the change of the score, down is minus.
+        "change": lambda drop: f"{-drop[1]:+z.3f} to {-drop[0]:+z.3f}" if drop else "",
         "count": lambda value: f"{value:,}",
     }
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")

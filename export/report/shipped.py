@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from export.report import verdict
+from export.report import scores, verdict
 from export.report.artefacts import CALIBRATION, Artefacts
 from pipeline import runs
 
@@ -19,7 +19,11 @@ def shipped(found: Artefacts) -> dict[str, Any]:
         "n": parity and parity["n"],
         "reference": parity and parity["reference"],
         "gate": parity and parity.get("gate"),
-        "targets": [{**one, "said": said(one)} for one in (parity or {}).get("targets", [])],
+        "targets": [_target(one, parity["n"]) for one in parity["targets"]] if parity else [],
+        "reference_accuracy": parity and scores.clean(parity["reference"], parity["n"])[0],
+        "reference_coverage": parity and scores.coverage(parity["reference"]),
+        "leaked": parity["n"] - scores.clean(parity["reference"], parity["n"])[2] if parity else 0,
+        "failed": found.failed,
         "words": (row or {}).get("words", []),
         "passport": _passport(passports.get(name)),
         "calibration": (found.get(CALIBRATION) or {}).get("words", []),
@@ -29,6 +33,12 @@ def shipped(found: Artefacts) -> dict[str, Any]:
         "app": (found.get(runs.APK_PASSPORT) or {}).get("words"),
         "missing": found.lacks(runs.PARITY, runs.PASSPORT, runs.APK_PASSPORT),
     }
+
+
+def _target(row: dict[str, Any], n: int) -> dict[str, Any]:
+    """A flavour's row of the table; its accuracy is without pictures that have copies in training."""
+    accuracy, *_ = scores.clean(row, n)
+    return {**row, "accuracy": accuracy, "coverage": scores.coverage(row), "said": said(row)}
 
 
 def said(row: dict[str, Any]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from export.report.artefacts import SHIPPED, Artefacts
-from pipeline import metrics, runs, shortcuts
+from export.report.scores import clean, coverage, scores
+from pipeline import runs, shortcuts
 
 YES, LOOK, NO, UNKNOWN = "yes", "look", "no", "unknown"
 TITLES = {
@@ -36,11 +37,16 @@ class Verdict(NamedTuple):
 def verdict(found: Artefacts) -> Verdict:
     """May the file for the phone be shipped?"""
     state, first = _file(found)
-    guessing = _guessing(found)
-    if guessing and state != UNKNOWN:
-        state, first = NO, guessing
+    instead = _instead(found)
+    useless = _silent(found) or _guessing(found)
+    if useless and state != UNKNOWN:
+        state, first = NO, useless
+    elif instead:
+        first = f"{first} {instead}"
     alarms = alarms_of(found)
-    if (alarms or _never(found)) and state == YES:
+    known = scores(found)
+    unseen = known is not None and known.accuracy is None
+    if (alarms or instead or unseen or _never(found)) and state == YES:
         state = LOOK
     return Verdict(state, TITLES[state], (first, _quality(found), _mind(found, alarms)))
 
@@ -76,11 +82,13 @@ def _file(found: Artefacts) -> tuple[str, str]:
     if wrong:
         return NO, f"The {name} file is not what its name says: {wrong}."
     seen = "that no choice has seen" if row.get("look") != 2 else "that it was not trained on"
+    (own, _, counted), (keras, *_) = clean(row, n), clean(parity["reference"], n)
     compared = (
-        f"on {n:,} pictures {seen}, {points(row['agreement'])} of its answers are those of "
-        f"the Keras model, and its accuracy is {row['accuracy']:.3f} against "
-        f"{parity['reference']['accuracy']:.3f}"
+        f"on {n:,} pictures {seen}, {points(row['agreement'])} of its answers are those of the Keras model"
     )
+    if own is not None and keras is not None:
+        where = f" on the {counted:,} without copies in training" if counted < n else ""
+        compared += f", and its accuracy is {own:.3f} against {keras:.3f}{where}"
     said = row["verdict"]
     look = " This is a second look: the gate had said no to a first file." if row.get("look") == 2 else ""
     if said == "failed":
@@ -103,49 +111,54 @@ def _contradictions(found: Artefacts, name: str) -> str:
     return "; ".join((*passport.get("findings", ()), *passport.get("contradictions", ()))) or "see below"
 
 
-class _Scores(NamedTuple):
-    """How good a model is on the held-out pictures."""
+def _instead(found: Artefacts) -> str:
+    """Said where another file takes the place of int8: why, and which."""
+    row, first = found.target(), found.target(SHIPPED)
+    if row is None or row["model"] == SHIPPED:
+        return ""
+    if SHIPPED in found.failed:
+        return f"It takes the place of int8, which could not be made: {found.failed[SHIPPED]}."
+    if first is None:
+        return ""
+    reasons = "; ".join(first.get("broken") or first.get("unproved") or ["a bound of the gate"])
+    return f"It takes the place of int8, to which the gate says no: {reasons}."
 
-    who: str
-    n: int
-    accuracy: float
-    interval: tuple[float, float]
-    dont_know: dict[str, Any] | None
 
-
-def _scores(found: Artefacts) -> _Scores | None:
-    """Of the file for the phone; of the Keras model where there is none yet."""
-    parity, row = found.get(runs.PARITY), found.target()
-    if parity and row:
-        n, right = parity["n"], round(row["accuracy"] * parity["n"])
-        who = f"The {row['model']} file"
-        return _Scores(who, n, row["accuracy"], metrics.wilson(right, n), row.get("dont_know"))
-    held_out = (found.get(runs.EVALUATION) or {}).get("held_out")
-    if not held_out:
-        return None
-    low, high = held_out["accuracy_interval"]
-    return _Scores("The Keras model", held_out["n"], held_out["accuracy"], (low, high), None)
+def _silent(found: Artefacts) -> str:
+    """Said where the threshold leaves no picture with an answer."""
+    known = scores(found)
+    if known is None or known.coverage != 0:
+        return ""
+    reference = (found.get(runs.PARITY) or {}).get("reference") or {}
+    keras = coverage(reference)
+    beside = f" (the Keras model: {points(keras)})" if keras is not None else ""
+    below = "" if known.threshold is None else f" with its threshold of {known.threshold:.3f}"
+    return (
+        f"{known.who} gives no answer at all{below}: coverage is 0%{beside}, so the app says “I don't know” "
+        "to every picture."
+    )
 
 
 def _guessing(found: Artefacts) -> str:
     """Said where the model is not surely better than always giving the commonest answer."""
-    scores = _scores(found)
-    classes = ((found.get(runs.EVALUATION) or {}).get("held_out") or {}).get("classes")
-    if not scores or not classes:
+    known = scores(found)
+    held_out = (found.get(runs.EVALUATION) or {}).get("held_out") or {}
+    classes = held_out.get("classes")
+    if not known or known.accuracy is None or not classes:
         return ""
     commonest = max(classes, key=lambda row: row["n"])
-    share = commonest["n"] / scores.n
-    if scores.interval[0] > share:
+    share = commonest["n"] / sum(row["n"] for row in classes)
+    if known.interval[0] > share:
         return ""
     return (
-        f"{scores.who} is not surely better than always saying {commonest['label']}, which would be right "
-        f"for {points(share)} of the held-out pictures; it is for {points(scores.accuracy)}."
+        f"{known.who} is not surely better than always saying {commonest['label']}, which would be right "
+        f"for {points(share)} of the held-out pictures; it is for {points(known.accuracy)}."
     )
 
 
 def _quality(found: Artefacts) -> str:
-    scores = _scores(found)
-    if scores is None:
+    known = scores(found)
+    if known is None:
         folds = found.get(runs.FOLDS)
         if not folds:
             return "How good it is has not been measured: the training is not finished."
@@ -153,17 +166,22 @@ def _quality(found: Artefacts) -> str:
             f"On pictures that a fold had not seen the model was right for {points(folds['accuracy'])} "
             f"(n = {folds['n']:,}); the held-out pictures have not been asked yet."
         )
-    unsure, selective = "", scores.dont_know
-    if selective and selective.get("selective_accuracy") is not None:
+    if known.accuracy is None:
+        return "How good it is on new pictures is not known: every held-out picture has a copy in training."
+    low, high = known.interval
+    leaked = f", {known.leaked:,} with copies in training left out" if known.leaked else ""
+    sure = f"n = {known.n:,}{leaked}; with 95% certainty between {points(low)} and {points(high)}"
+    if known.coverage == 0:
+        return f"Its best guesses, which nobody sees, would be right for {points(known.accuracy)} ({sure})."
+    unsure = ""
+    if known.coverage is not None and known.threshold is not None:
         unsure = (
-            f"; below a score of {selective['threshold']:.3f} it says “I don't know”: it answers "
-            f"{points(selective['coverage'])}, {points(selective['selective_accuracy'])} of those correctly"
+            f"; below a score of {known.threshold:.3f} it says “I don't know”: it answers "
+            f"{points(known.coverage)}"
         )
-    low, high = scores.interval
-    return (
-        f"{scores.who} names {points(scores.accuracy)} of new pictures correctly (n = {scores.n:,}; with 95% "
-        f"certainty between {points(low)} and {points(high)}){unsure}."
-    )
+        if known.right_of_answered is not None and not known.leaked:
+            unsure += f", {points(known.right_of_answered)} of those correctly"
+    return f"{known.who} names {points(known.accuracy)} of new pictures correctly ({sure}){unsure}."
 
 
 def _mind(found: Artefacts, alarms: list[str]) -> str:
@@ -194,11 +212,11 @@ def _never(found: Artefacts) -> list[dict[str, Any]]:
 
 
 def _weakest(evaluation: dict[str, Any]) -> str:
-    scores = evaluation.get("held_out")
-    if not scores:
+    held_out = evaluation.get("held_out")
+    if not held_out:
         return ""
-    index, row = min(enumerate(scores["classes"]), key=lambda entry: entry[1]["f1"])
-    counts = list(scores["confusion"][index])
+    index, row = min(enumerate(held_out["classes"]), key=lambda entry: entry[1]["f1"])
+    counts = list(held_out["confusion"][index])
     own, counts[index] = counts[index], 0
     most = max(range(len(counts)), key=counts.__getitem__)
     if own == row["n"]:

@@ -22,6 +22,7 @@ def show(terminal: console.Terminal, subject: Subject, found: dict[str, Any]) ->
 
     run = subject.run
     table(terminal, f"{run.name}: Keras against .tflite on {found['n']:,} held-out pictures", found, run)
+    _without_leaked(terminal, found)
     named = {row["model"]: row for row in found["targets"]}
     shipped = named.get(parity.SHIPPED) or found["targets"][-1]
     judged(terminal, shipped)
@@ -49,6 +50,18 @@ def paragraph(terminal: console.Terminal, row: Mapping[str, Any]) -> None:
     for sentence in rest:
         terminal.text(f"  {sentence}")
     terminal.text("")
+
+
+def _without_leaked(terminal: console.Terminal, found: Mapping[str, Any]) -> None:
+    """The scores that count where held-out pictures have copies in training."""
+    clean = {row["model"]: row["without_leaked"] for row in (found["reference"], *found["targets"])}
+    first = next(iter(clean.values()))
+    if first and first["n"]:
+        scores = ", ".join(f"{model} {score['accuracy']:.3f}" for model, score in clean.items())
+        terminal.text(
+            f"Accuracy without the {found['n'] - first['n']:,} that have copies in training "
+            f"(n = {first['n']:,}): {scores}. These are the honest ones.\n"
+        )
 
 
 def table(terminal: console.Terminal, title: str, found: Mapping[str, Any], run: Any = None) -> None:
@@ -101,7 +114,7 @@ def by_class(terminal: console.Terminal, row: Mapping[str, Any]) -> None:
                 f"{-own['f1_drop']:+z.3f}",
             ]
         )
-    columns = ["class", "n", "lost", "gained", "recall", "its change, 95%", "F1"]
+    columns = ["class", "n", "lost", "gained", "recall", "its change, 95%", "F1 change"]
     some = (
         ""
         if len(kept) == len(row["classes"])

@@ -136,15 +136,9 @@ def _show_simulated(terminal: console.Terminal, subject: Subject, found: dict[st
         for title, part in (("plain", found["plain"]), ("as if photographed", found["simulated"]))
     ]
     drop = found["drop"]
-    rows.append(
-        [
-            "drop",
-            f"{drop['accuracy']:.3f}",
-            _between(drop["accuracy_interval"]),
-            f"{drop['macro_f1']:.3f}",
-            "",
-        ]
-    )
+    low, high = drop["accuracy_interval"]
+    change = [f"{-drop['accuracy']:+z.3f}", f"{-high:+z.3f} to {-low:+z.3f}", f"{-drop['macro_f1']:+z.3f}"]
+    rows.append(["change", *change, ""])
     terminal.table(
         f"{run.name}: {found['n']:,} held-out pictures, int8, photographed from a simulated screen",
         ["pictures", "accuracy", "95%", "macro F1", "don't know"],

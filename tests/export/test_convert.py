@@ -14,7 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from export import bundle, calibration, convert
 from pipeline import dataset, features, litert, runs
 from pipeline import subject as subject_module
-from pipeline.errors import ConversionError, DataError
+from pipeline.errors import ConversionError, DataError, GateError, RunError
 from pipeline.runs import Run
 from pipeline.subject import Subject
 from pipeline.workers import Listener
@@ -297,6 +297,13 @@ def test_answers_far_from_keras_are_refused(subject, reference, files, monkeypat
     assert caught.value.message.endswith(" away from the Keras model; 0.001 is allowed")
 
 
+def test_float16_is_judged_by_the_gate_and_not_by_its_distance_from_keras(subject, reference, files):
+    import keras
+
+    other = keras.models.clone_model(reference)
+    convert._check_answers(subject, other, files["float16"], "float16")
+
+
 def test_answers_that_are_not_finite_are_refused(subject, reference, files, monkeypatch):
     answer = litert.Interpreter.answer
     monkeypatch.setattr(litert.Interpreter, "answer", lambda self, frame: answer(self, frame) * np.nan)
@@ -346,3 +353,89 @@ def test_a_picture_changed_since_the_training_is_not_calibrated_on(subject, tmp_
         list(calibration.representative(subject, chosen, bool)())
     assert caught.value.message == f"{changed} was changed since the training"
     assert isinstance(subject.table, dataset.Table)
+
+
+# A flavour that fails.
+
+
+@pytest.fixture
+def broken_float16(tmp_path_factory, tmp_path, monkeypatch) -> Any:
+    """A run with the files of an earlier model, now to be exported where float16 cannot be made."""
+    monkeypatch.chdir(verbs.copy_finished(tmp_path_factory, tmp_path))
+
+    def fail(_converter: Any, _representative: Any) -> None:
+        raise ConversionError("no half precision here", "use another machine")
+
+    monkeypatch.setitem(convert.FLAVOURS, "float16", replace(convert.FLAVOURS["float16"], configure=fail))
+    subject = subject_module.open_trained(Run(RUN))
+    for name in FLAVOURS:
+        subject.run.forget(convert.recipe(subject, name).stage)
+    return subject
+
+
+class Heard(Listener):
+    def __init__(self) -> None:
+        self.said: dict[str, str] = {}
+        self.warned: list[str] = []
+
+    def say(self, stage: str, text: str) -> None:
+        self.said[stage] = text
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+
+def test_a_flavour_that_fails_does_not_stop_the_others(broken_float16):
+    heard, run = Heard(), broken_float16.run
+    convert.convert(broken_float16, heard)
+    assert heard.warned == ["float16 could not be made: no half precision here"]
+    assert {"float32", "dynamic_range", "int8"} <= heard.said.keys()
+    assert convert.exported(broken_float16) == ["float32", "dynamic_range", "int8"]
+    # What an earlier model left there is not taken for this one's.
+    assert not run.path(convert.file_name("float16")).exists()
+    assert not run.path(convert.contract_name("float16")).exists()
+    with pytest.raises(RunError, match=r"model_float16.tflite is missing"):
+        convert.require(broken_float16, "float16")
+
+
+def test_what_exists_is_compared_and_the_failure_ends_with_3_by_name(broken_float16):
+    from export import recalibration
+
+    convert.convert(broken_float16, Heard())
+    found = recalibration.gated(broken_float16, Listener())
+    assert [row["model"] for row in found["targets"]] == ["float32", "dynamic_range", "int8"]
+    error = recalibration.refusal(broken_float16, found)
+    assert error is not None
+    assert error.exit_code == 3
+    assert error.message == "could not be made: float16: no half precision here"
+    assert error.hint == "use another machine"
+
+
+def test_a_flavour_that_failed_is_tried_again_and_the_note_goes(broken_float16, monkeypatch):
+    convert.convert(broken_float16, Heard())
+    monkeypatch.setitem(
+        convert.FLAVOURS,
+        "float16",
+        replace(convert.FLAVOURS["float16"], configure=convert._float16),
+    )
+    convert.convert(broken_float16, Heard())
+    assert convert.failed(broken_float16) == {}
+    assert broken_float16.run.path(convert.contract_name("float16")).is_file()
+
+
+def test_where_every_flavour_fails_all_are_named(broken_float16):
+    only = broken_float16.config.export.model_copy(update={"flavours": ("float16",)})
+    config = broken_float16.config.model_copy(update={"export": only})
+    with pytest.raises(GateError) as caught:
+        convert.convert(replace(broken_float16, config=config), Heard())
+    assert caught.value.message == "no .tflite file could be made: float16: no half precision here"
+
+
+def test_pictures_that_are_no_representative_dataset_fail_int8_alone(broken_float16, monkeypatch):
+    def refuse(*_: Any) -> None:
+        raise DataError("calibration refused: all of one colour", "train on pictures")
+
+    monkeypatch.setattr(calibration, "require_content", refuse)
+    convert.convert(broken_float16, Heard())
+    assert convert.exported(broken_float16) == ["float32", "dynamic_range"]
+    assert convert.failed(broken_float16)["int8"].message == "calibration refused: all of one colour"

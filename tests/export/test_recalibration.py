@@ -7,13 +7,15 @@ from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from export import calibration, calibration_audit, convert, recalibration
-from pipeline import runs
+from pipeline import litert, runs
 from pipeline import subject as subject_module
 from pipeline.config import Gate
 from pipeline.runs import Run
+from pipeline.workers import Listener
 from tests.export import verbs
 from tests.export.verbs import RUN, verb
 
@@ -50,7 +52,10 @@ def redone(place: Path) -> dict[str, Any]:
 def test_a_no_leads_to_other_pictures_judged_on_training_pictures_and_to_a_second_look(place, told):
     said = told.first.stdout
     assert "gate  no to int8: mean_abs_dp is 0.0" in said
-    assert "agreement on 37 training pictures outside all choices: as it was, 10 pictures " in said
+    assert (
+        "mean |Δp| and agreement on 37 training pictures that calibrated none of these files, plain and"
+        in said
+    )
     assert "calibration  taken: 30 pictures instead of 10" in said
     assert "gate  second look at the 36 held-out pictures" in said
     assert "This is a second look" in said
@@ -59,6 +64,10 @@ def test_a_no_leads_to_other_pictures_judged_on_training_pictures_and_to_a_secon
     assert found["judges"] == 37
     assert len(found["candidates"]) == 3
     assert found["second_look"] is True
+    # The one that moves least is taken, and the figures of all are shown.
+    moved = {row["name"]: row["mean_abs_dp"] for row in found["candidates"]}
+    assert found["chosen"] == min(moved, key=lambda name: moved[name])
+    assert all(f"{name}: {value:.4f}, " in said for name, value in moved.items())
 
 
 def test_no_held_out_picture_and_no_judge_is_in_the_choice(place, told):
@@ -107,6 +116,40 @@ def test_there_is_no_third_look_and_repeating_does_nothing(told):
     assert told.again.returncode == 3
     assert told.after == told.before
     assert "tensorflow" not in told.modules
+
+
+def test_the_choice_is_by_moved_probability_on_plain_and_augmented_views(place, told, monkeypatch):
+    """The file with the better agreement, and more probability moved, is not the one that is taken."""
+
+    answers = iter([(0.05, 0.9), (0.2, 0.9), (0.06, 0.9)])
+    asked: list[int] = []
+
+    def answer(_data: bytes, frames: Any, _frame: Any) -> np.ndarray:
+        asked.append(len(frames))
+        moved, agreement = next(answers)
+        rows = np.tile(np.array([1 - moved, moved, 0], np.float32), (len(frames), 1))
+        # The first file changes answers, the second none, and yet moves more.
+        if moved != 0.2:
+            rows[: round(len(frames) * (1 - agreement))] = (0.4, 0.6, 0)
+        return rows
+
+    monkeypatch.setattr(litert, "answers", answer)
+    monkeypatch.setattr(convert, "load", lambda _: None)
+    monkeypatch.setattr(convert, "convert_one", lambda *_: b"")
+    monkeypatch.setattr(
+        recalibration,
+        "reference_answers",
+        lambda _, frames: np.tile(np.array([1, 0, 0], np.float32), (len(frames), 1)),
+    )
+    document: dict[str, Any] = {"second_look": False}
+    with contextlib.chdir(place):
+        subject = subject_module.open_trained(Run(RUN))
+        first = calibration.first_choice(subject)
+        judges, others = recalibration._outside(subject, first)
+        recalibration._try(subject, "int8", first, judges, others, document, Listener())
+    assert asked == [2 * len(judges)] * 3
+    assert max(document["candidates"], key=lambda row: row["agreement"])["name"].startswith("30 pictures")
+    assert (document["second_look"], document["chosen"]) == (False, "as it was, 10 pictures")
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import special, stats
+from scipy import special
 from sklearn import metrics as judge
 
 from pipeline import metrics
@@ -252,10 +252,3 @@ def test_mean_abs_dp_is_the_probability_that_moved():
     target = np.array([[0.0, 0.0, 1.0], [0.4, 0.3, 0.3]])
     assert metrics.mean_abs_dp(reference, target) == pytest.approx((1.0 + 0.1) / 2)
     assert metrics.mean_abs_dp(reference, reference) == 0.0
-
-
-def test_the_interval_of_a_mean_is_scipys():
-    values = np.random.default_rng(5).normal(0.9, 0.02, (5, 3))
-    low, high = metrics.mean_interval(values)
-    expected = stats.t.interval(0.95, 4, values.mean(0), stats.sem(values, axis=0))
-    np.testing.assert_allclose((low, high), expected, rtol=1e-12)

@@ -73,8 +73,16 @@ def test_a_clear_drop_says_so_and_what_to_do():
 
 def test_a_drop_within_chance_is_none_shown():
     said = simulate.words(compared(lost=3, gained=2))
-    assert said[0].startswith("No loss is shown with n = 300: +0.3 points of accuracy (")
+    assert said[0].startswith("No loss is shown with n = 300: accuracy changes by -0.3 points (-")
     assert len(said) == 2
+
+
+def test_the_sign_of_a_change_is_that_of_accuracy():
+    """Accuracy fell from .900 to .863: minus 3.8 points, and the worst of the interval comes first."""
+    fell = compared(lost=6, gained=3, n=80)
+    assert "n = 80: accuracy changes by -3.8 points (-12.4 to +4.2)." in simulate.words(fell)[0]
+    rose = compared(lost=3, gained=6, n=80)
+    assert "changes by +3.8 points (-4.2 to +12.4)" in simulate.words(rose)[0]
 
 
 def test_a_model_that_trained_on_the_simulator_is_told_to_be_flattered():
@@ -106,7 +114,7 @@ def test_the_verb_shows_both_and_the_drop_and_writes_them(place):
     rows = [line.split() for line in shown.splitlines() if line.strip()]
     assert rows[2][:2] == ["plain", f"{found['plain']['accuracy']:.3f}"]
     assert rows[3][:4] == ["as", "if", "photographed", f"{found['simulated']['accuracy']:.3f}"]
-    assert rows[4][:2] == ["drop", f"{found['drop']['accuracy']:.3f}"]
+    assert rows[4][:2] == ["change", f"{-found['drop']['accuracy']:+z.3f}"]
     assert f"open  {SHEET}" in shown
     with Image.open(SHEET) as sheet:
         assert sheet.size[0] > 500

@@ -46,8 +46,8 @@ def test_what_changed_since_gets_in(place, name):
         path.write_text("Something new & <b>bold</b>", "utf-8")
     else:
         document = json.loads(path.read_text("utf-8"))
-        document["targets"][-1]["verdict"] = "failed"
-        document["targets"][-1]["broken"] = ["agreement is 0.5000, must be >= 0.94"]
+        for row in document["targets"]:
+            row |= {"verdict": "failed", "broken": ["agreement is 0.5000, must be >= 0.94"]}
         path.write_text(json.dumps(document), "utf-8")
     fine(verb("export", "report", cwd=place))
     if name == runs.NOTES:

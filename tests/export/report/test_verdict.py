@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from export.report import gaps, verdict
+from export.report import gaps, learned, shipped, verdict
 from export.report.artefacts import Artefacts
 from pipeline import runs
 from pipeline.runs import Run
@@ -13,6 +13,7 @@ from pipeline.runs import Run
 TARGET = {
     "model": "int8",
     "accuracy": 0.88,
+    "accuracy_interval": [0.802, 0.930],
     "agreement": 0.967,
     "verdict": "passed",
     "look": 1,
@@ -39,7 +40,7 @@ CLASSES = [
     },
 ]
 WHOLE: dict[str, Any] = {
-    runs.PARITY: {"n": 100, "reference": {"accuracy": 0.89}, "targets": [TARGET]},
+    runs.PARITY: {"n": 100, "reference": {"accuracy": 0.89, "accuracy_interval": [0.81, 0.94]}, "targets": [TARGET]},
     runs.EVALUATION: {
         "labels": ["cat", "<dog>"],
         "held_out": {
@@ -96,6 +97,79 @@ def test_a_file_that_failed_is_not_shipped_and_the_bound_is_named(found):
     )
 
 
+FLOAT16 = {**TARGET, "model": "float16", "accuracy": 0.89, "agreement": 1.0}
+
+
+def test_where_int8_failed_the_best_flavour_is_named_and_judged(found):
+    targets = found.found[runs.PARITY]["targets"]
+    targets[0] |= {"verdict": "failed", "broken": ["agreement is 0.5"]}
+    targets += [FLOAT16, {**FLOAT16, "model": "float32", "verdict": "not shown"}]
+    told = verdict.verdict(found)
+    assert told.state == "look"
+    assert told.sentences[0].startswith("The float16 file answers as its original does: on 100 pictures")
+    assert told.sentences[0].endswith(
+        "It takes the place of int8, to which the gate says no: agreement is 0.5."
+    )
+    assert told.sentences[1].startswith("The float16 file names 89.0% of new pictures correctly")
+    assert verdict.flavour(found) == "float16"
+
+
+def test_where_int8_passed_no_other_flavour_is_spoken_of(found):
+    found.found[runs.PARITY]["targets"].insert(0, FLOAT16)
+    assert verdict.flavour(found) == "int8"
+    assert "float16" not in " ".join(verdict.verdict(found).sentences)
+
+
+def test_a_file_that_never_answers_is_not_shipped_whatever_its_guesses(found):
+    """All right and never sure: the app says "I don't know" to everything."""
+    silent = {"threshold": 1.0, "coverage": 0.0, "selective_accuracy": None}
+    found.found[runs.PARITY]["targets"][0] |= {"accuracy": 1.0, "dont_know": silent}
+    found.found[runs.PARITY]["reference"]["dont_know"] = {**silent, "coverage": 0.97}
+    told = verdict.verdict(found)
+    assert told.state == "no"
+    assert told.sentences[0] == (
+        "The int8 file gives no answer at all with its threshold of 1.000: coverage is 0% (the Keras model: "
+        "97.0%), so the app says “I don't know” to every picture."
+    )
+    assert "correctly" not in " ".join(told.sentences)
+
+
+def test_the_score_without_leaked_pictures_leads_for_the_file_and_for_keras(found):
+    clean = {"n": 60, "accuracy_interval": [0.6, 0.8], "leaked": ["a.jpg"]}
+    parity = found.found[runs.PARITY]
+    parity["targets"][0]["without_leaked"] = {**clean, "accuracy": 0.7}
+    parity["reference"]["without_leaked"] = {**clean, "accuracy": 0.72}
+    found.found[runs.EVALUATION]["without_leaked"] = {**clean, "accuracy": 0.72}
+    found.found[runs.EVALUATION]["train"] = {"n": 10, "accuracy": 1.0}
+    found.found[runs.EVALUATION]["out_of_fold"] = {"n": 10, "accuracy": 0.7}
+    told = verdict.verdict(found)
+    assert "its accuracy is 0.700 against 0.720 on the 60 without copies in training" in told.sentences[0]
+    assert told.sentences[1].startswith(
+        "The int8 file names 70.0% of new pictures correctly (n = 60, 40 with copies in training left out; "
+        "with 95% certainty between 60.0% and 80.0%)"
+    )
+    leading = [row for row in learned.learned(found)["scores"] if row["leads"]]
+    assert [(row["title"], row["accuracy"]) for row in leading] == [
+        ("out-of-fold", 0.7),
+        ("held out, without copies of training pictures", 0.72),
+    ]
+    file = shipped.shipped(found)
+    assert [row["accuracy"] for row in file["targets"]] == [0.7]
+    assert (file["reference_accuracy"], file["leaked"]) == (0.72, 40)
+
+
+def test_where_every_held_out_picture_is_a_copy_nothing_is_said_of_new_ones(found):
+    none = {"n": 0, "accuracy": None, "accuracy_interval": [0.0, 1.0], "leaked": ["a.jpg"]}
+    found.found[runs.PARITY]["targets"][0]["without_leaked"] = none
+    found.found[runs.PARITY]["reference"]["without_leaked"] = none
+    told = verdict.verdict(found)
+    assert told.state == "look"
+    assert "its accuracy is" not in told.sentences[0]
+    assert told.sentences[1] == (
+        "How good it is on new pictures is not known: every held-out picture has a copy in training."
+    )
+
+
 def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
     found.found[runs.PASSPORT] = {
         "passports": {"int8": {"sound": False, "findings": [], "contradictions": ["float tensors inside"]}}
@@ -108,7 +182,7 @@ def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
 
 
 def test_a_model_that_may_be_guessing_is_not_shipped(found):
-    found.found[runs.PARITY]["targets"][0]["accuracy"] = 0.58
+    found.found[runs.PARITY]["targets"][0] |= {"accuracy": 0.58, "accuracy_interval": [0.48, 0.67]}
     told = verdict.verdict(found)
     assert told.state == "no"
     assert told.sentences[0].startswith("The int8 file is not surely better than always saying cat")
