@@ -68,9 +68,8 @@ def card(found: Artefacts) -> str:
         ),
         "## Metrics",
         (
-            "Accuracy with Wilson intervals; F1 of each class and macro F1 with a bootstrap over groups of "
-            "near-copies; coverage, the share of pictures that get an answer and not “I don’t know”; "
-            "agreement of the exported file with the Keras model. All intervals are 95%."
+            "Accuracy, coverage, F1 of each class and macro F1, and agreement of the exported file with the Keras "
+            "model. All intervals are 95% and allow for pictures that come in groups."
         ),
         "## Evaluation data",
         (
