@@ -68,8 +68,8 @@ def card(found: Artefacts) -> str:
         ),
         "## Metrics",
         (
-            "Accuracy, coverage, F1 of each class and macro F1, and agreement of the exported file with the Keras "
-            "model. All intervals are 95% and allow for pictures that come in groups."
+            "Accuracy, coverage, F1 of each class and macro F1, and agreement of the exported file with the "
+            "Keras model. All intervals are 95% and allow for pictures that come in groups."
         ),
         "## Evaluation data",
         (
