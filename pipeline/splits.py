@@ -16,11 +16,14 @@ from dataclasses import dataclass
 from pipeline import runs
 from pipeline.config import Config
 from pipeline.dataset import Picture, Table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, RunError
 from pipeline.runs import Run
 
 TRAIN, HELD_OUT = "train", "held_out"
 _STAGE = "split"
+# What puts a damaged split back: it holds more than could be drawn again.
+_COPY = "recipes/split.csv"
+_MOST_FOLDS = 20  # that a configuration may ask for
 
 
 @dataclass(frozen=True)
@@ -94,16 +97,57 @@ def make(run: Run, table: Table, config: Config) -> Split:
             "drawn: a new split would not compare with the results so far",
             "put the file back, or use --resplit to make another run",
         )
-    before = _Before(run.read_csv(runs.SPLIT) if same_rules and written else [])
+    before = _Before(_rows(run) if same_rules and written else [])
     places = _assign(table, config, before)
     split = _collect(table, places)
     _check(table, split, config)
     text = _to_csv(table, places, before)
-    if not entry or not same_rules or not written or run.path(runs.SPLIT).read_bytes() != text.encode():
-        runs.write_text(run.path(runs.SPLIT), text)
+    kept = [runs.SPLIT, _COPY]
+    if not same_rules or not run.done(recipe, kept) or run.path(runs.SPLIT).read_bytes() != text.encode():
+        run.forget(_STAGE)
+        for name in kept:
+            runs.write_text(run.path(name), text)
         drawn_now = not before.rows or (not entry and _drawn_from(table, config) == text)
-        run.record(recipe, [runs.SPLIT], pictures=table.key if drawn_now else entry.get("pictures", ""))
+        run.record(recipe, kept, pictures=table.key if drawn_now else entry.get("pictures", ""))
     return split
+
+
+def restore(run: Run) -> bool:
+    """Puts a split that is damaged back from its copy; says whether it did.
+
+    Raises:
+        RunError: Both are damaged.
+        StorageError: It could not be written.
+    """
+    altered = run.altered(_STAGE)
+    if runs.SPLIT not in altered:
+        return False
+    copy = run.path(_COPY)
+    if _COPY in altered or not copy.is_file():
+        raise RunError(
+            f"{run.path(runs.SPLIT)} is damaged, and its copy {copy} {'too' if altered[1:] else 'is gone'}",
+            "put the file back, or use --resplit to make another run",
+        )
+    runs.write_bytes(run.path(runs.SPLIT), copy.read_bytes())
+    return True
+
+
+def _rows(run: Run) -> list[dict[str, str]]:
+    """The rows of the split as written down, in the form in which they were.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    rows = run.read_csv(runs.SPLIT)
+    folds = {"": ("",), HELD_OUT: ("",), TRAIN: tuple(map(str, range(_MOST_FOLDS)))}
+    for number, row in enumerate(rows, 2):
+        if row["fold"] not in folds.get(row["side"], ()):
+            raise RunError(
+                f"{run.path(runs.SPLIT)}, line {number}: expected train with a fold, held_out or nothing. "
+                f"Received: {row['side']},{row['fold']}",
+                "put the file back, or use --resplit to make another run",
+            )
+    return rows
 
 
 def _drawn_from(table: Table, config: Config) -> str:
@@ -120,7 +164,7 @@ def load(run: Run, table: Table) -> Split:
         RunError: There is none.
         DataError: The table holds pictures that it does not name.
     """
-    before = _Before(run.read_csv(runs.SPLIT))
+    before = _Before(_rows(run))
     places = {p.path: place for p in table.pictures if (place := before.place(p))}
     return _collect(table, places)
 
