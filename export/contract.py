@@ -14,7 +14,9 @@ from typing import Annotated, Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipeline import documents
 from pipeline.config import Flavour
+from pipeline.documents import DocumentError
 from pipeline.errors import BundleError
 from pipeline.letterbox import Size
 
@@ -180,8 +182,8 @@ def parse(text: str, where: str) -> Contract:
         BundleError: It is damaged, newer than this program, or has a key too few, too many or wrong.
     """
     try:
-        record = json.loads(text)
-    except ValueError as error:
+        record = documents.json_of(text)
+    except DocumentError as error:
         raise BundleError(f"{where} is damaged: {error}", EXPORT_AGAIN) from error
     version = record.get("contract_version") if isinstance(record, dict) else None
     if isinstance(version, int) and version > VERSION:

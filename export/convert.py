@@ -123,6 +123,7 @@ def require(subject: Subject, flavour: str) -> None:
     """
     run, path = subject.run, subject.run.path(file_name(flavour))
     if not run.done(recipe(subject, flavour), [file_name(flavour)]):
+        run.require_whole(bundle_name(flavour))
         what = "was made from another model than the run's" if path.is_file() else "is missing"
         raise RunError(f"{path} {what}", f"export it: python -m export tflite {run.name}")
 

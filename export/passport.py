@@ -127,33 +127,19 @@ def of_file(path: Path, seconds: int | None = None) -> Passport:
     )
 
 
-def of_run(run: Run, listener: Listener, *, fresh: bool = False) -> dict[str, Passport]:
+def of_run(run: Run, listener: Listener) -> dict[str, Passport]:
     """The passports of a run's flavours, written to `passport.json` as far as they are out of date.
 
     Args:
         run: An exported run, locked.
         listener: Hears how far it is.
-        fresh: Examines every file again.
 
     Raises:
         RunError: The run has no exported file.
     """
-    files = {name: run.path(convert.file_name(name)) for name in convert.FLAVOURS}
-    files = {name: path for name, path in files.items() if path.is_file()}
-    if not files:
-        raise RunError(
-            f"{run.folder} holds no .tflite", f"export it first: python -m export tflite {run.name}"
-        )
-    made = _recipe(files)
-    if fresh or not run.done(made, [runs.PASSPORT]):
-        passports = {}
-        found = workers.ordered(lambda path: of_file(path, PATIENCE), files.values())
-        for name, passport in zip(files, found, strict=True):
-            passports[name] = passport
-            listener.progress("passports", len(passports), len(files))
-        document = {"passports": {name: as_json(found) for name, found in passports.items()}}
-        runs.write_json(run.path(runs.PASSPORT), document)
-        run.record(made, [runs.PASSPORT])
+    if not run.done(_recipe(_files(run)), [runs.PASSPORT]):
+        passports = examine(run, listener)
+        write(run, passports)
         return passports
     try:
         stored = run.read_json(runs.PASSPORT)["passports"]
@@ -162,6 +148,44 @@ def of_run(run: Run, listener: Listener, *, fresh: bool = False) -> dict[str, Pa
         raise RunError(
             f"{run.path(runs.PASSPORT)} is damaged: it holds no passports", "delete it and repeat the command"
         ) from error
+
+
+def examine(run: Run, listener: Listener) -> dict[str, Passport]:
+    """The passports of a run's flavours, made now; nothing is written.
+
+    Raises:
+        RunError: The run has no exported file.
+    """
+    files, passports = _files(run), {}
+    for name in files:
+        for changed in run.altered(f"{runs.EXPORT}/{name}"):
+            listener.warn(
+                f"{run.path(changed)} is not the file that `tflite` wrote; this is what lies there now"
+            )
+    made = workers.ordered(lambda path: of_file(path, PATIENCE), files.values())
+    for name, passport in zip(files, made, strict=True):
+        passports[name] = passport
+        listener.progress("passports", len(passports), len(files))
+    return passports
+
+
+def write(run: Run, passports: Mapping[str, Passport]) -> None:
+    """Writes a run's `passport.json`; the run is locked."""
+    recipe = _recipe(_files(run))
+    run.forget(recipe.stage)
+    document = {"passports": {name: as_json(passport) for name, passport in passports.items()}}
+    runs.write_json(run.path(runs.PASSPORT), document)
+    run.record(recipe, [runs.PASSPORT])
+
+
+def _files(run: Run) -> dict[str, Path]:
+    files = {name: run.path(convert.file_name(name)) for name in convert.FLAVOURS}
+    files = {name: path for name, path in files.items() if path.is_file()}
+    if not files:
+        raise RunError(
+            f"{run.folder} holds no .tflite", f"export it first: python -m export tflite {run.name}"
+        )
+    return files
 
 
 def require(passports: Mapping[str, Passport]) -> None:

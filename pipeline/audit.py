@@ -16,7 +16,7 @@ from typing import Any
 from pipeline import dataset, findings, runs, sketches, twins, workers
 from pipeline.config import Config
 from pipeline.dataset import Picture, Table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, RunError
 from pipeline.findings import Finding
 from pipeline.layouts import LeftOut
 from pipeline.runs import Recipe, Run
@@ -25,6 +25,8 @@ from pipeline.twins import Twin
 from pipeline.workers import Listener
 
 VERSION = 1
+# What reads pictures, and so decides which ones it refuses.
+_DECODERS = ("pillow",)
 # What a picture that is left out because of its label is listed with.
 _UNDER_TWO = "the same picture as {other}, which is labelled {label}; decide which is right"
 
@@ -64,7 +66,7 @@ def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, stric
     """
     source = Path(config.data.pictures)
     seen_before = all(run.path(name).is_file() for name in (runs.PICTURES, runs.LEFT_OUT))
-    known = dataset.load(run, source) if seen_before else None
+    known = _known(run, source, listener) if seen_before else None
     if strict:
         table, refusal = dataset.scan(source, known, listener.progress, looks), None
     else:
@@ -83,9 +85,22 @@ def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, stric
     judged = apply(table, document)
     change = dataset.compare(known, judged) if known else None
     if not refusal:
-        made = Recipe("pictures", 2, {"pictures": judged.key, "audit": recipe.key}, {}, ("pillow",))
+        made = Recipe("pictures", 2, {"pictures": judged.key, "audit": recipe.key}, {}, _DECODERS)
         run.make(made, [runs.PICTURES, runs.LEFT_OUT], lambda: dataset.save(run, judged))
     return Audit(judged, document, table.pictures, change, refusal)
+
+
+def _known(run: Run, source: Path, listener: Listener) -> Table | None:
+    """The pictures as the run knows them; refusals of another version of the decoders are not among it."""
+    try:
+        known = dataset.load(run, source)
+    except RunError as error:
+        listener.warn(f"{error.message}; all pictures are looked at anew")
+        return None
+    refused_by = run.recorded("pictures").get("libraries")
+    if refused_by != {name: runs.library_version(name) for name in _DECODERS}:
+        return replace(known, left_out=tuple(replace(entry, sha256="") for entry in known.left_out))
+    return known
 
 
 def apply(table: Table, document: Mapping[str, Any]) -> Table:

@@ -73,10 +73,10 @@ class Model(_Part):
             raise ValueError(f"a table by backbone: {', '.join(known)}")
         return value
 
-    @field_validator("input")
+    @field_validator("input", mode="before")
     @classmethod
-    def _size(cls, value: str) -> str:
-        size = parse_size(value)
+    def _size(cls, value: object) -> object:
+        size = parse_size(value) if isinstance(value, str) else None
         if value != "auto" and (size is None or not all(32 <= side <= 1024 for side in size)):
             raise ValueError("auto, or width x height from 32x32 to 1024x1024, such as 224x128")
         return value

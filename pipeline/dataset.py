@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline import layouts, pictures, runs, sketches, workers
-from pipeline.errors import DataError, PictureError
+from pipeline.errors import DataError, PictureError, RunError
 from pipeline.layouts import Found, LeftOut
 from pipeline.runs import Run
 from pipeline.sketches import Sketches
@@ -80,11 +80,23 @@ class Table:
 
 @dataclass(frozen=True)
 class Change:
-    """How a data set differs from an earlier look at it; counts of pictures."""
+    """How a data set differs from an earlier look at it; counts of pictures.
 
-    added: int
-    removed: int
-    changed: int
+    Attributes:
+        added: Whose content is new.
+        removed: Whose content is gone.
+        changed: Of the same name, with other content.
+        relabelled: Of the same content, in another class.
+        renamed: Of the same content, under another name in its class.
+        regrouped: In another group, or given to another side of the split.
+    """
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    relabelled: int = 0
+    renamed: int = 0
+    regrouped: int = 0
 
     def __bool__(self) -> bool:
         return any(vars(self).values())
@@ -189,6 +201,8 @@ def _look(
                 return LeftOut(entry.path, entry.label, sha256, refused[sha256])
             size, remarks = facts_of(path, sha256)
         except PictureError as error:
+            # Without a sha256 it is looked at again next time.
+            sha256 = "" if _passing(error) else sha256
             return LeftOut(entry.path, entry.label, sha256, error.message.removeprefix(f"{path}: "))
         except OSError as error:
             return LeftOut(entry.path, entry.label, "", f"cannot be opened: {error.strerror}")
@@ -215,6 +229,12 @@ def _look(
     return rows, left_out
 
 
+def _passing(error: PictureError) -> bool:
+    """Whether the machine, and not the decoder, refused a picture: out of memory, or the disk failed."""
+    cause = error.__cause__
+    return isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno is not None)
+
+
 def save(run: Run, table: Table) -> None:
     """Writes the table into the run."""
     runs.write_text(run.path(runs.PICTURES), _to_csv(Picture, table.pictures))
@@ -231,11 +251,16 @@ def load(run: Run, source: Path) -> Table:
     Raises:
         RunError: It is missing or damaged.
     """
-    rows = [
-        Picture(**{**row, "width": int(row["width"]), "height": int(row["height"])})
-        for row in run.read_csv(runs.PICTURES)
-    ]
-    left_out = [LeftOut(**row) for row in run.read_csv(runs.LEFT_OUT)]
+    try:
+        rows = [
+            Picture(**{**row, "width": int(row["width"]), "height": int(row["height"])})
+            for row in run.read_csv(runs.PICTURES)
+        ]
+        left_out = [LeftOut(**row) for row in run.read_csv(runs.LEFT_OUT)]
+    except (TypeError, ValueError) as error:
+        raise RunError(
+            f"{run.path(runs.PICTURES)} is damaged: {error}", f"make it again: {runs.training_command(run)}"
+        ) from error
     root = source if source.is_dir() else source.parent
     labels = tuple(sorted({picture.label for picture in rows}))
     return Table(root, labels, tuple(rows), tuple(left_out))
@@ -243,13 +268,53 @@ def load(run: Run, source: Path) -> Table:
 
 def compare(old: Table, new: Table) -> Change:
     """What became of the pictures since an earlier look."""
-    before = {picture.path: picture.sha256 for picture in old.pictures}
-    after = {picture.path: picture.sha256 for picture in new.pictures}
-    return Change(
-        added=len(after.keys() - before.keys()),
-        removed=len(before.keys() - after.keys()),
-        changed=sum(before[path] != after[path] for path in before.keys() & after.keys()),
-    )
+    before = {picture.path: picture for picture in old.pictures}
+    after = {picture.path: picture for picture in new.pictures}
+    gone: dict[str, list[Picture]] = defaultdict(list)
+    for path in sorted(before.keys() - after.keys()):
+        gone[before[path].sha256].append(before[path])
+    counts: Counter[str] = Counter(removed=len(before.keys() - after.keys()))
+    for path in sorted(after.keys() - before.keys()):
+        moved = gone[after[path].sha256]
+        counts["removed"] -= bool(moved)
+        kind = "added"
+        if moved:
+            kind = "renamed" if moved.pop().label == after[path].label else "relabelled"
+        counts[kind] += 1
+    for path in before.keys() & after.keys():
+        was, now = before[path], after[path]
+        counts["changed"] += was.sha256 != now.sha256
+        counts["relabelled"] += was.label != now.label
+        counts["regrouped"] += (was.group, was.given) != (now.group, now.given)
+    return Change(**counts)
+
+
+def changed_since(table: Table, source: Path, moment: float) -> Change:
+    """How the files of a data set differ from its table, without reading those that are as old as it.
+
+    Args:
+        table: As it was.
+        source: The folder or the CSV that it was made from.
+        moment: When the table was written, in seconds; files changed later are read.
+
+    Raises:
+        DataError: As `scan`, where the folders alone tell.
+    """
+    found, _, root = _listed(source)
+    known = {picture.path: picture for picture in table.pictures}
+    left_out = {(entry.path, entry.label) for entry in table.left_out}
+
+    def look(entry: Found) -> Picture:
+        path, was = root / entry.path, known.get(entry.path)
+        try:
+            same = was is not None and path.stat().st_mtime <= moment
+            sha256 = was.sha256 if was and same else pictures.digest(path)
+        except (OSError, PictureError):
+            sha256 = ""
+        return Picture(entry.path, entry.label, entry.group, entry.given, sha256, 0, 0)
+
+    rows = workers.ordered(look, [entry for entry in found if (entry.path, entry.label) not in left_out])
+    return compare(table, Table(root, table.labels, tuple(rows), ()))
 
 
 def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:

@@ -1,13 +1,15 @@
 """Backbone features of every view of every picture, computed once.
 
 A store is one file of records of equal size, appended to as pictures are done: a process that
-is killed loses at most the record it was writing. It is a cache, not an artefact of a run: it
+is killed loses at most the record it was writing, and a record whose checksum is wrong is computed
+again. It is a cache, not an artefact of a run: it
 is found by what made it, shared between runs, and may be deleted at any time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,8 @@ PLAIN = 0
 SCREEN_EVERY = 4
 LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
 _VERSION = 1
+# Of the file of records, whose features are the same in every version.
+_LAYOUT = 2
 _INFO = "store.json"
 _RECORDS = "records.bin"
 _BACKBONE = "backbone.tflite"
@@ -35,7 +39,7 @@ class Store:
     """The features of some pictures, read from disk as they are used.
 
     Attributes:
-        records: A memory-mapped array with the fields `sha256` (bytes) and `features`.
+        records: A memory-mapped array with the fields `sha256` (bytes), `features` and `crc32`.
         rows: The record of each picture, in the order asked for.
     """
 
@@ -105,6 +109,7 @@ def compute(
     wanted: Sequence[Picture],
     progress: workers.Progress = workers.silent,
     layer: str = backbones.POOLED,
+    warn: Callable[[str], object] = workers.unheard,
 ) -> Store:
     """The features of pictures: those in the cache, and the missing ones made now.
 
@@ -115,6 +120,7 @@ def compute(
         wanted: The pictures, in the order in which the Store counts them.
         progress: Called as pictures are done.
         layer: The backbone's layer whose output, flattened, is kept.
+        warn: Hears of records that are damaged, and of another process that uses the cache.
 
     Raises:
         DataError: A picture was changed or cannot be read any more.
@@ -124,18 +130,27 @@ def compute(
     made = recipe(config, frame, layer)
     folder = runs.CACHE / made.key
     runs.make_folder(folder)
-    with runs.waiting_for(folder):
+    with runs.waiting_for(folder, warn):
         known = _open(folder)
-        have = set(known["sha256"].tolist()) if known is not None else set()
-        missing = list({p.sha256: p for p in wanted if bytes.fromhex(p.sha256) not in have}.values())
+        places = _places(known)
+        if known is not None and len(places) < len(known):
+            damaged = len(known) - len(places)
+            warn(f"{damaged} of {len(known)} records of the cache {folder} are damaged: computed again")
+            _keep(folder, known, places.values())
+            known = _open(folder)
+            places = _places(known)
+        missing = list({p.sha256: p for p in wanted if bytes.fromhex(p.sha256) not in places}.values())
         if missing:
-            data = _backbone(folder, config, frame, layer, progress)
+            data = _backbone(made, folder, config, frame, layer, progress)
             _compute_missing(folder, data, config, frame, table, missing, progress)
             known = _open(folder)
-        if known is None:
-            raise RunError(f"{folder}: the cache of features is empty", "delete this folder and repeat")
-    places = {sha256: row for row, sha256 in enumerate(known["sha256"].tolist())}
-    rows = np.array([places[bytes.fromhex(p.sha256)] for p in wanted], np.int64)
+            places = _places(known)
+    try:
+        rows = np.array([places[bytes.fromhex(p.sha256)] for p in wanted], np.int64)
+    except KeyError as error:
+        raise RunError(f"{folder}: the cache of features is damaged", "delete it and repeat") from error
+    if known is None:
+        raise RunError(f"{folder}: the cache of features is empty", "delete this folder and repeat")
     return Store(known, rows)
 
 
@@ -182,36 +197,62 @@ def random_views(path: Path, sha256: str, settings: Augment, frame: Size, seed: 
 
 def _dtype(views: int, width: int) -> np.dtype:
     # "V32", not "S32": numpy strips trailing zero bytes from strings.
-    return np.dtype([("sha256", "V32"), ("features", "<f4", (views, width))])
+    return np.dtype([("sha256", "V32"), ("features", "<f4", (views, width)), ("crc32", "<u4")])
+
+
+def _info(views: int, width: int) -> dict[str, int]:
+    return {"layout": _LAYOUT, "views": views, "width": width}
 
 
 def _open(folder: Path) -> np.ndarray | None:
-    """The whole records of a store, or None for an empty one."""
+    """The whole records of a store; None for an empty one, or one of another layout."""
     path = folder / _RECORDS
     try:
         info = runs.Run(folder).read_json(_INFO)
+        if info != _info(info["views"], info["width"]):
+            return None
         dtype = _dtype(info["views"], info["width"])
         count = path.stat().st_size // dtype.itemsize
-    except (RunError, OSError, KeyError):
+        return np.memmap(path, dtype, "r", shape=(count,)) if count else None
+    except (RunError, OSError, KeyError, TypeError, ValueError, OverflowError):
         return None
-    return np.memmap(path, dtype, "r", shape=(count,)) if count else None
 
 
-def _backbone(folder: Path, config: Config, frame: Size, layer: str, progress: workers.Progress) -> bytes:
-    path = folder / _BACKBONE
-    if path.is_file():
-        return path.read_bytes()
-    progress("converting the backbone for feature extraction", 0, 1)
-    with litert.quiet():
-        import keras
+def _places(records: np.ndarray | None) -> dict[bytes, int]:
+    """The row of each picture whose record is whole."""
+    rows = enumerate(() if records is None else records)
+    return {row["sha256"].tobytes(): at for at, row in rows if int(row["crc32"]) == _checksum(row)}
 
-        network = backbones.build(config.model, frame, config.seed)
-        kept = keras.layers.Flatten(name="kept")(network.get_layer(layer).output)
-        extractor = keras.Model(network.input, kept)
-    data = litert.convert(extractor)
-    runs.write_bytes(path, data)
-    progress("converting the backbone for feature extraction", 1, 1)
-    return data
+
+def _keep(folder: Path, records: np.ndarray, rows: Iterable[int]) -> None:
+    """Writes the file of records anew, with these alone."""
+    with runs.replacing(folder / _RECORDS, durable=False) as path, path.open("wb") as file:
+        for row in rows:
+            file.write(records[row].tobytes())
+
+
+def _checksum(record: np.void) -> int:
+    return zlib.crc32(record.tobytes()[:-4])
+
+
+def _backbone(
+    made: runs.Recipe, folder: Path, config: Config, frame: Size, layer: str, progress: workers.Progress
+) -> bytes:
+    store, path = runs.Run(folder), folder / _BACKBONE
+
+    def build() -> None:
+        progress("converting the backbone for feature extraction", 0, 1)
+        with litert.quiet():
+            import keras
+
+            network = backbones.build(config.model, frame, config.seed)
+            kept = keras.layers.Flatten(name="kept")(network.get_layer(layer).output)
+            extractor = keras.Model(network.input, kept)
+        runs.write_bytes(path, litert.convert(extractor))
+        progress("converting the backbone for feature extraction", 1, 1)
+
+    store.make(made, [_BACKBONE], build)
+    return path.read_bytes()
 
 
 def _compute_missing(
@@ -238,12 +279,22 @@ def _compute_missing(
     path = folder / _RECORDS
     stage = f"features of {len(missing)} pictures, {1 + config.augment.views} views each"
     for done, (picture, rows) in enumerate(zip(missing, workers.ordered(features, missing), strict=True), 1):
-        if done == 1:
-            runs.write_json(folder / _INFO, {"views": rows.shape[0], "width": rows.shape[1]})
+        if done == 1 and not _is_of(folder, rows.shape):
+            path.unlink(missing_ok=True)
+            runs.write_json(folder / _INFO, _info(*rows.shape))
         record = np.zeros(1, _dtype(*rows.shape))
         record["sha256"], record["features"] = np.void(bytes.fromhex(picture.sha256)), rows
+        record["crc32"] = _checksum(record[0])
         _append_record(path, record.tobytes())
         progress(stage, done, len(missing))
+
+
+def _is_of(folder: Path, shape: tuple[int, ...]) -> bool:
+    """Whether a store's records are of this layout and shape."""
+    try:
+        return runs.Run(folder).read_json(_INFO) == _info(*shape)
+    except RunError:
+        return False
 
 
 def _append_record(path: Path, record: bytes) -> None:

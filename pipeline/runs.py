@@ -1,14 +1,15 @@
 """The folder of a run: fixed names, whole writes, one lock, and what is still true.
 
 Whether an artefact is up to date follows from its recipe: what it was made from, with which
-settings, by which version of the stage and of the libraries. Output bytes are never compared.
-What the stages compute belongs to them; this module knows only names and keys.
+settings, by which version of the stage and of the libraries; and from its bytes, which must be
+those that the stage wrote. What the stages compute belongs to them; this module knows only names
+and keys.
 """
 
 from __future__ import annotations
 
-import csv
 import fcntl
+import fnmatch
 import hashlib
 import io
 import itertools
@@ -17,20 +18,23 @@ import os
 import re
 import sys
 import unicodedata
-import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 
 from pipeline import config as configuration
+from pipeline import documents, workers
 from pipeline.config import Config
+from pipeline.documents import DocumentError
 from pipeline.errors import ConfigError, RunError, UsageError, storage_error
+
+Parsed = TypeVar("Parsed")
 
 RUNS = Path("data/runs")
 CACHE = Path("data/cache")
@@ -72,6 +76,49 @@ MODEL_CARD = "model_card.md"
 NOTES = "notes.md"  # the user's own
 _RECIPES = "recipes"
 _LOCK = ".lock"
+_TEMPORARY = ".vignette."
+_PICTURES_KEY = "data.pictures"
+
+# What a document has at the least: keys of an object, columns of a table, arrays of one length.
+FORMS: dict[str, frozenset[str]] = {
+    name: frozenset(parts.split())
+    for name, parts in {
+        PICTURES: "path label group given sha256 width height remarks twins",
+        LEFT_OUT: "path label sha256 reason",
+        SPLIT: "path sha256 side fold",
+        AUDIT: "findings groups contradictions",
+        SHORTCUTS: "families chance",
+        SEARCH: "winner",
+        FRAME: "width height content_aspect",
+        FOLDS: "labels n accuracy fold_accuracy chosen_epoch epoch_was_chosen steps threshold temperature",
+        OUT_OF_FOLD: "sha256 group truth fold logits probabilities",
+        TRAINING: "trainable_parameters frozen_parameters steps",
+        f"{ANSWERS}/*.npz": "sha256 groups truth probabilities",
+        EVALUATION: "labels train out_of_fold held_out gaps",
+        LABEL_DOUBTS: "doubts n",
+        PARITY: "n reference targets",
+        PASSPORT: "passports",
+        EXPLAINED: "model n pictures mistakes classes alarms",
+    }.items()
+}
+# Which command makes what the stages of a run leave; the first row that fits. All else is made by `train`.
+_MAKERS = {
+    f"{ANSWERS}/keras": "pipeline evaluate",
+    "evaluation": "pipeline evaluate",
+    "label_doubts": "pipeline evaluate",
+    "passport": "export passport",
+    "explain": "export explain",
+    "apk": "export apk",
+    "phone": "export phone",
+    "photos": "export photos FOLDER --run",
+    "simulated": "export photos --simulate --run",
+    "report": "export report",
+    f"{ANSWERS}/*": "export tflite",
+    f"{EXPORT}/*": "export tflite",
+    "*calibration": "export tflite",
+    "latency": "export tflite",
+    "parity": "export tflite",
+}
 
 
 @dataclass(frozen=True)
@@ -119,6 +166,15 @@ def key_of(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+def digest(path: Path) -> str:
+    """The sha256 of a file; empty where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
 class Run:
     """One run's folder. `path` resolves the names above; `done` and `record` keep the recipes."""
 
@@ -133,26 +189,58 @@ class Run:
         return self.folder.joinpath(*names)
 
     def config(self) -> Config:
-        """The effective configuration that the run was made with."""
-        return configuration.load(self.path(CONFIG))
+        """The effective configuration that the run was made with.
+
+        Raises:
+            ConfigError: It is damaged.
+        """
+        try:
+            return configuration.load(self.path(CONFIG))
+        except ConfigError as error:
+            error.hint += "; " * bool(error.hint) + (
+                f"or write it anew: python -m pipeline train CONFIG_OR_FOLDER --name {self.name} --overwrite"
+            )
+            raise
 
     def done(self, recipe: Recipe, outputs: Sequence[str]) -> bool:
-        """Whether the stage was finished by this very recipe and all its outputs are there."""
-        made = self.recorded(recipe.stage)
-        return made.get("key") == recipe.key and all(self.path(name).is_file() for name in outputs)
+        """Whether the stage was finished by this very recipe and its outputs lie there as it left them."""
+        entry = self.recorded(recipe.stage)
+        # Both the key and what it was made of: a note with a damaged part is no note.
+        whole = key_of({name: entry.get(name) for name in recipe.as_dict()}) == recipe.key
+        return (
+            whole
+            and entry["key"] == recipe.key
+            and all(self.path(name).is_file() for name in outputs)
+            and not self.altered(recipe.stage)
+        )
+
+    def altered(self, stage: str) -> list[str]:
+        """Outputs of a stage that are there, but not as it left them.
+
+        Runs of an older version have no digests; what lies in them is trusted.
+        """
+        files = self.recorded(stage).get("files", {})
+        return [
+            name for name in files if self.path(name).is_file() and digest(self.path(name)) != files[name]
+        ]
 
     def record(self, recipe: Recipe, outputs: Sequence[str], **facts: Any) -> None:
-        """Notes that the stage is finished. The last thing that a stage does."""
+        """Notes that the stage is finished, with the digests of its outputs; the last thing that it does."""
         entry = {"key": recipe.key, **recipe.as_dict(), "outputs": list(outputs), **facts}
-        write_json(self._recipe_path(recipe.stage), entry)
+        self._note(recipe.stage, entry)
+
+    def _note(self, stage: str, entry: dict[str, Any]) -> None:
+        files = {name: digest(path) for name in entry["outputs"] if (path := self.path(name)).is_file()}
+        write_json(self._recipe_path(stage), {**entry, "files": files})
 
     def recorded(self, stage: str) -> dict[str, Any]:
         """The entry that `record` wrote for a stage, or an empty one."""
         try:
-            entry = json.loads(self._recipe_path(stage).read_text("utf-8"))
-        except (FileNotFoundError, ValueError):
+            entry = documents.object_of(self._recipe_path(stage).read_bytes(), ("key", "outputs"))
+        except (OSError, DocumentError):
             return {}
-        return entry if isinstance(entry, dict) else {}
+        forms = {"outputs": list, "inputs": dict, "settings": dict, "libraries": dict, "files": dict}
+        return entry if all(isinstance(entry.get(name, form()), form) for name, form in forms.items()) else {}
 
     def forget(self, stage: str) -> None:
         """Takes the note of `record` back, before outputs are replaced: a half-made one is not the old one.
@@ -169,11 +257,24 @@ class Run:
     def make(self, recipe: Recipe, outputs: Sequence[str], build: Callable[[], None]) -> bool:
         """Builds the outputs unless they are up to date; says whether it did."""
         if self.done(recipe, outputs):
+            entry = self.recorded(recipe.stage)
+            if "files" not in entry:
+                self._note(recipe.stage, entry)  # of a run of an older version
             return False
         self.forget(recipe.stage)
         build()
         self.record(recipe, outputs)
         return True
+
+    def require_whole(self, *stages: str) -> None:
+        """Makes sure that what stages made lies there as they left it.
+
+        Raises:
+            RunError: A file was changed since; the hint names the command that makes it again.
+        """
+        for stage in stages:
+            for name in self.altered(stage):
+                raise self._altered_error(stage, name)
 
     def read_json(self, *names: str) -> Any:
         """A JSON artefact.
@@ -181,15 +282,10 @@ class Run:
         Raises:
             RunError: It is missing or damaged.
         """
-        path = self.path(*names)
-        try:
-            return json.loads(path.read_text("utf-8"))
-        except FileNotFoundError as error:
-            raise RunError(f"{path} is missing", training_hint(self)) from error
-        except OSError as error:
-            raise RunError(f"{path} cannot be read: {error.strerror}", "allow reading it") from error
-        except ValueError as error:
-            raise RunError(f"{path} is damaged: {error}", "delete it and repeat the command") from error
+        keys = _form("/".join(names))
+        return self._read(
+            names, lambda data: documents.object_of(data, keys) if keys else documents.json_of(data)
+        )
 
     def read_csv(self, *names: str) -> list[dict[str, str]]:
         """The rows of a CSV artefact, by column.
@@ -197,19 +293,7 @@ class Run:
         Raises:
             RunError: It is missing or damaged.
         """
-        path = self.path(*names)
-        try:
-            text = path.read_bytes().decode("utf-8")
-            rows = list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
-        except FileNotFoundError as error:
-            raise RunError(f"{path} is missing", training_hint(self)) from error
-        except OSError as error:
-            raise RunError(f"{path} cannot be read: {error.strerror}", "allow reading it") from error
-        except (ValueError, csv.Error) as error:
-            raise RunError(f"{path} is damaged: {error}", "delete it and repeat the command") from error
-        if any(None in row or None in row.values() for row in rows):
-            raise RunError(f"{path} is damaged: a row is not whole", "delete it and repeat the command")
-        return rows
+        return self._read(names, lambda data: documents.rows_of(data, _form("/".join(names))))
 
     def write_arrays(self, *names: str, **arrays: np.ndarray) -> None:
         """Writes an .npz artefact; the same arrays give the same bytes."""
@@ -223,14 +307,46 @@ class Run:
         Raises:
             RunError: It is missing or damaged.
         """
-        path = self.path(*names)
+        return self._read(names, lambda data: documents.arrays_of(data, _form("/".join(names))))
+
+    def _read(self, names: Sequence[str], parse: Callable[[bytes], Parsed]) -> Parsed:
+        """What an artefact holds, which must be what the stage wrote that made it."""
+        path, name = self.path(*names), "/".join(names)
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return dict(arrays)
+            data = path.read_bytes()
         except FileNotFoundError as error:
             raise RunError(f"{path} is missing", training_hint(self)) from error
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except OSError as error:
+            raise RunError(f"{path} cannot be read: {error.strerror}", "allow reading it") from error
+        stage, written = self._origin(name)
+        if stage and hashlib.sha256(data).hexdigest() != written:
+            raise self._altered_error(stage, name)
+        try:
+            return parse(data)
+        except DocumentError as error:
             raise RunError(f"{path} is damaged: {error}", "delete it and repeat the command") from error
+
+    def holds(self, name: str) -> bool:
+        """Whether a file is there, and as the stage left it that made it."""
+        path = self.path(name)
+        stage, written = self._origin(name)
+        return path.is_file() and (not stage or digest(path) == written)
+
+    def _origin(self, name: str) -> tuple[str, str]:
+        """The stage that made a file, and the digest that it noted; empty where none is known."""
+        for path in self.path(_RECIPES).rglob("*.json"):
+            stage = path.relative_to(self.path(_RECIPES)).with_suffix("").as_posix()
+            if name in (files := self.recorded(stage).get("files", {})):
+                return stage, files[name]
+        return "", ""
+
+    def _altered_error(self, stage: str, name: str) -> RunError:
+        command = next((made for row, made in _MAKERS.items() if fnmatch.fnmatch(stage, row)), "")
+        verb = command.split()[1] if command else "train"
+        again = f"python -m {command} {self.name}" if command else training_command(self)
+        return RunError(
+            f"{self.path(name)} is damaged: it is not the file that `{verb}` wrote", f"make it again: {again}"
+        )
 
     def key(self, stage: str) -> str:
         """The key of a finished stage.
@@ -264,18 +380,8 @@ class Run:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                file.seek(0)
-                holder = file.read().strip() or "unknown"
-                raise RunError(
-                    f"{self.folder} is in use by process {holder}",
-                    hint,
-                ) from None
-            try:
-                file.truncate(0)
-                file.write(f"{os.getpid()} ({' '.join(sys.argv[:3])})")
-                file.flush()
-            except OSError as error:
-                raise storage_error(path, error) from error
+                raise RunError(f"{self.folder} is in use by process {_holder(file)}", hint) from None
+            _name_holder(file, path)
             _sweep(self.folder)
             try:
                 yield
@@ -287,20 +393,45 @@ class Run:
 
 
 @contextmanager
-def waiting_for(folder: Path) -> Iterator[None]:
+def waiting_for(folder: Path, warn: Callable[[str], object] = workers.unheard) -> Iterator[None]:
     """Holds a folder of the cache, after waiting until no other process does.
+
+    Args:
+        folder: In the cache.
+        warn: Hears whom it waits for.
 
     Raises:
         StorageError: The folder cannot be written.
     """
     path = folder / _LOCK
     try:
-        file = path.open("a")
+        file = path.open("a+", encoding="utf-8")
     except OSError as error:
         raise storage_error(path, error) from error
     with file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            warn(f"waiting for process {_holder(file)}, which is using the cache {folder}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        _name_holder(file, path)
         yield
+
+
+def _holder(file: TextIO) -> str:
+    """The process that holds a lock, as it named itself."""
+    file.seek(0)
+    return file.read().strip() or "unknown"
+
+
+def _name_holder(file: TextIO, path: Path) -> None:
+    """Notes in a lock that was just taken whose it is."""
+    try:
+        file.truncate(0)
+        file.write(f"{os.getpid()} ({' '.join(sys.argv[:3])})")
+        file.flush()
+    except OSError as error:
+        raise storage_error(path, error) from error
 
 
 def run_name(source: Path) -> str:
@@ -310,7 +441,14 @@ def run_name(source: Path) -> str:
     return safe or "run"
 
 
-def open_for(name: str, config: Config, *, overwrite: bool = False, resplit: bool = False) -> Run:
+def open_for(
+    name: str,
+    config: Config,
+    *,
+    overwrite: bool = False,
+    resplit: bool = False,
+    keys: Collection[str] | None = None,
+) -> Run:
     """The run of that name, new or continued.
 
     Args:
@@ -318,6 +456,7 @@ def open_for(name: str, config: Config, *, overwrite: bool = False, resplit: boo
         config: What the run is to be made with.
         overwrite: A run of another configuration is replaced.
         resplit: The first free name after this one is taken, so that a new split is drawn.
+        keys: Those in which the configuration must be the run's; None for all.
 
     Raises:
         ConfigError: The run was made with another configuration and `overwrite` is off.
@@ -330,13 +469,24 @@ def open_for(name: str, config: Config, *, overwrite: bool = False, resplit: boo
         numbers = itertools.count(2)
         while run.folder.exists():
             run = Run(RUNS / f"{name}-{next(numbers)}")
-    # Before the folds are done nothing in a run depends on more than its split, which has rules of its own.
-    if run.path(FOLDS).is_file() and run.path(CONFIG).is_file() and not overwrite:
-        keys = configuration.differing_keys(run.config(), config)
-        if keys:
+    if run.path(CONFIG).is_file() and not overwrite:
+        own = run.config()
+        differing = set(configuration.differing_keys(own, config))
+        if Path(own.data.pictures).resolve() == Path(config.data.pictures).resolve():
+            differing.discard(_PICTURES_KEY)
+        # Before the folds are done nothing else in a run depends on more than its split, which has rules
+        # of its own.
+        if not run.path(FOLDS).is_file():
+            differing &= {_PICTURES_KEY}
+        if keys is not None:
+            differing &= {*keys}
+        if differing:
+            keys_named = ", ".join(sorted(differing))
             raise ConfigError(
-                f"{run.folder} was made with another configuration; different: {', '.join(keys)}",
-                "--name NAME makes another run, --overwrite replaces this one",
+                f"{run.folder} was made with another configuration; different: {keys_named}",
+                "--name NAME makes another run, --overwrite replaces this one"
+                if keys is None
+                else "--name NAME makes another run",
             )
     return run
 
@@ -359,14 +509,23 @@ def find(name: str | None) -> Run:
     return Run(made[-1].parent)
 
 
+def _form(name: str) -> frozenset[str]:
+    return next((parts for row, parts in FORMS.items() if fnmatch.fnmatch(name, row)), frozenset())
+
+
 def _known_runs() -> str:
     names = sorted(path.parent.name for path in RUNS.glob(f"*/{CONFIG}"))
     return "runs here: " + ", ".join(names) if names else "there are no runs yet"
 
 
+def training_command(run: Run) -> str:
+    """What trains a run, or what it lacks of it."""
+    return f"python -m pipeline train {run.path(CONFIG)} --name {run.name}"
+
+
 def training_hint(run: Run) -> str:
     """How to make what a run lacks."""
-    return f"finish the training first: python -m pipeline train {run.path(CONFIG)} --name {run.name}"
+    return f"finish the training first: {training_command(run)}"
 
 
 def make_folder(path: Path) -> None:
@@ -381,6 +540,12 @@ def make_folder(path: Path) -> None:
         raise storage_error(path, error) from error
 
 
+def temporary_beside(path: Path) -> Path:
+    """Where a file is written before it takes its place; what a killed process leaves there is swept away."""
+    # Libraries choose a format by the ending, so the temporary name keeps it.
+    return path.with_name(f"{_TEMPORARY}{os.getpid()}.{path.name}")
+
+
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A temporary name beside `path`; what is written there takes its place, wholly or not at all.
@@ -393,8 +558,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         StorageError: It could not be written; what stood at `path` is untouched.
     """
     make_folder(path.parent)
-    # Libraries choose a format by the ending, so the temporary name keeps it.
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    beside = temporary_beside(path)
     try:
         yield beside
         if durable:
@@ -425,6 +589,6 @@ def write_json(path: Path, value: Any) -> None:
 
 def _sweep(folder: Path) -> None:
     """Removes the temporary files that a killed process left; only the holder of the lock may do so."""
-    for path in folder.rglob(".[0-9]*.*"):
-        if path.is_file() and path.name.split(".")[1].isdigit():
+    for path in folder.rglob(f"{_TEMPORARY}*.*"):
+        if path.is_file() and path.name.removeprefix(_TEMPORARY).split(".")[0].isdigit():
             path.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ they say about a picture, in `audit`; what they say about the classes, in `short
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline import borders, runs
+from pipeline import borders, runs, workers
 from pipeline.errors import storage_error
 from pipeline.pictures import Facts
 
@@ -187,8 +187,10 @@ class Sketches:
 
 
 @contextmanager
-def open_cache() -> Iterator[Sketches]:
+def open_cache(warn: Callable[[str], object] = workers.unheard) -> Iterator[Sketches]:
     """The sketches made so far, in `data/cache`; waits until no other process holds them.
+
+    `warn` hears whom it waits for.
 
     Raises:
         StorageError: The folder cannot be written.
@@ -196,7 +198,7 @@ def open_cache() -> Iterator[Sketches]:
     recipe = runs.Recipe("sketches", VERSION, {}, {}, LIBRARIES)
     folder = runs.CACHE / recipe.key
     runs.make_folder(folder)
-    with runs.waiting_for(folder):
+    with runs.waiting_for(folder, warn):
         yield Sketches(folder)
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pipeline import runs
 from pipeline.config import Config
 from pipeline.dataset import Picture, Table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, RunError
 from pipeline.runs import Recipe, Run
 from pipeline.shares import groups_of, share_out
 
@@ -24,6 +24,9 @@ TRAIN, HELD_OUT = "train", "held_out"
 _STAGE = "split"
 # The settings that say who is held out.
 _SIDES = ("held_out", "seed")
+# What puts a damaged split back: it holds more than could be drawn again.
+_COPY = "recipes/split.csv"
+_MOST_FOLDS = 20  # that a configuration may ask for
 
 
 @dataclass(frozen=True)
@@ -88,14 +91,17 @@ def make(run: Run, table: Table, config: Config) -> Split:
     check(table, split, config)
     text = _to_csv(table, places, before)
     same_rules = before.rows and before.folds_stay and entry
-    if not same_rules or run.path(runs.SPLIT).read_bytes() != text.encode():
-        runs.write_text(run.path(runs.SPLIT), text)
+    kept = [runs.SPLIT, _COPY]
+    if not same_rules or not run.done(recipe, kept) or run.path(runs.SPLIT).read_bytes() != text.encode():
+        run.forget(_STAGE)
+        for name in kept:
+            runs.write_text(run.path(name), text)
         if same_rules:
             # What an earlier version drew can be added to, but not drawn again.
             drawn_from = entry.get("pictures", "") if entry.get("version") == recipe.version else ""
         else:
             drawn_from = table.key if not before.rows or _drawn_from(table, config) == text else ""
-        run.record(recipe, [runs.SPLIT], pictures=drawn_from)
+        run.record(recipe, kept, pictures=drawn_from)
     return split
 
 
@@ -136,9 +142,47 @@ def _before(run: Run, table: Table, config: Config) -> _Before:
             "a new split would not compare with the results so far",
             "put the file back, or use --resplit to make another run",
         )
-    rows = run.read_csv(runs.SPLIT) if written else []
+    rows = _rows(run) if written else []
     folds = settings.get("folds") or max((int(row["fold"] or -1) + 1 for row in rows), default=0)
     return _Before(rows, folds_stay=folds == config.train.folds)
+
+
+def restore(run: Run) -> bool:
+    """Puts a split that is damaged back from its copy; says whether it did.
+
+    Raises:
+        RunError: Both are damaged.
+        StorageError: It could not be written.
+    """
+    altered = run.altered(_STAGE)
+    if runs.SPLIT not in altered:
+        return False
+    copy = run.path(_COPY)
+    if _COPY in altered or not copy.is_file():
+        raise RunError(
+            f"{run.path(runs.SPLIT)} is damaged, and its copy {copy} {'too' if altered[1:] else 'is gone'}",
+            "put the file back, or use --resplit to make another run",
+        )
+    runs.write_bytes(run.path(runs.SPLIT), copy.read_bytes())
+    return True
+
+
+def _rows(run: Run) -> list[dict[str, str]]:
+    """The rows of the split as written down, in the form in which they were.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    rows = run.read_csv(runs.SPLIT)
+    folds = {"": ("",), HELD_OUT: ("",), TRAIN: tuple(map(str, range(_MOST_FOLDS)))}
+    for number, row in enumerate(rows, 2):
+        if row["fold"] not in folds.get(row["side"], ()):
+            raise RunError(
+                f"{run.path(runs.SPLIT)}, line {number}: expected train with a fold, held_out or nothing. "
+                f"Received: {row['side']},{row['fold']}",
+                "put the file back, or use --resplit to make another run",
+            )
+    return rows
 
 
 def _drawn_from(table: Table, config: Config) -> str:
@@ -155,7 +199,7 @@ def load(run: Run, table: Table) -> Split:
         RunError: There is none.
         DataError: The table holds pictures that it does not name.
     """
-    before = _Before(run.read_csv(runs.SPLIT))
+    before = _Before(_rows(run))
     places = {p.path: place for p in table.pictures if (place := before.place(p))}
     return _collect(table, places)
 

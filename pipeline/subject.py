@@ -16,7 +16,7 @@ import numpy as np
 from pipeline import dataset, features, litert, runs, splits
 from pipeline.config import Config
 from pipeline.dataset import Table
-from pipeline.errors import RunError
+from pipeline.errors import DataError, RunError
 from pipeline.letterbox import Size
 from pipeline.runs import Run
 from pipeline.splits import Split
@@ -45,8 +45,12 @@ class Subject:
         return self.table.labels
 
 
-def open_trained(run: Run) -> Subject:
+def open_trained(run: Run, listener: Listener | None = None) -> Subject:
     """The Subject of a run whose training is finished, from its artefacts alone.
+
+    Args:
+        run: What `train` made.
+        listener: Hears what became of the pictures since, if anything.
 
     Raises:
         RunError: Something is missing, or the model was trained on other pictures, labels, folds or
@@ -64,8 +68,26 @@ def open_trained(run: Run) -> Subject:
     subject = Subject(run, config, table, split, Size(frame["width"], frame["height"]))
     if other := _trained_otherwise(subject):
         raise RunError(f"the model {run.path(runs.MODEL)} {other}", runs.training_hint(run))
+    run.require_whole("frame", "folds", "model")
     splits.check_held_out(table, split, config)
+    if listener:
+        say_changes(run, table, config, listener)
     return subject
+
+
+def say_changes(run: Run, table: Table, config: Config, listener: Listener) -> None:
+    """Warns where the pictures are not those any more that the run was made from; few of them are read."""
+    again = f"to train again: {runs.training_command(run)}, then repeat this command"
+    try:
+        moment = run.path(runs.PICTURES).stat().st_mtime
+        change = dataset.changed_since(table, Path(config.data.pictures), moment)
+    except OSError:
+        return
+    except DataError as error:
+        listener.warn(f"the pictures are not those of the training: {error.message}; {again}")
+        return
+    if change:
+        listener.warn(f"pictures were changed since the training ({change}), and count as they were; {again}")
 
 
 def _trained_otherwise(subject: Subject) -> str:
@@ -106,7 +128,12 @@ def load_heads() -> ModuleType:
 def examples_of(subject: Subject, listener: Listener) -> heads.Examples:
     """The training pictures as numbers; features that are not in the cache are computed."""
     store = features.compute(
-        subject.config, subject.frame, subject.table, subject.split.train, listener.progress
+        subject.config,
+        subject.frame,
+        subject.table,
+        subject.split.train,
+        listener.progress,
+        warn=listener.warn,
     )
     return load_heads().Examples(
         store,

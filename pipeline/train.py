@@ -33,6 +33,8 @@ def train(run: Run, config: Config, listener: Listener) -> Subject:
             of the disk. What is done stays done; repeating continues.
     """
     table = _look(run, config, listener)
+    if splits.restore(run):
+        listener.warn(f"{run.path(runs.SPLIT)} was damaged, and is put back from its copy")
     split = splits.make(run, table, config)
     _say_split(split, config, listener)
     # The configuration comes after the split: a run whose data are refused leaves no run behind.
@@ -48,7 +50,7 @@ def train(run: Run, config: Config, listener: Listener) -> Subject:
 
 
 def _look(run: Run, config: Config, listener: Listener) -> Table:
-    with sketches.open_cache() as looks:
+    with sketches.open_cache(listener.warn) as looks:
         found = audit.look(run, config, listener, looks)
         shortcut = shortcuts.make(run, found.table, looks, config.seed)
     table = found.table

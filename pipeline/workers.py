@@ -19,6 +19,10 @@ def silent(stage: str, done: int, total: int) -> None:
     """A Progress that shows nothing."""
 
 
+def unheard(text: str) -> None:
+    """A warning that goes nowhere."""
+
+
 class Listener:
     """Whom library code tells what it does; this one shows nothing."""
 

@@ -6,7 +6,6 @@ said by `toolchain` and `runtime`.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -14,7 +13,8 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from export.apk import programs
-from pipeline import runs
+from pipeline import documents, runs
+from pipeline.documents import DocumentError
 from pipeline.errors import ToolError
 
 POM = Path(__file__).with_name("pom.xml")
@@ -46,10 +46,12 @@ def fetch(artefacts: Sequence[str], cache: Path) -> list[Path]:
 
 def _remembered(cache: Path) -> dict[str, Path]:
     try:
-        entries = json.loads((cache / REMEMBERED).read_text("utf-8"))
-    except (OSError, ValueError):
+        entries = documents.object_of((cache / REMEMBERED).read_bytes())
+    except (OSError, DocumentError):
         return {}
-    return {name: Path(path) for name, path in entries.items() if Path(path).is_file()}
+    return {
+        name: Path(path) for name, path in entries.items() if isinstance(path, str) and Path(path).is_file()
+    }
 
 
 def _ask_maven(artefacts: Sequence[str], cache: Path) -> dict[str, Path]:

@@ -164,7 +164,7 @@ def _run(
 
 def _make(path: Path) -> None:
     runs.make_folder(path.parent)
-    beside = path.with_name(f".{os.getpid()}.{path.name}")
+    beside = runs.temporary_beside(path)
     command = (
         *(programs.java("keytool"), "-genkeypair", "-keystore", beside, "-storetype", "PKCS12"),
         *("-alias", _DEBUG_ALIAS, "-storepass", _DEBUG_PASSWORD, "-keyalg", "RSA", "-keysize", "2048"),

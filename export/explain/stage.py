@@ -62,10 +62,12 @@ def explain(subject: Subject, listener: Listener, limit: int = LIMIT) -> dict[st
 
     def build() -> None:
         reference, target = (Answers(m, **run.read_arrays(runs.ANSWERS, f"{m}.npz")) for m in keys)
-        runs.write_json(run.path(runs.EXPLAINED), _explained(subject, reference, target, limit, listener))
+        explained = _explained(subject, reference, target, limit, listener)
+        runs.write_json(run.path(runs.EXPLAINED), explained)
+        outputs[:] = [runs.EXPLAINED, *(row["maps"] for row in explained["pictures"])]
 
-    outputs = [runs.EXPLAINED]
-    if run.done(recipe, outputs):
+    outputs = list(run.recorded(STAGE).get("outputs", [runs.EXPLAINED]))
+    if outputs == [runs.EXPLAINED] and run.done(recipe, outputs):  # of an older version
         outputs += [row["maps"] for row in run.read_json(runs.EXPLAINED)["pictures"]]
     run.make(recipe, outputs, build)
     return run.read_json(runs.EXPLAINED)

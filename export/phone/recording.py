@@ -6,7 +6,6 @@ Times are in milliseconds. How the numbers are shown belongs to `summary`.
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
@@ -14,7 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from export.contract import Sha256, explain
 from export.phone.origin import App, Phone
+from pipeline import documents
 from pipeline.config import Flavour
+from pipeline.documents import DocumentError
 from pipeline.errors import DataError
 
 VERSION = 1
@@ -281,8 +282,8 @@ def load(text: str, where: str) -> dict[str, Any]:
         DataError: It is none.
     """
     try:
-        record = json.loads(text)
-    except ValueError as error:
+        record = documents.json_of(text)
+    except DocumentError as error:
         raise DataError(f"{where} is not JSON, or damaged: {error}", _WANTED) from error
     if not isinstance(record, dict):
         raise DataError(f"{where} is not what the app writes", _WANTED)

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from export.photos import record
 from export.photos.record import Record
-from pipeline import layouts, pictures, workers
+from pipeline import documents, layouts, pictures, workers
+from pipeline.documents import DocumentError
 from pipeline.errors import DataError, PictureError
 from pipeline.layouts import LeftOut
 
@@ -154,9 +155,13 @@ def _of_the_app(root: Path, folders: Sequence[Path]) -> tuple[list[Photo], list[
                 reason = "it has no record: the app was ended before it wrote one"
             elif ending == "png":
                 try:
-                    noted = record.parse((folder / f"{stem}.json").read_bytes().decode("utf-8", "replace"))
+                    noted = record.parse(
+                        documents.read_file(folder / f"{stem}.json").decode("utf-8", "replace")
+                    )
                 except DataError as error:
                     reason = error.message
+                except DocumentError as error:
+                    reason = f"its record is damaged: {error}"
                 except OSError as error:
                     reason = f"its record cannot be read: {error.strerror}"
                 else:

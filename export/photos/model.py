@@ -5,7 +5,6 @@ from __future__ import annotations
 from export import bundle, convert
 from export.bundle import Bundle
 from pipeline import runs
-from pipeline.errors import RunError
 from pipeline.subject import Subject
 
 SHIPPED = "int8"
@@ -20,9 +19,7 @@ def shipped(subject: Subject) -> Bundle:
     """
     run = subject.run
     path = run.path(convert.file_name(SHIPPED))
-    if not run.done(convert.recipe(subject, SHIPPED), [convert.file_name(SHIPPED)]):
-        what = "was made from another model than the run's" if path.is_file() else "is missing"
-        raise RunError(f"{path} {what}", f"export it: python -m export tflite {run.name}")
+    convert.require(subject, SHIPPED)
     return bundle.read(path.parent)
 
 

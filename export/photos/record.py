@@ -7,7 +7,6 @@ belongs to `folder`.
 from __future__ import annotations
 
 import base64
-import json
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -16,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from export import contract
 from export.contract import Sha256
 from export.phone.origin import App, Phone
+from pipeline import documents
 from pipeline.config import Flavour
+from pipeline.documents import DocumentError
 from pipeline.errors import DataError
 
 VERSION = 1
@@ -125,8 +126,8 @@ def parse(text: str) -> Record:
         DataError: It is damaged, newer than this program, or has a key too few, too many or wrong.
     """
     try:
-        value = json.loads(text)
-    except ValueError as error:
+        value = documents.json_of(text)
+    except DocumentError as error:
         raise DataError(f"its record is damaged: {error}", _DAMAGED) from error
     version = value.get("photo_version") if isinstance(value, dict) else None
     if isinstance(version, int) and version > VERSION:

@@ -70,27 +70,6 @@ JSON = {
 _OCCASIONAL = {runs.SEARCH: "search"}
 # What only a run with an int8 file can have.
 _OF_INT8 = (CALIBRATION, runs.PHOTOS, runs.SIMULATED)
-# What each is made of at the least. A document without it is damaged.
-_KEYS = {
-    runs.FRAME: {"width", "height"},
-    runs.FOLDS: {
-        "n",
-        "accuracy",
-        "fold_accuracy",
-        "chosen_epoch",
-        "epoch_was_chosen",
-        "threshold",
-        "temperature",
-    },
-    runs.TRAINING: {"trainable_parameters", "frozen_parameters"},
-    runs.EVALUATION: {"labels", "train", "out_of_fold", "held_out", "gaps"},
-    runs.LABEL_DOUBTS: {"doubts", "n"},
-    runs.PARITY: {"n", "reference", "targets"},
-    runs.PASSPORT: {"passports"},
-    runs.EXPLAINED: {"model", "n", "pictures", "mistakes", "classes", "alarms"},
-    runs.SHORTCUTS: {"families", "chance"},
-    runs.AUDIT: {"findings"},
-}
 
 
 class Artefacts:
@@ -106,23 +85,13 @@ class Artefacts:
                 try:
                     reason = out_of_date(run, stage)
                     if not reason:
-                        self.found[name] = self._whole(name)
+                        self.found[name] = self.run.read_json(name)
                         continue
                 except RunError as error:
                     reason = error.message
             if name in JSON and not (name in _OF_INT8 and self._without_int8):
                 what, command, _ = JSON[name]
                 self.missing[name] = Missing(what, self._filled(command), reason)
-
-    def _whole(self, name: str) -> dict[str, Any]:
-        value = self.run.read_json(name)
-        lacking = _KEYS.get(name, set()) - value.keys() if isinstance(value, dict) else {"everything"}
-        if lacking:
-            raise RunError(
-                f"{self.run.path(name)} is damaged: it lacks {', '.join(sorted(lacking))}",
-                "delete it and repeat the command",
-            )
-        return value
 
     @property
     def _without_int8(self) -> bool:

@@ -65,7 +65,7 @@ def out_of_date(run: Run, stage: str) -> str:
         return changed
     for name, key in recorded.get("inputs", {}).items():
         below = _below(stage, name)
-        if below and (run.recorded(below).get("key") != key or out_of_date(run, below)):
+        if below and (run.recorded(below).get("key") != key or run.altered(below) or out_of_date(run, below)):
             return changed
         if stage == "passport" and out_of_date(run, f"{runs.EXPORT}/{name.split('/')[0]}"):
             return changed

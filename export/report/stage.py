@@ -149,7 +149,8 @@ def _drawn(found: Artefacts, figures: Mapping[str, tuple[str, str]]) -> dict[str
     """Data address and words of each figure that is there and belongs to what the page shows."""
     shown = {}
     for name, (owner, words) in figures.items():
-        data = of_file(found.run.path(runs.FIGURES, name)) if found.get(owner) else None
+        file = f"{runs.FIGURES}/{name}"
+        data = of_file(found.run.path(file)) if found.get(owner) and found.run.holds(file) else None
         if data:
             shown[name] = (data, words)
     return shown

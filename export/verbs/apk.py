@@ -59,7 +59,7 @@ def apk(
             return
         run = runs.find(run_name)
         with run.locked():
-            subject = subjects.open_trained(run)
+            subject = subjects.open_trained(run, terminal)
             if assets_only:
                 files = build.fill_assets(stage.find_bundle(subject))
                 terminal.say("assets", f"{len(files)} files for Gradle")

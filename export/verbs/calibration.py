@@ -32,7 +32,7 @@ def calibration(
 
         run = runs.find(run_name)
         with run.locked():
-            subject = subjects.open_trained(run)
+            subject = subjects.open_trained(run, terminal)
             if not run.path(calibration_audit.NAME).is_file():
                 raise RunError(
                     f"{run.path(calibration_audit.NAME)} is missing",

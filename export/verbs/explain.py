@@ -48,7 +48,7 @@ def explain(
             )
         run = runs.find(run_name)
         with run.locked():
-            subject = subjects.open_trained(run)
+            subject = subjects.open_trained(run, terminal)
             if files:
                 found = stage.explain_given(subject, files, terminal)
                 _show_given(terminal, found)

@@ -88,7 +88,7 @@ def _of_run(terminal: console.Terminal, run_name: str | None) -> None:
 
     run = runs.find(run_name)
     with run.locked():
-        subject = subjects.open_trained(run)
+        subject = subjects.open_trained(run, terminal)
         compared.show(terminal, subject, comparison.parity(subject, terminal))
 
 

@@ -35,6 +35,7 @@ def passport(
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export import passport as passports
         from pipeline import runs
+        from pipeline.errors import RunError, StorageError
 
         if file_or_run and (file_or_run.endswith(".tflite") or Path(file_or_run).is_file()):
             found = passports.of_file(Path(file_or_run))
@@ -43,11 +44,17 @@ def passport(
             passports.require({found.file: found})
             return
         run = runs.find(file_or_run)
-        with run.locked():
-            every = passports.of_run(run, terminal, fresh=True)
+        every = passports.examine(run, terminal)
+        written = [str(run.path(runs.PASSPORT))]
+        try:
+            with run.locked():
+                passports.write(run, every)
+        except (RunError, StorageError) as error:
+            # Another process holds the run, or it is only to be read: what was seen is shown all the same.
+            terminal.warn(f"{written.pop()} is not written: {error.message}")
         _compare(terminal, run.name, every)
         document = {name: passports.as_json(found) for name, found in every.items()}
-        terminal.finish({"run": run.name, "passports": document}, [str(run.path(runs.PASSPORT))])
+        terminal.finish({"run": run.name, "passports": document}, written)
         passports.require(every)
 
 

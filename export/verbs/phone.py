@@ -64,7 +64,7 @@ def phone(
         run = runs.find(run_name)
         meanwhile = "interrupted: removing from the phone what was put there"
         with run.locked(), terminal.unwinding(meanwhile, "the same command measures from the beginning"):
-            found = stage.make(subjects.open_trained(run), request, terminal)
+            found = stage.make(subjects.open_trained(run, terminal), request, terminal)
             _show(terminal, run.name, found)
             terminal.finish({"run": run.name, **found.as_json()}, [str(run.path(runs.PHONE))])
 

@@ -74,7 +74,7 @@ def photos(
             )
         run = runs.find(run_name)
         with run.locked():
-            subject = subjects.open_trained(run)
+            subject = subjects.open_trained(run, terminal)
             if simulate:
                 _show_simulated(terminal, subject, simulation.simulate(subject, terminal))
                 return

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import contextlib
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline import console
 from pipeline.verbs import options
+
+if TYPE_CHECKING:
+    from pipeline.runs import Run
 
 
 def report(
@@ -34,6 +38,7 @@ def report(
 
         run = runs.find(run_name)
         with run.locked():
+            _say_changes(run, terminal)
             found = stage.report(run, terminal, pictures=not no_pictures)
         terminal.say("report", f"{found['size_bytes'] / 1e6:.1f} MB, nothing outside it is needed")
         terminal.text(f"\n{found['title']}.")
@@ -50,3 +55,16 @@ def report(
                 words=True,
             )
         terminal.finish(found, [str(run.path(name)) for name in stage.OUTPUTS])
+
+
+def _say_changes(run: Run, terminal: console.Terminal) -> None:
+    """As the verbs do that open a trained run; a report is of any run, and says itself what it lacks."""
+    from pathlib import Path
+
+    from pipeline import dataset
+    from pipeline.errors import VignetteError
+    from pipeline.subject import say_changes
+
+    with contextlib.suppress(VignetteError):
+        config = run.config()
+        say_changes(run, dataset.load(run, Path(config.data.pictures)), config, terminal)

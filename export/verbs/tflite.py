@@ -26,7 +26,7 @@ def tflite(
 
         run = runs.find(run_name)
         with run.locked():
-            subject = subjects.open_trained(run)
+            subject = subjects.open_trained(run, terminal)
             convert.convert(subject, terminal)
             found = recalibration.gated(subject, terminal)
             passports = passport.of_run(run, terminal)

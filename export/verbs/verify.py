@@ -13,6 +13,7 @@ from pipeline.verbs import options
 
 if TYPE_CHECKING:
     from export.verification import Verification
+    from pipeline.runs import Run
 
 
 def verify(
@@ -32,8 +33,6 @@ def verify(
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export import bundle, verification
         from pipeline import runs
-        from pipeline.config import FLAVOURS
-        from pipeline.errors import RunError
 
         given = Path(bundle_or_run) if bundle_or_run else None
         if given and (given / bundle.CONTRACT).is_file():
@@ -42,14 +41,32 @@ def verify(
         if given and any(given.glob("*.tflite")):
             bundle.read(given)  # says what is missing
         run = runs.find(bundle_or_run)
-        with run.locked():
-            places = [run.path(runs.EXPORT, flavour) for flavour in FLAVOURS]
-            folders = [place for place in places if (place / bundle.CONTRACT).is_file()]
-            if not folders:
-                raise RunError(
-                    f"{run.folder} holds no bundle", f"export it first: python -m export tflite {run.name}"
-                )
-            _replayed(terminal, run.name, [verification.verify(f, terminal.progress) for f in folders])
+        folders = _bundles(run)
+        _replayed(terminal, run.name, [verification.verify(f, terminal.progress) for f in folders])
+
+
+def _bundles(run: Run) -> list[Path]:
+    """The folder of every flavour that the run exports, as it was exported.
+
+    Raises:
+        RunError: One is missing, or a file of it was changed.
+    """
+    from export import bundle
+    from pipeline import runs
+    from pipeline.config import FLAVOURS
+    from pipeline.errors import RunError
+
+    folders = {name: run.path(runs.EXPORT, name) for name in FLAVOURS}
+    there = [name for name, folder in folders.items() if (folder / bundle.CONTRACT).is_file()]
+    again = f"python -m export tflite {run.name}"
+    if not there:
+        raise RunError(f"{run.folder} holds no bundle", f"export it first: {again}")
+    if absent := [name for name in run.config().export.flavours if name not in there]:
+        raise RunError(f"{folders[absent[0]]} is missing or not whole", f"make it again: {again}")
+    for name in there:
+        stage = f"{runs.EXPORT}/{name}"
+        run.require_whole(stage, f"{stage}/labels", f"{stage}/contract")
+    return [folders[name] for name in there]
 
 
 def _replayed(terminal: console.Terminal, name: str, found: Sequence[Verification]) -> None:

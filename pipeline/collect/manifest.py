@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pipeline import runs
+from pipeline import documents, runs
 from pipeline.addresses import invisible, is_label, is_video
 from pipeline.errors import DataError, storage_error
 
@@ -169,7 +169,7 @@ def _read(path: Path, *, torn: bool) -> Iterator[Row]:
 
 def _parse(line: bytes, where: str) -> Row:
     try:
-        value: Any = json.loads(line)
+        value: Any = documents.json_of(line)
         known = {field.name: field.type for field in fields(Row)}
         if not isinstance(value, dict) or value.keys() != known.keys():
             raise ValueError(f"the keys must be {', '.join(known)}")

@@ -36,8 +36,13 @@ def audit(
         from pipeline.errors import GateError
 
         config = configuration.load(source)
-        run = runs.Run(runs.RUNS / (name or runs.run_name(source)))
-        with run.locked(), sketches.open_cache() as looks:
+        # A folder alone says nothing of settings: then those of the run hold, if there is one.
+        read = ("data.pictures", "data.group_copies", "seed")
+        alone = source.suffix.lower() != ".toml"
+        run = runs.open_for(name or runs.run_name(source), config, keys=read[:1] if alone else read)
+        if alone and run.path(runs.CONFIG).is_file():
+            config = run.config()
+        with run.locked(), sketches.open_cache(terminal.warn) as looks:
             found = auditing.look(run, config, terminal, looks, strict=False)
             told = None if found.refusal else shortcuts.make(run, found.table, looks, config.seed)
             drawn = sheets.draw_findings(run, found, terminal)

@@ -26,7 +26,7 @@ def evaluate(
 
         run = runs.find(run_name)
         with run.locked():
-            found = evaluation.evaluate(subjects.open_trained(run), terminal)
+            found = evaluation.evaluate(subjects.open_trained(run, terminal), terminal)
             doubts = run.read_json(runs.LABEL_DOUBTS)
         _show_evaluation(terminal, run, found)
         if doubts["doubts"]:

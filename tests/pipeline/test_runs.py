@@ -294,10 +294,18 @@ with runs.replacing(Path(sys.argv[1])) as beside:
 
 
 def test_sweep_leaves_everything_else(run):
-    for name in (".lock", ".note.txt", "1.txt", ".123abc.txt", "a.json"):
+    for name in (
+        ".lock",
+        ".note.txt",
+        "1.txt",
+        ".123abc.txt",
+        ".2024.notes.txt",
+        ".vignette.x.txt",
+        "a.json",
+    ):
         runs.write_text(run.path(name), "x")
     with run.locked():
-        assert len(names(run.folder)) == 5
+        assert len(names(run.folder)) == 7
 
 
 def test_libraries_find_their_ending_on_the_temporary_name(run):

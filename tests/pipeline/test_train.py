@@ -3,12 +3,14 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from pipeline import audit, backbones, classifier, dataset, evaluate, runs, sketches, splits, train
+from pipeline import audit, backbones, classifier, dataset, evaluate, pictures, runs, sketches, splits, train
 from pipeline import config as configuration
 from pipeline import subject as subject_module
 from pipeline.errors import DataError, RunError
@@ -64,6 +66,7 @@ STAGES = {
     *(name for name in MADE_BY_TRAIN | MADE_BY_EVALUATE | MADE_BY_EXPORT if name.startswith("figures/")),
 }
 RECORDS = {f"recipes/{stage}.json" for stage in STAGES}
+RECORDS |= {"recipes/split.csv"}
 EVERYTHING = MADE_BY_TRAIN | MADE_BY_EVALUATE | MADE_BY_EXPORT | RECORDS
 
 
@@ -445,14 +448,13 @@ def test_a_model_is_not_opened_with_labels_that_were_renamed_since(spoiled):
 
 
 def test_a_model_is_not_opened_with_a_label_that_only_held_out_pictures_have(spoiled):
-    rows = (RUN / runs.PICTURES).read_text("utf-8").splitlines(keepends=True)
-    held_out = next(iter(subject_module.open_trained(Run(RUN)).split.held_out)).path
-    changed = [
-        row.replace(f",{row.split(',')[1]},", ",another,", 1) if row.startswith(f"{held_out},") else row
-        for row in rows
-    ]
-    assert changed != rows
-    (RUN / runs.PICTURES).write_text("".join(changed), "utf-8")
+    run = Run(RUN)
+    subject = subject_module.open_trained(run)
+    rows = tuple(
+        replace(p, label="another") if p == subject.split.held_out[0] else p for p in subject.table.pictures
+    )
+    run.forget("pictures")
+    dataset.save(run, replace(subject.table, pictures=rows))
     assert refused_to_open(Run(RUN)) == "was trained for other labels than those of the run now"
 
 
@@ -500,9 +502,10 @@ def test_an_old_model_is_not_opened_after_a_search_that_was_interrupted(spoiled,
 def test_a_class_without_a_held_out_picture_is_named(spoiled):
     run = Run(RUN)
     split = subject_module.open_trained(run).split
-    gone = {p.path for p in split.held_out if p.label == split.held_out[0].label}
-    rows = (RUN / runs.PICTURES).read_text("utf-8").splitlines(keepends=True)
-    (RUN / runs.PICTURES).write_text("".join(r for r in rows if r.split(",")[0] not in gone), "utf-8")
+    gone = [p for p in split.held_out if p.label == split.held_out[0].label]
+    table = dataset.load(run, Path("pictures"))
+    run.forget("pictures")
+    dataset.save(run, replace(table, pictures=tuple(p for p in table.pictures if p not in gone)))
     with pytest.raises(
         DataError, match=f"class {split.held_out[0].label} has no picture in the held-out set"
     ):
@@ -525,22 +528,143 @@ def test_a_split_that_is_given_later_moves_nothing_and_says_so(spoiled):
     ) in heard.warnings
 
 
-DAMAGED: dict[str, Callable[[Path], object]] = {
-    runs.FOLDS: lambda path: path.write_text("{"),
-    runs.OUT_OF_FOLD: lambda path: path.write_bytes(b"PK"),
-    runs.PICTURES: lambda path: path.write_text("path,label\nonly one\n"),
+def flipped(path: Path) -> None:
+    """One bit in the middle of a file."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+def one_row_doubled(path: Path) -> None:
+    rows = path.read_text("utf-8").splitlines(keepends=True)
+    path.write_text("".join([*rows, rows[-1]]), "utf-8")
+
+
+def one_row_lost(path: Path) -> None:
+    path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[:-1]), "utf-8")
+
+
+def another_side(path: Path) -> None:
+    path.write_text(path.read_text("utf-8").replace(",train,", ",held_out,", 1), "utf-8")
+
+
+DAMAGED: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "folds of another form": (runs.FOLDS, lambda path: path.write_text("[]")),
+    "folds with one bit flipped": (runs.FOLDS, flipped),
+    "out-of-fold answers with one bit flipped": (runs.OUT_OF_FOLD, flipped),
+    "a frame of another size": (runs.FRAME, lambda path: path.write_text('{"width": 32, "height": 32}')),
+    "a picture lost": (runs.PICTURES, one_row_lost),
+    "a picture doubled": (runs.PICTURES, one_row_doubled),
+    "a picture on the other side of the split": (runs.SPLIT, another_side),
+    "a split that was cut off": (runs.SPLIT, one_row_lost),
+    "another model": (runs.MODEL, lambda path: path.write_bytes(b"PK")),
 }
 
 
 @pytest.mark.parametrize("name", sorted(DAMAGED))
-def test_a_damaged_artefact_is_named_with_what_to_do(spoiled, name):
-    DAMAGED[name](RUN / name)
+def test_a_damaged_artefact_is_named_and_the_command_that_is_named_makes_it_again(spoiled, finished, name):
+    file, damage = DAMAGED[name]
+    damage(RUN / file)
     run = Run(RUN)
-    (RUN / runs.EVALUATION).unlink()
+
+    def opened() -> None:
+        subject_module.open_trained(run)
+        subject_module.load_out_of_fold(run)
+
     with pytest.raises(RunError) as caught:
-        verbs.make_run(run, run.config())
-    assert caught.value.message.startswith(f"{RUN / name} is damaged: ")
-    assert caught.value.hint == "delete it and repeat the command"
+        opened()
+    assert caught.value.message == f"{RUN / file} is damaged: it is not the file that `train` wrote"
+    assert caught.value.hint == (
+        f"make it again: python -m pipeline train {RUN / runs.CONFIG} --name pictures"
+    )
+    train.train(run, run.config(), Listener())
+    assert verbs.content(RUN / file) == verbs.content(finished / RUN / file)
+    opened()
+
+
+def test_a_split_with_later_additions_is_put_back_from_its_copy_and_this_is_said(spoiled):
+    run, heard = Run(RUN), Heard()
+    label = min(path.name for path in Path("pictures").iterdir())
+    for number in range(3):
+        Image.new("RGB", (160, 90), (40 * number, 9, 9)).save(f"pictures/{label}/new{number}.jpg")
+    train.train(run, run.config(), Listener())
+    grown = (RUN / runs.SPLIT).read_bytes()
+    another_side(RUN / runs.SPLIT)
+    train.train(run, run.config(), heard)
+    assert f"{RUN / runs.SPLIT} was damaged, and is put back from its copy" in heard.warnings
+    assert (RUN / runs.SPLIT).read_bytes() == grown
+    for path in (RUN / runs.SPLIT, RUN / "recipes/split.csv"):
+        another_side(path)
+    with pytest.raises(RunError) as caught:
+        train.train(run, run.config(), Listener())
+    assert caught.value.message == (
+        f"{RUN / runs.SPLIT} is damaged, and its copy {RUN / 'recipes/split.csv'} too"
+    )
+    assert caught.value.hint == "put the file back, or use --resplit to make another run"
+
+
+def test_a_damaged_note_is_made_again_with_what_it_is_of(spoiled):
+    """Its inputs are compared when a run is opened: a flipped one may not stay for ever."""
+    path = RUN / "recipes/folds.json"
+    note = json.loads(path.read_text("utf-8"))
+    path.write_text(json.dumps({**note, "inputs": {**note["inputs"], "train": "x"}}), "utf-8")
+    run = Run(RUN)
+    refused_to_open(run)
+    train.train(run, run.config(), Listener())
+    subject_module.open_trained(run)
+
+
+def test_a_run_of_an_older_version_opens_and_is_given_digests_when_it_is_trained_again(spoiled):
+    run = Run(RUN)
+    for path in (RUN / "recipes").rglob("*.json"):
+        note = json.loads(path.read_text("utf-8"))
+        del note["files"]
+        path.write_text(json.dumps(note), "utf-8")
+    (RUN / "recipes/split.csv").unlink()
+    before = verbs.stamps(RUN)
+    subject_module.open_trained(run)
+    assert verbs.stamps(RUN) == before
+    verbs.make_run(run, verbs.tiny_config())
+    after = verbs.stamps(RUN)
+    rewritten = {name for name in after if after[name] != before.get(name)}
+    assert rewritten <= RECORDS | {runs.SPLIT}
+    flipped(RUN / runs.MODEL)
+    with pytest.raises(RunError, match="not the file that `train` wrote"):
+        subject_module.open_trained(run)
+
+
+def moved(count: int) -> None:
+    one, other = sorted(path for path in Path("pictures").iterdir() if path.is_dir())[:2]
+    for path in sorted(one.iterdir())[:count]:
+        path.rename(other / f"from-{path.name}")
+
+
+def test_pictures_that_were_relabelled_since_the_training_are_said_in_one_line(spoiled):
+    moved(6)
+    heard = Heard()
+    subject_module.open_trained(Run(RUN), heard)
+    (warning,) = heard.warnings
+    assert warning == (
+        "pictures were changed since the training (6 relabelled), and count as they were; to train again: "
+        f"python -m pipeline train {RUN / runs.CONFIG} --name pictures, then repeat this command"
+    )
+
+
+def test_pictures_that_are_as_they_were_are_not_read_and_nothing_is_said(spoiled, monkeypatch):
+    monkeypatch.setattr(pictures, "digest", lambda path: pytest.fail(f"{path} was read"))
+    heard = Heard()
+    subject_module.open_trained(Run(RUN), heard)
+    assert heard.warnings == []
+
+
+def test_pictures_that_are_gone_are_said(spoiled):
+    Path("pictures").rename("elsewhere")
+    heard = Heard()
+    subject_module.open_trained(Run(RUN), heard)
+    (warning,) = heard.warnings
+    assert warning.startswith(
+        "the pictures are not those of the training: pictures: no such folder of pictures; to train again: "
+    )
 
 
 @pytest.mark.slow

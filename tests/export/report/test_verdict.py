@@ -40,7 +40,11 @@ CLASSES = [
     },
 ]
 WHOLE: dict[str, Any] = {
-    runs.PARITY: {"n": 100, "reference": {"accuracy": 0.89, "accuracy_interval": [0.81, 0.94]}, "targets": [TARGET]},
+    runs.PARITY: {
+        "n": 100,
+        "reference": {"accuracy": 0.89, "accuracy_interval": [0.81, 0.94]},
+        "targets": [TARGET],
+    },
     runs.EVALUATION: {
         "labels": ["cat", "<dog>"],
         "held_out": {

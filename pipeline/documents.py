@@ -1,0 +1,115 @@
+"""JSON, CSV and arrays out of bytes: whole and in the form that is expected, or a `DocumentError`.
+
+Whose file it is, and what to do about a damaged one, is said by those who read it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import stat
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+# What anybody writes here is far smaller; a device or another's file is not read to its end.
+MOST_BYTES = 64_000_000
+
+
+class DocumentError(ValueError):
+    """What is wrong with a document, in words."""
+
+
+def read_file(path: Path, limit: int = MOST_BYTES) -> bytes:
+    """The bytes of a regular file that somebody else wrote.
+
+    Raises:
+        DocumentError: It is a device, a pipe or a folder, or larger than the limit.
+        OSError: The system says no.
+    """
+    # Asked before it is opened: opening a pipe waits for its other end.
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise DocumentError("not a regular file")
+    if status.st_size > limit:
+        raise DocumentError(f"{status.st_size:,} bytes, the limit is {limit:,}")
+    return path.read_bytes()
+
+
+def json_of(data: bytes | str) -> Any:
+    """The value of a JSON text, in UTF-8 where it is bytes.
+
+    Raises:
+        DocumentError: It is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(data.decode("utf-8") if isinstance(data, bytes) else data, parse_constant=_refuse)
+    except RecursionError as error:
+        raise DocumentError("nested too deeply") from error
+    except ValueError as error:
+        raise DocumentError(str(error)) from error
+
+
+def object_of(data: bytes | str, keys: Collection[str] = ()) -> dict[str, Any]:
+    """The JSON object that a text holds.
+
+    Args:
+        data: As for `json_of`.
+        keys: What it has at the least.
+
+    Raises:
+        DocumentError: It is no JSON, or of another form.
+    """
+    value = json_of(data)
+    if not isinstance(value, dict):
+        raise DocumentError("expected an object")
+    if lacking := [key for key in keys if key not in value]:
+        raise DocumentError(f"it lacks {', '.join(sorted(lacking))}")
+    return value
+
+
+def rows_of(data: bytes, columns: Collection[str] = ()) -> list[dict[str, str]]:
+    """The rows of a CSV text in UTF-8, by column.
+
+    Raises:
+        DocumentError: It is none, a row is not whole, or a column is missing.
+    """
+    try:
+        reader = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""), strict=True)
+        rows = list(reader)
+    except (ValueError, csv.Error) as error:
+        raise DocumentError(str(error)) from error
+    if any(None in row or None in row.values() for row in rows):
+        raise DocumentError("a row is not whole")
+    if lacking := [column for column in columns if column not in (reader.fieldnames or ())]:
+        raise DocumentError(f"it lacks the column {', '.join(lacking)}")
+    return rows
+
+
+def arrays_of(data: bytes, names: Collection[str] = ()) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file.
+
+    Args:
+        data: The file.
+        names: Arrays that it has at the least, one row a picture each.
+
+    Raises:
+        DocumentError: It is none, or an array is missing or longer than another.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            arrays = dict(file)
+    except Exception as error:  # zipfile, zlib, struct and numpy each raise what they like
+        raise DocumentError(str(error) or type(error).__name__) from error
+    if lacking := [name for name in names if name not in arrays]:
+        raise DocumentError(f"it lacks {', '.join(lacking)}")
+    if len({arrays[name].shape[:1] for name in names}) > 1:
+        raise DocumentError("its arrays are not equally long")
+    return arrays
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no number")
