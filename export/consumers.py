@@ -12,6 +12,8 @@ from export.apk import runtime, toolchain
 from export.metadata import Metadata
 
 _BORDER = ("uint8", "float32")
+# How many means and deviations may stand in the metadata of any file, used or not.
+_NORMALIZED = (1, 3)
 
 
 class Consumer(Part):
@@ -46,17 +48,40 @@ def _mediapipe(anatomy: Anatomy, said: Metadata | None) -> list[str]:
         reasons.append(f"it wants one picture of shape 1 x height x width x 3, not {_shape(taken)}")
     if taken.dtype not in _BORDER:
         reasons.append(f"it feeds {' or '.join(_BORDER)}, not {taken.dtype}")
-    elif taken.dtype == "float32" and not (said and said.mean and said.std):
-        reasons.append("a float32 input needs a normalization in the metadata")
+    else:
+        reasons += _normalization(said, taken.dtype)
     for tensor in given:
         if tensor.dtype not in _BORDER:
             reasons.append(f"it reads {' or '.join(_BORDER)}, not {tensor.dtype}")
         if len(tensor.shape) not in (2, 4) or any(side not in (1, -1) for side in tensor.shape[:-1]):
             reasons.append(f"it reads one row of scores, not {_shape(tensor)}")
+    if said:
+        reasons += _unreadable(said)
     labels = len(said.labels) if said else 0
     if labels and given and given[0].shape and given[0].shape[-1] != labels:
         reasons.append(f"{labels} labels in the file, but {given[0].shape[-1]} scores")
     return reasons
+
+
+def _normalization(said: Metadata | None, dtype: str) -> list[str]:
+    means, deviations = (said and said.normalized) or (1, 1)
+    if means != deviations or means not in _NORMALIZED:
+        return [f"it takes one mean and one deviation, not {means} and {deviations}"]
+    if dtype != "float32":
+        return []
+    if not (said and said.mean and said.std):
+        return ["a float32 input needs a normalization in the metadata"]
+    if len(set(said.mean)) > 1 or len(set(said.std)) > 1:
+        return ["it takes one mean and one deviation, not one for each channel"]
+    return []
+
+
+def _unreadable(said: Metadata) -> list[str]:
+    if said.damaged:
+        return ["it cannot read the metadata"]
+    if said.labels_file and not said.labels:
+        return [f"it cannot read the labels, {said.labels_file}"]
+    return ["it reads labels only where they are stored without compression"] if said.compressed else []
 
 
 def _remark(said: Metadata | None) -> str:

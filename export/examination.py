@@ -258,7 +258,10 @@ def _fill(tensor: dict[str, Any], pixels: Any, said: Metadata | None) -> np.ndar
     values = pixels(tuple(int(side) for side in tensor["shape"])).astype(np.float32)
     if np.dtype(dtype).kind == "f":
         if said and said.mean and said.std:
-            values = (values - np.float32(said.mean[0])) / np.float32(said.std[0])
+            mean, std = np.array(said.mean, np.float32), np.array(said.std, np.float32)
+            if values.shape[-1:] != mean.shape:
+                mean, std = mean[0], std[0]
+            values = (values - mean) / std
         return values.astype(dtype)
     if np.dtype(dtype).kind not in "iu":
         return (values > 127).astype(dtype)

@@ -10,7 +10,9 @@ Source: `metadata_schema.fbs` 1.5.0 of TensorFlow Lite Support, the same in Medi
 from __future__ import annotations
 
 import io
+import lzma
 import math
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -37,7 +39,12 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 # A file of labels is read up to here; ImageNet's 1,000 take 10 kB.
 _MOST_LABEL_BYTES, _MOST_ZIP_BYTES = 1_000_000, 4_000_000
 # What a zip made to hurt makes zipfile stumble over.
-_ZIP_ERRORS = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError, OverflowError)
+_ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, ValueError, EOFError),
+    *(RuntimeError, ArithmeticError, LookupError, MemoryError),
+)
+# Where the model does not say how many channels its input has.
+_CHANNELS = (1, 3)
 
 
 @dataclass(frozen=True)
@@ -46,8 +53,12 @@ class Metadata:
 
     Attributes:
         labels: In output order.
+        labels_file: Where the labels are said to stand, in the zip at the end.
+        compressed: Whether that file is.
         mean: Subtracted from pixels 0 … 255 by the caller of a float model, per channel or once for all.
-        std: What the difference is divided by.
+        std: What the difference is divided by; as many.
+        normalized: How many means and deviations stand there, usable or not; None where there are none.
+        damaged: Whether nothing at all could be read.
         input_range: Lowest and highest value of the input, before normalization.
         output_range: The same of the output.
         problems: What is there but could not be read.
@@ -56,8 +67,12 @@ class Metadata:
     name: str = ""
     description: str = ""
     labels: tuple[str, ...] = ()
+    labels_file: str = ""
+    compressed: bool = False
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    normalized: tuple[int, int] | None = None
+    damaged: bool = False
     input_name: str = ""
     input_description: str = ""
     input_range: tuple[int, int] | None = None
@@ -79,9 +94,11 @@ def classifier(labels: Sequence[str], frame: Size, about: str) -> Metadata:
         name="Vignette image classifier",
         description=f"Tells {len(labels)} classes of pictures apart; {about}.",
         labels=tuple(labels),
+        labels_file=LABELS,
         # Raw pixels go in: the backbone's own scaling is a layer of the graph.
         mean=(0.0,),
         std=(1.0,),
+        normalized=(1, 1),
         input_name="picture",
         input_description=(
             f"RGB, {frame.width} pixels wide and {frame.height} high, raw values 0 to 255; the whole "
@@ -138,19 +155,21 @@ def read(data: bytes) -> Metadata | None:
     named in `problems`.
     """
     try:
-        packed = _find(data)
+        packed, channels = _find(data)
     except DamagedError as error:
-        return Metadata(problems=(f"the file is damaged: {error}",))
+        return Metadata(damaged=True, problems=(f"the file is damaged: {error}",))
     if packed is None:
         return None
     problems: list[str] = []
     try:
         found = _unpack(packed)
     except DamagedError as error:
-        return Metadata(problems=(f"the metadata are damaged: {error}",))
-    named = found.pop("labels_file")
-    labels = _read_labels(data, named, problems) if named else ()
-    return Metadata(**found, labels=labels, problems=tuple(problems))
+        return Metadata(damaged=True, problems=(f"the metadata are damaged: {error}",))
+    if found.get("normalized"):
+        found |= _usable(found["mean"], found["std"], channels, problems)
+    if found["labels_file"]:
+        found |= _read_labels(data, found["labels_file"], problems)
+    return Metadata(**found, problems=tuple(problems))
 
 
 def _packed(said: Metadata, frame: Size) -> bytes:
@@ -175,17 +194,26 @@ def _tensor(
     return fields
 
 
-def _find(data: bytes) -> bytes | None:
-    """The FlatBuffer with the metadata, out of a model; None if it has none."""
+def _find(data: bytes) -> tuple[bytes | None, Sequence[int]]:
+    """The FlatBuffer with the metadata, out of a model, and how many channels its input may have."""
     model = Document(data).root(_MODEL)
     for entry in model.tables(6):
         if entry.text(0) == BUFFER:
             wanted = int(entry.number(1, "I"))
             for number, buffer in enumerate(model.tables(4)):
                 if number == wanted:
-                    return buffer.bytes(0)
+                    return buffer.bytes(0), _channels(model)
             raise DamagedError(f"{BUFFER} is to stand in buffer {wanted}, which is not there")
-    return None
+    return None, ()
+
+
+def _channels(model: Table) -> Sequence[int]:
+    """Of the first input: the last side of its shape, or the second where channels come first."""
+    graph = next(model.tables(2), None)
+    first = next(iter(graph.numbers(1, "i")), -1) if graph else -1
+    tensors = graph.tables(0) if graph else iter(())
+    shape = next((t.numbers(0, "i") for number, t in enumerate(tensors) if number == first), ())
+    return (1, int(shape[1]), int(shape[-1])) if len(shape) == 4 else _CHANNELS
 
 
 def _unpack(packed: bytes) -> dict[str, Any]:
@@ -202,25 +230,39 @@ def _unpack(packed: bytes) -> dict[str, Any]:
         if limits:
             found[f"{side}_range"] = (int(limits.number(0, "i")), int(limits.number(1, "i")))
         if side == "input":
-            found["mean"], found["std"] = _normalization(tensor)
+            found |= _normalization(tensor)
         else:
             files = (file.text(0) for file in tensor.tables(6) if file.number(2, "b") == _AXIS_LABELS)
             found["labels_file"] = next(files, "")
     return found
 
 
-def _normalization(tensor: Table) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _normalization(tensor: Table) -> dict[str, Any]:
     for unit in tensor.tables(4):
         options = unit.table(1)
         if unit.number(0, "B") == _NORMALIZATION and options:
             mean, std = options.numbers(0, "f"), options.numbers(1, "f")
-            if not all(map(math.isfinite, (*mean, *std))) or not all(std):
-                raise DamagedError("the normalization is none that a picture can go through")
-            return mean, std
-    return (), ()
+            return {"mean": mean, "std": std, "normalized": (len(mean), len(std))}
+    return {}
 
 
-def _read_labels(data: bytes, name: str, problems: list[str]) -> tuple[str, ...]:
+def _usable(
+    mean: tuple[float, ...], std: tuple[float, ...], channels: Sequence[int], problems: list[str]
+) -> dict[str, Any]:
+    """Mean and std where a picture can go through them; else none, and why."""
+    if len(mean) != len(std) or len(mean) not in channels:
+        problems.append(
+            f"the normalization has {len(mean)} means and {len(std)} deviations; "
+            f"expected one of each, or {channels[-1]}"
+        )
+    elif not all(map(math.isfinite, (*mean, *std))) or not all(std):
+        problems.append("the metadata are damaged: the normalization is none that a picture can go through")
+    else:
+        return {}
+    return {"mean": (), "std": ()}
+
+
+def _read_labels(data: bytes, name: str, problems: list[str]) -> dict[str, Any]:
     """The lines of a file in the zip at the end, none of which is trusted."""
     try:
         # The end is enough: a zip of millions of entries would take minutes to list.
@@ -228,15 +270,16 @@ def _read_labels(data: bytes, name: str, problems: list[str]) -> tuple[str, ...]
             entry = archive.getinfo(name)
             if entry.file_size > _MOST_LABEL_BYTES:
                 problems.append(f"{name} says to be {entry.file_size:,} bytes long; it was not read")
-                return ()
+                return {}
             with archive.open(entry) as file:
                 lines = file.read(_MOST_LABEL_BYTES).decode("utf-8").split("\n")
     except KeyError:
         problems.append(f"the file of labels, {name}, is not in the file")
-        return ()
+        return {}
     except _ZIP_ERRORS as error:
-        problems.append(f"the file of labels, {name}, cannot be read: {error}")
-        return ()
+        problems.append(f"the file of labels, {name}, cannot be read: {str(error) or type(error).__name__}")
+        return {}
     if lines and not lines[-1]:
         lines.pop()
-    return tuple(line.removesuffix("\r") for line in lines)
+    labels = tuple(line.removesuffix("\r") for line in lines)
+    return {"labels": labels, "compressed": entry.compress_type != zipfile.ZIP_STORED}

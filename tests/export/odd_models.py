@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import zipfile
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -123,3 +125,20 @@ def weightless(data: bytes) -> bytes:
 def wild(data: bytes) -> bytes:
     """The head of a model, with a root that lies far outside of it."""
     return struct.pack("<I", 0x7FFFFFF0) + data[4:]
+
+
+def with_zip(data: bytes, name: str, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """The same model with another zip behind it."""
+    file = io.BytesIO(data[: data.rindex(b"PK\x03\x04")])
+    with zipfile.ZipFile(file, "a", method) as archive:
+        archive.writestr(name, content)
+    return file.getvalue()
+
+
+def repacked(data: bytes, content: bytes) -> bytes:
+    """The same model with other bytes for its metadata, which are its last buffer."""
+
+    def exchange(model: schema.ModelT) -> None:
+        model.buffers[-1].data = np.frombuffer(content, np.uint8)
+
+    return changed(data, exchange)

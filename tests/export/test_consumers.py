@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -68,7 +69,56 @@ def test_a_file_without_labels_is_accepted_with_a_remark():
     assert (consumer.accepts, consumer.reason) == (True, "without names: there are no labels in the file")
 
 
+def said_otherwise(flavour: str, **changes) -> bytes:
+    return metadata.write(build(flavour), replace(odd_models.SAID, **changes), FRAME)
+
+
+def normalized(*mean: float):
+    return {"mean": mean, "std": tuple(2.0 for _ in mean)}
+
+
+OTHERS = {
+    "one mean": lambda: said_otherwise("float32", **normalized(9.0)),
+    "three equal means": lambda: said_otherwise("float32", **normalized(9.0, 9.0, 9.0)),
+    "means per channel": lambda: said_otherwise("float32", **normalized(1.0, 2.0, 3.0)),
+    "means per channel that nobody uses": lambda: said_otherwise("int8", **normalized(1.0, 2.0, 3.0)),
+    "two means": lambda: said_otherwise("float32", **normalized(9.0, 9.0)),
+    "four means": lambda: said_otherwise("int8", **normalized(9.0, 9.0, 9.0, 9.0)),
+    "no labels": lambda: said_otherwise("int8", labels=()),
+    "labels cut off": lambda: said_otherwise("int8")[:-10],
+    "labels compressed": lambda: odd_models.with_zip(said_otherwise("int8"), "labels.txt", b"a\nb\nc\nd\n"),
+    "metadata damaged": lambda: odd_models.repacked(said_otherwise("int8"), b"M001"),
+}
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [
+        ("means per channel", "it takes one mean and one deviation, not one for each channel"),
+        ("two means", "it takes one mean and one deviation, not 2 and 2"),
+        ("four means", "it takes one mean and one deviation, not 4 and 4"),
+        ("no labels", "it cannot read the labels, labels.txt"),
+        ("labels cut off", "it cannot read the labels, labels.txt"),
+        ("labels compressed", "it reads labels only where they are stored without compression"),
+        ("metadata damaged", "it cannot read the metadata"),
+    ],
+)
+def test_metadata_that_mediapipe_refuses_are_named(other, reason):
+    consumer = verdicts(OTHERS[other]())[MEDIAPIPE]
+    assert (consumer.accepts, consumer.reason) == (False, reason)
+
+
 # The outside reader itself.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("other", OTHERS)
+def test_mediapipe_reads_and_refuses_metadata_as_is_said(mediapipe, tmp_path, other):
+    path = tmp_path / "x.tflite"
+    path.write_bytes(OTHERS[other]())
+    answers = judges.ask(mediapipe, path, [(PICTURES[0],)], 60)
+    said = verdicts(path.read_bytes())[MEDIAPIPE]
+    assert said.accepts is (answers.found is not None), answers.error
 
 
 @pytest.mark.slow

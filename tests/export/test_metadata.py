@@ -15,6 +15,7 @@ from export.flatbuffer import DamagedError, Document
 from export.metadata import Metadata
 from pipeline import litert
 from pipeline.errors import ConversionError
+from tests.export.odd_models import repacked, with_zip
 from tests.export.small_models import FRAME, LABELS, build
 
 FLAVOURS = ("float32", "float16", "dynamic_range", "int8")
@@ -134,14 +135,6 @@ def test_a_file_that_is_no_model_says_so():
         assert said.problems[0].startswith("the file is damaged: ")
 
 
-def with_zip(data: bytes, name: str, content: bytes, method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """The same model with another zip behind it."""
-    file = io.BytesIO(data[: data.rindex(b"PK\x03\x04")])
-    with zipfile.ZipFile(file, "a", method) as archive:
-        archive.writestr(name, content)
-    return file.getvalue()
-
-
 def test_windows_line_ends_are_no_part_of_a_label(written):
     said = metadata.read(with_zip(written["int8"], "labels.txt", b"one\r\ntwo\r\n"))
     assert said is not None
@@ -176,15 +169,6 @@ def test_a_zip_that_is_cut_off_leaves_the_rest_readable(written):
     assert said.std == (1.0,)
 
 
-def repacked(data: bytes, content: bytes) -> bytes:
-    """The same model with other bytes for its metadata."""
-    model = tree(data)
-    model.buffers[-1].data = np.frombuffer(content, np.uint8)
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
-
-
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
@@ -208,6 +192,54 @@ def test_a_normalization_that_no_picture_survives_is_damage(models, mean, std):
     assert found.problems == (
         "the metadata are damaged: the normalization is none that a picture can go through",
     )
+
+
+@pytest.mark.parametrize("count", [0, 2, 4])
+def test_a_normalization_for_another_number_of_channels_is_a_problem(models, count):
+    said = metadata.read(
+        metadata.write(models["float32"], Metadata(mean=(9.0,) * count, std=(2.0,) * count), FRAME)
+    )
+    assert said is not None
+    assert (said.mean, said.std, said.normalized) == ((), (), (count, count))
+    assert said.problems[0] == (
+        f"the normalization has {count} means and {count} deviations; expected one of each, or 3"
+    )
+
+
+def test_means_and_deviations_of_different_number_are_a_problem(models):
+    said = metadata.read(metadata.write(models["float32"], Metadata(mean=(9.0,), std=(2.0,) * 3), FRAME))
+    assert said is not None
+    assert (said.mean, said.normalized) == ((), (1, 3))
+    assert said.problems[0].startswith("the normalization has 1 means and 3 deviations")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_compressed_labels_that_are_damaged_are_named(written, method):
+    content = "".join(f"label {number}\n" for number in range(500)).encode()
+    data = with_zip(written["float32"], "labels.txt", content, method)
+    said = metadata.read(data)
+    assert said is not None
+    assert (len(said.labels), said.compressed, said.problems) == (500, True, ())
+    start = data.rindex(b"PK\x03\x04") + 30 + len("labels.txt")
+    hurt = bytearray(data)
+    for place in range(start + 20, start + 60):
+        hurt[place] ^= 0x5A
+    said = metadata.read(bytes(hurt))
+    assert said is not None
+    assert said.labels == ()
+    assert said.problems[0].startswith("the file of labels, labels.txt, cannot be read: ")
+    assert said.std == (1.0,)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_whatever_bytes_of_a_zip_are_changed_reading_ends(written, method):
+    data = with_zip(written["int8"], "labels.txt", b"one\ntwo\n" * 50, method)
+    rng, start = random.Random(11), data.rindex(b"PK\x03\x04")
+    for _ in range(300):
+        hurt = bytearray(data)
+        for _ in range(rng.choice((1, 3))):
+            hurt[rng.randrange(start, len(hurt))] = rng.choice((0, 1, 0x7F, 0xFF, rng.randrange(256)))
+        assert isinstance(metadata.read(bytes(hurt)), Metadata)
 
 
 def test_whatever_bytes_are_changed_reading_ends_at_once(written):
