@@ -12,6 +12,7 @@ from pipeline.verbs import options
 
 def report(
     run_name: options.RunName = None,
+    run_option: options.RunOption = None,
     no_pictures: Annotated[
         bool,
         typer.Option(
@@ -32,7 +33,7 @@ def report(
         from export.report import stage
         from pipeline import runs
 
-        run = runs.find(run_name)
+        run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
             found = stage.report(run, terminal, pictures=not no_pictures)
         terminal.say("report", f"{found['size_bytes'] / 1e6:.1f} MB, nothing outside it is needed")

@@ -20,6 +20,7 @@ def verify(
         str | None,
         typer.Argument(metavar="BUNDLE_OR_RUN", help="A bundle's folder, or a run; default: the newest run."),
     ] = None,
+    run_option: options.RunOption = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -35,6 +36,7 @@ def verify(
         from pipeline.config import FLAVOURS
         from pipeline.errors import RunError
 
+        bundle_or_run = options.one_of(bundle_or_run, run_option)
         given = Path(bundle_or_run) if bundle_or_run else None
         if given and (given / bundle.CONTRACT).is_file():
             _replayed(terminal, str(given), [verification.verify(given, terminal.progress)])
