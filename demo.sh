@@ -23,7 +23,7 @@ else
     app="(no demo.apk: this machine lacks $missing; sudo apt install openjdk-17-jdk-headless maven)"
 fi
 
-run export explain demo --limit 60
+run export explain --run demo --limit 60
 run export report demo
 
 cat <<END

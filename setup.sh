@@ -49,6 +49,8 @@ set_up_python() {
     "$python" -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt --group dev
+    # The command vignette, a link to this checkout.
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
     echo "$wanted" > .venv/requirements
 }
 

@@ -6,25 +6,32 @@ answers at once.
 
 from __future__ import annotations
 
-import typer
+from pipeline import packages
 
-from export.verbs import apk, calibration, explain, parity, passport, phone, photos, report, tflite, verify
-from pipeline import console
+try:
+    from export.verbs import (
+        apk,
+        calibration,
+        explain,
+        parity,
+        passport,
+        phone,
+        photos,
+        report,
+        tflite,
+        verify,
+    )
+    from pipeline import console
+    from pipeline.verbs import options
+except ModuleNotFoundError as error:
+    packages.refuse(error)
 
-app = typer.Typer(
-    name="python -m export",
-    help="A trained classifier to files that a phone can trust.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-for verb in (
+VERBS = (
     *(tflite.tflite, parity.parity, calibration.calibration),
     *(passport.passport, verify.verify, apk.apk, phone.phone, photos.photos),
     *(explain.explain, report.report),
-):
-    app.command()(verb)
+)
+app = options.command_line("python -m export", "A trained classifier to files that a phone can trust.", VERBS)
 
 if __name__ == "__main__":
     console.main(app)

@@ -6,21 +6,20 @@ at once.
 
 from __future__ import annotations
 
-import typer
+from pipeline import packages
 
-from pipeline import console
-from pipeline.verbs import audit, collect, compare, draw, evaluate, train
+try:
+    from pipeline import console
+    from pipeline.verbs import audit, collect, compare, draw, evaluate, options, train
+except ModuleNotFoundError as error:
+    packages.refuse(error)
 
-app = typer.Typer(
-    name="python -m pipeline",
-    help="Labelled pictures to a trained Keras classifier. Next: python -m export --help.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+VERBS = (draw.draw, collect.collect, audit.audit, train.train, evaluate.evaluate, compare.compare)
+app = options.command_line(
+    "python -m pipeline",
+    "Labelled pictures to a trained Keras classifier. Next: python -m export --help.",
+    VERBS,
 )
-for verb in (draw.draw, collect.collect, audit.audit, train.train, evaluate.evaluate, compare.compare):
-    app.command()(verb)
 
 if __name__ == "__main__":
     console.main(app)

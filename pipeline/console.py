@@ -17,17 +17,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from pipeline import packages
 from pipeline.errors import VignetteError, storage_error
 from pipeline.workers import Listener
 
 INTERRUPTED = 130
+_MODULE = re.compile(r"\bpython -m (?:pipeline|export)\b")
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PATIENCE = 0.5
 _NARROWEST, _WIDEST = 60, 10_000
@@ -39,7 +41,12 @@ class Terminal(Listener):
     Args:
         quiet: Only errors are shown.
         as_json: Results are one JSON document on stdout instead of text.
+
+    Attributes:
+        program: How the user calls Vignette; empty for `python -m pipeline` and `python -m export`.
     """
+
+    program: ClassVar[str] = ""
 
     def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
         self.quiet, self.as_json = quiet, as_json
@@ -130,7 +137,7 @@ class Terminal(Listener):
 
     def next(self, program: str, *words: str) -> None:
         """The command that comes next, as a shell takes it."""
-        self.text(f"\nnext: {shlex.join(['python', '-m', program, *words])}")
+        self.text(f"\nnext: python -m {shlex.join([program, *words])}")
 
     def finish(self, result: dict[str, Any], files: Sequence[str] = ()) -> None:
         """The result of the verb, and the files to open next."""
@@ -215,6 +222,8 @@ def speaking(*, quiet: bool = False, as_json: bool = False) -> Iterator[Terminal
     except KeyboardInterrupt:
         terminal.interrupted()
         raise SystemExit(INTERRUPTED) from None
+    except ModuleNotFoundError as error:
+        packages.refuse(error)
     except BrokenPipeError:
         # Whoever read the output has enough; there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -229,8 +238,14 @@ def speaking(*, quiet: bool = False, as_json: bool = False) -> Iterator[Terminal
         terminal.close()
 
 
-def main(app: Callable[[], Any]) -> None:
-    """Runs a command line. Ctrl-C before a verb has begun ends it, too."""
+def main(app: Callable[[], Any], program: str = "") -> None:
+    """Runs a command line. Ctrl-C before a verb has begun ends it, too.
+
+    Args:
+        app: What is run.
+        program: The command that was called, if it is not `python -m`; commands are shown as its verbs.
+    """
+    Terminal.program = program
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app()
@@ -239,5 +254,10 @@ def main(app: Callable[[], Any]) -> None:
 
 
 def _safe(text: str) -> str:
-    """A text without markup, and without what would steer the terminal: file names are anyone's."""
+    """A text without markup, and without what would steer the terminal: file names are anyone's.
+
+    Commands stand in it as the user calls them.
+    """
+    if Terminal.program:
+        text = _MODULE.sub(Terminal.program, text)
     return escape(_STEERING.sub("\N{REPLACEMENT CHARACTER}", text))

@@ -495,22 +495,29 @@ def find(name: str | None) -> Run:
     """A run by name or path; without a name, the newest.
 
     Raises:
-        RunError: There is none.
+        UsageError: There is none.
     """
     if name:
         for folder in (RUNS / name, Path(name)):
             if (folder / CONFIG).is_file():
                 return Run(folder)
         where = "there is no run" if "/" in name else f"no run called {name} in {RUNS}"
-        raise RunError(f"{name}: {where}" if "/" in name else where, _known_runs())
+        raise UsageError(f"{name}: {where}" if "/" in name else where, _known_runs())
     made = sorted(RUNS.glob(f"*/{CONFIG}"), key=lambda path: path.stat().st_mtime)
     if not made:
-        raise RunError(f"no runs in {RUNS}", "make one: python -m pipeline train CONFIG_OR_FOLDER")
+        raise UsageError(f"no runs in {RUNS}", "make one: python -m pipeline train CONFIG_OR_FOLDER")
     return Run(made[-1].parent)
 
 
 def _form(name: str) -> frozenset[str]:
     return next((parts for row, parts in FORMS.items() if fnmatch.fnmatch(name, row)), frozenset())
+
+
+def is_run(source: Path) -> bool:
+    """Whether a word names a run: one in RUNS, unless there is another file or folder of that name."""
+    if source.exists():
+        return (source / CONFIG).is_file() and source.resolve().parent == RUNS.resolve()
+    return len(source.parts) == 1 and (RUNS / source / CONFIG).is_file()
 
 
 def _known_runs() -> str:

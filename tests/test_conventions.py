@@ -98,7 +98,7 @@ def test_only_the_console_prints():
     printing = [
         f"{shown(path)}:{node.lineno}"
         for path in MODULES
-        if path.name != "console.py"
+        if path.name not in ("console.py", "packages.py")  # the latter speaks where a console cannot be had
         for node in ast.walk(tree_of(path))
         if speaks(path, node)
     ]

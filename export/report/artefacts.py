@@ -56,7 +56,7 @@ JSON = {
     runs.PASSPORT: ("what each file is, and who can load it", "python -m export passport RUN", "passport"),
     CALIBRATION: ("what the integer ranges were measured on", "python -m export tflite RUN", "calibration"),
     LATENCY: ("times on this computer", "python -m export parity RUN", "latency"),
-    runs.EXPLAINED: ("where the model looks", "python -m export explain RUN", "explain"),
+    runs.EXPLAINED: ("where the model looks", "python -m export explain --run RUN", "explain"),
     runs.APK_PASSPORT: ("the app", "python -m export apk RUN", "apk"),
     runs.PHONE: ("times on a phone", "python -m export phone RUN", "phone"),
     runs.PHOTOS: ("photos from the field", "python -m export photos FOLDER --run RUN", "photos"),

@@ -13,6 +13,7 @@ from pipeline.verbs import options
 
 def apk(
     run_name: options.RunName = None,
+    run_option: options.RunOption = None,
     assets_only: Annotated[
         bool, typer.Option("--assets-only", help="Only put the bundle where Gradle finds it.")
     ] = False,
@@ -47,8 +48,8 @@ def apk(
         from pipeline import subject as subjects
         from pipeline.errors import UsageError
 
-        options = stage.Options(runtime or (), keystore, alias, out)
-        if (assets_only or fetch) and options != stage.Options():
+        asked = stage.Options(runtime or (), keystore, alias, out)
+        if (assets_only or fetch) and asked != stage.Options():
             raise UsageError(
                 "--assets-only and --fetch build nothing, so they take no key, runtime or place",
                 "leave the other options away",
@@ -57,7 +58,7 @@ def apk(
             terminal.say("tools", build.fetch(progress=terminal.progress))
             terminal.finish({})
             return
-        run = runs.find(run_name)
+        run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
             subject = subjects.open_trained(run, terminal)
             if assets_only:
@@ -65,6 +66,6 @@ def apk(
                 terminal.say("assets", f"{len(files)} files for Gradle")
                 terminal.finish({"run": run.name}, [str(path) for path in files])
                 return
-            made, passport = stage.make(subject, options, terminal)
+            made, passport = stage.make(subject, asked, terminal)
             terminal.table(f"{made}", ["what", "found"], list(passport["words"].items()), words=True)
             terminal.finish({"run": run.name, **passport}, [str(made)])

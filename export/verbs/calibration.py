@@ -12,6 +12,7 @@ from pipeline.verbs import options
 
 def calibration(
     run_name: options.RunName = None,
+    run_option: options.RunOption = None,
     curve: Annotated[
         bool, typer.Option("--curve", help="Convert with 10, 30, 100 and 300 pictures: a minute or two.")
     ] = False,
@@ -30,7 +31,7 @@ def calibration(
         from pipeline import subject as subjects
         from pipeline.errors import RunError
 
-        run = runs.find(run_name)
+        run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
             subject = subjects.open_trained(run, terminal)
             if not run.path(calibration_audit.NAME).is_file():

@@ -40,7 +40,7 @@ def show(terminal: console.Terminal, subject: Subject, found: dict[str, Any]) ->
     terminal.finish(document, [str(run.path(runs.PARITY)), str(run.path(parity.FLIPS)), *files])
     if error:
         raise error
-    terminal.next("export", "explain", run.name)
+    terminal.next("export", "explain", "--run", run.name)
 
 
 def paragraph(terminal: console.Terminal, row: Mapping[str, Any]) -> None:

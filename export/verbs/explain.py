@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 
 
 def explain(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[RUN] [PICTURES]...",
-            help="A run's name (default: the newest), and pictures or folders in place of held-out ones.",
-        ),
+    places: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PICTURES...", help="Pictures or folders, in place of held-out ones."),
     ] = None,
+    run_name: options.OnlyRunOption = None,
     limit: Annotated[
         int | None, typer.Option(min=10, max=2000, help="How many held-out pictures at most; default: 100.")
     ] = None,
@@ -41,7 +39,7 @@ def explain(
         from pipeline import subject as subjects
         from pipeline.errors import UsageError
 
-        run_name, files = _sorted_out(words or [])
+        files = _files(places or [])
         if files and limit:
             raise UsageError(
                 "--limit is for held-out pictures; all that are given are explained", "leave it away"
@@ -60,23 +58,19 @@ def explain(
         terminal.next("export", "report", run.name)
 
 
-def _sorted_out(words: Sequence[str]) -> tuple[str | None, list[Path]]:
-    """The run's name, if the first word is one, and the picture files that the others name."""
+def _files(places: Sequence[Path]) -> list[Path]:
+    """The pictures that are named, and those in the folders that are."""
     from pipeline import pictures, runs
     from pipeline.errors import DataError
 
-    def is_run(word: str) -> bool:
-        return any((folder / runs.CONFIG).is_file() for folder in (runs.RUNS / word, Path(word)))
-
-    # A first word that is neither a run nor there at all is a misspelt run; `find` says which there are.
-    named = bool(words) and (is_run(words[0]) or not Path(words[0]).exists())
     files: list[Path] = []
-    for place in map(Path, words[1:] if named else words):
+    for place in places:
         inside = sorted(path for path in place.rglob("*") if path.suffix.lower() in pictures.SUFFIXES)
         if not place.exists() or (place.is_dir() and not inside):
-            raise DataError(f"{place}: no picture there", "give a picture, or a folder of pictures")
+            named = f"; to name a run: --run {place.name}" if runs.is_run(place) else ""
+            raise DataError(f"{place}: no picture there", f"give a picture, or a folder of pictures{named}")
         files += inside if place.is_dir() else [place]
-    return (words[0] if named else None), files
+    return files
 
 
 def _show(terminal: console.Terminal, run: Run, found: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ _MODEL = "A run (its Keras model), a bundle's folder, or a .tflite."
 
 def parity(
     run_name: options.RunName = None,
+    run_option: options.RunOption = None,
     reference: Annotated[str | None, typer.Option(metavar="MODEL", help=_MODEL)] = None,
     target: Annotated[str | None, typer.Option(metavar="MODEL", help="Likewise; compared with it.")] = None,
     pictures: Annotated[
@@ -52,6 +53,7 @@ def parity(
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.errors import UsageError
 
+        run_name = options.one_of(run_name, run_option)
         elsewhere: dict[str, Any] = {
             "--reference": reference,
             "--target": target,

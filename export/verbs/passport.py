@@ -24,6 +24,7 @@ def passport(
             metavar="FILE_OR_RUN", help="A .tflite of any origin, or a run; default: the newest run."
         ),
     ] = None,
+    run_option: options.RunOption = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -37,6 +38,7 @@ def passport(
         from pipeline import runs
         from pipeline.errors import RunError, StorageError
 
+        file_or_run = options.one_of(file_or_run, run_option)
         if file_or_run and (file_or_run.endswith(".tflite") or Path(file_or_run).is_file()):
             found = passports.of_file(Path(file_or_run))
             _show(terminal, found)

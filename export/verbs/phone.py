@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def phone(
     run_name: options.RunName = None,
+    run_option: options.RunOption = None,
     serial: Annotated[
         str | None, typer.Option(metavar="SERIAL", help="Which phone, where several are connected.")
     ] = None,
@@ -61,7 +62,7 @@ def phone(
 
         order = session.read_order(num_runs, warm_up_runs, threads, kernels, sustained)
         request = stage.Request(order, serial, cool_below, cool_minutes, again)
-        run = runs.find(run_name)
+        run = runs.find(options.one_of(run_name, run_option))
         meanwhile = "interrupted: removing from the phone what was put there"
         with run.locked(), terminal.unwinding(meanwhile, "the same command measures from the beginning"):
             found = stage.make(subjects.open_trained(run, terminal), request, terminal)

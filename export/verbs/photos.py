@@ -16,16 +16,11 @@ if TYPE_CHECKING:
 
 
 def photos(
-    folder_or_run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="FOLDER",
-            help="Photos: as the app writes them, or FOLDER/CLASS/*. With --pull or --simulate: a run.",
-        ),
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="FOLDER", help="Photos: as the app writes them, or FOLDER/CLASS/*."),
     ] = None,
-    run_name: Annotated[
-        str | None, typer.Option("--run", metavar="RUN", help="A run's name; default: the newest.")
-    ] = None,
+    run_name: options.OnlyRunOption = None,
     pull: Annotated[bool, typer.Option("--pull", help="Copy the app's photos from the phone first.")] = False,
     serial: Annotated[
         str | None, typer.Option(metavar="SERIAL", help="Which phone, where several are connected.")
@@ -61,13 +56,12 @@ def photos(
             raise UsageError(f"--simulate takes no photos, so it does not go with {other}", "leave one away")
         if serial and not pull:
             raise UsageError("--serial chooses a phone, so it needs --pull", "add --pull, or leave it away")
-        if pull or simulate:
-            if folder_or_run and run_name:
-                raise UsageError(
-                    f"two runs are given: {folder_or_run} and --run {run_name}", "leave one away"
-                )
-            run_name = folder_or_run or run_name
-        elif folder_or_run is None:
+        if folder and (pull or simulate):
+            raise UsageError(
+                f"{'--pull' if pull else '--simulate'} takes no folder: {folder}",
+                f"leave it out; to name a run: --run {folder.name}",
+            )
+        if folder is None and not (pull or simulate):
             raise UsageError(
                 "no photos are given",
                 "give their folder, --pull for those on the phone, or --simulate for a first answer without",
@@ -78,7 +72,7 @@ def photos(
             if simulate:
                 _show_simulated(terminal, subject, simulation.simulate(subject, terminal))
                 return
-            place = _pulled(terminal, serial) if pull else Path(folder_or_run or "")
+            place = folder or _pulled(terminal, serial)
             found, taken = stage.photos(subject, place, terminal)
             adopted = adoption.adopt(subject, taken, adopt) if adopt else None
         _show(terminal, subject, found, taken)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def report(
     run_name: options.RunName = None,
+    run_option: options.RunOption = None,
     no_pictures: Annotated[
         bool,
         typer.Option(
@@ -36,7 +37,7 @@ def report(
         from export.report import stage
         from pipeline import runs
 
-        run = runs.find(run_name)
+        run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
             _say_changes(run, terminal)
             found = stage.report(run, terminal, pictures=not no_pictures)

@@ -8,7 +8,10 @@ from pipeline.verbs import options
 
 
 def tflite(
-    run_name: options.RunName = None, quiet: options.Quiet = False, as_json: options.AsJson = False
+    run_name: options.RunName = None,
+    run_option: options.RunOption = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Convert to .tflite and compare every file with Keras.
 
@@ -24,7 +27,7 @@ def tflite(
         from pipeline import runs
         from pipeline import subject as subjects
 
-        run = runs.find(run_name)
+        run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
             subject = subjects.open_trained(run, terminal)
             convert.convert(subject, terminal)

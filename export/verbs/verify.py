@@ -21,6 +21,7 @@ def verify(
         str | None,
         typer.Argument(metavar="BUNDLE_OR_RUN", help="A bundle's folder, or a run; default: the newest run."),
     ] = None,
+    run_option: options.RunOption = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -34,6 +35,7 @@ def verify(
         from export import bundle, verification
         from pipeline import runs
 
+        bundle_or_run = options.one_of(bundle_or_run, run_option)
         given = Path(bundle_or_run) if bundle_or_run else None
         if given and (given / bundle.CONTRACT).is_file():
             _replayed(terminal, str(given), [verification.verify(given, terminal.progress)])

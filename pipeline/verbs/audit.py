@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def audit(
-    source: Annotated[Path, typer.Argument(metavar="CONFIG_OR_FOLDER", help="A .toml, a folder or a .csv.")],
+    source: options.Source = None,
+    run_option: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="Look at the pictures of this run again.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
     strict: Annotated[bool, typer.Option(help="Exit code 3 if something should be done.")] = False,
     quiet: options.Quiet = False,
@@ -35,11 +38,12 @@ def audit(
         from pipeline import runs, sheets, shortcuts, sketches
         from pipeline.errors import GateError
 
+        source, name = options.source_of(source, run_option, name)
         config = configuration.load(source)
         # A folder alone says nothing of settings: then those of the run hold, if there is one.
         read = ("data.pictures", "data.group_copies", "seed")
         alone = source.suffix.lower() != ".toml"
-        run = runs.open_for(name or runs.run_name(source), config, keys=read[:1] if alone else read)
+        run = runs.open_for(name, config, keys=read[:1] if alone else read)
         if alone and run.path(runs.CONFIG).is_file():
             config = run.config()
         with run.locked(), sketches.open_cache(terminal.warn) as looks:
@@ -56,7 +60,7 @@ def audit(
             {"run": run.name, **found.document, "shortcuts": told, "alarms": alarms},
             [str(run.path(runs.AUDIT)), *map(str, drawn)],
         )
-        _say_next(terminal, source, found)
+        _say_next(terminal, run, source, found)
         matters = [entry["kind"] for entry in found.document["findings"] if entry["matters"]]
         if strict and (matters or alarms or found.refusal):
             cannot = "pictures that cannot be trained on yet"
@@ -114,7 +118,9 @@ def _show_shortcuts(terminal: console.Terminal, run: Run, told: dict[str, Any]) 
     )
 
 
-def _say_next(terminal: console.Terminal, source: Path, found: Audit) -> None:
+def _say_next(terminal: console.Terminal, run: Run, source: Path, found: Audit) -> None:
+    from pipeline import runs
+
     if found.refusal:
         terminal.text(f"\nThese pictures cannot be trained on yet: {found.refusal.message}")
         terminal.text(f"Do this first: {found.refusal.hint}")
@@ -127,4 +133,8 @@ def _say_next(terminal: console.Terminal, source: Path, found: Audit) -> None:
                 f"then: python -m pipeline audit {shlex.quote(str(source))}"
             )
         return
-    terminal.next("pipeline", "train", str(source))
+    if source == run.path(runs.CONFIG):
+        terminal.next("pipeline", "train", "--run", run.name)
+        return
+    name = ("--name", run.name) if run.name != runs.run_name(source) else ()
+    terminal.next("pipeline", "train", str(source), *name)

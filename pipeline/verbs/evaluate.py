@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    run_name: options.RunName = None, quiet: options.Quiet = False, as_json: options.AsJson = False
+    run_name: options.RunName = None,
+    run_option: options.RunOption = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Score the Keras model on the held-out pictures.
 
@@ -24,7 +27,7 @@ def evaluate(
         from pipeline import runs
         from pipeline import subject as subjects
 
-        run = runs.find(run_name)
+        run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
             found = evaluation.evaluate(subjects.open_trained(run, terminal), terminal)
             doubts = run.read_json(runs.LABEL_DOUBTS)

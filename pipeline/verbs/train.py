@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from pipeline.verbs import options
 
 
 def train(
-    source: Annotated[Path, typer.Argument(metavar="CONFIG_OR_FOLDER", help="A .toml, a folder or a .csv.")],
+    source: options.Source = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key; a list of values is a search."),
@@ -25,10 +24,13 @@ def train(
             help="Another run, its split drawn without regard to this one's; another seed draws another."
         ),
     ] = False,
+    run_option: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="Repeat this run, with its own configuration.")
+    ] = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train: folds, the search if there is one, then the final model.
+    """Train: folds, a search if there is one, the final model.
 
     Reads the pictures. Writes data/runs/NAME: the table of pictures, the split, the folds, out-of-fold
     answers, model.keras and figures. Repeated, it does only what is out of date.
@@ -38,8 +40,9 @@ def train(
         from pipeline import runs
         from pipeline import train as training
 
+        source, name = options.source_of(source, run_option, name)
         config = configuration.load(source, settings or ())
-        run = runs.open_for(name or runs.run_name(source), config, overwrite=overwrite, resplit=resplit)
+        run = runs.open_for(name, config, overwrite=overwrite, resplit=resplit)
         if source.suffix.lower() != ".toml":
             terminal.say("defaults", f"no configuration given; all of it will be in {run.path(runs.CONFIG)}")
         with run.locked():

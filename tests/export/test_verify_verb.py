@@ -104,4 +104,4 @@ def test_a_run_without_bundles_says_how_to_make_them(place):
 
 
 def test_what_is_neither_is_refused(place):
-    refused(verify(place, "nothing"), 1, "no run called nothing in data/runs", "runs here: pictures")
+    refused(verify(place, "nothing"), 2, "no run called nothing in data/runs", "runs here: pictures")

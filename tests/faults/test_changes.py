@@ -111,12 +111,12 @@ def test_runs_that_are_not_there_are_refused(tmp_path, copy):
     elsewhere.mkdir()
     refused(
         verb("pipeline", "evaluate", cwd=elsewhere),
-        1,
+        2,
         "no runs in data/runs",
         "make one: python -m pipeline train CONFIG_OR_FOLDER",
     )
     message = "no run called other in data/runs"
-    refused(verb("pipeline", "evaluate", "other", cwd=copy), 1, message, "runs here: pictures")
+    refused(verb("pipeline", "evaluate", "other", cwd=copy), 2, message, "runs here: pictures")
 
 
 def test_a_name_that_is_no_folder_name_is_refused(copy):

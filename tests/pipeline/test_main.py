@@ -129,6 +129,58 @@ def test_wrong_words_end_with_2_and_show_how_to_get_help(tmp_path, words):
     assert "Traceback" not in ended.stderr
 
 
+def test_every_verb_that_is_about_one_run_takes_it_by_the_same_option():
+    from typer.main import get_command
+
+    from export.vignette import app
+
+    commands = get_command(app).commands
+    without = {
+        name
+        for name, command in commands.items()
+        if "--run" not in {o for p in command.params for o in p.opts}
+    }
+    assert without == {"draw", "collect", "compare"}
+
+
+@pytest.mark.parametrize("words", [("second",), ("--run", "second"), ("data/runs/second",)], ids=" ".join)
+def test_a_run_is_repeated_by_its_name(place, capfd, words):
+    before = verbs.stamps(place / runs.RUNS / "second")
+    assert (
+        json.loads(verbs.fine(call(capfd, "pipeline", "train", *words, "--json", cwd=place)))["run"]
+        == "second"
+    )
+    assert verbs.stamps(place / runs.RUNS / "second") == before
+    said = verbs.fine(call(capfd, "pipeline", "audit", *words, cwd=place))
+    assert said.endswith("\nnext: python -m pipeline train --run second\n")
+    assert {path.name for path in (place / runs.RUNS).iterdir()} == {"pictures", "second"}
+
+
+def test_the_audit_under_another_name_names_it_in_what_comes_next(tmp_path, capfd):
+    verbs.draw_pictures(tmp_path / "pictures", 10)
+    said = verbs.fine(call(capfd, "pipeline", "audit", "pictures", "--name", "other", cwd=tmp_path))
+    assert said.endswith("\nnext: python -m pipeline train pictures --name other\n")
+
+
+@pytest.mark.parametrize(
+    "program", ["pipeline train", "pipeline evaluate", "export tflite", "export passport"]
+)
+def test_an_argument_and_another_run_are_too_much(place, capfd, program):
+    ended = call(capfd, *program.split(), "pictures", "--run", "second", cwd=place)
+    verbs.refused(ended, 2, "pictures and --run second are both given", "leave one of them out")
+
+
+def test_neither_pictures_nor_a_run_is_too_little(tmp_path, capfd):
+    ended = call(capfd, "pipeline", "train", cwd=tmp_path)
+    hint = "give a folder, a configuration or a table, or --run NAME to repeat a run; --help says more"
+    verbs.refused(ended, 2, "neither pictures nor a run is named", hint)
+
+
+def test_a_run_that_is_not_there_is_wrong_use(place, capfd):
+    ended = call(capfd, "pipeline", "train", "--run", "third", cwd=place)
+    verbs.refused(ended, 2, "no run called third in data/runs", "runs here: pictures, second")
+
+
 UP_TO_DATE = {
     "train": ("pipeline", "train", "pictures", *sets()),
     "evaluate": ("pipeline", "evaluate", "pictures"),

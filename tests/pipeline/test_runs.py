@@ -441,16 +441,16 @@ def test_find_takes_the_newest_run_or_the_named_one(workplace):
 
 
 def test_find_names_the_runs_that_there_are(workplace):
-    with pytest.raises(RunError, match="no runs in data/runs") as none:
+    with pytest.raises(UsageError, match="no runs in data/runs") as none:
         runs.find(None)
     assert none.value.hint == "make one: python -m pipeline train CONFIG_OR_FOLDER"
-    with pytest.raises(RunError, match="no run called x in data/runs") as unknown:
+    with pytest.raises(UsageError, match="no run called x in data/runs") as unknown:
         runs.find("x")
     assert unknown.value.hint == "there are no runs yet"
     make_run("b")
     make_run("a")
     (runs.RUNS / "half").mkdir()
-    with pytest.raises(RunError) as unknown:
+    with pytest.raises(UsageError) as unknown:
         runs.find("half")
     assert unknown.value.hint == "runs here: a, b"
 

@@ -103,20 +103,20 @@ def test_given_pictures_are_explained_instead(explained):
     assert (explained / RUN / runs.EXPLAINED).read_bytes() == before
     one = found["pictures"][0]["path"]
     assert "1 pictures, answered by the int8 file" in fine(
-        verb("export", "explain", "pictures", one, cwd=explained)
+        verb("export", "explain", "--run", "pictures", one, cwd=explained)
     )
 
 
 def test_what_cannot_be_read_of_the_given_is_listed_and_the_rest_explained(explained):
     draw_pictures(explained / "mixed", 1)
     (explained / "mixed" / "broken.jpg").write_bytes(b"no picture")
-    said = fine(verb("export", "explain", "pictures", "mixed", cwd=explained))
+    said = fine(verb("export", "explain", "--run", "pictures", "mixed", cwd=explained))
     assert "1 file cannot be read; it: mixed/broken.jpg: " in said
     assert "3 pictures, answered by the int8 file" in said
     maps = explained / RUN / runs.EXPLANATIONS / "given"
     assert len(list(maps.iterdir())) == 3  # and none of an earlier call
     refused(
-        verb("export", "explain", "pictures", "mixed/broken.jpg", cwd=explained),
+        verb("export", "explain", "mixed/broken.jpg", cwd=explained),
         2,
         "none of the pictures can be read",
         "open them yourself, and save them again as JPEG",
@@ -132,14 +132,14 @@ def test_wrong_use_is_refused(explained):
         "give a picture, or a folder of pictures",
     )
     refused(
-        verb("export", "explain", "pictures", "empty/x.jpg", cwd=explained),
+        verb("export", "explain", "empty/x.jpg", cwd=explained),
         2,
         "empty/x.jpg: no picture there",
         "give a picture, or a folder of pictures",
     )
     refused(
-        verb("export", "explain", "nonsense", cwd=explained),
-        1,
+        verb("export", "explain", "--run", "nonsense", cwd=explained),
+        2,
         f"no run called nonsense in {runs.RUNS}",
         "runs here: pictures",
     )

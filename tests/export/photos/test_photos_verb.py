@@ -237,7 +237,7 @@ def test_adopted_photos_train_the_next_run(place, photos):
 def test_photos_come_off_the_phone_by_the_real_adb(place, photos, phone):
     shutil.copytree(photos, phone.files / "photos")
     before = phone.contents()
-    found = document(place, "--pull", "pictures")
+    found = document(place, "--pull", "--run", "pictures")
     folder = f"data/photos/{phone.serial.replace(':', '-')}"
     assert found["folder"] == folder
     assert found["phone"]["disagree"] == 0
@@ -270,9 +270,9 @@ def test_photos_come_off_the_phone_by_the_real_adb(place, photos, phone):
             "add --pull, or leave it away",
         ),
         (
-            ["--simulate", "one", "--run", "other"],
-            "two runs are given: one and --run other",
-            "leave one away",
+            ["--simulate", "pictures"],
+            "--simulate takes no folder: pictures",
+            "leave it out; to name a run: --run pictures",
         ),
         (
             ["nowhere"],

@@ -126,7 +126,7 @@ def test_the_verb_shows_both_and_the_drop_and_writes_them(place):
 
 
 def test_repeating_does_nothing_and_what_is_deleted_comes_back_the_same(place):
-    fine(verbs.verb("export", "photos", "--simulate", "pictures", cwd=place))
+    fine(verbs.verb("export", "photos", "--simulate", "--run", "pictures", "--quiet", cwd=place))
     names = (SIMULATED, SHEET, RUN / "answers/int8_simulated.npz")
     before, stamps = [name.read_bytes() for name in names], [name.stat().st_mtime_ns for name in names]
     fine(verbs.verb("export", "photos", "--simulate", "--run", "pictures", cwd=place))
@@ -157,8 +157,8 @@ def test_a_run_that_is_not_exported_says_how(place, capfd):
 
 def test_an_unknown_run_is_named_with_those_that_are_there(place, capfd):
     refused(
-        verbs.call(capfd, "export", "photos", "--simulate", "nothing", cwd=place),
-        1,
+        verbs.call(capfd, "export", "photos", "--simulate", "--run", "nothing", cwd=place),
+        2,
         "no run called nothing in data/runs",
         "runs here: pictures",
     )
