@@ -5,6 +5,7 @@
     ├── ConfigError              2  a configuration key or value
     ├── DataError                2  the folder of pictures, the table, the split
     │   ├── PictureError         2  one picture; callers that read many skip it and list it
+    │   │   └── FormatError      2  it is of a format that is not read
     │   └── BundleError          2  model, labels and contract that do not belong together
     ├── WeightsError             1  pretrained weights that cannot be had or do not fit
     ├── RunError                 1  the folder of a run: missing, locked, incomplete
@@ -55,6 +56,10 @@ class DataError(VignetteError):
 
 
 class PictureError(DataError):
+    pass
+
+
+class FormatError(PictureError):
     pass
 
 
