@@ -17,7 +17,7 @@ from typing import Any
 from pipeline import copies, dataset, findings, runs, sketches, twins, workers
 from pipeline.config import Config
 from pipeline.dataset import Picture, Table
-from pipeline.errors import DataError
+from pipeline.errors import DataError, RunError
 from pipeline.findings import Finding
 from pipeline.layouts import LeftOut
 from pipeline.runs import Recipe, Run
@@ -49,7 +49,7 @@ class Audit:
     document: dict[str, Any]
     seen: tuple[Picture, ...]
     changed: dataset.Change | None = None
-    refusal: DataError | None = None
+    refusal: DataError | RunError | None = None
 
 
 def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, strict: bool = True) -> Audit:

@@ -365,6 +365,22 @@ def test_what_training_would_refuse_is_audited_all_the_same(folder, capfd):
     assert "Do this first: replace or remove these files\n" in out
 
 
+def test_what_the_split_would_refuse_is_told_by_the_audit_with_the_same_words(
+    workplace, make_data_set, capfd
+):
+    make_data_set(workplace / "pictures", {"cat": 24, "dog": 5, "emu": 4}, size=(96, 72))
+    message = (
+        "pictures: class dog has 5 pictures, class emu has 4 pictures, 5 folds and a held-out set need 6"
+    )
+    hint = "add pictures to dog, emu, or use fewer folds: --set train.folds=3"
+    out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=workplace))
+    assert f"These pictures cannot be trained on yet: {message}\nDo this first: {hint}\n" in out
+    assert "next:" not in out
+    document = json.loads(fine(call(capfd, "pipeline", "audit", "pictures", "--json", cwd=workplace)))
+    assert document["refusal"] == {"message": message, "hint": hint}
+    refused(call(capfd, "pipeline", "train", "pictures", "--quiet", cwd=workplace), 2, message, hint)
+
+
 def test_nothing_to_look_at_is_wrong_use(workplace, capfd):
     (workplace / "empty").mkdir()
     ended = call(capfd, "pipeline", "audit", "empty", cwd=workplace)
