@@ -32,6 +32,8 @@ def train(run: Run, config: Config, listener: Listener) -> Subject:
         VignetteError: Any of the errors of `dataset`, `splits`, `features`, `backbones` or
             of the disk. What is done stays done; repeating continues.
     """
+    for sentence in config.ignored:
+        listener.warn(sentence)
     table = _look(run, config, listener)
     split = splits.make(run, table, config)
     _say_split(split, config, listener)
