@@ -319,6 +319,15 @@ def test_a_run_without_out_of_fold_answers_is_named(workplace):
     assert "python -m pipeline train" in caught.value.hint
 
 
+def test_doubted_labels_come_with_how_far_to_trust_them(finished):
+    listed = Run(finished / RUN).read_json(runs.LABEL_DOUBTS)
+    trust = listed["trust"]
+    assert trust.keys() == {"sure", "agreeing", "likely_wrong", "withheld"}
+    assert trust["likely_wrong"] <= len(listed["doubts"])
+    assert trust["withheld"] == len(listed["withheld"])
+    assert trust["agreeing"] >= 0.9 * trust["sure"]
+
+
 @pytest.mark.slow
 def test_a_run_compares_with_one_of_another_head(finished, tmp_path):
     with contextlib.chdir(verbs.shutil.copytree(finished, tmp_path, dirs_exist_ok=True)):
