@@ -2,18 +2,19 @@
 
 One look at a data set, which `train` takes before it splits: every picture is decoded once, and
 not at all if it was seen before. Copies of one picture become a group; one picture under two
-labels is left out. How copies are found is in `twins`, the other findings in `findings`.
+labels is left out. How copies are found is in `twins`, what they mean in `copies`, the other findings
+in `findings`.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline import dataset, findings, runs, sketches, twins, workers
+from pipeline import copies, dataset, findings, runs, sketches, twins, workers
 from pipeline.config import Config
 from pipeline.dataset import Picture, Table
 from pipeline.errors import DataError, RunError
@@ -24,7 +25,10 @@ from pipeline.sketches import Sketches
 from pipeline.twins import Twin
 from pipeline.workers import Listener
 
-VERSION = 1
+VERSION = 2
+# More of a class than this is never left out for having two labels.
+MOST_LEFT_OUT = 0.05
+CONTRADICTIONS = "contradictions"
 # What reads pictures, and so decides which ones it refuses.
 _DECODERS = ("pillow",)
 # What a picture that is left out because of its label is listed with.
@@ -47,7 +51,7 @@ class Audit:
     document: dict[str, Any]
     seen: tuple[Picture, ...]
     changed: dataset.Change | None = None
-    refusal: DataError | None = None
+    refusal: DataError | RunError | None = None
 
 
 def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, strict: bool = True) -> Audit:
@@ -58,8 +62,8 @@ def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, stric
         config: Names the pictures.
         listener: Hears how far it is.
         looks: The sketches in the cache; missing ones are added.
-        strict: Pictures that cannot be trained on are refused; else they are audited, and only
-            audit.json is written.
+        strict: Pictures that cannot be read as a data set are refused; else they are audited, and only
+            audit.json is written, as for those with too much under two labels.
 
     Raises:
         DataError: As `dataset.scan`; with `strict` off as `dataset.survey`.
@@ -77,11 +81,15 @@ def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, stric
     recipe = Recipe("audit", VERSION, inputs, settings, sketches.LIBRARIES)
 
     def build() -> None:
-        found = _document(table, looks, refusal, listener.progress, copies=config.data.group_copies)
+        sheet = run.path(runs.FIGURES, f"audit-{CONTRADICTIONS}.png")
+        grouped = config.data.group_copies
+        found = _document(table, looks, refusal, sheet, listener.progress, grouped=grouped)
         runs.write_json(run.path(runs.AUDIT), found)
 
     run.make(recipe, [runs.AUDIT], build)
     document = run.read_json(runs.AUDIT)
+    if document["refusal"]:
+        refusal = DataError(document["refusal"]["message"], document["refusal"]["hint"])
     judged = apply(table, document)
     change = dataset.compare(known, judged) if known else None
     if not refusal:
@@ -125,7 +133,13 @@ def apply(table: Table, document: Mapping[str, Any]) -> Table:
 
 
 def _document(
-    table: Table, looks: Sketches, refusal: DataError | None, progress: workers.Progress, *, copies: bool
+    table: Table,
+    looks: Sketches,
+    refusal: DataError | None,
+    sheet: Path,
+    progress: workers.Progress,
+    *,
+    grouped: bool,
 ) -> dict[str, Any]:
     by_content: dict[str, list[Picture]] = defaultdict(list)
     for picture in table.pictures:
@@ -136,22 +150,27 @@ def _document(
     pairs, threshold = twins.find(rows["hashes"], lambda few: looks.views([contents[at] for at in few]))
     progress("looking for copies", 1, 1)
 
-    def paths(groups: Mapping[str, str]) -> list[list[str]]:
-        members: dict[str, list[str]] = defaultdict(list)
-        for sha256, group in groups.items():
-            members[group] += [picture.path for picture in by_content[sha256]]
-        return sorted(sorted(group) for group in members.values() if len(group) > 1)
+    def paths(groups: Sequence[Sequence[str]]) -> list[list[str]]:
+        members = [[picture.path for sha256 in group for picture in by_content[sha256]] for group in groups]
+        return sorted(sorted(group) for group in members if len(group) > 1)
 
     named = [(contents[pair.first], contents[pair.second], pair) for pair in pairs]
-    together = paths(twins.joined(contents, [(a, b) for a, b, _ in named] if copies else []))
-    same = paths(twins.joined(contents, [(a, b) for a, b, pair in named if pair.same and copies]))
+    judged = copies.judge(
+        {sha256: Counter(picture.label for picture in own) for sha256, own in by_content.items()},
+        [(a, b, pair.same) for a, b, pair in named] if grouped else [],
+        lambda sha256: table.file(by_content[sha256][0]),
+        progress,
+    )
+    together = paths(judged.bound)
+    equal = paths([[sha256] for sha256 in contents])
     label = {picture.path: picture.label for picture in table.pictures}
-    contradictions = [group for group in same if len({label[path] for path in group}) > 1]
-    equal = [[picture.path for picture in group] for group in by_content.values() if len(group) > 1]
+    contradictions = [group for group in paths(judged.same) if len({label[path] for path in group}) > 1]
+    refusal = refusal or _too_contradictory(table, contradictions, sheet)
     rows_of = dict(zip(contents, range(len(contents)), strict=True))
     each = rows[[rows_of[picture.sha256] for picture in table.pictures]] if equal else rows
     found = [
-        *_of_copies(table, contradictions, together, sorted(equal), named, by_content, copies=copies),
+        *_of_copies(table, contradictions, together, equal, named, by_content, copies=grouped),
+        *_of_series(table, paths(judged.series)),
         *(findings.of_classes(table) if refusal is None else []),
         *findings.of_files(table.left_out),
         *findings.of_pictures(table.pictures, each),
@@ -168,6 +187,23 @@ def _document(
         "hash_threshold_bits": threshold,
         "left_out": [[entry.path, entry.label, entry.reason] for entry in table.left_out],
     }
+
+
+def _too_contradictory(
+    table: Table, contradictions: Sequence[Sequence[str]], sheet: Path
+) -> DataError | None:
+    """Why these pictures cannot be trained on, where too much of a class would be left out."""
+    contradicting = {path for group in contradictions for path in group}
+    total = Counter(picture.label for picture in table.pictures)
+    lost = Counter(picture.label for picture in table.pictures if picture.path in contradicting)
+    share, label = max(((n / total[label], label) for label, n in lost.items()), default=(0.0, ""))
+    if share <= MOST_LEFT_OUT:
+        return None
+    return DataError(
+        f"{lost[label]} of {total[label]} pictures of class {label} lie in another class, too "
+        f"(more than {MOST_LEFT_OUT:.0%}); {sheet} shows them",
+        "delete the copy in the wrong class, or make one class of those that share their pictures",
+    )
 
 
 def _told(one: str, other: str, pair: Twin, by_content: Mapping[str, Sequence[Picture]]) -> dict[str, Any]:
@@ -206,7 +242,7 @@ def _of_copies(
     )
     told = (
         (
-            "contradictions",
+            CONTRADICTIONS,
             "one picture under two labels",
             "decide which label is right and delete the other copy; until then all are left out",
             contradictions,
@@ -226,6 +262,23 @@ def _of_copies(
         Finding(kind, title, advice, tuple(path for group in groups for path in group), len(groups), matters)
         for kind, title, advice, groups, matters in told
         if groups
+    ]
+
+
+def _of_series(table: Table, series: Sequence[Sequence[str]]) -> list[Finding]:
+    grouped = {picture.path for picture in table.pictures if picture.group}
+    groups = [group for group in series if not grouped.issuperset(group)]
+    if not groups:
+        return []
+    return [
+        Finding(
+            "series",
+            "series of near-copies, across classes or over a tenth of one (one camera, bursts)",
+            "only exact copies stay on one side, so the score may flatter: give a table (.csv) with a column "
+            "group, one name for each session or thing",
+            tuple(path for group in groups for path in group),
+            len(groups),
+        )
     ]
 
 

@@ -3,15 +3,22 @@
 Confident learning: a picture is doubted where the model is as sure of another class as it
 usually is of pictures that have that label (Northcutt, Jiang and Chuang, "Confident Learning:
 Estimating Uncertainty in Dataset Labels", Journal of Artificial Intelligence Research 70, 2021,
-section 3.1). The model may be wrong; a person decides.
+section 3.1). The model may be wrong; a person decides. So that a weak model does not doubt whatever it
+gets wrong, `earned` keeps of the doubts only what its surest answers support.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+# Answers count from the surest down to where they agree with fewer labels than this.
+AGREEMENT = 0.9
+# Wrong labels are contradicted by the surest answers as often as by others; a model's own mistakes are not.
+# So uneven halves are this unlikely by chance.
+_UNEVEN = 0.05
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,62 @@ class Doubt:
     suggestion: int
     label_score: float
     suggestion_score: float
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far doubts can be trusted.
+
+    Attributes:
+        sure: How many answers are sure enough to doubt a label.
+        agreeing: How many of these agree with the label.
+        likely_wrong: About how many of the doubted labels are wrong, if the surer half of those
+            answers hits wrong labels alone.
+        withheld: How many doubts were left out as likely the model's own mistakes.
+    """
+
+    sure: int
+    agreeing: int
+    likely_wrong: int
+    withheld: int
+
+
+def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[Doubt], Trust]:
+    """The doubts that the model has earned, the most doubtful first, and how far to trust them.
+
+    Args:
+        truth: Labels as given, shape (n,).
+        probabilities: Out-of-fold answers, shape (n, classes).
+    """
+    from scipy import stats
+
+    doubts = find(truth, probabilities)
+    confident = _confident(truth, probabilities)
+    rows = np.flatnonzero(confident >= 0)
+    sureness = probabilities[rows, confident[rows]]
+    rows = rows[np.argsort(-sureness, kind="stable")]
+    contradicted = np.concatenate([[0], np.cumsum(confident[rows] != truth[rows])])
+    counts = np.arange(len(rows) + 1)
+    sure = int(np.flatnonzero(contradicted <= (1 - AGREEMENT) * counts + 1e-9)[-1])
+    total, surer = int(contradicted[sure]), int(contradicted[sure // 2])
+    if stats.binom.cdf(surer, total, 0.5) < _UNEVEN:
+        return [], Trust(sure, sure - total, 0, len(doubts))
+    reached = set(rows[:sure].tolist())
+    kept = [doubt for doubt in doubts if doubt.index in reached]
+    return kept, Trust(sure, sure - total, min(total, 2 * surer), len(doubts) - len(kept))
+
+
+def in_words(count: int, trust: Mapping[str, int]) -> str:
+    """How far so many doubts can be trusted, in words; the keys are those of Trust."""
+    if not count:
+        own = "likely by the model's own mistakes"
+        return f"no label is doubted: {trust['withheld']} are contradicted, but {own}"
+    likely, others = trust["likely_wrong"], count - trust["likely_wrong"]
+    mistakes = f", {others} of the contradictions are the model's own mistakes" if others else ""
+    return (
+        f"answers as sure as these agree with {trust['agreeing']:,} of {trust['sure']:,} labels; "
+        f"about {likely} of the {count} are likely wrong{mistakes}"
+    )
 
 
 def find(truth: np.ndarray, probabilities: np.ndarray) -> list[Doubt]:

@@ -19,7 +19,7 @@ from pipeline.config import Config
 from pipeline.errors import DataError
 from pipeline.metrics import Interval, accuracy_of, f1_of, macro_f1_of
 from pipeline.runs import Recipe, Run
-from pipeline.subject import Subject, load_out_of_fold
+from pipeline.subject import Subject, load_out_of_fold, settled_config
 from pipeline.workers import Listener, ordered
 
 KERAS = "keras"
@@ -341,7 +341,7 @@ def compare(many: Sequence[Run]) -> dict[str, Any]:
 
 
 def _differences(many: dict[str, Run]) -> dict[str, dict[str, Any]]:
-    configs: dict[str, Config] = {name: run.config() for name, run in many.items()}
+    configs: dict[str, Config] = {name: settled_config(run) for name, run in many.items()}
     first = next(iter(configs.values()))
     keys = sorted({key for other in configs.values() for key in configuration.differing_keys(first, other)})
     flat = {name: configuration.flat(config) for name, config in configs.items()}

@@ -5,10 +5,14 @@ Held-out pictures are not looked at. The winner is trained on in `train`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from pipeline import features, metrics, runs
 from pipeline.config import Config
 from pipeline.dataset import Table
-from pipeline.letterbox import auto_frame
+from pipeline.errors import ConfigError
+from pipeline.letterbox import auto_frame, parse_size
 from pipeline.runs import Recipe, Run
 from pipeline.splits import Split
 from pipeline.subject import DRAWN, NUMERIC, Subject, examples_of, head_settings, load_heads, trainer_of
@@ -80,4 +84,64 @@ def search(run: Run, config: Config, table: Table, split: Split, listener: Liste
     run.make(drawing, [name], lambda: figures.search(run.path(name), found))
     best = ", ".join(f"{key}={value}" for key, value in found["winner"].items())
     listener.say("search", f"{len(found['rows'])} settings tried, best out-of-fold: {best}")
+    for key, value in beyond(config, found["winner"]).items():
+        here = found["winner"][key]
+        listener.warn(
+            f"the best {key}, {here}, lies at the edge of what was tried; try the next value, too: "
+            f"--set '{key}={_toml([here, value])}'"
+        )
     return config.with_values(found["winner"])
+
+
+def beyond(config: Config, winner: Mapping[str, Any]) -> dict[str, Any]:
+    """The next value to try of each searched number or frame whose best value lies at an edge.
+
+    Where the key allows nothing beyond, there is no edge.
+    """
+    following = {}
+    for key, here in winner.items():
+        value = _next(config.search[key], here, even=key in _EVEN)
+        try:
+            if value is not None and config.with_values({**winner, key: value}) != config.with_values(winner):
+                following[key] = value
+        except ConfigError:
+            continue
+    return following
+
+
+# Shares, which are tried in even steps; other numbers in factors.
+_EVEN = ("head.dropout", "model.alpha")
+_LARGEST_FACTOR = 10.0
+_FRAME_STEP = 32
+
+
+def _next(tried: Sequence[Any], here: Any, *, even: bool) -> Any:
+    """What comes after the last of the tried values, on the side where the best one lies; or None."""
+    if all(isinstance(value, str) for value in tried):
+        sizes = {value: parse_size(value) for value in tried}
+        known = {value: size for value, size in sizes.items() if size}
+        areas = {value: (size.width * size.height) ** 0.5 for value, size in known.items()}
+        if here not in known or (side := _step(list(areas.values()), areas[here], even=False)) is None:
+            return None
+        scaled = [round(length * side / areas[here] / _FRAME_STEP) * _FRAME_STEP for length in known[here]]
+        return "{}x{}".format(*scaled)
+    if not all(type(value) in (int, float) for value in tried):
+        return None
+    value = _step([float(number) for number in tried], float(here), even=even)
+    if value is None:
+        return None
+    return round(value) if isinstance(here, int) else float(f"{value:.2g}")
+
+
+def _step(tried: Sequence[float], here: float, *, even: bool) -> float | None:
+    ordered = sorted(tried)
+    if len(ordered) < 2 or here not in (ordered[0], ordered[-1]):
+        return None
+    before = ordered[1] if here == ordered[0] else ordered[-2]
+    if even or min(here, before) <= 0:
+        return here + here - before
+    return here * min(max(here / before, 1 / _LARGEST_FACTOR), _LARGEST_FACTOR)
+
+
+def _toml(values: Sequence[Any]) -> str:
+    return "[" + ", ".join(f'"{value}"' if isinstance(value, str) else f"{value}" for value in values) + "]"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pipeline.runs import Recipe, Run
 from pipeline.subject import Subject, load_out_of_fold
 from pipeline.workers import Listener
 
-VERSION = 1
+VERSION = 2
 SHOWN = 32
 _CELL = Size(160, 160)
 _DRAWN = ("matplotlib", "numpy", "pillow")
@@ -52,19 +53,21 @@ def draw_findings(run: Run, found: Audit, listener: Listener) -> list[Path]:
 def label_doubts(subject: Subject) -> dict[str, object]:
     """Writes label_doubts.json and its sheet; gives what it holds."""
     run = subject.run
-    recipe = Recipe("label_doubts", VERSION, {"folds": run.key("folds")}, {}, ("numpy",))
+    recipe = Recipe("label_doubts", VERSION, {"folds": run.key("folds")}, {}, ("numpy", "scipy"))
     run.make(
         recipe,
         [runs.LABEL_DOUBTS],
         lambda: runs.write_json(run.path(runs.LABEL_DOUBTS), _doubts(subject)),
     )
     found = run.read_json(runs.LABEL_DOUBTS)
-    shown = found["doubts"][:SHOWN]
+    rows, title = found["doubts"], "Labels that may be wrong, the most doubtful first"
+    if not rows:
+        rows, title = found["withheld"], "Contradicted labels, likely by the model's own mistakes"
+    shown = rows[:SHOWN]
     if shown:
         cells = [(_caption(row), subject.table.root / row["path"]) for row in shown]
-        more = f", the first {len(shown)} of {len(found['doubts'])}" if len(found["doubts"]) > SHOWN else ""
-        title = f"Labels that may be wrong, the most doubtful first{more}"
-        _draw(run, "label_doubts.png", {"doubts": recipe.key}, title, cells)
+        more = f", the first {len(shown)} of {len(rows)}" if len(rows) > SHOWN else ""
+        _draw(run, "label_doubts.png", {"doubts": recipe.key}, f"{title}{more}", cells)
     return found
 
 
@@ -78,22 +81,29 @@ def _doubts(subject: Subject) -> dict[str, object]:
     truth, probabilities = stored["truth"], stored["probabilities"]
     joint = doubts.confident_joint(truth, probabilities)
     own = np.bincount(truth, minlength=len(subject.labels)).tolist()
+    doubted, trust = doubts.earned(truth, probabilities)
     return {
         "n": len(truth),
         "share_wrong_estimate": doubts.share_wrong(joint, own),
         "labels": list(subject.labels),
         "confident_joint": joint.tolist(),
-        "doubts": [
-            {
-                "path": subject.split.train[doubt.index].path,
-                "sha256": subject.split.train[doubt.index].sha256,
-                "label": subject.labels[doubt.label],
-                "suggestion": subject.labels[doubt.suggestion],
-                "label_score": round(doubt.label_score, 6),
-                "suggestion_score": round(doubt.suggestion_score, 6),
-            }
-            for doubt in doubts.find(truth, probabilities)
+        "trust": asdict(trust),
+        "doubts": [_row(subject, doubt) for doubt in doubted],
+        "withheld": [
+            _row(subject, doubt) for doubt in doubts.find(truth, probabilities) if doubt not in doubted
         ],
+    }
+
+
+def _row(subject: Subject, doubt: doubts.Doubt) -> dict[str, object]:
+    picture = subject.split.train[doubt.index]
+    return {
+        "path": picture.path,
+        "sha256": picture.sha256,
+        "label": subject.labels[doubt.label],
+        "suggestion": subject.labels[doubt.suggestion],
+        "label_score": round(doubt.label_score, 6),
+        "suggestion_score": round(doubt.suggestion_score, 6),
     }
 
 

@@ -45,6 +45,16 @@ class Subject:
         return self.table.labels
 
 
+def settled_config(run: Run) -> Config:
+    """The configuration of a run, with the values that its search found best, if it has one.
+
+    Raises:
+        RunError: The search was not finished.
+    """
+    config = run.config()
+    return config.with_values(run.read_json(runs.SEARCH)["winner"]) if config.search else config
+
+
 def open_trained(run: Run, listener: Listener | None = None) -> Subject:
     """The Subject of a run whose training is finished, from its artefacts alone.
 
@@ -57,9 +67,7 @@ def open_trained(run: Run, listener: Listener | None = None) -> Subject:
             settings than those that lie in the run now.
         DataError: A class has no held-out picture.
     """
-    config = run.config()
-    if config.search:
-        config = config.with_values(run.read_json(runs.SEARCH)["winner"])
+    config = settled_config(run)
     table = dataset.load(run, Path(config.data.pictures))
     split = splits.load(run, table)
     frame = run.read_json(runs.FRAME)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import audit, backbones, features, litert, metrics, runs, shortcuts, sketches, splits
+from pipeline import audit, backbones, features, litert, metrics, runs, sheets, shortcuts, sketches, splits
 from pipeline import config as configuration
 from pipeline.config import Config
 from pipeline.dataset import Table
@@ -32,6 +32,8 @@ def train(run: Run, config: Config, listener: Listener) -> Subject:
         VignetteError: Any of the errors of `dataset`, `splits`, `features`, `backbones` or
             of the disk. What is done stays done; repeating continues.
     """
+    for sentence in config.ignored:
+        listener.warn(sentence)
     table = _look(run, config, listener)
     if splits.restore(run):
         listener.warn(f"{run.path(runs.SPLIT)} was damaged, and is put back from its copy")
@@ -52,6 +54,9 @@ def train(run: Run, config: Config, listener: Listener) -> Subject:
 def _look(run: Run, config: Config, listener: Listener) -> Table:
     with sketches.open_cache(listener.warn) as looks:
         found = audit.look(run, config, listener, looks)
+        if found.refusal:
+            sheets.draw_findings(run, found, listener)
+            raise found.refusal
         shortcut = shortcuts.make(run, found.table, looks, config.seed)
     table = found.table
     if found.changed:
@@ -60,6 +65,9 @@ def _look(run: Run, config: Config, listener: Listener) -> Table:
     listener.say("audit", f"{audit.sentence(found.document)} (see {run.path(runs.AUDIT)})")
     if limits := shortcuts.limits(shortcut):
         listener.say("shortcuts", limits)
+    for finding in found.document["findings"]:
+        if finding["kind"] == "series":
+            listener.warn(f"{finding['count']} {finding['title']}: {finding['advice']}")
     for sentence in shortcuts.alarms(shortcut):
         listener.warn(sentence)
     if table.left_out:

@@ -8,6 +8,7 @@ from typing import Any
 from export.report.artefacts import Artefacts
 from export.report.verdict import alarms_of, capital
 from pipeline import runs, shortcuts
+from pipeline.doubts import in_words
 
 _DOUBTS, _LISTED = 24, 12
 
@@ -39,5 +40,6 @@ def material(found: Artefacts) -> dict[str, Any]:
         "doubts": doubts.get("doubts", [])[:_DOUBTS],
         "doubts_count": len(doubts.get("doubts", [])),
         "doubts_n": doubts.get("n"),
+        "doubts_trust": in_words(len(doubts["doubts"]), doubts["trust"]) if "trust" in doubts else "",
         "missing": found.lacks(runs.AUDIT, runs.SHORTCUTS, runs.LABEL_DOUBTS),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,8 +36,8 @@ def audit(
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline import audit as auditing
         from pipeline import config as configuration
-        from pipeline import runs, sheets, shortcuts, sketches
-        from pipeline.errors import GateError
+        from pipeline import runs, sheets, shortcuts, sketches, splits
+        from pipeline.errors import DataError, GateError, RunError
 
         source, name = options.source_of(source, run_option, name)
         config = configuration.load(source)
@@ -50,14 +51,20 @@ def audit(
             found = auditing.look(run, config, terminal, looks, strict=False)
             told = None if found.refusal else shortcuts.make(run, found.table, looks, config.seed)
             drawn = sheets.draw_findings(run, found, terminal)
+            if not found.refusal:
+                try:
+                    splits.preview(run, found.table, config)
+                except (DataError, RunError) as error:
+                    found = replace(found, refusal=error)
         _show(terminal, run, found)
         alarms = shortcuts.alarms(told) if told else []
         if told:
             _show_shortcuts(terminal, run, told)
         for sentence in alarms:
             terminal.warn(sentence)
+        refusal = {"message": found.refusal.message, "hint": found.refusal.hint} if found.refusal else None
         terminal.finish(
-            {"run": run.name, **found.document, "shortcuts": told, "alarms": alarms},
+            {"run": run.name, **found.document, "refusal": refusal, "shortcuts": told, "alarms": alarms},
             [str(run.path(runs.AUDIT)), *map(str, drawn)],
         )
         _say_next(terminal, run, source, found)

@@ -26,6 +26,7 @@ def evaluate(
         from pipeline import evaluate as evaluation
         from pipeline import runs
         from pipeline import subject as subjects
+        from pipeline.doubts import in_words
 
         run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
@@ -38,6 +39,8 @@ def evaluate(
                 f"{len(doubts['doubts'])} of {doubts['n']:,} labels may be wrong, listed in "
                 f"{run.path(runs.LABEL_DOUBTS)}; look at {run.path(runs.FIGURES, 'label_doubts.png')}",
             )
+        if doubts["doubts"] or doubts["trust"]["withheld"]:
+            terminal.say("trust", in_words(len(doubts["doubts"]), doubts["trust"]))
         terminal.finish(
             {"run": run.name, **found},
             [str(run.path(runs.FIGURES, "confusion.svg")), str(run.path(runs.FIGURES, "f1.svg"))],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -48,6 +48,9 @@ def train(
         with run.locked():
             training.train(run, config, terminal)
             folds = run.read_json(runs.FOLDS)
+            searched = run.read_json(runs.SEARCH) if config.search else None
+        if searched:
+            _show_search(terminal, list(config.search), searched)
         terminal.finish(
             {
                 "run": run.name,
@@ -55,7 +58,26 @@ def train(
                     key: folds[key] for key in ("n", "accuracy", "fold_accuracy", "chosen_epoch")
                 },
                 "training": run.read_json(runs.TRAINING),
+                **({"search": searched} if searched else {}),
             },
             [str(run.path(runs.FIGURES, "curves.svg")), str(run.path(runs.FIGURES, "augmentation.png"))],
         )
         terminal.next("pipeline", "evaluate", run.name)
+
+
+def _show_search(terminal: console.Terminal, keys: list[str], searched: dict[str, Any]) -> None:
+    """What was tried, the best first; a key that a combination does not use is empty."""
+    terminal.table(
+        f"What was tried, the best first (out-of-fold, n = {searched['n']:,})",
+        [*keys, "accuracy", "95%", "log loss", "epoch"],
+        [
+            [
+                *(str(row["values"].get(key, "")) for key in keys),
+                f"{row['accuracy']:.3f}",
+                "{:.3f} to {:.3f}".format(*row["interval"]),
+                f"{row['log_loss']:.3f}",
+                str(row["chosen_epoch"]),
+            ]
+            for row in searched["rows"]
+        ],
+    )

@@ -82,12 +82,13 @@ def test_grouping_of_near_copies_can_be_turned_off(folder):
     assert found.document["findings"][0]["advice"] == "they may stand on both sides of the split"
 
 
-def test_one_picture_under_two_labels_is_left_out_until_it_is_decided(folder):
+def test_one_picture_under_two_labels_is_left_out_until_it_is_decided(workplace, make_data_set):
+    folder = make_data_set(workplace / "pictures", {"cat": 44, "dog": 44}, size=(96, 72))
     again(folder / "cat/000.png", folder / "dog/same.jpg")
     shutil.copy(folder / "dog/003.png", folder / "cat/equal.png")
     found = looked(folder)
     assert kinds(found)["contradictions"] == 2
-    assert len(found.table.pictures) == 46
+    assert len(found.table.pictures) == 86
     reasons = {entry.path: entry.reason for entry in found.table.left_out}
     assert reasons["dog/same.jpg"] == (
         "the same picture as cat/000.png, which is labelled cat; decide which is right"
@@ -96,8 +97,99 @@ def test_one_picture_under_two_labels_is_left_out_until_it_is_decided(folder):
     (folder / "dog/same.jpg").unlink()
     (folder / "cat/equal.png").unlink()
     mended = looked(folder)
-    assert len(mended.table.pictures) == 48
+    assert len(mended.table.pictures) == 88
     assert mended.table.left_out == ()
+
+
+def test_more_than_a_twentieth_of_a_class_is_never_left_out_and_two_ways_out_are_told(folder, capfd):
+    for number in range(3):
+        again(folder / f"cat/{number:03d}.png", folder / f"dog/same{number}.jpg")
+    refusal = looked(folder).refusal
+    assert refusal is not None
+    message = (
+        "3 of 24 pictures of class cat lie in another class, too (more than 5%); "
+        f"{RUN}/figures/audit-contradictions.png shows them"
+    )
+    hint = "delete the copy in the wrong class, or make one class of those that share their pictures"
+    assert refusal.message == message
+    refused(call(capfd, "pipeline", "train", "pictures", cwd=folder.parent), 2, message, hint)
+    assert (folder.parent / RUN / "figures/audit-contradictions.png").is_file()
+    assert not (folder.parent / RUN / runs.PICTURES).exists()
+    out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
+    assert f"These pictures cannot be trained on yet: {message}\nDo this first: {hint}\n" in out
+    for number in range(2):
+        (folder / f"dog/same{number}.jpg").unlink()
+    assert looked(folder).refusal is None
+
+
+def shots(root: Path, draw, classes: dict[str, int], *, crack=None, save=None) -> Path:
+    """Shots of one thing by a fixed camera: each with noise of its own, and in one class with a crack."""
+    scene = draw(320, 240, 7).astype(float)
+    for label, count in classes.items():
+        (root / label).mkdir(parents=True)
+        for number in range(count):
+            numbers = np.random.default_rng([len(label), number])
+            pixels = scene + numbers.normal(0, 3, scene.shape)
+            if label == crack:
+                x, y = numbers.integers(40, 280), numbers.integers(40, 180)
+                pixels[y : y + 30, x : x + 2] -= 60
+            image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+            image.save(root / label / f"{number:02d}.jpg", **(save or {"quality": 92}))
+    return root
+
+
+@pytest.mark.parametrize("quality", [60, 95])
+def test_two_shots_by_a_fixed_camera_are_no_contradiction_and_the_set_can_be_split(workplace, draw, quality):
+    root = shots(
+        workplace / "pictures", draw, {"good": 60, "cracked": 60}, crack="cracked", save={"quality": quality}
+    )
+    found = looked(root)
+    assert len(found.document["twins"]) > 1000  # the case: nearly everything is a copy of everything
+    assert found.document["contradictions"] == []
+    assert found.refusal is None
+    assert len(found.table.pictures) == 120
+    (series,) = [entry for entry in found.document["findings"] if entry["kind"] == "series"]
+    assert series["matters"]
+    assert "a table (.csv) with a column group" in series["advice"]
+    split = splits.make(Run(RUN), found.table, configuration.load(root))
+    assert len(split.held_out) == 24
+    # A recompressed shot is still bound to the shot that it was made of.
+    again(root / "good/05.jpg", root / "good/05 again.jpg", quality=40)
+    assert looked(root).document["groups"] == [["good/05 again.jpg", "good/05.jpg"]]
+
+
+def test_shots_without_any_difference_but_noise_are_no_contradiction(workplace, draw):
+    root = shots(workplace / "pictures", draw, {"one": 30, "another": 30}, save={"quality": 90})
+    found = looked(root)
+    assert found.document["contradictions"] == []
+    assert len(found.table.pictures) == 60
+
+
+def test_a_long_burst_of_one_class_is_bound_by_exact_copies_only_and_said(workplace, draw, make_data_set):
+    root = make_data_set(workplace / "pictures", {"cat": 50, "dog": 50}, size=(96, 72))
+    burst = shots(workplace / "burst", draw, {"x": 8})
+    for path in sorted((burst / "x").iterdir())[:5]:
+        shutil.copy(path, root / "cat" / f"burst{path.name}")
+    assert len(looked(root).document["groups"]) == 1  # 5 of 55 stay together
+    assert "series" not in kinds(looked(root))
+    for path in sorted((burst / "x").iterdir())[5:]:
+        shutil.copy(path, root / "cat" / f"burst{path.name}")
+    found = looked(root)
+    assert found.document["groups"] == []
+    assert kinds(found)["series"] == 1
+
+
+def test_series_whose_groups_are_given_need_no_advice(workplace, draw):
+    root = shots(workplace / "pictures", draw, {"good": 30, "cracked": 30}, crack="cracked")
+    rows = [
+        f"{path.relative_to(workplace).as_posix()},{path.parent.name},{path.parent.name}{int(path.stem) // 5}"
+        for path in sorted(root.glob("*/*.jpg"))
+    ]
+    table = workplace / "table.csv"
+    table.write_text("\n".join(["path,label,group", *rows]) + "\n")
+    found = looked(table)
+    assert "series" not in kinds(found)
+    assert len(found.table.pictures) == 60
 
 
 def test_mirrored_pictures_under_two_labels_are_no_contradiction(folder):
@@ -107,7 +199,9 @@ def test_mirrored_pictures_under_two_labels_are_no_contradiction(folder):
     found = looked(folder)
     assert found.document["contradictions"] == []
     assert [pair["kind"] for pair in found.document["twins"]] == ["mirrored"]
-    assert found.document["groups"] == [["cat/000.png", "dog/mirror.png"]]
+    # Nor do they hold two classes together.
+    assert found.document["groups"] == []
+    assert kinds(found)["series"] == 1
 
 
 def test_a_given_split_that_leaks_is_found(workplace, make_data_set):
@@ -269,6 +363,22 @@ def test_what_training_would_refuse_is_audited_all_the_same(folder, capfd):
         in out
     )
     assert "Do this first: replace or remove these files\n" in out
+
+
+def test_what_the_split_would_refuse_is_told_by_the_audit_with_the_same_words(
+    workplace, make_data_set, capfd
+):
+    make_data_set(workplace / "pictures", {"cat": 24, "dog": 5, "emu": 4}, size=(96, 72))
+    message = (
+        "pictures: class dog has 5 pictures, class emu has 4 pictures, 5 folds and a held-out set need 6"
+    )
+    hint = "add pictures to dog, emu, or use fewer folds: --set train.folds=3"
+    out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=workplace))
+    assert f"These pictures cannot be trained on yet: {message}\nDo this first: {hint}\n" in out
+    assert "next:" not in out
+    document = json.loads(fine(call(capfd, "pipeline", "audit", "pictures", "--json", cwd=workplace)))
+    assert document["refusal"] == {"message": message, "hint": hint}
+    refused(call(capfd, "pipeline", "train", "pictures", "--quiet", cwd=workplace), 2, message, hint)
 
 
 def test_nothing_to_look_at_is_wrong_use(workplace, capfd):

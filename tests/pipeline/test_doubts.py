@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import special
 
-from pipeline import doubts
+from pipeline import doubts, metrics
 
 
 def test_a_label_is_doubted_where_another_class_reaches_its_threshold():
@@ -51,3 +52,59 @@ def test_planted_mistakes_are_found_the_worst_first():
     assert margins == sorted(margins)
     share = doubts.share_wrong(doubts.confident_joint(truth, probabilities), np.bincount(truth).tolist())
     assert share == pytest.approx(0.04, abs=0.015)
+
+
+def answered(classes: int, apart: float, wrong: float, seed: int, n: int = 360):
+    """Labels, some of them wrong, a model's probabilities, and which are wrong."""
+    numbers = np.random.default_rng(seed)
+    right = numbers.integers(0, classes, n)
+    logits = numbers.normal(0, 1, (n, classes)) + apart * np.eye(classes)[right]
+    truth, planted = right.copy(), numbers.choice(n, int(wrong * n), replace=False)
+    truth[planted] = (truth[planted] + 1 + numbers.integers(0, classes - 1, len(planted))) % classes
+    probabilities = special.softmax(logits * 2 / metrics.fit_temperature(logits * 2, truth), axis=1)
+    return truth, probabilities, set(planted.tolist())
+
+
+@pytest.mark.parametrize(("classes", "apart"), [(3, 1.0), (6, 1.3), (4, 2.0), (4, 0.3)])
+def test_a_weak_model_earns_hardly_a_doubt_of_correct_labels(classes, apart):
+    doubted, found = [], []
+    for seed in range(10):
+        truth, probabilities, _ = answered(classes, apart, 0, seed)
+        kept, trust = doubts.earned(truth, probabilities)
+        found.append(len(doubts.find(truth, probabilities)))
+        doubted.append(len(kept))
+        assert trust.withheld == found[-1] - doubted[-1]
+    assert np.mean(found) > 15
+    assert np.mean(doubted) <= 0.015 * 360
+    assert max(doubted) <= 0.03 * 360
+
+
+@pytest.mark.parametrize(
+    ("classes", "apart", "wrong"), [(4, 5, 0.04), (5, 3, 0.08), (2, 3, 0.05), (3, 5, 0.01)]
+)
+def test_a_good_model_keeps_its_doubts_and_says_how_many_are_likely_right(classes, apart, wrong):
+    kept = right = found = likely = 0
+    for seed in range(10):
+        truth, probabilities, planted = answered(classes, apart, wrong, seed)
+        own, trust = doubts.earned(truth, probabilities)
+        found += len({doubt.index for doubt in doubts.find(truth, probabilities)} & planted)
+        kept += len(own)
+        right += len({doubt.index for doubt in own} & planted)
+        likely += trust.likely_wrong
+    assert right >= 0.85 * found
+    assert right >= 0.9 * kept
+    assert likely == pytest.approx(right, rel=0.3)
+
+
+def test_how_far_to_trust_doubts_is_said_in_words():
+    trust = {"sure": 250, "agreeing": 240, "likely_wrong": 8, "withheld": 3}
+    assert doubts.in_words(10, trust) == (
+        "answers as sure as these agree with 240 of 250 labels; about 8 of the 10 are likely wrong, "
+        "2 of the contradictions are the model's own mistakes"
+    )
+    assert doubts.in_words(8, trust) == (
+        "answers as sure as these agree with 240 of 250 labels; about 8 of the 8 are likely wrong"
+    )
+    assert doubts.in_words(0, trust) == (
+        "no label is doubted: 3 are contradicted, but likely by the model's own mistakes"
+    )

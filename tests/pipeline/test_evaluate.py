@@ -275,6 +275,14 @@ def test_the_keys_that_differ_are_shown(workplace):
     }
 
 
+def test_of_a_run_that_searched_the_values_found_best_are_shown(workplace):
+    searched = made_up_run("searched", pictures(0, 40), "head.l2=[0.5, 0.1]", "model.input=['64x64', 'auto']")
+    winner = {"head.l2": 0.1, "model.input": "auto"}
+    runs.write_json(searched.path(runs.SEARCH), {"winner": winner})
+    found = evaluate.compare([searched, made_up_run("plain", pictures(0, 40, wrong=1))])
+    assert found["configuration"] == {"head.l2": {"searched": 0.1, "plain": 0.01}}
+
+
 def test_runs_that_share_fewer_than_30_pictures_are_not_compared(workplace):
     many = [made_up_run("one", pictures(0, 60)), made_up_run("two", pictures(31, 91, wrong=1))]
     with pytest.raises(DataError) as caught:
@@ -311,6 +319,15 @@ def test_a_run_without_out_of_fold_answers_is_named(workplace):
         evaluate.compare([run, made_up_run("two", pictures(0, 40))])
     assert caught.value.message == f"{run.path(runs.OUT_OF_FOLD)} is missing"
     assert "python -m pipeline train" in caught.value.hint
+
+
+def test_doubted_labels_come_with_how_far_to_trust_them(finished):
+    listed = Run(finished / RUN).read_json(runs.LABEL_DOUBTS)
+    trust = listed["trust"]
+    assert trust.keys() == {"sure", "agreeing", "likely_wrong", "withheld"}
+    assert trust["likely_wrong"] <= len(listed["doubts"])
+    assert trust["withheld"] == len(listed["withheld"])
+    assert trust["agreeing"] >= 0.9 * trust["sure"]
 
 
 @pytest.mark.slow

@@ -347,6 +347,24 @@ def test_a_search_draws_its_figure_and_trains_the_winner(searched):
     assert f"{frame['width']}x{frame['height']}" == found["winner"]["model.input"]
     best = ", ".join(f"{key}={value}" for key, value in found["winner"].items())
     assert heard.said["search"] == f"4 settings tried, best out-of-fold: {best}"
+    assert any(warning.startswith("the best head.l2, ") for warning in heard.warnings)
+
+
+def test_training_over_lists_prints_what_was_tried_the_best_first(searched, capfd):
+    place, run = searched[0].parents[2], Run(searched[0])
+    config = str(runs.RUNS / "search" / runs.CONFIG)
+    out = verbs.fine(verbs.call(capfd, "pipeline", "train", config, "--name", "search", cwd=place))
+    assert "What was tried, the best first (out-of-fold, n = 84)" in out
+    lines = out.splitlines()
+    (header,) = [at for at, line in enumerate(lines) if line.startswith(("head.l2", "model.input"))]
+    assert lines[header].split() == ["model.input", "head.l2", "accuracy", "95%", "log", "loss", "epoch"]
+    for line, row in zip(lines[header + 1 :], run.read_json(runs.SEARCH)["rows"], strict=False):
+        size, l2, accuracy, low, _, high, *_ = line.split()
+        assert (size, float(l2)) == (row["values"]["model.input"], row["values"]["head.l2"])
+        assert (accuracy, low, high) == tuple(f"{n:.3f}" for n in (row["accuracy"], *row["interval"]))
+    assert "lies at the edge of what was tried; try the next value, too: --set 'head.l2=[" in out.replace(
+        "\n", " "
+    )
 
 
 def test_a_cell_of_a_search_scores_what_a_run_of_it_alone_scores(searched, finished):
