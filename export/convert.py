@@ -163,7 +163,7 @@ def exported(subject: Subject) -> list[str]:
     made = [name for name in subject.config.export.flavours if name not in missing]
     if not made:
         hint = next(iter(missing.values())).hint
-        raise GateError(f"no .tflite file could be made: {failures.in_words(missing)}", hint)
+        raise GateError(failures.in_words(missing), hint)
     return made
 
 
@@ -201,7 +201,7 @@ def convert(subject: Subject, listener: Listener) -> None:
             rules = _write_contract(subject, name)
         except ConversionError as error:
             failures.note(run, made, [contract_name(name), file_name(name)], error)
-            listener.warn(f"{name} could not be made: {error.message}")
+            listener.warn(failures.in_words({name: error}))
             continue
         failures.forget(run, made)
         if FLAVOURS[name].calibrated:

@@ -44,7 +44,7 @@ def noted(run: Run, made: Recipe) -> ConversionError | None:
 
 def in_words(failed: Mapping[str, ConversionError]) -> str:
     """Flavours that failed, each with its reason."""
-    return "; ".join(f"{name}: {error.message}" for name, error in failed.items())
+    return "; ".join(f"{name} could not be made: {error.message}" for name, error in failed.items())
 
 
 def _recipe(made: Recipe) -> Recipe:

@@ -56,7 +56,7 @@ def refusal(subject: Subject, found: dict[str, Any]) -> GateError | None:
     bounds = subject.config.gate
     said_no = [row for row in found["targets"] if gate.says_no(row["verdict"], bounds)]
     missing = convert.failed(subject)
-    lacking = f"could not be made: {failures.in_words(missing)}" if missing else ""
+    lacking = failures.in_words(missing)
     if not said_no:
         return GateError(lacking, next(iter(missing.values())).hint) if missing else None
     n = found["n"]

@@ -16,9 +16,11 @@ from xml.etree import ElementTree as ET
 
 from export import bundle as bundles
 from export.apk import archive, members, passport, programs, runtime, signature, toolchain
+from export.apk import verdict as verdicts
 from export.apk.passport import ApkPassport
 from export.apk.runtime import Runtime
 from export.apk.toolchain import Toolchain
+from export.apk.verdict import Verdict
 from export.bundle import Bundle
 from pipeline import runs, workers
 from pipeline.errors import ConfigError, storage_error
@@ -47,6 +49,7 @@ def build_apk(
     archives: Sequence[Path] = (),
     keystore: Path | None = None,
     alias: str = "",
+    verdict: Verdict | None = None,
     project: Path = toolchain.PROJECT,
     cache: Path = toolchain.CACHE,
     progress: workers.Progress = workers.silent,
@@ -61,6 +64,7 @@ def build_apk(
         archives: LiteRT's .aar files in place of the pinned runtime.
         keystore: A key of one's own; its password stands in VIGNETTE_KEYSTORE_PASSWORD.
         alias: The key's name, where the keystore holds several.
+        verdict: What the gate said of the file; None where it was not asked.
         project: The Android project.
         cache: A folder for unpacked tools.
         progress: Told of every step.
@@ -103,7 +107,7 @@ def build_apk(
             dex = _dex(site, classes, jars)
             advance()
             unsigned = site.folder / "unsigned.apk"
-            _zip(unsigned, resources, dex, whole, inside)
+            _zip(unsigned, resources, dex, _assets(whole, verdict), inside)
         except OSError as error:
             raise storage_error(site.folder, error) from error
         advance()
@@ -155,12 +159,15 @@ def fetch(
     return tools.origin
 
 
-def fill_assets(bundle: Path, project: Path = toolchain.PROJECT) -> list[Path]:
+def fill_assets(
+    bundle: Path, project: Path = toolchain.PROJECT, *, verdict: Verdict | None = None
+) -> list[Path]:
     """Puts a bundle where Gradle finds it; git ignores that folder.
 
     Args:
         bundle: A bundle's folder.
         project: The Android project.
+        verdict: As for `build_apk`.
 
     Returns:
         The files that were written.
@@ -174,9 +181,9 @@ def fill_assets(bundle: Path, project: Path = toolchain.PROJECT) -> list[Path]:
     toolchain.read_versions(project)
     folder = project / ASSETS
     runs.make_folder(folder)
-    contents = _assets(whole)
+    contents = _assets(whole, verdict)
     # The contract goes first and comes last: what lies between is no bundle.
-    stale = [path for path in folder.glob("*.tflite") if path.name not in contents]
+    stale = [path for path in (*folder.glob("*.tflite"), folder / verdicts.NAME) if path.name not in contents]
     for path in (folder / bundles.CONTRACT, *stale):
         try:
             path.unlink(missing_ok=True)
@@ -187,10 +194,11 @@ def fill_assets(bundle: Path, project: Path = toolchain.PROJECT) -> list[Path]:
     return [folder / name for name in contents]
 
 
-def _assets(whole: Bundle) -> dict[str, bytes]:
-    """The bundle's files by name, the contract last."""
-    names = (bundles.LABELS, bundles.CONTRACT)
-    return {whole.model.name: whole.data} | {name: (whole.folder / name).read_bytes() for name in names}
+def _assets(whole: Bundle, verdict: Verdict | None) -> dict[str, bytes]:
+    """The verdict and the bundle's files by name, the contract last."""
+    said = {verdicts.NAME: verdict.as_file()} if verdict else {}
+    files = {name: (whole.folder / name).read_bytes() for name in (bundles.LABELS, bundles.CONTRACT)}
+    return {**said, whole.model.name: whole.data, **files}
 
 
 def _manifest(site: _Site) -> Path:
@@ -262,7 +270,9 @@ def _dex(site: _Site, classes: Sequence[Path], jars: Sequence[Path]) -> list[Pat
     return sorted(made.glob("classes*.dex"))
 
 
-def _zip(out: Path, resources: Path, dex: Sequence[Path], whole: Bundle, inside: Runtime) -> None:
+def _zip(
+    out: Path, resources: Path, dex: Sequence[Path], assets: Mapping[str, bytes], inside: Runtime
+) -> None:
     with zipfile.ZipFile(resources) as linked, zipfile.ZipFile(out, "w") as apk:
         names = sorted(linked.namelist(), key=lambda name: (name != "AndroidManifest.xml", name))
         for name in names:
@@ -270,7 +280,7 @@ def _zip(out: Path, resources: Path, dex: Sequence[Path], whole: Bundle, inside:
             archive.add(apk, name, linked.read(name), stored=stored)
         for path in dex:
             archive.add(apk, path.name, path.read_bytes(), stored=False)
-        for name, data in sorted(_assets(whole).items()):
+        for name, data in sorted(assets.items()):
             archive.add(apk, f"assets/{name}", data, stored=name.endswith(".tflite"))
         for name, data in sorted(inside.libraries.items()):
             archive.add(apk, name, data, stored=True)

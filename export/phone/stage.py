@@ -13,6 +13,7 @@ from export import convert
 from export.adb import app, choice, program
 from export.adb.device import Device
 from export.apk import runtime
+from export.apk import stage as apps
 from export.bundle import Bundle
 from export.parity import latency
 from export.phone import document, readiness
@@ -24,7 +25,6 @@ from pipeline.runs import Recipe, Run
 from pipeline.subject import Subject
 from pipeline.workers import Listener
 
-_APP = "int8"
 _BY_HAND = (
     "measure by hand: open the app on the phone, menu, Benchmark, Start; share its file with this "
     "computer, then: python -m export phone --replay FILE"
@@ -78,8 +78,9 @@ def choose(subject: Subject) -> Choice:
         GateError: The runtime loads none of them.
     """
     run = subject.run
-    made = run.recorded("apk").get("inputs", {})
-    if made.get(bundles.CONTRACT) != convert.contract_recipe(subject, _APP).key or not _whole_app(run):
+    made, flavour = run.recorded("apk").get("inputs", {}), apps.flavour_inside(run)
+    key = made.get(flavour, made.get(bundles.CONTRACT))
+    if key != convert.contract_recipe(subject, flavour).key or not _whole_app(run):
         raise RunError(
             f"{run.path(runs.APK)} is missing, or older than the model",
             f"build it first: python -m export apk {run.name}",

@@ -46,7 +46,8 @@ _RESTS = {
     "latency": {"*": f"{runs.EXPORT}/*"},
     "parity": {"keras": f"{runs.ANSWERS}/keras", "latency": "latency", "*": f"{runs.ANSWERS}/*"},
     explain.STAGE: {"keras": f"{runs.ANSWERS}/keras", "*": f"{runs.ANSWERS}/*"},
-    "apk": {"contract.json": f"{runs.EXPORT}/int8/contract"},
+    # An app that was built before it could hold other flavours names the contract.
+    "apk": {"contract.json": f"{runs.EXPORT}/int8/contract", "*": f"{runs.EXPORT}/*/contract"},
     "phone": {"apk": "apk", "*": f"{runs.EXPORT}/*/contract"},
     "photos": {"held_out": f"{runs.ANSWERS}/int8", "*": f"{runs.EXPORT}/*"},
     "simulated": {"plain": f"{runs.ANSWERS}/int8"},

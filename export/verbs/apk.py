@@ -25,6 +25,13 @@ def apk(
         typer.Option(metavar="FILE", help="A key; its password stands in VIGNETTE_KEYSTORE_PASSWORD."),
     ] = None,
     alias: Annotated[str, typer.Option(help="The key's name, where the keystore holds several.")] = "",
+    flavour: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Put this one inside, whatever the gate says of it; the app shows its verdict.",
+        ),
+    ] = "",
     runtime: Annotated[
         list[Path] | None,
         typer.Option(
@@ -35,12 +42,12 @@ def apk(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Build the Android app around the int8 file.
+    """Build the Android app around the int8 file, or the best that did not fail.
 
     Without Google's SDK. Reads an exported run and android_demo. Writes demo.apk and its passport, apk.json,
     into the run; with --assets-only the bundle into android_demo/app/src/main/assets. Needs a JDK 17, and
     Maven or ANDROID_HOME. Signed with the keystore given, else the user's Android debug key, else one that is
-    made once. Exit code 3: the runtime inside cannot run the model.
+    made once. Exit code 3: the gate says no to every flavour, or the runtime inside cannot run the model.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.apk import build, stage
@@ -48,8 +55,8 @@ def apk(
         from pipeline import subject as subjects
         from pipeline.errors import UsageError
 
-        asked = stage.Options(runtime or (), keystore, alias, out)
-        if (assets_only or fetch) and asked != stage.Options():
+        asked = stage.Options(runtime or (), keystore, alias, out, flavour)
+        if (assets_only or fetch) and asked != stage.Options(flavour="" if fetch else flavour):
             raise UsageError(
                 "--assets-only and --fetch build nothing, so they take no key, runtime or place",
                 "leave the other options away",
@@ -62,7 +69,8 @@ def apk(
         with run.locked():
             subject = subjects.open_trained(run, terminal)
             if assets_only:
-                files = build.fill_assets(stage.find_bundle(subject))
+                inside = stage.choose(subject, flavour, terminal)
+                files = build.fill_assets(inside.folder, verdict=inside.verdict)
                 terminal.say("assets", f"{len(files)} files for Gradle")
                 terminal.finish({"run": run.name}, [str(path) for path in files])
                 return

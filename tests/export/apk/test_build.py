@@ -14,6 +14,7 @@ import pytest
 
 from export import bundle
 from export.apk import build, programs, runtime, signature, toolchain
+from export.apk.verdict import Verdict
 from pipeline.errors import BundleError, ConfigError, GateError, StorageError, ToolError, UsageError
 from tests.export import small_models
 from tests.export.apk.conftest import needs_tools, write_project
@@ -380,7 +381,8 @@ def runtime_archives(cache) -> list[Path]:
 
 def test_assets_are_filled_for_gradle_and_old_models_go(small_bundles, project):
     assets = project / "app/src/main/assets"
-    build.fill_assets(small_bundles["float32"], project)
+    build.fill_assets(small_bundles["float32"], project, verdict=Verdict("failed", 36, second_look=False))
+    assert json.loads((assets / "verdict.json").read_text("utf-8"))["verdict"] == "failed"
     written = build.fill_assets(small_bundles["int8"], project)
     assert written == [assets / name for name in ("model_int8.tflite", "labels.txt", "contract.json")]
     assert sorted(path.name for path in assets.iterdir()) == [

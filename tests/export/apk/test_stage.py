@@ -6,13 +6,21 @@ import hashlib
 import json
 import shutil
 import subprocess
+import zipfile
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from export.apk import build, toolchain
+from export.apk import build, stage, toolchain
+from pipeline import runs
+from pipeline.errors import GateError, UsageError
+from pipeline.runs import Run
+from pipeline.subject import open_trained
+from pipeline.workers import Listener
 from tests.export.apk.conftest import needs_tools
-from tests.export.verbs import RUN, copy_finished, environment, fine, refused, stamps, verb
+from tests.export.verbs import RUN, call, copy_finished, environment, fine, refused, stamps, verb
 
 # Each builds an APK.
 pytestmark = pytest.mark.slow
@@ -33,7 +41,7 @@ def made(exported) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_run_gets_a_signed_app_with_its_own_bundle_and_a_passport(exported, made):
-    said = fine(made)
+    shown = fine(made)
     passport = json.loads((exported / RUN / "apk.json").read_text("utf-8"))
     apk = exported / RUN / "demo.apk"
     assert passport["sha256"] == hashlib.sha256(apk.read_bytes()).hexdigest()
@@ -41,9 +49,15 @@ def test_the_run_gets_a_signed_app_with_its_own_bundle_and_a_passport(exported, 
     model = (exported / RUN / "export/int8/model_int8.tflite").read_bytes()
     assert passport["model"] == f"model_int8.tflite, sha256 {hashlib.sha256(model).hexdigest()}"
     assert passport["permissions"] == ["android.permission.CAMERA"]
+    assert passport["flavour"] == "int8"
+    assert passport["words"]["gate"].startswith("int8: ")
+    with zipfile.ZipFile(apk) as opened:
+        said = json.loads(opened.read("assets/verdict.json"))
+    parity = json.loads((exported / RUN / "parity.json").read_text("utf-8"))
+    assert (said["verdict"], said["n"]) == (parity["targets"][-1]["verdict"], 36)
     for words in ("16 KB pages", "release, not debuggable", "holds (v2 and v3)"):
-        assert words in said
-    assert said.endswith("  data/runs/pictures/demo.apk\n")
+        assert words in shown
+    assert shown.endswith("  data/runs/pictures/demo.apk\n")
     assert (exported / "data/keys/demo.keystore").is_file()
 
 
@@ -109,6 +123,96 @@ def test_a_run_in_use_is_refused(exported, made):
     assert "is in use by process" in ended.stderr
 
 
+# Which flavour.
+
+
+class Heard(Listener):
+    def __init__(self) -> None:
+        self.warned: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+
+@pytest.fixture
+def judged(tmp_path_factory, tmp_path, monkeypatch) -> Any:
+    """`judged(int8="failed", …)`: a run of those verdicts; what is not named passed."""
+    monkeypatch.chdir(copy_finished(tmp_path_factory, tmp_path / "place"))
+    subject = open_trained(Run(RUN))
+    found = subject.run.read_json(runs.PARITY)
+
+    def say(**verdicts: str) -> Any:
+        for row in found["targets"]:
+            row["verdict"] = verdicts.get(row["model"], "passed")
+            row["broken"] = ["agreement is 0.5"] if row["verdict"] == "failed" else []
+        monkeypatch.setattr(stage.parity, "parity", lambda *_: found)
+        return subject
+
+    return say
+
+
+def test_int8_goes_into_the_app_where_it_did_not_fail(judged):
+    heard = Heard()
+    inside = stage.choose(judged(int8="not shown"), "", heard)
+    assert (inside.flavour, str(inside.verdict)) == ("int8", "not shown, n = 36")
+    assert inside.folder == RUN / "export/int8"
+    assert heard.warned == []
+
+
+def test_where_int8_failed_the_best_other_goes_into_the_app_and_that_is_said(judged):
+    heard = Heard()
+    assert stage.choose(judged(int8="failed"), "", heard).flavour == "float16"
+    assert heard.warned == ["float16 goes into the app, because the gate says no to int8 (agreement is 0.5)"]
+    # One that passed goes before one of which parity is not shown.
+    assert stage.choose(judged(int8="failed", float16="not shown"), "", Heard()).flavour == "float32"
+
+
+def test_where_all_failed_none_goes_into_the_app(judged):
+    flavours = ("float32", "float16", "dynamic_range", "int8")
+    with pytest.raises(GateError) as caught:
+        stage.choose(judged(**dict.fromkeys(flavours, "failed")), "", Heard())
+    assert caught.value.exit_code == 3
+    assert caught.value.message == (
+        "the gate says no to every flavour of data/runs/pictures: float32 (agreement is 0.5); "
+        "float16 (agreement is 0.5); dynamic_range (agreement is 0.5); int8 (agreement is 0.5)"
+    )
+    assert caught.value.hint == (
+        "--flavour NAME puts float32 or float16 or dynamic_range or int8 inside all the same; "
+        "the app's About shows its verdict"
+    )
+
+
+def test_a_failed_flavour_goes_into_the_app_by_name_alone_with_its_verdict(judged):
+    heard = Heard()
+    inside = stage.choose(judged(int8="failed"), "int8", heard)
+    assert (inside.flavour, inside.verdict.verdict) == ("int8", "failed")
+    assert heard.warned == ["the gate says no to int8 (agreement is 0.5); the app's About shows it"]
+    assert json.loads(inside.verdict.as_file()) == {"verdict": "failed", "n": 36, "second_look": False}
+
+
+def test_another_flavour_can_be_named(judged):
+    heard = Heard()
+    assert stage.choose(judged(), "dynamic_range", heard).folder == RUN / "export/dynamic_range"
+    assert heard.warned == []
+
+
+def test_an_unknown_flavour_or_one_that_the_run_does_not_export_is_refused(judged):
+    with pytest.raises(UsageError, match="--flavour int4: there is no such flavour"):
+        stage.Options(flavour="int4")
+    subject = judged()
+    export = subject.config.export.model_copy(update={"flavours": ("float32", "int8")})
+    subject = replace(subject, config=subject.config.model_copy(update={"export": export}))
+    with pytest.raises(UsageError) as caught:
+        stage.choose(subject, "float16", Heard())
+    assert caught.value.message == "--flavour float16: data/runs/pictures exports float32, int8"
+
+
+def test_the_verb_hands_the_flavour_on(judged, capfd):
+    ended = call(capfd, "export", "apk", "--flavour", "int4", cwd=Path.cwd())
+    hint = "take float32, float16, dynamic_range, int8"
+    refused(ended, 2, "--flavour int4: there is no such flavour", hint)
+
+
 # What needs no tools.
 
 
@@ -146,9 +250,10 @@ def test_assets_go_where_gradle_finds_them(place, monkeypatch):
         pytest.skip("there is a model in android_demo already, which is left alone")
     try:
         ended = verb("export", "apk", "--assets-only", cwd=place)
-        assert "3 files for Gradle" in fine(ended)
+        assert "4 files for Gradle" in fine(ended)
         names = sorted(path.name for path in assets.iterdir())
-        assert names == ["contract.json", "labels.txt", "model_int8.tflite"]
+        assert names == ["contract.json", "labels.txt", "model_int8.tflite", "verdict.json"]
+        assert json.loads((assets / "verdict.json").read_text("utf-8"))["n"] == 36
     finally:
         shutil.rmtree(assets, ignore_errors=True)
 

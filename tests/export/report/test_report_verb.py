@@ -259,3 +259,17 @@ def test_notes_without_end_are_cut(place, capfd):
     text = page(place)
     assert "… and more in notes.md" in text
     assert text.count("word ") < 30_000
+
+
+@pytest.mark.parametrize(("name", "key"), [("float16", "float16"), ("contract.json", "int8")])
+def test_an_app_of_any_flavour_is_shown_until_its_bundle_changes(place, monkeypatch, name, key):
+    """An app that was built before it could hold other flavours than int8 names the contract."""
+    from export.report.freshness import out_of_date
+    from pipeline.runs import Recipe, Run
+
+    monkeypatch.chdir(place)
+    run = Run(RUN)
+    run.record(Recipe("apk", 2, {name: run.key(f"export/{key}/contract")}), [])
+    assert out_of_date(run, "apk") == ""
+    run.record(Recipe("apk", 2, {name: "of another model"}), [])
+    assert out_of_date(run, "apk") == "it was made from something that has changed since"

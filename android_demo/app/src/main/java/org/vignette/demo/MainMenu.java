@@ -44,6 +44,6 @@ final class MainMenu {
         if (item == R.id.photos) {
             return PhotosActivity.class;
         }
-        return item == R.id.benchmark ? BenchmarkActivity.class : LicencesActivity.class;
+        return item == R.id.benchmark ? BenchmarkActivity.class : AboutActivity.class;
     }
 }

@@ -69,7 +69,8 @@ final class ModelFile {
         return hex.toString();
     }
 
-    private static String text(Files files, String name) throws IOException {
+    /** A whole UTF-8 file of a bundle. */
+    static String text(Files files, String name) throws IOException {
         ByteArrayOutputStream all = new ByteArrayOutputStream();
         try (InputStream in = files.open(name)) {
             byte[] part = new byte[8192];
