@@ -18,8 +18,8 @@ from matplotlib.font_manager import get_font_names
 
 from pipeline import runs
 
-# Okabe and Ito's palette.
-BLUE, ORANGE, GREEN, RED, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
+# Okabe and Ito's palette; their vermilion looks orange, and is called so where a figure names its colours.
+BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
 _STYLE = {
     "font.size": 10,
     # The first has most scripts; the others help where they are installed.
@@ -113,7 +113,7 @@ def _mean_and_band(axis: Axes, values: np.ndarray, colour: str, style: str, labe
 @_styled
 def class_histogram(path: Path, labels: Sequence[str], counts: dict[str, list[int]]) -> None:
     """How many pictures each class has, training and held-out."""
-    figure, axis = _figure(7, 1.2 + 0.4 * len(labels))
+    figure, axis = _figure(7, 1.5 + 0.4 * len(labels))
     places, left = np.arange(len(labels)), np.zeros(len(labels))
     for (part, values), colour in zip(counts.items(), (BLUE, ORANGE), strict=True):
         bars = axis.barh(places, values, left=left, color=colour, label=f"{part} (n = {sum(values):,})")
@@ -122,7 +122,7 @@ def class_histogram(path: Path, labels: Sequence[str], counts: dict[str, list[in
     axis.set_yticks(places, [_plain(label) for label in labels])
     axis.invert_yaxis()
     axis.set(title="Pictures of each class", xlabel="pictures")
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=2)
+    figure.legend(loc="outside lower center", ncols=2)
     _save(figure, path)
 
 

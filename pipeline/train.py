@@ -269,7 +269,7 @@ def _figures(subject: Subject, listener: Listener) -> None:
     made = 0
     for done, (name, (inputs, settings, draw)) in enumerate(drawings.items(), 1):
         output = f"{runs.FIGURES}/{name}"
-        recipe = Recipe(f"figures/{name}", 3, inputs, settings, DRAWN)
+        recipe = Recipe(f"figures/{name}", 4, inputs, settings, DRAWN)
         made += run.make(recipe, [output], lambda draw=draw, output=output: draw(run.path(output)))
         listener.progress("drawing figures", done, len(drawings))
     listener.say(

@@ -49,7 +49,7 @@ def draw(
     more = f", the first {MOST} of them" if len(found) > MOST else ""
     cells = []
     for place, (truth, before, after) in zip(shown, names, strict=True):
-        colour = figures.RED if before == truth else figures.GREEN if after == truth else figures.GREY
+        colour = figures.VERMILION if before == truth else figures.GREEN if after == truth else figures.GREY
         cells.append((frame(int(place)), f"{truth}:\n{before} → {after}", colour))
-    colours = "truth: before → after; red was lost, green was gained"
+    colours = "truth: before → after; orange was lost, green was gained, grey stayed wrong"
     figures.captioned_sheet(path, f"{title}: {count}{more}\n{colours}", cells, 6)

@@ -163,10 +163,10 @@ def _draw(subject: Subject, plain: Answers, seen: Answers) -> None:
                 (
                     features.plain_view(subject.table.file(picture), subject.frame),
                     f"{picture.label}\n→ {before}",
-                    figures.RED if before != picture.label else "black",
+                    figures.VERMILION if before != picture.label else "black",
                 )
             )
-            colour = figures.RED if after != picture.label else "black"
+            colour = figures.VERMILION if after != picture.label else "black"
             cells.append((photographed(subject, picture), f"photographed\n→ {after}", colour))
-    title = "Held-out pictures, and as if photographed from a screen (red: wrong)"
+    title = "Held-out pictures, and as if photographed from a screen (orange: wrong)"
     figures.captioned_sheet(subject.run.path(SHEET), title, cells, 2 * _PAIRS)

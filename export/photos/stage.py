@@ -211,9 +211,9 @@ def _draw(subject: Subject, found: Photos, judged: dict[str, Any]) -> None:
         photo = by_path[row["path"]]
         pixels = letterbox(pictures.read(found.file(photo)), subject.frame)
         said = f"{row['answer']} {row['probability']:.2f}" if row["said"] else f"don't know ({row['answer']})"
-        colour = figures.RED if row["said"] else "black"
+        colour = figures.VERMILION if row["said"] else "black"
         cells.append((pixels, f"{row['truth'] or 'none of them'}\n→ {said}", colour))
     total = len(judged["errors"])
     shown = f", the surest {_SHOWN} of {total}" if total > _SHOWN else ""
-    title = f"Photos with a wrong answer{shown} (red: said without doubt)"
+    title = f"Photos with a wrong answer{shown} (orange: said without doubt)"
     figures.captioned_sheet(subject.run.path(SHEET), title, cells, min(_COLUMNS, len(cells)))

@@ -14,6 +14,8 @@ from pipeline.verbs import options
 if TYPE_CHECKING:
     from pipeline.runs import Run
 
+_MOST = 2000
+
 
 def explain(
     places: Annotated[
@@ -22,7 +24,7 @@ def explain(
     ] = None,
     run_name: options.OnlyRunOption = None,
     limit: Annotated[
-        int | None, typer.Option(min=10, max=2000, help="How many held-out pictures at most; default: 100.")
+        int | None, typer.Option(min=10, max=_MOST, help="How many held-out pictures at most; default: 100.")
     ] = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
@@ -79,6 +81,8 @@ def _show(terminal: console.Terminal, run: Run, found: dict[str, Any]) -> None:
     terminal.say(
         "explained", f"{len(found['pictures'])} of {found['n']} held-out pictures, {found['model']} file"
     )
+    if rest := _not_shown(found):
+        terminal.say("not shown", rest)
     terminal.say("wrong", f"{len(wrong)}, of which the Keras model answers {own} otherwise")
     terminal.table(
         f"{run.name}: does the border carry the answer? (bars and the outer tenth; a sample)",
@@ -96,6 +100,21 @@ def _show(terminal: console.Terminal, run: Run, found: dict[str, Any]) -> None:
     )
     for sentence in found["alarms"]:
         terminal.warn(sentence)
+
+
+def _not_shown(found: dict[str, Any]) -> str:
+    """How many held-out pictures are not explained, and why; empty if all are."""
+    count = found["n"] - len(found["pictures"])
+    if not count:
+        return ""
+    # Half of the limit is a sample, so twice the number of pictures takes all of them.
+    more = f"--limit {2 * found['n']} shows all" if 2 * found["n"] <= _MOST else "--limit N shows more"
+    if len(found["pictures"]) >= found["limit"]:
+        return f"{count}, because of the limit of {found['limit']}; {more}"
+    return (
+        f"{count} that are outside the sample, answered right by both, and not among the surest or "
+        f"least sure of their class; {more}"
+    )
 
 
 def _show_given(terminal: console.Terminal, found: dict[str, Any]) -> None:

@@ -211,6 +211,19 @@ def test_a_figure_of_missing_letters_warns_nobody(tmp_path, recwarn):
 # What stands where.
 
 
+@pytest.mark.parametrize("count", [2, 3, 12, 40])
+def test_the_legend_of_the_classes_covers_nothing(tmp_path, drawn, count):
+    labels = [f"class {number}" for number in range(count)]
+    figures.class_histogram(tmp_path / "c.svg", labels, {"train": [100] * count, "held-out": [30] * count})
+    figure = drawn[0]
+    FigureCanvasAgg(figure).draw()
+    legend = (figure.legends or [figure.axes[0].get_legend()])[0].get_window_extent()
+    axis = figure.axes[0]
+    axis.legend_ = None
+    assert not legend.overlaps(axis.get_tightbbox())
+    assert figure.bbox.y0 <= legend.y0 < legend.y1 <= figure.bbox.y1
+
+
 def test_labels_stand_in_the_given_order_from_top_to_bottom(tmp_path, drawn):
     order = ["zebra", "ant", "mouse"]
     figures.class_histogram(tmp_path / "c.svg", order, {"train": [5, 6, 7], "held-out": [1, 2, 3]})

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from pipeline import runs
+from pipeline.runs import Run
 from tests.export.verbs import RUN, copy_finished, draw_pictures, fine, refused, stamps, verb, watched
 
 pytestmark = pytest.mark.slow
@@ -33,6 +34,32 @@ def test_it_says_what_it_found_and_where(explained):
     assert "does the border carry the answer?" in said
     assert f"open  {RUN / runs.EXPLAINED}" in said
     assert "next: python -m export report pictures" in said
+
+
+BY_CHOICE = (
+    "23 that are outside the sample, answered right by both, and not among the surest or least sure of their "
+    "class; --limit 160 shows all"
+)
+
+
+@pytest.mark.parametrize(
+    ("n", "shown", "limit", "said"),
+    [
+        (80, 80, 160, ""),
+        (80, 40, 40, "40, because of the limit of 40; --limit 160 shows all"),
+        (3000, 100, 100, "2900, because of the limit of 100; --limit N shows more"),
+        (80, 57, 100, BY_CHOICE),
+    ],
+)
+def test_fewer_pictures_than_are_held_out_have_a_reason(n, shown, limit, said, capsys):
+    from export.verbs import explain
+    from pipeline import console
+
+    found = {"n": n, "pictures": [{}] * shown, "limit": limit, "mistakes": [], "classes": [], "alarms": []}
+    with console.speaking() as terminal:
+        explain._show(terminal, Run(RUN), {**found, "model": "int8"})
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in lines if line.startswith("not shown")] == [f"not shown  {said}"] * bool(said)
 
 
 def test_only_held_out_pictures_are_explained_and_at_most_as_many_as_asked(explained):

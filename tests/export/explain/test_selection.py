@@ -56,3 +56,9 @@ def test_an_answer_names_its_second_and_the_score_of_the_truth():
 
 def test_a_tie_goes_to_the_lower_label_as_everywhere():
     assert selection.says(np.array([0.5, 0.5]), None, ["a", "b"])["answer"] == "a"
+
+
+def test_twice_the_number_of_pictures_takes_all_of_them():
+    probabilities, truth = some(80)
+    target = answers(probabilities, truth)
+    assert len(selection.choose(target, target, 160, 0)) == 80

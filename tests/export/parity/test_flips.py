@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import colorsys
+
 import numpy as np
 from PIL import Image
 
@@ -27,6 +29,26 @@ def draw(path, count: int) -> list[int]:
         path, "one against other", answers(sure(truth), truth), answers(sure(after), truth), LABELS, frame
     )
     return asked
+
+
+def test_the_words_name_the_colours_that_are_drawn(tmp_path, monkeypatch):
+    from pipeline import figures
+
+    sheet = {}
+    monkeypatch.setattr(
+        figures, "captioned_sheet", lambda path, title, cells, columns: sheet.update(title=title, cells=cells)
+    )
+    truth = np.array([0, 0, 0])
+    before, after = sure(np.array([0, 1, 1])), sure(np.array([1, 0, 2]))
+    flips.draw(
+        tmp_path / "x.png", "a", answers(before, truth), answers(after, truth), LABELS, lambda at: None
+    )
+    hues = {"red": (345, 15), "orange": (20, 45), "green": (90, 170)}
+    for fate, (_, _, colour) in zip(("was lost", "was gained", "stayed wrong"), sheet["cells"], strict=True):
+        red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+        hue, saturation, _ = colorsys.rgb_to_hsv(red, green, blue)
+        names = [name for name, (low, high) in hues.items() if low <= hue * 360 <= high and saturation]
+        assert f"{(names or ['grey'])[0]} {fate}" in sheet["title"]
 
 
 def test_the_sheet_shows_at_most_36_changed_pictures(tmp_path):
