@@ -24,7 +24,7 @@ from pipeline.sketches import Sketches
 from pipeline.twins import Twin
 from pipeline.workers import Listener
 
-VERSION = 1
+VERSION = 2
 # What a picture that is left out because of its label is listed with.
 _UNDER_TWO = "the same picture as {other}, which is labelled {label}; decide which is right"
 
@@ -65,12 +65,14 @@ def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, stric
     source = Path(config.data.pictures)
     seen_before = all(run.path(name).is_file() for name in (runs.PICTURES, runs.LEFT_OUT))
     known = dataset.load(run, source) if seen_before else None
+    allowed = config.data.allow_unreadable
     if strict:
-        table, refusal = dataset.scan(source, known, listener.progress, looks), None
+        table, refusal = dataset.scan(source, known, listener.progress, looks, allowed), None
     else:
-        table, refusal = dataset.survey(source, listener.progress, looks)
+        table, refusal = dataset.survey(source, listener.progress, looks, allowed)
     listed = [[entry.path, entry.label, entry.reason] for entry in table.left_out]
-    inputs = {"pictures": table.key, "left_out": runs.key_of(listed)}
+    noted = [asdict(note) for note in table.notes]
+    inputs = {"pictures": table.key, "left_out": runs.key_of(listed), "notes": runs.key_of(noted)}
     settings = {"group_copies": config.data.group_copies, "refusal": refusal.message if refusal else ""}
     recipe = Recipe("audit", VERSION, inputs, settings, sketches.LIBRARIES)
 
@@ -83,7 +85,7 @@ def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, stric
     judged = apply(table, document)
     change = dataset.compare(known, judged) if known else None
     if not refusal:
-        made = Recipe("pictures", 2, {"pictures": judged.key, "audit": recipe.key}, {}, ("pillow",))
+        made = Recipe("pictures", 2, {"pictures": judged.key, "audit": recipe.key}, {}, ("pillow", "pi-heif"))
         run.make(made, [runs.PICTURES, runs.LEFT_OUT], lambda: dataset.save(run, judged))
     return Audit(judged, document, table.pictures, change, refusal)
 
@@ -139,6 +141,7 @@ def _document(
         *_of_copies(table, contradictions, together, sorted(equal), named, by_content, copies=copies),
         *(findings.of_classes(table) if refusal is None else []),
         *findings.of_files(table.left_out),
+        *findings.of_layout(table.notes),
         *findings.of_pictures(table.pictures, each),
     ]
     counts = {name: sum(p.label == name for p in table.pictures) for name in table.labels}
@@ -193,18 +196,18 @@ def _of_copies(
         (
             "contradictions",
             "one picture under two labels",
-            "decide which label is right and delete the other copy; until then all are left out",
+            "decide which label is right and move the other copy out; until then all are left out",
             contradictions,
             True,
         ),
         (
             "leaks",
             "copies in both train and test",
-            "delete them on one side; evaluate gives the score with and without them",
+            "keep them on one side only; evaluate gives the score with and without them",
             across,
             True,
         ),
-        ("equal", "equal files", f"{kept}; delete copies to save time", equal, False),
+        ("equal", "equal files", f"{kept}; training is faster without them", equal, False),
         ("copies", "near-copies (saved again, resized, cropped, mirrored)", kept, close, not copies),
     )
     return [
@@ -222,6 +225,6 @@ def sentence(document: Mapping[str, Any]) -> str:
 
 def _short(entry: Mapping[str, Any]) -> str:
     title = entry["title"].split(" (")[0]
-    if entry["kind"] in ("balance", "few"):
-        return title
+    if entry["kind"] in ("balance", "few", "splits", "encoding", "backslashes"):
+        return entry["title"]
     return f"{entry['count']:,} × {title}"

@@ -183,14 +183,9 @@ def _truth(noted: Record) -> str | None:
 
 
 def _of_classes(root: Path, labels: Sequence[str]) -> tuple[list[Photo], list[LeftOut]]:
-    entries, left_out = layouts.walk(root)
+    layout = layouts.walk(root)
     found = []
-    for entry in entries:
-        suffix = Path(entry.path).suffix.lower()
-        if suffix in layouts.OTHER_PICTURES:
-            reason = f"{suffix} files are not read; save it as JPEG or PNG"
-            left_out.append(LeftOut(entry.path, entry.label, "", reason))
-            continue
+    for entry in layout.found:
         none = entry.label == NONE_FOLDER and NONE_FOLDER not in labels
         found.append(Photo(entry.path, "", 0, 0, "", OUT_OF_SCOPE if none else entry.label, None))
-    return found, left_out
+    return found, list(layout.ignored)

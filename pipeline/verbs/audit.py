@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def audit(
     source: Annotated[Path, typer.Argument(metavar="CONFIG_OR_FOLDER", help="A .toml, a folder or a .csv.")],
     name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
+    allow_unreadable: options.AllowUnreadable = None,
     strict: Annotated[bool, typer.Option(help="Exit code 3 if something should be done.")] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
@@ -35,7 +36,7 @@ def audit(
         from pipeline import runs, sheets, shortcuts, sketches
         from pipeline.errors import GateError
 
-        config = configuration.load(source)
+        config = configuration.load(source, options.unreadable_setting(allow_unreadable))
         run = runs.Run(runs.RUNS / (name or runs.run_name(source)))
         with run.locked(), sketches.open_cache() as looks:
             found = auditing.look(run, config, terminal, looks, strict=False)
