@@ -70,7 +70,7 @@ def _show(terminal: console.Terminal, run: Run, found: Audit) -> None:
     more = f" and {len(classes) - 12} more" if len(classes) > 12 else ""
     terminal.say("pictures", f"{document['pictures']:,}: {named}{more}")
     rows = [
-        [f"{entry['count']:,}", ("! " if entry["matters"] else "  ") + entry["title"], entry["advice"]]
+        [f"{entry['count']:,}", ("! " if entry["matters"] else "  ") + _named(entry), entry["advice"]]
         for entry in document["findings"]
     ]
     if rows:
@@ -82,6 +82,12 @@ def _show(terminal: console.Terminal, run: Run, found: Audit) -> None:
         )
     else:
         terminal.say("audit", "nothing odd")
+
+
+def _named(entry: dict[str, Any]) -> str:
+    """What a finding is, with the picture where it is a single one."""
+    pictures = entry["pictures"]
+    return f"{entry['title']}: {pictures[0]}" if len(pictures) == 1 else entry["title"]
 
 
 def _show_shortcuts(terminal: console.Terminal, run: Run, told: dict[str, Any]) -> None:
