@@ -22,7 +22,7 @@ from export import contract as contracts
 from export import golden
 from export.contract import Contract
 from export.tolerance import difference, tolerance
-from pipeline import litert, runs
+from pipeline import filetypes, litert, runs
 from pipeline.config import Flavour
 from pipeline.errors import BundleError, ConversionError
 from pipeline.letterbox import letterbox
@@ -31,6 +31,7 @@ from pipeline.litert import Interpreter
 CONTRACT = "contract.json"
 LABELS = "labels.txt"
 GOLDEN_BYTES = 64_000
+MOST_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ def _text(path: Path) -> str:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return filetypes.contents(path, MOST_BYTES)
     except FileNotFoundError as error:
         raise BundleError(
             f"{path} is missing",

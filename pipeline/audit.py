@@ -25,12 +25,12 @@ from pipeline.sketches import Sketches
 from pipeline.twins import Twin
 from pipeline.workers import Listener
 
-VERSION = 2
+VERSION = 3
 # More of a class than this is never left out for having two labels.
 MOST_LEFT_OUT = 0.05
 CONTRADICTIONS = "contradictions"
 # What reads pictures, and so decides which ones it refuses.
-_DECODERS = ("pillow",)
+_DECODERS = ("pillow", "pi-heif")
 # What a picture that is left out because of its label is listed with.
 _UNDER_TWO = "the same picture as {other}, which is labelled {label}; decide which is right"
 
@@ -71,12 +71,14 @@ def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, stric
     source = Path(config.data.pictures)
     seen_before = all(run.path(name).is_file() for name in (runs.PICTURES, runs.LEFT_OUT))
     known = _known(run, source, listener) if seen_before else None
+    allowed = config.data.allow_unreadable
     if strict:
-        table, refusal = dataset.scan(source, known, listener.progress, looks), None
+        table, refusal = dataset.scan(source, known, listener.progress, looks, allowed), None
     else:
-        table, refusal = dataset.survey(source, listener.progress, looks)
+        table, refusal = dataset.survey(source, listener.progress, looks, allowed)
     listed = [[entry.path, entry.label, entry.reason] for entry in table.left_out]
-    inputs = {"pictures": table.key, "left_out": runs.key_of(listed)}
+    noted = [asdict(note) for note in table.notes]
+    inputs = {"pictures": table.key, "left_out": runs.key_of(listed), "notes": runs.key_of(noted)}
     settings = {"group_copies": config.data.group_copies, "refusal": refusal.message if refusal else ""}
     recipe = Recipe("audit", VERSION, inputs, settings, sketches.LIBRARIES)
 
@@ -173,6 +175,7 @@ def _document(
         *_of_series(table, paths(judged.series)),
         *(findings.of_classes(table) if refusal is None else []),
         *findings.of_files(table.left_out),
+        *findings.of_layout(table.notes),
         *findings.of_pictures(table.pictures, each),
     ]
     counts = {name: sum(p.label == name for p in table.pictures) for name in table.labels}
@@ -244,18 +247,18 @@ def _of_copies(
         (
             CONTRADICTIONS,
             "one picture under two labels",
-            "decide which label is right and delete the other copy; until then all are left out",
+            "decide which label is right and move the other copy out; until then all are left out",
             contradictions,
             True,
         ),
         (
             "leaks",
             "copies in both train and test",
-            "delete them on one side; evaluate gives the score with and without them",
+            "keep them on one side only; evaluate gives the score with and without them",
             across,
             True,
         ),
-        ("equal", "equal files", f"{kept}; delete copies to save time", equal, False),
+        ("equal", "equal files", f"{kept}; training is faster without them", equal, False),
         ("copies", "near-copies (saved again, resized, cropped, mirrored)", kept, close, not copies),
     )
     return [
@@ -290,6 +293,6 @@ def sentence(document: Mapping[str, Any]) -> str:
 
 def _short(entry: Mapping[str, Any]) -> str:
     title = entry["title"].split(" (")[0]
-    if entry["kind"] in ("balance", "few"):
-        return title
+    if entry["kind"] in ("balance", "few", "splits", "encoding", "backslashes"):
+        return entry["title"]
     return f"{entry['count']:,} × {title}"

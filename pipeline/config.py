@@ -28,7 +28,7 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline import addresses
+from pipeline import addresses, filetypes
 from pipeline.errors import ConfigError, DataError
 from pipeline.letterbox import Size, parse_size
 
@@ -45,11 +45,15 @@ class _Part(BaseModel):
 
 
 class Data(_Part):
-    """Where the pictures are, how many are held out, and whether copies stay on one side."""
+    """Where the pictures are, how many are held out, and whether copies stay on one side.
+
+    `allow_unreadable` is the share of a class that may be left out because it cannot be read.
+    """
 
     pictures: str
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
     group_copies: bool = True
+    allow_unreadable: Share = 0.1
 
 
 class Model(_Part):
@@ -336,6 +340,7 @@ SEARCHABLE = (
 )
 
 
+TABLES = (".csv", ".tsv", ".txt")
 _SOURCES = "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)"
 
 
@@ -355,10 +360,12 @@ def load(source: Path, settings: Iterable[str] = ()) -> Config:
         raise DataError(f"{source}: no such file or folder", _SOURCES)
     if source.is_file() and source.suffix.lower() == ".toml":
         try:
-            tree = tomllib.loads(source.read_text("utf-8"))
+            tree = tomllib.loads(filetypes.contents(source).decode("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{source}: not TOML: {error}", "mend the line that it names") from error
-    elif source.is_file() and source.suffix.lower() != ".csv":
+    elif source.is_file() and (kind := filetypes.archive(source)):
+        raise filetypes.archive_error(source, kind)
+    elif source.is_file() and source.suffix.lower() not in TABLES:
         raise DataError(f"{source} is neither a configuration (.toml) nor a table (.csv)", _SOURCES)
     else:
         tree = {"data": {"pictures": str(source)}}

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 
-from pipeline import layouts, pictures, runs, sketches, workers
-from pipeline.errors import DataError, PictureError, RunError
-from pipeline.layouts import Found, LeftOut
+from pipeline import layouts, pictures, runs, sketches, tables, workers
+from pipeline.errors import DataError, FormatError, PictureError, RunError
+from pipeline.layouts import Found, Layout, LeftOut, Note
 from pipeline.runs import Run
 from pipeline.sketches import Sketches
 
@@ -61,12 +62,14 @@ class Table:
         labels: The classes in their one order: by code point of their normalized (NFC) names.
         pictures: Those that can be used, by path.
         left_out: Those that cannot, by path.
+        notes: How the data set was understood; not kept in a run.
     """
 
     root: Path
     labels: tuple[str, ...]
     pictures: tuple[Picture, ...]
     left_out: tuple[LeftOut, ...]
+    notes: tuple[Note, ...] = field(default=(), compare=False)
 
     def file(self, picture: Picture) -> Path:
         return self.root / picture.path
@@ -110,30 +113,34 @@ def scan(
     known: Table | None = None,
     progress: workers.Progress = workers.silent,
     looks: Sketches | None = None,
+    allowed: float = MAX_UNREADABLE,
 ) -> Table:
     """Looks at every file of a data set; pictures not yet known are decoded wholly.
 
     Args:
-        source: `FOLDER/CLASS/*`, `FOLDER/{train,val,test}/CLASS/*`, or a CSV with the columns
+        source: `FOLDER/CLASS/**`, `FOLDER/{train,val,test}/CLASS/**`, or a CSV with the columns
             path and label and, if wanted, group and split (train, val or test).
         known: An earlier table; the facts of files with the same content are taken from it.
         progress: Called as pictures are looked at.
         looks: If given, every picture has its sketch in it afterwards, made from the same decode.
+        allowed: The share of a class that may be unreadable.
 
     Raises:
         DataError: No pictures, fewer than two classes, an empty class, classes that differ
-            only in case, a row of the CSV, or over 10% of a class unreadable.
+            only in case, a row of the CSV, or more of a class unreadable than is allowed.
     """
-    found, ignored, root = _listed(source)
-    labels = _labels(source, [entry.label for entry in found])
-    rows, left_out = _look(root, found, known, progress, looks)
-    left_out += ignored
-    _check_losses(source, Counter(entry.label for entry in found), left_out, ignored)
-    return _table(root, labels, rows, left_out)
+    layout = _laid_out(source)
+    labels = _labels(source, [entry.label for entry in layout.found])
+    table = _table(layout, labels, *_look(layout, known, progress, looks))
+    _check_losses(source, layout, table, allowed)
+    return table
 
 
 def survey(
-    source: Path, progress: workers.Progress = workers.silent, looks: Sketches | None = None
+    source: Path,
+    progress: workers.Progress = workers.silent,
+    looks: Sketches | None = None,
+    allowed: float = MAX_UNREADABLE,
 ) -> tuple[Table, DataError | None]:
     """As `scan`, but of any folder with pictures in it; where `scan` refuses, its reason comes, too.
 
@@ -142,70 +149,65 @@ def survey(
     """
     refusal: DataError | None = None
     try:
-        found, ignored, root = _listed(source)
-        labels = _labels(source, [entry.label for entry in found])
+        layout = _laid_out(source)
+        labels = _labels(source, [entry.label for entry in layout.found])
     except DataError as error:
-        found, ignored, root = (layouts.anything(source) if source.is_dir() else []), [], source
-        if not found:
+        layout = layouts.anything(source) if source.is_dir() else Layout(source, ())
+        if not layout.found:
             raise
-        refusal, labels = error, tuple(sorted({entry.label for entry in found}))
-    rows, left_out = _look(root, found, None, progress, looks)
-    left_out += ignored
+        refusal, labels = error, tuple(sorted({entry.label for entry in layout.found}))
+    table = _table(layout, labels, *_look(layout, None, progress, looks))
     try:
-        _check_losses(source, Counter(entry.label for entry in found), left_out, ignored)
+        _check_losses(source, layout, table, allowed)
     except DataError as error:
         refusal = refusal or error
-    return _table(root, labels, rows, left_out), refusal
+    return table, refusal
 
 
-def _listed(source: Path) -> tuple[list[Found], list[LeftOut], Path]:
-    """The files that may be pictures, those that are passed over, and what their paths are relative to."""
+def _laid_out(source: Path) -> Layout:
+    """The files of a data set that may be pictures, and those that are passed over."""
     if source.is_dir():
-        return *layouts.walk(source), source
+        return layouts.walk(source)
     if source.is_file():
-        return layouts.read_csv(source), [], source.parent
-    raise DataError(
-        f"{source}: no such folder of pictures",
-        "put the pictures there, one folder per class, or set data.pictures",
-    )
+        return tables.read(source)
+    what = "neither a folder of pictures nor a table" if source.exists() else "no such folder of pictures"
+    raise DataError(f"{source}: {what}", "put the pictures there, one folder per class, or set data.pictures")
 
 
-def _table(root: Path, labels: tuple[str, ...], rows: list[Picture], left_out: list[LeftOut]) -> Table:
+def _table(
+    layout: Layout, labels: tuple[str, ...], rows: list[Picture], left_out: Sequence[LeftOut]
+) -> Table:
     rows.sort(key=lambda picture: picture.path)
-    left_out.sort(key=lambda entry: entry.path)
-    return Table(root, labels, tuple(rows), tuple(left_out))
+    away = sorted([*left_out, *layout.ignored], key=lambda entry: entry.path)
+    return Table(layout.root, labels, tuple(rows), tuple(away), layout.notes)
 
 
 def _look(
-    root: Path,
-    found: Sequence[Found],
-    known: Table | None,
-    progress: workers.Progress,
-    looks: Sketches | None,
+    layout: Layout, known: Table | None, progress: workers.Progress, looks: Sketches | None
 ) -> tuple[list[Picture], list[LeftOut]]:
+    root, found = layout.root, layout.found
     facts = {picture.sha256: picture for picture in known.pictures} if known and looks is None else {}
-    refused = {entry.sha256: entry.reason for entry in known.left_out if entry.sha256} if known else {}
+    refused = {entry.sha256: entry for entry in known.left_out if entry.sha256} if known else {}
     rows: list[Picture] = []
     left_out: list[LeftOut] = []
     drawn: list[tuple[np.ndarray, np.ndarray]] = []
 
     def look(entry: Found) -> Picture | LeftOut:
         path = root / entry.path
-        if path.suffix.lower() in layouts.OTHER_PICTURES:
-            reason = f"{path.suffix} files are not read; save it as JPEG or PNG"
-            return LeftOut(entry.path, entry.label, "", reason)
         sha256 = ""
         try:
             sha256 = pictures.digest(path)
             if sha256 in refused:
-                return LeftOut(entry.path, entry.label, sha256, refused[sha256])
+                return replace(refused[sha256], path=entry.path, label=entry.label)
             size, remarks = facts_of(path, sha256)
         except PictureError as error:
             # Without a sha256 it is looked at again next time.
             sha256 = "" if _passing(error) else sha256
-            return LeftOut(entry.path, entry.label, sha256, error.message.removeprefix(f"{path}: "))
+            kind = "other_format" if isinstance(error, FormatError) else "unreadable"
+            return LeftOut(entry.path, entry.label, sha256, error.message.removeprefix(f"{path}: "), kind)
         except OSError as error:
-            return LeftOut(entry.path, entry.label, "", f"cannot be opened: {error.strerror}")
+            reason = f"cannot be opened: {error.strerror}"
+            return LeftOut(entry.path, entry.label, "", reason, "unreadable")
         return Picture(entry.path, entry.label, entry.group, entry.given, sha256, *size, remarks)
 
     def facts_of(path: Path, sha256: str) -> tuple[tuple[int, int], str]:
@@ -300,12 +302,12 @@ def changed_since(table: Table, source: Path, moment: float) -> Change:
     Raises:
         DataError: As `scan`, where the folders alone tell.
     """
-    found, _, root = _listed(source)
+    layout = _laid_out(source)
     known = {picture.path: picture for picture in table.pictures}
     left_out = {(entry.path, entry.label) for entry in table.left_out}
 
     def look(entry: Found) -> Picture:
-        path, was = root / entry.path, known.get(entry.path)
+        path, was = layout.root / entry.path, known.get(entry.path)
         try:
             same = was is not None and path.stat().st_mtime <= moment
             sha256 = was.sha256 if was and same else pictures.digest(path)
@@ -313,8 +315,8 @@ def changed_since(table: Table, source: Path, moment: float) -> Change:
             sha256 = ""
         return Picture(entry.path, entry.label, entry.group, entry.given, sha256, 0, 0)
 
-    rows = workers.ordered(look, [entry for entry in found if (entry.path, entry.label) not in left_out])
-    return compare(table, Table(root, table.labels, tuple(rows), ()))
+    rows = workers.ordered(look, [e for e in layout.found if (e.path, e.label) not in left_out])
+    return compare(table, Table(layout.root, table.labels, tuple(rows), ()))
 
 
 def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:
@@ -363,25 +365,28 @@ def _labels(source: Path, labels: Sequence[str]) -> tuple[str, ...]:
                 f"{source}: classes {' and '.join(alike)} differ in case only", "merge them, or rename one"
             )
     if len(distinct) < 2:
+        inside = source / distinct[0]
         raise DataError(
             f"{source}: only one class, {distinct[0]}",
-            "a classifier needs two: add a folder for another class",
+            f"if the folders in it are the classes, give {inside}"
+            if inside.is_dir() and any(path.is_dir() for path in inside.iterdir())
+            else "a classifier needs two: add a folder for another class",
         )
     return tuple(distinct)
 
 
-def _check_losses(
-    source: Path, totals: Counter[str], left_out: Sequence[LeftOut], ignored: Sequence[LeftOut]
-) -> None:
+def _check_losses(source: Path, layout: Layout, table: Table, allowed: float) -> None:
+    totals = Counter(entry.label for entry in layout.found)
     lost = defaultdict(list)
-    for entry in left_out:
-        if entry not in ignored:
+    for entry in table.left_out:
+        if entry.kind != "passed_over":
             lost[entry.label].append(entry)
-    for label, entries in sorted(lost.items()):
-        if len(entries) > MAX_UNREADABLE * totals[label]:
-            listed = "; ".join(f"{entry.path}: {entry.reason}" for entry in entries[:3])
-            raise DataError(
-                f"{source}: {len(entries)} of {totals[label]} pictures of class {label} cannot be used "
-                f"(more than {MAX_UNREADABLE:.0%}): {listed}" + (" ..." if len(entries) > 3 else ""),
-                "replace or remove these files",
-            )
+    over = {label: entries for label, entries in lost.items() if len(entries) > allowed * totals[label]}
+    for label, entries in sorted(over.items()):
+        listed = "; ".join(f"{entry.path}: {entry.reason}" for entry in entries[:3])
+        most = max(math.ceil(100 * len(some) / totals[name]) for name, some in over.items())
+        raise DataError(
+            f"{source}: {len(entries)} of {totals[label]} pictures of class {label} cannot be used "
+            f"(more than {allowed:.0%}): {listed}" + (" ..." if len(entries) > 3 else ""),
+            f"save them again as JPEG, or go on without them: --allow-unreadable {most}%",
+        )

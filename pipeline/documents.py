@@ -8,35 +8,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import stat
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-# What anybody writes here is far smaller; a device or another's file is not read to its end.
-MOST_BYTES = 64_000_000
-
 
 class DocumentError(ValueError):
     """What is wrong with a document, in words."""
-
-
-def read_file(path: Path, limit: int = MOST_BYTES) -> bytes:
-    """The bytes of a regular file that somebody else wrote.
-
-    Raises:
-        DocumentError: It is a device, a pipe or a folder, or larger than the limit.
-        OSError: The system says no.
-    """
-    # Asked before it is opened: opening a pipe waits for its other end.
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise DocumentError("not a regular file")
-    if status.st_size > limit:
-        raise DocumentError(f"{status.st_size:,} bytes, the limit is {limit:,}")
-    return path.read_bytes()
 
 
 def json_of(data: bytes | str) -> Any:

@@ -25,8 +25,8 @@ from pipeline.letterbox import Size, letterbox
 PLAIN = 0
 # Out of fold, on flowers5 and trashnet, more photos of a screen cost clean pictures more than they gain.
 SCREEN_EVERY = 4
-LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
-_VERSION = 1
+LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow", "pi-heif")
+_VERSION = 2
 # Of the file of records, whose features are the same in every version.
 _LAYOUT = 2
 _INFO = "store.json"

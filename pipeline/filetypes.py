@@ -11,6 +11,8 @@ import stat
 import struct
 from pathlib import Path
 
+from pipeline.errors import DataError
+
 # Pillow's name of each format that is read, with the endings that users know it by.
 ENDINGS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -23,6 +25,8 @@ ENDINGS = {
     "AVIF": (".avif", ".avifs"),
     "HEIF": (".heic", ".heif", ".hif", ".heics", ".heifs"),
 }
+# Endings of pictures that are not read, but not passed over either.
+OTHER_ENDINGS = (".jxl", ".dng", ".svg", ".ico", ".psd")
 # What users call a format, where Pillow calls it otherwise.
 _SPOKEN = {"WEBP": "WebP", "JPEG2000": "JPEG 2000", "HEIF": "HEIC", "JXL": "JPEG XL"}
 _MAGIC = {
@@ -43,6 +47,7 @@ _MAGIC = {
 }
 _ARCHIVES = {b"PK\3\4": "zip", b"PK\5\6": "zip", b"Rar!\x1a\7": "RAR", b"7z\xbc\xaf\x27\x1c": "7z"}
 _ARCHIVES |= {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
+_WORKBOOKS = (".xlsx", ".xlsm", ".ods", ".numbers")
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
@@ -105,6 +110,13 @@ def archive(path: Path) -> str:
     except OSError:
         return ""
     return next((name for magic, name in _ARCHIVES.items() if first.startswith(magic)), "")
+
+
+def archive_error(path: Path, kind: str) -> DataError:
+    """What to say to somebody who gives an archive where pictures belong."""
+    if path.suffix.lower() in _WORKBOOKS:
+        return DataError(f"{path} is a workbook, not a table", "save it as “CSV UTF-8” and give that file")
+    return DataError(f"{path} is a {kind} archive", "unpack it, then give the folder that comes out of it")
 
 
 def size_of(path: Path) -> int:

@@ -7,14 +7,15 @@ asked in `twins` and told here in words.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from pipeline.dataset import Picture, Table
-from pipeline.layouts import LeftOut
+from pipeline.filetypes import ENDINGS
+from pipeline.layouts import LeftOut, Note
 
 SMALL_SIDE = 64
 _UNIFORM = 4.0
@@ -22,13 +23,6 @@ _FLAT = 0.90
 _BAR = 0.02
 _UNBALANCED = 3.0
 _FEW = 20
-_ENDINGS = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png",),
-    "WEBP": (".webp",),
-    "GIF": (".gif",),
-    "BMP": (".bmp",),
-}
 _PLAIN_MODES = ("RGB", "L", "P", "1", "YCbCr")
 
 
@@ -53,42 +47,60 @@ class Finding:
     matters: bool = True
 
 
-def of_files(left_out: Sequence[LeftOut], turned_away: Iterable[str] = ()) -> list[Finding]:
-    """What is wrong with files that are not used; `turned_away` are those that others tell of."""
-    others = set(turned_away)
-    rows = [entry for entry in left_out if entry.path not in others]
-    passed = [
-        e
-        for e in rows
-        if e.reason.startswith(("not a picture by its name", "a folder inside", "a picture beside"))
-    ]
-    unread = [entry for entry in rows if entry not in passed]
-    converted = [entry for entry in unread if "files are not read" in entry.reason]
-    found = [
-        Finding(
+def of_files(left_out: Sequence[LeftOut]) -> list[Finding]:
+    """What is wrong with files that are not used."""
+    by_kind: dict[str, list[str]] = {"unreadable": [], "other_format": [], "passed_over": []}
+    for entry in left_out:
+        by_kind[entry.kind or "unreadable"].append(entry.path)
+    told = (
+        (
             "unreadable",
             "cannot be read",
-            "open them yourself: save them again as JPEG, or delete them; audit.json has the reasons",
-            tuple(entry.path for entry in unread if entry not in converted),
-            len(unread) - len(converted),
+            "open them yourself and save them again as JPEG; audit.json has the reasons",
+            by_kind["unreadable"],
+            True,
         ),
-        Finding(
+        (
             "other_formats",
-            "HEIC, TIFF and the like",
-            "export them as JPEG (phones: share as “most compatible”), or they are not used",
-            tuple(entry.path for entry in converted),
-            len(converted),
+            "raw photos, JPEG XL, SVG and the like",
+            "export them as JPEG, or they are not used",
+            by_kind["other_format"],
+            True,
         ),
-        Finding(
+        (
             "passed_over",
             "files that are no pictures of a class",
-            "nothing, unless a picture is among them: only FOLDER/CLASS/* is read",
-            tuple(entry.path for entry in passed),
-            len(passed),
-            matters=False,
+            "nothing, unless a picture is among them; audit.json has the reasons",
+            by_kind["passed_over"],
+            False,
         ),
+    )
+    return [
+        Finding(kind, title, advice, tuple(paths), len(paths), matters)
+        for kind, title, advice, paths, matters in told
+        if paths
     ]
-    return [finding for finding in found if finding.count]
+
+
+def of_layout(notes: Sequence[Note]) -> list[Finding]:
+    """How the data set was understood where it could be meant otherwise."""
+    told = {
+        "nested": ("pictures in folders inside a class", "nothing: they belong to the class above"),
+        "splits": ("the split is given: {}", "nothing, if that is right; otherwise rename these folders"),
+        "encoding": ("the table is not UTF-8 and was {}", "if that is wrong, save the table as “CSV UTF-8”"),
+        "backslashes": ("backslashes are read as slashes: {}", "nothing: the pictures are there"),
+    }
+    return [
+        Finding(
+            note.kind,
+            told[note.kind][0].format(note.detail),
+            told[note.kind][1],
+            note.pictures,
+            max(1, len(note.pictures)),
+            matters=False,
+        )
+        for note in notes
+    ]
 
 
 def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[Finding]:
@@ -105,7 +117,7 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[Finding]:
     formats = [kind.decode() for kind in rows["file_format"].tolist()]
     misnamed = np.array(
         [
-            PurePosixPath(name).suffix.lower() not in _ENDINGS.get(kind, ())
+            PurePosixPath(name).suffix.lower() not in ENDINGS.get(kind, ())
             for name, kind in zip(names, formats, strict=True)
         ]
     )
@@ -115,11 +127,11 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[Finding]:
     mixed = fewer if fewer.mean() > 0.2 else np.zeros(len(names), bool)
     bars = rows["bars"].max(1) > _BAR
     checks = (
-        ("uniform", "nearly one colour", "look at them; delete what shows nothing", uniform, True),
+        ("uniform", "nearly one colour", "look at them; take out what shows nothing", uniform, True),
         (
             "placeholder",
             "mostly one flat colour (a placeholder?)",
-            "look at them; delete “picture not available” and the like",
+            "look at them; take out “picture not available” and the like",
             (rows["flat"] > _FLAT) & ~uniform,
             True,
         ),

@@ -1,29 +1,44 @@
-"""Which files a data set is made of: folders of classes, or a table. Opens none of them."""
+"""Which files a data set is made of: folders of classes, or a table, which `tables` reads.
+
+Decodes none of them; only where a name is no picture's are a file's first bytes looked at.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
+import os
+import re
 import unicodedata
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Literal
 
-from pipeline import pictures
+from pipeline import filetypes, pictures
 from pipeline.errors import DataError
 
-GIVEN = {"train": "train", "val": "train", "test": "held_out"}
-OTHER_PICTURES = (".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".jxl", ".dng", ".svg", ".ico")
+# Where pictures of a part of a given split belong.
+SIDES = {"train": "train", "val": "train", "test": "held_out"}
+_NAMES = re.compile(
+    r"(?:(?P<train>train|training)|(?P<val>val|valid|validation)|(?P<test>test|testing))"
+    r"(?:[ _-]?(?:set|data|images|pictures))?"
+)
+_BY_NAME = (*pictures.SUFFIXES, *filetypes.OTHER_ENDINGS)
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that is not used, and why. `sha256` is empty where it was not read."""
+    """A file that is not used, and why.
+
+    Attributes:
+        sha256: Empty where the file was not read.
+        kind: `unreadable`, `other_format` or `passed_over`; empty where it is left out for its label.
+    """
 
     path: str
     label: str
     sha256: str
     reason: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,127 +51,214 @@ class Found:
     given: str = ""
 
 
-def walk(root: Path) -> tuple[list[Found], list[LeftOut]]:
-    """The files of `FOLDER/CLASS/*` or `FOLDER/{train,val,test}/CLASS/*`, and those that are passed over.
+@dataclass(frozen=True)
+class Note:
+    """How something was understood that could be meant otherwise.
+
+    Attributes:
+        kind: What it is about.
+        detail: What was understood, with the line if it is one of a table.
+        pictures: Those concerned, by path.
+    """
+
+    kind: Literal["nested", "splits", "encoding", "backslashes"]
+    detail: str = ""
+    pictures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of a data set.
+
+    Attributes:
+        root: What their paths are relative to.
+        found: Those that may be pictures.
+        ignored: Those that are passed over.
+        notes: What the user should know of how they were understood.
+    """
+
+    root: Path
+    found: tuple[Found, ...]
+    ignored: tuple[LeftOut, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+def part_of(name: str) -> str:
+    """`train`, `val` or `test` where a name is a usual one for that part of a split, in any case."""
+    match = _NAMES.fullmatch(name.strip().casefold())
+    return match.lastgroup or "" if match else ""
+
+
+def walk(root: Path) -> Layout:
+    """The files of `FOLDER/CLASS/**`, or of `FOLDER/{train,val,test}/CLASS/**`.
 
     Raises:
-        DataError: A class is empty, or a folder cannot be listed.
+        DataError: A class is empty, a folder cannot be listed, or a split is not whole.
     """
-    entries = _entries(root)
-    folders = [path for path in entries if path.is_dir()]
-    names = {folder.name for folder in folders}
-    parts = [(folder, "") for folder in folders]
-    if names <= GIVEN.keys() and "train" in names and len(names) > 1:
+    top = _entries(root)
+    folders = [entry for entry in top if _is_folder(entry)]
+    parts = {e.name: part_of(e.name) for e in folders if part_of(e.name) and _holds_classes(e)}
+    classes = [(entry, "") for entry in folders]
+    notes: list[Note] = []
+    ignored = [_loose(root, entry) for entry in top if _is_picture_by_name(entry)]
+    if parts and len(parts) == len(folders) and "train" not in parts.values():
+        names = " and ".join(f"{name}/" for name in parts)
+        raise DataError(
+            f"{root}: {names} look like parts of a split, but there is no train/",
+            "name the folder with the training pictures train, or give one of these folders alone",
+        )
+    if "train" in parts.values():
         # Without test/, val/ joins train/ and the held-out set is drawn as usual.
-        given = GIVEN if "test" in names else dict.fromkeys(GIVEN, "")
-        inside = [(path, given[folder.name]) for folder in folders for path in _entries(folder)]
-        parts = [(path, side) for path, side in inside if path.is_dir()]
-        entries += [path for path, _ in inside]
-    found: list[Found] = []
-    ignored = [
-        LeftOut(_shown(path.relative_to(root)), "", "", "a picture beside the class folders has no class")
-        for path in entries
-        if path.is_file() and path.suffix.lower() in pictures.SUFFIXES + OTHER_PICTURES
-    ]
-    for folder, given_side in parts:
-        label = unicodedata.normalize("NFC", folder.name)
-        if _shown(Path(label)) != label:
-            raise DataError(f"{root}: the class name {_shown(Path(label))} is not UTF-8", "rename the folder")
-        before = len(found)
-        for path in _entries(folder, hidden=True):
-            name = path.relative_to(root).as_posix()
-            if _shown(path.relative_to(root)) != name:
-                reason = "its name is not UTF-8; rename it"
-                ignored.append(LeftOut(_shown(path.relative_to(root)), label, "", reason))
-            elif path.is_dir():
-                ignored.append(
-                    LeftOut(name, label, "", "a folder inside a class; only FOLDER/CLASS/* is read")
-                )
-            elif path.suffix.lower() in pictures.SUFFIXES + OTHER_PICTURES and not path.name.startswith("."):
-                found.append(Found(name, label, "", given_side))
+        sides = SIDES if "test" in parts.values() else dict.fromkeys(SIDES, "")
+        notes.append(Note("splits", ", ".join(f"{name}/ is {part}" for name, part in parts.items())))
+        classes = []
+        for folder in folders:
+            if folder.name in parts:
+                inside = _entries(Path(folder.path))
+                side = sides[parts[folder.name]]
+                classes += [(entry, side) for entry in inside if _is_folder(entry)]
+                ignored += [_loose(root, entry) for entry in inside if _is_picture_by_name(entry)]
             else:
-                ignored.append(
-                    LeftOut(name, label, "", f"not a picture by its name ({path.suffix or 'no ending'})")
-                )
+                ignored += _beside_a_split(root, folder)
+    found: list[Found] = []
+    nested: list[str] = []
+    for folder, side in classes:
+        label = unicodedata.normalize("NFC", folder.name)
+        if _shown(label) != label:
+            raise DataError(f"{root}: the class name {_shown(label)} is not UTF-8", "rename the folder")
+        before = len(found)
+        for entry, depth in _below(Path(folder.path)):
+            name = Path(entry.path).relative_to(root).as_posix()
+            if reason := _passed_over(entry, name):
+                ignored.append(LeftOut(_shown(name), label, "", reason, "passed_over"))
+                continue
+            found.append(Found(name, label, "", side))
+            if depth:
+                nested.append(name)
         if len(found) == before:
-            raise DataError(f"{folder}: class {label} is empty", "add pictures to it, or remove the folder")
-    return found, ignored
+            raise DataError(
+                f"{folder.path}: class {label} is empty",
+                f"add pictures to it, or move the folder out of {root}",
+            )
+    notes += [Note("nested", pictures=tuple(nested))] if nested else []
+    return Layout(root, tuple(found), tuple(ignored), tuple(notes))
 
 
-def anything(root: Path) -> list[Found]:
+def anything(root: Path) -> Layout:
     """Every picture below a folder that `walk` makes no sense of; its label is the first folder, if any."""
     found: list[Found] = []
     for path in sorted(root.rglob("*")):
         below = path.relative_to(root)
         name = below.as_posix()
-        seen = not any(part.startswith(".") for part in below.parts) and _shown(below) == name
-        if seen and path.suffix.lower() in pictures.SUFFIXES + OTHER_PICTURES and path.is_file():
+        seen = not any(part.startswith(".") for part in below.parts) and _shown(name) == name
+        if seen and path.suffix.lower() in _BY_NAME and path.is_file():
             label = unicodedata.normalize("NFC", below.parts[0]) if len(below.parts) > 1 else ""
             found.append(Found(name, label))
-    return found
+    return Layout(root, tuple(found))
 
 
-def _entries(folder: Path, *, hidden: bool = False) -> list[Path]:
+def _entries(folder: Path, *, hidden: bool = False) -> list[os.DirEntry[str]]:
     try:
-        return sorted(path for path in folder.iterdir() if hidden or not path.name.startswith("."))
+        with os.scandir(folder) as entries:
+            kept = [entry for entry in entries if hidden or not entry.name.startswith(".")]
     except OSError as error:
         raise DataError(
             f"{folder}: cannot be listed: {error.strerror}", "give yourself the right to read it"
         ) from error
+    return sorted(kept, key=lambda entry: entry.name)
 
 
-def _shown(path: Path) -> str:
-    """A path as text that can be written; equal to the path itself where that is UTF-8."""
-    return path.as_posix().encode("utf-8", "backslashreplace").decode("utf-8")
+def _below(folder: Path) -> Iterator[tuple[os.DirEntry[str], int]]:
+    """What is in a folder and the folders in it, with its depth; no folder twice, whatever the links say.
 
-
-def read_csv(path: Path) -> list[Found]:
-    """The rows of a table with the columns path and label and, if wanted, group and split.
-
-    Raises:
-        DataError: A row is wrong; the message names its line.
+    Folders come only where they are not entered: hidden ones, and those that were there before.
     """
+    seen = {(state := folder.stat()).st_dev: {state.st_ino}}
+    waiting = [(folder, 0)]
+    while waiting:
+        place, depth = waiting.pop()
+        for entry in _entries(place, hidden=True):
+            if not _is_folder(entry):
+                yield entry, depth
+                continue
+            state = entry.stat()
+            known = seen.setdefault(state.st_dev, set())
+            if entry.name.startswith(".") or state.st_ino in known or _shown(entry.name) != entry.name:
+                yield entry, depth
+            else:
+                known.add(state.st_ino)
+                waiting.append((Path(entry.path), depth + 1))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as a UTF-8 table: {error}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
+        return entry.is_dir()
+    except OSError:  # a link that leads back to itself
+        return False
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
     try:
-        rows = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def _holds_classes(folder: os.DirEntry[str]) -> bool:
+    """Whether a folder holds folders and no picture, as a part of a split does and a class does not."""
+    inside = _entries(Path(folder.path))
+    return any(_is_folder(entry) for entry in inside) and not any(map(_is_picture_by_name, inside))
+
+
+def _beside_a_split(root: Path, folder: os.DirEntry[str]) -> list[LeftOut]:
+    name = Path(folder.path).relative_to(root).as_posix()
+    pictures_inside = [entry for entry, _ in _below(Path(folder.path)) if _is_picture_by_name(entry)]
+    if pictures_inside and not part_of(folder.name):
         raise DataError(
-            f"{path}, line {reader.line_num + 1}: {error}", "look for a quote that is not closed"
-        ) from error
-    columns = set(reader.fieldnames or ())
-    if not {"path", "label"} <= columns or columns - {"path", "label", "group", "split"}:
-        raise DataError(
-            f"{path}: the columns must be path and label and, if wanted, group and split. "
-            f"Received: {', '.join(reader.fieldnames or ['nothing'])}",
-            "mend the first line of the table",
+            f"{root}: {_shown(name)}/ stands beside train/, val/ or test/, but is no part of a split",
+            "move it into one of these folders if it is a class, or out of the data set",
         )
-    found: list[Found] = []
-    splits: set[str] = set()
-    for line, row in rows:
-        where = f"{path}, line {line}"
-        name, label = (row["path"] or "").strip(), (row["label"] or "").strip()
-        split = (row.get("split") or "").strip()
-        if None in row or not name or not label:
-            raise DataError(
-                f"{where}: every row needs a path and a label, and no more columns than the first"
-            )
-        if split not in ("", *GIVEN):
-            raise DataError(f"{where}: split must be train, val or test. Received: {split}")
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-            raise DataError(f"{where}: paths are relative to the table and stay below it. Received: {name}")
-        splits.add(split)
-        label = unicodedata.normalize("NFC", label)
-        found.append(Found(name, label, (row.get("group") or "").strip(), split))
-    if "test" in splits and "" in splits:
-        raise DataError(
-            f"{path}: some rows have a split and some have none", "fill the column, or leave it out"
-        )
-    twice = [name for name, count in Counter(entry.path for entry in found).items() if count > 1]
-    if twice:
-        raise DataError(f"{path}: {twice[0]} stands in it twice", "keep one row for each picture")
-    given = GIVEN if "test" in splits else dict.fromkeys(GIVEN, "")
-    return [Found(f.path, f.label, f.group, given.get(f.given, "")) for f in found]
+    if pictures_inside:
+        return [_loose(root, entry) for entry in pictures_inside]
+    return [LeftOut(_shown(name), "", "", "a folder without pictures", "passed_over")]
+
+
+def _is_picture_by_name(entry: os.DirEntry[str]) -> bool:
+    hidden = entry.name.startswith(".")
+    return not hidden and Path(entry.name).suffix.lower() in _BY_NAME and _is_file(entry)
+
+
+def _loose(root: Path, entry: os.DirEntry[str]) -> LeftOut:
+    name = _shown(Path(entry.path).relative_to(root).as_posix())
+    return LeftOut(name, "", "", "a picture beside the class folders has no class", "passed_over")
+
+
+def _passed_over(entry: os.DirEntry[str], name: str) -> str:
+    """Why something inside a class is no picture of it; empty where it may be one."""
+    ending = Path(entry.name).suffix
+    if _shown(name) != name:
+        return "its name is not UTF-8; rename it"
+    if _is_folder(entry):
+        return "a hidden folder" if entry.name.startswith(".") else "a folder that is read at another place"
+    if entry.name.startswith("."):
+        return "a hidden file"
+    # A link that leads nowhere stays: it is counted among the pictures that cannot be opened.
+    if not _is_file(entry) and Path(entry.path).exists():
+        return "not a regular file, but a pipe or a device"
+    if ending.lower() in _BY_NAME or _is_picture_by_content(Path(entry.path)):
+        return ""
+    return f"not a picture, by its name and its first bytes ({ending or 'no ending'})"
+
+
+def _is_picture_by_content(path: Path) -> bool:
+    try:
+        kind = filetypes.picture_format(filetypes.head(path))
+    except OSError:
+        return False
+    # Cameras' raw files begin as a TIFF does.
+    return kind in pictures.FORMATS and kind != "TIFF"
+
+
+def _shown(name: str) -> str:
+    """A path as text that can be written; equal to the path itself where that is UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")

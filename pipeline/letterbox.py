@@ -19,6 +19,7 @@ from pipeline.errors import PictureError
 LONG_SIDE = 224
 SIDE_STEP = 32
 SAME_ORIENTATION = 0.80
+_SQUARE, _PATTERN = 8, (150, 200)
 
 
 class Size(NamedTuple):
@@ -87,6 +88,25 @@ def letterbox(picture: np.ndarray, frame: Size) -> np.ndarray:
     narrowed = Image.fromarray(picture).resize((fitted.width, height), Image.Resampling.BILINEAR)
     resized = narrowed.resize(fitted, Image.Resampling.BILINEAR)
     canvas[top : top + fitted.height, left : left + fitted.width] = np.asarray(resized)
+    return canvas
+
+
+def on_pattern(picture: np.ndarray, frame: Size) -> np.ndarray:
+    """A picture fitted into a frame for people to look at: around it a pattern that no bar of its own has.
+
+    Args:
+        picture: RGB, uint8, shape (height, width, 3).
+        frame: The frame, in pixels.
+
+    Returns:
+        RGB, uint8, shape (frame.height, frame.width, 3); the picture as in `letterbox`.
+    """
+    fitted = fitted_size(picture.shape[1], picture.shape[0], frame)
+    left, top = corner(fitted, frame)
+    inside = slice(top, top + fitted.height), slice(left, left + fitted.width)
+    rows, columns = np.indices((frame.height, frame.width)) // _SQUARE
+    canvas = np.where((rows + columns) % 2, *_PATTERN).astype(np.uint8)[..., None].repeat(3, 2)
+    canvas[inside] = letterbox(picture, frame)[inside]
     return canvas
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 import struct
 import threading
 import warnings
@@ -58,6 +59,7 @@ _DAMAGE = (
 Image.MAX_IMAGE_PIXELS = None
 # Broken metadata beside sound pixels is no concern of the user's; what matters is in `remarks`.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)

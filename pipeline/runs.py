@@ -436,7 +436,7 @@ def _name_holder(file: TextIO, path: Path) -> None:
 
 def run_name(source: Path) -> str:
     """The name of a run made from a configuration or a folder: its stem, made safe for a path."""
-    stem = source.stem if source.suffix.lower() in (".toml", ".csv") else source.resolve().name
+    stem = source.stem if source.suffix.lower() in (".toml", *configuration.TABLES) else source.resolve().name
     safe = re.sub(r"[^\w.-]+", "-", unicodedata.normalize("NFC", stem)).strip(".-")
     return safe or "run"
 

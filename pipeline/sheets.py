@@ -12,7 +12,7 @@ import numpy as np
 from pipeline import doubts, pictures, runs, workers
 from pipeline.audit import Audit
 from pipeline.errors import PictureError
-from pipeline.letterbox import Size, letterbox
+from pipeline.letterbox import Size, on_pattern
 from pipeline.runs import Recipe, Run
 from pipeline.subject import Subject, load_out_of_fold
 from pipeline.workers import Listener
@@ -115,7 +115,7 @@ def _draw(run: Run, name: str, inputs: dict[str, str], title: str, cells: Sequen
 
         figures.captioned_sheet(run.path(output), title, list(workers.ordered(_cell, cells)))
 
-    recipe = Recipe(f"figures/{name}", 1, inputs, {"title": title}, _DRAWN)
+    recipe = Recipe(f"figures/{name}", 2, inputs, {"title": title}, _DRAWN)
     run.make(recipe, [output], draw)
     return run.path(output)
 
@@ -123,7 +123,7 @@ def _draw(run: Run, name: str, inputs: dict[str, str], title: str, cells: Sequen
 def _cell(cell: tuple[str, Path]) -> tuple[np.ndarray, str, str]:
     caption, path = cell
     try:
-        return letterbox(pictures.read(path, for_frame=_CELL), _CELL), caption, "black"
+        return on_pattern(pictures.read(path, for_frame=_CELL), _CELL), caption, "black"
     except (PictureError, OSError):
         # Gone since it was looked at: the sheet says so, and the next audit notes it.
         return np.zeros((*_CELL[::-1], 3), np.uint8), f"{caption}\n(cannot be read any more)", "black"

@@ -19,8 +19,8 @@ from pipeline import borders, runs, workers
 from pipeline.errors import storage_error
 from pipeline.pictures import Facts
 
-VERSION = 1
-LIBRARIES = ("ImageHash", "pillow", "numpy", "scipy")
+VERSION = 2
+LIBRARIES = ("ImageHash", "pi-heif", "pillow", "numpy", "scipy")
 HASH_SIDE = 16
 VIEW_SIDE = 48
 TINY_SIDE = 16
@@ -31,7 +31,7 @@ MIDDLE_SHARE = 0.93
 _HASHED = 64
 # Bars and borders of larger pictures are measured on a smaller copy.
 _MEASURED = 1024
-_REMARKS = 96
+_REMARKS = 240
 
 # Small and read for all pictures; "V", not "S": numpy strips trailing zero bytes from strings.
 FACTS = np.dtype(

@@ -16,7 +16,7 @@ import numpy as np
 from export import bundle as bundles
 from export import convert, metadata
 from export.parity import foreign
-from pipeline import evaluate, litert, pictures, runs, workers
+from pipeline import evaluate, filetypes, litert, pictures, runs, workers
 from pipeline import subject as subjects
 from pipeline.config import FLAVOURS, Gate
 from pipeline.errors import ConversionError, DataError, UsageError
@@ -152,7 +152,7 @@ def _is_of_bundle(path: Path) -> bool:
 
 def _foreign(path: Path, hand: ByHand) -> Side:
     try:
-        data = path.read_bytes()
+        data = filetypes.contents(path, bundles.MOST_BYTES)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}", "give a .tflite, a bundle's folder or a run") from error
     said = metadata.read(data) or metadata.Metadata()
@@ -266,7 +266,7 @@ def _labels(path: Path | None) -> tuple[str, ...] | None:
     if path is None:
         return None
     try:
-        lines = path.read_text("utf-8").removesuffix("\n").split("\n")
+        lines = filetypes.contents(path).decode("utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: the labels cannot be read: {error}", "one label a line, UTF-8") from error
     found = tuple(line.removesuffix("\r") for line in lines)

@@ -19,7 +19,7 @@ from pipeline.config import Gate
 from pipeline.dataset import Picture, Table
 from pipeline.errors import DataError
 from pipeline.evaluate import Answers
-from pipeline.letterbox import Size, letterbox
+from pipeline.letterbox import Size, on_pattern
 from pipeline.workers import Listener
 
 _THUMBNAIL = Size(224, 224)
@@ -133,7 +133,7 @@ def _write(
     runs.write_text(xml_file, xml)
 
     def frame(place: int) -> np.ndarray:
-        return letterbox(pictures.read(table.file(rows[place])), _THUMBNAIL)
+        return on_pattern(pictures.read(table.file(rows[place])), _THUMBNAIL)
 
     flips.draw(sheet, f"{one.model} against {other.model}", one, other, labels, frame)
     return [str(json_file), str(xml_file), str(sheet)]

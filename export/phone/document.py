@@ -10,9 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from export.contract import Sha256, explain
 from export.phone import recording
 from export.phone.recording import Failure, Recording
-from pipeline import documents
-from pipeline.documents import DocumentError
-from pipeline.errors import DataError, storage_error
+from pipeline import filetypes
+from pipeline.errors import DataError
 
 VERSION = 1
 
@@ -62,15 +61,15 @@ def read(path: Path) -> Document:
         DataError: It is neither, or says why there are no figures.
     """
     try:
-        text = documents.read_file(path).decode("utf-8", "replace")
+        text = filetypes.contents(path).decode("utf-8", "replace")
     except FileNotFoundError as error:
         raise DataError(
             f"{path}: no such file", "give a run's phone.json, or the file that the app's benchmark shares"
         ) from error
-    except DocumentError as error:
-        raise DataError(f"{path}: {error}", "give a run's phone.json, or the app's file itself") from error
     except OSError as error:
-        raise storage_error(path, error) from error
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}", "give the file that the app's benchmark shares"
+        ) from error
     record = recording.load(text, str(path))
     if "phone_version" not in record:
         found = recording.read_outcome(text, str(path))

@@ -15,8 +15,7 @@ from pathlib import Path
 
 from export.photos import record
 from export.photos.record import Record
-from pipeline import documents, layouts, pictures, workers
-from pipeline.documents import DocumentError
+from pipeline import filetypes, layouts, pictures, workers
 from pipeline.errors import DataError, PictureError
 from pipeline.layouts import LeftOut
 
@@ -156,12 +155,10 @@ def _of_the_app(root: Path, folders: Sequence[Path]) -> tuple[list[Photo], list[
             elif ending == "png":
                 try:
                     noted = record.parse(
-                        documents.read_file(folder / f"{stem}.json").decode("utf-8", "replace")
+                        filetypes.contents(folder / f"{stem}.json").decode("utf-8", "replace")
                     )
                 except DataError as error:
                     reason = error.message
-                except DocumentError as error:
-                    reason = f"its record is damaged: {error}"
                 except OSError as error:
                     reason = f"its record cannot be read: {error.strerror}"
                 else:
@@ -188,14 +185,9 @@ def _truth(noted: Record) -> str | None:
 
 
 def _of_classes(root: Path, labels: Sequence[str]) -> tuple[list[Photo], list[LeftOut]]:
-    entries, left_out = layouts.walk(root)
+    layout = layouts.walk(root)
     found = []
-    for entry in entries:
-        suffix = Path(entry.path).suffix.lower()
-        if suffix in layouts.OTHER_PICTURES:
-            reason = f"{suffix} files are not read; save it as JPEG or PNG"
-            left_out.append(LeftOut(entry.path, entry.label, "", reason))
-            continue
+    for entry in layout.found:
         none = entry.label == NONE_FOLDER and NONE_FOLDER not in labels
         found.append(Photo(entry.path, "", 0, 0, "", OUT_OF_SCOPE if none else entry.label, None))
-    return found, left_out
+    return found, list(layout.ignored)

@@ -8,7 +8,7 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import addresses
+from pipeline import addresses, filetypes
 from pipeline.collect.manifest import SPLITS, shown
 from pipeline.errors import DataError, UsageError
 
@@ -41,7 +41,7 @@ def read(path: Path, label: str = "", split: str = "") -> list[Wanted]:
     if split not in SPLITS:
         raise UsageError(f"--split {split}: expected train or test", "leave it out to give no split")
     try:
-        text = path.read_text("utf-8-sig")
+        text = filetypes.contents(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise DataError(f"{path} cannot be read: {why}", "give a text file with one video a line") from error

@@ -18,6 +18,7 @@ import yt_dlp
 from yt_dlp.networking import Request, Response
 from yt_dlp.networking.exceptions import CertificateVerifyError, HTTPError, ProxyError, TransportError
 
+from pipeline import filetypes
 from pipeline.collect.manifest import shown
 from pipeline.config import Collect
 from pipeline.errors import ConfigError, NetworkError
@@ -170,7 +171,7 @@ def _cookies(path: str) -> io.StringIO | None:
         return None
     hint = "export them in Netscape format, as yt-dlp's documentation tells"
     try:
-        text = Path(path).expanduser().read_text("utf-8")
+        text = filetypes.contents(Path(path).expanduser()).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigError(f"collect.cookies: {path} cannot be read: {why}", hint) from error

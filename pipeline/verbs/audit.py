@@ -23,6 +23,7 @@ def audit(
         str | None, typer.Option("--run", metavar="RUN", help="Look at the pictures of this run again.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
+    allow_unreadable: options.AllowUnreadable = None,
     strict: Annotated[bool, typer.Option(help="Exit code 3 if something should be done.")] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
@@ -40,7 +41,7 @@ def audit(
         from pipeline.errors import DataError, GateError, RunError
 
         source, name = options.source_of(source, run_option, name)
-        config = configuration.load(source)
+        config = configuration.load(source, options.unreadable_setting(allow_unreadable))
         # A folder alone says nothing of settings: then those of the run hold, if there is one.
         read = ("data.pictures", "data.group_copies", "seed")
         alone = source.suffix.lower() != ".toml"
@@ -85,7 +86,7 @@ def _show(terminal: console.Terminal, run: Run, found: Audit) -> None:
     more = f" and {len(classes) - 12} more" if len(classes) > 12 else ""
     terminal.say("pictures", f"{document['pictures']:,}: {named}{more}")
     rows = [
-        [f"{entry['count']:,}", ("! " if entry["matters"] else "  ") + entry["title"], entry["advice"]]
+        [f"{entry['count']:,}", ("! " if entry["matters"] else "  ") + _named(entry), entry["advice"]]
         for entry in document["findings"]
     ]
     if rows:
@@ -97,6 +98,12 @@ def _show(terminal: console.Terminal, run: Run, found: Audit) -> None:
         )
     else:
         terminal.say("audit", "nothing odd")
+
+
+def _named(entry: dict[str, Any]) -> str:
+    """What a finding is, with the picture where it is a single one."""
+    pictures = entry["pictures"]
+    return f"{entry['title']}: {pictures[0]}" if len(pictures) == 1 else entry["title"]
 
 
 def _show_shortcuts(terminal: console.Terminal, run: Run, told: dict[str, Any]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from pipeline.errors import UsageError
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -80,3 +83,25 @@ def source_of(source: Path | None, option: str | None, name: str | None) -> tupl
         return source, name or runs.run_name(source)
     run = runs.find(option or str(source))
     return run.path(runs.CONFIG), name or run.name
+
+
+AllowUnreadable = Annotated[
+    str | None,
+    typer.Option(metavar="N%", help="Go on where up to so much of a class cannot be read; default 10%."),
+]
+
+
+def unreadable_setting(text: str | None) -> list[str]:
+    """The setting that `--allow-unreadable` stands for; none where it was not given.
+
+    Raises:
+        UsageError: It is no percentage.
+    """
+    if text is None:
+        return []
+    match = re.fullmatch(r"(\d{1,3}(?:\.\d+)?) ?%", text.strip())
+    if not match or float(match[1]) > 100:
+        raise UsageError(
+            f"--allow-unreadable {text}: expected a percentage", "for example --allow-unreadable 25%"
+        )
+    return [f"data.allow_unreadable={round(float(match[1]) / 100, 6)}"]

@@ -17,6 +17,7 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key; a list of values is a search."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
+    allow_unreadable: options.AllowUnreadable = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a run of another configuration.")] = False,
     resplit: Annotated[
         bool,
@@ -41,7 +42,9 @@ def train(
         from pipeline import train as training
 
         source, name = options.source_of(source, run_option, name)
-        config = configuration.load(source, settings or ())
+        config = configuration.load(
+            source, [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
+        )
         run = runs.open_for(name, config, overwrite=overwrite, resplit=resplit)
         if source.suffix.lower() != ".toml":
             terminal.say("defaults", f"no configuration given; all of it will be in {run.path(runs.CONFIG)}")

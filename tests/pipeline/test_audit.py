@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import audit, dataset, runs, sketches, splits
+from pipeline import audit, dataset, findings, layouts, runs, sketches, splits
 from pipeline import config as configuration
 from pipeline.runs import Run
 from pipeline.workers import Listener
@@ -243,7 +243,7 @@ def test_every_kind_of_odd_picture_is_listed_with_what_to_do(folder, draw):
             )
     cat = folder / "cat"
     (cat / "damaged.jpg").write_bytes(b"no picture")
-    (cat / "phone.heic").write_bytes(b"x")
+    (cat / "phone.jxl").write_bytes(b"\xff\x0a")
     (cat / "notes.txt").write_bytes(b"x")
     Image.new("RGB", (80, 80), (90, 90, 90)).save(cat / "plain.png")
     words = np.full((80, 80, 3), 200, np.uint8)
@@ -264,7 +264,7 @@ def test_every_kind_of_odd_picture_is_listed_with_what_to_do(folder, draw):
     listed = {entry["kind"]: entry for entry in found.document["findings"]}
     expected = {
         "unreadable": "damaged.jpg",
-        "other_formats": "phone.heic",
+        "other_formats": "phone.jxl",
         "passed_over": "notes.txt",
         "uniform": "plain.png",
         "placeholder": "unavailable.png",
@@ -282,6 +282,34 @@ def test_every_kind_of_odd_picture_is_listed_with_what_to_do(folder, draw):
     assert all(entry["advice"] for entry in listed.values())
     # What somebody should do something about comes first.
     assert [entry["matters"] for entry in found.document["findings"]] == [True] * 6 + [False] * 5
+
+
+def test_how_folders_were_understood_is_listed(workplace, make_data_set):
+    make_data_set(workplace / "pictures/Train", {"cat": 24, "dog": 24}, size=(96, 72))
+    make_data_set(workplace / "pictures/Test/cat", {"2024/trip": 8}, size=(96, 72), first_seed=500)
+    make_data_set(workplace / "pictures/Test", {"dog": 8}, size=(96, 72), first_seed=600)
+    found = looked(workplace / "pictures")
+    listed = {entry["kind"]: entry for entry in found.document["findings"]}
+    assert listed["splits"]["title"] == "the split is given: Test/ is test, Train/ is train"
+    assert listed["nested"]["count"] == 8
+    assert listed["nested"]["advice"] == "nothing: they belong to the class above"
+    assert "8 × pictures in folders inside a class" in audit.sentence(found.document)
+    assert "the split is given: Test/ is test" in audit.sentence(found.document)
+
+
+def test_a_picture_of_one_colour_is_named_whatever_the_colour(folder):
+    for name, colour in (("black", (0, 0, 0)), ("red", (200, 0, 0)), ("white", (255, 255, 255))):
+        Image.new("RGB", (96, 72), colour).save(folder / f"cat/{name}.png")
+        Image.new("RGB", (96, 72), colour).save(folder / f"cat/{name}.jpg")
+    found = looked(folder)
+    (uniform,) = [entry for entry in found.document["findings"] if entry["kind"] == "uniform"]
+    assert uniform["count"] == 6
+
+
+def test_no_advice_tells_anybody_to_delete_pictures():
+    for module in (findings, audit, layouts, dataset):
+        for words in ("delete", "remove the", "remove these"):
+            assert words not in Path(module.__file__ or "").read_text("utf-8")
 
 
 def test_unbalanced_and_small_classes_and_mixed_shapes_are_told(workplace, make_data_set):
@@ -362,7 +390,17 @@ def test_what_training_would_refuse_is_audited_all_the_same(folder, capfd):
         "These pictures cannot be trained on yet: pictures: 20 of 24 pictures of class cat cannot be used"
         in out
     )
-    assert "Do this first: replace or remove these files\n" in out
+    assert "or go on without them: --allow-unreadable 84%\n" in out
+    out = fine(call(capfd, "pipeline", "audit", "pictures", "--allow-unreadable", "84%", cwd=folder.parent))
+    assert "cannot be trained on" not in out
+    for wrong in ("84", "0.84", "101%", "many"):
+        ended = call(capfd, "pipeline", "audit", "pictures", "--allow-unreadable", wrong, cwd=folder.parent)
+        refused(
+            ended,
+            2,
+            f"--allow-unreadable {wrong}: expected a percentage",
+            "for example --allow-unreadable 25%",
+        )
 
 
 def test_what_the_split_would_refuse_is_told_by_the_audit_with_the_same_words(

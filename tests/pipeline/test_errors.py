@@ -21,6 +21,7 @@ EXIT_CODES = {
     "ConfigError": 2,
     "DataError": 2,
     "PictureError": 2,
+    "FormatError": 2,
     "BundleError": 2,
     "WeightsError": 1,
     "RunError": 1,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 from pathlib import Path
@@ -168,6 +169,15 @@ def test_a_failure_that_the_app_shared_is_told(measure, capfd, tmp_path):
     (tmp_path / "f.json").write_text(json.dumps(failure), "utf-8")
     ended = verbs.call(capfd, "export", "phone", "--replay", "f.json", cwd=tmp_path)
     refused(ended, 2, "f.json holds no figures: The benchmark was stopped.", "measure again")
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "pipe"])
+def test_a_replay_of_what_never_ends_is_refused(capfd, tmp_path, place):
+    os.mkfifo(tmp_path / "pipe")
+    ended = verbs.call(capfd, "export", "phone", "--replay", place, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert f"error: {place} cannot be read: not a regular file, but a pipe or a device\n" in ended.stderr
+    assert "hint: give the file that the app's benchmark shares\n" in ended.stderr
 
 
 def test_a_replay_of_nothing_is_refused(capfd, tmp_path):
