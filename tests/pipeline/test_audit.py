@@ -150,6 +150,8 @@ def test_two_shots_by_a_fixed_camera_are_no_contradiction_and_the_set_can_be_spl
     assert len(found.table.pictures) == 120
     (series,) = [entry for entry in found.document["findings"] if entry["kind"] == "series"]
     assert series["matters"]
+    (near,) = [entry for entry in found.document["findings"] if entry["kind"] == "copies"]
+    assert near["advice"].endswith("; in the series they may stand on both sides of the split")
     assert "a table (.csv) with a column group" in series["advice"]
     split = splits.make(Run(RUN), found.table, configuration.load(root))
     assert len(split.held_out) == 24
