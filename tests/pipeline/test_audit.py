@@ -383,6 +383,13 @@ def test_what_the_split_would_refuse_is_told_by_the_audit_with_the_same_words(
     refused(call(capfd, "pipeline", "train", "pictures", "--quiet", cwd=workplace), 2, message, hint)
 
 
+def test_what_the_check_for_shortcuts_passes_over_is_said(workplace, make_data_set, capfd):
+    make_data_set(workplace / "pictures", {"cat": 24, "dog": 24, "emu": 8}, size=(96, 72))
+    out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=workplace))
+    assert "shortcuts  not measured for emu (8 pictures): needs 10 pictures of a class\n" in out
+    assert "Can the classes be told apart without the content? (n = 48)" in out
+
+
 def test_nothing_to_look_at_is_wrong_use(workplace, capfd):
     (workplace / "empty").mkdir()
     ended = call(capfd, "pipeline", "audit", "empty", cwd=workplace)
