@@ -171,7 +171,16 @@ def _document(
     rows_of = dict(zip(contents, range(len(contents)), strict=True))
     each = rows[[rows_of[picture.sha256] for picture in table.pictures]] if equal else rows
     found = [
-        *_of_copies(table, contradictions, together, equal, named, by_content, copies=grouped),
+        *_of_copies(
+            table,
+            contradictions,
+            together,
+            equal,
+            named,
+            by_content,
+            copies=grouped,
+            series=bool(judged.series),
+        ),
         *_of_series(table, paths(judged.series)),
         *(findings.of_classes(table) if refusal is None else []),
         *findings.of_files(table.left_out),
@@ -229,6 +238,7 @@ def _of_copies(
     by_content: Mapping[str, Sequence[Picture]],
     *,
     copies: bool,
+    series: bool,
 ) -> list[Finding]:
     given = {picture.path: picture.given for picture in table.pictures}
     contradicting = {path for group in contradictions for path in group}
@@ -238,11 +248,9 @@ def _of_copies(
         if len({given[path] for path in group if path not in contradicting} - {""}) > 1
     ]
     close = [[by_content[a][0].path, by_content[b][0].path] for a, b, _ in named]
-    kept = (
-        "nothing: they stay on one side of the split"
-        if copies
-        else "they may stand on both sides of the split"
-    )
+    loose = "they may stand on both sides of the split"
+    kept = "nothing: they stay on one side of the split" if copies else loose
+    near = f"{kept}; in the series {loose}" if copies and series else kept
     told = (
         (
             CONTRADICTIONS,
@@ -259,7 +267,7 @@ def _of_copies(
             True,
         ),
         ("equal", "equal files", f"{kept}; training is faster without them", equal, False),
-        ("copies", "near-copies (saved again, resized, cropped, mirrored)", kept, close, not copies),
+        ("copies", "near-copies (saved again, resized, cropped, mirrored)", near, close, not copies),
     )
     return [
         Finding(kind, title, advice, tuple(path for group in groups for path in group), len(groups), matters)

@@ -30,6 +30,8 @@ _STEP = 16
 _MEANS = (2.0, 3.0)
 # What rounding leaves between the pixels of one picture that was saved again at one quality, in levels.
 _NOISE = 0.75
+# And between the means of its blocks, in levels; without loss there is no difference at all.
+_ROUNDED = 1.0
 _SAMPLED = 128
 # Fingerprints in memory, of at most 1.1 MB for each 12 megapixels.
 _KEPT = 256
@@ -114,23 +116,22 @@ class _Comparison:
     """Whether two contents are one picture, saved again: never two shots, which differ by their noise."""
 
     def __init__(self, file_of: Callable[[str], Path]) -> None:
-        self._pixels = lru_cache(2)(lambda sha256: pictures.examine(file_of(sha256)))
-        self._print = lru_cache(_KEPT)(lambda sha256: fingerprint(*self._pixels(sha256)))
+        self._read = lru_cache(2)(lambda sha256: pictures.examine(file_of(sha256)))
+        self._print = lru_cache(_KEPT)(lambda sha256: fingerprint(*self._read(sha256)))
         self._resaved = lru_cache(_KEPT)(
-            lambda sha256, quality: sample(_saved(self._pixels(sha256)[0], quality))
+            lambda sha256, facts: fingerprint(_saved(self._read(sha256)[0], facts.quality), facts)
         )
 
     def __call__(self, one: str, other: str) -> bool:
         try:
-            prints = self._print(one), self._print(other)
-            if not prints[0].may_be(prints[1]):
-                return False
             finer, coarser = sorted((one, other), key=lambda sha256: self._print(sha256).step)
-            expected, left = self._print(coarser), self._print(finer).sample
-            if expected.step > self._print(finer).step and expected.facts.quality:
+            source, copy = self._print(finer), self._print(coarser)
+            if not source.may_be(copy):
+                return False
+            if copy.step > source.step and copy.facts.quality:
                 # Saved as the coarser one was, the finer one must become it.
-                left = self._resaved(finer, expected.facts.quality)
-            return float(np.square(left - expected.sample).mean()) ** 0.5 <= _NOISE
+                source = self._resaved(finer, copy.facts)
+            return source.equals(copy)
         except (PictureError, OSError):
             return False  # gone or changed since it was looked at: the next audit notes it
 
@@ -165,11 +166,19 @@ class Fingerprint:
             return False
         # A step moves the mean by a sixteenth at most; clipping doubles that.
         away = (self.step + other.step) / 8
-        means = ((self.brightness, other.brightness), (self.colour, other.colour))
-        return all(
-            not one.size or np.abs(one - two).max() <= rounding + away
-            for (one, two), rounding in zip(means, _MEANS, strict=True)
-        )
+        return all(gap <= most + away for gap, most in zip(self._gaps(other), _MEANS, strict=True))
+
+    def equals(self, other: Fingerprint) -> bool:
+        """Whether nothing but rounding lies between two pictures that were saved alike."""
+        most = _ROUNDED if self.step or other.step else 0.0
+        noise = float(np.square(self.sample - other.sample).mean()) ** 0.5
+        return max(self._gaps(other)) <= most and noise <= _NOISE
+
+    def _gaps(self, other: Fingerprint) -> tuple[float, float]:
+        """How far blocks are apart where they differ most, in levels: of brightness, of colour."""
+        pairs = ((self.brightness, other.brightness), (self.colour, other.colour))
+        brightness, colour = (float(np.abs(one - two).max()) if one.size else 0.0 for one, two in pairs)
+        return brightness, colour
 
 
 def fingerprint(pixels: np.ndarray, facts: Facts) -> Fingerprint:

@@ -150,6 +150,8 @@ def test_two_shots_by_a_fixed_camera_are_no_contradiction_and_the_set_can_be_spl
     assert len(found.table.pictures) == 120
     (series,) = [entry for entry in found.document["findings"] if entry["kind"] == "series"]
     assert series["matters"]
+    (near,) = [entry for entry in found.document["findings"] if entry["kind"] == "copies"]
+    assert near["advice"].endswith("; in the series they may stand on both sides of the split")
     assert "a table (.csv) with a column group" in series["advice"]
     split = splits.make(Run(RUN), found.table, configuration.load(root))
     assert len(split.held_out) == 24
@@ -417,6 +419,13 @@ def test_what_the_split_would_refuse_is_told_by_the_audit_with_the_same_words(
     document = json.loads(fine(call(capfd, "pipeline", "audit", "pictures", "--json", cwd=workplace)))
     assert document["refusal"] == {"message": message, "hint": hint}
     refused(call(capfd, "pipeline", "train", "pictures", "--quiet", cwd=workplace), 2, message, hint)
+
+
+def test_what_the_check_for_shortcuts_passes_over_is_said(workplace, make_data_set, capfd):
+    make_data_set(workplace / "pictures", {"cat": 24, "dog": 24, "emu": 8}, size=(96, 72))
+    out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=workplace))
+    assert "shortcuts  not measured for emu (8 pictures): needs 10 pictures of a class\n" in out
+    assert "Can the classes be told apart without the content? (n = 48)" in out
 
 
 def test_nothing_to_look_at_is_wrong_use(workplace, capfd):

@@ -77,6 +77,18 @@ def test_two_shots_are_never_the_same(tmp_path, one, other):
         assert not same(saved("one", shots[0], one), saved("other", marked, other))
 
 
+@pytest.mark.parametrize("quality", [None, 90, 75])
+def test_a_hairline_crack_in_a_noiseless_shot_is_enough(tmp_path, quality):
+    ending, options = ("jpg", {"quality": quality}) if quality else ("png", {})
+    for seed in range(8):
+        whole = np.clip(photo(seed), 40, 255)
+        cracked = whole.copy()
+        cracked[30:70, 80] -= 25
+        one = save(tmp_path / f"whole.{ending}", whole, **options)
+        assert not same(one, save(tmp_path / f"cracked.{ending}", cracked, **options))
+        assert not same(one, again(tmp_path / "other.jpg", tmp_path / f"cracked.{ending}", quality=60))
+
+
 def test_another_size_or_brightness_is_not_the_same(tmp_path):
     first = save(tmp_path / "first.png", photo(1))
     half = tmp_path / "half.png"
