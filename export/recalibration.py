@@ -9,7 +9,7 @@ model has one such step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,21 @@ def gated(subject: Subject, listener: Listener) -> dict[str, Any]:
         return found
     convert.convert(subject, listener)
     listener.say("gate", f"second look at the {found['n']} held-out pictures")
-    return parity.parity(subject, listener)
+    found = parity.parity(subject, listener)
+    for row in found["targets"]:
+        if row["first_look"]:
+            listener.say("gate", both_looks(row))
+    return found
+
+
+def both_looks(row: Mapping[str, Any]) -> str:
+    """The figures on the held-out pictures of the file before a recalibration and of the one after it."""
+    files = (("first", row["first_look"]), ("second", row))
+    return "; ".join(
+        f"{name} file: accuracy {look['accuracy']:.3f}, agreement {look['agreement']:.3f}, "
+        f"mean |Δp| {look['mean_abs_dp']:.4f}, shift {look['confidence_shift']:+z.4f}"
+        for name, look in files
+    )
 
 
 def refusal(subject: Subject, found: dict[str, Any]) -> GateError | None:
