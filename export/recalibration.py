@@ -70,14 +70,15 @@ def refusal(subject: Subject, found: dict[str, Any]) -> GateError | None:
     bounds = subject.config.gate
     said_no = [row for row in found["targets"] if gate.says_no(row["verdict"], bounds)]
     missing = convert.failed(subject)
-    lacking = failures.in_words(missing)
     if not said_no:
-        return GateError(lacking, next(iter(missing.values())).hint) if missing else None
+        if not missing:
+            return None
+        return GateError(f"could not make {failures.in_words(missing)}", next(iter(missing.values())).hint)
     n = found["n"]
     failed = any(row["verdict"] == gate.FAILED for row in said_no)
     parts = [f"{row['model']}: {', '.join(row['broken'] or row['unproved'])}" for row in said_no]
     second = ", second look" if any(row["look"] == 2 for row in said_no) else ""
-    more = f"; {lacking}" if lacking else ""
+    more = f"; could not make {failures.in_words(missing)}" if missing else ""
     if not failed:
         return GateError(
             f"the gate asks for proof: {'; '.join(parts)} (not shown with n = {n}){more}",
