@@ -16,6 +16,7 @@ import numpy as np
 
 from export import anatomy, bundle, calibration, contract, failures, metadata, promises
 from export.calibration_audit import audit
+from export.failures import Failure
 from pipeline import dataset, features, litert, runs
 from pipeline.config import Flavour as FlavourName
 from pipeline.dataset import Picture
@@ -145,12 +146,12 @@ def contract_name(flavour: str) -> str:
     return f"{bundle_name(flavour)}/{bundle.CONTRACT}"
 
 
-def failed(subject: Subject) -> dict[str, ConversionError]:
-    """The configured flavours that `convert` could not make of the run's model, each with its error."""
+def failed(subject: Subject) -> dict[str, Failure]:
+    """The configured flavours that `convert` could not make of the run's model, each with the reason."""
     noted = {
         name: failures.noted(subject.run, recipe(subject, name)) for name in subject.config.export.flavours
     }
-    return {name: error for name, error in noted.items() if error}
+    return {name: failure for name, failure in noted.items() if failure}
 
 
 def exported(subject: Subject) -> list[str]:
@@ -163,7 +164,7 @@ def exported(subject: Subject) -> list[str]:
     made = [name for name in subject.config.export.flavours if name not in missing]
     if not made:
         hint = next(iter(missing.values())).hint
-        raise GateError(failures.in_words(missing), hint)
+        raise GateError(f"could not make {failures.in_words(missing)}", hint)
     return made
 
 
@@ -201,7 +202,7 @@ def convert(subject: Subject, listener: Listener) -> None:
             rules = _write_contract(subject, name)
         except ConversionError as error:
             failures.note(run, made, [contract_name(name), file_name(name)], error)
-            listener.warn(failures.in_words({name: error}))
+            listener.warn(f"could not make {name} ({error.message})")
             continue
         failures.forget(run, made)
         if FLAVOURS[name].calibrated:
@@ -256,7 +257,7 @@ def convert_one(
         try:
             calibration.require_content(subject, chosen)
         except DataError as error:
-            raise ConversionError(error.message, error.hint) from error
+            raise ConversionError(f"nothing to calibrate on: {error.message}", error.hint) from error
         stage = f"calibrating on {len(chosen)} pictures"
         representative = calibration.representative(
             subject, chosen, lambda done: listener.progress(stage, done, len(chosen))

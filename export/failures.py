@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from pipeline.errors import ConversionError, storage_error
 from pipeline.runs import Recipe, Run
+
+
+class Failure(NamedTuple):
+    """Why a flavour could not be made, and what to do about it."""
+
+    message: str
+    hint: str
 
 
 def note(run: Run, made: Recipe, files: Sequence[str], error: ConversionError) -> None:
@@ -34,17 +42,17 @@ def forget(run: Run, made: Recipe) -> None:
     run.forget(_recipe(made).stage)
 
 
-def noted(run: Run, made: Recipe) -> ConversionError | None:
+def noted(run: Run, made: Recipe) -> Failure | None:
     """Why a stage failed with this very recipe, or None."""
     entry = run.recorded(_recipe(made).stage)
     if entry.get("key") != _recipe(made).key:
         return None
-    return ConversionError(str(entry.get("message")), str(entry.get("hint")))
+    return Failure(str(entry.get("message")), str(entry.get("hint")))
 
 
-def in_words(failed: Mapping[str, ConversionError]) -> str:
+def in_words(failed: Mapping[str, Failure]) -> str:
     """Flavours that failed, each with its reason."""
-    return "; ".join(f"{name} could not be made: {error.message}" for name, error in failed.items())
+    return "; ".join(f"{name} ({failure.message})" for name, failure in failed.items())
 
 
 def _recipe(made: Recipe) -> Recipe:

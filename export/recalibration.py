@@ -9,7 +9,7 @@ model has one such step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,21 @@ def gated(subject: Subject, listener: Listener) -> dict[str, Any]:
         return found
     convert.convert(subject, listener)
     listener.say("gate", f"second look at the {found['n']} held-out pictures")
-    return parity.parity(subject, listener)
+    found = parity.parity(subject, listener)
+    for row in found["targets"]:
+        if row["first_look"]:
+            listener.say("gate", both_looks(row))
+    return found
+
+
+def both_looks(row: Mapping[str, Any]) -> str:
+    """The figures on the held-out pictures of the file before a recalibration and of the one after it."""
+    files = (("first", row["first_look"]), ("second", row))
+    return "; ".join(
+        f"{name} file: accuracy {look['accuracy']:.3f}, agreement {look['agreement']:.3f}, "
+        f"mean |Δp| {look['mean_abs_dp']:.4f}, shift {look['confidence_shift']:+z.4f}"
+        for name, look in files
+    )
 
 
 def refusal(subject: Subject, found: dict[str, Any]) -> GateError | None:
@@ -56,14 +70,15 @@ def refusal(subject: Subject, found: dict[str, Any]) -> GateError | None:
     bounds = subject.config.gate
     said_no = [row for row in found["targets"] if gate.says_no(row["verdict"], bounds)]
     missing = convert.failed(subject)
-    lacking = failures.in_words(missing)
     if not said_no:
-        return GateError(lacking, next(iter(missing.values())).hint) if missing else None
+        if not missing:
+            return None
+        return GateError(f"could not make {failures.in_words(missing)}", next(iter(missing.values())).hint)
     n = found["n"]
     failed = any(row["verdict"] == gate.FAILED for row in said_no)
     parts = [f"{row['model']}: {', '.join(row['broken'] or row['unproved'])}" for row in said_no]
     second = ", second look" if any(row["look"] == 2 for row in said_no) else ""
-    more = f"; {lacking}" if lacking else ""
+    more = f"; could not make {failures.in_words(missing)}" if missing else ""
     if not failed:
         return GateError(
             f"the gate asks for proof: {'; '.join(parts)} (not shown with n = {n}){more}",

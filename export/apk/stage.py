@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from export import convert, failures
+from export import convert
 from export.apk import build, signature, toolchain
 from export.apk.verdict import Verdict
 from export.parity import gate, preference
@@ -87,7 +87,7 @@ def choose(subject: Subject, flavour: str, listener: Listener) -> Inside:
         )
     failed = convert.failed(subject)
     if flavour in failed:
-        raise ConversionError(failures.in_words({flavour: failed[flavour]}), failed[flavour].hint)
+        raise ConversionError(f"could not make {flavour} ({failed[flavour].message})", failed[flavour].hint)
     found = parity.parity(subject, listener)
     rows = {row["model"]: row for row in found["targets"]}
     row = rows[flavour] if flavour else preference.best(found["targets"], config.gate)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from export.recalibration import both_looks
 from export.report import scores, verdict
 from export.report.artefacts import CALIBRATION, Artefacts
 from pipeline import runs
@@ -24,7 +25,7 @@ def shipped(found: Artefacts) -> dict[str, Any]:
         "reference_coverage": parity and scores.coverage(parity["reference"]),
         "leaked": parity["n"] - scores.clean(parity["reference"], parity["n"])[2] if parity else 0,
         "failed": found.failed,
-        "words": (row or {}).get("words", []),
+        "words": _words(row or {}),
         "passport": _passport(passports.get(name)),
         "calibration": (found.get(CALIBRATION) or {}).get("words", []),
         "threshold": (found.get(runs.FOLDS) or {}).get("threshold"),
@@ -39,6 +40,12 @@ def _target(row: dict[str, Any], n: int) -> dict[str, Any]:
     """A flavour's row of the table; its accuracy is without pictures that have copies in training."""
     accuracy, *_ = scores.clean(row, n)
     return {**row, "accuracy": accuracy, "coverage": scores.coverage(row), "said": said(row)}
+
+
+def _words(row: dict[str, Any]) -> list[str]:
+    """What the comparison means, with the figures of both files where there was a second look."""
+    looks = [f"Second look: {both_looks(row)}."] if row.get("first_look") else []
+    return [*row.get("words", []), *looks]
 
 
 def said(row: dict[str, Any]) -> str:

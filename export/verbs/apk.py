@@ -42,12 +42,13 @@ def apk(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Build the Android app around the int8 file, or the best that did not fail.
+    """Build the Android app around a run's best file.
 
-    Without Google's SDK. Reads an exported run and android_demo. Writes demo.apk and its passport, apk.json,
-    into the run; with --assets-only the bundle into android_demo/app/src/main/assets. Needs a JDK 17, and
-    Maven or ANDROID_HOME. Signed with the keystore given, else the user's Android debug key, else one that is
-    made once. Exit code 3: the gate says no to every flavour, or the runtime inside cannot run the model.
+    That is int8 unless the gate says no to it. Without Google's SDK. Reads an exported run and
+    android_demo. Writes demo.apk and its passport, apk.json, into the run; with --assets-only the bundle
+    into android_demo/app/src/main/assets. Needs a JDK 17, and Maven or ANDROID_HOME. Signed with the
+    keystore given, else the user's Android debug key, else one that is made once. Exit code 3: the gate
+    says no to every flavour, or the runtime inside cannot run the model.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.apk import build, stage

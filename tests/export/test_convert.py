@@ -388,7 +388,7 @@ class Heard(Listener):
 def test_a_flavour_that_fails_does_not_stop_the_others(broken_float16):
     heard, run = Heard(), broken_float16.run
     convert.convert(broken_float16, heard)
-    assert heard.warned == ["float16 could not be made: no half precision here"]
+    assert heard.warned == ["could not make float16 (no half precision here)"]
     assert {"float32", "dynamic_range", "int8"} <= heard.said.keys()
     assert convert.exported(broken_float16) == ["float32", "dynamic_range", "int8"]
     # What an earlier model left there is not taken for this one's.
@@ -407,7 +407,7 @@ def test_what_exists_is_compared_and_the_failure_ends_with_3_by_name(broken_floa
     error = recalibration.refusal(broken_float16, found)
     assert error is not None
     assert error.exit_code == 3
-    assert error.message == "float16 could not be made: no half precision here"
+    assert error.message == "could not make float16 (no half precision here)"
     assert error.hint == "use another machine"
 
 
@@ -428,7 +428,7 @@ def test_where_every_flavour_fails_all_are_named(broken_float16):
     config = broken_float16.config.model_copy(update={"export": only})
     with pytest.raises(GateError) as caught:
         convert.convert(replace(broken_float16, config=config), Heard())
-    assert caught.value.message == "float16 could not be made: no half precision here"
+    assert caught.value.message == "could not make float16 (no half precision here)"
 
 
 def test_pictures_that_are_no_representative_dataset_fail_int8_alone(broken_float16, monkeypatch):
@@ -438,16 +438,19 @@ def test_pictures_that_are_no_representative_dataset_fail_int8_alone(broken_floa
     monkeypatch.setattr(calibration, "require_content", refuse)
     convert.convert(broken_float16, Heard())
     assert convert.exported(broken_float16) == ["float32", "dynamic_range"]
-    assert convert.failed(broken_float16)["int8"].message == "calibration refused: all of one colour"
+    assert (
+        convert.failed(broken_float16)["int8"].message
+        == "nothing to calibrate on: calibration refused: all of one colour"
+    )
 
 
 def test_the_verb_writes_and_shows_the_others_and_ends_with_3(broken_float16, capfd):
     ended = verbs.call(capfd, "export", "tflite", "pictures", cwd=Path.cwd())
     assert ended.returncode == 3
     message, hint = ended.stderr.splitlines()
-    assert message == "error: float16 could not be made: no half precision here"
+    assert message == "error: could not make float16 (no half precision here)"
     assert hint == "hint: use another machine"
-    assert "float16 could not be made: no half precision here" in ended.stdout
+    assert "could not make float16 (no half precision here)" in ended.stdout
     assert "int8 passed" in ended.stdout
     assert "Keras against .tflite on 36 held-out pictures" in ended.stdout
     # The comparison alone goes on without it, too, and still names it.

@@ -68,6 +68,8 @@ def test_a_no_leads_to_other_pictures_judged_on_training_pictures_and_to_a_secon
     moved = {row["name"]: row["mean_abs_dp"] for row in found["candidates"]}
     assert found["chosen"] == min(moved, key=lambda name: moved[name])
     assert all(f"{name}: {value:.4f}, " in said for name, value in moved.items())
+    assert "gate  first file: accuracy 0." in said
+    assert "; second file: accuracy 0." in said
 
 
 def test_no_held_out_picture_and_no_judge_is_in_the_choice(place, told):

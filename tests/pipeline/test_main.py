@@ -37,6 +37,7 @@ HELP = {
     ("export", "apk"): (
         *("Reads an exported run", "Writes demo.apk", "apk.json", "Needs a JDK 17", "code 3"),
         *("--assets-only", "--fetch", "--keystore", "VIGNETTE_KEYSTORE_PASSWORD", "--runtime", "--out"),
+        "--flavour",
     ),
     ("export", "passport"): ("Reads one file", "limits on time and memory", "passport.json", "code 3"),
     ("export", "parity"): (
@@ -203,7 +204,7 @@ KEYS = {
     "parity": PARITY_KEYS,
     "calibration": {
         *("run", "source", "second_look", "wanted", "pictures", "classes", "input", "empty", "saturation"),
-        *("drift", "words", "curve"),
+        *("drift", "words", "curve", "recalibration"),
     },
     "verify": {"passed", "bundles"},
     "draw": {"pictures", "folder"},
