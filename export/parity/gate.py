@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isinf
 from typing import Any
 
 from pipeline.config import Gate
+from pipeline.paired import Z
 
 FAILED, PASSED, NOT_SHOWN = "failed", "passed", "not shown"
 # Of the arithmetic: what stands exactly on a limit is within.
@@ -79,10 +80,22 @@ def _check(comparison: Mapping[str, Any], name: str, least: float | None, most: 
     text = f"{name} is {value:.4f} (95%: {low:.4f} to {high:.4f}), must be {bound}"
     needed = None
     if verdict == NOT_SHOWN and floor < value < ceiling:
-        # An interval shrinks with the root of n, and faster where nothing has changed.
-        times = max((value - low) / (value - floor), (high - value) / (ceiling - value))
-        needed = ceil(comparison["n"] * times**2)
+        needed = max(
+            _needed(value - low, value - floor, comparison["n"]),
+            _needed(high - value, ceiling - value, comparison["n"]),
+        )
     return Check(name, verdict, value, (low, high), (least, most), needed, text)
+
+
+def _needed(reach: float, allowed: float, n: int) -> int:
+    """How many pictures would bring one side of an interval from its reach down to what is allowed.
+
+    Score intervals reach z²/2n + √(v/n + (z²/2n)²): as 1/n where nothing has changed, else as the root.
+    """
+    if isinf(allowed):
+        return 0
+    spread = max(0.0, n * reach**2 - Z**2 * reach)
+    return ceil((spread + Z**2 * allowed) / allowed**2)
 
 
 def judge(comparison: Mapping[str, Any], gate: Gate) -> dict[str, Any]:

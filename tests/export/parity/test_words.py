@@ -50,7 +50,7 @@ def test_ninety_pictures_in_words():
         CERTAIN.format("−4.09 and +4.09"),
         "With 90 pictures a drop in accuracy of less than 4.1 points goes unnoticed.",
         (
-            "Open: accuracy, change 0 (−4.09 to +4.09, allowed ≥ −3); about 168 pictures like these would "
+            "Open: accuracy, change 0 (−4.09 to +4.09, allowed ≥ −3); about 129 pictures like these would "
             "show it."
         ),
         "How well its confidence is calibrated is not shown under n = 300.",
