@@ -10,9 +10,7 @@ import difflib
 import itertools
 import json
 import math
-import re
 import tomllib
-import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args, get_origin
@@ -20,7 +18,6 @@ from typing import Annotated, Any, Literal, Self, get_args, get_origin
 import tomli_w
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -29,6 +26,7 @@ from pydantic import (
 )
 
 from pipeline import addresses, filetypes
+from pipeline.channels import Channel, Collect, Part
 from pipeline.errors import ConfigError, DataError
 from pipeline.letterbox import Size, parse_size
 
@@ -38,13 +36,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, validate_default=True, allow_inf_nan=False
-    )
-
-
-class Data(_Part):
+class Data(Part):
     """Where the pictures are, how many are held out, and whether copies stay on one side.
 
     `allow_unreadable` is the share of a class that may be left out because it cannot be read.
@@ -56,7 +48,7 @@ class Data(_Part):
     allow_unreadable: Share = 0.1
 
 
-class Model(_Part):
+class Model(Part):
     """The frozen backbone and the frame that it sees.
 
     `weights` is `auto` (what the backbone comes with), `imagenet`, `none` (untrained), the
@@ -96,7 +88,7 @@ class Model(_Part):
         return self.weights if isinstance(self.weights, str) else self.weights.get(self.backbone, "auto")
 
 
-class Head(_Part):
+class Head(Part):
     """What is trained: `linear` is one softmax layer on standardized features, `dense` the
     reference head: dropout, dense ReLU, dropout, softmax."""
 
@@ -106,7 +98,7 @@ class Head(_Part):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
 
 
-class Augment(_Part):
+class Augment(Part):
     """Random views of the training pictures, made once and kept as features.
 
     `rotation` in turns to either side; `zoom` as Keras means it: the side of the picture
@@ -141,7 +133,7 @@ class Augment(_Part):
         raise ValueError("two numbers, lower first, each above -1 and at most 4, such as [-0.2, 0.5]")
 
 
-class Train(_Part):
+class Train(Part):
     """How the head learns. With `choose`, `epochs` is the most that is tried."""
 
     folds: Annotated[int, Field(ge=2, le=20)] = 5
@@ -154,7 +146,7 @@ class Train(_Part):
     keep_correct: Annotated[float, Field(gt=0, le=1)] = 0.95
 
 
-class Export(_Part):
+class Export(Part):
     """Which `.tflite` files are made, and how they are calibrated and timed."""
 
     flavours: tuple[Flavour, ...] = ("float32", "float16", "dynamic_range", "int8")
@@ -170,7 +162,7 @@ class Export(_Part):
         return tuple(chosen)
 
 
-class Gate(_Part):
+class Gate(Part):
     """How far a `.tflite` file may be from the Keras model on the held-out pictures.
 
     Each quantity is judged by its 95% interval. With `require_proof` a verdict of "not shown" ends with exit
@@ -186,60 +178,7 @@ class Gate(_Part):
     require_proof: bool = False
 
 
-class Channel(_Part):
-    """A channel whose thumbnails are one class: its handle, id or address, and the class's name."""
-
-    channel: str
-    label: str
-
-    @field_validator("channel")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        if addresses.channel_list(value) is None:
-            raise ValueError("@handle, or the address of a channel such as https://www.youtube.com/@handle")
-        return value
-
-    @field_validator("label")
-    @classmethod
-    def _folder(cls, value: str) -> str:
-        if not addresses.is_label(value):
-            raise ValueError("one folder name, at most 100 bytes, not train, val or test")
-        return unicodedata.normalize("NFC", value)
-
-
-class Collect(_Part):
-    """How the thumbnails of channels are collected; nothing of this reaches a run.
-
-    The newest `train` of a channel's list are trained on, the next `test` are held out (0: no split
-    is given). With `full`, the next newest takes the place of one that is missing. `shorts` takes
-    all uploads instead of the videos. `cookies` is the path of a Netscape cookies file.
-    """
-
-    train: Annotated[int, Field(ge=1, le=100_000)] = 200
-    test: Annotated[int, Field(ge=0, le=100_000)] = 30
-    full: bool = True
-    shorts: bool = False
-    pause_s: Annotated[float, Field(ge=0, le=3600)] = 0.5
-    back_off_s: Annotated[float, Field(ge=0, le=3600)] = 2.0
-    tries: Annotated[int, Field(ge=1, le=20)] = 4
-    timeout_s: Annotated[float, Field(gt=0, le=3600)] = 20.0
-    max_kb_s: Annotated[float, Field(ge=0)] = 0.0
-    proxy: str = ""
-    cookies: str = ""
-    check_certificates: bool = True
-
-    @field_validator("proxy")
-    @classmethod
-    def _without_secrets(cls, value: str) -> str:
-        if value and not re.fullmatch(r"(https?|socks4a?|socks5h?)://[\w.-]+(:\d+)?/?", value):
-            raise ValueError(
-                "an address such as http://host:3128, without a name and a password: "
-                "a proxy that needs these is taken from HTTPS_PROXY in the environment"
-            )
-        return value
-
-
-class Config(_Part):
+class Config(Part):
     """Everything that makes a run. `search` maps keys such as `head.l2` to the values tried."""
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0

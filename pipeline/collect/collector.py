@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import addresses
+from pipeline.channels import Channel, Collect
 from pipeline.collect.keeper import TEST, TRAIN, UNSPLIT, Keeper, Outcome
 from pipeline.collect.lists import Wanted
 from pipeline.collect.manifest import Manifest, Row, shown
-from pipeline.config import Channel, Collect
 from pipeline.errors import ConfigError, DataError
 from pipeline.workers import Listener
 

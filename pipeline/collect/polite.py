@@ -19,8 +19,8 @@ from yt_dlp.networking import Request, Response
 from yt_dlp.networking.exceptions import CertificateVerifyError, HTTPError, ProxyError, TransportError
 
 from pipeline import filetypes
+from pipeline.channels import Collect
 from pipeline.collect.manifest import shown
-from pipeline.config import Collect
 from pipeline.errors import ConfigError, NetworkError
 from pipeline.workers import Listener
 

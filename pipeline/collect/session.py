@@ -18,10 +18,10 @@ from yt_dlp.networking import Request
 from yt_dlp.networking.exceptions import HTTPError, RequestError
 from yt_dlp.utils import YoutubeDLError
 
+from pipeline.channels import Collect
 from pipeline.collect.manifest import title_of
 from pipeline.collect.polite import CONTINUES, GaveUpError, Polite, wall, words
 from pipeline.collect.thumbnails import Fetched
-from pipeline.config import Collect
 from pipeline.errors import DataError, NetworkError, ToolError
 from pipeline.workers import Listener
 

@@ -39,7 +39,7 @@ def verdict(data: bytes, frames: list[np.ndarray], reference: np.ndarray) -> dic
     names, truth = np.array([str(number) for number in range(len(frames))]), reference.argmax(1)
     target = litert.answers(data, frames, lambda frame: frame)
     one, other = (Answers("model", names, names, truth, answers) for answers in (reference, target))
-    return gate.judge(comparison.compare(one, other, LABELS, None, 0), Gate())
+    return gate.judge(comparison.compare(one, other, LABELS, None), Gate())
 
 
 def broken(found: dict[str, Any]) -> list[str]:

@@ -565,7 +565,8 @@ def test_a_split_drawn_by_an_earlier_version_does_not_move(draw_split, run):
         for name, sha256, *_ in (line.split(",") for line in text.splitlines()[1:])
     ]
     path.write_text("\n".join([text.splitlines()[0], *traded]) + "\n", "utf-8")
-    note.write_text(json.dumps(json.loads(note.read_text("utf-8")) | {"version": 1, "key": "x"}), "utf-8")
+    earlier = json.loads(note.read_text("utf-8")) | {"version": 1, "key": "x", "files": {}}
+    note.write_text(json.dumps(earlier), "utf-8")
     old = sides(splits.load(run, table))
     assert sides(draw_split(table)) == old
     more = table_of(*table.pictures, picture("a/new.png"))
