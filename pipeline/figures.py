@@ -5,6 +5,7 @@ Each function draws one file, whole or not at all. Numbers come ready from elsew
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -252,7 +253,14 @@ def captioned_sheet(
     rows = max(1, -(-len(cells) // columns))
     height, width = np.max([picture.shape[:2] for picture, _, _ in cells] or [(1, 1)], axis=0)
     cell = 1.5
-    figure = Figure((cell * columns, (cell * height / width + 0.42) * rows + 0.5), layout="constrained")
+    # About eleven letters take an inch.
+    lines = [
+        part
+        for line in title.split("\n")
+        for part in textwrap.wrap(_plain(line, 120), int(11 * cell * columns))
+    ]
+    above = 0.15 + 0.18 * len(lines)
+    figure = Figure((cell * columns, (cell * height / width + 0.42) * rows + above), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in grid:
         _bare(axis)
@@ -262,5 +270,5 @@ def captioned_sheet(
         axis.xaxis.label.set_color(colour)
     if not cells:
         grid[0].text(0, 0.5, "none", transform=grid[0].transAxes)
-    figure.suptitle("\n".join(_plain(line, 120) for line in title.split("\n")), fontsize=10)
+    figure.suptitle("\n".join(lines), fontsize=10)
     _save(figure, path)

@@ -211,6 +211,18 @@ def test_a_figure_of_missing_letters_warns_nobody(tmp_path, recwarn):
 # What stands where.
 
 
+@pytest.mark.parametrize("count", [0, 1, 5, 30])
+def test_the_title_of_a_sheet_is_as_wide_as_its_pictures_at_most(tmp_path, drawn, count):
+    cells = [(np.zeros((20, 30, 3), np.uint8), "a\nb", figures.GREEN)] * count
+    title = "Keras against int8, held-out pictures: 1 of 36 answers changed\nbefore → after; orange was lost"
+    figures.captioned_sheet(tmp_path / "s.png", title, cells)
+    FigureCanvasAgg(drawn[0]).draw()
+    words = drawn[0]._suptitle.get_window_extent()
+    assert drawn[0].bbox.x0 <= words.x0
+    assert words.x1 <= drawn[0].bbox.x1
+    assert words.y1 <= drawn[0].bbox.y1
+
+
 @pytest.mark.parametrize("count", [2, 3, 12, 40])
 def test_the_legend_of_the_classes_covers_nothing(tmp_path, drawn, count):
     labels = [f"class {number}" for number in range(count)]

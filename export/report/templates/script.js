@@ -1,5 +1,21 @@
 "use strict";
-// Sorting, and nothing else: without this script every table and cell can still be read.
+// Sorting and stacking, and nothing else: without this script every table and cell can still be read.
+// A table that is wider than the page becomes a list of its rows, each cell beside the name of its column.
+const wide = [...document.querySelectorAll(".scroll > table:not(.confusion)")];
+for (const table of wide) {
+  const names = [...table.tHead.rows[0].cells].map((head) =>
+    head.querySelector(".scale") ? "" : head.textContent.trim(),
+  );
+  for (const row of table.tBodies[0].rows) {
+    [...row.cells].forEach((cell, column) => (cell.dataset.head = names[column]));
+  }
+}
+const stack = () => {
+  wide.forEach((table) => table.classList.remove("stacked"));
+  const over = wide.filter((table) => table.parentElement.scrollWidth > table.parentElement.clientWidth);
+  over.forEach((table) => table.classList.add("stacked"));
+};
+addEventListener("resize", stack);
 for (const table of document.querySelectorAll("table.sorts")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
@@ -30,6 +46,7 @@ for (const table of document.querySelectorAll("table.sorts")) {
     });
   });
 }
+stack();
 // A cell that is opened gets the focus, and Escape brings it back to where it came from.
 addEventListener("hashchange", () => {
   const cell = document.querySelector(".cell:target");

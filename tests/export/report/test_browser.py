@@ -73,6 +73,59 @@ def test_it_opens_without_a_complaint_or_a_request_and_fits_the_screen(opened, r
     assert (min(levels) > 200) == (theme == "light")
 
 
+# Text and pictures of the tables, by line: what reaches out of its part or lies over another.
+BADLY_PLACED = """() => {
+    const out = [], name = (what) => what.textContent?.trim().slice(0, 40) || what.src?.slice(0, 30);
+    for (const box of document.querySelectorAll(".scroll, figure, pre, nav, dl, .sheet, .maps")) {
+        // Many classes against as many scroll, below and beside their names.
+        if (box.querySelector(".confusion") || !box.clientWidth) continue;
+        if (box.scrollWidth > box.clientWidth + 1) out.push("cut off: " + (box.ariaLabel || box.className));
+    }
+    for (const table of document.querySelectorAll(".scroll > table:not(.confusion)")) {
+        const reach = table.closest("section").getBoundingClientRect();
+        const lines = [], words = document.createTreeWalker(table, NodeFilter.SHOW_TEXT);
+        while (words.nextNode()) {
+            if (!words.currentNode.data.trim()) continue;
+            const range = document.createRange();
+            range.selectNodeContents(words.currentNode);
+            for (const line of range.getClientRects()) lines.push([line, words.currentNode]);
+        }
+        for (const image of table.querySelectorAll("img")) lines.push([image.getBoundingClientRect(), image]);
+        lines.forEach(([one, what], place) => {
+            if (one.left < reach.left || one.right > reach.right) out.push("outside: " + name(what));
+            for (const [other, that] of lines.slice(place + 1)) {
+                const across = Math.min(one.right, other.right) - Math.max(one.left, other.left);
+                const down = Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top);
+                if (that === what || across < 1 || down < 4) continue;
+                out.push(`over each other: ${name(what)}, ${name(that)}`);
+            }
+        });
+    }
+    return out;
+}"""
+
+
+@pytest.mark.parametrize("which", ["report", "hostile_report"])
+@pytest.mark.parametrize("width", [360, 768, 1100, 1600])
+def test_nothing_is_cut_off_and_nothing_lies_over_another(opened, request, width, which):
+    one = opened(request.getfixturevalue(which), width=width)
+    # Thumbnails have no size before they are decoded.
+    one.page.evaluate("Promise.all([...document.images].map((image) => image.decode()))")
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert one.page.evaluate(BADLY_PLACED) == []
+
+
+def test_a_table_that_does_not_fit_names_its_columns_in_every_row(opened, report):
+    one = opened(report, width=360)
+    cell = one.page.locator("#fails tbody tr").first.locator("td").last
+    assert one.page.locator("#fails table.stacked thead").is_hidden()
+    shown = one.page.evaluate("(cell) => getComputedStyle(cell, '::before').content", cell.element_handle())
+    assert shown == '"most like, in training"'
+    one.page.set_viewport_size({"width": 1600, "height": 900})
+    one.page.locator("table.stacked").first.wait_for(state="detached")
+    assert one.page.locator("#fails thead").is_visible()
+
+
 def test_the_first_screen_says_whether_the_file_may_be_shipped(opened, report):
     one = opened(report, width=390)
     title = one.page.locator("#verdict h2")
