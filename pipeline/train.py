@@ -32,6 +32,7 @@ def train(run: Run, config: Config, listener: Listener) -> Subject:
         VignetteError: Any of the errors of `dataset`, `splits`, `features`, `backbones` or
             of the disk. What is done stays done; repeating continues.
     """
+    run.warn_of_damage(listener.warn)
     table = _look(run, config, listener)
     if splits.restore(run):
         listener.warn(f"{run.path(runs.SPLIT)} was damaged, and is put back from its copy")
