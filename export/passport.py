@@ -157,11 +157,7 @@ def examine(run: Run, listener: Listener) -> dict[str, Passport]:
         RunError: The run has no exported file.
     """
     files, passports = _files(run), {}
-    for name in files:
-        for changed in run.altered(f"{runs.EXPORT}/{name}"):
-            listener.warn(
-                f"{run.path(changed)} is not the file that `tflite` wrote; this is what lies there now"
-            )
+    run.warn_of_damage(listener.warn)
     made = workers.ordered(lambda path: of_file(path, PATIENCE), files.values())
     for name, passport in zip(files, made, strict=True):
         passports[name] = passport

@@ -332,10 +332,23 @@ class Run:
         stage, written = self._origin(name)
         return path.is_file() and (not stage or digest(path) == written)
 
+    def warn_of_damage(self, warn: Callable[[str], object]) -> None:
+        """Names, in one line, the files that are not as their stages left them."""
+        names = sorted({name for stage in self._stages() for name in self.altered(stage)})
+        if names:
+            shown = ", ".join(names[:3]) + f" and {len(names) - 3} more" * (len(names) > 3)
+            warn(
+                f"damaged in {self.folder}: {shown}; what is not as it was written is never used, "
+                "but made again by the command that makes it"
+            )
+
+    def _stages(self) -> Iterator[str]:
+        for path in sorted(self.path(_RECIPES).rglob("*.json")):
+            yield path.relative_to(self.path(_RECIPES)).with_suffix("").as_posix()
+
     def _origin(self, name: str) -> tuple[str, str]:
         """The stage that made a file, and the digest that it noted; empty where none is known."""
-        for path in self.path(_RECIPES).rglob("*.json"):
-            stage = path.relative_to(self.path(_RECIPES)).with_suffix("").as_posix()
+        for stage in self._stages():
             if name in (files := self.recorded(stage).get("files", {})):
                 return stage, files[name]
         return "", ""

@@ -60,7 +60,7 @@ def open_trained(run: Run, listener: Listener | None = None) -> Subject:
 
     Args:
         run: What `train` made.
-        listener: Hears what became of the pictures since, if anything.
+        listener: Hears what became of the pictures and of the run's files since, if anything.
 
     Raises:
         RunError: Something is missing, or the model was trained on other pictures, labels, folds or
@@ -79,6 +79,7 @@ def open_trained(run: Run, listener: Listener | None = None) -> Subject:
     run.require_whole("frame", "folds", "model")
     splits.check_held_out(table, split, config)
     if listener:
+        run.warn_of_damage(listener.warn)
         say_changes(run, table, config, listener)
     return subject
 

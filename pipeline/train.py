@@ -34,6 +34,7 @@ def train(run: Run, config: Config, listener: Listener) -> Subject:
     """
     for sentence in config.ignored:
         listener.warn(sentence)
+    run.warn_of_damage(listener.warn)
     table = _look(run, config, listener)
     if splits.restore(run):
         listener.warn(f"{run.path(runs.SPLIT)} was damaged, and is put back from its copy")

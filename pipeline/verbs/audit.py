@@ -49,6 +49,7 @@ def audit(
         if alone and run.path(runs.CONFIG).is_file():
             config = run.config()
         with run.locked(), sketches.open_cache(terminal.warn) as looks:
+            run.warn_of_damage(terminal.warn)
             found = auditing.look(run, config, terminal, looks, strict=False)
             told = None if found.refusal else shortcuts.make(run, found.table, looks, config.seed)
             drawn = sheets.draw_findings(run, found, terminal)

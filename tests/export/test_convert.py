@@ -163,6 +163,45 @@ def test_every_bundle_is_whole(subject):
         assert rules.input.content_aspect == subject.run.read_json(runs.FRAME)["content_aspect"]
 
 
+def swapped(data: bytes) -> bytes:
+    lines = data.splitlines(keepends=True)
+    return b"".join([lines[1], lines[0], *lines[2:]])
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("labels.txt", swapped),
+        ("contract.json", lambda data: data[: len(data) // 2]),
+        ("contract.json", lambda data: data.replace(b'"threshold": 0.', b'"threshold": 0.0')),
+        ("model_float32.tflite", lambda data: data[:9000] + bytes([data[9000] ^ 1]) + data[9001:]),
+        ("model_float32.tflite", lambda data: data[:100]),
+    ],
+)
+def test_a_changed_file_of_a_bundle_is_named_and_made_again_as_it_was(
+    tmp_path_factory, tmp_path, capfd, name, damage
+):
+    place = verbs.copy_finished(tmp_path_factory, tmp_path)
+    path = place / RUN / "export/float32" / name
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
+    assert path.read_bytes() != whole
+    ended = verbs.call(capfd, "export", "tflite", "pictures", cwd=place)
+    assert ended.returncode == 0
+    assert f"damaged in {RUN}: export/float32/{name}; " in ended.stdout
+    assert path.read_bytes() == whole
+
+
+def test_a_changed_file_is_not_compared_as_the_old_one(tmp_path_factory, tmp_path, capfd):
+    place = verbs.copy_finished(tmp_path_factory, tmp_path)
+    path = RUN / "export/int8/model_int8.tflite"
+    (place / path).write_bytes((place / RUN / "export/float32/model_float32.tflite").read_bytes())
+    ended = verbs.call(capfd, "export", "parity", "pictures", cwd=place)
+    assert ended.returncode == 1
+    assert f"error: {path} is damaged: it is not the file that `tflite` wrote\n" in ended.stderr
+    assert "hint: make it again: python -m export tflite pictures\n" in ended.stderr
+
+
 @pytest.mark.parametrize("name", ["contract.json", "labels.txt"])
 def test_what_lies_beside_a_file_is_restored_alone_and_without_tensorflow(tmp_path_factory, tmp_path, name):
     place = verbs.copy_finished(tmp_path_factory, tmp_path)
@@ -183,8 +222,8 @@ def test_what_lies_beside_a_file_is_restored_alone_and_without_tensorflow(tmp_pa
 )
 def test_a_contract_follows_what_it_states(tmp_path_factory, tmp_path, artefact, key, value):
     place = verbs.copy_finished(tmp_path_factory, tmp_path)
-    path = place / RUN / f"{artefact}.json"
-    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {key: value}), "utf-8")
+    stated = json.loads((place / RUN / f"{artefact}.json").read_text("utf-8"))
+    verbs.rewrite(place / RUN, f"{artefact}.json", json.dumps(stated | {key: value}))
     before = verbs.stamps(place / RUN)
     with contextlib.chdir(place):
         subject = subject_module.open_trained(Run(RUN))

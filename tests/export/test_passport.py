@@ -226,20 +226,47 @@ def test_repeating_the_export_makes_no_passport_again(place):
     assert not modules & {"tensorflow", "keras"}
 
 
-def test_an_exchanged_file_stops_the_export(place, files):
-    shutil.copy(files["dynamic_range"], place / RUN / "export/int8/model_int8.tflite")
-    for _ in range(2):
-        ended = verbs.verb("export", "tflite", "pictures", cwd=place)
+@pytest.mark.parametrize("noted", [True, False])
+def test_an_exchanged_file_is_named_and_made_again_where_the_run_knows_its_own(place, files, noted):
+    path = place / RUN / "export/int8/model_int8.tflite"
+    whole = path.read_bytes()
+    if noted:
+        shutil.copy(files["dynamic_range"], path)
+        assert "damaged in" in verbs.verb("export", "passport", "pictures", cwd=place).stdout
+    else:
+        verbs.rewrite(place / RUN, "export/int8/model_int8.tflite", files["dynamic_range"].read_bytes())
+    ended = verbs.verb("export", "tflite", "pictures", cwd=place)
+    if noted:
+        assert ended.returncode == 0
+        assert f"damaged in {RUN}: export/int8/model_int8.tflite; what is not" in ended.stdout
+        assert path.read_bytes() == whole
+    else:
         assert ended.returncode == 3
         assert "model_int8.tflite is a dynamic-range file" in ended.stderr
     document = json.loads((place / RUN / runs.PASSPORT).read_text("utf-8"))
-    assert document["passports"]["int8"]["sound"] is False
+    assert document["passports"]["int8"]["sound"] is noted
+
+
+def test_a_run_that_can_only_be_read_has_passports(place, capfd):
+    (place / RUN / ".lock").unlink(missing_ok=True)
+    (place / RUN / ".lock").mkdir()  # nobody can hold the run, as where it is another's
+    before = verbs.stamps(place / RUN)
+    ended = verbs.call(capfd, "export", "passport", "pictures", "--json", cwd=place)
+    assert ended.returncode == 0
+    assert verbs.stamps(place / RUN) == before
+    told = json.loads(ended.stdout)
+    assert list(told["passports"]) == list(FLAVOURS)
+    assert told["files"] == []
+    assert any(f"{runs.PASSPORT} is not written: cannot write " in words for words in told["warnings"])
 
 
 def test_damaged_passports_are_named(capfd, place):
-    path = place / RUN / runs.PASSPORT
-    for content in ('{"passports": {"int8": 3}}', "[]", '{"passports": {"int8": {"file": 1}}}'):
-        path.write_text(content, "utf-8")
+    for content in (
+        '{"passports": {"int8": 3}}',
+        '{"passports": []}',
+        '{"passports": {"int8": {"file": 1}}}',
+    ):
+        verbs.rewrite(place / RUN, runs.PASSPORT, content)
         ended = verbs.call(capfd, "export", "tflite", "pictures", cwd=place)
         message = f"{RUN / runs.PASSPORT} is damaged: it holds no passports"
         verbs.refused(ended, 1, message, "delete it and repeat the command")

@@ -103,5 +103,22 @@ def test_a_run_without_bundles_says_how_to_make_them(place):
     refused(verify(place, "pictures"), 1, f"{RUN} holds no bundle", hint)
 
 
+def test_a_flavour_that_is_missing_or_was_changed_is_not_called_verified(place):
+    again = "make it again: python -m export tflite pictures"
+    labels = place / RUN / "export/float16/labels.txt"
+    lines = labels.read_text("utf-8").splitlines(keepends=True)
+    labels.write_text("".join([*lines[1::-1], *lines[2:]]), "utf-8")
+    message = f"{RUN}/export/float16/labels.txt is damaged: it is not the file that `tflite` wrote"
+    refused(verify(place, "pictures"), 1, message, again)
+    (place / INT8 / "contract.json").unlink()
+    refused(verify(place, "pictures"), 1, f"{INT8} is missing or not whole", again)
+
+
+def test_a_run_that_can_only_be_read_is_verified(place):
+    (place / RUN / ".lock").unlink(missing_ok=True)
+    (place / RUN / ".lock").mkdir()  # nobody can hold the run, as where it is another's
+    assert "verified" in fine(verify(place, "pictures"))
+
+
 def test_what_is_neither_is_refused(place):
     refused(verify(place, "nothing"), 2, "no run called nothing in data/runs", "runs here: pictures")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import importlib
 import json
 import os
@@ -202,6 +203,17 @@ def finished(factory: pytest.TempPathFactory) -> Path:
 def copy_finished(factory: pytest.TempPathFactory, place: Path) -> Path:
     """A copy of `finished`, to be changed at will; times of files are kept."""
     return Path(shutil.copytree(finished(factory), place, dirs_exist_ok=True))
+
+
+def rewrite(run: Path, name: str, content: str | bytes) -> None:
+    """Writes an artefact as if its stage had made it so: the digest in the stage's note follows."""
+    data = content.encode() if isinstance(content, str) else content
+    (run / name).write_bytes(data)
+    for path in (run / "recipes").rglob("*.json"):
+        note = json.loads(path.read_text("utf-8"))
+        if name in note["files"]:
+            note["files"][name] = hashlib.sha256(data).hexdigest()
+            runs.write_json(path, note)
 
 
 def artefacts(run: Path) -> list[str]:

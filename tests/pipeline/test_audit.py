@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import audit, dataset, findings, layouts, runs, sketches, splits
+from pipeline import audit, dataset, findings, layouts, pictures, runs, sketches, splits
 from pipeline import config as configuration
 from pipeline.runs import Run
 from pipeline.workers import Listener
@@ -346,6 +346,43 @@ def test_the_first_screen_says_what_to_do_and_strict_ends_with_3(folder, capfd):
         *("hash_threshold_bits", "left_out", "shortcuts", "alarms", "warnings", "files"),
     }
     assert all((folder.parent / file).is_file() for file in document["files"])
+
+
+def test_the_audit_of_another_folder_leaves_a_trained_run_as_it_is(workplace, make_data_set, capfd):
+    make_data_set(workplace / "one/pictures", {"cat": 24, "dog": 24})
+    make_data_set(workplace / "two/pictures", {"red": 24, "blue": 24})
+    run = Run(RUN)
+    config = configuration.load(Path("one/pictures"), ["data.group_copies=false"])
+    looked(Path("one/pictures"), "data.group_copies=false")
+    runs.write_text(run.path(runs.CONFIG), configuration.dump(config))
+    before = verbs.stamps(run.folder)
+    message = f"{RUN} was made with another configuration; different: data.pictures"
+    ended = call(capfd, "pipeline", "audit", "two/pictures", cwd=workplace)
+    refused(ended, 2, message, "--name NAME makes another run")
+    fine(call(capfd, "pipeline", "audit", "one/pictures", "--quiet", cwd=workplace))
+    assert {name: verbs.stamps(run.folder)[name] for name in before} == before
+    fine(call(capfd, "pipeline", "audit", "two/pictures", "--name", "other", "--quiet", cwd=workplace))
+
+
+@pytest.mark.parametrize("name", ["../../../X", "/tmp/X"])
+def test_the_name_of_an_audit_is_one_folder_name(folder, capfd, name):
+    ended = call(capfd, "pipeline", "audit", "pictures", "--name", name, cwd=folder.parent)
+    message = f"--name {name}: a run's name is one folder name"
+    refused(ended, 2, message, "for example --name first")
+
+
+def test_what_another_version_of_the_decoder_refused_is_looked_at_again(folder, monkeypatch):
+    (folder / "cat/broken.png").write_bytes(b"no picture")
+    looked(folder)
+    opened = []
+    examine = pictures.examine
+    monkeypatch.setattr(pictures, "examine", lambda path: opened.append(path.name) or examine(path))
+    looked(folder)
+    assert opened == []
+    version = runs.library_version
+    monkeypatch.setattr(runs, "library_version", lambda name: "99" if name == "pillow" else version(name))
+    looked(folder)
+    assert "broken.png" in opened
 
 
 def test_a_repeat_opens_no_picture_draws_nothing_and_loads_little(folder, capfd):

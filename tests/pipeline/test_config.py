@@ -99,7 +99,10 @@ def test_all_wrong_keys_are_named_at_once(from_toml):
         ("model.alpha=0", "model.alpha: expected a number greater than 0"),
         ("model.backbone=resnet", "'efficientnet_lite0', 'mobilenet_v2' or 'tiny'. Received: \"resnet\""),
         ("model.weights=5", "model.weights: expected a valid string"),
-        ("model.input=224", "model.input: expected a valid string. Received: 224"),
+        (
+            "model.input=224",
+            "model.input: expected auto, or width x height from 32x32 to 1024x1024, such as 224x128. Received: 224",
+        ),
         ("model.input=224x", "model.input: expected auto, or width x height from 32x32 to 1024x1024"),
         ("model.input=31x224", "model.input: expected auto, or width x height from 32x32"),
         ("model.input=224x1025", "model.input: expected auto, or width x height from 32x32"),

@@ -11,7 +11,7 @@ import pytest
 from pipeline import config as configuration
 from pipeline import dataset, pictures, runs
 from pipeline.dataset import Picture, Table, scan
-from pipeline.errors import DataError, RunError
+from pipeline.errors import DataError, PictureError, RunError
 from pipeline.layouts import LeftOut
 from pipeline.runs import Run
 
@@ -663,6 +663,55 @@ def test_compare_counts_what_was_added_removed_and_changed(two, make_data_set):
     change = dataset.compare(before, scan(two))
     assert change == dataset.Change(added=2, removed=1, changed=1)
     assert str(change) == "2 added, 1 removed, 1 changed"
+
+
+def test_a_picture_in_another_class_or_under_another_name_is_neither_added_nor_removed(two):
+    before = scan(two)
+    (two / "cat/000.png").rename(two / "dog/from-cat.png")
+    (two / "cat/001.png").rename(two / "cat/renamed.png")
+    assert str(dataset.compare(before, scan(two))) == "1 relabelled, 1 renamed"
+
+
+def test_rows_of_a_table_that_were_edited_are_told_apart(two):
+    table = two / "table.csv"
+    rows = [f"{path.relative_to(two).as_posix()},{path.parent.name},a" for path in sorted(two.rglob("*.png"))]
+    table.write_text("\n".join(["path,label,group", *rows]), "utf-8")
+    before = scan(table)
+    rows[0], rows[1] = rows[0].replace(",cat,", ",dog,"), rows[1].replace(",a", ",b")
+    table.write_text("\n".join(["path,label,group", *rows]), "utf-8")
+    assert str(dataset.compare(before, scan(table))) == "1 relabelled, 1 regrouped"
+    moment = table.stat().st_mtime
+    assert str(dataset.changed_since(before, table, moment)) == "1 relabelled, 1 regrouped"
+
+
+def test_what_changed_since_a_moment_is_found_by_reading_newer_files_alone(two, monkeypatch):
+    before, moment = scan(two), (two / "cat/000.png").stat().st_mtime + 60
+    assert not dataset.changed_since(before, two, moment)
+    shutil.copy(two / "cat/000.png", two / "cat/001.png")
+    os.utime(two / "cat/001.png", (moment + 1, moment + 1))
+    os.utime(two / "dog/001.png", (moment + 1, moment + 1))
+    (two / "dog/000.png").rename(two / "cat/from-dog.png")
+    read = []
+    digest = pictures.digest
+    monkeypatch.setattr(pictures, "digest", lambda path: read.append(path.name) or digest(path))
+    assert str(dataset.changed_since(before, two, moment)) == "1 changed, 1 relabelled"
+    assert sorted(read) == ["001.png", "001.png", "from-dog.png"]
+
+
+def test_a_picture_that_memory_did_not_suffice_for_is_looked_at_again(two, workplace, monkeypatch):
+    examine = pictures.examine
+
+    def short_of_memory(path: Path):
+        if path.name == "000.png" and path.parent.name == "cat":
+            raise PictureError(f"{path}: cannot be decoded") from MemoryError()
+        return examine(path)
+
+    monkeypatch.setattr(dataset, "MAX_UNREADABLE", 1)
+    monkeypatch.setattr(pictures, "examine", short_of_memory)
+    first = scan(two)
+    assert [entry.path for entry in first.left_out] == ["cat/000.png"]
+    monkeypatch.setattr(pictures, "examine", examine)
+    assert scan(two, first).left_out == ()
 
 
 def test_check_unchanged_names_what_was_changed_or_removed(two):

@@ -188,6 +188,44 @@ def test_an_interrupted_computation_goes_on_where_it_stopped(config, table, anal
     assert len(analysed) == 6
 
 
+def flip(path: Path, place: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[place] ^= 16
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("place", [3, 40, -2], ids=["its name", "a feature", "its checksum"])
+def test_a_damaged_record_is_computed_again_alone_and_this_is_said(config, table, analysed, place):
+    first = everything(compute(config, FRAME, table, table.pictures))
+    path, said = folder_of(config) / "records.bin", []
+    flip(path, 4 * (32 + 3 * 32 * 4 + 4) + place if place > 0 else place)
+    analysed.clear()
+    found = everything(compute(config, FRAME, table, table.pictures, warn=said.append))
+    np.testing.assert_array_equal(found, first)
+    assert len(analysed) == 1
+    assert said == [f"1 of 9 records of the cache {folder_of(config)} are damaged: computed again"]
+    compute(config, FRAME, table, table.pictures, warn=said.append)
+    assert len(said) == 1
+
+
+def test_a_damaged_backbone_of_the_cache_computes_nothing(config, table):
+    first = everything(compute(config, FRAME, table, table.pictures))
+    path = folder_of(config) / "backbone.tflite"
+    whole = path.read_bytes()
+    flip(path, len(whole) // 2)
+    (folder_of(config) / "records.bin").unlink()
+    np.testing.assert_array_equal(everything(compute(config, FRAME, table, table.pictures)), first)
+    assert path.read_bytes()[len(whole) // 2] == whole[len(whole) // 2]
+
+
+def test_a_store_without_checksums_is_made_anew(config, table):
+    """As an older version wrote it."""
+    first = everything(compute(config, FRAME, table, table.pictures))
+    runs.write_json(folder_of(config) / "store.json", {"views": 3, "width": 32})
+    np.testing.assert_array_equal(everything(compute(config, FRAME, table, table.pictures)), first)
+    assert (folder_of(config) / "records.bin").stat().st_size == 9 * (32 + 3 * 32 * 4 + 4)
+
+
 @pytest.mark.parametrize("name", ["store.json", "records.bin", "backbone.tflite"])
 def test_any_file_of_the_cache_may_be_deleted(config, table, name):
     first = everything(compute(config, FRAME, table, table.pictures))

@@ -55,6 +55,61 @@ def test_the_key_of_a_recipe_is_stable():
     assert shown.communicate()[0].strip() == RECIPE.key
 
 
+def test_a_file_that_is_not_as_its_stage_left_it_is_named_with_the_command_that_makes_it_again(run):
+    recipe = replace(RECIPE, stage="evaluation")
+    runs.write_json(run.path(runs.EVALUATION), {"a": 1})
+    run.record(recipe, [runs.EVALUATION])
+    assert run.done(recipe, [runs.EVALUATION])
+    assert run.holds(runs.EVALUATION)
+    run.require_whole("evaluation")
+    runs.write_json(run.path(runs.EVALUATION), {"a": 2})
+    assert not run.done(recipe, [runs.EVALUATION])
+    assert not run.holds(runs.EVALUATION)
+    for read in (lambda: run.read_json(runs.EVALUATION), lambda: run.require_whole("evaluation")):
+        with pytest.raises(RunError) as caught:
+            read()
+        assert caught.value.message == (
+            "data/runs/first/evaluation.json is damaged: it is not the file that `evaluate` wrote"
+        )
+        assert caught.value.hint == "make it again: python -m pipeline evaluate first"
+
+
+@pytest.mark.parametrize(
+    ("stage", "command"),
+    [
+        ("folds", "python -m pipeline train data/runs/first/config.toml --name first"),
+        ("answers/keras", "python -m pipeline evaluate first"),
+        ("answers/int8", "python -m export tflite first"),
+        ("export/int8/contract", "python -m export tflite first"),
+        ("recalibration", "python -m export tflite first"),
+        ("explain", "python -m export explain first"),
+        ("photos", "python -m export photos FOLDER --run first"),
+    ],
+)
+def test_every_stage_has_the_command_that_makes_it(run, stage, command):
+    runs.write_text(run.path("x"), "1")
+    run.record(replace(RECIPE, stage=stage), ["x"])
+    runs.write_text(run.path("x"), "2")
+    with pytest.raises(RunError) as caught:
+        run.require_whole(stage)
+    assert caught.value.hint == f"make it again: {command}"
+
+
+def test_a_note_with_a_damaged_part_is_no_note(run):
+    run.record(RECIPE, [])
+    path = run.path("recipes", "folds.json")
+    path.write_text(path.read_text("utf-8").replace('"split": "abc"', '"split": "abd"'), "utf-8")
+    assert not run.done(RECIPE, [])
+
+
+@pytest.mark.parametrize("form", ["outputs", "inputs", "settings", "libraries", "files"])
+def test_a_note_of_another_form_is_as_good_as_none(run, form):
+    run.record(RECIPE, [])
+    path = run.path("recipes", "folds.json")
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), form: 1}), "utf-8")
+    assert run.recorded("folds") == {}
+
+
 def test_the_order_of_settings_does_not_change_the_key():
     assert runs.key_of({"a": 1, "b": [1, 2]}) == runs.key_of({"b": [1, 2], "a": 1})
     assert runs.key_of([1, 2]) != runs.key_of([2, 1])
@@ -357,6 +412,35 @@ with Run(Path(sys.argv[1])).locked():
         pass
 
 
+def test_who_waits_for_the_cache_says_for_whom(workplace):
+    folder = runs.CACHE / "abc"
+    runs.make_folder(folder)
+    code = """
+import sys
+from pathlib import Path
+from pipeline import runs
+with runs.waiting_for(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+    process = python(code, folder, stdin=subprocess.PIPE)
+    assert process.stdout.readline() == "held\n"
+    said = []
+
+    def warn(words: str) -> None:
+        said.append(words)
+        process.stdin.write("go on\n")
+        process.stdin.flush()
+
+    with process, runs.waiting_for(folder, warn):
+        assert process.wait(60) == 0
+    (words,) = said
+    assert words.startswith(f"waiting for process {process.pid} (")
+    assert words.endswith(f"), which is using the cache {folder}")
+    with runs.waiting_for(folder, warn):
+        assert len(said) == 1
+
+
 def test_a_killed_process_holds_no_lock(run):
     code = """
 import os, sys, signal
@@ -421,6 +505,28 @@ def test_a_run_of_another_configuration_is_refused_with_the_keys(workplace):
     assert caught.value.exit_code == 2
     assert runs.open_for("first", other, overwrite=True).name == "first"
     assert runs.open_for("second", other, overwrite=False).name == "second"
+
+
+def test_a_run_has_one_folder_of_pictures(workplace):
+    """From its first split on, whatever was made of it; the same folder may be called otherwise."""
+    make_run("first", "data.pictures=a/pictures")
+    other = configuration.load(Path(), ["data.pictures=b/pictures"])
+    for keys in (None, ("data.pictures",)):
+        with pytest.raises(ConfigError, match="different: data.pictures"):
+            runs.open_for("first", other, keys=keys)
+    same = configuration.load(Path(), [f"data.pictures={workplace}/a/pictures", "head.l2=0.5"])
+    runs.write_json(make_run("first", "data.pictures=a/pictures").path(runs.FOLDS), {})
+    assert runs.open_for("first", same, keys=("data.pictures",)).name == "first"
+    with pytest.raises(ConfigError, match="different: head.l2$"):
+        runs.open_for("first", same)
+
+
+def test_a_damaged_configuration_says_how_to_write_it_anew(workplace):
+    run = make_run("first")
+    run.path(runs.CONFIG).write_text("[data", "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        runs.find("first").config()
+    assert "python -m pipeline train CONFIG_OR_FOLDER --name first --overwrite" in caught.value.hint
 
 
 def test_a_run_of_the_same_configuration_is_continued(workplace):
