@@ -52,7 +52,8 @@ def audit(
             {"run": run.name, **found.document, "shortcuts": told, "alarms": alarms},
             [str(run.path(runs.AUDIT)), *map(str, drawn)],
         )
-        _say_next(terminal, source, found)
+        allowed = ["--allow-unreadable", allow_unreadable] if allow_unreadable else []
+        _say_next(terminal, source, found, allowed)
         matters = [entry["kind"] for entry in found.document["findings"] if entry["matters"]]
         if strict and (matters or alarms or found.refusal):
             cannot = "pictures that cannot be trained on yet"
@@ -117,7 +118,7 @@ def _show_shortcuts(terminal: console.Terminal, run: Run, told: dict[str, Any]) 
     )
 
 
-def _say_next(terminal: console.Terminal, source: Path, found: Audit) -> None:
+def _say_next(terminal: console.Terminal, source: Path, found: Audit, allowed: list[str]) -> None:
     if found.refusal:
         terminal.text(f"\nThese pictures cannot be trained on yet: {found.refusal.message}")
         terminal.text(f"Do this first: {found.refusal.hint}")
@@ -130,4 +131,4 @@ def _say_next(terminal: console.Terminal, source: Path, found: Audit) -> None:
                 f"then: python -m pipeline audit {shlex.quote(str(source))}"
             )
         return
-    terminal.next("pipeline", "train", str(source))
+    terminal.next("pipeline", "train", str(source), *allowed)
