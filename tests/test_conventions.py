@@ -149,7 +149,8 @@ def test_every_error_has_a_hint_where_the_user_can_do_something():
     without = [
         f"{where} {ast.unparse(call.func)}"
         for where, call, _ in raised()
-        if len(call.args) < 2 and ast.unparse(call.func) not in ("ConversionError", "PictureError", "FormatError")
+        if len(call.args) < 2
+        and ast.unparse(call.func) not in ("ConversionError", "PictureError", "FormatError")
     ]
     # Messages about a value or a row say themselves what is expected.
     excused = ("pipeline/config.py", "pipeline/dataset.py", "pipeline/tables.py")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from export.photos import record
 from export.photos.record import Record
-from pipeline import layouts, pictures, workers
+from pipeline import filetypes, layouts, pictures, workers
 from pipeline.errors import DataError, PictureError
 from pipeline.layouts import LeftOut
 
@@ -154,7 +154,9 @@ def _of_the_app(root: Path, folders: Sequence[Path]) -> tuple[list[Photo], list[
                 reason = "it has no record: the app was ended before it wrote one"
             elif ending == "png":
                 try:
-                    noted = record.parse((folder / f"{stem}.json").read_bytes().decode("utf-8", "replace"))
+                    noted = record.parse(
+                        filetypes.contents(folder / f"{stem}.json").decode("utf-8", "replace")
+                    )
                 except DataError as error:
                     reason = error.message
                 except OSError as error:
