@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline import filetypes
 from pipeline.config import Model
 from pipeline.errors import WeightsError
 from pipeline.letterbox import Size
@@ -58,6 +59,7 @@ def weights_key(model: Model) -> str:
     if source in ("package", "imagenet", "none"):
         return source
     try:
+        filetypes.size_of(Path(source))
         with Path(source).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

@@ -92,6 +92,8 @@ def explain_given(subject: Subject, files: Sequence[Path], listener: Listener) -
             pixels = pictures.read(file)
         except PictureError as error:
             return error.message
+        except OSError as error:
+            return f"{file}: {error.strerror}"
         edge = border.mask(pixels.shape[1], pixels.shape[0], subject.frame)
         return View(letterbox(pixels, subject.frame), edge)
 

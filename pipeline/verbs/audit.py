@@ -69,7 +69,8 @@ def audit(
             {"run": run.name, **found.document, "refusal": refusal, "shortcuts": told, "alarms": alarms},
             [str(run.path(runs.AUDIT)), *map(str, drawn)],
         )
-        _say_next(terminal, run, source, found)
+        allowed = ["--allow-unreadable", allow_unreadable] if allow_unreadable else []
+        _say_next(terminal, run, source, found, allowed)
         matters = [entry["kind"] for entry in found.document["findings"] if entry["matters"]]
         if strict and (matters or alarms or found.refusal):
             cannot = "pictures that cannot be trained on yet"
@@ -133,7 +134,7 @@ def _show_shortcuts(terminal: console.Terminal, run: Run, told: dict[str, Any]) 
     )
 
 
-def _say_next(terminal: console.Terminal, run: Run, source: Path, found: Audit) -> None:
+def _say_next(terminal: console.Terminal, run: Run, source: Path, found: Audit, allowed: list[str]) -> None:
     from pipeline import runs
 
     if found.refusal:
@@ -149,7 +150,7 @@ def _say_next(terminal: console.Terminal, run: Run, source: Path, found: Audit) 
             )
         return
     if source == run.path(runs.CONFIG):
-        terminal.next("pipeline", "train", "--run", run.name)
+        terminal.next("pipeline", "train", "--run", run.name, *allowed)
         return
     name = ("--name", run.name) if run.name != runs.run_name(source) else ()
-    terminal.next("pipeline", "train", str(source), *name)
+    terminal.next("pipeline", "train", str(source), *name, *allowed)

@@ -69,7 +69,7 @@ def test_an_empty_class_is_named(tmp_path, make_data_set):
         train(tmp_path),
         2,
         "pictures/emu: class emu is empty",
-        "add pictures to it, or remove the folder",
+        "add pictures to it, or move the folder out of pictures",
     )
     without_a_run(tmp_path)
 
@@ -115,8 +115,8 @@ def spoil(folder: Path, count: int) -> dict[str, str]:
     bad = {
         "unreadable.jpg": (b"no picture at all", "not a picture that can be read"),
         "truncated.png": (next(folder.glob("*.png")).read_bytes()[:400], "cannot be decoded"),
-        "bomb.png": (bomb(), "20000x20000 pixels, the limit is 120,000,000"),
-        "zero.bmp": (zero_pixels(), "not a picture that can be read"),
+        "bomb.png": (bomb(), "20000x20000 pixels; the limit for PNG is 64,000,000"),
+        "zero.bmp": (zero_pixels(), "a damaged BMP file"),
         "empty.jpg": (b"", "the file is empty"),
     }
     chosen = dict(list(bad.items())[:count])
@@ -165,10 +165,15 @@ def test_over_a_tenth_of_a_class_that_cannot_be_used_is_an_error(tmp_path, make_
     assert ended.stderr.startswith(
         "error: pictures: 5 of 46 pictures of class cat cannot be used (more than 10%): "
     )
-    assert ended.stderr.endswith(" ...\nhint: replace or remove these files\n")
+    assert ended.stderr.endswith(
+        " ...\nhint: save them again as JPEG, or go on without them: --allow-unreadable 11%\n"
+    )
     assert sum(path in ended.stderr for path in expected) == 3
     assert "Traceback" not in ended.stderr
     without_a_run(tmp_path)
+    said = verbs.fine(train(tmp_path, "--allow-unreadable", "11%"))
+    assert "5 files are left out" in said
+    assert "allow_unreadable = 0.11\n" in (tmp_path / RUN / runs.CONFIG).read_text("utf-8")
 
 
 def test_a_picture_beside_the_class_folders_is_not_lost_silently(tmp_path, make_data_set):

@@ -92,6 +92,11 @@ def test_auto_means_what_each_backbone_comes_with():
     assert backbones.weights_source(table) == "none"
 
 
+def test_weights_that_never_end_are_refused():
+    with pytest.raises(WeightsError, match="/dev/zero: not a regular file, but a pipe or a device"):
+        backbones.weights_key(Model(backbone="mobilenet_v2", weights="/dev/zero"))
+
+
 def test_a_weights_file_is_known_by_its_content(tmp_path):
     path = tmp_path / "a.weights.h5"
     path.write_bytes(b"abc")

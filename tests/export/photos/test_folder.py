@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -143,12 +144,22 @@ def test_a_picture_that_is_there_twice_counts_once(tmp_path, make_data_set):
     assert reasons(found) == {"copy.png": f"the same picture as {LABELS[0]}/000.png"}
 
 
-def test_heic_files_are_named_with_what_to_do(tmp_path, make_data_set):
+def test_files_of_other_formats_are_named_with_what_to_do(tmp_path, make_data_set):
     make_data_set(tmp_path / "mine", {LABELS[0]: 1})
-    (tmp_path / "mine" / LABELS[0] / "IMG_1.HEIC").write_bytes(b"ftypheic")
+    (tmp_path / "mine" / LABELS[0] / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(300))
+    (tmp_path / "mine" / LABELS[0] / "IMG_2.jxl").write_bytes(b"\xff\x0a")
     assert reasons(read(tmp_path / "mine")) == {
-        "IMG_1.HEIC": ".heic files are not read; save it as JPEG or PNG"
+        "IMG_1.HEIC": "a damaged HEIC file",
+        "IMG_2.jxl": "JPEG XL files are not read; save it as JPEG or PNG",
     }
+
+
+def test_a_record_that_is_a_pipe_is_named(root):
+    record_file = min(root.rglob("*.json"))
+    record_file.unlink()
+    os.mkfifo(record_file)
+    why = "its record cannot be read: not a regular file, but a pipe or a device"
+    assert list(reasons(read(root)).values()) == [why]
 
 
 def test_a_photo_that_lies_sideways_is_measured_upright(tmp_path, draw):
