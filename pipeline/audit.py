@@ -82,16 +82,16 @@ def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, stric
     settings = {"group_copies": config.data.group_copies, "refusal": refusal.message if refusal else ""}
     recipe = Recipe("audit", VERSION, inputs, settings, sketches.LIBRARIES)
 
+    sheet = run.path(runs.FIGURES, f"audit-{CONTRADICTIONS}.png")
+
     def build() -> None:
-        sheet = run.path(runs.FIGURES, f"audit-{CONTRADICTIONS}.png")
         grouped = config.data.group_copies
         found = _document(table, looks, refusal, sheet, listener.progress, grouped=grouped)
         runs.write_json(run.path(runs.AUDIT), found)
 
     run.make(recipe, [runs.AUDIT], build)
     document = run.read_json(runs.AUDIT)
-    if document["refusal"]:
-        refusal = DataError(document["refusal"]["message"], document["refusal"]["hint"])
+    refusal = refusal or _too_contradictory(table, document["contradictions"], sheet)
     judged = apply(table, document)
     change = dataset.compare(known, judged) if known else None
     if not refusal:

@@ -7,7 +7,6 @@ values; `Config.search` holds those keys, and `grid` spells the combinations out
 from __future__ import annotations
 
 import difflib
-import itertools
 import json
 import math
 import tomllib
@@ -25,7 +24,7 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline import addresses, filetypes
+from pipeline import addresses, filetypes, grid
 from pipeline.channels import Channel, Collect, Part
 from pipeline.errors import ConfigError, DataError
 from pipeline.letterbox import Size, parse_size
@@ -218,56 +217,27 @@ class Config(Part):
         return self
 
     def grid(self) -> list[tuple[dict[str, Any], Config]]:
-        """Every combination of the searched values, with the Config that it makes.
-
-        A key that a combination does not use is not in its values: so no two make the same model.
-        """
-        keys = list(self.search)
-        cells: list[dict[str, Any]] = []
-        for values in itertools.product(*self.search.values()):
-            cell = dict(zip(keys, values, strict=True))
-            unused = self._unused(cell)
-            cell = {key: value for key, value in cell.items() if key not in unused}
-            if cell not in cells:
-                cells.append(cell)
+        """Every combination of the searched values that makes another model, with its Config."""
+        cells = grid.combinations(self._leaves({}), self.search)
         return [(cell, self.with_values(cell)) for cell in cells]
 
     def with_values(self, values: Mapping[str, Any]) -> Config:
         """This Config with some keys set to one value each and nothing left to search."""
-        defaults = {key: _default(key) for key in self._unused(values) if key in self.search}
-        tree = self.model_dump()
-        for key, value in (defaults | dict(values)).items():
+        tree, defaults = self.model_dump(), flat(Config(data=self.data))
+        idle = {key: defaults[key] for key in grid.unused(self._leaves(values)) if key in self.search}
+        for key, value in {**idle, **values}.items():
             _put(tree, key, value)
         return _validate(tree, {}, "the search")
 
     @property
     def ignored(self) -> list[str]:
-        """The keys that are set to something and change nothing, each with what alone uses it."""
-        leaves = flat(self)
-        return [
-            f"{key} = {leaves[key]} changes nothing: only {_USED_BY[key][2]} uses it"
-            for key in self._unused({})
-            if key not in self.search and leaves[key] != _default(key)
-        ]
+        """The keys that were set and change nothing."""
+        leaves, defaults = self._leaves({}), flat(Config(data=self.data))
+        idle = set(grid.unused(leaves, self.search)) - set(self.search)
+        return [key for key in grid.USED_BY if key in idle and leaves[key] != defaults[key]]
 
-    def _unused(self, values: Mapping[str, Any]) -> list[str]:
-        """The keys that change nothing when some have these values."""
-        leaves = flat(self.model_copy(update={"search": {}})) | dict(values)
-        return [key for key, (chooser, name, _) in _USED_BY.items() if leaves[chooser] != name]
-
-
-# Keys that only one kind of model uses: the key and the value that choose it, and what that is called.
-_USED_BY = {
-    "head.l2": ("head.kind", "linear", "the linear head"),
-    "head.units": ("head.kind", "dense", "the dense head"),
-    "head.dropout": ("head.kind", "dense", "the dense head"),
-    "model.alpha": ("model.backbone", "mobilenet_v2", "mobilenet_v2"),
-}
-
-
-def _default(key: str) -> Any:
-    section, name = key.split(".")
-    return {"head": Head, "model": Model}[section].model_fields[name].default
+    def _leaves(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return flat(self.model_copy(update={"search": {}})) | dict(values)
 
 
 SEARCHABLE = (
@@ -383,14 +353,7 @@ def _validate(tree: dict[str, Any], search: dict[str, tuple[Any, ...]], where: s
         problems = [_explain(problem) for problem in error.errors()]
         message = f"{where}: " + "; ".join(text for text, _ in problems)
         raise ConfigError(message, next((hint for _, hint in problems if hint), "")) from error
-    tried = [cell for cell, _ in config.grid()] if search else []
-    for key in search:
-        if not any(key in cell for cell in tried):
-            chooser, name, what = _USED_BY[key]
-            raise ConfigError(
-                f"{where}: a search over {key} changes nothing: only {what} uses it",
-                f"give {key} no list, or --set {chooser}={name}",
-            )
+    grid.check(search, [cell for cell, _ in config.grid()] if search else [], where)
     return config
 
 

@@ -204,4 +204,4 @@ def _means(planes: np.ndarray, side: int) -> np.ndarray:
 def _saved(pixels: np.ndarray, quality: int) -> np.ndarray:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file).convert("RGB"))
+    return pictures.decode(Path("saved.jpg"), file.getvalue())[0]

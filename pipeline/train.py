@@ -11,7 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import audit, backbones, features, litert, metrics, runs, sheets, shortcuts, sketches, splits
+from pipeline import (
+    audit,
+    backbones,
+    features,
+    grid,
+    litert,
+    metrics,
+    runs,
+    sheets,
+    shortcuts,
+    sketches,
+    splits,
+)
 from pipeline import config as configuration
 from pipeline.config import Config
 from pipeline.dataset import Table
@@ -32,8 +44,8 @@ def train(run: Run, config: Config, listener: Listener) -> Subject:
         VignetteError: Any of the errors of `dataset`, `splits`, `features`, `backbones` or
             of the disk. What is done stays done; repeating continues.
     """
-    for sentence in config.ignored:
-        listener.warn(sentence)
+    for key in config.ignored:
+        listener.warn(f"{key} was set and changes nothing: only {grid.USED_BY[key].name} uses it")
     run.warn_of_damage(listener.warn)
     table = _look(run, config, listener)
     if splits.restore(run):
