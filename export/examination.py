@@ -39,7 +39,7 @@ _OTHERS = (
     (b"\x89PNG", "a PNG picture"),
     (b"GIF8", "a GIF picture"),
     (b"RIFF", "a WebP picture or a sound"),
-    (b"\x89HDF", "an HDF5 file, such as older Keras models"),
+    (b"\x89HDF", "an HDF5 file, such as an older Keras model (keras_model.h5 of Teachable Machine)"),
     (b"PK", "a zip archive, such as an APK or a .keras model"),
     (b"%PDF", "a PDF"),
     (b"version https://git-lfs", "a pointer to a file that Git LFS has not fetched"),
@@ -157,6 +157,24 @@ def examine(path: Path, seconds: int = SECONDS, size: Size | None = None) -> Exa
             )
             answers = tuple(arrays[f"answer_{call}"] for call in range(len(FRAMES)))
         return Examination(*found, trial, calls, answers)
+
+
+def likeness(path: Path) -> str:
+    """What a file is by its first bytes, in words; empty where they say nothing known.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}", "give the path of a file that you may read"
+        ) from error
+    if head[4:8] == b"TFL3":
+        return "a .tflite under another ending"
+    return next((words for begin, words in _OTHERS if head.startswith(begin)), "no model that is known here")
 
 
 def _check_outside(path: Path) -> None:
