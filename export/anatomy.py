@@ -21,6 +21,17 @@ from pipeline import litert
 # Operators whose second input is a kernel, and so must be in the file.
 _LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "CONV_3D")
 VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
+# What only holds axes, shapes and biases, and is no weight.
+_NO_WEIGHTS = ("INT32", "UINT32", "INT64", "UINT64", "BOOL", "STRING")
+# Custom operators that every runtime has: TensorFlow Lite registers them with its own.
+BUILT_IN = ("TFLite_Detection_PostProcess", "NumericVerify", "Mfcc", "AudioSpectrogram")
+# What compilers for a chip put in the place of the operators that they took.
+_CHIPS = {
+    "DISPATCH_OP": "an NPU",
+    "edgetpu-custom-op": "Google's Edge TPU",
+    "ethos-u": "Arm's Ethos-U",
+    "vsi-npu": "an NPU of VeriSilicon",
+}
 _MOST_NAMES = 200
 
 
@@ -64,7 +75,7 @@ class Anatomy(Part):
         batch_is_fixed: Whether every dimension of the border is a number.
         constants: Bytes of constants, by type.
         computed: How many tensors are computed, by type; those at the border aside.
-        float_tensors: Names of float tensors that are not at the border; the first 200.
+        float_tensors: Names of float tensors that an operator computes, but for the border; the first 200.
         float_count: How many there are.
         per_tensor: Tensors with one scale.
         per_channel: Tensors with a scale for each channel.
@@ -99,9 +110,25 @@ class Anatomy(Part):
         return sorted({operator.name for operator in self.operators} & set(VARIABLES))
 
     @property
+    def custom(self) -> list[str]:
+        """Custom operators that runtimes do not have of themselves."""
+        names = {op.name.removeprefix("CUSTOM ") for op in self.operators if op.name.startswith("CUSTOM ")}
+        return sorted(names - set(BUILT_IN))
+
+    @property
+    def chip(self) -> str:
+        """For which the file was compiled, in words; empty if it was not."""
+        return next((_CHIPS[name] for name in self.custom if name in _CHIPS), "")
+
+    @property
+    def size_is_open(self) -> bool:
+        """Whether it takes pictures of any height or width."""
+        return bool(self.inputs) and litert.leaves_size_open(self.inputs[0].shape)
+
+    @property
     def weights(self) -> str:
-        """The type that holds most constants; `nothing` where there are none."""
-        held = {kind: size for kind, size in self.constants.items() if size}
+        """The type that holds most weights; `nothing` where there are none."""
+        held = {kind: size for kind, size in self.constants.items() if size and kind not in _NO_WEIGHTS}
         return max(held, key=lambda kind: held[kind], default="nothing")
 
 
@@ -120,8 +147,10 @@ def read(data: bytes) -> Anatomy:
             scales.append(0 if tensor.quantization is None else len(_given(tensor.quantization.scale)))
             if graph is main and place in border:
                 continue
-            if place in made:
-                computed[kinds[tensor.type]] += 1
+            # Converters leave tensors behind, such as those between the gates of an LSTM.
+            if place not in made:
+                continue
+            computed[kinds[tensor.type]] += 1
             if kinds[tensor.type].startswith("FLOAT"):
                 floats.append(_text(tensor.name))
     layers, bare = _kernels(model)

@@ -7,7 +7,7 @@ uint8 and float32. For the app's runtime there is a table of operator versions.
 
 from __future__ import annotations
 
-from export.anatomy import Anatomy, Part, Tensor
+from export.anatomy import BUILT_IN, Anatomy, Part, Tensor
 from export.apk import runtime, toolchain
 from export.metadata import Metadata
 
@@ -44,7 +44,7 @@ def _mediapipe(anatomy: Anatomy, said: Metadata | None) -> list[str]:
     if len(anatomy.inputs) != 1:
         return [*reasons, f"it wants one input, not {len(anatomy.inputs)}"]
     (taken,), given = anatomy.inputs, anatomy.outputs
-    if len(taken.shape) != 4 or taken.shape[-1] not in (3, 4) or taken.shape[0] not in (1, -1):
+    if len(taken.shape) != 4 or taken.shape[-1] not in (3, 4, -1) or taken.shape[0] not in (1, -1):
         reasons.append(f"it wants one picture of shape 1 x height x width x 3, not {_shape(taken)}")
     if taken.dtype not in _BORDER:
         reasons.append(f"it feeds {' or '.join(_BORDER)}, not {taken.dtype}")
@@ -94,7 +94,8 @@ def _litert_js(anatomy: Anatomy) -> list[str]:
     if wrong:
         reasons.append(f"it takes {' or '.join(_BORDER)} at the border, not {', '.join(wrong)}")
     if not anatomy.batch_is_fixed:
-        reasons.append("it takes no dynamic dimension, and the batch is one")
+        one = f"the input is {_shape(anatomy.inputs[0])}" if anatomy.size_is_open else "the batch is one"
+        reasons.append(f"it takes no dynamic dimension, and {one}")
     return reasons
 
 
@@ -108,17 +109,20 @@ def _app(anatomy: Anatomy, version: str) -> Consumer:
         if op.name in table
         else f"{op.name} is unknown to it"
         for op in anatomy.operators
-        if op.version > table.get(op.name, 0)
+        if op.version > table.get(op.name, 0) and op.name.removeprefix("CUSTOM ") not in BUILT_IN
     ]
     sides = (*anatomy.inputs, *anatomy.outputs)
     if len(anatomy.inputs) != 1 or len(anatomy.outputs) != 1 or any(t.dtype not in _BORDER for t in sides):
         reasons.append(f"the app wants one {' or '.join(_BORDER)} input and one such output")
+    if anatomy.size_is_open:
+        reasons.append("the app wants an input of fixed size")
     return _verdict(name, reasons)
 
 
 def _operators(anatomy: Anatomy) -> list[str]:
     """Operators that no runtime has built in."""
-    return [f"it lacks {op.name}" for op in anatomy.operators if op.name.startswith(("CUSTOM ", "operator "))]
+    unknown = [op.name for op in anatomy.operators if op.name.startswith("operator ")]
+    return [f"it lacks {name}" for name in (*anatomy.custom, *unknown)]
 
 
 def _shape(tensor: Tensor) -> str:

@@ -6,6 +6,7 @@ black, white and random pictures. A file that crashes, hangs or eats memory ends
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import signal
@@ -23,19 +24,22 @@ import numpy as np
 from export import anatomy, judges, metadata
 from export.anatomy import Anatomy, Part
 from export.metadata import Metadata
-from pipeline.errors import DataError, StorageError
+from pipeline import litert
+from pipeline.errors import DataError, StorageError, UsageError
+from pipeline.letterbox import Size, parse_size
 
 SECONDS = 6
 MOST_BYTES = 1_000_000_000
 FRAMES = ("black", "white", "random", "another random")
 _PARSED, _TRIAL, _DAMAGE, _CALLS = "parsed.json", "trial.json", "damage.txt", "calls.npz"
+_SIZE = "size.json"
 # How files begin that are found under the wrong name.
 _OTHERS = (
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"\x89PNG", "a PNG picture"),
     (b"GIF8", "a GIF picture"),
     (b"RIFF", "a WebP picture or a sound"),
-    (b"\x89HDF", "an HDF5 file, such as older Keras models"),
+    (b"\x89HDF", "an HDF5 file, such as an older Keras model (keras_model.h5 of Teachable Machine)"),
     (b"PK", "a zip archive, such as an APK or a .keras model"),
     (b"%PDF", "a PDF"),
     (b"version https://git-lfs", "a pointer to a file that Git LFS has not fetched"),
@@ -84,15 +88,17 @@ class Examination:
     answers: tuple[np.ndarray, ...] = ()
 
 
-def examine(path: Path, seconds: int = SECONDS) -> Examination:
+def examine(path: Path, seconds: int = SECONDS, size: Size | None = None) -> Examination:
     """Reads and runs a file in a process of its own.
 
     Args:
         path: The file.
         seconds: After which the process is stopped.
+        size: Of its input, where it leaves that open.
 
     Raises:
         DataError: It is no whole .tflite, too large, or cannot be read.
+        UsageError: It leaves the size of its input open and there is none, or it has another one.
         StorageError: There is no room for temporary files.
     """
     _check_outside(path)
@@ -100,6 +106,7 @@ def examine(path: Path, seconds: int = SECONDS) -> Examination:
         folder = Path(place)
         # Without the working directory on its path, which may hold anything.
         command = [sys.executable, "-P", "-m", "export.examination", str(path.resolve()), place, str(seconds)]
+        command += [str(size)] if size else []
         ending = ""
         try:
             ended = subprocess.run(
@@ -132,6 +139,11 @@ def examine(path: Path, seconds: int = SECONDS) -> Examination:
             )
         parsed = _Parsed.model_validate_json((folder / _PARSED).read_text("utf-8"))
         found = (parsed.anatomy, parsed.metadata)
+        if (folder / _SIZE).is_file():
+            message, hint = json.loads((folder / _SIZE).read_text("utf-8"))
+            raise UsageError(f"{path}: {message}", hint)
+        if size and not parsed.anatomy.size_is_open:
+            raise UsageError(f"{path}: the file does not leave its size open", "leave --size out")
         if not (folder / _TRIAL).is_file():
             words = f"running it {ending or 'failed'}"
             return Examination(*found, Trial(runs=False, finite=None, constant=False, words=words))
@@ -145,6 +157,24 @@ def examine(path: Path, seconds: int = SECONDS) -> Examination:
             )
             answers = tuple(arrays[f"answer_{call}"] for call in range(len(FRAMES)))
         return Examination(*found, trial, calls, answers)
+
+
+def likeness(path: Path) -> str:
+    """What a file is by its first bytes, in words; empty where they say nothing known.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}", "give the path of a file that you may read"
+        ) from error
+    if head[4:8] == b"TFL3":
+        return "a .tflite under another ending"
+    return next((words for begin, words in _OTHERS if head.startswith(begin)), "no model that is known here")
 
 
 def _check_outside(path: Path) -> None:
@@ -184,7 +214,7 @@ def _ending(code: int) -> str:
     return "failed"
 
 
-def main(path: Path, folder: Path, seconds: int) -> None:
+def main(path: Path, folder: Path, seconds: int, size: Size | None) -> None:
     """The process with the limits: writes what it finds into a folder, piece by piece."""
     limit(seconds, judges.MEMORY + 4 * path.stat().st_size)
     from ai_edge_litert import interpreter as runtime
@@ -204,7 +234,11 @@ def main(path: Path, folder: Path, seconds: int) -> None:
     said = metadata.read(data)
     parsed = _Parsed(anatomy=anatomy.read(data), metadata=said)
     (folder / _PARSED).write_text(parsed.model_dump_json(), "utf-8")
-    trial, arrays = (_no(reader), {}) if isinstance(reader, str) else _try(reader, said)
+    try:
+        trial, arrays = (_no(reader), {}) if isinstance(reader, str) else _try(reader, said, size)
+    except UsageError as error:
+        (folder / _SIZE).write_text(json.dumps([error.message, error.hint]), "utf-8")
+        return
     np.savez(folder / _CALLS, allow_pickle=False, **arrays)
     (folder / _TRIAL).write_text(trial.model_dump_json(), "utf-8")
 
@@ -221,10 +255,11 @@ def _no(why: str) -> Trial:
     return Trial(runs=False, finite=None, constant=False, words=" ".join(why.split())[:300])
 
 
-def _try(reader: Any, said: Metadata | None) -> tuple[Trial, dict[str, np.ndarray]]:
+def _try(reader: Any, said: Metadata | None, size: Size | None) -> tuple[Trial, dict[str, np.ndarray]]:
     arrays: dict[str, np.ndarray] = {}
     answers = []
     try:
+        litert.settle_size(reader, size)
         reader.allocate_tensors()
         inputs, outputs = reader.get_input_details(), reader.get_output_details()
         for call, pixels in enumerate(_frames()):
@@ -273,7 +308,7 @@ def _fill(tensor: dict[str, Any], pixels: Any, said: Metadata | None) -> np.ndar
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+        main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), parse_size("".join(sys.argv[4:])))
     except OSError as failed:  # the folder for what is found, not the file, which is read by then
         os.write(2, str(failed.strerror or failed).encode())
         raise SystemExit(os.EX_IOERR) from None

@@ -27,7 +27,7 @@ from export.metadata import Metadata
 from export.oldest import Claim, Proof
 from pipeline import runs, workers
 from pipeline.errors import BundleError, GateError, RunError
-from pipeline.letterbox import letterbox
+from pipeline.letterbox import Size, letterbox
 from pipeline.runs import Recipe, Run
 from pipeline.workers import Listener
 
@@ -46,7 +46,7 @@ class Passport(Part):
     Attributes:
         file: Its name.
         promised: The flavour that its name or its contract states; null where none does.
-        kind: What it is: a flavour, or `int16x8`, `fallback`, `nothing`, or the type of its weights.
+        kind: What it is, as `promises.kind` has it.
         contradictions: What is not as promised.
         findings: What makes it useless, whatever its name.
         remarks: What is worth knowing and no reason to refuse it.
@@ -74,26 +74,30 @@ class Passport(Part):
     @property
     def verdict(self) -> str:
         """Is it what its name says? In one sentence."""
-        what = promises.in_words(self.anatomy)
-        if not self.sound:
-            return f"NO: {'; '.join((*self.findings, *self.contradictions))}"
+        what, wrong = promises.in_words(self.anatomy), "; ".join((*self.findings, *self.contradictions))
+        if self.sound:
+            return f"yes: it is {what}" if self.promised else f"its name says nothing; it is {what}"
+        if self.anatomy.chip:
+            return f"nobody can tell: {wrong}"
         if self.promised:
-            return f"yes: it is {what}"
-        return f"its name says nothing; it is {what}"
+            return f"NO: {wrong}"
+        return f"of no use: {wrong}" if self.findings else f"its name says nothing; {wrong}"
 
 
-def of_file(path: Path, seconds: int | None = None) -> Passport:
+def of_file(path: Path, seconds: int | None = None, size: Size | None = None) -> Passport:
     """The passport of a .tflite of any origin, judged by the contract beside it if there is one.
 
     Args:
         path: The file.
         seconds: How long it may take to be read and run; some seconds without it.
+        size: Of its input, where it leaves that open.
 
     Raises:
         DataError: It is no whole .tflite, or cannot be read.
+        UsageError: It leaves the size of its input open and there is none, or it has another one.
     """
     begun = time.monotonic()
-    found = examination.examine(path, seconds or examination.SECONDS)
+    found = examination.examine(path, seconds or examination.SECONDS, size)
     rules, wrong = _contract(path, found.anatomy)
     promised = rules.flavour if rules else promises.promised(path.stem)
     contradictions, name = [*wrong], path.name
@@ -103,10 +107,11 @@ def of_file(path: Path, seconds: int | None = None) -> Passport:
         contradictions += promises.broken_border(found.anatomy, rules.flavour, name)
     findings = _findings(found)
     if promises.kind(found.anatomy) == "nothing":
-        contradictions = wrong  # that it holds nothing is said once
+        # That it holds nothing is said once.
+        contradictions = [*wrong, *([f"so not the {promised} file of its name"] if promised else [])]
     claimed = oldest.claim(found.anatomy)
     if findings:
-        proved = oldest.not_asked("the file is of no use")
+        proved = oldest.not_asked("the file does not run" if found.anatomy.chip else "the file is of no use")
     else:
         left = seconds or max(1, int(_SECONDS - (time.monotonic() - begun)))
         proved = _prove(path, found, rules, left)
@@ -191,15 +196,19 @@ def require(passports: Mapping[str, Passport]) -> None:
         GateError: One of them is not.
     """
     wrong = [found for found in passports.values() if not found.sound]
-    if wrong:
-        reasons = "; ".join(
-            f"{found.file}: {', '.join((*found.findings, *found.contradictions))}" for found in wrong
-        )
-        raise GateError(
-            f"not what the name says: {reasons}",
-            "rename the file to what it is, or convert it again; "
-            "files of a run are made by python -m export tflite",
-        )
+    if not wrong:
+        return
+    reasons = "; ".join(
+        f"{found.file}: {', '.join((*found.findings, *found.contradictions))}" for found in wrong
+    )
+    if all(found.anatomy.chip for found in wrong):
+        raise GateError(reasons, "take the .tflite that it was compiled from")
+    title, hint = "", "convert it again"
+    if any(found.promised for found in wrong):
+        title, hint = "not what the name says: ", "rename the file to what it is, or convert it again"
+    elif any(found.findings for found in wrong):
+        title = "of no use here: "
+    raise GateError(f"{title}{reasons}", f"{hint}; files of a run are made by python -m export tflite")
 
 
 def as_json(found: Passport) -> dict[str, Any]:
@@ -240,6 +249,13 @@ def _contract(path: Path, anatomy: Anatomy) -> tuple[Contract | None, list[str]]
 
 def _findings(found: Examination) -> list[str]:
     anatomy, findings = found.anatomy, []
+    operators = ", ".join(anatomy.custom)
+    if anatomy.chip:
+        return [f"it is compiled for {anatomy.chip} ({operators}), runs there only and cannot be judged here"]
+    if anatomy.custom and not found.trial.runs:
+        if all(name.startswith("Flex") for name in anatomy.custom):
+            return [f"it does not run in LiteRT: it needs operators of TensorFlow itself ({operators})"]
+        return [f"it does not run in LiteRT, which does not have its custom operators ({operators})"]
     if anatomy.variables:
         names = ", ".join(anatomy.variables)
         findings.append(f"it reads variables ({names}) instead of holding its weights")
@@ -247,6 +263,8 @@ def _findings(found: Examination) -> list[str]:
         part = "all" if anatomy.bare_count == anatomy.layers else f"{anatomy.bare_count} of"
         layers = f"{part} {anatomy.layers} layers lack theirs"
         findings.append(f"it does not hold its weights: {layers} (such as {short(anatomy.bare_layers[0])})")
+    elif anatomy.weights == "nothing":
+        findings.append("it holds no weights: not a classifier")
     if not found.trial.runs:
         findings.append(f"it does not run in LiteRT: {found.trial.words}")
     elif not found.trial.finite:
@@ -265,7 +283,9 @@ def _remarks(found: Examination) -> list[str]:
                 "it takes or gives float32 numbers at its border and calculates in integers inside"
             )
     if not anatomy.batch_is_fixed:
-        remarks.append("a dimension of its border is dynamic")
+        shapes = [" x ".join(map(str, tensor.shape)) for tensor in (found.calls or [()])[0]]
+        tried = f"; it was tried with an input of {' and '.join(shapes)}" if shapes else ""
+        remarks.append(f"a dimension of its border is dynamic{tried}")
     if found.metadata and found.metadata.problems:
         remarks.extend(found.metadata.problems)
     return remarks

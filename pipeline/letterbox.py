@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from pipeline.errors import PictureError
+from pipeline.errors import PictureError, UsageError
 
 LONG_SIDE = 224
 SIDE_STEP = 32
@@ -36,6 +36,18 @@ def parse_size(text: str) -> Size | None:
     """The Size that `224x128` (width x height) names, or None for any other text."""
     match = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)
     return Size(int(match[1]), int(match[2])) if match else None
+
+
+def asked_size(text: str | None) -> Size | None:
+    """What `--size` asks for; None where it is not given.
+
+    Raises:
+        UsageError: It is no size.
+    """
+    size = None if text is None else parse_size(text)
+    if text is not None and (size is None or not all(size)):
+        raise UsageError(f"--size {text}: expected WIDTHxHEIGHT in pixels", "such as --size 224x224")
+    return size
 
 
 def fitted_size(width: int, height: int, frame: Size) -> Size:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline import workers
-from pipeline.errors import ConversionError
+from pipeline.errors import ConversionError, UsageError
 from pipeline.letterbox import Size
 
 if TYPE_CHECKING:
@@ -115,6 +115,47 @@ def constant_bytes(data: bytes) -> Counter[str]:
     return held
 
 
+def leaves_size_open(shape: Sequence[int]) -> bool:
+    """Whether an input of this shape, with -1 where the file says nothing, is a picture of any size."""
+    return len(shape) == 4 and min(shape[_rows(shape)], shape[_rows(shape) + 1]) < 1
+
+
+def settle_size(reader: Any, size: Size | None) -> None:
+    """Gives a picture input the size that its file leaves open; else LiteRT would take 1x1, unsaid.
+
+    Args:
+        reader: LiteRT's interpreter, before it has memory.
+        size: For the open sides; not looked at where there are none.
+
+    Raises:
+        UsageError: The size is left open and None is given, or a side is not open and another one.
+    """
+    taken = reader.get_input_details()
+    shape = [int(side) for side in taken[0]["shape_signature"]] if taken else []
+    if not leaves_size_open(shape):
+        return
+    rows = _rows(shape)
+    if size is None:
+        raise UsageError(
+            "the file leaves the height and width of its input open",
+            "give the size that it was trained with: --size WIDTHxHEIGHT, such as --size 224x224",
+        )
+    for place, side, name in ((rows, size.height, "height"), (rows + 1, size.width, "width")):
+        if shape[place] > 0 and shape[place] != side:
+            raise UsageError(
+                f"the file takes a {name} of {shape[place]}, not {side}", "give --size with that"
+            )
+        shape[place] = side
+    channels = ({1, 2, 3} - {rows, rows + 1}).pop()
+    shape[channels] = 3 if shape[channels] < 1 else shape[channels]
+    reader.resize_tensor_input(taken[0]["index"], [max(side, 1) for side in shape])
+
+
+def _rows(shape: Sequence[int]) -> int:
+    """Which side is the height: the second, or the third where channels come first."""
+    return 2 if shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4) else 1
+
+
 class Interpreter:
     """Runs one .tflite that takes one picture and gives one vector. For one thread at a time.
 
@@ -123,13 +164,21 @@ class Interpreter:
         num_threads: Threads inside one run.
         kernels: `XNNPACK` (the default delegate) or `built-in`.
         keep_inside: Keeps what every operator gave, for `inside`; with built-in kernels only.
+        size: Of the input, where the file leaves it open.
 
     Raises:
         ConversionError: LiteRT cannot load the file, or it is not of that form.
+        UsageError: The file leaves the size of its input open, and there is none for it.
     """
 
     def __init__(
-        self, data: bytes, num_threads: int = 1, kernels: str = XNNPACK, *, keep_inside: bool = False
+        self,
+        data: bytes,
+        num_threads: int = 1,
+        kernels: str = XNNPACK,
+        *,
+        keep_inside: bool = False,
+        size: Size | None = None,
     ) -> None:
         from ai_edge_litert import interpreter as runtime
 
@@ -143,12 +192,16 @@ class Interpreter:
                     experimental_op_resolver_type=kind,
                     experimental_preserve_all_tensors=keep_inside,
                 )
+                settle_size(self._runtime, size)
                 self._runtime.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ConversionError(f"LiteRT cannot load the file: {error}") from error
         inputs, outputs = self._runtime.get_input_details(), self._runtime.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1 or len(inputs[0]["shape"]) != 4:
             raise ConversionError("expected one picture in and one vector out")
+        for tensor in (inputs[0], outputs[0]):
+            if np.dtype(tensor["dtype"]).kind not in "fiu":
+                raise ConversionError(f"expected numbers, not {np.dtype(tensor['dtype'])}")
         self.input, self.output = inputs[0], outputs[0]
         _, height, width, _ = (int(side) for side in self.input["shape"])
         self.frame = Size(width, height)
@@ -158,8 +211,8 @@ class Interpreter:
 
         Args:
             frame: RGB, uint8, 0 ... 255, shape (height, width, 3), or the real numbers that other
-                people's models want. A float model gets the same numbers as float32, an integer
-                one gets them as its border asks.
+                people's models want. A float model gets the same numbers as float, an integer
+                one gets them as its border asks, and as they are where that asks nothing.
         """
         self._runtime.set_tensor(self.input["index"], self._border(frame)[np.newaxis])
         self._runtime.invoke()
@@ -170,17 +223,15 @@ class Interpreter:
         return self._real(self.run(frame))
 
     def answer_to_bytes(self, frame: np.ndarray) -> np.ndarray:
-        """The same for a quantized model whose input tensor takes the picture's bytes as they are."""
-        self._runtime.set_tensor(
-            self.input["index"], frame.astype(np.uint8).view(self.input["dtype"])[np.newaxis]
-        )
+        """The same for a model whose uint8 input takes the picture's bytes as they are."""
+        self._runtime.set_tensor(self.input["index"], frame.astype(np.uint8)[np.newaxis])
         self._runtime.invoke()
         return self._real(self._runtime.get_tensor(self.output["index"])[0])
 
     def _real(self, raw: np.ndarray) -> np.ndarray:
-        if raw.dtype == np.float32:
-            return raw
         scale, zero_point = self.output["quantization"]
+        if raw.dtype.kind == "f" or not scale:
+            return raw.astype(np.float32, copy=False)
         return ((raw.astype(np.int32) - zero_point) * np.float32(scale)).astype(np.float32)
 
     def inside(self, index: int) -> np.ndarray:
@@ -189,13 +240,14 @@ class Interpreter:
 
     def _border(self, frame: np.ndarray) -> np.ndarray:
         dtype = self.input["dtype"]
-        if dtype == np.float32:
-            return frame.astype(np.float32)
+        if np.dtype(dtype).kind == "f":
+            return frame.astype(dtype)
         scale, zero_point = self.input["quantization"]
-        if dtype == frame.dtype == np.uint8 and scale == 1 and zero_point == 0:
+        if dtype == frame.dtype == np.uint8 and (scale, zero_point) in ((1, 0), (0, 0)):
             return frame
         limits = np.iinfo(dtype)
-        quantized = np.round(frame.astype(np.float32) / np.float32(scale)) + zero_point
+        # Without a scale the numbers go in as they are: there is nothing to divide by.
+        quantized = np.round(frame.astype(np.float32) / np.float32(scale or 1)) + zero_point
         return np.clip(quantized, limits.min, limits.max).astype(dtype)
 
 

@@ -19,8 +19,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from pipeline.errors import ConversionError
-from pipeline.letterbox import Size
+from pipeline.errors import ConversionError, UsageError
+from pipeline.letterbox import Size, parse_size
 
 MEMORY_BYTES = 4 * 2**30
 START_SECONDS, ANSWER_SECONDS = 30, 20
@@ -34,12 +34,16 @@ class Foreign:
     Attributes:
         frame: Of its input.
         labels: How many numbers it answers with.
-        quantized: Whether its input is uint8 or int8.
+        dtype: Of its input.
+        scaled: Whether that is quantized.
+        step: Of its output, as a probability; 0 where that is not quantized.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], path: Path) -> None:
         self._process, self._path = process, path
         said = json.loads(self._read_line())
+        if said.get("usage"):
+            raise UsageError(f"{path}: {said['error']}", said["usage"])
         if "error" in said:
             raise ConversionError(
                 f"{path} is no model to compare: {said['error']}",
@@ -47,14 +51,15 @@ class Foreign:
             )
         self.frame = Size(said["width"], said["height"])
         self.labels = int(said["labels"])
-        self.quantized = bool(said["quantized"])
+        self.dtype = np.dtype(said["dtype"])
+        self.scaled, self.step = bool(said["scaled"]), float(said["step"])
 
     def answer(self, frame: np.ndarray) -> np.ndarray:
         """The output in real numbers, float32, shape (labels,).
 
         Args:
             frame: As the model wants it, float32 or uint8, shape (height, width, 3). Real numbers are
-                quantized as a quantized model's border asks; bytes go in as they are.
+                quantized as a quantized model's border asks; bytes go into a uint8 input as they are.
 
         Raises:
             ConversionError: The process ended, or took too long.
@@ -102,14 +107,22 @@ class Foreign:
 
 
 @contextlib.contextmanager
-def running(path: Path) -> Iterator[Foreign]:
+def running(path: Path, size: Size | None = None) -> Iterator[Foreign]:
     """Loads a .tflite in a process of its own.
+
+    Args:
+        path: The file.
+        size: Of its input, where it leaves that open.
 
     Raises:
         ConversionError: It cannot be loaded, or is not of the form one picture in, one vector out.
+        UsageError: It leaves the size of its input open, and there is none for it.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "export.parity.foreign", str(path.resolve())],
+        [
+            *(sys.executable, "-m", "export.parity.foreign", str(path.resolve())),
+            *([str(size)] if size else []),
+        ],
         cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -126,7 +139,7 @@ def running(path: Path) -> Iterator[Foreign]:
                 pipe.close()
 
 
-def _serve(path: Path, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
+def _serve(path: Path, size: Size | None, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
     """The process: one line about the model, then an answer for every frame."""
 
     def say(value: dict[str, Any]) -> None:
@@ -136,7 +149,10 @@ def _serve(path: Path, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
     from pipeline import litert
 
     try:
-        model = litert.Interpreter(path.read_bytes())
+        model = litert.Interpreter(path.read_bytes(), size=size)
+    except UsageError as error:
+        say({"error": error.message, "usage": error.hint})
+        return
     except (ConversionError, OSError) as error:
         say({"error": str(error)})
         return
@@ -146,15 +162,16 @@ def _serve(path: Path, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
         shapes = f"{details['shape'].tolist()} in and {model.output['shape'].tolist()} out"
         say({"error": f"expected one RGB picture in and one number a label out, not {shapes}"})
         return
-    quantized = details["dtype"] != np.float32
+    dtype, step = np.dtype(details["dtype"]), float(model.output["quantization"][0])
     width, height = model.frame
-    say({"width": width, "height": height, "labels": labels, "quantized": quantized})
-    size = width * height * 3
+    border = {"dtype": str(dtype), "scaled": bool(details["quantization"][0]), "step": step}
+    say({"width": width, "height": height, "labels": labels, **border})
+    count = width * height * 3
     while kind := incoming.read(1):
         raw = kind == b"b"
-        content = incoming.read(size if raw else 4 * size)
+        content = incoming.read(count if raw else 4 * count)
         frame = np.frombuffer(content, np.uint8 if raw else np.float32).reshape(height, width, 3)
-        answer = model.answer_to_bytes(frame) if raw and quantized else model.answer(frame)
+        answer = model.answer_to_bytes(frame) if raw and dtype == np.uint8 else model.answer(frame)
         outgoing.write(answer.ravel().astype("<f4").tobytes())
         outgoing.flush()
 
@@ -165,4 +182,4 @@ if __name__ == "__main__":
     # What libraries print must not mix with the answers.
     channel = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _serve(Path(sys.argv[1]), sys.stdin.buffer, channel)
+    _serve(Path(sys.argv[1]), parse_size("".join(sys.argv[2:])), sys.stdin.buffer, channel)

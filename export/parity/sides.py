@@ -14,18 +14,19 @@ from typing import TypeVar
 import numpy as np
 
 from export import bundle as bundles
-from export import convert, metadata
+from export import convert, examination, metadata
 from export.parity import foreign
 from pipeline import evaluate, filetypes, litert, pictures, runs, workers
 from pipeline import subject as subjects
 from pipeline.config import FLAVOURS, Gate
 from pipeline.errors import ConversionError, DataError, UsageError
-from pipeline.letterbox import Size, letterbox, stretch
+from pipeline.letterbox import Size, asked_size, letterbox, stretch
 
 FITS = {"stretch": stretch, "letterbox": letterbox}
-# A softmax adds up to one, give or take the steps of an 8-bit output.
+# A softmax adds up to one, give or take what its arithmetic loses.
 _SUM_SLACK = 0.1
 _BATCH = 32
+_MODELS = (".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pt", ".pth", ".task", ".zip")
 
 Advance = Callable[[int], object]
 T = TypeVar("T")
@@ -38,9 +39,12 @@ class ByHand:
     limits: tuple[float, float] | None = None
     labels: tuple[str, ...] | None = None
     fit: str | None = None
+    size: Size | None = None
 
     @classmethod
-    def read(cls, limits: str | None, labels: Path | None, fit: str | None) -> ByHand:
+    def read(
+        cls, limits: str | None, labels: Path | None, fit: str | None, size: str | None = None
+    ) -> ByHand:
         """Takes the words of the command line.
 
         Raises:
@@ -49,7 +53,7 @@ class ByHand:
         """
         if fit is not None and fit not in FITS:
             raise UsageError(f"--fit {fit}: expected stretch or letterbox", "as the model was trained")
-        return cls(_limits(limits), _labels(labels), fit)
+        return cls(_limits(limits), _labels(labels), fit, asked_size(size))
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,24 @@ def side(given: str, flavour: str | None, hand: ByHand) -> Side:
         return _foreign(path, hand)
     if (path / bundles.CONTRACT).is_file():
         return _of_bundle(path)
+    _check_kind(path)
     run = runs.find(given)
     return _of_run(run, flavour)
+
+
+def _check_kind(path: Path) -> None:
+    """Refuses what is a model, but none that can be compared: before it is taken for a run's name."""
+    if path.suffix.lower() in _MODELS and not path.exists():
+        raise DataError(f"{path}: there is no such file", "give a .tflite, a bundle's folder or a run")
+    what = "a SavedModel of TensorFlow" if (path / "saved_model.pb").is_file() else ""
+    if path.is_file():
+        what = examination.likeness(path)
+    if what:
+        raise DataError(
+            f"{path} is {what}; models are compared as .tflite",
+            "Teachable Machine: Export Model, TensorFlow Lite, Floating point, and unzip it; Keras: "
+            'keras.models.load_model(FILE).export("FILE.tflite", format="litert")',
+        )
 
 
 def _of_run(run: runs.Run, flavour: str | None) -> Side:
@@ -156,9 +176,13 @@ def _foreign(path: Path, hand: ByHand) -> Side:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}", "give a .tflite, a bundle's folder or a run") from error
     said = metadata.read(data) or metadata.Metadata()
-    with foreign.running(path) as model:
-        frame, outputs, quantized = model.frame, model.labels, model.quantized
+    with foreign.running(path, hand.size) as model:
+        frame, outputs, step = model.frame, model.labels, model.step
     labels = _agreeing(path, "labels", said.labels or None, hand.labels)
+    # Without a scale there is nothing that a range could mean: bytes are handed over as they are.
+    raw = model.dtype == np.uint8 and not model.scaled
+    # So do readers of metadata with any uint8 model.
+    as_bytes = raw or (model.dtype == np.uint8 and hand.limits is None)
     spoken = (said.mean, said.std) if said.mean and said.std else None
     limits = None if hand.limits is None else _normalization(*hand.limits)
     normalization = _agreeing(path, "range", spoken, limits)
@@ -167,12 +191,12 @@ def _foreign(path: Path, hand: ByHand) -> Side:
         text
         for text, value in (
             ("its labels (--labels FILE)", labels),
-            ("the range of its input (--range LOW,HIGH)", normalization),
+            ("the range of its input (--range LOW,HIGH)", raw or normalization),
             ("how its frame is filled (--fit stretch or --fit letterbox)", fit),
         )
         if not value
     ]
-    if missing or labels is None or normalization is None or fit is None:
+    if missing or labels is None or fit is None:
         why = f"; {'; '.join(said.problems)}" if said.problems else ""
         raise UsageError(
             f"{path} has no contract beside it and does not say {', nor '.join(missing)}{why}",
@@ -183,21 +207,26 @@ def _foreign(path: Path, hand: ByHand) -> Side:
             f"{path} answers with {outputs} numbers, but there are {len(labels)} labels",
             "one label a line, in output order",
         )
-    mean, std = (np.array(part, np.float32) for part in normalization)
-    # Readers of metadata hand a quantized model the picture's bytes as they are.
-    as_bytes = quantized and hand.limits is None
+    mean, std = (np.array(part, np.float32) for part in normalization or ((0,), (1,)))
+    low, high = ((end - mean) / std for end in (0, 255))
+    if model.dtype.kind in "iu" and not as_bytes and not model.scaled:
+        least, most = np.iinfo(model.dtype).min, np.iinfo(model.dtype).max
+        if low.min() < least or high.max() > most:
+            raise UsageError(
+                f"{path} takes whole numbers {least} to {most}, not {_ends(low)} to {_ends(high)}",
+                "give --range LOW,HIGH within that, as the model was trained",
+            )
 
     def answer(files: Sequence[Path], advance: Advance) -> np.ndarray:
         rows = []
-        with foreign.running(path) as model:
+        with foreign.running(path, hand.size) as model:
             for picture in workers.ordered(lambda file: FITS[fit](pictures.read(file), frame), files):
                 rows.append(model.answer(picture if as_bytes else (picture.astype(np.float32) - mean) / std))
                 advance(len(rows))
-        return _probabilities(path, np.stack(rows))
+        return _probabilities(path, np.stack(rows), step)
 
-    low, high = ((end - mean) / std for end in (0, 255))
     values = "its bytes" if as_bytes else f"{_ends(low)} to {_ends(high)}"
-    source = "its metadata" if spoken and hand == ByHand() else "what was given by hand"
+    source = "its metadata" if spoken and hand == ByHand(size=hand.size) else "what was given by hand"
     return Side(str(path), labels, _prepared(frame, fit, values, source), answer)
 
 
@@ -207,11 +236,24 @@ def _is_ours(said: metadata.Metadata) -> bool:
 
 def _agreeing(path: Path, what: str, said: T | None, by_hand: T | None) -> T | None:
     """What either source says; refused where they contradict each other."""
-    if said is not None and by_hand is not None and not _same(said, by_hand):
+    if (
+        said is not None
+        and by_hand is not None
+        and not _same(said, by_hand)
+        and not _told_apart(said, by_hand)
+    ):
         raise UsageError(
             f"--{what} contradicts the metadata of {path}: {by_hand} against {said}", f"leave --{what} out"
         )
-    return by_hand if said is None else said
+    return said if by_hand is None or _same(said, by_hand) else by_hand
+
+
+def _told_apart(said: object, by_hand: object) -> bool:
+    """Whether labels given by hand differ only where the file has one label for several outputs."""
+    if not isinstance(said, tuple) or not isinstance(by_hand, tuple) or len(said) != len(by_hand):
+        return False
+    pairs = zip(said, by_hand, strict=True)
+    return all(own == other or (isinstance(own, str) and said.count(own) > 1) for own, other in pairs)
 
 
 def _same(one: object, other: object) -> bool:
@@ -231,8 +273,10 @@ def _normalization(low: float, high: float) -> tuple[tuple[float, ...], tuple[fl
     return (-low * std + 0.0,), (std,)
 
 
-def _probabilities(path: Path, rows: np.ndarray) -> np.ndarray:
-    fine = np.isfinite(rows).all() and rows.min() >= -1e-3 and (np.abs(rows.sum(1) - 1) < _SUM_SLACK).all()
+def _probabilities(path: Path, rows: np.ndarray, step: float) -> np.ndarray:
+    # Each of many small probabilities may be rounded by half a step of the output.
+    slack = _SUM_SLACK + rows.shape[1] * step / 2
+    fine = np.isfinite(rows).all() and rows.min() >= -1e-3 and (np.abs(rows.sum(1) - 1) < slack).all()
     if not fine:
         raise ConversionError(
             f"{path} does not answer with probabilities: {rows.min():.3g} to {rows.max():.3g}, adding up to "
@@ -270,6 +314,6 @@ def _labels(path: Path | None) -> tuple[str, ...] | None:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: the labels cannot be read: {error}", "one label a line, UTF-8") from error
     found = tuple(line.removesuffix("\r") for line in lines)
-    if not all(found) or len(set(found)) < len(found):
-        raise DataError(f"{path}: a label is empty or stands there twice", "one label a line, each once")
+    if not all(found):
+        raise DataError(f"{path}: a label is empty", "one label a line, in output order")
     return found

@@ -5,6 +5,7 @@ Where the models come from and how pictures get into them belongs to `sides`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _held_out(table: Table) -> list[Picture]:
 
 
 def _check_labels(one: Side, other: Side) -> None:
-    only = [sorted(set(a.labels) - set(b.labels)) for a, b in ((one, other), (other, one))]
+    only = [sorted((Counter(a.labels) - Counter(b.labels)).keys()) for a, b in ((one, other), (other, one))]
     if any(only):
         parts = [
             f"{side.name} alone knows {', '.join(own)}"
@@ -103,6 +104,12 @@ def _check_classes(one: Side, table: Table, folder: Path) -> None:
             f"{folder} has classes that the models do not know: {', '.join(unknown)}",
             f"they know {', '.join(one.labels)}",
         )
+    several = sorted(label for label in table.labels if one.labels.count(label) > 1)
+    if several:
+        raise DataError(
+            f"{folder} has pictures of {', '.join(several)}, which is the label of several outputs",
+            "give these outputs labels of their own (--labels FILE), or leave the pictures out",
+        )
 
 
 def _answers(
@@ -111,7 +118,7 @@ def _answers(
     """A side's answers, its columns in the order of `labels`."""
     files = [table.file(picture) for picture in rows]
     found = side.answer(files, lambda done: listener.progress(f"answers of {stage}", done, len(files)))
-    order = [side.labels.index(label) for label in labels]
+    order = _order(side.labels, labels)
     return Answers(
         side.name,
         np.array([picture.sha256 for picture in rows]),
@@ -120,6 +127,14 @@ def _answers(
         np.array([labels.index(picture.label) for picture in rows]),
         found[:, order].astype(np.float32),
     )
+
+
+def _order(own: Sequence[str], labels: Sequence[str]) -> list[int]:
+    """Which output stands for each label; of equal labels the first for the first, and so on."""
+    places: dict[str, list[int]] = {}
+    for place, label in enumerate(own):
+        places.setdefault(label, []).append(place)
+    return [places[label].pop(0) for label in labels]
 
 
 def _write(

@@ -36,6 +36,10 @@ def parity(
     fit: Annotated[
         str | None, typer.Option(metavar="stretch|letterbox", help="How a foreign .tflite's frame is filled.")
     ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WIDTHxHEIGHT", help="Of the input, for a foreign .tflite that leaves it open."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="With --reference: parity.json, parity.xml, flips.png."),
@@ -48,7 +52,7 @@ def parity(
     Reads an exported run and its held-out pictures. Writes answers/MODEL.npz, export/latency.json,
     parity.json, parity.xml and figures/flips.png. With --reference, --target and --pictures it compares
     any two models on any labelled pictures, and writes to --out only. A model without a contract is read by
-    its metadata, or by --range, --labels and --fit. Exit code 3: the gate said no.
+    its metadata, or by --range, --labels, --fit and --size. Exit code 3: the gate said no.
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.errors import UsageError
@@ -64,6 +68,7 @@ def parity(
             "--range": input_range,
             "--labels": labels,
             "--fit": fit,
+            "--size": size,
             "--out": out,
         }
         given = [name for name, value in {**elsewhere, **by_hand}.items() if value is not None]
@@ -102,7 +107,7 @@ def _any_two(
     from pipeline.config import Gate
     from pipeline.errors import GateError
 
-    hand = ByHand.read(by_hand["--range"], by_hand["--labels"], by_hand["--fit"])
+    hand = ByHand.read(by_hand["--range"], by_hand["--labels"], by_hand["--fit"], by_hand["--size"])
     found = versus.versus(reference, target, pictures, by_hand["--flavour"], hand, by_hand["--out"], terminal)
     row = found["targets"][0]
     compared.table(terminal, f"{found['n']:,} pictures in {pictures}", found)

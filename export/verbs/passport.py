@@ -25,6 +25,10 @@ def passport(
         ),
     ] = None,
     run_option: options.RunOption = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WIDTHxHEIGHT", help="Of the pictures, for a .tflite that leaves it open."),
+    ] = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -35,16 +39,19 @@ def passport(
     """
     with console.speaking(quiet=quiet, as_json=as_json) as terminal:
         from export import passport as passports
-        from pipeline import runs
-        from pipeline.errors import RunError, StorageError
+        from pipeline import letterbox, runs
+        from pipeline.errors import RunError, StorageError, UsageError
 
         file_or_run = options.one_of(file_or_run, run_option)
+        frame = letterbox.asked_size(size)
         if file_or_run and (file_or_run.endswith(".tflite") or Path(file_or_run).is_file()):
-            found = passports.of_file(Path(file_or_run))
+            found = passports.of_file(Path(file_or_run), size=frame)
             _show(terminal, found)
             terminal.finish(passports.as_json(found))
             passports.require({found.file: found})
             return
+        if frame:
+            raise UsageError("--size is for one .tflite, not for a run", "leave --size out")
         run = runs.find(file_or_run)
         every = passports.examine(run, terminal)
         written = [str(run.path(runs.PASSPORT))]
@@ -121,7 +128,7 @@ def _claimed(found: Passport) -> str:
     claimed = found.claimed
     if claimed.version is None:
         lacking = ", ".join(claimed.unknown) or "an operator"
-        return f"unknown: the table of operator versions lacks {lacking}"
+        return f"unknown: the table of operator versions says nothing of {lacking}"
     said = found.anatomy.says_oldest
     differs = f"; the file itself says {said}" if said and said != claimed.version else ""
     return f"TensorFlow Lite {short(claimed.version)} and newer, because of {claimed.because}{differs}"
@@ -165,6 +172,8 @@ def _said(found: Passport) -> Iterator[list[str]]:
         yield ["normalization", f"(pixel - {mean}) / {std}"]
     labels = ", ".join(said.labels[:12]) + f", … ({len(said.labels)})" * (len(said.labels) > 12)
     yield ["labels", labels or "none"]
+    if said.problems:
+        yield ["problems", "; ".join(said.problems)]
 
 
 def _compare(terminal: console.Terminal, run: str, every: dict[str, Passport]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from export import bundle, judges, passport
 from pipeline import runs
-from tests.export import odd_models, verbs
+from tests.export import bare_models, odd_models, verbs
 from tests.export.small_models import build
 
 RUN = verbs.RUN
@@ -170,6 +170,102 @@ def test_a_claim_that_the_oldest_runtime_contradicts_is_an_error(call, int8_bund
     assert ended.returncode == 3
     reason = "by its operators' versions TensorFlow Lite 1.14.0 is enough, but tflite-runtime 2.14.0 says no"
     assert reason in ended.stderr
+
+
+# Files of strangers.
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        (
+            "x_int8",
+            bare_models.no_weights(),
+            (
+                "not what the name says: x_int8.tflite: it holds no weights: not a classifier, "
+                "so not the int8 file of its name"
+            ),
+        ),
+        ("x", bare_models.no_weights(), "of no use here: x.tflite: it holds no weights: not a classifier"),
+        (
+            "x_int8",
+            bare_models.compiled("DISPATCH_OP"),
+            (
+                "x_int8.tflite: it is compiled for an NPU (DISPATCH_OP), runs there only and "
+                "cannot be judged here"
+            ),
+        ),
+        (
+            "x",
+            bare_models.compiled("edgetpu-custom-op"),
+            (
+                "x.tflite: it is compiled for Google's Edge TPU (edgetpu-custom-op), runs there only and "
+                "cannot be judged here"
+            ),
+        ),
+        (
+            "x",
+            bare_models.compiled("FlexErf"),
+            (
+                "of no use here: x.tflite: it does not run in LiteRT: it needs operators of TensorFlow itself "
+                "(FlexErf)"
+            ),
+        ),
+        (
+            "x",
+            bare_models.compiled("Theirs"),
+            (
+                "of no use here: x.tflite: it does not run in LiteRT, which does not have its custom operators "
+                "(Theirs)"
+            ),
+        ),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_plain_words(call, tmp_path, name, data, message):
+    (tmp_path / f"{name}.tflite").write_bytes(data)
+    ended = call(f"{name}.tflite")
+    assert (ended.returncode, ended.stderr.splitlines()[0]) == (3, f"error: {message}")
+
+
+def test_a_detector_has_an_operator_that_every_runtime_has(call, tmp_path):
+    (tmp_path / "x.tflite").write_bytes(bare_models.detector())
+    ended = call("x.tflite", "--json")
+    assert ended.returncode == 0
+    reasons = [consumer["reason"] for consumer in json.loads(ended.stdout)["consumers"]]
+    assert not any("TFLite_Detection_PostProcess" in reason for reason in reasons)
+
+
+def test_the_size_that_a_file_leaves_open_is_asked_for(call, tmp_path):
+    (tmp_path / "x.tflite").write_bytes(bare_models.linear((1, -1, -1, 3)))
+    verbs.refused(
+        call("x.tflite"),
+        2,
+        "x.tflite: the file leaves the height and width of its input open",
+        "give the size that it was trained with: --size WIDTHxHEIGHT, such as --size 224x224",
+    )
+    ended = call("x.tflite", "--size", "48x16")
+    assert ended.returncode == 0
+    assert "tried with an input of 1 x 16 x 48 x 3" in " ".join(ended.stdout.split())
+    assert call("x.tflite", "--size", "48").returncode == 2
+    (tmp_path / "y.tflite").write_bytes(bare_models.linear())
+    verbs.refused(
+        call("y.tflite", "--size", "48x16"),
+        2,
+        "y.tflite: the file does not leave its size open",
+        "leave --size out",
+    )
+
+
+def test_float_tensors_that_nothing_computes_are_no_fallback(call, tmp_path):
+    """Converters of LSTMs leave such tensors behind."""
+
+    def idle(model) -> None:
+        model.subgraphs[0].tensors.append(bare_models.tensor((1, 4)))
+
+    (tmp_path / "x_int8.tflite").write_bytes(odd_models.changed(build("int8"), idle))
+    ended = call("x_int8.tflite")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "float tensors inside none" in " ".join(ended.stdout.split())
 
 
 # Forms of the answer.

@@ -26,7 +26,7 @@ def frame() -> np.ndarray:
 
 def test_a_file_answers_in_its_own_process_as_in_this_one(file):
     with foreign.running(file) as model:
-        assert (model.frame, model.labels, model.quantized) == (Size(64, 32), 4, True)
+        assert (model.frame, model.labels, model.scaled) == (Size(64, 32), 4, True)
         expected = litert.Interpreter(file.read_bytes()).answer(frame())
         np.testing.assert_array_equal(model.answer(frame()), expected)
         # The border has scale 1, so that real numbers and bytes mean the same.
