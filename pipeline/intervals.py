@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.metrics import Interval, confusion, f1_of, wilson_bounds
-from pipeline.paired import Z, tango
+from pipeline.metrics import Interval, Z, confusion, f1_of, wilson_bounds
+from pipeline.paired import tango
 
 # As many events are assumed to come in whole groups as this; fewer would be no evidence about groups.
 _PRIOR_EVENTS = 2.0

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-Z = 1.959963984540054  # of the normal distribution, 2.5% above
+from pipeline.metrics import Z
+
 _HALVINGS = 64
 
 

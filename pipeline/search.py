@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline import features, metrics, runs
+from pipeline import features, intervals, metrics, runs
 from pipeline.config import Config
 from pipeline.dataset import Table
 from pipeline.errors import ConfigError
@@ -48,21 +48,13 @@ def search(run: Run, config: Config, table: Table, split: Split, listener: Liste
             name = ", ".join(f"{key}={value}" for key, value in values.items())
             stage = f"search {number}/{len(cells)}: {name}"
             found = load_heads().run_folds(trainer, examples, subject.config, listener.progress, stage)
-            predicted = found.logits.argmax(1)
-            low, high = metrics.bootstrap(
-                examples.truth,
-                predicted,
-                examples.groups,
-                examples.classes,
-                metrics.accuracy_of,
-                config.seed,
-            )
+            right = found.logits.argmax(1) == examples.truth
             rows.append(
                 {
                     "values": values,
                     "frame": str(subject.frame),
-                    "accuracy": float((predicted == examples.truth).mean()),
-                    "interval": [float(low), float(high)],
+                    "accuracy": float(right.mean()),
+                    "interval": list(intervals.share(right, examples.groups)),
                     "log_loss": metrics.log_loss(found.logits / found.temperature, examples.truth),
                     "chosen_epoch": found.chosen_epoch,
                 }

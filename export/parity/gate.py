@@ -12,7 +12,7 @@ from math import ceil, isinf
 from typing import Any
 
 from pipeline.config import Gate
-from pipeline.paired import Z
+from pipeline.metrics import Z
 
 FAILED, PASSED, NOT_SHOWN = "failed", "passed", "not shown"
 # Of the arithmetic: what stands exactly on a limit is within.

@@ -71,65 +71,6 @@ def test_wilson_of_nothing_is_everything():
     assert metrics.wilson(0, 0) == (0.0, 1.0)
 
 
-def test_bootstrap_is_deterministic_and_depends_on_the_seed(answers):
-    truth, predicted = answers
-    groups = [str(i // 3) for i in range(300)]
-    first, same, other = (
-        metrics.bootstrap(truth, predicted, groups, 5, metrics.macro_f1_of, seed) for seed in (1, 1, 2)
-    )
-    np.testing.assert_array_equal(first, same)
-    assert not np.array_equal(first, other)
-
-
-def test_bootstrap_of_single_pictures_is_as_wide_as_the_binomial_law():
-    random = np.random.default_rng(3)
-    truth = random.integers(0, 2, 400)
-    predicted = np.where(random.random(400) < 0.8, truth, 1 - truth)
-    low, high = metrics.bootstrap(truth, predicted, [str(i) for i in range(400)], 2, metrics.accuracy_of, 0)
-    p = (truth == predicted).mean()
-    reach = 1.96 * math.sqrt(p * (1 - p) / 400)
-    assert (low, high) == pytest.approx((p - reach, p + reach), abs=0.01)
-
-
-@pytest.mark.slow
-def test_bootstrap_covers_the_truth_about_as_often_as_it_says():
-    covered = 0
-    for trial in range(100):
-        random = np.random.default_rng(trial)
-        truth = random.integers(0, 2, 150)
-        predicted = np.where(random.random(150) < 0.8, truth, 1 - truth)
-        groups = [str(i) for i in range(150)]
-        low, high = metrics.bootstrap(truth, predicted, groups, 2, metrics.accuracy_of, trial)
-        covered += low <= 0.8 <= high
-    assert 87 <= covered <= 100
-
-
-def test_copies_in_groups_widen_the_interval_and_copies_alone_do_not():
-    random = np.random.default_rng(4)
-    truth = random.integers(0, 3, 100)
-    predicted = np.where(random.random(100) < 0.7, truth, (truth + 1) % 3)
-    single = [str(i) for i in range(100)]
-
-    def width(copies: int, groups: list[str]) -> float:
-        low, high = metrics.bootstrap(
-            truth.repeat(copies), predicted.repeat(copies), groups, 3, metrics.accuracy_of, 0
-        )
-        return float(high - low)
-
-    alone = width(1, single)
-    in_groups = width(4, [name for name in single for _ in range(4)])
-    ungrouped = width(4, [str(i) for i in range(400)])
-    assert in_groups == pytest.approx(alone, rel=0.05)
-    assert ungrouped == pytest.approx(alone / 2, rel=0.15)
-
-
-def test_bootstrap_gives_the_bounds_of_every_class(answers):
-    truth, predicted = answers
-    bounds = metrics.bootstrap(truth, predicted, [str(i) for i in range(300)], 5, metrics.f1_of, 0)
-    assert bounds.shape == (2, 5)
-    assert (bounds[0] <= bounds[1]).all()
-
-
 def test_log_loss_equals_scikit_learn():
     random = np.random.default_rng(5)
     logits, truth = random.normal(0, 3, (200, 4)), random.integers(0, 4, 200)
