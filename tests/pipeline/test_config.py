@@ -101,7 +101,7 @@ def test_all_wrong_keys_are_named_at_once(from_toml):
         ("model.weights=5", "model.weights: expected a valid string"),
         (
             "model.input=224",
-            "model.input: expected auto, or width x height from 32x32 to 1024x1024, such as 224x128. Received: 224",
+            "expected auto, or width x height from 32x32 to 1024x1024, such as 224x128. Received: 224",
         ),
         ("model.input=224x", "model.input: expected auto, or width x height from 32x32 to 1024x1024"),
         ("model.input=31x224", "model.input: expected auto, or width x height from 32x32"),
