@@ -24,8 +24,6 @@ from pipeline import colours, filetypes, jpeg
 from pipeline.errors import FormatError, PictureError
 from pipeline.letterbox import Size, fitted_size
 
-# Raised whenever a picture would become other pixels.
-VERSION = 2
 FORMATS = tuple(filetypes.ENDINGS)
 SUFFIXES = tuple(ending for endings in filetypes.ENDINGS.values() for ending in endings)
 MAX_PIXELS = 64_000_000

@@ -597,6 +597,14 @@ def test_a_table_of_a_csv_comes_back_as_it_was_saved(two, run):
     assert dataset.load(run, path) == table
 
 
+def test_files_left_out_by_the_version_before_are_read(two, run):
+    (two / "cat" / "notes.txt").write_text("x", "utf-8")
+    dataset.save(run, scan(two))
+    path = run.path(runs.LEFT_OUT)
+    path.write_text("path,label,sha256,reason\ncat/notes.txt,cat,,not a picture\n", "utf-8")
+    assert dataset.load(run, two).left_out == (LeftOut("cat/notes.txt", "cat", "", "not a picture"),)
+
+
 def test_a_missing_or_damaged_table_is_a_run_error(two, run):
     with pytest.raises(RunError, match=r"pictures\.csv is missing") as caught:
         dataset.load(run, two)
