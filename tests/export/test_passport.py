@@ -207,16 +207,16 @@ def test_a_claim_that_the_oldest_runtime_contradicts_is_an_error(call, int8_bund
             "x",
             bare_models.compiled("FlexErf"),
             (
-                "of no use here: x.tflite: it does not run in LiteRT: it needs operators of TensorFlow itself "
-                "(FlexErf)"
+                "of no use here: x.tflite: it does not run in LiteRT: it needs operators of "
+                "TensorFlow itself (FlexErf)"
             ),
         ),
         (
             "x",
             bare_models.compiled("Theirs"),
             (
-                "of no use here: x.tflite: it does not run in LiteRT, which does not have its custom operators "
-                "(Theirs)"
+                "of no use here: x.tflite: it does not run in LiteRT, which does not have its custom "
+                "operators (Theirs)"
             ),
         ),
     ],
