@@ -47,6 +47,12 @@ _OTHERS = (
     (b"{", "JSON"),
 )
 
+TO_TFLITE = (
+    "Teachable Machine: Export Model, TensorFlow Lite, Floating point, and unzip it; Keras: "
+    'keras.models.load_model(FILE).export("FILE.tflite", format="litert")'
+)
+_KERAS = (b"\x89HDF", b"PK")
+
 
 class Trial(Part):
     """How a file runs in LiteRT on this machine.
@@ -201,7 +207,9 @@ def _check_outside(path: Path) -> None:
         begins = f"it begins like {other}" if size else "it is empty"
         raise DataError(
             f"{path} is no .tflite: {begins}",
-            "a .tflite has the letters TFL3 in its bytes 5 to 8; export again, or fetch the right file",
+            TO_TFLITE
+            if head.startswith(_KERAS)
+            else "a .tflite has the letters TFL3 in its bytes 5 to 8; export again, or fetch the right file",
         )
 
 

@@ -113,8 +113,7 @@ def _check_kind(path: Path) -> None:
     if what:
         raise DataError(
             f"{path} is {what}; models are compared as .tflite",
-            "Teachable Machine: Export Model, TensorFlow Lite, Floating point, and unzip it; Keras: "
-            'keras.models.load_model(FILE).export("FILE.tflite", format="litert")',
+            examination.TO_TFLITE,
         )
 
 

@@ -207,16 +207,16 @@ def test_a_claim_that_the_oldest_runtime_contradicts_is_an_error(call, int8_bund
             "x",
             bare_models.compiled("FlexErf"),
             (
-                "of no use here: x.tflite: it does not run in LiteRT: it needs operators of TensorFlow itself "
-                "(FlexErf)"
+                "of no use here: x.tflite: it does not run in LiteRT: it needs operators of "
+                "TensorFlow itself (FlexErf)"
             ),
         ),
         (
             "x",
             bare_models.compiled("Theirs"),
             (
-                "of no use here: x.tflite: it does not run in LiteRT, which does not have its custom operators "
-                "(Theirs)"
+                "of no use here: x.tflite: it does not run in LiteRT, which does not have its custom "
+                "operators (Theirs)"
             ),
         ),
     ],
@@ -225,6 +225,15 @@ def test_what_cannot_be_used_is_told_in_plain_words(call, tmp_path, name, data, 
     (tmp_path / f"{name}.tflite").write_bytes(data)
     ended = call(f"{name}.tflite")
     assert (ended.returncode, ended.stderr.splitlines()[0]) == (3, f"error: {message}")
+
+
+def test_a_keras_file_is_named_with_the_way_to_a_tflite(call, tmp_path):
+    (tmp_path / "keras_model.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
+    ended = call("keras_model.h5")
+    assert ended.returncode == 2
+    message, hint = ended.stderr.splitlines()
+    assert message.startswith("error: keras_model.h5 is no .tflite: it begins like an HDF5 file")
+    assert hint.startswith("hint: Teachable Machine: Export Model, TensorFlow Lite")
 
 
 def test_a_detector_has_an_operator_that_every_runtime_has(call, tmp_path):
