@@ -32,7 +32,7 @@ from pipeline.errors import RunError
 from pipeline.runs import Recipe, Run
 from pipeline.workers import Listener
 
-_VERSION = 1
+_VERSION = 2
 _MOST_NOTES = 100_000  # characters
 OUTPUTS = (runs.REPORT, runs.REPORT_JSON, runs.MODEL_CARD)
 # Figures on the page, with the artefact that they belong to, and words for those who do not see them.
