@@ -7,7 +7,6 @@ ships is the plain one.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +90,11 @@ def load(path: Path) -> Any:
     """
     try:
         return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise RunError(f"{path} cannot be loaded: {reason}", "delete it and repeat the training") from error
+    except Exception as error:
+        reason = str(error).split("\n", 1)[0] or type(error).__name__
+        raise RunError(
+            f"{path} cannot be loaded, it is damaged: {reason}", "delete it and repeat the training"
+        ) from error
 
 
 def _layers(x: Any, classes: int, head: Head, seed: int, activation: str | None) -> Any:

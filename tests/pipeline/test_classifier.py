@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import zipfile
+
 import numpy as np
 import pytest
 from scipy import special
 
 from pipeline import backbones, classifier
 from pipeline.config import Head, Model
+from pipeline.errors import RunError
 from pipeline.letterbox import Size
 
 FRAME = Size(48, 32)
@@ -101,3 +104,18 @@ def test_first_weights_follow_from_the_seed():
 
 def test_an_untrained_linear_head_prefers_no_class(backbone, frames):
     np.testing.assert_allclose(classifier.build_classifier(backbone, 4, LINEAR)(frames).numpy(), 0.25)
+
+
+@pytest.mark.parametrize(
+    "config", ["[" * 100_000 + "]" * 100_000, "[]", None], ids=["deep", "another form", "none"]
+)
+def test_a_keras_file_that_is_damaged_is_named(tmp_path, config):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("metadata.json", "{}")
+        if config:
+            file.writestr("config.json", config)
+    with pytest.raises(RunError) as caught:
+        classifier.load(path)
+    assert caught.value.message.startswith(f"{path} cannot be loaded, it is damaged: ")
+    assert caught.value.hint == "delete it and repeat the training"
