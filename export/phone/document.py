@@ -68,7 +68,9 @@ def read(path: Path) -> Document:
             f"{path}: no such file", "give a run's phone.json, or the file that the app's benchmark shares"
         ) from error
     except DocumentError as error:
-        raise DataError(f"{path}: {error}", "give a run's phone.json, or the app's file itself") from error
+        raise DataError(
+            f"{path} cannot be read: {error}", "give a run's phone.json, or the app's file"
+        ) from error
     except OSError as error:
         raise storage_error(path, error) from error
     record = recording.load(text, str(path))
