@@ -8,31 +8,36 @@ and keys.
 
 from __future__ import annotations
 
-import fcntl
 import fnmatch
 import hashlib
 import io
 import itertools
 import json
-import os
 import re
-import sys
 import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pipeline import config as configuration
-from pipeline import documents, workers
+from pipeline import documents, files, makers
 from pipeline.config import Config
 from pipeline.documents import DocumentError
 from pipeline.errors import ConfigError, RunError, UsageError, storage_error
+from pipeline.files import digest as digest
+from pipeline.files import make_folder as make_folder
+from pipeline.files import replacing as replacing
+from pipeline.files import temporary_beside as temporary_beside
+from pipeline.files import waiting_for as waiting_for
+from pipeline.files import write_bytes as write_bytes
+from pipeline.files import write_json as write_json
+from pipeline.files import write_text as write_text
 
 Parsed = TypeVar("Parsed")
 
@@ -75,8 +80,6 @@ REPORT_JSON = "report.json"
 MODEL_CARD = "model_card.md"
 NOTES = "notes.md"  # the user's own
 _RECIPES = "recipes"
-_LOCK = ".lock"
-_TEMPORARY = ".vignette."
 _PICTURES_KEY = "data.pictures"
 
 # What a document has at the least: keys of an object, columns of a table, arrays of one length.
@@ -100,24 +103,6 @@ FORMS: dict[str, frozenset[str]] = {
         PASSPORT: "passports",
         EXPLAINED: "model n pictures mistakes classes alarms",
     }.items()
-}
-# Which command makes what the stages of a run leave; the first row that fits. All else is made by `train`.
-_MAKERS = {
-    f"{ANSWERS}/keras": "pipeline evaluate",
-    "evaluation": "pipeline evaluate",
-    "label_doubts": "pipeline evaluate",
-    "passport": "export passport",
-    "explain": "export explain",
-    "apk": "export apk",
-    "phone": "export phone",
-    "photos": "export photos FOLDER --run",
-    "simulated": "export photos --simulate --run",
-    "report": "export report",
-    f"{ANSWERS}/*": "export tflite",
-    f"{EXPORT}/*": "export tflite",
-    "*calibration": "export tflite",
-    "latency": "export tflite",
-    "parity": "export tflite",
 }
 
 
@@ -164,15 +149,6 @@ def key_of(value: Any) -> str:
     """A short, stable hash of a JSON value."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:24]
-
-
-def digest(path: Path) -> str:
-    """The sha256 of a file; empty where it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return ""
 
 
 class Run:
@@ -243,11 +219,7 @@ class Run:
         return entry if all(isinstance(entry.get(name, form()), form) for name, form in forms.items()) else {}
 
     def forget(self, stage: str) -> None:
-        """Takes the note of `record` back, before outputs are replaced: a half-made one is not the old one.
-
-        Raises:
-            StorageError: The system says no.
-        """
+        """Takes the note of `record` back, before outputs are replaced; raises StorageError."""
         path = self._recipe_path(stage)
         try:
             path.unlink(missing_ok=True)
@@ -354,7 +326,7 @@ class Run:
         return "", ""
 
     def _altered_error(self, stage: str, name: str) -> RunError:
-        command = next((made for row, made in _MAKERS.items() if fnmatch.fnmatch(stage, row)), "")
+        command = makers.maker(stage)
         verb = command.split()[1] if command else "train"
         again = f"python -m {command} {self.name}" if command else training_command(self)
         return RunError(
@@ -375,76 +347,11 @@ class Run:
     def _recipe_path(self, stage: str) -> Path:
         return self.path(_RECIPES, *stage.split("/")[:-1], stage.split("/")[-1] + ".json")
 
-    @contextmanager
-    def locked(self, hint: str = "wait until it is done, or give this run another --name") -> Iterator[None]:
-        """Holds the run for one process.
-
-        Raises:
-            RunError: Another process holds it; the message names it.
-        """
-        new = not self.folder.exists()
-        make_folder(self.folder)
-        path = self.path(_LOCK)
-        try:
-            file = path.open("a+", encoding="utf-8")
-        except OSError as error:
-            raise storage_error(path, error) from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunError(f"{self.folder} is in use by process {_holder(file)}", hint) from None
-            _name_holder(file, path)
-            _sweep(self.folder)
-            try:
-                yield
-            finally:
-                # What was refused before anything was made leaves no folder behind.
-                if new and [entry.name for entry in self.folder.iterdir()] == [_LOCK]:
-                    path.unlink()
-                    self.folder.rmdir()
-
-
-@contextmanager
-def waiting_for(folder: Path, warn: Callable[[str], object] = workers.unheard) -> Iterator[None]:
-    """Holds a folder of the cache, after waiting until no other process does.
-
-    Args:
-        folder: In the cache.
-        warn: Hears whom it waits for.
-
-    Raises:
-        StorageError: The folder cannot be written.
-    """
-    path = folder / _LOCK
-    try:
-        file = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise storage_error(path, error) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            warn(f"waiting for process {_holder(file)}, which is using the cache {folder}")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        _name_holder(file, path)
-        yield
-
-
-def _holder(file: TextIO) -> str:
-    """The process that holds a lock, as it named itself."""
-    file.seek(0)
-    return file.read().strip() or "unknown"
-
-
-def _name_holder(file: TextIO, path: Path) -> None:
-    """Notes in a lock that was just taken whose it is."""
-    try:
-        file.truncate(0)
-        file.write(f"{os.getpid()} ({' '.join(sys.argv[:3])})")
-        file.flush()
-    except OSError as error:
-        raise storage_error(path, error) from error
+    def locked(
+        self, hint: str = "wait until it is done, or give this run another --name"
+    ) -> AbstractContextManager[None]:
+        """Holds the run for one process; raises RunError, which names another that holds it."""
+        return files.locked(self.folder, hint)
 
 
 def run_name(source: Path) -> str:
@@ -546,69 +453,3 @@ def training_command(run: Run) -> str:
 def training_hint(run: Run) -> str:
     """How to make what a run lacks."""
     return f"finish the training first: {training_command(run)}"
-
-
-def make_folder(path: Path) -> None:
-    """Makes a folder and its parents.
-
-    Raises:
-        StorageError: The system says no.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise storage_error(path, error) from error
-
-
-def temporary_beside(path: Path) -> Path:
-    """Where a file is written before it takes its place; what a killed process leaves there is swept away."""
-    # Libraries choose a format by the ending, so the temporary name keeps it.
-    return path.with_name(f"{_TEMPORARY}{os.getpid()}.{path.name}")
-
-
-@contextmanager
-def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A temporary name beside `path`; what is written there takes its place, wholly or not at all.
-
-    Args:
-        path: Where it belongs.
-        durable: It outlasts a power cut, too; not needed where a digest elsewhere would tell.
-
-    Raises:
-        StorageError: It could not be written; what stood at `path` is untouched.
-    """
-    make_folder(path.parent)
-    beside = temporary_beside(path)
-    try:
-        yield beside
-        if durable:
-            with beside.open("rb+") as file:
-                os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise storage_error(path, error) from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Writes a file wholly or not at all; raises StorageError. `durable` as in `replacing`."""
-    with replacing(path, durable=durable) as beside:
-        beside.write_bytes(data)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes a UTF-8 file wholly or not at all; raises StorageError."""
-    write_bytes(path, text.encode("utf-8"))
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes indented JSON wholly or not at all; NaN and infinity are refused with ValueError."""
-    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def _sweep(folder: Path) -> None:
-    """Removes the temporary files that a killed process left; only the holder of the lock may do so."""
-    for path in folder.rglob(f"{_TEMPORARY}*.*"):
-        if path.is_file() and path.name.removeprefix(_TEMPORARY).split(".")[0].isdigit():
-            path.unlink(missing_ok=True)

@@ -364,7 +364,7 @@ def test_the_audit_of_another_folder_leaves_a_trained_run_as_it_is(workplace, ma
     fine(call(capfd, "pipeline", "audit", "two/pictures", "--name", "other", "--quiet", cwd=workplace))
 
 
-@pytest.mark.parametrize("name", ["../../../X", "/tmp/X"])
+@pytest.mark.parametrize("name", ["../../../X", "/X"])
 def test_the_name_of_an_audit_is_one_folder_name(folder, capfd, name):
     ended = call(capfd, "pipeline", "audit", "pictures", "--name", name, cwd=folder.parent)
     message = f"--name {name}: a run's name is one folder name"

@@ -1,0 +1,29 @@
+"""Which command makes what a stage of a run leaves."""
+
+from __future__ import annotations
+
+import fnmatch
+
+# Which command makes what the stages of a run leave; the first row that fits. All else is made by `train`.
+_MAKERS = {
+    "answers/keras": "pipeline evaluate",
+    "evaluation": "pipeline evaluate",
+    "label_doubts": "pipeline evaluate",
+    "passport": "export passport",
+    "explain": "export explain",
+    "apk": "export apk",
+    "phone": "export phone",
+    "photos": "export photos FOLDER --run",
+    "simulated": "export photos --simulate --run",
+    "report": "export report",
+    "answers/*": "export tflite",
+    "export/*": "export tflite",
+    "*calibration": "export tflite",
+    "latency": "export tflite",
+    "parity": "export tflite",
+}
+
+
+def maker(stage: str) -> str:
+    """The module and verb, such as `pipeline evaluate`; empty for what `train` makes."""
+    return next((command for row, command in _MAKERS.items() if fnmatch.fnmatch(stage, row)), "")
