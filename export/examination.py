@@ -147,7 +147,7 @@ def examine(path: Path, seconds: int = SECONDS, size: Size | None = None) -> Exa
         found = (parsed.anatomy, parsed.metadata)
         if (folder / _SIZE).is_file():
             message, hint = json.loads((folder / _SIZE).read_text("utf-8"))
-            raise UsageError(f"{path}: {message}", hint)
+            raise UsageError(f"{path} cannot be run as it is: {message}", hint)
         if size and not parsed.anatomy.size_is_open:
             raise UsageError(f"{path}: the file does not leave its size open", "leave --size out")
         if not (folder / _TRIAL).is_file():

@@ -202,7 +202,7 @@ def require(passports: Mapping[str, Passport]) -> None:
         f"{found.file}: {', '.join((*found.findings, *found.contradictions))}" for found in wrong
     )
     if all(found.anatomy.chip for found in wrong):
-        raise GateError(reasons, "take the .tflite that it was compiled from")
+        raise GateError(f"of no use here: {reasons}", "take the .tflite that it was compiled from")
     title, hint = "", "convert it again"
     if any(found.promised for found in wrong):
         title, hint = "not what the name says: ", "rename the file to what it is, or convert it again"

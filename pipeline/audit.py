@@ -214,7 +214,7 @@ def _too_contradictory(
     return DataError(
         f"{lost[label]} of {total[label]} pictures of class {label} lie in another class, too "
         f"(more than {MOST_LEFT_OUT:.0%}); {sheet} shows them",
-        "delete the copy in the wrong class, or make one class of those that share their pictures",
+        "move the copy out of the wrong class, or make one class of those that share their pictures",
     )
 
 

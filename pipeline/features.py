@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import augment, backbones, dataset, litert, pictures, runs, screen, workers
+from pipeline import augment, backbones, dataset, files, litert, pictures, runs, screen, workers
 from pipeline.config import Augment, Config
 from pipeline.dataset import Picture, Table
 from pipeline.errors import DataError, PictureError, RunError, storage_error
@@ -130,7 +130,7 @@ def compute(
     made = recipe(config, frame, layer)
     folder = runs.CACHE / made.key
     runs.make_folder(folder)
-    with runs.waiting_for(folder, warn):
+    with files.waiting_for(folder, warn):
         known = _open(folder)
         places = _places(known)
         if known is not None and len(places) < len(known):
@@ -226,7 +226,7 @@ def _places(records: np.ndarray | None) -> dict[bytes, int]:
 
 def _keep(folder: Path, records: np.ndarray, rows: Iterable[int]) -> None:
     """Writes the file of records anew, with these alone."""
-    with runs.replacing(folder / _RECORDS, durable=False) as path, path.open("wb") as file:
+    with files.replacing(folder / _RECORDS, durable=False) as path, path.open("wb") as file:
         for row in rows:
             file.write(records[row].tobytes())
 

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 
-from pipeline import runs
+from pipeline import files
 
 # Okabe and Ito's palette; their vermilion looks orange, and is called so where a figure names its colours.
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
@@ -49,7 +49,7 @@ def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]
 
 def _save(figure: Figure, path: Path) -> None:
     kind = path.suffix[1:]
-    with runs.replacing(path) as beside, warnings.catch_warnings():
+    with files.replacing(path) as beside, warnings.catch_warnings():
         # A class name in a script that no installed font has is drawn as boxes.
         warnings.filterwarnings("ignore", message=r"Glyph \d+")
         figure.savefig(beside, format=kind, dpi=110, metadata=_METADATA[kind])

@@ -12,14 +12,10 @@ import fnmatch
 import hashlib
 import io
 import itertools
-import json
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,14 +26,14 @@ from pipeline import documents, files, makers
 from pipeline.config import Config
 from pipeline.documents import DocumentError
 from pipeline.errors import ConfigError, RunError, UsageError, storage_error
-from pipeline.files import digest as digest
+from pipeline.files import digest
 from pipeline.files import make_folder as make_folder
-from pipeline.files import replacing as replacing
-from pipeline.files import temporary_beside as temporary_beside
-from pipeline.files import waiting_for as waiting_for
 from pipeline.files import write_bytes as write_bytes
 from pipeline.files import write_json as write_json
 from pipeline.files import write_text as write_text
+from pipeline.recipes import Recipe as Recipe
+from pipeline.recipes import key_of as key_of
+from pipeline.recipes import library_version as library_version
 
 Parsed = TypeVar("Parsed")
 
@@ -104,51 +100,6 @@ FORMS: dict[str, frozenset[str]] = {
         EXPLAINED: "model n pictures mistakes classes alarms",
     }.items()
 }
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What an artefact is made from.
-
-    Attributes:
-        stage: Its name, e.g. `folds` or `answers/int8`.
-        version: Raised whenever the stage's code would give other results.
-        inputs: The keys of what it is made from, by name.
-        settings: Its part of the configuration; JSON values.
-        libraries: The distributions whose versions matter.
-    """
-
-    stage: str
-    version: int
-    inputs: Mapping[str, str]
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    libraries: Sequence[str] = ()
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "stage": self.stage,
-            "version": self.version,
-            "inputs": dict(self.inputs),
-            "settings": dict(self.settings),
-            "libraries": {name: library_version(name) for name in self.libraries},
-        }
-
-    @property
-    def key(self) -> str:
-        """A hash of everything above."""
-        return key_of(self.as_dict())
-
-
-@cache
-def library_version(name: str) -> str:
-    """The version of an installed distribution, read without importing it."""
-    return metadata.version(name)
-
-
-def key_of(value: Any) -> str:
-    """A short, stable hash of a JSON value."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 class Run:

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline import borders, runs, workers
+from pipeline import borders, files, runs, workers
 from pipeline.errors import storage_error
 from pipeline.pictures import Facts
 
@@ -198,7 +198,7 @@ def open_cache(warn: Callable[[str], object] = workers.unheard) -> Iterator[Sket
     recipe = runs.Recipe("sketches", VERSION, {}, {}, LIBRARIES)
     folder = runs.CACHE / recipe.key
     runs.make_folder(folder)
-    with runs.waiting_for(folder, warn):
+    with files.waiting_for(folder, warn):
         yield Sketches(folder)
 
 

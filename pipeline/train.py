@@ -15,6 +15,7 @@ from pipeline import (
     audit,
     backbones,
     features,
+    files,
     grid,
     litert,
     metrics,
@@ -222,7 +223,7 @@ def _model(subject: Subject, listener: Listener) -> None:
             model, logits = load_heads().fit_final(
                 trainer, examples, backbone, subject.config, folds["steps"], folds["temperature"]
             )
-        with runs.replacing(run.path(runs.MODEL)) as path:
+        with files.replacing(run.path(runs.MODEL)) as path:
             model.save(path)
         trainable = sum(int(np.prod(v.shape)) for v in model.trainable_weights)
         frozen = sum(int(np.prod(v.shape)) for v in model.non_trainable_weights)

@@ -22,6 +22,7 @@ from export.apk.runtime import Runtime
 from export.apk.toolchain import Toolchain
 from export.apk.verdict import Verdict
 from export.bundle import Bundle
+from pipeline import files as disk
 from pipeline import runs, workers
 from pipeline.errors import ConfigError, storage_error
 
@@ -111,7 +112,7 @@ def build_apk(
         except OSError as error:
             raise storage_error(site.folder, error) from error
         advance()
-        with runs.replacing(out) as beside:
+        with disk.replacing(out) as beside:
             signature.sign(tools.apksig, key, unsigned, beside, min_sdk)
         advance()
         missing = None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.apk import programs
-from pipeline import runs
+from pipeline import files, runs
 from pipeline.errors import ToolError, UsageError, storage_error
 
 PASSWORD = "VIGNETTE_KEYSTORE_PASSWORD"  # noqa: S105  (the name of a variable)
@@ -164,7 +164,7 @@ def _run(
 
 def _make(path: Path) -> None:
     runs.make_folder(path.parent)
-    beside = runs.temporary_beside(path)
+    beside = files.temporary_beside(path)
     command = (
         *(programs.java("keytool"), "-genkeypair", "-keystore", beside, "-storetype", "PKCS12"),
         *("-alias", _DEBUG_ALIAS, "-storepass", _DEBUG_PASSWORD, "-keyalg", "RSA", "-keysize", "2048"),

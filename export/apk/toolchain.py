@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.apk import maven, programs
-from pipeline import runs
+from pipeline import files, runs
 from pipeline.errors import ConfigError, ToolError, UsageError
 
 PROJECT = Path(__file__).resolve().parents[2] / "android_demo"
@@ -166,7 +166,7 @@ def _aapt2_inside() -> str:
 def _unpack(archive: Path, entry: str, to: Path) -> Path:
     """One entry of a zip as an executable file, written once."""
     if not to.is_file():
-        with zipfile.ZipFile(archive) as opened, runs.replacing(to) as beside:
+        with zipfile.ZipFile(archive) as opened, files.replacing(to) as beside:
             beside.write_bytes(opened.read(entry))
             beside.chmod(0o755)
     return to

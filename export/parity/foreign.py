@@ -43,7 +43,7 @@ class Foreign:
         self._process, self._path = process, path
         said = json.loads(self._read_line())
         if said.get("usage"):
-            raise UsageError(f"{path}: {said['error']}", said["usage"])
+            raise UsageError(f"{path} cannot be run as it is: {said['error']}", said["usage"])
         if "error" in said:
             raise ConversionError(
                 f"{path} is no model to compare: {said['error']}",

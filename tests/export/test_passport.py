@@ -191,7 +191,7 @@ def test_a_claim_that_the_oldest_runtime_contradicts_is_an_error(call, int8_bund
             "x_int8",
             bare_models.compiled("DISPATCH_OP"),
             (
-                "x_int8.tflite: it is compiled for an NPU (DISPATCH_OP), runs there only and "
+                "of no use here: x_int8.tflite: it is compiled for an NPU (DISPATCH_OP), runs there only and "
                 "cannot be judged here"
             ),
         ),
@@ -199,8 +199,8 @@ def test_a_claim_that_the_oldest_runtime_contradicts_is_an_error(call, int8_bund
             "x",
             bare_models.compiled("edgetpu-custom-op"),
             (
-                "x.tflite: it is compiled for Google's Edge TPU (edgetpu-custom-op), runs there only and "
-                "cannot be judged here"
+                "of no use here: x.tflite: it is compiled for Google's Edge TPU (edgetpu-custom-op), runs "
+                "there only and cannot be judged here"
             ),
         ),
         (
@@ -249,7 +249,7 @@ def test_the_size_that_a_file_leaves_open_is_asked_for(call, tmp_path):
     verbs.refused(
         call("x.tflite"),
         2,
-        "x.tflite: the file leaves the height and width of its input open",
+        "x.tflite cannot be run as it is: the file leaves the height and width of its input open",
         "give the size that it was trained with: --size WIDTHxHEIGHT, such as --size 224x224",
     )
     ended = call("x.tflite", "--size", "48x16")

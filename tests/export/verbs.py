@@ -43,6 +43,7 @@ TINY = (
     "export.calibration_pictures=25",
     "gate.min_agreement=0.8",
     "gate.max_drop=0.2",
+    "gate.max_coverage_drop=0.2",
     "gate.max_f1_drop=0.2",
 )
 

@@ -714,9 +714,8 @@ def test_a_picture_that_memory_did_not_suffice_for_is_looked_at_again(two, workp
             raise PictureError(f"{path}: cannot be decoded") from MemoryError()
         return examine(path)
 
-    monkeypatch.setattr(dataset, "MAX_UNREADABLE", 1)
     monkeypatch.setattr(pictures, "examine", short_of_memory)
-    first = scan(two)
+    first = dataset.scan(two, allowed=1)
     assert [entry.path for entry in first.left_out] == ["cat/000.png"]
     monkeypatch.setattr(pictures, "examine", examine)
     assert scan(two, first).left_out == ()

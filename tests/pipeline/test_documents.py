@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import os
 
 import numpy as np
 import pytest
@@ -78,15 +77,3 @@ def test_arrays_that_lack_one_or_are_not_equally_long_are_refused():
         documents.arrays_of(packed(a=np.arange(3), b=np.arange(4)), ("a", "b"))
     with pytest.raises(DocumentError):
         documents.arrays_of(b"\x93NUMPY", ())
-
-
-def test_what_is_no_regular_file_or_too_large_is_not_read(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "zero").symlink_to("/dev/zero")
-    for name in ("pipe", "zero", ""):
-        with pytest.raises(DocumentError, match="not a regular file"):
-            documents.read_file(tmp_path / name)
-    (tmp_path / "a").write_bytes(b"12345")
-    assert documents.read_file(tmp_path / "a", 5) == b"12345"
-    with pytest.raises(DocumentError, match="5 bytes, the limit is 4"):
-        documents.read_file(tmp_path / "a", 4)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import config as configuration
-from pipeline import runs
+from pipeline import files, recipes, runs
 from pipeline.errors import ConfigError, RunError, StorageError, UsageError
 from pipeline.runs import Recipe, Run
 
@@ -136,7 +136,7 @@ def test_every_part_of_a_recipe_changes_its_key(change):
 
 def test_another_version_of_a_library_changes_the_key(monkeypatch):
     before = RECIPE.key
-    monkeypatch.setattr(runs, "library_version", lambda name: "0.0.0")
+    monkeypatch.setattr(recipes, "library_version", lambda name: "0.0.0")
     assert RECIPE.key != before
 
 
@@ -297,7 +297,7 @@ def test_any_other_failure_while_writing_leaves_the_old_file_and_nothing_else(ru
     runs.write_text(path, "old")
 
     def write() -> None:
-        with runs.replacing(path) as beside:
+        with files.replacing(path) as beside:
             beside.write_text("half", "utf-8")
             raise KeyboardInterrupt
 
@@ -333,8 +333,8 @@ def test_a_kill_in_the_middle_of_a_write_leaves_the_old_file_and_sweep_the_rest(
     code = """
 import sys, time
 from pathlib import Path
-from pipeline import runs
-with runs.replacing(Path(sys.argv[1])) as beside:
+from pipeline import files
+with files.replacing(Path(sys.argv[1])) as beside:
     beside.write_text("half")
     print("written", flush=True)
     time.sleep(60)
@@ -364,7 +364,7 @@ def test_sweep_leaves_everything_else(run):
 
 
 def test_libraries_find_their_ending_on_the_temporary_name(run):
-    with runs.replacing(run.path("model.keras")) as beside:
+    with files.replacing(run.path("model.keras")) as beside:
         assert beside.suffix == ".keras"
         assert beside.parent == run.folder
         beside.write_bytes(b"x")
@@ -418,8 +418,8 @@ def test_who_waits_for_the_cache_says_for_whom(workplace):
     code = """
 import sys
 from pathlib import Path
-from pipeline import runs
-with runs.waiting_for(Path(sys.argv[1])):
+from pipeline import files
+with files.waiting_for(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -432,12 +432,12 @@ with runs.waiting_for(Path(sys.argv[1])):
         process.stdin.write("go on\n")
         process.stdin.flush()
 
-    with process, runs.waiting_for(folder, warn):
+    with process, files.waiting_for(folder, warn):
         assert process.wait(60) == 0
     (words,) = said
     assert words.startswith(f"waiting for process {process.pid} (")
     assert words.endswith(f"), which is using the cache {folder}")
-    with runs.waiting_for(folder, warn):
+    with files.waiting_for(folder, warn):
         assert len(said) == 1
 
 

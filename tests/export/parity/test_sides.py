@@ -126,7 +126,9 @@ def test_a_size_that_is_left_open_is_asked_for_first(tmp_path, folder):
     for hand in (ByHand(), HAND):
         with pytest.raises(UsageError) as caught:
             sides.side(model, None, hand)
-        assert caught.value.message == f"{model}: the file leaves the height and width of its input open"
+        assert caught.value.message == (
+            f"{model} cannot be run as it is: the file leaves the height and width of its input open"
+        )
         assert "--size WIDTHxHEIGHT" in caught.value.hint
     side = sides.side(model, None, replace(HAND, size=Size(48, 16)))
     assert side.prepared.startswith("48x16, stretch")
