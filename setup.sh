@@ -50,7 +50,9 @@ set_up_python() {
     .venv/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt --group dev
     # The command vignette, a link to this checkout.
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+    # setuptools warns of every editable installation.
+    PYTHONWARNINGS=ignore \
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
     echo "$wanted" > .venv/requirements
 }
 

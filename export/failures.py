@@ -50,6 +50,11 @@ def noted(run: Run, made: Recipe) -> Failure | None:
     return Failure(str(entry.get("message")), str(entry.get("hint")))
 
 
+def any_noted(run: Run, stage: str) -> bool:
+    """Whether a stage failed when it was last tried, whatever it would be made from now."""
+    return bool(run.recorded(f"{stage}/failure"))
+
+
 def in_words(failed: Mapping[str, Failure]) -> str:
     """Flavours that failed, each with its reason."""
     return "; ".join(f"{name} ({failure.message})" for name, failure in failed.items())

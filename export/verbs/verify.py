@@ -48,12 +48,12 @@ def verify(
 
 
 def _bundles(run: Run) -> list[Path]:
-    """The folder of every flavour that the run exports, as it was exported.
+    """The folder of every flavour that the run exports, as it was exported, but those that could not be made.
 
     Raises:
         RunError: One is missing, or a file of it was changed.
     """
-    from export import bundle
+    from export import bundle, failures
     from pipeline import runs
     from pipeline.config import FLAVOURS
     from pipeline.errors import RunError
@@ -63,7 +63,10 @@ def _bundles(run: Run) -> list[Path]:
     again = f"python -m export tflite {run.name}"
     if not there:
         raise RunError(f"{run.folder} holds no bundle", f"export it first: {again}")
-    if absent := [name for name in run.config().export.flavours if name not in there]:
+    expected = [
+        name for name in run.config().export.flavours if not failures.any_noted(run, f"{runs.EXPORT}/{name}")
+    ]
+    if absent := [name for name in expected if name not in there]:
         raise RunError(f"{folders[absent[0]]} is missing or not whole", f"make it again: {again}")
     for name in there:
         stage = f"{runs.EXPORT}/{name}"

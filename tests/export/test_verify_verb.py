@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from export import failures
 from pipeline.config import FLAVOURS
+from pipeline.errors import ConversionError
+from pipeline.runs import Recipe, Run
 from tests.export.verbs import RUN, copy_finished, environment, fine, refused, verb
 
 INT8 = RUN / "export/int8"
@@ -112,6 +115,19 @@ def test_a_flavour_that_is_missing_or_was_changed_is_not_called_verified(place):
     refused(verify(place, "pictures"), 1, message, again)
     (place / INT8 / "contract.json").unlink()
     refused(verify(place, "pictures"), 1, f"{INT8} is missing or not whole", again)
+
+
+def test_a_flavour_that_could_not_be_made_is_not_asked_for(place):
+    run = Run(place / RUN)
+    failures.note(
+        run,
+        Recipe("export/float16", 1, {}),
+        ["export/float16/contract.json", "export/float16/model_float16.tflite"],
+        ConversionError("no half precision here", "use another machine"),
+    )
+    out = fine(verify(place, "pictures"))
+    assert "verified" in out
+    assert "float16" not in out
 
 
 def test_a_run_that_can_only_be_read_is_verified(place):
