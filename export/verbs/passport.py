@@ -54,16 +54,21 @@ def passport(
             raise UsageError("--size is for one .tflite, not for a run", "leave --size out")
         run = runs.find(file_or_run)
         every = passports.examine(run, terminal)
-        written = [str(run.path(runs.PASSPORT))]
+        written, full = [str(run.path(runs.PASSPORT))], None
         try:
             with run.locked():
-                passports.write(run, every)
+                try:
+                    passports.write(run, every)
+                except StorageError as error:
+                    full = error
         except (RunError, StorageError) as error:
             # Another process holds the run, or it is only to be read: what was seen is shown all the same.
             terminal.warn(f"{written.pop()} is not written: {error.message}")
         _compare(terminal, run.name, every)
         document = {name: passports.as_json(found) for name, found in every.items()}
-        terminal.finish({"run": run.name, "passports": document}, written)
+        terminal.finish({"run": run.name, "passports": document}, [] if full else written)
+        if full:
+            raise full
         passports.require(every)
 
 

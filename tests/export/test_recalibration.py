@@ -22,7 +22,7 @@ from tests.export.verbs import RUN, verb
 pytestmark = pytest.mark.slow
 
 # float16 keeps this bound, int8 does not; ten calibration pictures leave enough to judge others by.
-STRICT = ("gate.max_mean_abs_dp=0.003", "export.calibration_pictures=10")
+STRICT = ("gate.max_mean_abs_dp=0.003", "export.calibration_pictures=10", "train.epochs=6")
 
 
 @pytest.fixture(scope="module")

@@ -162,7 +162,7 @@ def test_tables_sort_by_their_heads_with_the_keyboard(opened, report):
     for way, reverse in (("ascending", False), ("descending", True)):
         one.page.keyboard.press("Enter")
         assert table.locator("th[aria-sort]").get_attribute("aria-sort") == way
-        shown = [float(text) for text in table.locator("tbody tr td:nth-child(2)").all_inner_texts()]
+        shown = [float(text) for text in table.locator("tbody tr td:nth-child(3)").all_inner_texts()]
         assert shown == sorted(shown, reverse=reverse)
     assert table.locator("tbody tr").count() == 4
 

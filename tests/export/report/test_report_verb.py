@@ -12,7 +12,7 @@ import pytest
 from export.report import stage
 from pipeline import runs
 from tests.export.report.conftest import ARABIC, MARKUP, SCRIPT
-from tests.export.verbs import RUN, fine, verb, watched
+from tests.export.verbs import RUN, fine, rewrite, verb, watched
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def test_what_changed_since_gets_in(place, name):
         document = json.loads(path.read_text("utf-8"))
         for row in document["targets"]:
             row |= {"verdict": "failed", "broken": ["agreement is 0.5000, must be >= 0.94"]}
-        path.write_text(json.dumps(document), "utf-8")
+        rewrite(place / RUN, name, json.dumps(document))
     fine(verb("export", "report", cwd=place))
     if name == runs.NOTES:
         assert "Something new &amp; &lt;b&gt;bold&lt;/b&gt;" in page(place)
@@ -236,7 +236,6 @@ def test_pictures_that_come_back_are_shown_again(place, capfd):
 @pytest.mark.parametrize("value", ["3", '"x"', "[1]", "{}"])
 @pytest.mark.parametrize("name", [runs.PARITY, runs.EVALUATION, runs.FOLDS, runs.FRAME, runs.EXPLAINED])
 def test_json_of_another_shape_is_damaged(place, capfd, name, value):
-    from tests.export.verbs import rewrite
 
     rewrite(place / RUN, name, value)  # as in a run that has no digests
     words = "is damaged: it lacks " if value == "{}" else "is damaged: expected an object"
