@@ -91,7 +91,7 @@ def judged(terminal: console.Terminal, row: Mapping[str, Any]) -> None:
     """What the gate judged of one target, a line for each quantity; percent and percentage points."""
     from export.parity import words
 
-    title = f"{row['model']}: what the gate judged, n = {row['n']:,}; percent and points"
+    title = f"{row['model']}: {words.verdict(row, row['n'])} (percent and points)"
     figures = [list(words.figure(check)) for check in row["checks"]]
     terminal.table(title, ["quantity", "measured", "95%", "allowed", "verdict"], figures)
 
