@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from export import anatomy, judges, metadata
+from export import anatomy, judges, keras_archive, metadata
 from export.anatomy import Anatomy, Part
 from export.metadata import Metadata
 from pipeline import litert
@@ -180,6 +180,8 @@ def likeness(path: Path) -> str:
         ) from error
     if head[4:8] == b"TFL3":
         return "a .tflite under another ending"
+    if keras := keras_archive.describe(path):
+        return keras
     return next((words for begin, words in _OTHERS if head.startswith(begin)), "no model that is known here")
 
 
@@ -205,6 +207,8 @@ def _check_outside(path: Path) -> None:
     if head[4:8] != b"TFL3":
         other = next((words for begin, words in _OTHERS if head.startswith(begin)), "something else")
         begins = f"it begins like {other}" if size else "it is empty"
+        if keras := keras_archive.describe(path):
+            begins = f"it is {keras}"
         raise DataError(
             f"{path} is no .tflite: {begins}",
             TO_TFLITE
