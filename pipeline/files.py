@@ -41,11 +41,7 @@ def locked(folder: Path, hint: str) -> Iterator[None]:
     new = not folder.exists()
     make_folder(folder)
     path = folder / _LOCK
-    try:
-        file = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise storage_error(path, error) from error
-    with file:
+    with _open_lock(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -73,11 +69,7 @@ def waiting_for(folder: Path, warn: Callable[[str], object] = workers.unheard) -
         StorageError: The folder cannot be written.
     """
     path = folder / _LOCK
-    try:
-        file = path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise storage_error(path, error) from error
-    with file:
+    with _open_lock(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -85,6 +77,13 @@ def waiting_for(folder: Path, warn: Callable[[str], object] = workers.unheard) -
             fcntl.flock(file, fcntl.LOCK_EX)
         _name_holder(file, path)
         yield
+
+
+def _open_lock(path: Path) -> TextIO:
+    try:
+        return path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise storage_error(path, error) from error
 
 
 def _holder(file: TextIO) -> str:
