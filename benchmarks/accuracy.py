@@ -62,7 +62,7 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory(prefix="vignette-accuracy-") as folder, contextlib.chdir(folder):
         table = _table(source, Path("pictures.csv"), chosen.pictures)
-        settings = Train(folds=chosen.folds, epochs=chosen.epochs, choose=False)
+        settings = Train(folds=chosen.folds, epochs=chosen.epochs, select_best_epoch=False)
         print(measure.HEADING + "\n" + _compare(Config(data=Data(pictures=str(table)), train=settings)).row())
     print(f"\n{measure.machine()}.")
 

@@ -74,7 +74,7 @@ def _cached(drawn: Path) -> dict[str, Any]:
     config = Config(
         data=Data(pictures=str(drawn)),
         augment=Augment(views=4),
-        train=Train(folds=FOLDS, epochs=EPOCHS, choose=False),
+        train=Train(folds=FOLDS, epochs=EPOCHS, select_best_epoch=False),
     )
     with quiet():
         from pipeline.training import heads

@@ -17,8 +17,8 @@ def tflite(
 
     Reads a trained run. Writes export/FLAVOUR (model_FLAVOUR.tflite, labels.txt, contract.json),
     export/calibration.json, export/latency.json, predictions/MODEL.npz, passport.json, parity.json,
-    parity.xml and figures/flips.png. Where the gate says no to int8, it is calibrated on other pictures once and
-    judged once more, called a second look (export/recalibration.json). A flavour that fails does not stop
+    parity.xml and figures/flips.png. Where the gate says no to int8, it is calibrated on other pictures
+    once and judged once more, called a second look (export/recalibration.json). A flavour that fails does not stop
     the others. Exit code 3: a flavour could not be made, the gate said no, or a file is not what its name
     says.
     """

@@ -24,7 +24,7 @@ import numpy as np
 from pipeline.core import config as configuration
 from pipeline.core import documents, files, makers
 from pipeline.core.config import Config
-from pipeline.core.documents import DocumentError
+from pipeline.core.documents import Document, DocumentError, Form
 from pipeline.core.errors import ConfigError, RunError, UsageError, storage_error
 from pipeline.core.files import digest
 from pipeline.core.recipes import Recipe, key_of
@@ -173,6 +173,18 @@ class Run:
         for stage in stages:
             for name in self.altered(stage):
                 raise self._altered_error(stage, name)
+
+    def read(self, form: type[Form], *names: str) -> Form:
+        """A JSON artifact as the document that it is.
+
+        Raises:
+            RunError: It is missing, damaged or of another form.
+        """
+        return self._read(names, lambda data: documents.document_of(data, form))
+
+    def write(self, document: Document, *names: str) -> None:
+        """Writes a JSON artifact; raises StorageError."""
+        files.write_json(self.path(*names), document.model_dump(mode="json"))
 
     def read_json(self, *names: str) -> Any:
         """A JSON artifact.
