@@ -1,7 +1,6 @@
-"""Which pictures belong together, and how whole groups of them are dealt to parts.
+"""Deals whole groups of pictures to parts: sides or folds, which `splits` decides.
 
-Every part gets its share of every class and of groups of every size. What the parts are, sides or
-folds, is decided in `splits`.
+Every part gets its share of every class and of groups of every size.
 """
 
 from __future__ import annotations
@@ -10,31 +9,8 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 
-from pipeline.data.dataset import Table
-
 # Stands for all classes together.
 _ALL = None
-
-
-def groups_of(table: Table) -> dict[str, str]:
-    """The group of every picture, by path: equal bytes, copies and given groups are joined.
-
-    A group is named by one of its members.
-    """
-    leader: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while leader.setdefault(name, name) != name:
-            leader[name] = leader[leader[name]]
-            name = leader[name]
-        return name
-
-    for picture in table.pictures:
-        for kind, name in (("group", picture.group), ("near_duplicates", picture.near_duplicates)):
-            if name:
-                one, other = sorted((root(f"sha256:{picture.sha256}"), root(f"{kind}:{name}")))
-                leader[other] = one
-    return {picture.path: root(f"sha256:{picture.sha256}") for picture in table.pictures}
 
 
 def share_out(

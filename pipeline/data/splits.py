@@ -2,7 +2,7 @@
 
 Groups stay whole. Pictures with the same bytes are a group, and so are those that the table
 puts into one, or the audit because they are copies of each other. Old pictures never move; another
-number of folds draws folds anew, and the held-out side stays. Groups and their dealing are in `shares`.
+number of folds draws folds anew, and the held-out side stays. Groups are in `groups`, how they are dealt in `shares`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pipeline.core.errors import DataError, RunError
 from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Picture, Table
-from pipeline.data.shares import groups_of, share_out
+from pipeline.data.groups import groups_of
+from pipeline.data.shares import share_out
 
 TRAIN, HELD_OUT = "train", "held_out"
 _STAGE = "split"

@@ -19,7 +19,7 @@ from PIL import Image
 
 from pipeline.core.errors import PictureError
 from pipeline.core.progress import Progress, silent
-from pipeline.data.audit import near_duplicates
+from pipeline.data.groups import connected
 from pipeline.images import decode
 from pipeline.images.decode import Facts
 
@@ -106,7 +106,7 @@ def judge(
 
 def _groups(names: Iterable[str], pairs: Sequence[tuple[str, str]]) -> list[list[str]]:
     members: dict[str, list[str]] = defaultdict(list)
-    for name, group in near_duplicates.joined(names, pairs).items():
+    for name, group in connected(names, pairs).items():
         members[group].append(name)
     return list(members.values())
 

@@ -9,9 +9,8 @@ found by sha256 elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -43,8 +42,6 @@ _KINDS = {
     }.items()
     for a, b in pairs
 }
-
-Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -224,19 +221,3 @@ def _cuts(view: np.ndarray) -> Iterable[np.ndarray]:
                 corner = room * left, room * top
                 box = (*corner, corner[0] + VIEW_SIDE * scale, corner[1] + VIEW_SIDE * scale)
                 yield np.asarray(image.resize(view.shape[::-1], Image.Resampling.BILINEAR, box))
-
-
-def joined(names: Iterable[Name], pairs: Iterable[tuple[Name, Name]]) -> dict[Name, Name]:
-    """The group of every name, called by its least member, when pairs belong together."""
-    leader = {name: name for name in names}
-
-    def root(name: Name) -> Name:
-        while leader[name] != name:
-            leader[name] = leader[leader[name]]
-            name = leader[name]
-        return name
-
-    for pair in pairs:
-        one, other = sorted(map(root, pair))  # pyright: ignore[reportArgumentType] - names compare
-        leader[other] = one
-    return {name: root(name) for name in leader}

@@ -21,7 +21,7 @@ from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Picture, Table
 from pipeline.data.fingerprints import LIBRARIES, Fingerprints
-from pipeline.data.shares import groups_of
+from pipeline.data.groups import groups_of
 from pipeline.stats import metrics
 
 VERSION = 3

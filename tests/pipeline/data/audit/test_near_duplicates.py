@@ -150,15 +150,3 @@ def test_the_number_of_comparisons_grows_with_the_pictures_and_not_with_their_pa
         compared[count] = sum(seen)
         assert sum(seen) <= near_duplicates.TABLES * near_duplicates.WINDOW * 4 * count
     assert compared[10_000] <= 15 * compared[1000]
-
-
-def test_groups_join_what_hangs_together():
-    pairs = [("b", "c"), ("c", "a"), ("e", "f")]
-    assert near_duplicates.joined("abcdef", pairs) == {
-        "a": "a",
-        "b": "a",
-        "c": "a",
-        "d": "d",
-        "e": "e",
-        "f": "e",
-    }
