@@ -20,8 +20,11 @@ from export.parity import preference
 from export.report.freshness import out_of_date
 from pipeline.core import runs
 from pipeline.core.config import Config, Gate
+from pipeline.core.documents import Document
 from pipeline.core.errors import RunError, VignetteError
 from pipeline.core.runs import Run
+from pipeline.data.audit.audit import Audit
+from pipeline.data.audit.shortcuts import Shortcuts
 from pipeline.evaluation import evaluate
 
 SHIPPED = preference.ORDER[0]
@@ -72,6 +75,7 @@ JSON = {
         "simulated",
     ),
 }
+_DOCUMENTS: dict[str, type[Document]] = {runs.AUDIT: Audit, runs.SHORTCUTS: Shortcuts}
 # Made only where there is reason to; nobody is told that they lack it.
 _OCCASIONAL = {runs.SEARCH: "search"}
 # What only a run with an int8 file can have.
@@ -91,7 +95,8 @@ class Artifacts:
                 try:
                     reason = out_of_date(run, stage)
                     if not reason:
-                        self.found[name] = self.run.read_json(name)
+                        form = _DOCUMENTS.get(name)
+                        self.found[name] = run.read(form, name) if form else run.read_json(name)
                         continue
                 except RunError as error:
                     reason = error.message

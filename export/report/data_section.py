@@ -8,6 +8,7 @@ from export import artifacts
 from export.report.artifacts import Artifacts
 from export.report.verdict import alarms_of
 from pipeline.core import runs
+from pipeline.data.audit.audit import Audit
 
 _FEW, _WEAK = 50, 0.1
 _NAMED = 5  # classes, the worst first
@@ -29,6 +30,7 @@ def gaps(found: Artifacts) -> dict[str, Any]:
 def improve(found: Artifacts) -> list[str]:
     """What would improve the data, most useful first."""
     evaluation = found.get(runs.EVALUATION) or {}
+    audit: Audit | None = found.get(runs.AUDIT)
     said = []
     if alarms_of(found):
         said.append("Take away what the classes can be told by without their content; the alarms say what.")
@@ -39,9 +41,9 @@ def improve(found: Artifacts) -> list[str]:
             f"training picture{'s' * (len(label_issues) != 1)}. Correct what is wrong."
         )
     said += [
-        f"{_head(row['title'])}{_times(row['count'])}. {_head(row['advice'])}."
-        for row in (found.get(runs.AUDIT) or {}).get("image_issues", [])
-        if row.get("matters")
+        f"{_head(issue.title)}{_times(issue.count)}. {_head(issue.advice)}."
+        for issue in (audit.image_issues if audit else ())
+        if issue.matters
     ]
     said += _classes(evaluation)
     if not (found.get(artifacts.PHOTOS) or {}).get("field"):

@@ -8,7 +8,8 @@ from typing import Any
 from export.report.artifacts import Artifacts
 from export.report.verdict import alarms_of, capital
 from pipeline.core import runs
-from pipeline.data.audit import shortcuts
+from pipeline.data.audit.audit import Audit
+from pipeline.data.audit.shortcuts import Shortcuts
 from pipeline.evaluation.label_issues import in_words
 
 _LABEL_ISSUES, _LISTED = 24, 12
@@ -16,7 +17,9 @@ _LABEL_ISSUES, _LISTED = 24, 12
 
 def material(found: Artifacts) -> dict[str, Any]:
     """The part of the page."""
-    audit, doubts = found.get(runs.AUDIT) or {}, found.get(runs.LABEL_ISSUES) or {}
+    audit: Audit | None = found.get(runs.AUDIT)
+    shortcuts: Shortcuts | None = found.get(runs.SHORTCUTS)
+    doubts = found.get(runs.LABEL_ISSUES) or {}
     sides = {
         side: Counter(row["label"] for row in found.rows if row["side"] == side)
         for side in ("train", "held_out")
@@ -31,13 +34,13 @@ def material(found: Artifacts) -> dict[str, Any]:
         "excluded": found.excluded[:_LISTED],
         "excluded_count": len(found.excluded),
         "image_issues": [
-            {**entry, "pictures": entry.get("pictures", [])[:_LISTED]}
-            for entry in audit.get("image_issues", [])
+            {**issue.model_dump(mode="json"), "pictures": list(issue.pictures[:_LISTED])}
+            for issue in (audit.image_issues if audit else ())
         ],
         "audited": bool(audit),
-        "families": (found.get(runs.SHORTCUTS) or {}).get("families", []),
-        "shortcut_limits": shortcuts.limits(found.get(runs.SHORTCUTS) or {}),
-        "chance": (found.get(runs.SHORTCUTS) or {}).get("chance"),
+        "families": shortcuts.model_dump(mode="json")["families"] if shortcuts else [],
+        "shortcut_limits": shortcuts.limits if shortcuts else "",
+        "chance": shortcuts.chance if shortcuts else None,
         "alarms": [capital(sentence) for sentence in alarms_of(found)],
         "label_issues": doubts.get("label_issues", [])[:_LABEL_ISSUES],
         "label_issues_count": len(doubts.get("label_issues", [])),

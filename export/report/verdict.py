@@ -8,7 +8,7 @@ from export import artifacts
 from export.report.artifacts import SHIPPED, Artifacts
 from export.report.scores import clean, coverage, scores
 from pipeline.core import runs
-from pipeline.data.audit import shortcuts
+from pipeline.data.audit.shortcuts import Shortcuts
 
 YES, LOOK, NO, UNKNOWN = "yes", "look", "no", "unknown"
 TITLES = {
@@ -55,8 +55,8 @@ def verdict(found: Artifacts) -> Verdict:
 
 def alarms_of(found: Artifacts) -> list[str]:
     """What a model may have learned instead of the content, a sentence each."""
-    measured = found.get(runs.SHORTCUTS)
-    by_file = shortcuts.alarms(measured) if measured and "families" in measured else []
+    shortcuts: Shortcuts | None = found.get(runs.SHORTCUTS)
+    by_file = shortcuts.alarms if shortcuts else []
     by_border = (found.get(artifacts.EXPLAINED) or {}).get("alarms", [])
     return [*by_border, *by_file]
 

@@ -129,7 +129,7 @@ def size_of(path: Path) -> int:
     if stat.S_ISDIR(state.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(state.st_mode):
-        raise OSError(errno.EINVAL, "not a regular file, but a pipe or a device", str(path))
+        raise OSError(errno.EINVAL, "a pipe or a device, not a regular file", str(path))
     return state.st_size
 
 

@@ -60,11 +60,9 @@ _PICTURES_KEY = "data.pictures"
 FORMS: dict[str, frozenset[str]] = {
     name: frozenset(parts.split())
     for name, parts in {
-        PICTURES: "path label group given sha256 width height remarks near_duplicates",
+        PICTURES: "path label group sha256 width height remarks",
         EXCLUDED: "path label sha256 reason",
         SPLIT: "path sha256 side fold",
-        AUDIT: "image_issues groups contradictions",
-        SHORTCUTS: "families chance",
         SEARCH: "winner",
         FRAME: "width height content_aspect",
         FOLDS: "labels n accuracy fold_accuracy chosen_epoch epoch_was_chosen steps threshold temperature",

@@ -1,8 +1,7 @@
-"""A folder of pictures, or a table, into a Table of pictures and labels.
+"""Turns a folder of pictures, or a table, into a Table of pictures and labels.
 
-Every file that `folders` finds ends up either in `Table.pictures` or, with the reason, in
-`Table.excluded`. Who is held out is decided in `splits`; what is wrong with pictures that can
-be read is asked in `audit`.
+Every file that `folders` finds ends up in `Table.pictures` or, with the reason, in `Table.excluded`.
+`splits` decides what is held out; `audit` finds what is wrong with readable pictures.
 """
 
 from __future__ import annotations
@@ -24,10 +23,13 @@ from pipeline.core.recipes import key_of
 from pipeline.core.runs import Run
 from pipeline.data import fingerprints, folders, tables
 from pipeline.data.fingerprints import Fingerprints
-from pipeline.data.folders import Excluded, Found, Layout, Note
+from pipeline.data.folders import Candidate, Excluded, ExclusionKind, Layout, Note
+from pipeline.data.labels import labels_of
 from pipeline.images import decode
 
 MAX_UNREADABLE = 0.10
+# Columns of pictures.csv as the version before called them.
+_OLD_COLUMNS = {"given": "given_split", "twins": "near_duplicates"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +39,19 @@ class Picture:
     Attributes:
         path: Relative to the data set's root, with `/`.
         label: The class.
-        group: Pictures of one group never part; empty where the picture stands alone.
-        given: `train` or `held_out` where the data set says so, else empty.
+        group: Pictures of one group stay together; empty for a picture on its own.
+        given_split: `train` or `held_out` if the data set says so, else empty.
         sha256: Of the file's bytes.
         width: Of the upright picture, in pixels.
         height: Of the upright picture, in pixels.
-        remarks: What the reader decided on the way, in words; often empty.
-        near_duplicates: Copies of one picture share it, as the audit found; else empty.
+        remarks: How the decoder treated it, in words; usually empty.
+        near_duplicates: The same for all copies of one picture, by the audit; else empty.
     """
 
     path: str
     label: str
     group: str
-    given: str
+    given_split: str
     sha256: str
     width: int
     height: int
@@ -63,10 +65,10 @@ class Table:
 
     Attributes:
         root: What the paths are relative to.
-        labels: The classes in their one order: by code point of their normalized (NFC) names.
-        pictures: Those that can be used, by path.
-        excluded: Those that cannot, by path.
-        notes: How the data set was understood; not kept in a run.
+        labels: The classes, ordered by code point of their normalized (NFC) names.
+        pictures: Those that can be used, ordered by path.
+        excluded: Those that cannot, ordered by path.
+        notes: How the data set was read; not stored in a run.
     """
 
     root: Path
@@ -81,61 +83,34 @@ class Table:
     @property
     def key(self) -> str:
         """A hash of all that training sees of the data set."""
-        rows = [[p.path, p.label, p.group, p.given, p.sha256, p.near_duplicates] for p in self.pictures]
+        rows = [[p.path, p.label, p.group, p.given_split, p.sha256, p.near_duplicates] for p in self.pictures]
         return key_of([list(self.labels), rows])
-
-
-@dataclass(frozen=True)
-class Change:
-    """How a data set differs from an earlier look at it; counts of pictures.
-
-    Attributes:
-        added: Whose content is new.
-        removed: Whose content is gone.
-        changed: Of the same name, with other content.
-        relabelled: Of the same content, in another class.
-        renamed: Of the same content, under another name in its class.
-        regrouped: In another group, or given to another side of the split.
-    """
-
-    added: int = 0
-    removed: int = 0
-    changed: int = 0
-    relabelled: int = 0
-    renamed: int = 0
-    regrouped: int = 0
-
-    def __bool__(self) -> bool:
-        return any(vars(self).values())
-
-    def __str__(self) -> str:
-        return ", ".join(f"{n} {word}" for word, n in vars(self).items() if n)
 
 
 def scan(
     source: Path,
     known: Table | None = None,
     progress: Progress = silent,
-    looks: Fingerprints | None = None,
+    cache: Fingerprints | None = None,
     allowed: float = MAX_UNREADABLE,
 ) -> Table:
-    """Looks at every file of a data set; pictures not yet known are decoded wholly.
+    """Reads every file of a data set; pictures that are not known yet are decoded fully.
 
     Args:
         source: `FOLDER/CLASS/**`, `FOLDER/{train,val,test}/CLASS/**`, or a CSV with the columns
-            path and label and, if wanted, group and split (train, val or test).
+            path and label, and optionally group and split (train, val or test).
         known: An earlier table; the facts of files with the same content are taken from it.
-        progress: Called as pictures are looked at.
-        looks: If given, every picture has its sketch in it afterwards, made from the same decode.
+        progress: Called as pictures are read.
+        cache: Receives the fingerprint of every picture, made from the same decode.
         allowed: The share of a class that may be unreadable.
 
     Raises:
         DataError: No pictures, fewer than two classes, an empty class, classes that differ
             only in case, a row of the CSV, or more of a class unreadable than is allowed.
     """
-    layout = _laid_out(source)
-    labels = _labels(source, [entry.label for entry in layout.found])
-    table = _table(layout, labels, *_look(layout, known, progress, looks))
+    layout = layout_of(source)
+    labels = labels_of(source, [entry.label for entry in layout.candidates])
+    table = _table(layout, labels, *_look(layout, known, progress, cache))
     _check_losses(source, layout, table, allowed)
     return table
 
@@ -143,24 +118,24 @@ def scan(
 def survey(
     source: Path,
     progress: Progress = silent,
-    looks: Fingerprints | None = None,
+    cache: Fingerprints | None = None,
     allowed: float = MAX_UNREADABLE,
 ) -> tuple[Table, DataError | None]:
-    """As `scan`, but of any folder with pictures in it; where `scan` refuses, its reason comes, too.
+    """Like `scan`, but for any folder with pictures in it; returns why `scan` would refuse it, too.
 
     Raises:
-        DataError: There is nothing to look at, or the table (CSV) is wrong.
+        DataError: There are no pictures, or the table (CSV) is wrong.
     """
     refusal: DataError | None = None
     try:
-        layout = _laid_out(source)
-        labels = _labels(source, [entry.label for entry in layout.found])
+        layout = layout_of(source)
+        labels = labels_of(source, [entry.label for entry in layout.candidates])
     except DataError as error:
         layout = folders.anything(source) if source.is_dir() else Layout(source, ())
-        if not layout.found:
+        if not layout.candidates:
             raise
-        refusal, labels = error, tuple(sorted({entry.label for entry in layout.found}))
-    table = _table(layout, labels, *_look(layout, None, progress, looks))
+        refusal, labels = error, tuple(sorted({entry.label for entry in layout.candidates}))
+    table = _table(layout, labels, *_look(layout, None, progress, cache))
     try:
         _check_losses(source, layout, table, allowed)
     except DataError as error:
@@ -168,8 +143,8 @@ def survey(
     return table, refusal
 
 
-def _laid_out(source: Path) -> Layout:
-    """The files of a data set that may be pictures, and those that are passed over."""
+def layout_of(source: Path) -> Layout:
+    """The files of a data set that may be pictures, and those that are not."""
     if source.is_dir():
         return folders.walk(source)
     if source.is_file():
@@ -182,21 +157,21 @@ def _table(
     layout: Layout, labels: tuple[str, ...], rows: list[Picture], excluded: Sequence[Excluded]
 ) -> Table:
     rows.sort(key=lambda picture: picture.path)
-    away = sorted([*excluded, *layout.ignored], key=lambda entry: entry.path)
-    return Table(layout.root, labels, tuple(rows), tuple(away), layout.notes)
+    everything = sorted([*excluded, *layout.ignored], key=lambda entry: entry.path)
+    return Table(layout.root, labels, tuple(rows), tuple(everything), layout.notes)
 
 
 def _look(
-    layout: Layout, known: Table | None, progress: Progress, looks: Fingerprints | None
+    layout: Layout, known: Table | None, progress: Progress, cache: Fingerprints | None
 ) -> tuple[list[Picture], list[Excluded]]:
-    root, found = layout.root, layout.found
-    facts = {picture.sha256: picture for picture in known.pictures} if known and looks is None else {}
+    root, candidates = layout.root, layout.candidates
+    facts = {picture.sha256: picture for picture in known.pictures} if known and cache is None else {}
     refused = {entry.sha256: entry for entry in known.excluded if entry.sha256} if known else {}
     rows: list[Picture] = []
     excluded: list[Excluded] = []
     drawn: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def look(entry: Found) -> Picture | Excluded:
+    def look(entry: Candidate) -> Picture | Excluded:
         path = root / entry.path
         sha256 = ""
         try:
@@ -205,38 +180,38 @@ def _look(
                 return replace(refused[sha256], path=entry.path, label=entry.label)
             size, remarks = facts_of(path, sha256)
         except PictureError as error:
-            # Without a sha256 it is looked at again next time.
-            sha256 = "" if _passing(error) else sha256
-            kind = "other_format" if isinstance(error, FormatError) else "unreadable"
+            # Without a sha256 it is read again next time.
+            sha256 = "" if _temporary(error) else sha256
+            kind = ExclusionKind.OTHER_FORMAT if isinstance(error, FormatError) else ExclusionKind.UNREADABLE
             return Excluded(entry.path, entry.label, sha256, error.message.removeprefix(f"{path}: "), kind)
         except OSError as error:
             reason = f"cannot be opened: {error.strerror}"
-            return Excluded(entry.path, entry.label, "", reason, "unreadable")
-        return Picture(entry.path, entry.label, entry.group, entry.given, sha256, *size, remarks)
+            return Excluded(entry.path, entry.label, "", reason, ExclusionKind.UNREADABLE)
+        return Picture(entry.path, entry.label, entry.group, entry.given_split, sha256, *size, remarks)
 
     def facts_of(path: Path, sha256: str) -> tuple[tuple[int, int], str]:
         if sha256 in facts:
             return (facts[sha256].width, facts[sha256].height), facts[sha256].remarks
-        if looks is not None and (row := looks.get(sha256)) is not None:
+        if cache is not None and (row := cache.get(sha256)) is not None:
             return (int(row["width"]), int(row["height"])), row["remarks"].decode()
-        pixels, seen = decode.examine(path)
-        if looks is not None:
-            drawn.append(fingerprints.draw(pixels, seen, sha256))
-        return (seen.width, seen.height), "; ".join(seen.remarks)
+        pixels, own = decode.examine(path)
+        if cache is not None:
+            drawn.append(fingerprints.draw(pixels, own, sha256))
+        return (own.width, own.height), "; ".join(own.remarks)
 
-    for done, row in enumerate(parallel.ordered(look, found), 1):
+    for done, row in enumerate(parallel.ordered(look, candidates), 1):
         if isinstance(row, Picture):
             rows.append(row)
         else:
             excluded.append(row)
-        while looks is not None and drawn:
-            looks.add(*drawn.pop())
-        progress("looking at the pictures", done, len(found))
+        while cache is not None and drawn:
+            cache.add(*drawn.pop())
+        progress("reading the pictures", done, len(candidates))
     return rows, excluded
 
 
-def _passing(error: PictureError) -> bool:
-    """Whether the machine, and not the decoder, refused a picture: out of memory, or the disk failed."""
+def _temporary(error: PictureError) -> bool:
+    """Whether a picture failed for want of memory or by a disk error, not because of its content."""
     cause = error.__cause__
     return isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno is not None)
 
@@ -258,12 +233,9 @@ def load(run: Run, source: Path) -> Table:
         RunError: It is missing or damaged.
     """
     try:
-        rows = [
-            Picture(**{**row, "width": int(row["width"]), "height": int(row["height"])})
-            for row in run.read_csv(runs.PICTURES)
-        ]
-        excluded = [Excluded(**row) for row in run.read_csv(runs.EXCLUDED)]
-    except (TypeError, ValueError) as error:
+        rows = [_picture(row) for row in run.read_csv(runs.PICTURES)]
+        excluded = [_excluded(row) for row in run.read_csv(runs.EXCLUDED)]
+    except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{run.path(runs.PICTURES)} is damaged: {error}", f"make it again: {runs.training_command(run)}"
         ) from error
@@ -272,59 +244,17 @@ def load(run: Run, source: Path) -> Table:
     return Table(root, labels, tuple(rows), tuple(excluded))
 
 
-def compare(old: Table, new: Table) -> Change:
-    """What became of the pictures since an earlier look."""
-    before = {picture.path: picture for picture in old.pictures}
-    after = {picture.path: picture for picture in new.pictures}
-    gone: dict[str, list[Picture]] = defaultdict(list)
-    for path in sorted(before.keys() - after.keys()):
-        gone[before[path].sha256].append(before[path])
-    counts: Counter[str] = Counter(removed=len(before.keys() - after.keys()))
-    for path in sorted(after.keys() - before.keys()):
-        moved = gone[after[path].sha256]
-        counts["removed"] -= bool(moved)
-        kind = "added"
-        if moved:
-            kind = "renamed" if moved.pop().label == after[path].label else "relabelled"
-        counts[kind] += 1
-    for path in before.keys() & after.keys():
-        was, now = before[path], after[path]
-        counts["changed"] += was.sha256 != now.sha256
-        counts["relabelled"] += was.label != now.label
-        counts["regrouped"] += (was.group, was.given) != (now.group, now.given)
-    return Change(**counts)
+def _picture(row: dict[str, str]) -> Picture:
+    row = {_OLD_COLUMNS.get(name, name): value for name, value in row.items()}
+    return Picture(**{**row, "width": int(row["width"]), "height": int(row["height"])})
 
 
-def changed_since(table: Table, source: Path, moment: float) -> Change:
-    """How the files of a data set differ from its table, without reading those that are as old as it.
-
-    Args:
-        table: As it was.
-        source: The folder or the CSV that it was made from.
-        moment: When the table was written, in seconds; files changed later are read.
-
-    Raises:
-        DataError: As `scan`, where the folders alone tell.
-    """
-    layout = _laid_out(source)
-    known = {picture.path: picture for picture in table.pictures}
-    excluded = {(entry.path, entry.label) for entry in table.excluded}
-
-    def look(entry: Found) -> Picture:
-        path, was = layout.root / entry.path, known.get(entry.path)
-        try:
-            same = was is not None and path.stat().st_mtime <= moment
-            sha256 = was.sha256 if was and same else decode.digest(path)
-        except (OSError, PictureError):
-            sha256 = ""
-        return Picture(entry.path, entry.label, entry.group, entry.given, sha256, 0, 0)
-
-    rows = parallel.ordered(look, [e for e in layout.found if (e.path, e.label) not in excluded])
-    return compare(table, Table(layout.root, table.labels, tuple(rows), ()))
+def _excluded(row: dict[str, str]) -> Excluded:
+    return Excluded(**{**row, "kind": ExclusionKind(row.get("kind", ""))})
 
 
 def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:
-    """Makes sure that files are still those that the run was made from.
+    """Checks that files are still those that the run was made from.
 
     Raises:
         DataError: One was changed or removed.
@@ -335,11 +265,11 @@ def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:
             same = decode.digest(path) == picture.sha256
         except OSError as error:
             raise DataError(
-                f"{path}: {error.strerror}", "repeat the training: it notes what changed"
+                f"{path}: {error.strerror}", "repeat the training: it reports what changed"
             ) from error
         if not same:
             raise DataError(
-                f"{path} was changed since the training", "repeat the training: it notes what changed"
+                f"{path} has changed since the training", "repeat the training: it reports what changed"
             )
 
 
@@ -351,39 +281,11 @@ def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[Excluded]) -> str:
     return text.getvalue()
 
 
-def _labels(source: Path, labels: Sequence[str]) -> tuple[str, ...]:
-    distinct = sorted(set(labels))
-    if not distinct:
-        raise DataError(
-            f"{source}: no pictures found",
-            "put them into one folder per class: FOLDER/CLASS/picture.jpg",
-        )
-    folded: dict[str, list[str]] = defaultdict(list)
-    for label in distinct:
-        folded[label.casefold()].append(label)
-        if any(ord(c) < 32 for c in label):
-            raise DataError(f"{source}: the class name {label!r} has a control character", "rename it")
-    for alike in folded.values():
-        if len(alike) > 1:
-            raise DataError(
-                f"{source}: classes {' and '.join(alike)} differ in case only", "merge them, or rename one"
-            )
-    if len(distinct) < 2:
-        inside = source / distinct[0]
-        raise DataError(
-            f"{source}: only one class, {distinct[0]}",
-            f"if the folders in it are the classes, give {inside}"
-            if inside.is_dir() and any(path.is_dir() for path in inside.iterdir())
-            else "a classifier needs two: add a folder for another class",
-        )
-    return tuple(distinct)
-
-
 def _check_losses(source: Path, layout: Layout, table: Table, allowed: float) -> None:
-    totals = Counter(entry.label for entry in layout.found)
+    totals = Counter(entry.label for entry in layout.candidates)
     lost = defaultdict(list)
     for entry in table.excluded:
-        if entry.kind != "passed_over":
+        if entry.kind is not ExclusionKind.PASSED_OVER:
             lost[entry.label].append(entry)
     over = {label: entries for label, entries in lost.items() if len(entries) > allowed * totals[label]}
     for label, entries in sorted(over.items()):
@@ -392,5 +294,5 @@ def _check_losses(source: Path, layout: Layout, table: Table, allowed: float) ->
         raise DataError(
             f"{source}: {len(entries)} of {totals[label]} pictures of class {label} cannot be used "
             f"(more than {allowed:.0%}): {listed}" + (" ..." if len(entries) > 3 else ""),
-            f"save them again as JPEG, or go on without them: --allow-unreadable {most}%",
+            f"re-save them as JPEG, or continue without them: --allow-unreadable {most}%",
         )

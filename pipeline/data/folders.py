@@ -1,6 +1,6 @@
-"""Which files a data set is made of: folders of classes, or a table, which `tables` reads.
+"""The files of a data set in folders; `tables` reads data sets in a table.
 
-Decodes none of them; only where a name is no picture's are a file's first bytes looked at.
+Decodes no picture. Reads a file's first bytes only if its name is not a picture's.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Literal
 
 from pipeline.core import filetypes
 from pipeline.core.errors import DataError
 from pipeline.images import decode
 
-# Where pictures of a part of a given split belong.
+# The side of the split for each part of a data set that comes with one.
 SIDES = {"train": "train", "val": "train", "test": "held_out"}
 _NAMES = re.compile(
     r"(?:(?P<train>train|training)|(?P<val>val|valid|validation)|(?P<test>test|testing))"
@@ -26,43 +26,64 @@ _NAMES = re.compile(
 _BY_NAME = (*decode.SUFFIXES, *filetypes.OTHER_ENDINGS)
 
 
+class ExclusionKind(StrEnum):
+    """Why a file is not used; `LABEL` for a copy with another label."""
+
+    LABEL = ""
+    UNREADABLE = "unreadable"
+    OTHER_FORMAT = "other_format"
+    PASSED_OVER = "passed_over"
+
+
+class NoteKind(StrEnum):
+    """What about a data set could be read in another way."""
+
+    NESTED = "nested"
+    SPLITS = "splits"
+    ENCODING = "encoding"
+    BACKSLASHES = "backslashes"
+
+
 @dataclass(frozen=True)
 class Excluded:
-    """A file that is not used, and why.
+    """A file that is not used.
 
     Attributes:
-        sha256: Empty where the file was not read.
-        kind: `unreadable`, `other_format` or `passed_over`; empty where it is left out for its label.
+        path: Relative to the data set's root.
+        label: Its class; empty if it has none.
+        sha256: Empty if the file was not read.
+        reason: Why, in words.
+        kind: The same as a kind.
     """
 
     path: str
     label: str
     sha256: str
     reason: str
-    kind: str = ""
+    kind: ExclusionKind = ExclusionKind.LABEL
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Candidate:
     """A file that may be a picture, before it is opened; the fields are those of `dataset.Picture`."""
 
     path: str
     label: str
     group: str = ""
-    given: str = ""
+    given_split: str = ""
 
 
 @dataclass(frozen=True)
 class Note:
-    """How something was understood that could be meant otherwise.
+    """How something was read that could be meant otherwise.
 
     Attributes:
         kind: What it is about.
-        detail: What was understood, with the line if it is one of a table.
-        pictures: Those concerned, by path.
+        detail: How it was read, with the line if it is one of a table.
+        pictures: The paths concerned.
     """
 
-    kind: Literal["nested", "splits", "encoding", "backslashes"]
+    kind: NoteKind
     detail: str = ""
     pictures: tuple[str, ...] = ()
 
@@ -73,19 +94,19 @@ class Layout:
 
     Attributes:
         root: What their paths are relative to.
-        found: Those that may be pictures.
-        ignored: Those that are passed over.
-        notes: What the user should know of how they were understood.
+        candidates: Those that may be pictures.
+        ignored: The others.
+        notes: How they were read, where that may be wrong.
     """
 
     root: Path
-    found: tuple[Found, ...]
+    candidates: tuple[Candidate, ...]
     ignored: tuple[Excluded, ...] = ()
     notes: tuple[Note, ...] = ()
 
 
 def part_of(name: str) -> str:
-    """`train`, `val` or `test` where a name is a usual one for that part of a split, in any case."""
+    """`train`, `val` or `test` if a name is a usual one for that part of a split, in any case."""
     match = _NAMES.fullmatch(name.strip().casefold())
     return match.lastgroup or "" if match else ""
 
@@ -94,7 +115,7 @@ def walk(root: Path) -> Layout:
     """The files of `FOLDER/CLASS/**`, or of `FOLDER/{train,val,test}/CLASS/**`.
 
     Raises:
-        DataError: A class is empty, a folder cannot be listed, or a split is not whole.
+        DataError: A class is empty, a folder cannot be listed, or a split is incomplete.
     """
     top = _entries(root)
     folders = [entry for entry in top if _is_folder(entry)]
@@ -106,12 +127,12 @@ def walk(root: Path) -> Layout:
         names = " and ".join(f"{name}/" for name in parts)
         raise DataError(
             f"{root}: {names} look like parts of a split, but there is no train/",
-            "name the folder with the training pictures train, or give one of these folders alone",
+            "rename the folder with the training pictures to train, or use one of these folders alone",
         )
     if "train" in parts.values():
         # Without test/, val/ joins train/ and the held-out set is drawn as usual.
         sides = SIDES if "test" in parts.values() else dict.fromkeys(SIDES, "")
-        notes.append(Note("splits", ", ".join(f"{name}/ is {part}" for name, part in parts.items())))
+        notes.append(Note(NoteKind.SPLITS, ", ".join(f"{name}/ is {part}" for name, part in parts.items())))
         classes = []
         for folder in folders:
             if folder.name in parts:
@@ -121,41 +142,41 @@ def walk(root: Path) -> Layout:
                 ignored += [_loose(root, entry) for entry in inside if _is_picture_by_name(entry)]
             else:
                 ignored += _beside_a_split(root, folder)
-    found: list[Found] = []
+    candidates: list[Candidate] = []
     nested: list[str] = []
     for folder, side in classes:
         label = unicodedata.normalize("NFC", folder.name)
         if _shown(label) != label:
             raise DataError(f"{root}: the class name {_shown(label)} is not UTF-8", "rename the folder")
-        before = len(found)
+        before = len(candidates)
         for entry, depth in _below(Path(folder.path)):
             name = Path(entry.path).relative_to(root).as_posix()
             if reason := _passed_over(entry, name):
-                ignored.append(Excluded(_shown(name), label, "", reason, "passed_over"))
+                ignored.append(Excluded(_shown(name), label, "", reason, ExclusionKind.PASSED_OVER))
                 continue
-            found.append(Found(name, label, "", side))
+            candidates.append(Candidate(name, label, "", side))
             if depth:
                 nested.append(name)
-        if len(found) == before:
+        if len(candidates) == before:
             raise DataError(
                 f"{folder.path}: class {label} is empty",
                 f"add pictures to it, or move the folder out of {root}",
             )
-    notes += [Note("nested", pictures=tuple(nested))] if nested else []
-    return Layout(root, tuple(found), tuple(ignored), tuple(notes))
+    notes += [Note(NoteKind.NESTED, pictures=tuple(nested))] if nested else []
+    return Layout(root, tuple(candidates), tuple(ignored), tuple(notes))
 
 
 def anything(root: Path) -> Layout:
-    """Every picture below a folder that `walk` makes no sense of; its label is the first folder, if any."""
-    found: list[Found] = []
+    """Every picture below a folder that `walk` refuses; its label is the first folder, if any."""
+    candidates: list[Candidate] = []
     for path in sorted(root.rglob("*")):
         below = path.relative_to(root)
         name = below.as_posix()
-        seen = not any(part.startswith(".") for part in below.parts) and _shown(name) == name
-        if seen and path.suffix.lower() in _BY_NAME and path.is_file():
+        readable = not any(part.startswith(".") for part in below.parts) and _shown(name) == name
+        if readable and path.suffix.lower() in _BY_NAME and path.is_file():
             label = unicodedata.normalize("NFC", below.parts[0]) if len(below.parts) > 1 else ""
-            found.append(Found(name, label))
-    return Layout(root, tuple(found))
+            candidates.append(Candidate(name, label))
+    return Layout(root, tuple(candidates))
 
 
 def _entries(folder: Path, *, hidden: bool = False) -> list[os.DirEntry[str]]:
@@ -164,15 +185,15 @@ def _entries(folder: Path, *, hidden: bool = False) -> list[os.DirEntry[str]]:
             kept = [entry for entry in entries if hidden or not entry.name.startswith(".")]
     except OSError as error:
         raise DataError(
-            f"{folder}: cannot be listed: {error.strerror}", "give yourself the right to read it"
+            f"{folder}: cannot be listed: {error.strerror}", "check your read permission"
         ) from error
     return sorted(kept, key=lambda entry: entry.name)
 
 
 def _below(folder: Path) -> Iterator[tuple[os.DirEntry[str], int]]:
-    """What is in a folder and the folders in it, with its depth; no folder twice, whatever the links say.
+    """Everything below a folder, with its depth; links are followed, but no folder is visited twice.
 
-    Folders come only where they are not entered: hidden ones, and those that were there before.
+    Folders are yielded only if they are not entered: hidden ones, and those visited before.
     """
     seen = {(state := folder.stat()).st_dev: {state.st_ino}}
     waiting = [(folder, 0)]
@@ -206,7 +227,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 
 def _holds_classes(folder: os.DirEntry[str]) -> bool:
-    """Whether a folder holds folders and no picture, as a part of a split does and a class does not."""
+    """Whether a folder holds folders and no pictures, like a part of a split and unlike a class."""
     inside = _entries(Path(folder.path))
     return any(_is_folder(entry) for entry in inside) and not any(map(_is_picture_by_name, inside))
 
@@ -216,12 +237,12 @@ def _beside_a_split(root: Path, folder: os.DirEntry[str]) -> list[Excluded]:
     pictures_inside = [entry for entry, _ in _below(Path(folder.path)) if _is_picture_by_name(entry)]
     if pictures_inside and not part_of(folder.name):
         raise DataError(
-            f"{root}: {_shown(name)}/ stands beside train/, val/ or test/, but is no part of a split",
+            f"{root}: {_shown(name)}/ is next to train/, val/ or test/, but is not part of a split",
             "move it into one of these folders if it is a class, or out of the data set",
         )
     if pictures_inside:
         return [_loose(root, entry) for entry in pictures_inside]
-    return [Excluded(_shown(name), "", "", "a folder without pictures", "passed_over")]
+    return [Excluded(_shown(name), "", "", "a folder without pictures", ExclusionKind.PASSED_OVER)]
 
 
 def _is_picture_by_name(entry: os.DirEntry[str]) -> bool:
@@ -231,24 +252,24 @@ def _is_picture_by_name(entry: os.DirEntry[str]) -> bool:
 
 def _loose(root: Path, entry: os.DirEntry[str]) -> Excluded:
     name = _shown(Path(entry.path).relative_to(root).as_posix())
-    return Excluded(name, "", "", "a picture beside the class folders has no class", "passed_over")
+    return Excluded(name, "", "", "outside the class folders, so it has no class", ExclusionKind.PASSED_OVER)
 
 
 def _passed_over(entry: os.DirEntry[str], name: str) -> str:
-    """Why something inside a class is no picture of it; empty where it may be one."""
+    """Why something inside a class is not a picture of it; empty if it may be one."""
     ending = Path(entry.name).suffix
     if _shown(name) != name:
         return "its name is not UTF-8; rename it"
     if _is_folder(entry):
-        return "a hidden folder" if entry.name.startswith(".") else "a folder that is read at another place"
+        return "a hidden folder" if entry.name.startswith(".") else "a link to a folder that is already read"
     if entry.name.startswith("."):
         return "a hidden file"
-    # A link that leads nowhere stays: it is counted among the pictures that cannot be opened.
+    # A broken link stays: it counts as an unreadable picture.
     if not _is_file(entry) and Path(entry.path).exists():
-        return "not a regular file, but a pipe or a device"
+        return "a pipe or a device, not a regular file"
     if ending.lower() in _BY_NAME or _is_picture_by_content(Path(entry.path)):
         return ""
-    return f"not a picture, by its name and its first bytes ({ending or 'no ending'})"
+    return f"not a picture by name or content ({ending or 'no extension'})"
 
 
 def _is_picture_by_content(path: Path) -> bool:
@@ -256,10 +277,10 @@ def _is_picture_by_content(path: Path) -> bool:
         kind = filetypes.picture_format(filetypes.head(path))
     except OSError:
         return False
-    # Cameras' raw files begin as a TIFF does.
+    # Raw files of cameras start like a TIFF.
     return kind in decode.FORMATS and kind != "TIFF"
 
 
 def _shown(name: str) -> str:
-    """A path as text that can be written; equal to the path itself where that is UTF-8."""
+    """A path as printable text; the path itself if it is UTF-8."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")

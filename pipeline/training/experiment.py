@@ -20,7 +20,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
-from pipeline.data import dataset, splits
+from pipeline.data import changes, dataset, splits
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.training import features
@@ -92,7 +92,7 @@ def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReport
     again = f"to train again: {runs.training_command(run)}, then repeat this command"
     try:
         moment = run.path(runs.PICTURES).stat().st_mtime
-        change = dataset.changed_since(table, Path(config.data.pictures), moment)
+        change = changes.changed_since(table, Path(config.data.pictures), moment)
     except OSError:
         return
     except DataError as error:

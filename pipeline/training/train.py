@@ -21,6 +21,7 @@ from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data import fingerprints, splits
 from pipeline.data.audit import audit, contact_sheets, shortcuts
+from pipeline.data.audit.issues import IssueKind
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.images.letterbox import auto_frame, median_aspect
@@ -72,23 +73,23 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
 
 
 def _look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
-    with fingerprints.open_cache(reporter.warn) as looks:
-        found = audit.look(run, config, reporter, looks)
-        if found.refusal:
-            contact_sheets.draw_image_issues(run, found, reporter)
-            raise found.refusal
-        shortcut = shortcuts.make(run, found.table, looks, config.seed)
-    table = found.table
-    if found.changed:
-        reporter.warn(f"the pictures are not those of the last time: {found.changed}")
+    with fingerprints.open_cache(reporter.warn) as cache:
+        result = audit.make(run, config, reporter, cache)
+        if result.refusal:
+            contact_sheets.draw_image_issues(run, result, reporter)
+            raise result.refusal
+        shortcut = shortcuts.make(run, result.table, cache, config.seed)
+    table = result.table
+    if result.changed:
+        reporter.warn(f"the pictures have changed since the last time: {result.changed}")
     reporter.say("pictures", f"{len(table.pictures):,} in {len(table.labels)} classes: {_shares(table)}")
-    reporter.say("audit", f"{audit.sentence(found.document)} (see {run.path(runs.AUDIT)})")
-    if limits := shortcuts.limits(shortcut):
-        reporter.say("shortcuts", limits)
-    for finding in found.document["image_issues"]:
-        if finding["kind"] == "series":
-            reporter.warn(f"{finding['count']} {finding['title']}: {finding['advice']}")
-    for sentence in shortcuts.alarms(shortcut):
+    reporter.say("audit", f"{result.audit.sentence} (see {run.path(runs.AUDIT)})")
+    if shortcut.limits:
+        reporter.say("shortcuts", shortcut.limits)
+    for issue in result.audit.image_issues:
+        if issue.kind is IssueKind.SERIES:
+            reporter.warn(f"{issue.count} {issue.title}: {issue.advice}")
+    for sentence in shortcut.alarms:
         reporter.warn(sentence)
     if table.excluded:
         first, count = table.excluded[0], len(table.excluded)
@@ -110,8 +111,8 @@ def _shares(table: Table) -> str:
 
 
 def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None:
-    moved = split.given_otherwise
-    given = all(p.given for p in split.held_out) and not moved
+    moved = split.moved_in_data_set
+    given = all(p.given_split for p in split.held_out) and not moved
     reporter.say(
         "split",
         f"{len(split.train):,} to train on in {config.train.folds} folds, {len(split.held_out):,} held out"

@@ -32,7 +32,7 @@ def grown(tmp_path_factory) -> tuple[Path, str]:
 
 
 def test_pictures_that_were_changed_added_or_removed_are_said(grown):
-    assert "the pictures are not those of the last time: 3 added, 1 removed, 1 changed" in grown[1]
+    assert "the pictures have changed since the last time: 3 added, 1 removed, 1 changed" in grown[1]
     assert "122 in 3 classes" in grown[1]
 
 
@@ -58,8 +58,8 @@ def test_a_deleted_split_is_not_redrawn_after_pictures_were_added(grown, tmp_pat
         train_copy(tmp_path),
         2,
         f"{RUN / runs.SPLIT} is gone, and pictures were added, changed or removed since it was drawn: "
-        "a new split would not compare with the results so far",
-        "put the file back, or use --resplit to make another run",
+        "a new split would not be comparable",
+        "restore the file, or use --resplit to start a new run",
     )
     assert not (tmp_path / RUN / runs.SPLIT).exists()
 
@@ -91,8 +91,8 @@ def test_a_held_out_picture_changed_since_the_training_is_not_scored(copy):
     refused(
         verb("export", "parity", cwd=copy),
         2,
-        f"pictures/{held_out} was changed since the training",
-        "repeat the training: it notes what changed",
+        f"pictures/{held_out} has changed since the training",
+        "repeat the training: it reports what changed",
     )
 
 

@@ -58,7 +58,7 @@ def test_one_class_is_too_few(tmp_path, make_data_set):
         train(tmp_path),
         2,
         "pictures: only one class, cat",
-        "a classifier needs two: add a folder for another class",
+        "a classifier needs at least two: add a folder for another class",
     )
     without_a_run(tmp_path)
 
@@ -79,7 +79,7 @@ def test_classes_that_differ_in_case_only_are_named(tmp_path, make_data_set):
     refused(
         train(tmp_path),
         2,
-        "pictures: classes Cat and cat differ in case only",
+        "pictures: classes Cat and cat differ only in case",
         "merge them, or rename one",
     )
     without_a_run(tmp_path)
@@ -167,7 +167,7 @@ def test_over_a_tenth_of_a_class_that_cannot_be_used_is_an_error(tmp_path, make_
         "error: pictures: 5 of 46 pictures of class cat cannot be used (more than 10%): "
     )
     assert ended.stderr.endswith(
-        " ...\nhint: save them again as JPEG, or go on without them: --allow-unreadable 11%\n"
+        " ...\nhint: re-save them as JPEG, or continue without them: --allow-unreadable 11%\n"
     )
     assert sum(path in ended.stderr for path in expected) == 3
     assert "Traceback" not in ended.stderr

@@ -85,7 +85,7 @@ def versus(
 
 def _held_out(table: Table) -> list[Picture]:
     """The pictures to compare on: the test side where the folder has one, else all."""
-    given = [picture for picture in table.pictures if picture.given == "held_out"]
+    given = [picture for picture in table.pictures if picture.given_split == "held_out"]
     return given or list(table.pictures)
 
 

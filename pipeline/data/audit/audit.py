@@ -1,74 +1,125 @@
 """What is wrong with the pictures, and which of them belong together.
 
-One look at a data set, which `train` takes before it splits: every picture is decoded once, and
-not at all if it was seen before. Copies of one picture become a group; one picture under two
-labels is left out. How copies are found is in `near_duplicates`, what they mean in `copies`, the
-other findings in `image_issues`.
+`train` audits its data set before it splits it: every picture is decoded once, and not at all if
+it was seen before. Copies of one picture become a group; one picture under two labels is excluded.
+`near_duplicates` finds copies, `copies` decides what they mean, and `image_issues` and
+`copy_issues` report.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from pipeline.core import files, runs
+from pydantic import AliasChoices, Field
+
+from pipeline.core import runs
 from pipeline.core.config import Config
+from pipeline.core.documents import Document
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import Progress, ProgressReporter
 from pipeline.core.recipes import Recipe, key_of, library_version
 from pipeline.core.runs import Run
 from pipeline.data import dataset, fingerprints
-from pipeline.data.audit import copies, image_issues, near_duplicates
-from pipeline.data.audit.image_issues import ImageIssue
-from pipeline.data.audit.near_duplicates import NearDuplicate
+from pipeline.data.audit import copies, copy_issues, image_issues, near_duplicates
+from pipeline.data.audit.issues import ImageIssue, IssueKind
+from pipeline.data.changes import Change, compare
 from pipeline.data.dataset import Picture, Table
 from pipeline.data.fingerprints import Fingerprints
 from pipeline.data.folders import Excluded
 
 VERSION = 3
-# More of a class than this is never left out for having two labels.
-MOST_LEFT_OUT = 0.05
-CONTRADICTIONS = "contradictions"
+# Training refuses to exclude more of a class than this for having two labels.
+MAX_CONTRADICTORY = 0.05
 # What reads pictures, and so decides which ones it refuses.
 _DECODERS = ("pillow", "pi-heif")
-# What a picture that is left out because of its label is listed with.
-_UNDER_TWO = "the same picture as {other}, which is labelled {label}; decide which is right"
+
+
+class Refusal(Document):
+    """Why these pictures cannot be trained on, and what to do about it."""
+
+    message: str
+    hint: str
+
+
+class CopyPair(Document):
+    """Two near-duplicates, as `NearDuplicate` has them, by path."""
+
+    first: str
+    second: str
+    kind: str
+    distance_bits: int
+    likeness: float
+    same: bool = False
+
+
+class Audit(Document):
+    """What audit.json holds.
+
+    Attributes:
+        pictures: How many can be read.
+        classes: How many each class has.
+        refusal: Why they cannot be trained on, if so.
+        image_issues: Those to act on come first.
+        contradictions: Groups of copies under two labels, by path.
+        groups: Groups of copies that stay on one side of the split, by path.
+        near_duplicates: All pairs.
+        hash_threshold_bits: Up to how many of 256 bits hashes of near-duplicates may differ.
+        excluded: Path, label and reason of every file that is not used.
+    """
+
+    pictures: int
+    classes: dict[str, int]
+    refusal: Refusal | None = None
+    image_issues: tuple[ImageIssue, ...] = Field(validation_alias=AliasChoices("image_issues", "findings"))
+    contradictions: tuple[tuple[str, ...], ...]
+    groups: tuple[tuple[str, ...], ...]
+    near_duplicates: tuple[CopyPair, ...] = Field(
+        default=(), validation_alias=AliasChoices("near_duplicates", "twins")
+    )
+    hash_threshold_bits: int = 0
+    excluded: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The issues in one line, the important ones first."""
+        summaries = [issue.summary for issue in self.image_issues]
+        return "; ".join(summaries[:5]) + "; and more" * (len(summaries) > 5) or "no issues found"
 
 
 @dataclass(frozen=True)
-class Audit:
-    """What was found.
+class AuditResult:
+    """The result of an audit.
 
     Attributes:
-        table: The pictures as training is to see them: copies grouped, contradictions left out.
-        document: What audit.json holds.
-        seen: All pictures that can be read, contradictions too.
+        table: The pictures as training is to see them: copies grouped, contradictions excluded.
+        audit: What audit.json holds.
+        readable: All pictures that can be read, contradictions included.
         changed: How the pictures differ from the last time, if there was one.
         refusal: Why these pictures cannot be trained on, if so.
     """
 
     table: Table
-    document: dict[str, Any]
-    seen: tuple[Picture, ...]
-    changed: dataset.Change | None = None
+    audit: Audit
+    readable: tuple[Picture, ...]
+    changed: Change | None = None
     refusal: DataError | RunError | None = None
 
 
-def look(
-    run: Run, config: Config, reporter: ProgressReporter, looks: Fingerprints, *, strict: bool = True
-) -> Audit:
-    """Looks at the pictures of a run and writes its table and audit.json.
+def make(
+    run: Run, config: Config, reporter: ProgressReporter, cache: Fingerprints, *, strict: bool = True
+) -> AuditResult:
+    """Audits the pictures of a run; writes its table and audit.json.
 
     Args:
         run: Where they are written.
         config: Names the pictures.
-        listener: Hears how far it is.
-        looks: The sketches in the cache; missing ones are added.
-        strict: Pictures that cannot be read as a data set are refused; else they are audited, and only
-            audit.json is written, as for those with too much under two labels.
+        reporter: Receives progress and warnings.
+        cache: Fingerprints; missing ones are added.
+        strict: Refuse pictures that are no data set. Otherwise they are audited, too, but only
+            audit.json is written, as for those with too many contradictions.
 
     Raises:
         DataError: As `dataset.scan`; with `strict` off as `dataset.survey`.
@@ -78,39 +129,39 @@ def look(
     known = _known(run, source, reporter) if seen_before else None
     allowed = config.data.allow_unreadable
     if strict:
-        table, refusal = dataset.scan(source, known, reporter.progress, looks, allowed), None
+        table, refusal = dataset.scan(source, known, reporter.progress, cache, allowed), None
     else:
-        table, refusal = dataset.survey(source, reporter.progress, looks, allowed)
-    listed = [[entry.path, entry.label, entry.reason] for entry in table.excluded]
-    noted = [asdict(note) for note in table.notes]
-    inputs = {"pictures": table.key, "excluded": key_of(listed), "notes": key_of(noted)}
+        table, refusal = dataset.survey(source, reporter.progress, cache, allowed)
+    excluded = [[entry.path, entry.label, entry.reason] for entry in table.excluded]
+    notes = [asdict(note) for note in table.notes]
+    inputs = {"pictures": table.key, "excluded": key_of(excluded), "notes": key_of(notes)}
     settings = {"group_copies": config.data.group_copies, "refusal": refusal.message if refusal else ""}
     recipe = Recipe("audit", VERSION, inputs, settings, fingerprints.LIBRARIES)
-
-    sheet = run.path(runs.FIGURES, f"audit-{CONTRADICTIONS}.png")
+    contact_sheet = run.path(runs.FIGURES, f"audit-{IssueKind.CONTRADICTIONS}.png")
 
     def build() -> None:
         grouped = config.data.group_copies
-        found = _document(table, looks, refusal, sheet, reporter.progress, grouped=grouped)
-        files.write_json(run.path(runs.AUDIT), found)
+        run.write(
+            _audit(table, cache, refusal, contact_sheet, reporter.progress, grouped=grouped), runs.AUDIT
+        )
 
     run.make(recipe, [runs.AUDIT], build)
-    document = run.read_json(runs.AUDIT)
-    refusal = refusal or _too_contradictory(table, document["contradictions"], sheet)
-    judged = apply(table, document)
-    change = dataset.compare(known, judged) if known else None
+    audit = run.read(Audit, runs.AUDIT)
+    refusal = refusal or _too_contradictory(table, audit.contradictions, contact_sheet)
+    result = apply(table, audit)
+    change = compare(known, result) if known else None
     if not refusal:
-        made = Recipe("pictures", 2, {"pictures": judged.key, "audit": recipe.key}, {}, _DECODERS)
-        run.make(made, [runs.PICTURES, runs.EXCLUDED], lambda: dataset.save(run, judged))
-    return Audit(judged, document, table.pictures, change, refusal)
+        made = Recipe("pictures", 2, {"pictures": result.key, "audit": recipe.key}, {}, _DECODERS)
+        run.make(made, [runs.PICTURES, runs.EXCLUDED], lambda: dataset.save(run, result))
+    return AuditResult(result, audit, table.pictures, change, refusal)
 
 
 def _known(run: Run, source: Path, reporter: ProgressReporter) -> Table | None:
-    """The pictures as the run knows them; refusals of another version of the decoders are not among it."""
+    """The run's table; without the refusals of other versions of the decoders."""
     try:
         known = dataset.load(run, source)
     except RunError as error:
-        reporter.warn(f"{error.message}; all pictures are looked at anew")
+        reporter.warn(f"{error.message}; all pictures are read again")
         return None
     refused_by = run.recorded("pictures").get("libraries")
     if refused_by != {name: library_version(name) for name in _DECODERS}:
@@ -118,200 +169,131 @@ def _known(run: Run, source: Path, reporter: ProgressReporter) -> Table | None:
     return known
 
 
-def apply(table: Table, document: Mapping[str, Any]) -> Table:
+def apply(table: Table, audit: Audit) -> Table:
     """The table with copies grouped, and without pictures whose copies have another label."""
-    twins_of = {path: group[0] for group in document["groups"] for path in group}
+    first_of = {path: group[0] for group in audit.groups for path in group}
     labels = {picture.path: picture.label for picture in table.pictures}
-    against: dict[str, str] = {}
-    for group in document["contradictions"]:
+    contradicted: dict[str, str] = {}
+    for group in audit.contradictions:
         for path in group:
             other = next(other for other in group if labels[other] != labels[path])
-            against[path] = _UNDER_TWO.format(other=other, label=labels[other])
+            contradicted[path] = (
+                f"the same picture as {other}, which is labelled {labels[other]}; decide which is right"
+            )
     contents = {picture.path: picture.sha256 for picture in table.pictures}
     kept = tuple(
-        replace(picture, near_duplicates=contents.get(twins_of.get(picture.path, ""), ""))
+        replace(picture, near_duplicates=contents.get(first_of.get(picture.path, ""), ""))
         for picture in table.pictures
-        if picture.path not in against
+        if picture.path not in contradicted
     )
-    # Without a sha256: the file itself is sound, and is looked at again next time.
-    away = [Excluded(p.path, p.label, "", against[p.path]) for p in table.pictures if p.path in against]
-    excluded = tuple(sorted([*table.excluded, *away], key=lambda entry: entry.path))
-    return Table(table.root, table.labels, kept, excluded)
+    # Without a sha256: the file itself is fine and is read again next time.
+    excluded = [
+        Excluded(p.path, p.label, "", contradicted[p.path]) for p in table.pictures if p.path in contradicted
+    ]
+    everything = sorted([*table.excluded, *excluded], key=lambda entry: entry.path)
+    return Table(table.root, table.labels, kept, tuple(everything))
 
 
-def _document(
+def _audit(
     table: Table,
-    looks: Fingerprints,
+    cache: Fingerprints,
     refusal: DataError | None,
-    sheet: Path,
+    contact_sheet: Path,
     progress: Progress,
     *,
     grouped: bool,
-) -> dict[str, Any]:
+) -> Audit:
     by_content: dict[str, list[Picture]] = defaultdict(list)
     for picture in table.pictures:
         by_content[picture.sha256].append(picture)
     contents = list(by_content)
-    rows = looks.facts(contents)
+    rows = cache.facts(contents)
     progress("looking for copies", 0, 1)
     pairs, threshold = near_duplicates.find(
-        rows["hashes"], lambda few: looks.views([contents[at] for at in few])
+        rows["hashes"], lambda few: cache.views([contents[at] for at in few])
     )
     progress("looking for copies", 1, 1)
 
-    def paths(groups: Sequence[Sequence[str]]) -> list[list[str]]:
+    def paths(groups: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
         members = [[picture.path for sha256 in group for picture in by_content[sha256]] for group in groups]
-        return sorted(sorted(group) for group in members if len(group) > 1)
+        return sorted(tuple(sorted(group)) for group in members if len(group) > 1)
 
-    named = [(contents[pair.first], contents[pair.second], pair) for pair in pairs]
-    judged = copies.judge(
+    copy_groups = copies.judge(
         {sha256: Counter(picture.label for picture in own) for sha256, own in by_content.items()},
-        [(a, b, pair.same) for a, b, pair in named] if grouped else [],
+        [(contents[pair.first], contents[pair.second], pair.same) for pair in pairs] if grouped else [],
         lambda sha256: table.file(by_content[sha256][0]),
         progress,
     )
-    together = paths(judged.bound)
+    groups = paths(copy_groups.bound)
     equal = paths([[sha256] for sha256 in contents])
     label = {picture.path: picture.label for picture in table.pictures}
-    contradictions = [group for group in paths(judged.same) if len({label[path] for path in group}) > 1]
-    refusal = refusal or _too_contradictory(table, contradictions, sheet)
-    rows_of = dict(zip(contents, range(len(contents)), strict=True))
-    each = rows[[rows_of[picture.sha256] for picture in table.pictures]] if equal else rows
-    found = [
-        *_of_copies(
-            table,
-            contradictions,
-            together,
-            equal,
-            named,
-            by_content,
-            copies=grouped,
-            series=bool(judged.series),
+    contradictions = [group for group in paths(copy_groups.same) if len({label[path] for path in group}) > 1]
+    refusal = refusal or _too_contradictory(table, contradictions, contact_sheet)
+    copy_pairs = tuple(
+        CopyPair(
+            first=by_content[contents[pair.first]][0].path,
+            second=by_content[contents[pair.second]][0].path,
+            kind=pair.kind,
+            distance_bits=pair.distance,
+            likeness=pair.likeness,
+            same=pair.same,
+        )
+        for pair in pairs
+    )
+    row_of = dict(zip(contents, range(len(contents)), strict=True))
+    issues = [
+        *copy_issues.of_copies(
+            contradictions=contradictions,
+            leaks=_leaks(table, groups, contradictions),
+            equal=equal,
+            near=[(pair.first, pair.second) for pair in copy_pairs],
+            series=copy_groups.series,
+            grouped=grouped,
         ),
-        *_of_series(table, paths(judged.series)),
+        *copy_issues.of_series(table, paths(copy_groups.series)),
         *(image_issues.of_classes(table) if refusal is None else []),
         *image_issues.of_files(table.excluded),
         *image_issues.of_layout(table.notes),
-        *image_issues.of_pictures(table.pictures, each),
+        *image_issues.of_pictures(table.pictures, rows[[row_of[p.sha256] for p in table.pictures]]),
     ]
-    counts = {name: sum(p.label == name for p in table.pictures) for name in table.labels}
-    return {
-        "pictures": len(table.pictures),
-        "classes": counts,
-        "refusal": {"message": refusal.message, "hint": refusal.hint} if refusal else None,
-        "image_issues": [asdict(finding) for finding in sorted(found, key=lambda f: not f.matters)],
-        "contradictions": contradictions,
-        "groups": together,
-        "near_duplicates": [_told(a, b, pair, by_content) for a, b, pair in named],
-        "hash_threshold_bits": threshold,
-        "excluded": [[entry.path, entry.label, entry.reason] for entry in table.excluded],
-    }
+    return Audit(
+        pictures=len(table.pictures),
+        classes={name: sum(p.label == name for p in table.pictures) for name in table.labels},
+        refusal=Refusal(message=refusal.message, hint=refusal.hint) if refusal else None,
+        image_issues=tuple(sorted(issues, key=lambda issue: not issue.matters)),
+        contradictions=tuple(contradictions),
+        groups=tuple(groups),
+        near_duplicates=copy_pairs,
+        hash_threshold_bits=threshold,
+        excluded=tuple((entry.path, entry.label, entry.reason) for entry in table.excluded),
+    )
+
+
+def _leaks(
+    table: Table, groups: Sequence[Sequence[str]], contradictions: Sequence[Sequence[str]]
+) -> list[Sequence[str]]:
+    """The groups that stand on both sides of the data set's own split."""
+    contradictory = {path for group in contradictions for path in group}
+    side = {picture.path: picture.given_split for picture in table.pictures}
+    return [
+        group
+        for group in groups
+        if len({side[path] for path in group if path not in contradictory} - {""}) > 1
+    ]
 
 
 def _too_contradictory(
-    table: Table, contradictions: Sequence[Sequence[str]], sheet: Path
+    table: Table, contradictions: Sequence[Sequence[str]], contact_sheet: Path
 ) -> DataError | None:
-    """Why these pictures cannot be trained on, where too much of a class would be left out."""
-    contradicting = {path for group in contradictions for path in group}
+    """Why these pictures cannot be trained on, where too much of a class would be excluded."""
+    contradictory = {path for group in contradictions for path in group}
     total = Counter(picture.label for picture in table.pictures)
-    lost = Counter(picture.label for picture in table.pictures if picture.path in contradicting)
+    lost = Counter(picture.label for picture in table.pictures if picture.path in contradictory)
     share, label = max(((n / total[label], label) for label, n in lost.items()), default=(0.0, ""))
-    if share <= MOST_LEFT_OUT:
+    if share <= MAX_CONTRADICTORY:
         return None
     return DataError(
-        f"{lost[label]} of {total[label]} pictures of class {label} lie in another class, too "
-        f"(more than {MOST_LEFT_OUT:.0%}); {sheet} shows them",
-        "move the copy out of the wrong class, or make one class of those that share their pictures",
+        f"{lost[label]} of {total[label]} pictures of class {label} are also in another class "
+        f"(more than {MAX_CONTRADICTORY:.0%}); {contact_sheet} shows them",
+        "move the copies out of the wrong class, or merge the classes that share their pictures",
     )
-
-
-def _told(
-    one: str, other: str, pair: NearDuplicate, by_content: Mapping[str, Sequence[Picture]]
-) -> dict[str, Any]:
-    return {
-        "first": by_content[one][0].path,
-        "second": by_content[other][0].path,
-        "kind": pair.kind,
-        "distance_bits": pair.distance,
-        "likeness": pair.likeness,
-        "same": pair.same,
-    }
-
-
-def _of_copies(
-    table: Table,
-    contradictions: Sequence[Sequence[str]],
-    together: Sequence[Sequence[str]],
-    equal: Sequence[Sequence[str]],
-    named: Sequence[tuple[str, str, NearDuplicate]],
-    by_content: Mapping[str, Sequence[Picture]],
-    *,
-    copies: bool,
-    series: bool,
-) -> list[ImageIssue]:
-    given = {picture.path: picture.given for picture in table.pictures}
-    contradicting = {path for group in contradictions for path in group}
-    across = [
-        group
-        for group in together
-        if len({given[path] for path in group if path not in contradicting} - {""}) > 1
-    ]
-    close = [[by_content[a][0].path, by_content[b][0].path] for a, b, _ in named]
-    loose = "they may stand on both sides of the split"
-    kept = "nothing: they stay on one side of the split" if copies else loose
-    near = f"{kept}; in the series {loose}" if copies and series else kept
-    told = (
-        (
-            CONTRADICTIONS,
-            "one picture under two labels",
-            "decide which label is right and move the other copy out; until then all are left out",
-            contradictions,
-            True,
-        ),
-        (
-            "leaks",
-            "copies in both train and test",
-            "keep them on one side only; evaluate gives the score with and without them",
-            across,
-            True,
-        ),
-        ("equal", "equal files", f"{kept}; training is faster without them", equal, False),
-        ("copies", "near-copies (saved again, resized, cropped, mirrored)", near, close, not copies),
-    )
-    return [
-        ImageIssue(
-            kind, title, advice, tuple(path for group in groups for path in group), len(groups), matters
-        )
-        for kind, title, advice, groups, matters in told
-        if groups
-    ]
-
-
-def _of_series(table: Table, series: Sequence[Sequence[str]]) -> list[ImageIssue]:
-    grouped = {picture.path for picture in table.pictures if picture.group}
-    groups = [group for group in series if not grouped.issuperset(group)]
-    if not groups:
-        return []
-    return [
-        ImageIssue(
-            "series",
-            "series of near-copies, across classes or over a tenth of one (one camera, bursts)",
-            "only exact copies stay on one side, so the score may flatter: give a table (.csv) with a column "
-            "group, one name for each session or thing",
-            tuple(path for group in groups for path in group),
-            len(groups),
-        )
-    ]
-
-
-def sentence(document: Mapping[str, Any]) -> str:
-    """What the audit found, in one line, the important first."""
-    said = [_short(entry) for entry in document["image_issues"]]
-    return "; ".join(said[:5]) + ("; and more" if len(said) > 5 else "") if said else "nothing odd"
-
-
-def _short(entry: Mapping[str, Any]) -> str:
-    title = entry["title"].split(" (")[0]
-    if entry["kind"] in ("balance", "few", "splits", "encoding", "backslashes"):
-        return entry["title"]
-    return f"{entry['count']:,} × {title}"

@@ -1,21 +1,20 @@
-"""What is odd about the pictures of a data set, one Finding a kind, with what to do about it.
+"""What an audit reports about files, pictures and classes.
 
-Reads the table and the sketches; opens no picture. Which pictures are copies of each other is
-asked in `near_duplicates` and told here in words.
+Reads the table and the fingerprints; opens no picture.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 import numpy as np
 
 from pipeline.core.filetypes import ENDINGS
+from pipeline.data.audit.issues import ImageIssue, IssueKind, issue, present
 from pipeline.data.dataset import Picture, Table
-from pipeline.data.folders import Excluded, Note
+from pipeline.data.folders import Excluded, ExclusionKind, Note, NoteKind
 
 SMALL_SIDE = 64
 _UNIFORM = 4.0
@@ -24,191 +23,189 @@ _BAR = 0.02
 _UNBALANCED = 3.0
 _FEW = 20
 _PLAIN_MODES = ("RGB", "L", "P", "1", "YCbCr")
-
-
-@dataclass(frozen=True)
-class ImageIssue:
-    """One kind of oddity.
-
-    Attributes:
-        kind: Its name in audit.json.
-        title: What it is, in a few words.
-        advice: What to do, in words.
-        pictures: Where it is, by path; of groups, one after the other.
-        count: How many pictures, classes or groups there are of it.
-        matters: Whether somebody should do something; the others are told and handled.
-    """
-
-    kind: str
-    title: str
-    advice: str
-    pictures: tuple[str, ...]
-    count: int
-    matters: bool = True
+_FOR_NOTES = {
+    NoteKind.NESTED: (
+        IssueKind.NESTED,
+        "pictures in subfolders of a class",
+        "nothing: they belong to the class above",
+    ),
+    NoteKind.SPLITS: (
+        IssueKind.SPLITS,
+        "the data set comes with a split: {}",
+        "nothing if that is right; otherwise rename these folders",
+    ),
+    NoteKind.ENCODING: (
+        IssueKind.ENCODING,
+        "the table is not UTF-8 and was {}",
+        "if that is wrong, save the table as “CSV UTF-8”",
+    ),
+    NoteKind.BACKSLASHES: (
+        IssueKind.BACKSLASHES,
+        "backslashes are read as slashes: {}",
+        "nothing: the pictures were found",
+    ),
+}
 
 
 def of_files(excluded: Sequence[Excluded]) -> list[ImageIssue]:
-    """What is wrong with files that are not used."""
-    by_kind: dict[str, list[str]] = {"unreadable": [], "other_format": [], "passed_over": []}
+    """Issues of files that are not used."""
+    paths: dict[ExclusionKind, list[str]] = {kind: [] for kind in ExclusionKind}
     for entry in excluded:
-        by_kind[entry.kind or "unreadable"].append(entry.path)
-    told = (
-        (
-            "unreadable",
-            "cannot be read",
-            "open them yourself and save them again as JPEG; audit.json has the reasons",
-            by_kind["unreadable"],
-            True,
+        paths[entry.kind or ExclusionKind.UNREADABLE].append(entry.path)
+    return present(
+        issue(
+            IssueKind.UNREADABLE,
+            "unreadable pictures",
+            "open them and save them as JPEG; audit.json lists the reasons",
+            paths[ExclusionKind.UNREADABLE],
         ),
-        (
-            "other_formats",
-            "raw photos, JPEG XL, SVG and the like",
+        issue(
+            IssueKind.OTHER_FORMATS,
+            "pictures in unsupported formats (raw, JPEG XL, SVG …)",
             "export them as JPEG, or they are not used",
-            by_kind["other_format"],
-            True,
+            paths[ExclusionKind.OTHER_FORMAT],
         ),
-        (
-            "passed_over",
-            "files that are no pictures of a class",
-            "nothing, unless a picture is among them; audit.json has the reasons",
-            by_kind["passed_over"],
-            False,
+        issue(
+            IssueKind.PASSED_OVER,
+            "files that are not pictures of a class",
+            "nothing, unless one of them is a picture; audit.json lists the reasons",
+            paths[ExclusionKind.PASSED_OVER],
+            matters=False,
         ),
     )
-    return [
-        ImageIssue(kind, title, advice, tuple(paths), len(paths), matters)
-        for kind, title, advice, paths, matters in told
-        if paths
-    ]
 
 
 def of_layout(notes: Sequence[Note]) -> list[ImageIssue]:
-    """How the data set was understood where it could be meant otherwise."""
-    told = {
-        "nested": ("pictures in folders inside a class", "nothing: they belong to the class above"),
-        "splits": ("the split is given: {}", "nothing, if that is right; otherwise rename these folders"),
-        "encoding": ("the table is not UTF-8 and was {}", "if that is wrong, save the table as “CSV UTF-8”"),
-        "backslashes": ("backslashes are read as slashes: {}", "nothing: the pictures are there"),
-    }
-    return [
-        ImageIssue(
-            note.kind,
-            told[note.kind][0].format(note.detail),
-            told[note.kind][1],
-            note.pictures,
-            max(1, len(note.pictures)),
-            matters=False,
+    """How the data set was read where it could be read otherwise."""
+    issues = []
+    for note in notes:
+        kind, title, advice = _FOR_NOTES[note.kind]
+        count = max(1, len(note.pictures))
+        issues.append(
+            issue(kind, title.format(note.detail), advice, note.pictures, count=count, matters=False)
         )
-        for note in notes
-    ]
+    return issues
 
 
 def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssue]:
-    """What is odd about single pictures.
+    """Issues of single pictures.
 
     Args:
-        pictures: Those that can be read.
-        rows: Their sketches, one record of `sketches.FACTS` each.
+        pictures: The readable ones.
+        rows: Their records of `fingerprints.FACTS`, shape (n,).
     """
     if not pictures:
         return []
     names = np.array([picture.path for picture in pictures], object)
     modes = np.array([mode.decode() for mode in rows["mode"].tolist()])
-    formats = [kind.decode() for kind in rows["file_format"].tolist()]
+    formats = [file_format.decode() for file_format in rows["file_format"].tolist()]
     misnamed = np.array(
         [
-            PurePosixPath(name).suffix.lower() not in ENDINGS.get(kind, ())
-            for name, kind in zip(names, formats, strict=True)
+            PurePosixPath(name).suffix.lower() not in ENDINGS.get(file_format, ())
+            for name, file_format in zip(names, formats, strict=True)
         ]
     )
     uniform = rows["contrast"] < _UNIFORM
-    lying, standing = rows["width"] > rows["height"], rows["width"] < rows["height"]
-    fewer = standing if standing.sum() <= lying.sum() else lying
-    mixed = fewer if fewer.mean() > 0.2 else np.zeros(len(names), bool)
-    bars = rows["bars"].max(1) > _BAR
-    checks = (
-        ("uniform", "nearly one colour", "look at them; take out what shows nothing", uniform, True),
-        (
-            "placeholder",
+    landscape, portrait = rows["width"] > rows["height"], rows["width"] < rows["height"]
+    rarer = portrait if portrait.sum() <= landscape.sum() else landscape
+    mixed = rarer if rarer.mean() > 0.2 else np.zeros(len(names), bool)
+
+    def where(kind: IssueKind, title: str, advice: str, mask: np.ndarray, *, matters: bool) -> ImageIssue:
+        return issue(kind, title, advice, names[mask].tolist(), matters=matters)
+
+    return present(
+        where(
+            IssueKind.UNIFORM,
+            "nearly one colour",
+            "look at them and take out those that show nothing",
+            uniform,
+            matters=True,
+        ),
+        where(
+            IssueKind.PLACEHOLDER,
             "mostly one flat colour (a placeholder?)",
-            "look at them; take out “picture not available” and the like",
+            "look at them and take out “picture not available” and the like",
             (rows["flat"] > _FLAT) & ~uniform,
-            True,
+            matters=True,
         ),
-        (
-            "tiny",
+        where(
+            IssueKind.TINY,
             f"under {SMALL_SIDE} pixels on a side",
-            "look for larger copies: the model sees them blown up",
+            "look for larger versions: the model sees these upscaled",
             np.minimum(rows["width"], rows["height"]) < SMALL_SIDE,
-            True,
+            matters=True,
         ),
-        (
-            "bars",
+        where(
+            IssueKind.BARS,
             "black bars along the sides",
-            "cut them off, above all if one class has more of them than others",
-            bars,
-            True,
+            "crop them, above all if one class has more of them than others",
+            rows["bars"].max(1) > _BAR,
+            matters=True,
         ),
-        (
-            "misnamed",
-            "ending and content differ",
+        where(
+            IssueKind.MISNAMED,
+            "extension does not match the content",
             "nothing: the content decides",
             misnamed,
-            False,
+            matters=False,
         ),
-        (
-            "odd_modes",
-            "CMYK, transparent or 16 bits",
-            "nothing, but look at some of the figures: colours were converted, transparency is on black",
+        where(
+            IssueKind.ODD_MODES,
+            "CMYK, transparent or 16-bit",
+            "nothing, but check the contact sheets: colours were converted, transparency became black",
             ~np.isin(modes, _PLAIN_MODES),
-            False,
+            matters=False,
         ),
-        ("animated", "animations", "nothing: the first frame is used", rows["frames"] > 1, False),
-        ("turned", "turned by their EXIF tag", "nothing: they are set upright", rows["turned"], False),
-        (
-            "orientation",
-            "upright among lying ones" if fewer is standing else "lying among upright ones",
-            "nothing: the frame becomes square where shapes are mixed",
+        where(
+            IssueKind.ANIMATED,
+            "animations",
+            "nothing: the first frame is used",
+            rows["frames"] > 1,
+            matters=False,
+        ),
+        where(
+            IssueKind.TURNED,
+            "rotated by their EXIF tag",
+            "nothing: the rotation is applied",
+            rows["turned"],
+            matters=False,
+        ),
+        where(
+            IssueKind.ORIENTATION,
+            "portrait pictures in a mostly landscape set"
+            if rarer is portrait
+            else "landscape pictures in a mostly portrait set",
+            "nothing: the frame becomes square for mixed shapes",
             mixed,
-            False,
+            matters=False,
         ),
     )
-    return [
-        ImageIssue(kind, title, advice, tuple(names[where].tolist()), int(where.sum()), matters)
-        for kind, title, advice, where, matters in checks
-        if where.any()
-    ]
 
 
 def of_classes(table: Table) -> list[ImageIssue]:
-    """What is odd about how many pictures the classes have."""
+    """Issues of the number of pictures in each class."""
     counts = Counter(picture.label for picture in table.pictures)
     if len(counts) < 2:
         return []
-    found = []
     few = [f"{label} ({counts[label]})" for label in table.labels if counts[label] < _FEW]
-    if few:
-        found.append(
-            ImageIssue(
-                "few",
-                f"classes with under {_FEW} pictures: {_some(few)}",
-                "add pictures: nothing else helps as much",
-                (),
-                len(few),
-            )
-        )
     (most, many), (least, little) = counts.most_common()[0], counts.most_common()[-1]
-    if many > _UNBALANCED * little:
-        found.append(
-            ImageIssue(
-                "balance",
-                f"unbalanced: {most} has {many}, {least} has {little}",
-                f"add pictures to {least}, or train with --set train.class_weights=true",
-                (),
-                sum(many > _UNBALANCED * count for count in counts.values()),
-            )
-        )
-    return found
+    unbalanced = sum(many > _UNBALANCED * count for count in counts.values())
+    return present(
+        issue(
+            IssueKind.FEW,
+            f"classes with fewer than {_FEW} pictures: {_some(few)}",
+            "add pictures: nothing else helps as much",
+            (),
+            count=len(few),
+        ),
+        issue(
+            IssueKind.BALANCE,
+            f"unbalanced: {most} has {many}, {least} has {little}",
+            f"add pictures to {least}, or train with --set train.class_weights=true",
+            (),
+            count=unbalanced,
+        ),
+    )
 
 
 def _some(names: Sequence[str], limit: int = 4) -> str:

@@ -176,7 +176,7 @@ def test_a_replay_of_what_never_ends_is_refused(capfd, tmp_path, place):
     os.mkfifo(tmp_path / "pipe")
     ended = verbs.call(capfd, "export", "phone", "--replay", place, cwd=tmp_path)
     assert ended.returncode == 2
-    assert f"error: {place} cannot be read: not a regular file, but a pipe or a device\n" in ended.stderr
+    assert f"error: {place} cannot be read: a pipe or a device, not a regular file\n" in ended.stderr
     assert "hint: give the file that the app's benchmark shares\n" in ended.stderr
 
 

@@ -401,7 +401,7 @@ def test_a_picture_changed_since_the_training_is_not_calibrated_on(experiment, t
     changed.write_bytes(changed.read_bytes() + b"more")
     with pytest.raises(DataError) as caught:
         list(calibration.representative(experiment, chosen, bool)())
-    assert caught.value.message == f"{changed} was changed since the training"
+    assert caught.value.message == f"{changed} has changed since the training"
     assert isinstance(experiment.table, dataset.Table)
 
 

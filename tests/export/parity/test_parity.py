@@ -114,8 +114,8 @@ def test_a_changed_held_out_picture_is_refused(copy):
     (RUN / "predictions" / "int8.npz").unlink()
     with pytest.raises(DataError) as caught:
         parity.parity(experiment, ProgressReporter())
-    assert caught.value.message == f"{changed} was changed since the training"
-    assert caught.value.hint == "repeat the training: it notes what changed"
+    assert caught.value.message == f"{changed} has changed since the training"
+    assert caught.value.hint == "repeat the training: it reports what changed"
     assert not (RUN / "predictions" / "int8.npz").exists()
 
 

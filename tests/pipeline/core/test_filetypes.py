@@ -43,7 +43,7 @@ def test_look_alikes_are_told_apart(first, kind):
 def test_pipes_and_devices_are_refused_without_opening_them(tmp_path, look):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(OSError, match="not a regular file, but a pipe or a device"):
+        with pytest.raises(OSError, match="a pipe or a device, not a regular file"):
             look(path)
     with pytest.raises(IsADirectoryError):
         look(tmp_path)

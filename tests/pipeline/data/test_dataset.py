@@ -4,6 +4,7 @@ import os
 import shutil
 import unicodedata
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pipeline.core import config as configuration
 from pipeline.core import runs
 from pipeline.core.errors import DataError, PictureError, RunError
 from pipeline.core.runs import Run
-from pipeline.data import dataset
+from pipeline.data import changes, dataset
 from pipeline.data.dataset import Picture, Table, scan
 from pipeline.data.folders import Excluded
 from pipeline.images import decode
@@ -53,7 +54,7 @@ def test_a_folder_per_class(two):
     ]
     assert table.excluded == ()
     first = table.pictures[0]
-    assert (first.label, first.group, first.given, first.width, first.height) == ("cat", "", "", 48, 32)
+    assert (first.label, first.group, first.given_split, first.width, first.height) == ("cat", "", "", 48, 32)
     assert first.sha256 == decode.digest(table.file(first))
 
 
@@ -62,7 +63,7 @@ def test_given_train_and_test_folders_are_kept_and_val_joins_train(tmp_path, mak
         make_data_set(tmp_path / part, {"cat": 2, "dog": 2}, first_seed=seed)
     table = scan(tmp_path)
     assert table.labels == ("cat", "dog")
-    assert {p.path.split("/")[0]: p.given for p in table.pictures} == {
+    assert {p.path.split("/")[0]: p.given_split for p in table.pictures} == {
         "train": "train",
         "val": "train",
         "test": "held_out",
@@ -73,7 +74,7 @@ def test_train_and_val_alone_leave_the_held_out_set_to_be_drawn(tmp_path, make_d
     for part, seed in (("train", 0), ("val", 100)):
         make_data_set(tmp_path / part, {"cat": 2, "dog": 2}, first_seed=seed)
     table = scan(tmp_path)
-    assert {p.given for p in table.pictures} == {""}
+    assert {p.given_split for p in table.pictures} == {""}
     assert len(table.pictures) == 8
 
 
@@ -82,7 +83,7 @@ def test_a_table_names_pictures_labels_groups_and_splits(two):
     lines += ["cat/000.png, cat ,g1,train", "cat/001.png,cat,,val", '"cat/002.png","cat","",test']
     table = scan(table_file(two, "\n".join(lines)))
     assert table.root == two
-    assert [(p.path, p.label, p.group, p.given) for p in table.pictures] == [
+    assert [(p.path, p.label, p.group, p.given_split) for p in table.pictures] == [
         ("cat/000.png", "cat", "g1", "train"),
         ("cat/001.png", "cat", "", "train"),
         ("cat/002.png", "cat", "", "held_out"),
@@ -103,11 +104,11 @@ def test_a_table_out_of_a_spreadsheet_is_read(two, encoding, end):
     [
         (["file,label", "a.png,cat"], "the columns must be path and label"),
         (["path label", "a.png cat"], "Received: path label"),
-        (["path,label,", "a.png,cat,x"], "Understood: path 'a.png', label 'cat', ? 'x'"),
+        (["path,label,", "a.png,cat,x"], "Read as: path 'a.png', label 'cat', ? 'x'"),
         (["path,label,Label", "a.png,cat,dog"], "Received: path, label, label"),
         (["path;label", "a.png,cat"], "line 2: every row needs a path and a label"),
-        (["path,label", "C:\\cats\\a.png,cat"], "line 2: paths are relative to the table"),
-        (["path,label", "a\0.png,cat"], "not a table, but binary data"),
+        (["path,label", "C:\\cats\\a.png,cat"], "line 2: paths must be relative to the table"),
+        (["path,label", "a\0.png,cat"], "binary data, not a table"),
         (["path,label,mood", "a.png,cat,good"], "Received: path, label, mood"),
         ([], "Received: nothing"),
         (["path,label", "cat/000.png,cat", "cat/001.png"], "line 3: every row needs a path and a label"),
@@ -118,10 +119,10 @@ def test_a_table_out_of_a_spreadsheet_is_read(two, encoding, end):
             ["path,label,split", "a.png,cat,train", "b.png,cat,dev"],
             "line 3: split must be train, val or test.",
         ),
-        (["path,label", "/etc/a.png,cat"], "line 2: paths are relative to the table"),
-        (["path,label", "../a.png,cat"], "line 2: paths are relative to the table and stay below it"),
+        (["path,label", "/etc/a.png,cat"], "line 2: paths must be relative to the table"),
+        (["path,label", "../a.png,cat"], "line 2: paths must be relative to the table and stay below it"),
         (["path,label,split", "a.png,cat,test", "b.png,cat,"], "some rows have a split and some have none"),
-        (["path,label", "a.png,cat", "a.png,dog"], "a.png stands in it twice"),
+        (["path,label", "a.png,cat", "a.png,dog"], "a.png is listed twice"),
         (["path,label", "cat/000.png,cat"], "only one class, cat"),
         (["path,label"], "no pictures found"),
         (["path,label", '"cat/000.png,cat', "dog/000.png,dog"], "every row needs a path and a label"),
@@ -188,7 +189,7 @@ def test_splits_of_a_table_have_any_usual_name(two):
         "dog/001.png,dog,Testing",
     ]
     table = scan(table_file(two, "\n".join(["path,label,split", *rows])))
-    assert [p.given for p in table.pictures] == ["train", "train", "train", "held_out"]
+    assert [p.given_split for p in table.pictures] == ["train", "train", "train", "held_out"]
 
 
 @pytest.mark.parametrize(
@@ -249,7 +250,7 @@ def test_two_spellings_of_the_same_letters_are_one_class(tmp_path, make_data_set
 def test_classes_that_differ_in_case_only_are_refused(tmp_path, names):
     path = table_file(tmp_path, f"path,label\na.png,{names[0]}\nb.png,{names[1]}\nc.png,third\n")
     error = refused(path)
-    assert f"classes {names[0]} and {names[1]} differ in case only" in error.message
+    assert f"classes {names[0]} and {names[1]} differ only in case" in error.message
     assert error.hint == "merge them, or rename one"
 
 
@@ -305,8 +306,8 @@ def test_foreign_and_hidden_files_are_listed_with_the_reason(two):
     table = scan(two)
     assert reasons(table) == {
         "cat/.hidden.png": "a hidden file",
-        "cat/README": "not a picture, by its name and its first bytes (no ending)",
-        "cat/notes.txt": "not a picture, by its name and its first bytes (.txt)",
+        "cat/README": "not a picture by name or content (no extension)",
+        "cat/notes.txt": "not a picture by name or content (.txt)",
         "dog/.thumbnails": "a hidden folder",
     }
     assert {entry.kind for entry in table.excluded} == {"passed_over"}
@@ -329,12 +330,12 @@ def test_a_link_to_a_folder_above_is_followed_once(two):
     (two / "cat" / "dogs").symlink_to(two / "dog")
     table = scan(two)
     assert sum(p.label == "cat" for p in table.pictures) == 9
-    assert reasons(table) == {"cat/again": "a folder that is read at another place"}
+    assert reasons(table) == {"cat/again": "a link to a folder that is already read"}
 
 
 def test_one_folder_around_all_classes_is_told_which_one_to_give(tmp_path, make_data_set):
     make_data_set(tmp_path / "archive", {"cat": 2, "dog": 2})
-    assert refused(tmp_path).hint == f"if the folders in it are the classes, give {tmp_path / 'archive'}"
+    assert refused(tmp_path).hint == f"if the folders in it are the classes, use {tmp_path / 'archive'}"
 
 
 @pytest.mark.parametrize(
@@ -355,7 +356,7 @@ def test_splits_have_any_usual_name_and_are_said(tmp_path, make_data_set, parts,
         make_data_set(tmp_path / part, {"cat": 2, "dog": 2}, first_seed=100 * number)
     table = scan(tmp_path)
     assert table.labels == ("cat", "dog")
-    assert {p.path.split("/")[0]: p.given for p in table.pictures} == given
+    assert {p.path.split("/")[0]: p.given_split for p in table.pictures} == given
     (note,) = table.notes
     assert note.kind == "splits"
     assert all(f"{part}/ is " in note.detail for part in parts)
@@ -364,7 +365,7 @@ def test_splits_have_any_usual_name_and_are_said(tmp_path, make_data_set, parts,
 def test_a_class_may_be_called_like_a_split(tmp_path, make_data_set):
     table = scan(make_data_set(tmp_path, {"train": 3, "bus": 3, "Test": 3}))
     assert table.labels == ("Test", "bus", "train")
-    assert {p.given for p in table.pictures} == {""}
+    assert {p.given_split for p in table.pictures} == {""}
 
 
 def test_a_class_beside_a_split_is_refused_and_pictures_without_a_class_are_listed(tmp_path, make_data_set):
@@ -373,11 +374,11 @@ def test_a_class_beside_a_split_is_refused_and_pictures_without_a_class_are_list
     (tmp_path / "docs").mkdir()
     assert reasons(scan(tmp_path)) == {
         "docs": "a folder without pictures",
-        "test/090.png": "a picture beside the class folders has no class",
-        "test/091.png": "a picture beside the class folders has no class",
+        "test/090.png": "outside the class folders, so it has no class",
+        "test/091.png": "outside the class folders, so it has no class",
     }
     make_data_set(tmp_path, {"bird": 2}, first_seed=80)
-    assert "bird/ stands beside train/, val/ or test/, but is no part of a split" in refused(tmp_path).message
+    assert "bird/ is next to train/, val/ or test/, but is not part of a split" in refused(tmp_path).message
 
 
 def test_parts_of_a_split_without_one_to_train_on_are_refused(tmp_path, make_data_set):
@@ -390,7 +391,7 @@ def test_pipes_and_devices_are_passed_over(two):
     os.mkfifo(two / "cat" / "pipe.jpg")
     os.mkfifo(two / "cat" / "pipe")
     (two / "dog" / "endless.png").symlink_to("/dev/zero")
-    why = "not a regular file, but a pipe or a device"
+    why = "a pipe or a device, not a regular file"
     assert reasons(scan(two)) == {"cat/pipe.jpg": why, "cat/pipe": why, "dog/endless.png": why}
 
 
@@ -400,7 +401,7 @@ def test_a_pipe_or_a_device_in_a_table_is_listed(two):
     rows += [f"dog/{number:03d}.png,cat" for number in range(4, 5)]
     path = table_file(two, "\n".join(["path,label", *rows, "pipe.jpg,dog"]))
     assert scan(path, allowed=0.5).excluded[0].reason == (
-        "cannot be opened: not a regular file, but a pipe or a device"
+        "cannot be opened: a pipe or a device, not a regular file"
     )
 
 
@@ -487,7 +488,7 @@ def test_over_ten_percent_unreadable_is_an_error_that_lists_some(tmp_path, make_
     assert "5 of 35 pictures of class dog cannot be used (more than 10%)" in error.message
     assert "dog/x0.jpg: the file is empty; dog/x1.jpg" in error.message
     assert error.message.endswith(" ...")
-    assert error.hint == "save them again as JPEG, or go on without them: --allow-unreadable 15%"
+    assert error.hint == "re-save them as JPEG, or continue without them: --allow-unreadable 15%"
     assert len(scan(tmp_path, allowed=0.15).pictures) == 50
 
 
@@ -551,7 +552,7 @@ def test_what_was_decided_on_the_way_is_remarked(two):
 def test_progress_counts_every_picture(two):
     seen = []
     scan(two, progress=lambda stage, done, total: seen.append((stage, done, total)))
-    assert seen == [("looking at the pictures", n, 9) for n in range(1, 10)]
+    assert seen == [("reading the pictures", n, 9) for n in range(1, 10)]
 
 
 @pytest.mark.parametrize(
@@ -605,6 +606,18 @@ def test_files_left_out_by_the_version_before_are_read(two, run):
     path = run.path(runs.EXCLUDED)
     path.write_text("path,label,sha256,reason\ncat/notes.txt,cat,,not a picture\n", "utf-8")
     assert dataset.load(run, two).excluded == (Excluded("cat/notes.txt", "cat", "", "not a picture"),)
+
+
+def test_a_table_of_the_version_before_is_read(two, run):
+    table = scan(table_file(two, "path,label,split\ncat/000.png,cat,train\ndog/000.png,dog,test\n"))
+    table = replace(table, pictures=tuple(replace(p, near_duplicates=p.sha256) for p in table.pictures))
+    dataset.save(run, table)
+    path = run.path(runs.PICTURES)
+    header, rows = path.read_text("utf-8").split("\n", 1)
+    header = header.replace("given_split", "given").replace("near_duplicates", "twins")
+    path.write_text(f"{header}\n{rows}", "utf-8")
+    assert {"given", "twins"} <= {*header.split(",")}
+    assert dataset.load(run, two).pictures == table.pictures
 
 
 def test_a_missing_or_damaged_table_is_a_run_error(two, run):
@@ -666,12 +679,12 @@ def test_the_key_tells_every_change_that_training_sees(two, make_data_set):
 
 def test_compare_counts_what_was_added_removed_and_changed(two, make_data_set):
     before = scan(two)
-    assert str(dataset.compare(before, scan(two))) == ""
+    assert str(changes.compare(before, scan(two))) == ""
     make_data_set(two, {"cat": 2}, first_seed=700)
     (two / "dog/000.png").unlink()
     shutil.copy(two / "cat/700.png", two / "dog/001.png")
-    change = dataset.compare(before, scan(two))
-    assert change == dataset.Change(added=2, removed=1, changed=1)
+    change = changes.compare(before, scan(two))
+    assert change == changes.Change(added=2, removed=1, changed=1)
     assert str(change) == "2 added, 1 removed, 1 changed"
 
 
@@ -679,7 +692,7 @@ def test_a_picture_in_another_class_or_under_another_name_is_neither_added_nor_r
     before = scan(two)
     (two / "cat/000.png").rename(two / "dog/from-cat.png")
     (two / "cat/001.png").rename(two / "cat/renamed.png")
-    assert str(dataset.compare(before, scan(two))) == "1 relabelled, 1 renamed"
+    assert str(changes.compare(before, scan(two))) == "1 relabelled, 1 renamed"
 
 
 def test_rows_of_a_table_that_were_edited_are_told_apart(two):
@@ -689,14 +702,14 @@ def test_rows_of_a_table_that_were_edited_are_told_apart(two):
     before = scan(table)
     rows[0], rows[1] = rows[0].replace(",cat,", ",dog,"), rows[1].replace(",a", ",b")
     table.write_text("\n".join(["path,label,group", *rows]), "utf-8")
-    assert str(dataset.compare(before, scan(table))) == "1 relabelled, 1 regrouped"
+    assert str(changes.compare(before, scan(table))) == "1 relabelled, 1 regrouped"
     moment = table.stat().st_mtime
-    assert str(dataset.changed_since(before, table, moment)) == "1 relabelled, 1 regrouped"
+    assert str(changes.changed_since(before, table, moment)) == "1 relabelled, 1 regrouped"
 
 
 def test_what_changed_since_a_moment_is_found_by_reading_newer_files_alone(two, monkeypatch):
     before, moment = scan(two), (two / "cat/000.png").stat().st_mtime + 60
-    assert not dataset.changed_since(before, two, moment)
+    assert not changes.changed_since(before, two, moment)
     shutil.copy(two / "cat/000.png", two / "cat/001.png")
     os.utime(two / "cat/001.png", (moment + 1, moment + 1))
     os.utime(two / "dog/001.png", (moment + 1, moment + 1))
@@ -704,7 +717,7 @@ def test_what_changed_since_a_moment_is_found_by_reading_newer_files_alone(two, 
     read = []
     digest = decode.digest
     monkeypatch.setattr(decode, "digest", lambda path: read.append(path.name) or digest(path))
-    assert str(dataset.changed_since(before, two, moment)) == "1 changed, 1 relabelled"
+    assert str(changes.changed_since(before, two, moment)) == "1 changed, 1 relabelled"
     assert sorted(read) == ["001.png", "001.png", "from-dog.png"]
 
 
@@ -727,9 +740,9 @@ def test_check_unchanged_names_what_was_changed_or_removed(two):
     table = scan(two)
     dataset.check_unchanged(table, table.pictures)
     shutil.copy(two / "cat/001.png", two / "cat/000.png")
-    with pytest.raises(DataError, match=r"cat/000\.png was changed since the training") as caught:
+    with pytest.raises(DataError, match=r"cat/000\.png has changed since the training") as caught:
         dataset.check_unchanged(table, table.pictures)
-    assert caught.value.hint == "repeat the training: it notes what changed"
+    assert caught.value.hint == "repeat the training: it reports what changed"
     dataset.check_unchanged(table, table.pictures[1:])
     (two / "cat/000.png").unlink()
     with pytest.raises(DataError, match=r"cat/000\.png: No such file"):

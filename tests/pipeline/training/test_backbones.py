@@ -93,7 +93,7 @@ def test_auto_means_what_each_backbone_comes_with():
 
 
 def test_weights_that_never_end_are_refused():
-    with pytest.raises(WeightsError, match="/dev/zero: not a regular file, but a pipe or a device"):
+    with pytest.raises(WeightsError, match="/dev/zero: a pipe or a device, not a regular file"):
         backbones.weights_key(Model(backbone="mobilenet_v2", weights="/dev/zero"))
 
 

@@ -457,8 +457,8 @@ def test_a_model_is_not_opened_with_labels_that_were_renamed_since(spoiled):
     run = Run(RUN)
     folders = sorted(path for path in Path("pictures").iterdir() if path.is_dir())
     folders[0].rename("pictures/zz-last")
-    with fingerprints.open_cache() as looks:
-        audit.look(run, run.config(), ProgressReporter(), looks)
+    with fingerprints.open_cache() as cache:
+        audit.make(run, run.config(), ProgressReporter(), cache)
     assert refused_to_open(run) == "was trained on other pictures, labels or folds than those of the run now"
     ended = verbs.verb("export", "tflite", cwd=spoiled)
     verbs.refused(
@@ -624,7 +624,7 @@ def test_a_split_with_later_additions_is_put_back_from_its_copy_and_this_is_said
     assert caught.value.message == (
         f"{RUN / runs.SPLIT} is damaged, and its copy {RUN / 'recipes/split.csv'} too"
     )
-    assert caught.value.hint == "put the file back, or use --resplit to make another run"
+    assert caught.value.hint == "restore the file, or use --resplit to start a new run"
 
 
 def test_a_damaged_note_is_made_again_with_what_it_is_of(spoiled):

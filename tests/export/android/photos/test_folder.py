@@ -158,7 +158,7 @@ def test_a_record_that_is_a_pipe_is_named(root):
     record_file = min(root.rglob("*.json"))
     record_file.unlink()
     os.mkfifo(record_file)
-    why = "its record cannot be read: not a regular file, but a pipe or a device"
+    why = "its record cannot be read: a pipe or a device, not a regular file"
     assert list(reasons(read(root)).values()) == [why]
 
 

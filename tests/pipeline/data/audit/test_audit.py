@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from pipeline.core import config as configuration
-from pipeline.core import files, runs
+from pipeline.core import documents, files, runs
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import library_version
 from pipeline.core.runs import Run
 from pipeline.data import dataset, fingerprints, folders, splits
-from pipeline.data.audit import audit, image_issues
+from pipeline.data.audit import audit, copy_issues, image_issues
 from pipeline.images import decode
 from tests.support import verbs
 from tests.support.verbs import call, fine, refused, verb, watched
@@ -29,19 +29,19 @@ def folder(workplace, make_data_set) -> Path:
     return make_data_set(workplace / "pictures", {"cat": 24, "dog": 24}, size=(96, 72))
 
 
-def looked(source: Path, *settings: str, strict: bool = True) -> audit.Audit:
+def audited(source: Path, *settings: str, strict: bool = True) -> audit.AuditResult:
     run = Run(RUN)
     config = configuration.load(source, settings)
-    with run.locked(), fingerprints.open_cache() as looks:
-        return audit.look(run, config, ProgressReporter(), looks, strict=strict)
+    with run.locked(), fingerprints.open_cache() as cache:
+        return audit.make(run, config, ProgressReporter(), cache, strict=strict)
 
 
 def hint(run: Path) -> str:
-    return f"{run / runs.AUDIT} tells which pictures; leave --strict out to go on all the same"
+    return f"{run / runs.AUDIT} lists the pictures; omit --strict to continue anyway"
 
 
-def kinds(found: audit.Audit) -> dict[str, int]:
-    return {entry["kind"]: entry["count"] for entry in found.document["image_issues"]}
+def kinds(found: audit.AuditResult) -> dict[str, int]:
+    return {entry.kind: entry.count for entry in found.audit.image_issues}
 
 
 def again(path: Path, copy: Path, quality: int = 80) -> None:
@@ -50,7 +50,7 @@ def again(path: Path, copy: Path, quality: int = 80) -> None:
 
 def test_pictures_with_nothing_odd_say_so(folder, capfd):
     out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
-    assert out.startswith("     pictures  48: cat 24, dog 24\n        audit  nothing odd\n")
+    assert out.startswith("     pictures  48: cat 24, dog 24\n        audit  no issues found\n")
     assert "ALARM" not in out
     assert out.endswith("\nnext: python -m pipeline train pictures\n")
     assert fine(call(capfd, "pipeline", "audit", "pictures", "--strict", "--quiet", cwd=folder.parent)) == ""
@@ -59,16 +59,16 @@ def test_pictures_with_nothing_odd_say_so(folder, capfd):
 def test_copies_stay_together_and_lose_no_picture(folder):
     again(folder / "cat/000.png", folder / "cat/saved.jpg")
     shutil.copy(folder / "dog/003.png", folder / "dog/equal.png")
-    found = looked(folder)
+    found = audited(folder)
     assert kinds(found) == {"equal": 1, "copies": 1}
-    assert found.document["groups"] == [["cat/000.png", "cat/saved.jpg"], ["dog/003.png", "dog/equal.png"]]
+    assert found.audit.groups == (("cat/000.png", "cat/saved.jpg"), ("dog/003.png", "dog/equal.png"))
     assert len(found.table.pictures) == 50
-    (pair,) = found.document["near_duplicates"]
-    assert (pair["kind"], pair["same"]) == ("near", True)
+    (pair,) = found.audit.near_duplicates
+    assert (pair.kind, pair.same) == ("near", True)
     split = splits.make(Run(RUN), found.table, configuration.load(folder))
     assert split.groups["cat/000.png"] == split.groups["cat/saved.jpg"]
     folds = dict(zip((p.path for p in split.train), split.folds, strict=True))
-    for one, other in found.document["groups"]:
+    for one, other in found.audit.groups:
         assert folds.get(one, "held out") == folds.get(other, "held out")
     # Opened from its artifacts alone, the run has the same groups.
     loaded = splits.load(Run(RUN), dataset.load(Run(RUN), folder))
@@ -78,19 +78,19 @@ def test_copies_stay_together_and_lose_no_picture(folder):
 def test_grouping_of_near_copies_can_be_turned_off(folder):
     again(folder / "cat/000.png", folder / "cat/saved.jpg")
     again(folder / "cat/001.png", folder / "dog/other.jpg")
-    found = looked(folder, "data.group_copies=false")
-    assert found.document["groups"] == []
-    assert found.document["contradictions"] == []
+    found = audited(folder, "data.group_copies=false")
+    assert found.audit.groups == ()
+    assert found.audit.contradictions == ()
     assert kinds(found) == {"copies": 2}
     assert len(found.table.pictures) == 50
-    assert found.document["image_issues"][0]["advice"] == "they may stand on both sides of the split"
+    assert found.audit.image_issues[0].advice == "they may end up on both sides of the split"
 
 
 def test_one_picture_under_two_labels_is_left_out_until_it_is_decided(workplace, make_data_set):
     folder = make_data_set(workplace / "pictures", {"cat": 44, "dog": 44}, size=(96, 72))
     again(folder / "cat/000.png", folder / "dog/same.jpg")
     shutil.copy(folder / "dog/003.png", folder / "cat/equal.png")
-    found = looked(folder)
+    found = audited(folder)
     assert kinds(found)["contradictions"] == 2
     assert len(found.table.pictures) == 86
     reasons = {entry.path: entry.reason for entry in found.table.excluded}
@@ -100,7 +100,7 @@ def test_one_picture_under_two_labels_is_left_out_until_it_is_decided(workplace,
     assert set(reasons) == {"cat/000.png", "dog/same.jpg", "cat/equal.png", "dog/003.png"}
     (folder / "dog/same.jpg").unlink()
     (folder / "cat/equal.png").unlink()
-    mended = looked(folder)
+    mended = audited(folder)
     assert len(mended.table.pictures) == 88
     assert mended.table.excluded == ()
 
@@ -108,13 +108,13 @@ def test_one_picture_under_two_labels_is_left_out_until_it_is_decided(workplace,
 def test_more_than_a_twentieth_of_a_class_is_never_left_out_and_two_ways_out_are_told(folder, capfd):
     for number in range(3):
         again(folder / f"cat/{number:03d}.png", folder / f"dog/same{number}.jpg")
-    refusal = looked(folder).refusal
+    refusal = audited(folder).refusal
     assert refusal is not None
     message = (
-        "3 of 24 pictures of class cat lie in another class, too (more than 5%); "
+        "3 of 24 pictures of class cat are also in another class (more than 5%); "
         f"{RUN}/figures/audit-contradictions.png shows them"
     )
-    hint = "move the copy out of the wrong class, or make one class of those that share their pictures"
+    hint = "move the copies out of the wrong class, or merge the classes that share their pictures"
     assert refusal.message == message
     refused(call(capfd, "pipeline", "train", "pictures", cwd=folder.parent), 2, message, hint)
     assert (folder.parent / RUN / "figures/audit-contradictions.png").is_file()
@@ -123,7 +123,7 @@ def test_more_than_a_twentieth_of_a_class_is_never_left_out_and_two_ways_out_are
     assert f"These pictures cannot be trained on yet: {message}\nDo this first: {hint}\n" in out
     for number in range(2):
         (folder / f"dog/same{number}.jpg").unlink()
-    assert looked(folder).refusal is None
+    assert audited(folder).refusal is None
 
 
 def shots(root: Path, draw, classes: dict[str, int], *, crack=None, save=None) -> Path:
@@ -147,29 +147,27 @@ def test_two_shots_by_a_fixed_camera_are_no_contradiction_and_the_set_can_be_spl
     root = shots(
         workplace / "pictures", draw, {"good": 60, "cracked": 60}, crack="cracked", save={"quality": quality}
     )
-    found = looked(root)
-    assert (
-        len(found.document["near_duplicates"]) > 1000
-    )  # the case: nearly everything is a copy of everything
-    assert found.document["contradictions"] == []
+    found = audited(root)
+    assert len(found.audit.near_duplicates) > 1000  # the case: nearly everything is a copy of everything
+    assert found.audit.contradictions == ()
     assert found.refusal is None
     assert len(found.table.pictures) == 120
-    (series,) = [entry for entry in found.document["image_issues"] if entry["kind"] == "series"]
-    assert series["matters"]
-    (near,) = [entry for entry in found.document["image_issues"] if entry["kind"] == "copies"]
-    assert near["advice"].endswith("; in the series they may stand on both sides of the split")
-    assert "a table (.csv) with a column group" in series["advice"]
+    (series,) = [entry for entry in found.audit.image_issues if entry.kind == "series"]
+    assert series.matters
+    (near,) = [entry for entry in found.audit.image_issues if entry.kind == "copies"]
+    assert near.advice.endswith("; in large series they may end up on both sides of the split")
+    assert "a table (.csv) with a column group" in series.advice
     split = splits.make(Run(RUN), found.table, configuration.load(root))
     assert len(split.held_out) == 24
     # A recompressed shot is still bound to the shot that it was made of.
     again(root / "good/05.jpg", root / "good/05 again.jpg", quality=40)
-    assert looked(root).document["groups"] == [["good/05 again.jpg", "good/05.jpg"]]
+    assert audited(root).audit.groups == (("good/05 again.jpg", "good/05.jpg"),)
 
 
 def test_shots_without_any_difference_but_noise_are_no_contradiction(workplace, draw):
     root = shots(workplace / "pictures", draw, {"one": 30, "another": 30}, save={"quality": 90})
-    found = looked(root)
-    assert found.document["contradictions"] == []
+    found = audited(root)
+    assert found.audit.contradictions == ()
     assert len(found.table.pictures) == 60
 
 
@@ -178,12 +176,12 @@ def test_a_long_burst_of_one_class_is_bound_by_exact_copies_only_and_said(workpl
     burst = shots(workplace / "burst", draw, {"x": 8})
     for path in sorted((burst / "x").iterdir())[:5]:
         shutil.copy(path, root / "cat" / f"burst{path.name}")
-    assert len(looked(root).document["groups"]) == 1  # 5 of 55 stay together
-    assert "series" not in kinds(looked(root))
+    assert len(audited(root).audit.groups) == 1  # 5 of 55 stay together
+    assert "series" not in kinds(audited(root))
     for path in sorted((burst / "x").iterdir())[5:]:
         shutil.copy(path, root / "cat" / f"burst{path.name}")
-    found = looked(root)
-    assert found.document["groups"] == []
+    found = audited(root)
+    assert found.audit.groups == ()
     assert kinds(found)["series"] == 1
 
 
@@ -195,7 +193,7 @@ def test_series_whose_groups_are_given_need_no_advice(workplace, draw):
     ]
     table = workplace / "table.csv"
     table.write_text("\n".join(["path,label,group", *rows]) + "\n")
-    found = looked(table)
+    found = audited(table)
     assert "series" not in kinds(found)
     assert len(found.table.pictures) == 60
 
@@ -204,11 +202,11 @@ def test_mirrored_pictures_under_two_labels_are_no_contradiction(folder):
     """An arrow to the left is not an arrow to the right."""
     pixels = np.asarray(Image.open(folder / "cat/000.png"))
     Image.fromarray(np.ascontiguousarray(pixels[:, ::-1])).save(folder / "dog/mirror.png")
-    found = looked(folder)
-    assert found.document["contradictions"] == []
-    assert [pair["kind"] for pair in found.document["near_duplicates"]] == ["mirrored"]
+    found = audited(folder)
+    assert found.audit.contradictions == ()
+    assert [pair.kind for pair in found.audit.near_duplicates] == ["mirrored"]
     # Nor do they hold two classes together.
-    assert found.document["groups"] == []
+    assert found.audit.groups == ()
     assert kinds(found)["series"] == 1
 
 
@@ -216,10 +214,10 @@ def test_a_given_split_that_leaks_is_found(workplace, make_data_set):
     make_data_set(workplace / "pictures/train", {"cat": 24, "dog": 24}, size=(96, 72))
     make_data_set(workplace / "pictures/test", {"cat": 8, "dog": 8}, size=(96, 72), first_seed=500)
     again(workplace / "pictures/train/cat/002.png", workplace / "pictures/test/cat/leak.jpg")
-    found = looked(workplace / "pictures")
-    (leaks,) = [entry for entry in found.document["image_issues"] if entry["kind"] == "leaks"]
-    assert leaks["pictures"] == ["test/cat/leak.jpg", "train/cat/002.png"]
-    assert leaks["matters"]
+    found = audited(workplace / "pictures")
+    (leaks,) = [entry for entry in found.audit.image_issues if entry.kind == "leaks"]
+    assert leaks.pictures == ("test/cat/leak.jpg", "train/cat/002.png")
+    assert leaks.matters
     split = splits.make(Run(RUN), found.table, configuration.load(workplace / "pictures"))
     assert [picture.path for picture in split.leaked] == ["test/cat/leak.jpg"]
 
@@ -233,7 +231,7 @@ def test_old_pictures_that_turn_out_to_leak_do_not_move(folder):
     with run.locked():
         before = splits.make(run, dataset.scan(folder), config)
     assert before.leaked == ()
-    after = splits.make(run, looked(folder).table, config)
+    after = splits.make(run, audited(folder).table, config)
     assert [p.path for p in after.held_out] == [p.path for p in before.held_out]
     assert after.folds == before.folds
     groups = [{f"cat/{number:03d}.png", f"cat/saved{number}.jpg"} for number in range(6)]
@@ -268,8 +266,8 @@ def test_every_kind_of_odd_picture_is_listed_with_what_to_do(folder, draw):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(draw(96, 72, 83)).save(cat / "turned.jpg", exif=exif)
-    found = looked(folder)
-    listed = {entry["kind"]: entry for entry in found.document["image_issues"]}
+    found = audited(folder)
+    listed = {entry.kind: entry for entry in found.audit.image_issues}
     expected = {
         "unreadable": "damaged.jpg",
         "other_formats": "phone.jxl",
@@ -283,39 +281,49 @@ def test_every_kind_of_odd_picture_is_listed_with_what_to_do(folder, draw):
         "animated": "moving.gif",
         "turned": "turned.jpg",
     }
-    assert {kind: listed[kind]["pictures"] for kind in expected} == {
-        kind: [f"cat/{name}"] for kind, name in expected.items()
+    assert {kind: listed[kind].pictures for kind in expected} == {
+        kind: (f"cat/{name}",) for kind, name in expected.items()
     }
     assert set(listed) == set(expected)
-    assert all(entry["advice"] for entry in listed.values())
+    assert all(entry.advice for entry in listed.values())
     # What somebody should do something about comes first.
-    assert [entry["matters"] for entry in found.document["image_issues"]] == [True] * 6 + [False] * 5
+    assert [entry.matters for entry in found.audit.image_issues] == [True] * 6 + [False] * 5
 
 
 def test_how_folders_were_understood_is_listed(workplace, make_data_set):
     make_data_set(workplace / "pictures/Train", {"cat": 24, "dog": 24}, size=(96, 72))
     make_data_set(workplace / "pictures/Test/cat", {"2024/trip": 8}, size=(96, 72), first_seed=500)
     make_data_set(workplace / "pictures/Test", {"dog": 8}, size=(96, 72), first_seed=600)
-    found = looked(workplace / "pictures")
-    listed = {entry["kind"]: entry for entry in found.document["image_issues"]}
-    assert listed["splits"]["title"] == "the split is given: Test/ is test, Train/ is train"
-    assert listed["nested"]["count"] == 8
-    assert listed["nested"]["advice"] == "nothing: they belong to the class above"
-    assert "8 × pictures in folders inside a class" in audit.sentence(found.document)
-    assert "the split is given: Test/ is test" in audit.sentence(found.document)
+    found = audited(workplace / "pictures")
+    listed = {entry.kind: entry for entry in found.audit.image_issues}
+    assert listed["splits"].title == "the data set comes with a split: Test/ is test, Train/ is train"
+    assert listed["nested"].count == 8
+    assert listed["nested"].advice == "nothing: they belong to the class above"
+    assert "8 × pictures in subfolders of a class" in found.audit.sentence
+    assert "the data set comes with a split: Test/ is test" in found.audit.sentence
+
+
+def test_an_audit_of_the_version_before_is_read(folder):
+    audited(folder)
+    run = Run(RUN)
+    stored = json.loads(run.path(runs.AUDIT).read_text("utf-8"))
+    old = {"image_issues": "findings", "near_duplicates": "twins"}
+    text = json.dumps({old.get(key, key): value for key, value in stored.items()})
+    document = documents.document_of(text, audit.Audit)
+    assert document == run.read(audit.Audit, runs.AUDIT)
 
 
 def test_a_picture_of_one_colour_is_named_whatever_the_colour(folder):
     for name, colour in (("black", (0, 0, 0)), ("red", (200, 0, 0)), ("white", (255, 255, 255))):
         Image.new("RGB", (96, 72), colour).save(folder / f"cat/{name}.png")
         Image.new("RGB", (96, 72), colour).save(folder / f"cat/{name}.jpg")
-    found = looked(folder)
-    (uniform,) = [entry for entry in found.document["image_issues"] if entry["kind"] == "uniform"]
-    assert uniform["count"] == 6
+    found = audited(folder)
+    (uniform,) = [entry for entry in found.audit.image_issues if entry.kind == "uniform"]
+    assert uniform.count == 6
 
 
 def test_no_advice_tells_anybody_to_delete_pictures():
-    for module in (image_issues, audit, folders, dataset):
+    for module in (image_issues, copy_issues, audit, folders, dataset):
         for words in ("delete", "remove the", "remove these"):
             assert words not in Path(module.__file__ or "").read_text("utf-8")
 
@@ -325,18 +333,18 @@ def test_unbalanced_and_small_classes_and_mixed_shapes_are_told(workplace, make_
     for number in range(20):
         path = root / f"cat/{number:03d}.png"
         Image.open(path).transpose(Image.Transpose.ROTATE_90).save(path)
-    found = looked(root)
-    titles = {entry["kind"]: entry["title"] for entry in found.document["image_issues"]}
-    assert titles["few"] == "classes with under 20 pictures: dog (8)"
+    found = audited(root)
+    titles = {entry.kind: entry.title for entry in found.audit.image_issues}
+    assert titles["few"] == "classes with fewer than 20 pictures: dog (8)"
     assert titles["balance"] == "unbalanced: cat has 40, dog has 8"
-    assert titles["orientation"] == "upright among lying ones"
+    assert titles["orientation"] == "portrait pictures in a mostly landscape set"
 
 
 def test_the_first_screen_says_what_to_do_and_strict_ends_with_3(folder, capfd):
     again(folder / "cat/000.png", folder / "dog/same.jpg")
     ended = call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent)
     out = fine(ended)
-    assert "pictures: what the audit found (! = have a look)" in out
+    assert "pictures: image issues (! = act on it)" in out
     assert "! one picture under two labels" in out
     assert "decide which label is right" in out
     for file in ("audit.json", "figures/audit-contradictions.png", "figures/audit-copies.png"):
@@ -368,7 +376,7 @@ def test_the_audit_of_another_folder_leaves_a_trained_run_as_it_is(workplace, ma
     make_data_set(workplace / "two/pictures", {"red": 24, "blue": 24})
     run = Run(RUN)
     config = configuration.load(Path("one/pictures"), ["data.group_copies=false"])
-    looked(Path("one/pictures"), "data.group_copies=false")
+    audited(Path("one/pictures"), "data.group_copies=false")
     files.write_text(run.path(runs.CONFIG), configuration.dump(config))
     before = verbs.stamps(run.folder)
     message = f"{RUN} was made with another configuration; different: data.pictures"
@@ -388,18 +396,18 @@ def test_the_name_of_an_audit_is_one_folder_name(folder, capfd, name):
 
 def test_what_another_version_of_the_decoder_refused_is_looked_at_again(folder, monkeypatch):
     (folder / "cat/broken.png").write_bytes(b"no picture")
-    looked(folder)
+    audited(folder)
     opened = []
     examine = decode.examine
     monkeypatch.setattr(decode, "examine", lambda path: opened.append(path.name) or examine(path))
-    looked(folder)
+    audited(folder)
     assert opened == []
     version = library_version
     monkeypatch.setattr(
         "pipeline.data.audit.audit.library_version",
         lambda name: "99" if name == "pillow" else version(name),
     )
-    looked(folder)
+    audited(folder)
     assert "broken.png" in opened
 
 
@@ -423,9 +431,9 @@ def test_a_folder_of_holiday_photos_is_told_how_to_become_a_data_set(workplace, 
     (root / "empty.jpg").write_bytes(b"")
     out = fine(call(capfd, "pipeline", "audit", "My holiday", cwd=workplace))
     assert "    pictures  12: (no class) 6, phone 6\n" in out
-    assert "! cannot be read" in out
+    assert "! unreadable pictures" in out
     assert "These pictures cannot be trained on yet: My holiday: only one class, phone\n" in out
-    assert "To teach a classifier, sort the pictures into one folder for each thing to tell apart" in out
+    assert "To train a classifier, sort the pictures into one folder per class" in out
     assert out.endswith("then: python -m pipeline audit 'My holiday'\n")
     assert "few" not in out
     # Only what the audit itself says is written: training starts from nothing.
@@ -447,7 +455,7 @@ def test_what_training_would_refuse_is_audited_all_the_same(folder, capfd):
         "These pictures cannot be trained on yet: pictures: 12 of 24 pictures of class cat cannot be used"
         in out
     )
-    assert "or go on without them: --allow-unreadable 50%\n" in out
+    assert "or continue without them: --allow-unreadable 50%\n" in out
     out = fine(call(capfd, "pipeline", "audit", "pictures", "--allow-unreadable", "50%", cwd=folder.parent))
     assert "cannot be trained on" not in out
     for wrong in ("84", "0.84", "101%", "many"):
@@ -513,7 +521,10 @@ def test_training_after_an_audit_finds_it_up_to_date_and_says_it_in_one_line(fol
     fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
     before = verbs.stamps(folder.parent / RUN)
     out = fine(verb("pipeline", "train", "pictures", *verbs.sets(), cwd=folder.parent))
-    assert f"       audit  1 × one picture under two labels; 1 × near-copies (see {RUN}/audit.json)\n" in out
+    assert (
+        "       audit  1 × one picture under two labels; "
+        f"1 × near-duplicates (re-saved, resized, cropped or mirrored) (see {RUN}/audit.json)\n"
+    ) in out
     assert "note  2 files are left out" in out
     after = verbs.stamps(folder.parent / RUN)
     assert {name: after[name] for name in before} == before

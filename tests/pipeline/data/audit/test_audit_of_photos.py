@@ -81,10 +81,10 @@ def cropped(photo: Image.Image, path: Path, number: int) -> None:
 CHANGES = {"again": again, "resized": resized, "shifted": shifted, "mirrored": mirrored, "cropped": cropped}
 
 
-def looked(source: Path) -> audit.Audit:
+def audited(source: Path) -> audit.AuditResult:
     run = Run(runs.RUNS / "photos")
-    with run.locked(), fingerprints.open_cache() as looks:
-        return audit.look(run, configuration.load(source), ProgressReporter(), looks)
+    with run.locked(), fingerprints.open_cache() as cache:
+        return audit.make(run, configuration.load(source), ProgressReporter(), cache)
 
 
 def number_of(path: str) -> str:
@@ -110,10 +110,10 @@ def test_planted_copies_among_3000_photos(real_pictures, workplace, record_prope
             CHANGES[kind](Image.open(source).convert("RGB"), copy, place)
         planted[frozenset((f"{source.parent.name}/{source.name}", f"{copy.parent.name}/{copy.name}"))] = kind
 
-    found = looked(root)
-    equal = next(entry["pictures"] for entry in found.document["image_issues"] if entry["kind"] == "equal")
+    found = audited(root)
+    equal = next(entry.pictures for entry in found.audit.image_issues if entry.kind == "equal")
     pairs = {frozenset(equal[at : at + 2]) for at in range(0, len(equal), 2)}
-    near = [frozenset((twin["first"], twin["second"])) for twin in found.document["near_duplicates"]]
+    near = [frozenset((pair.first, pair.second)) for pair in found.audit.near_duplicates]
     pairs |= set(near)
     wrong = []
     for pair in pairs:
@@ -134,21 +134,21 @@ def test_planted_copies_among_3000_photos(real_pictures, workplace, record_prope
 
 
 def test_the_three_pictures_of_trashnet_that_have_two_labels_each(real_pictures, workplace):
-    found = looked(real_pictures / "trashnet")
-    assert found.document["contradictions"] == [
-        ["test/plastic/plastic152.jpg", "train/glass/glass176.jpg"],
-        ["train/glass/glass115.jpg", "train/metal/metal91.jpg"],
-        ["train/glass/glass389.jpg", "val/plastic/plastic332.jpg"],
-    ]
+    found = audited(real_pictures / "trashnet")
+    assert found.audit.contradictions == (
+        ("test/plastic/plastic152.jpg", "train/glass/glass176.jpg"),
+        ("train/glass/glass115.jpg", "train/metal/metal91.jpg"),
+        ("train/glass/glass389.jpg", "val/plastic/plastic332.jpg"),
+    )
     assert len(found.table.excluded) == 6
     assert len(found.table.pictures) == 2521
 
 
 def test_flowers_raise_no_alarm_and_planted_shortcuts_do(real_pictures, workplace):
     flowers = real_pictures / "flowers5"
-    with fingerprints.open_cache() as looks:
-        table = audit.look(Run(runs.RUNS / "f"), configuration.load(flowers), ProgressReporter(), looks).table
-        assert shortcuts.alarms(shortcuts.measure(table, looks, seed=0)) == []
+    with fingerprints.open_cache() as cache:
+        table = audit.make(Run(runs.RUNS / "f"), configuration.load(flowers), ProgressReporter(), cache).table
+        assert shortcuts.measure(table, cache, seed=0).alarms == []
     for name in ("bars", "quality"):
         root = workplace / name
         for at, photo in enumerate(sorted(flowers.glob("*/*.jpg"))[::6]):
@@ -163,8 +163,8 @@ def test_flowers_raise_no_alarm_and_planted_shortcuts_do(real_pictures, workplac
             # Qualities differ within a class, too, but about two levels.
             quality = (60 if marked else 85) + at % 8 if name == "quality" else 90
             image.save(folder / photo.name, quality=quality)
-        with fingerprints.open_cache() as looks:
+        with fingerprints.open_cache() as cache:
             run = Run(runs.RUNS / name)
-            table = audit.look(run, configuration.load(root), ProgressReporter(), looks).table
-            found = shortcuts.measure(table, looks, seed=0)
-        assert name in {row["name"] for row in found["families"] if row["alarm"]}, found["families"]
+            table = audit.make(run, configuration.load(root), ProgressReporter(), cache).table
+            found = shortcuts.measure(table, cache, seed=0)
+        assert name in {row.name for row in found.families if row.alarm}, found.families

@@ -1,0 +1,73 @@
+"""What an audit reports about copies; `near_duplicates` finds them, `copies` decides what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.data.audit.issues import ImageIssue, IssueKind, issue_of_groups, present
+from pipeline.data.dataset import Table
+
+
+def of_copies(
+    *,
+    contradictions: Sequence[Sequence[str]],
+    leaks: Sequence[Sequence[str]],
+    equal: Sequence[Sequence[str]],
+    near: Sequence[Sequence[str]],
+    series: Sequence[Sequence[str]],
+    grouped: bool,
+) -> list[ImageIssue]:
+    """Issues of copies.
+
+    Args:
+        contradictions: Groups of copies under two labels.
+        leaks: Groups of copies that the data set's own split puts into both train and test.
+        equal: Groups of equal files.
+        near: Pairs of near-duplicates.
+        series: Groups of near-duplicates that are too large to stay together.
+        grouped: Whether copies stay on one side of the split.
+    """
+    loose = "they may end up on both sides of the split"
+    kept = "nothing: they stay on one side of the split" if grouped else loose
+    return present(
+        issue_of_groups(
+            IssueKind.CONTRADICTIONS,
+            "one picture under two labels",
+            "decide which label is right and move the other copy out; until then all copies are excluded",
+            contradictions,
+        ),
+        issue_of_groups(
+            IssueKind.LEAKS,
+            "copies in both train and test",
+            "keep them on one side only; evaluate gives the score with and without them",
+            leaks,
+        ),
+        issue_of_groups(
+            IssueKind.EQUAL,
+            "equal files",
+            f"{kept}; training is faster without them",
+            equal,
+            matters=False,
+        ),
+        issue_of_groups(
+            IssueKind.COPIES,
+            "near-duplicates (re-saved, resized, cropped or mirrored)",
+            f"{kept}; in large series {loose}" if grouped and series else kept,
+            near,
+            matters=not grouped,
+        ),
+    )
+
+
+def of_series(table: Table, series: Sequence[Sequence[str]]) -> list[ImageIssue]:
+    """Large series of near-duplicates that no group of the data set holds together."""
+    grouped = {picture.path for picture in table.pictures if picture.group}
+    return present(
+        issue_of_groups(
+            IssueKind.SERIES,
+            "large series of near-duplicates (a fixed camera or bursts), across classes or over 10% of one",
+            "only exact copies stay on one side, so the score may be too optimistic: give a table (.csv) "
+            "with a column group that names each session or object",
+            [group for group in series if not grouped.issuperset(group)],
+        )
+    )

@@ -1,0 +1,91 @@
+"""How the pictures of a data set change between two looks at it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core import parallel
+from pipeline.core.errors import PictureError
+from pipeline.data.dataset import Picture, Table, layout_of
+from pipeline.data.folders import Candidate
+from pipeline.images import decode
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a data set differs from an earlier state, as counts of pictures.
+
+    Attributes:
+        added: New content.
+        removed: Content that is gone.
+        changed: The same name, other content.
+        relabelled: The same content in another class.
+        renamed: The same content under another name in its class.
+        regrouped: In another group, or on another side of the data set's own split.
+    """
+
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    relabelled: int = 0
+    renamed: int = 0
+    regrouped: int = 0
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+    def __str__(self) -> str:
+        return ", ".join(f"{n} {word}" for word, n in vars(self).items() if n)
+
+
+def compare(old: Table, new: Table) -> Change:
+    """How the pictures changed between two tables."""
+    before = {picture.path: picture for picture in old.pictures}
+    after = {picture.path: picture for picture in new.pictures}
+    gone: dict[str, list[Picture]] = defaultdict(list)
+    for path in sorted(before.keys() - after.keys()):
+        gone[before[path].sha256].append(before[path])
+    counts: Counter[str] = Counter(removed=len(before.keys() - after.keys()))
+    for path in sorted(after.keys() - before.keys()):
+        moved = gone[after[path].sha256]
+        counts["removed"] -= bool(moved)
+        kind = "added"
+        if moved:
+            kind = "renamed" if moved.pop().label == after[path].label else "relabelled"
+        counts[kind] += 1
+    for path in before.keys() & after.keys():
+        was, now = before[path], after[path]
+        counts["changed"] += was.sha256 != now.sha256
+        counts["relabelled"] += was.label != now.label
+        counts["regrouped"] += (was.group, was.given_split) != (now.group, now.given_split)
+    return Change(**counts)
+
+
+def changed_since(table: Table, source: Path, moment: float) -> Change:
+    """How the files of a data set differ from its table; files that are older are not read.
+
+    Args:
+        table: The earlier table.
+        source: The folder or the CSV that it was made from.
+        moment: When the table was written, in seconds; files changed later are read.
+
+    Raises:
+        DataError: As `scan`, as far as the folders alone show.
+    """
+    layout = layout_of(source)
+    known = {picture.path: picture for picture in table.pictures}
+    excluded = {(entry.path, entry.label) for entry in table.excluded}
+
+    def look(entry: Candidate) -> Picture:
+        path, was = layout.root / entry.path, known.get(entry.path)
+        try:
+            same = was is not None and path.stat().st_mtime <= moment
+            sha256 = was.sha256 if was and same else decode.digest(path)
+        except (OSError, PictureError):
+            sha256 = ""
+        return Picture(entry.path, entry.label, entry.group, entry.given_split, sha256, 0, 0)
+
+    rows = parallel.ordered(look, [e for e in layout.candidates if (e.path, e.label) not in excluded])
+    return compare(table, Table(layout.root, table.labels, tuple(rows), ()))
