@@ -222,6 +222,7 @@ def test_commands_in_the_documents_exist():
         f"{name} {command.name or command.callback.__name__}"
         for name, main in (("pipeline", training), ("export", exporting))
         for command in main.app.registered_commands
+        if not command.hidden
     }
     wrong = []
     for path in documents():
