@@ -9,6 +9,12 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import org.vignette.demo.core.Views;
+import org.vignette.demo.model.BundleException;
+import org.vignette.demo.model.Contract;
+import org.vignette.demo.model.Files;
+import org.vignette.demo.model.ModelFile;
+import org.vignette.demo.model.Verdict;
 
 /** Shows the model inside the app, what the gate said of it, and the licences of all that is inside. */
 public final class AboutActivity extends Activity {
@@ -18,7 +24,7 @@ public final class AboutActivity extends Activity {
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
         setContentView(R.layout.about);
-        Screen.edgeToEdge(this, findViewById(R.id.about));
+        Views.edgeToEdge(this, findViewById(R.id.about));
         TextView text = findViewById(R.id.about);
         DemoApp app = (DemoApp) getApplication();
         Handler main = new Handler(Looper.getMainLooper());

@@ -32,8 +32,17 @@ final class CameraPermission {
         return refused;
     }
 
-    void ask() {
-        activity.requestPermissions(new String[] {Manifest.permission.CAMERA}, REQUEST);
+    /** Does what a button asks for; false if that has nothing to do with the permission. */
+    boolean handle(UiState.Act act) {
+        if (act == UiState.Act.ASK) {
+            activity.requestPermissions(new String[] {Manifest.permission.CAMERA}, REQUEST);
+        } else if (act == UiState.Act.SETTINGS) {
+            activity.startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
+                    Uri.fromParts("package", activity.getPackageName(), null)));
+        } else {
+            return false;
+        }
+        return true;
     }
 
     /** @return false where the question was interrupted, not answered. */
@@ -45,10 +54,5 @@ final class CameraPermission {
         boolean again = activity.shouldShowRequestPermissionRationale(Manifest.permission.CAMERA);
         refused = again ? UiState.Kind.PERMISSION_REFUSED : UiState.Kind.PERMISSION_BLOCKED;
         return true;
-    }
-
-    void openSettings() {
-        activity.startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
-                Uri.fromParts("package", activity.getPackageName(), null)));
     }
 }

@@ -4,6 +4,8 @@ import android.app.Activity;
 import android.content.Intent;
 import android.view.View;
 import android.widget.PopupMenu;
+import org.vignette.demo.benchmark.BenchmarkActivity;
+import org.vignette.demo.photos.PhotosActivity;
 
 /** The menu of the camera's screen. */
 final class MainMenu {

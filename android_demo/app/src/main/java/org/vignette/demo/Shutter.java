@@ -4,6 +4,11 @@ import android.app.Activity;
 import android.graphics.Bitmap;
 import android.widget.Toast;
 import java.util.Collections;
+import org.vignette.demo.core.StorageException;
+import org.vignette.demo.model.Shot;
+import org.vignette.demo.photos.Gallery;
+import org.vignette.demo.photos.Photo;
+import org.vignette.demo.photos.Photos;
 
 /** From the press of the shutter to the user's word for the photo. Main thread only. */
 final class Shutter implements Gallery.Listener, Question.Listener {

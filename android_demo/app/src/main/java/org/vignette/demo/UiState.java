@@ -1,6 +1,13 @@
 package org.vignette.demo;
 
 import android.graphics.Bitmap;
+import org.vignette.demo.camera.CameraFailure;
+import org.vignette.demo.core.StorageException;
+import org.vignette.demo.core.WordsException;
+import org.vignette.demo.model.Answer;
+import org.vignette.demo.model.BundleException;
+import org.vignette.demo.model.SelfTest;
+import org.vignette.demo.photos.Photo;
 
 /** Everything that the screen shows. Immutable; made anew for every change. */
 final class UiState {
@@ -97,6 +104,21 @@ final class UiState {
 
     static UiState notKept(StorageException wrong) {
         return new UiState(Kind.NOT_KEPT, null, null, null, wrong, null, false);
+    }
+
+    static UiState cameraFailed(CameraFailure failure) {
+        switch (failure) {
+            case NO_CAMERA:
+                return of(Kind.NO_CAMERA);
+            case NOT_ALLOWED:
+                return of(Kind.PERMISSION_WANTED);
+            case IN_USE:
+                return of(Kind.CAMERA_TAKEN);
+            case DISABLED:
+                return of(Kind.CAMERA_DISABLED);
+            default:
+                return of(Kind.CAMERA_ERROR);
+        }
     }
 
     static UiState wrong(BundleException wrong) {

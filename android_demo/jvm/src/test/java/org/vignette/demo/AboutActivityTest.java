@@ -12,6 +12,7 @@ import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
 import org.robolectric.annotation.Config;
+import org.vignette.demo.model.ModelFile;
 
 /** What the app says of itself. */
 @RunWith(DemoRunner.class)
@@ -28,7 +29,7 @@ public class AboutActivityTest {
     private static String about(String flavour, String verdict) throws Exception {
         Made.Bundle bundle = Made.bundle(flavour);
         if (verdict != null) {
-            bundle.files.put(Verdict.FILE, verdict.getBytes(StandardCharsets.UTF_8));
+            bundle.files.put("verdict.json", verdict.getBytes(StandardCharsets.UTF_8));
         }
         TestApp.files = bundle;
         return shown();

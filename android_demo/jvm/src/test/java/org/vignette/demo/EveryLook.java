@@ -4,9 +4,9 @@ import org.junit.Test;
 import org.robolectric.annotation.Config;
 
 /** Screens that are drawn by day, by night and in French. */
-abstract class EveryLook {
+public abstract class EveryLook {
     /** Draws and compares them; the variant is the end of their names. */
-    abstract void all(String variant) throws Exception;
+    public abstract void all(String variant) throws Exception;
 
     @Test
     public void day() throws Exception {

@@ -19,6 +19,10 @@ import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowCameraManager;
 import org.robolectric.shadows.ShadowDisplay;
+import org.vignette.demo.model.Answer;
+import org.vignette.demo.model.Classifier;
+import org.vignette.demo.model.Frame;
+import org.vignette.demo.model.ModelFile;
 
 /** What frames are answered with: the newest, upright, in buffers that are made once. */
 @RunWith(DemoRunner.class)

@@ -24,6 +24,7 @@ import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowActivity;
 import org.robolectric.shadows.ShadowPopupMenu;
+import org.vignette.demo.model.Files;
 
 /** Start, permission, self-test, and what is wrong with the model. */
 @RunWith(DemoRunner.class)

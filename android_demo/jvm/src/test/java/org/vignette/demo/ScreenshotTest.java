@@ -17,6 +17,15 @@ import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
+import org.vignette.demo.camera.LivePicture;
+import org.vignette.demo.core.StorageException;
+import org.vignette.demo.model.Answer;
+import org.vignette.demo.model.BundleException;
+import org.vignette.demo.model.Classifier;
+import org.vignette.demo.model.Contract;
+import org.vignette.demo.model.Frame;
+import org.vignette.demo.model.ModelFile;
+import org.vignette.demo.model.SelfTest;
 
 /**
  * Every screen of the camera by day, by night and in French: all by day, and the telling ones of the others, since
@@ -64,7 +73,7 @@ public class ScreenshotTest extends EveryLook {
     }
 
     @Override
-    void all(String variant) throws Exception {
+    public void all(String variant) throws Exception {
         Contract contract = ModelFile.open(TestApp.files).contract;
         Demo demo = Demo.start();
         MainActivity activity = demo.activity();
@@ -101,7 +110,7 @@ public class ScreenshotTest extends EveryLook {
         ((FrameLayout) activity.findViewById(R.id.viewfinder)).removeViewAt(1);
         activity.show(UiState.picture(answer(contract, 20, 190, 40, 6), frame.bitmap(), true));
         golden.shoot(activity, "picture" + variant);
-        ((Made.Bundle) TestApp.files).files.put(Verdict.FILE,
+        ((Made.Bundle) TestApp.files).files.put("verdict.json",
                 "{\"verdict\": \"failed\", \"n\": 660, \"second_look\": true}".getBytes(StandardCharsets.UTF_8));
         Activity about = Robolectric.buildActivity(AboutActivity.class, new Intent()).setup().get();
         Demo.settle();
@@ -123,10 +132,8 @@ public class ScreenshotTest extends EveryLook {
         MainActivity activity = demo.activity();
         activity.show(UiState.live(answer(contract, bytes), false));
         Demo.settle();
-        Viewfinder finder = new Viewfinder((90 + display) % 360, false, 640, 480);
-        activity.preview.show(finder, contract.contentAspect);
         FrameLayout view = activity.findViewById(R.id.viewfinder);
-        RectF where = finder.picture(view.getWidth(), view.getHeight(), 0);
+        RectF where = LivePicture.show(activity.preview, display, contract.contentAspect, view);
         ImageView picture = new ImageView(activity);
         picture.setImageBitmap(Golden.scene(Math.round(where.width()), Math.round(where.height())));
         picture.setScaleType(ImageView.ScaleType.CENTER);

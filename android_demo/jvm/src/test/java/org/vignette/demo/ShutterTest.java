@@ -24,6 +24,15 @@ import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowCameraManager;
 import org.robolectric.shadows.ShadowToast;
+import org.vignette.demo.core.Disk;
+import org.vignette.demo.core.FullDisk;
+import org.vignette.demo.model.Answer;
+import org.vignette.demo.model.Classifier;
+import org.vignette.demo.model.Frame;
+import org.vignette.demo.model.ModelFile;
+import org.vignette.demo.model.SelfTest;
+import org.vignette.demo.photos.Photo;
+import org.vignette.demo.photos.Photos;
 
 /** From the press of the shutter to the files, and what the user says. */
 @RunWith(DemoRunner.class)
