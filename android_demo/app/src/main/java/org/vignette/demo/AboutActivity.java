@@ -16,7 +16,7 @@ import org.vignette.demo.model.Files;
 import org.vignette.demo.model.ModelFile;
 import org.vignette.demo.model.Verdict;
 
-/** Shows the model inside the app, what the gate said of it, and the licences of all that is inside. */
+/** Shows the built-in model, the gate's verdict on it, and the licences of everything in the app. */
 public final class AboutActivity extends Activity {
     private static final int SHA256_SHOWN = 12;
 
@@ -43,9 +43,9 @@ public final class AboutActivity extends Activity {
             Contract contract = file.contract;
             String sha256 = contract.modelSha256.substring(0, Math.min(SHA256_SHOWN, contract.modelSha256.length()));
             return getString(R.string.about_model, contract.flavour, contract.modelFile, sha256)
-                    + "\n" + Verdict.read(files).words(getResources());
+                    + "\n" + Verdict.read(files).message(getResources());
         } catch (BundleException e) {
-            return e.words(getResources());
+            return e.message(getResources());
         }
     }
 

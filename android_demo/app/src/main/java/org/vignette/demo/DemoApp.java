@@ -14,8 +14,8 @@ import org.vignette.demo.model.Files;
 import org.vignette.demo.model.ModelHost;
 
 /**
- * What lives as long as the process: the threads off the main one, and the benchmark. Since every screen shares them,
- * what one screen closes is closed before the next one opens it.
+ * What lives as long as the process: the background threads and the benchmark. All screens share the threads, so one
+ * screen has finished closing something before the next one opens it.
  */
 public class DemoApp extends Application implements ModelHost, BenchmarkSession.Owner {
     private Handler cameraThread;
@@ -39,13 +39,13 @@ public class DemoApp extends Application implements ModelHost, BenchmarkSession.
         return this;
     }
 
-    /** So that adb finds a folder of the app's own to put models into. */
+    /** Creates a folder owned by the app, into which adb can push models. */
     private void makeModelsFolder() {
         try {
             new File(external(), "models").mkdirs();
         } catch (StorageException e) {
-            // Whoever needs the storage says so.
-            Log.w("Vignette", e.words(Phone.english(this)));
+            // Whatever needs the storage will report it.
+            Log.w("Vignette", e.message(Phone.english(this)));
         }
     }
 
@@ -79,13 +79,13 @@ public class DemoApp extends Application implements ModelHost, BenchmarkSession.
         modelInUse = inUse;
     }
 
-    /** Tests look at other bundles. */
+    /** Tests replace it with other bundles. */
     @Override
     public Files files() {
         return new Files.Inside(getAssets());
     }
 
-    /** Tests have a full one. */
+    /** Tests replace it with a full one. */
     @Override
     public Disk disk() {
         return new Disk();

@@ -15,8 +15,8 @@ import org.vignette.demo.model.SelfTest;
 import org.vignette.demo.model.Shot;
 
 /**
- * The camera's screen: lifecycle and intents. It decides what comes next; {@link Model}, {@link Shutter}
- * and {@link Preview} do it on their own threads, and {@link Screen} shows it.
+ * The camera screen: lifecycle and intents. It decides what happens next; {@link Model}, {@link Shutter} and
+ * {@link Preview} do it on their own threads, and {@link Screen} shows it.
  */
 public final class MainActivity extends Activity
         implements Model.Listener, Preview.Listener, Shutter.Host {
@@ -95,7 +95,7 @@ public final class MainActivity extends Activity
         }
     }
 
-    /** Does what is due next; called whenever something that was waited for has come. */
+    /** Takes the next step; called whenever something it was waiting for has happened. */
     private void advance() {
         if (!resumed || contract == null || state.stays()) {
             return;
@@ -121,7 +121,7 @@ public final class MainActivity extends Activity
             return;
         }
         if (state.kind != UiState.Kind.TESTED) {
-            // The shared picture has been seen; turning the phone must not bring it back.
+            // The shared picture is done with; rotating the phone must not bring it back.
             setIntent(new Intent(this, MainActivity.class));
         }
         restart();
@@ -151,7 +151,7 @@ public final class MainActivity extends Activity
 
     @Override
     public void look() {
-        // It usually is still open.
+        // Usually it is still open.
         if (preview.isOpen()) {
             show(UiState.live(null, doubtful));
         } else {
@@ -183,10 +183,10 @@ public final class MainActivity extends Activity
     }
 
     @Override
-    public void onModelWrong(BundleException wrong) {
+    public void onModelError(BundleException error) {
         contract = null;
         preview.close();
-        show(UiState.wrong(wrong));
+        show(UiState.modelError(error));
     }
 
     @Override
@@ -197,13 +197,13 @@ public final class MainActivity extends Activity
     }
 
     @Override
-    public void onPicture(Answer answer, Bitmap seen) {
-        show(UiState.picture(answer, seen, doubtful));
+    public void onPicture(Answer answer, Bitmap image) {
+        show(UiState.picture(answer, image, doubtful));
     }
 
     @Override
-    public void onPictureWrong() {
-        show(UiState.of(UiState.Kind.PICTURE_WRONG));
+    public void onPictureError() {
+        show(UiState.of(UiState.Kind.PICTURE_ERROR));
     }
 
     @Override

@@ -14,7 +14,7 @@ import org.vignette.demo.core.Views;
 import org.vignette.demo.model.Answer;
 import org.vignette.demo.model.SelfTest;
 
-/** The views, and the one place that turns a {@link UiState} into what they show. Main thread only. */
+/** The views, and the only place that turns a {@link UiState} into what they show. Main thread only. */
 final class Screen {
     final View menu;
     final View shutter;
@@ -38,8 +38,8 @@ final class Screen {
     private UiState.Act act = UiState.Act.NONE;
 
     /**
-     * @param onAct told what the user wants when a button is pressed.
-     * @param onQuestion told what a photo shows.
+     * @param onAct called when a button is pressed.
+     * @param onQuestion told how the user labels a photo.
      */
     Screen(Activity activity, Consumer<UiState.Act> onAct, Question.Listener onQuestion) {
         activity.setContentView(R.layout.main);
@@ -72,7 +72,7 @@ final class Screen {
         boolean taken = state.kind == UiState.Kind.TAKEN;
         Views.setVisible(viewfinder, live || still || taken);
         Views.setVisible(guide, live);
-        // Not gone while a photo is asked about, so that the camera keeps what it draws into.
+        // Not GONE while the user is asked about a photo, so that the camera keeps its texture.
         preview.setVisibility(live ? View.VISIBLE : taken ? View.INVISIBLE : View.GONE);
         Views.setVisible(shutter, live);
         shutter.setEnabled(live && state.answer != null);
@@ -81,7 +81,7 @@ final class Screen {
         Views.setVisible(message, !live && !still && !taken);
         question.show(state.photo);
         if (taken) {
-            picture.setImageBitmap(state.seen);
+            picture.setImageBitmap(state.image);
         } else if (live || still) {
             answer(state);
             Views.setVisible(doubtful, state.doubtful);
@@ -90,7 +90,7 @@ final class Screen {
         } else {
             act = state.kind.act;
             title.setText(state.doubtful ? R.string.tested_wrong_title : state.kind.title);
-            Views.setText(text, words(state));
+            Views.setText(text, message(state));
             Views.setVisible(button, act != UiState.Act.NONE);
             if (act != UiState.Act.NONE) {
                 button.setText(act.label);
@@ -103,7 +103,7 @@ final class Screen {
         if (answer == null) {
             Views.setText(headline, resources.getString(R.string.looking));
             for (int i = 0; i < rows.getChildCount(); i++) {
-                // Not gone, so that the guide does not move when the first answer comes.
+                // Not GONE, so that the guide does not move when the first answer arrives.
                 rows.getChildAt(i).setVisibility(View.INVISIBLE);
             }
             latency.setText(null);
@@ -127,17 +127,17 @@ final class Screen {
         latency.setText(resources.getString(R.string.latency, answer.grabMs, answer.letterboxMs, answer.modelMs));
     }
 
-    private String words(UiState state) {
-        if (state.wrong != null) {
-            return state.wrong.words(resources);
+    private String message(UiState state) {
+        if (state.error != null) {
+            return state.error.message(resources);
         }
         if (state.report != null) {
-            return words(state.report);
+            return message(state.report);
         }
         return state.kind.text == 0 ? "" : resources.getString(state.kind.text);
     }
 
-    private String words(SelfTest.Report report) {
+    private String message(SelfTest.Report report) {
         if (report.wrongLetterbox != null) {
             return resources.getString(R.string.letterbox_wrong, report.wrongLetterbox);
         }
@@ -162,9 +162,9 @@ final class Screen {
         return words.toString();
     }
 
-    /** The frame enlarged without smoothing, because these very pixels go into the model. */
+    /** The frame enlarged without smoothing, because these are exactly the model's input pixels. */
     private BitmapDrawable crisp(UiState state) {
-        BitmapDrawable drawable = new BitmapDrawable(resources, state.seen);
+        BitmapDrawable drawable = new BitmapDrawable(resources, state.image);
         drawable.setFilterBitmap(false);
         return drawable;
     }

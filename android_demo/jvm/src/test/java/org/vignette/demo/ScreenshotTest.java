@@ -82,15 +82,15 @@ public class ScreenshotTest extends EveryLook {
         activity.show(UiState.live(answer(contract, 80, 79, 50, 47), false));
         golden.shoot(activity, "live_unknown" + variant);
         for (UiState.Kind kind : UiState.Kind.values()) {
-            if (kind.title != 0 && kind != UiState.Kind.MODEL_WRONG && kind != UiState.Kind.TESTED
+            if (kind.title != 0 && kind != UiState.Kind.MODEL_ERROR && kind != UiState.Kind.TESTED
                     && kind != UiState.Kind.NOT_KEPT) {
                 activity.show(UiState.of(kind));
                 golden.shoot(activity, kind.name().toLowerCase(Locale.ROOT) + variant);
             }
         }
-        activity.show(UiState.wrong(new BundleException(
+        activity.show(UiState.modelError(new BundleException(
                 R.string.model_size, "model_int8.tflite", 1_000_000, 3_990_000L)));
-        golden.shoot(activity, "model_wrong" + variant);
+        golden.shoot(activity, "model_error" + variant);
         activity.show(UiState.notKept(new StorageException(R.string.storage_full, "20260301-120001-000.png")));
         golden.shoot(activity, "not_kept" + variant);
         Classifier.Kernels builtIn = Classifier.Kernels.BUILT_IN;

@@ -110,7 +110,7 @@ public class ShutterTest {
         }
         assertEquals(shown.known ? shown.best.get(0).label : null, photo.answer);
         assertEquals(shown.best.get(0).probability, photo.probability, 0);
-        assertEquals(Photo.Said.NOTHING, photo.said);
+        assertEquals(Photo.Naming.NOTHING, photo.naming);
         new Disk().write(Made.FOLDER.resolve("written/photo/shutter.json").toFile(), photo.text());
     }
 
@@ -124,7 +124,7 @@ public class ShutterTest {
         label(demo, 2).performClick();
         Demo.settle();
         assertEquals(third, only().truth);
-        assertEquals("Noted: " + third, ShadowToast.getTextOfLatestToast());
+        assertEquals("Labelled: " + third, ShadowToast.getTextOfLatestToast());
         assertEquals(UiState.Kind.LIVE, demo.kind());
         assertFalse(FakeCamera.Reader.last.closed);
         assertFalse(demo.shown(R.id.question));
@@ -135,14 +135,14 @@ public class ShutterTest {
         Demo demo = answered(7);
         shoot(demo);
         demo.press(R.id.none);
-        assertEquals(Photo.Said.NONE, only().said);
-        assertEquals("Noted: none of them", ShadowToast.getTextOfLatestToast());
+        assertEquals(Photo.Naming.NONE, only().naming);
+        assertEquals("Labelled: none of them", ShadowToast.getTextOfLatestToast());
         FakeCamera.Reader.last.deliver(new FakeCamera.Frame(640, 480, 8));
         Demo.settle();
         shoot(demo);
         demo.press(R.id.later);
         assertEquals(UiState.Kind.LIVE, demo.kind());
-        assertEquals(Photo.Said.NOTHING, album().photos.get(0).said);
+        assertEquals(Photo.Naming.NOTHING, album().photos.get(0).naming);
         assertEquals(2, album().photos.size());
         assertEquals(album().photos.get(0).picture.getParentFile(), album().photos.get(1).picture.getParentFile());
     }
@@ -218,7 +218,7 @@ public class ShutterTest {
         TestApp.unmounted = true;
         Demo demo = answered(7);
         shoot(demo);
-        assertEquals("The phone's storage cannot be reached at present. Try again when it can.", demo.text(R.id.text));
+        assertEquals("The phone's storage is currently unavailable. Try again once it is back.", demo.text(R.id.text));
     }
 
     @Test
@@ -234,7 +234,7 @@ public class ShutterTest {
         demo.press(R.id.later);
         assertEquals(UiState.Kind.LIVE, demo.kind());
         assertFalse(FakeCamera.Reader.last.closed);
-        assertEquals(Photo.Said.NOTHING, only().said);
+        assertEquals(Photo.Naming.NOTHING, only().naming);
     }
 
     @Test

@@ -17,17 +17,17 @@ import org.vignette.demo.model.Frame;
 import org.vignette.demo.model.ModelFile;
 
 /**
- * Measures models one after the other, on every kind of kernels and number of threads: the whole way of a frame, from a
- * drawn camera picture to the answer. Keeps its thread busy until it ends. What the phone is like comes from outside.
+ * Measures models one after another, with every kind of kernels and number of threads: everything a frame goes through,
+ * from a synthetic camera picture to the answer. Blocks its thread until done. The caller supplies the conditions.
  */
 final class Benchmark {
     static final int VERSION = 1;
 
-    /** Hears of every step, and says when to stop; on the thread that measures. */
+    /** Told about every step, and says when to stop; on the measuring thread. */
     interface Watcher {
         void onStep(BenchmarkStep step);
 
-        /** Null to go on; else why not. */
+        /** Null to continue; otherwise why to stop. */
         BenchmarkException stopped();
     }
 
@@ -41,7 +41,7 @@ final class Benchmark {
     private final int steps;
     private int done;
 
-    /** @param english for words in the result. */
+    /** @param english for messages in the result. */
     Benchmark(BenchmarkRequest request, List<Candidate> candidates, Conditions.Source conditions, Resources english,
             Watcher watcher) {
         this.request = request;
@@ -54,9 +54,9 @@ final class Benchmark {
     }
 
     /**
-     * Measures.
+     * Runs the benchmark.
      *
-     * @param into gets everything from {@code started_at} to {@code models}.
+     * @param into receives everything from {@code started_at} to {@code models}.
      * @throws BenchmarkException it was stopped.
      */
     void run(JSONObject into) throws BenchmarkException, JSONException {
@@ -92,9 +92,9 @@ final class Benchmark {
         JSONObject json = new JSONObject()
                 .put("name", candidate.name)
                 .put("source", candidate.inside ? "app" : "folder");
-        if (candidate.wrong != null) {
+        if (candidate.error != null) {
             done += steps / candidates.size();
-            return json.put("error", candidate.wrong.words(english));
+            return json.put("error", candidate.error.message(english));
         }
         Contract contract = candidate.file.contract;
         Frame frame = new Frame(contract);
@@ -164,7 +164,7 @@ final class Benchmark {
                     .put("memory", now.memory())
                     .put("thermal_status", now.thermalStatus());
         } catch (BundleException e) {
-            return json.put("error", e.words(english));
+            return json.put("error", e.message(english));
         } catch (IllegalArgumentException | IllegalStateException e) {
             return json.put("error", english.getString(R.string.run_failed, e.getMessage()));
         }
@@ -174,14 +174,14 @@ final class Benchmark {
         try {
             return sustained.run(candidate.file, request.sustainedSeconds);
         } catch (BundleException e) {
-            // It has run a moment ago, so nothing that was measured can be trusted.
-            throw new BenchmarkException(R.string.sustained_refused, candidate.name, e.words(english));
+            // It ran a moment ago, so none of the measurements can be trusted.
+            throw new BenchmarkException(R.string.sustained_refused, candidate.name, e.message(english));
         } catch (IllegalArgumentException | IllegalStateException e) {
             throw new BenchmarkException(R.string.sustained_refused, candidate.name, e.getMessage());
         }
     }
 
-    /** One run of the model alone, in milliseconds. */
+    /** Times one run of the model alone, in milliseconds. */
     static double modelMs(Classifier classifier, Frame frame) {
         long start = System.nanoTime();
         classifier.run(frame.pixels);

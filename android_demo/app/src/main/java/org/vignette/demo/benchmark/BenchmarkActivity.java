@@ -7,8 +7,8 @@ import org.vignette.demo.R;
 import org.vignette.demo.core.Phone;
 
 /**
- * The benchmark's screen. Started from the menu, or by adb with an intent; the manifest lets no other app start it.
- * What an intent asks for is measured on models of the app's own models folder alone.
+ * The benchmark screen. Started from the menu, or by adb with an intent; the manifest lets no other app start it.
+ * Intents can only measure models from the app's own models folder.
  */
 public final class BenchmarkActivity extends Activity implements BenchmarkSession.Listener {
     static final String LIST = "org.vignette.demo.action.LIST";
@@ -42,7 +42,7 @@ public final class BenchmarkActivity extends Activity implements BenchmarkSessio
         if (saved == null) {
             obey(getIntent());
         } else if (session.state().kind == BenchmarkState.Kind.LOOKING) {
-            // The process is a new one; what was measured in the old one is in its file.
+            // This is a new process; the results of the old one are in its file.
             session.look();
         }
     }
@@ -65,7 +65,7 @@ public final class BenchmarkActivity extends Activity implements BenchmarkSessio
     protected void onStop() {
         session.listen(null);
         if (!isChangingConfigurations()) {
-            // Android slows down what nobody sees, so the figures would be of something else.
+            // Android slows down apps in the background, so the figures would be meaningless.
             session.stop(R.string.benchmark_left);
         }
         super.onStop();

@@ -1,13 +1,13 @@
 package org.vignette.demo.benchmark;
 
 import org.vignette.demo.R;
-import org.vignette.demo.core.WordsException;
+import org.vignette.demo.core.LocalizedException;
 
 /** Why a benchmark has no result. */
-final class BenchmarkException extends WordsException {
+final class BenchmarkException extends LocalizedException {
     private static final long serialVersionUID = 1;
 
-    /** Somebody stopped it, or left the screen. */
+    /** The user stopped it or left the screen. */
     final boolean cancelled;
 
     BenchmarkException(int text, Object... values) {

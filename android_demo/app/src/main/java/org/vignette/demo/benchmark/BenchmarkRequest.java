@@ -13,7 +13,7 @@ import org.json.JSONObject;
 import org.vignette.demo.R;
 import org.vignette.demo.model.Classifier;
 
-/** What to measure, checked to the last digit, since it may come from outside. Immutable. */
+/** What to measure. Fully validated, because it may come from outside. Immutable. */
 final class BenchmarkRequest {
     static final String SESSION = "session";
     static final int MOST_MODELS = 16;
@@ -25,13 +25,13 @@ final class BenchmarkRequest {
     private static final int MOST_COUNTS = 8;
 
     final String session;
-    /** Names of folders; empty for all that there are. */
+    /** Names of folders; empty for all. */
     final List<String> models;
     final int runs;
     final int warmUpRuns;
     final List<Integer> numThreads;
     final List<Classifier.Kernels> kernels;
-    /** For each model; 0 for none. */
+    /** Per model; 0 for no sustained run. */
     final int sustainedSeconds;
 
     private BenchmarkRequest(String session, List<String> models, int runs, int warmUpRuns, List<Integer> numThreads,
@@ -48,12 +48,12 @@ final class BenchmarkRequest {
     /**
      * The session that an intent names.
      *
-     * @throws BenchmarkException there is none, or it is no name that a file may have.
+     * @throws BenchmarkException it is missing, or not a valid file name.
      */
     static String session(Bundle extras) throws BenchmarkException {
         Object session = extras == null ? null : extras.get(SESSION);
         if (!(session instanceof String) || !ID.matcher((String) session).matches()) {
-            throw wrong(SESSION, session, ID.pattern());
+            throw unexpected(SESSION, session, ID.pattern());
         }
         return (String) session;
     }
@@ -61,7 +61,7 @@ final class BenchmarkRequest {
     /**
      * What an intent asks for.
      *
-     * @throws BenchmarkException an extra is not what it must be; it is named.
+     * @throws BenchmarkException an extra is invalid; the message names it.
      */
     static BenchmarkRequest read(Bundle extras) throws BenchmarkException {
         List<Integer> threads = new ArrayList<>();
@@ -76,7 +76,7 @@ final class BenchmarkRequest {
                 ? list(extras, "models", "", MOST_MODELS) : new ArrayList<>();
         for (String name : models) {
             if (!Models.NAME.matcher(name).matches()) {
-                throw wrong("models", name, Models.NAME.pattern());
+                throw unexpected("models", name, Models.NAME.pattern());
             }
         }
         return new BenchmarkRequest(session(extras), models,
@@ -86,7 +86,7 @@ final class BenchmarkRequest {
                 whole("sustained_seconds", extras.get("sustained_seconds"), 0, 0, MOST_SECONDS));
     }
 
-    /** The usual one, as the button starts it. */
+    /** The default request, as started by the button. */
     static BenchmarkRequest usual(String session, boolean sustained) {
         List<Integer> threads = new ArrayList<>();
         Collections.addAll(threads, 1, 2, 4);
@@ -95,7 +95,7 @@ final class BenchmarkRequest {
         return new BenchmarkRequest(session, new ArrayList<>(), 50, 10, threads, kernels, sustained ? 60 : 0);
     }
 
-    /** @param measured the names of the models that take part. */
+    /** @param measured the names of the models measured. */
     JSONObject json(List<String> measured) throws JSONException {
         JSONArray ids = new JSONArray();
         for (Classifier.Kernels kind : kernels) {
@@ -110,14 +110,14 @@ final class BenchmarkRequest {
                 .put("sustained_seconds", sustainedSeconds);
     }
 
-    /** Comma-separated, each once. */
+    /** Comma-separated, without duplicates. */
     private static List<String> list(Bundle extras, String key, String usual, int most) throws BenchmarkException {
         Object value = extras.containsKey(key) ? extras.get(key) : usual;
         String[] parts = value instanceof String ? ((String) value).split(",", -1) : new String[0];
         Set<String> once = new LinkedHashSet<>();
         Collections.addAll(once, parts);
         if (parts.length == 0 || parts.length > most || once.size() < parts.length) {
-            throw wrong(key, value, "a,b,… (1 … " + most + ")");
+            throw unexpected(key, value, "a,b,… (1 … " + most + ")");
         }
         return new ArrayList<>(once);
     }
@@ -128,7 +128,7 @@ final class BenchmarkRequest {
                 return kind;
             }
         }
-        throw wrong("kernels", id, "XNNPACK, built-in");
+        throw unexpected("kernels", id, "XNNPACK, built-in");
     }
 
     private static int whole(String key, Object value, int usual, int least, int most) throws BenchmarkException {
@@ -136,26 +136,26 @@ final class BenchmarkRequest {
             return usual;
         }
         if (!(value instanceof Integer)) {
-            throw wrong(key, value, least + " … " + most);
+            throw unexpected(key, value, least + " … " + most);
         }
         return within(key, (Integer) value, least, most);
     }
 
     private static int whole(String key, String digits, int least, int most) throws BenchmarkException {
         if (!digits.matches("[0-9]{1,4}")) {
-            throw wrong(key, digits, least + " … " + most);
+            throw unexpected(key, digits, least + " … " + most);
         }
         return within(key, Integer.parseInt(digits), least, most);
     }
 
     private static int within(String key, int number, int least, int most) throws BenchmarkException {
         if (number < least || number > most) {
-            throw wrong(key, number, least + " … " + most);
+            throw unexpected(key, number, least + " … " + most);
         }
         return number;
     }
 
-    private static BenchmarkException wrong(String key, Object received, String allowed) {
+    private static BenchmarkException unexpected(String key, Object received, String allowed) {
         String words = String.valueOf(received);
         return new BenchmarkException(R.string.extra_wrong, key, allowed,
                 words.length() <= 80 ? words : words.substring(0, 80) + "…");

@@ -11,9 +11,9 @@ import org.vignette.demo.R;
 import org.vignette.demo.core.SharedFiles;
 import org.vignette.demo.core.Views;
 
-/** The views of the benchmark, and the one place that turns a {@link BenchmarkState} into what they show. */
+/** The benchmark's views, and the only place that turns a {@link BenchmarkState} into what they show. */
 final class BenchmarkScreen {
-    /** Hears what the user wants. */
+    /** Told about the user's actions. */
     interface Buttons {
         void onStart(boolean sustained);
 
@@ -63,7 +63,7 @@ final class BenchmarkScreen {
         boolean running = next.kind == BenchmarkState.Kind.RUNNING;
         boolean done = next.kind == BenchmarkState.Kind.DONE;
         title.setText(heading());
-        Views.setText(text, words());
+        Views.setText(text, message());
         Views.setVisible(bar, running);
         Views.setVisible(sustained, ready && measurable());
         Views.setVisible(button, running || done || next.kind == BenchmarkState.Kind.FAILED || ready && measurable());
@@ -80,7 +80,7 @@ final class BenchmarkScreen {
         if (done) {
             new BenchmarkTable(activity).fill(results, next.result);
         }
-        // The phone must not fall asleep in the middle.
+        // The phone must not go to sleep during a benchmark.
         results.setKeepScreenOn(running);
         text.setKeepScreenOn(running);
     }
@@ -102,21 +102,21 @@ final class BenchmarkScreen {
 
     private boolean measurable() {
         for (Candidate model : state.models) {
-            if (model.wrong == null) {
+            if (model.error == null) {
                 return true;
             }
         }
         return false;
     }
 
-    private String words() {
+    private String message() {
         switch (state.kind) {
             case READY:
                 return ready();
             case RUNNING:
-                return state.step == null ? "" : state.step.words(resources);
+                return state.step == null ? "" : state.step.message(resources);
             case FAILED:
-                return state.wrong.words(resources);
+                return state.error.message(resources);
             case DONE:
                 return BenchmarkTable.conditions(resources, state.result);
             default:
@@ -131,8 +131,8 @@ final class BenchmarkScreen {
         StringBuilder words = new StringBuilder(resources.getString(R.string.benchmark_text));
         for (Candidate model : state.models) {
             String name = model.inside ? resources.getString(R.string.model_inside) : model.name;
-            words.append("\n\n").append(model.wrong != null
-                    ? resources.getString(R.string.model_unusable, name, model.wrong.words(resources))
+            words.append("\n\n").append(model.error != null
+                    ? resources.getString(R.string.model_unusable, name, model.error.message(resources))
                     : resources.getString(R.string.model_usable, name, model.file.contract.flavour,
                             model.file.contract.modelBytes / 1024));
         }

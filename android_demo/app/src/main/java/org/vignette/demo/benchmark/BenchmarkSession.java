@@ -11,29 +11,29 @@ import java.util.List;
 import org.json.JSONException;
 import org.json.JSONObject;
 import org.vignette.demo.R;
+import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.core.Phone;
 import org.vignette.demo.core.StorageException;
-import org.vignette.demo.core.WordsException;
 import org.vignette.demo.model.ModelHost;
 
 /**
- * The one benchmark that can run, and its files. It lives as long as the process, so that turning the phone does not
+ * The only benchmark that can run, and its files. It lives as long as the process, so that rotating the phone does not
  * end it, and measures on the model thread, so that nothing else uses a model meanwhile. Methods are called on the main
- * thread and return at once; the listener is told there too.
+ * thread and return immediately; the listener is called there too.
  */
 public final class BenchmarkSession implements Benchmark.Watcher {
-    /** Hears of every change. */
+    /** Told about every change. */
     interface Listener {
         void onBenchmark(BenchmarkState state);
     }
 
-    /** Keeps the one session; the application does. */
+    /** Holds the only session; the application implements it. */
     public interface Owner {
         BenchmarkSession benchmark();
     }
 
     private static final String TAG = "Vignette";
-    /** Between two looks whether the camera's screen has closed its model, in milliseconds. */
+    /** Between two checks whether the camera screen has closed its model, in milliseconds. */
     private static final int WAIT = 50;
 
     private final ModelHost app;
@@ -41,7 +41,7 @@ public final class BenchmarkSession implements Benchmark.Watcher {
     private final Resources english;
     private Listener listener;
     private BenchmarkState state = BenchmarkState.looking();
-    /** What runs or waits; null for nothing. */
+    /** The session that is running or waiting; null for none. */
     private volatile String running;
     private volatile BenchmarkException stopped;
     /** Model thread. */
@@ -70,16 +70,16 @@ public final class BenchmarkSession implements Benchmark.Watcher {
         app.modelThread().post(() -> {
             try {
                 tell(BenchmarkState.ready(candidates(Collections.emptyList(), true)));
-            } catch (WordsException e) {
+            } catch (LocalizedException e) {
                 tell(BenchmarkState.failed(e));
             }
         });
     }
 
     /**
-     * Measures.
+     * Starts measuring.
      *
-     * @param inside whether the model that was built in takes part; the request's come from the folder alone.
+     * @param inside whether the built-in model takes part; the request's models come from the folder only.
      */
     void start(BenchmarkRequest request, boolean inside) {
         if (running != null) {
@@ -92,21 +92,21 @@ public final class BenchmarkSession implements Benchmark.Watcher {
         app.modelThread().post(() -> whenFree(() -> run(request, inside)));
     }
 
-    /** Ends what runs, with the reason why. */
+    /** Stops the running session, with a reason. */
     void stop(int text) {
         if (running != null && stopped == null) {
             stopped = new BenchmarkException(text);
         }
     }
 
-    /** As above, where it is this session that runs. */
+    /** As above, if this is the running session. */
     void stop(String session, int text) {
         if (session.equals(running)) {
             stop(text);
         }
     }
 
-    /** Writes which models can be read. */
+    /** Writes a list of the readable models. */
     void list(String session) {
         app.modelThread().post(() -> {
             try {
@@ -120,38 +120,38 @@ public final class BenchmarkSession implements Benchmark.Watcher {
             } catch (JSONException e) {
                 throw new AssertionError(e);
             } catch (StorageException e) {
-                Log.e(TAG, e.words(english));
+                Log.e(TAG, e.message(english));
                 tell(BenchmarkState.failed(e));
             }
         });
     }
 
-    /** Leaves a failure for a session that does not even begin. */
-    void refuse(String session, BenchmarkException wrong) {
-        refuse(wrong);
+    /** Writes a failure for a session that cannot start. */
+    void refuse(String session, BenchmarkException error) {
+        refuse(error);
         if (!session.equals(running)) {
             // The model thread may be measuring.
-            app.storageThread().post(() -> fail(session, wrong));
+            app.storageThread().post(() -> fail(session, error));
         }
     }
 
-    /** Says why an intent cannot be answered with a file. */
-    void refuse(BenchmarkException wrong) {
-        Log.e(TAG, wrong.words(english));
+    /** Reports an error for which no file can be written. */
+    void refuse(BenchmarkException error) {
+        Log.e(TAG, error.message(english));
         if (running == null) {
-            show(BenchmarkState.failed(wrong));
+            show(BenchmarkState.failed(error));
         }
     }
 
     @Override
     public void onStep(BenchmarkStep step) {
         try {
-            results.progress(running, step, step.words(english));
+            results.progress(running, step, step.message(english));
         } catch (JSONException e) {
             throw new AssertionError(e);
         } catch (StorageException e) {
-            // The result will not find room either, and says so.
-            Log.w(TAG, e.words(english));
+            // Writing the result will fail as well, and is reported.
+            Log.w(TAG, e.message(english));
         }
         tell(BenchmarkState.running(step));
     }
@@ -161,7 +161,7 @@ public final class BenchmarkSession implements Benchmark.Watcher {
         return stopped;
     }
 
-    /** The camera's screen closes its model only after this one is shown. */
+    /** The camera screen closes its model only after this one is shown. */
     private void whenFree(Runnable work) {
         if (app.modelInUse() && stopped == null) {
             app.modelThread().postDelayed(() -> whenFree(work), WAIT);
@@ -186,22 +186,22 @@ public final class BenchmarkSession implements Benchmark.Watcher {
             end(BenchmarkState.done(document, file));
         } catch (JSONException e) {
             throw new AssertionError(e);
-        } catch (WordsException e) {
-            Log.e(TAG, e.words(english));
+        } catch (LocalizedException e) {
+            Log.e(TAG, e.message(english));
             fail(request.session, e);
             end(BenchmarkState.failed(e));
         }
     }
 
-    private void fail(String session, WordsException wrong) {
-        boolean cancelled = wrong instanceof BenchmarkException && ((BenchmarkException) wrong).cancelled;
+    private void fail(String session, LocalizedException error) {
+        boolean cancelled = error instanceof BenchmarkException && ((BenchmarkException) error).cancelled;
         try {
             results().end(session,
-                    header(session).put("error", wrong.words(english)).put("cancelled", cancelled));
+                    header(session).put("error", error.message(english)).put("cancelled", cancelled));
         } catch (JSONException e) {
             throw new AssertionError(e);
         } catch (StorageException e) {
-            Log.e(TAG, e.words(english));
+            Log.e(TAG, e.message(english));
         }
     }
 
@@ -211,7 +211,7 @@ public final class BenchmarkSession implements Benchmark.Watcher {
         return document;
     }
 
-    private List<Candidate> candidates(List<String> names, boolean inside) throws WordsException {
+    private List<Candidate> candidates(List<String> names, boolean inside) throws LocalizedException {
         List<Candidate> all = new ArrayList<>(inside ? Candidate.builtIn(app.files()) : Collections.emptyList());
         all.addAll(models().candidates(names));
         if (all.size() > BenchmarkRequest.MOST_MODELS) {

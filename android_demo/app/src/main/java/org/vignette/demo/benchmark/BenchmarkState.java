@@ -4,15 +4,15 @@ import java.io.File;
 import java.util.Collections;
 import java.util.List;
 import org.json.JSONObject;
-import org.vignette.demo.core.WordsException;
+import org.vignette.demo.core.LocalizedException;
 
-/** Everything that the benchmark screen shows. Immutable; made anew for every change. */
+/** Everything the benchmark screen shows. Immutable; a new one for every change. */
 final class BenchmarkState {
     /** Which screen it is. */
     enum Kind {
-        /** Before anything: the models are being looked for. */
+        /** The models are still being looked up. */
         LOOKING,
-        /** What can be measured, and a button to start. */
+        /** The models that can be measured, and a button to start. */
         READY,
         RUNNING,
         DONE,
@@ -26,19 +26,19 @@ final class BenchmarkState {
     final BenchmarkStep step;
     /** With DONE. */
     final JSONObject result;
-    /** With DONE: where it lies. */
+    /** With DONE: where it is stored. */
     final File file;
     /** With FAILED. */
-    final WordsException wrong;
+    final LocalizedException error;
 
     private BenchmarkState(Kind kind, List<Candidate> models, BenchmarkStep step, JSONObject result,
-            File file, WordsException wrong) {
+            File file, LocalizedException error) {
         this.kind = kind;
         this.models = models;
         this.step = step;
         this.result = result;
         this.file = file;
-        this.wrong = wrong;
+        this.error = error;
     }
 
     static BenchmarkState looking() {
@@ -57,7 +57,7 @@ final class BenchmarkState {
         return new BenchmarkState(Kind.DONE, null, null, result, file, null);
     }
 
-    static BenchmarkState failed(WordsException wrong) {
-        return new BenchmarkState(Kind.FAILED, null, null, null, null, wrong);
+    static BenchmarkState failed(LocalizedException error) {
+        return new BenchmarkState(Kind.FAILED, null, null, null, null, error);
     }
 }

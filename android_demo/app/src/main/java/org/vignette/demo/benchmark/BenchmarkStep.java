@@ -4,16 +4,16 @@ import android.content.res.Resources;
 import org.vignette.demo.R;
 import org.vignette.demo.model.Classifier;
 
-/** Where a benchmark is. Immutable. */
+/** How far a benchmark has got. Immutable. */
 final class BenchmarkStep {
-    /** Steps that have ended, and how many there are. */
+    /** Steps completed, and how many there are. */
     final int done;
     final int of;
 
     private final String model;
     private final Classifier.Kernels kernels;
     private final int numThreads;
-    /** Of the sustained mode; 0 for a plain step. */
+    /** Length of the sustained run; 0 for a plain step. */
     private final int seconds;
 
     BenchmarkStep(int done, int of, String model, Classifier.Kernels kernels, int numThreads, int seconds) {
@@ -25,7 +25,7 @@ final class BenchmarkStep {
         this.seconds = seconds;
     }
 
-    String words(Resources resources) {
+    String message(Resources resources) {
         String how = way(resources, kernels, numThreads);
         return seconds > 0 ? resources.getString(R.string.step_sustained, model, how, seconds)
                 : resources.getString(R.string.step, model, how);

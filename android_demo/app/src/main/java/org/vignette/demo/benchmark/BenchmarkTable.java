@@ -10,7 +10,7 @@ import org.json.JSONObject;
 import org.vignette.demo.R;
 import org.vignette.demo.model.Classifier;
 
-/** A benchmark's result in words and rows, read from the document that is also in the file. */
+/** A benchmark's result as text and rows, taken from the document that is also written to the file. */
 final class BenchmarkTable {
     private final LayoutInflater inflater;
     private final Resources resources;
@@ -36,7 +36,7 @@ final class BenchmarkTable {
         return words.append("\n\n").append(resources.getString(R.string.table_legend)).toString();
     }
 
-    /** One heading and as many rows as measurements for each model. */
+    /** For each model, a heading and one row per measurement. */
     void fill(ViewGroup into, JSONObject result) {
         JSONArray models = result.optJSONArray("models");
         for (int i = 0; i < models.length(); i++) {

@@ -12,14 +12,14 @@ final class Candidate {
     /** Built into the app; otherwise from the models folder. */
     final boolean inside;
     final ModelFile file;
-    /** Why it cannot be measured; null where it can. */
-    final BundleException wrong;
+    /** Why it cannot be measured; null if it can. */
+    final BundleException error;
 
-    Candidate(String name, boolean inside, ModelFile file, BundleException wrong) {
+    Candidate(String name, boolean inside, ModelFile file, BundleException error) {
         this.name = name;
         this.inside = inside;
         this.file = file;
-        this.wrong = wrong;
+        this.error = error;
     }
 
     /** The model built into the app; none if it was built without one. */

@@ -13,15 +13,15 @@ import android.provider.Settings;
 import org.json.JSONException;
 import org.json.JSONObject;
 
-/** What can make a measurement untrue: heat, power and what else the phone is doing. Immutable. */
+/** What can distort a measurement: heat, power and what else the phone is doing. Immutable. */
 final class Conditions {
-    /** Where the present ones come from; tests have others. */
+    /** Supplies the current conditions; tests have their own. */
     interface Source {
-        /** @param memory whether to look at the memory too, which may take a tenth of a second. */
+        /** @param memory whether to measure memory too, which may take a tenth of a second. */
         Conditions now(boolean memory);
     }
 
-    /** Of the battery, in degrees Celsius; null where the phone does not tell. */
+    /** Of the battery, in degrees Celsius; null if the phone does not report it. */
     final Double celsius;
     /** An index into {@link #THERMAL}; null below Android 10. */
     final Integer thermal;
@@ -38,7 +38,7 @@ final class Conditions {
     private final JSONObject memory;
 
     private Conditions(Context context, boolean withMemory) {
-        // Sticky: nothing is registered.
+        // A sticky broadcast: nothing is registered.
         Intent battery = context.registerReceiver(null, new IntentFilter(Intent.ACTION_BATTERY_CHANGED));
         celsius = celsius(battery);
         percent = percent(battery);
@@ -74,7 +74,7 @@ final class Conditions {
         return celsius == null ? JSONObject.NULL : celsius;
     }
 
-    /** In Android's words, as a JSON value. */
+    /** Android's name for it, as a JSON value. */
     Object thermalStatus() {
         return thermal == null ? JSONObject.NULL : thermalWord(thermal);
     }

@@ -16,9 +16,9 @@ import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.Files;
 import org.vignette.demo.model.ModelFile;
 
-/** The bundles that adb has put into the models folder of the app's external files: one a folder. */
+/** The bundles pushed by adb to the models folder of the app's external files, one per folder. */
 final class Models {
-    /** Of a folder; so no name leads out of the models folder. */
+    /** Of a folder; no such name can lead out of the models folder. */
     static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}");
 
     private final File folder;
@@ -51,7 +51,7 @@ final class Models {
     }
 
     /**
-     * Opens a bundle; its files are found to belong together.
+     * Opens a bundle and verifies that its files belong together.
      *
      * @throws BundleException there is no such bundle, or it cannot be used.
      */
@@ -74,9 +74,9 @@ final class Models {
     }
 
     /**
-     * Bundles to measure, usable or not.
+     * The bundles to measure, usable or not.
      *
-     * @param names of folders; empty for all that there are.
+     * @param names of folders; empty for all.
      * @throws BundleException the phone denies access to the models folder.
      */
     List<Candidate> candidates(List<String> names) throws BundleException {
@@ -92,10 +92,10 @@ final class Models {
     }
 
     /**
-     * Which bundles can be read, and why others cannot.
+     * Lists which bundles can be read, and why the others cannot.
      *
      * @param into gets {@code folder}, {@code error} and {@code models}.
-     * @param english for words.
+     * @param english for messages.
      */
     void list(JSONObject into, Resources english) throws JSONException {
         JSONArray all = new JSONArray();
@@ -105,15 +105,15 @@ final class Models {
                 all.put(json(found, english));
             }
         } catch (BundleException e) {
-            error = e.words(english);
+            error = e.message(english);
         }
         into.put("folder", folder.getPath()).put("error", error).put("models", all);
     }
 
     private static JSONObject json(Candidate found, Resources english) throws JSONException {
         JSONObject json = new JSONObject().put("name", found.name);
-        if (found.wrong != null) {
-            return json.put("error", found.wrong.words(english));
+        if (found.error != null) {
+            return json.put("error", found.error.message(english));
         }
         Contract contract = found.file.contract;
         return json.put("error", JSONObject.NULL)

@@ -8,7 +8,7 @@ import org.json.JSONObject;
 import org.vignette.demo.core.Disk;
 import org.vignette.demo.core.StorageException;
 
-/** The benchmark folder of the app's external files: what sessions leave there for a computer to pull. */
+/** The benchmark folder of the app's external files, from which a computer pulls the results of sessions. */
 final class Results {
     private static final String PROGRESS = ".progress.json";
 
@@ -20,17 +20,17 @@ final class Results {
         this.disk = disk;
     }
 
-    /** Where a session's result lies. */
+    /** Where a session's result is stored. */
     File result(String session) {
         return new File(folder, session + ".json");
     }
 
-    /** Where a session's list of models lies. */
+    /** Where a session's list of models is stored. */
     File listing(String session) {
         return new File(folder, session + ".models.json");
     }
 
-    /** Removes what an earlier session of the same name left, so that nobody takes it for the new one's. */
+    /** Removes the files of an earlier session of the same name, so that they are not mistaken for the new ones. */
     void begin(String session) throws StorageException {
         List<File> stale = new ArrayList<>();
         for (File file : new File[] {result(session), listing(session), progress(session)}) {
@@ -42,7 +42,7 @@ final class Results {
         }
     }
 
-    /** @param document a result or a failure; the session's progress goes. */
+    /** @param document a result or a failure; the session's progress file is deleted. */
     void end(String session, JSONObject document) throws StorageException, JSONException {
         disk.delete(progress(session));
         disk.write(result(session), document.toString(1) + "\n");

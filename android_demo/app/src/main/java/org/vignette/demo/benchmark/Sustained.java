@@ -12,11 +12,11 @@ import org.vignette.demo.model.Frame;
 import org.vignette.demo.model.ModelFile;
 
 /**
- * The sustained mode: frame after frame without a pause, on the fastest combination that was measured, in windows of
- * equal length, so that a phone which slows down is seen doing it. One for each model.
+ * The sustained run: frame after frame without a pause, on the fastest combination measured, in windows of equal length
+ * that reveal whether the phone slows down. One per model.
  */
 final class Sustained {
-    /** At most as many windows. */
+    /** The maximum number of windows. */
     private static final int WINDOWS = 60;
 
     private final Frame frame;
@@ -37,7 +37,7 @@ final class Sustained {
         this.watcher = watcher;
     }
 
-    /** @param ms what the model takes on this combination. */
+    /** @param ms the model's time on this combination. */
     void consider(Classifier.Kernels candidate, int threads, double ms) {
         if (kernels == null || ms < fastestMs) {
             kernels = candidate;
@@ -46,7 +46,7 @@ final class Sustained {
         }
     }
 
-    /** Whether any combination could be measured. */
+    /** Whether at least one combination could be measured. */
     boolean possible() {
         return kernels != null;
     }
@@ -63,7 +63,7 @@ final class Sustained {
      * Runs on the fastest combination.
      *
      * @throws BenchmarkException it was stopped.
-     * @throws BundleException the runtime refuses the model, which it did not before.
+     * @throws BundleException the runtime rejects the model, which it accepted before.
      */
     JSONObject run(ModelFile file, int seconds) throws BenchmarkException, JSONException, BundleException {
         long window = 1_000_000_000L * ((seconds + WINDOWS - 1) / WINDOWS);

@@ -3,29 +3,29 @@ package org.vignette.demo.benchmark;
 import android.content.res.Resources;
 import org.vignette.demo.R;
 
-/** Whether the phone slowed itself down because of heat, and what says so. One for each benchmark. */
+/** Whether the phone throttled because of heat, and the evidence for it. One per benchmark. */
 final class Throttling {
-    /** Android's THERMAL_STATUS_LIGHT: it has begun to throttle. */
+    /** Android's THERMAL_STATUS_LIGHT: throttling has begun. */
     private static final int LIGHT = 1;
-    /** Last against first window of the sustained mode; below it, it is noise. */
+    /** Last window of the sustained run relative to the first; anything below is noise. */
     private static final double SLOWDOWN = 1.2;
 
     private Integer hottest;
     private double slowdown;
 
-    /** @param thermal a thermal status; null where the phone does not tell. */
+    /** @param thermal a thermal status; null if the phone does not report it. */
     void sawStatus(Integer thermal) {
         if (thermal != null) {
             hottest = hottest == null ? thermal : Math.max(hottest, thermal);
         }
     }
 
-    /** @param factor how much longer a frame took at the end of a sustained mode than at its beginning. */
+    /** @param factor how much longer a frame took at the end of a sustained run than at the start. */
     void sawSlowdown(double factor) {
         slowdown = Math.max(slowdown, factor);
     }
 
-    /** Null where nothing tells. */
+    /** Null if there is no evidence either way. */
     Boolean verdict() {
         if (isHot() || slowdown >= SLOWDOWN) {
             return true;

@@ -15,12 +15,12 @@ import android.view.Surface;
 import java.util.Arrays;
 
 /**
- * The one owner of the camera: preview into a texture, analysis frames into an ImageReader, everything on the camera
- * thread. Open and close are called on the main thread and return at once; the listener is told there too, and
- * nothing after {@link #close}. May be opened again.
+ * The only owner of the camera: preview into a texture, analysis frames into an ImageReader, all on the camera thread.
+ * Open and close are called on the main thread and return immediately; the listener is called there too, but never
+ * after {@link #close}. Can be reopened.
  */
 final class Camera {
-    /** Hears of everything on the main thread. */
+    /** Called on the main thread. */
     interface Listener {
         void onCameraOpened(Viewfinder viewfinder);
 
@@ -28,7 +28,7 @@ final class Camera {
         void onCameraFailed(CameraFailure failure);
     }
 
-    /** One frame in work, one waiting, one being filled. */
+    /** One frame being processed, one waiting, one being filled. */
     private static final int IMAGES = 3;
 
     private final CameraManager manager;
@@ -36,7 +36,7 @@ final class Camera {
     private final Handler frames;
     private final Handler main = new Handler(Looper.getMainLooper());
     private final Listener listener;
-    /** Counts openings, so that what an earlier one still reports is known as late. Main thread. */
+    /** Counts openings, so that late reports from an earlier one can be ignored. Main thread. */
     private int opening;
     /** Main thread. */
     private boolean open;
@@ -54,7 +54,7 @@ final class Camera {
         this.listener = listener;
     }
 
-    /** Opens the back camera, or any if there is none at the back. Its use ends with {@link #close}. */
+    /** Opens the rear camera, or any other if there is none, until {@link #close}. */
     void open(SurfaceTexture texture, ImageReader.OnImageAvailableListener consumer) {
         int number = ++opening;
         open = true;
@@ -76,7 +76,7 @@ final class Camera {
         return open;
     }
 
-    /** As {@link #close}, and then gives the texture back. */
+    /** Like {@link #close}, then releases the texture. */
     void close(SurfaceTexture texture) {
         close();
         thread.post(texture::release);
@@ -131,10 +131,10 @@ final class Camera {
             } catch (CameraAccessException e) {
                 fail(CameraFailure.of(e));
             } catch (SecurityException e) {
-                // Permission was withdrawn between the check and now.
+                // Permission was revoked after the check.
                 fail(CameraFailure.NOT_ALLOWED);
             } catch (IllegalArgumentException e) {
-                // The camera was unplugged after it had been listed.
+                // The camera was unplugged after it was listed.
                 fail(CameraFailure.ERROR);
             }
         }
@@ -151,7 +151,7 @@ final class Camera {
                 preview.release();
             }
             if (reader != null) {
-                // There, because closing pulls the memory away from under a frame that is being read.
+                // On that thread, because closing frees the memory of a frame that may still be being read.
                 frames.post(reader::close);
             }
         }
@@ -169,7 +169,7 @@ final class Camera {
             } catch (CameraAccessException e) {
                 fail(CameraFailure.of(e));
             } catch (IllegalArgumentException e) {
-                // The screen's surface went away at this very moment.
+                // The screen's surface disappeared at this moment.
                 fail(CameraFailure.ERROR);
             }
         }
@@ -206,7 +206,7 @@ final class Camera {
                 }
                 session = configured;
                 try {
-                    // The preview template focuses and exposes continuously by itself.
+                    // The preview template focuses and exposes continuously.
                     CaptureRequest.Builder request = device.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW);
                     request.addTarget(preview);
                     request.addTarget(reader.getSurface());
@@ -214,10 +214,10 @@ final class Camera {
                 } catch (CameraAccessException e) {
                     fail(CameraFailure.of(e));
                 } catch (IllegalStateException e) {
-                    // The device was lost; onDisconnected or onError follows and says why.
+                    // The device was lost; onDisconnected or onError follows with the reason.
                     session = null;
                 } catch (IllegalArgumentException e) {
-                    // The screen's surface went away at this very moment.
+                    // The screen's surface disappeared at this moment.
                     fail(CameraFailure.ERROR);
                 }
             }

@@ -8,13 +8,13 @@ import android.util.AttributeSet;
 import android.view.View;
 import org.vignette.demo.R;
 
-/** The guide over the preview: what lies inside is analysed, what lies outside is dimmed. */
+/** The guide over the preview: the inside is analysed, the outside is dimmed. */
 public final class GuideView extends View {
     private final Paint line = new Paint(Paint.ANTI_ALIAS_FLAG);
     private final int shade;
     private RectF guide = new RectF();
 
-    /** Called by the layout. */
+    /** Called by the layout inflater. */
     public GuideView(Context context, AttributeSet attributes) {
         super(context, attributes);
         shade = context.getColor(R.color.shade);

@@ -23,9 +23,9 @@ final class Lens {
     }
 
     /**
-     * The first camera at the back, or any other if there is none.
+     * The first rear camera, or any other if there is none.
      *
-     * @return null if there is no camera that gives frames.
+     * @return null if no camera delivers frames.
      */
     static Lens choose(CameraManager manager) throws CameraAccessException {
         Lens chosen = null;

@@ -11,11 +11,11 @@ import org.vignette.demo.core.App;
 
 /**
  * The live camera picture on the screen with the guide over it, repositioned whenever the screen or the view changes.
- * Main thread only; the camera itself works on threads of its own.
+ * Main thread only; the camera itself runs on its own threads.
  */
 public final class Preview
         implements Camera.Listener, TextureView.SurfaceTextureListener, DisplayManager.DisplayListener {
-    /** Hears of everything on the main thread. */
+    /** Called on the main thread. */
     public interface Listener {
         /** There is now a texture to draw into, so the camera can be opened. */
         void onPreviewReady();
@@ -23,7 +23,7 @@ public final class Preview
         /** The camera is closed again. */
         void onCameraFailed(CameraFailure failure);
 
-        /** @param degrees clockwise, that make the camera's pictures upright. */
+        /** @param degrees clockwise to turn the camera's pictures upright. */
         void onRotation(int degrees);
     }
 
@@ -35,7 +35,7 @@ public final class Preview
     private Viewfinder viewfinder;
     private double contentAspect;
 
-    /** @param activity of a {@link App}. */
+    /** @param activity whose application is an {@link App}. */
     public Preview(Activity activity, Listener listener) {
         this.activity = activity;
         App app = (App) activity.getApplication();
@@ -46,12 +46,12 @@ public final class Preview
         view.setSurfaceTextureListener(this);
     }
 
-    /** Starts to follow the screen's rotation. */
+    /** Starts following the screen's rotation. */
     public void resume() {
         activity.getSystemService(DisplayManager.class).registerDisplayListener(this, null);
     }
 
-    /** Closes the camera, too. */
+    /** Also closes the camera. */
     public void pause() {
         camera.close();
         activity.getSystemService(DisplayManager.class).unregisterDisplayListener(this);
@@ -119,7 +119,7 @@ public final class Preview
 
     @Override
     public void onDisplayChanged(int display) {
-        // From one landscape to the other the activity is not told.
+        // The activity is not told when one landscape changes to the other.
         place();
     }
 

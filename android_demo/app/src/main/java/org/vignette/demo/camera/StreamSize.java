@@ -2,19 +2,18 @@ package org.vignette.demo.camera;
 
 import android.util.Size;
 
-/** Which of the sizes that a camera offers are used. */
+/** Chooses among the sizes that a camera offers. */
 final class StreamSize {
-    /** Enough for any frame of 224 pixels with some to spare, and cheap to convert: 640 × 480. */
+    /** More than enough for a frame of 224 pixels, and cheap to convert: 640 × 480. */
     private static final int ANALYSIS_PIXELS = 640 * 480;
     private static final int MOST_PREVIEW_PIXELS = 1440 * 1080;
 
     private StreamSize() {}
 
     /**
-     * The size nearest to 640 × 480 in pixels; of several, the one that is most like 4:3, the shape of most sensors,
-     * which sees most.
+     * The size nearest to 640 × 480 in pixels and to 4:3 in shape: most sensors are 4:3, so that crops the least.
      *
-     * @param offered never empty: every camera has sizes for this format.
+     * @param offered never empty, since every camera has sizes for this format.
      */
     static Size analysis(Size[] offered) {
         Size best = null;
@@ -26,7 +25,7 @@ final class StreamSize {
         return best;
     }
 
-    /** The largest size of the same shape up to 1440 × 1080, else the analysis size itself. */
+    /** The largest size of the same shape up to 1440 × 1080, or else the analysis size itself. */
     static Size preview(Size[] offered, Size analysis) {
         Size best = analysis;
         for (Size size : offered) {

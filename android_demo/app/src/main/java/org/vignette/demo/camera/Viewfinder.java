@@ -5,11 +5,11 @@ import android.graphics.RectF;
 import org.vignette.demo.image.Crop;
 
 /**
- * How the camera's picture lies on the screen: so that the guide shows exactly what is analysed. Immutable.
+ * How the camera picture is placed on the screen, so that the guide shows exactly what is analysed. Immutable.
  *
- * <p>Preview and analysis have the same shape, and a camera gives streams of the same shape the same field of view;
- * so a rectangle of the one is a rectangle of the other in proportion. The whole picture is fitted into the view,
- * never cut, so that the guide is always wholly visible.
+ * <p>Preview and analysis have the same aspect ratio, and a camera gives streams of the same ratio the same field of
+ * view, so a rectangle in one maps proportionally to the other. The whole picture is fitted into the view, never
+ * cropped, so the guide is always fully visible.
  */
 final class Viewfinder {
     private final int sensorDegrees;
@@ -19,9 +19,9 @@ final class Viewfinder {
 
     /**
      * @param sensorDegrees clockwise, from the sensor's picture to the device's natural orientation.
-     * @param front whether the camera looks at the user.
-     * @param width of the sensor's picture, in pixels; only its shape matters.
-     * @param height likewise.
+     * @param front whether the camera faces the user.
+     * @param width of the sensor's picture, in pixels; only the aspect ratio matters.
+     * @param height of the same, in pixels.
      */
     Viewfinder(int sensorDegrees, boolean front, int width, int height) {
         this.sensorDegrees = sensorDegrees;
@@ -33,13 +33,13 @@ final class Viewfinder {
     /**
      * Clockwise degrees that turn the sensor's picture upright: 0, 90, 180 or 270.
      *
-     * @param displayDegrees how far the screen is turned from the natural orientation, as Display tells it.
+     * @param displayDegrees the screen's rotation from its natural orientation, as reported by Display.
      */
     int uprightRotation(int displayDegrees) {
         return (front ? sensorDegrees + displayDegrees : sensorDegrees - displayDegrees + 360) % 360;
     }
 
-    /** Where the whole upright picture lies in a view: as large as fits, centred. */
+    /** Where the whole upright picture is in a view: as large as fits, centred. */
     RectF picture(int viewWidth, int viewHeight, int displayDegrees) {
         boolean sideways = uprightRotation(displayDegrees) % 180 != 0;
         float uprightWidth = sideways ? height : width;
@@ -51,7 +51,7 @@ final class Viewfinder {
                 viewWidth / 2f + halfWidth, viewHeight / 2f + halfHeight);
     }
 
-    /** Where the analysed crop lies in a view; the same rule as {@link org.vignette.demo.model.Frame#fill}, scaled. */
+    /** Where the analysed crop is in a view; the same rule as {@link org.vignette.demo.model.Frame#fill}, scaled. */
     RectF guide(int viewWidth, int viewHeight, int displayDegrees, double contentAspect) {
         RectF picture = picture(viewWidth, viewHeight, displayDegrees);
         boolean sideways = uprightRotation(displayDegrees) % 180 != 0;
@@ -64,10 +64,10 @@ final class Viewfinder {
     }
 
     /**
-     * What a TextureView needs to show the picture where {@link #picture} says.
+     * The transform with which a TextureView shows the picture where {@link #picture} says.
      *
-     * <p>Left alone, it shows the picture upright for the device's natural orientation and stretched over the view.
-     * So: undo the stretching, turn against the display, scale to fit.
+     * <p>Without one, it shows the picture upright for the device's natural orientation and stretched over the view.
+     * So undo the stretching, rotate against the display and scale to fit.
      */
     Matrix transform(int viewWidth, int viewHeight, int displayDegrees) {
         boolean sideways = sensorDegrees % 180 != 0;

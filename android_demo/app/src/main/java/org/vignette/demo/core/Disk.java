@@ -12,17 +12,17 @@ import java.util.Arrays;
 import org.vignette.demo.R;
 
 /**
- * Files that are there as a whole or not at all: written beside their place, brought to the disk, then renamed. Tests
- * put a full one in its place. Never used on the main thread.
+ * Writes files whole or not at all: to a temporary name, synced to disk, then renamed. Tests replace it with a full
+ * disk. Never used on the main thread.
  */
 public class Disk {
-    /** Ends the names of files that are still being written. */
+    /** The suffix of files still being written. */
     public static final String PART = ".part";
 
     /**
-     * Writes a file and the folder that it lies in.
+     * Writes a file, creating its folder if necessary.
      *
-     * @throws StorageException there is no room, or it cannot be written; then nothing of it is left.
+     * @throws StorageException there is no room, or it cannot be written; nothing is left behind.
      */
     public final void write(File file, byte[] bytes) throws StorageException {
         File folder = file.getParentFile();
@@ -54,7 +54,7 @@ public class Disk {
         write(file, text.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** The whole of a text file. */
+    /** The contents of a text file. */
     public final String read(File file) throws StorageException {
         try (InputStream in = new FileInputStream(file)) {
             ByteArrayOutputStream all = new ByteArrayOutputStream();
@@ -69,7 +69,7 @@ public class Disk {
     }
 
     /**
-     * Removes a file.
+     * Deletes a file.
      *
      * @throws StorageException it is still there.
      */
@@ -79,7 +79,7 @@ public class Disk {
         }
     }
 
-    /** What lies in a folder, by name; nothing where there is no such folder. */
+    /** The files in a folder, sorted by name; empty if there is no such folder. */
     public static File[] inside(File folder) {
         File[] files = folder.listFiles();
         if (files == null) {
@@ -89,7 +89,7 @@ public class Disk {
         return files;
     }
 
-    /** @param file new. */
+    /** @param file to be created. */
     OutputStream open(File file) throws IOException {
         return new FileOutputStream(file);
     }

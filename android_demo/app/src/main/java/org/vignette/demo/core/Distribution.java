@@ -5,12 +5,12 @@ import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
 
-/** Times of many runs, in milliseconds, and their percentiles. Immutable. */
+/** The times of many runs, in milliseconds, and their percentiles. Immutable. */
 public final class Distribution {
     private final double[] values;
     private final double[] sorted;
 
-    /** @param values at least one, in the order of the runs; copied. */
+    /** @param values at least one, in run order; copied. */
     public Distribution(double... values) {
         if (values.length == 0) {
             throw new IllegalArgumentException("a distribution needs a value");
@@ -21,7 +21,7 @@ public final class Distribution {
     }
 
     /**
-     * By linear interpolation between the two nearest values, as NumPy does.
+     * A percentile by linear interpolation between the two nearest values, like NumPy.
      *
      * @param percent 0 to 100.
      */
@@ -50,7 +50,7 @@ public final class Distribution {
                 .put("values", all);
     }
 
-    /** To a ten-thousandth of a millisecond: no phone's clock is finer. */
+    /** Rounded to a ten-thousandth of a millisecond: no phone's clock is finer. */
     public static double rounded(double ms) {
         return Math.rint(ms * 1e4) / 1e4;
     }

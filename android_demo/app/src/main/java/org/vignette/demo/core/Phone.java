@@ -16,18 +16,18 @@ import org.json.JSONException;
 import org.json.JSONObject;
 import org.tensorflow.lite.TensorFlowLite;
 
-/** Which phone, which app and which runtime: what every file that the app writes says of itself. */
+/** Phone, app and runtime, as stated in every file that the app writes. */
 public final class Phone {
     private Phone() {}
 
-    /** {@code app}, {@code device} and {@code runtime}, put into a document. */
+    /** Adds {@code app}, {@code device} and {@code runtime} to a document. */
     public static void describe(Context context, JSONObject into) throws JSONException {
         String runtime = runtime();
         into.put("app", app(context)).put("device", device(context))
                 .put("runtime", runtime == null ? JSONObject.NULL : runtime);
     }
 
-    /** TensorFlow Lite's own version; null where it does not run on this processor. */
+    /** TensorFlow Lite's version; null if it does not run on this processor. */
     static String runtime() {
         try {
             return TensorFlowLite.runtimeVersion();
@@ -36,19 +36,19 @@ public final class Phone {
         }
     }
 
-    /** ISO 8601 in UTC, to the thousandth. */
+    /** ISO 8601 in UTC, to the millisecond. */
     public static String iso(long millis) {
         return utc("yyyy-MM-dd'T'HH:mm:ss.SSS'Z'", millis);
     }
 
-    /** A time in UTC by a pattern of SimpleDateFormat. */
+    /** A time in UTC in a SimpleDateFormat pattern. */
     public static String utc(String pattern, long millis) {
         SimpleDateFormat format = new SimpleDateFormat(pattern, Locale.ROOT);
         format.setTimeZone(TimeZone.getTimeZone("UTC"));
         return format.format(new Date(millis));
     }
 
-    /** Texts in English, for files that a computer reads. */
+    /** English texts, for files that a computer reads. */
     public static Resources english(Context context) {
         Configuration configuration = new Configuration(context.getResources().getConfiguration());
         configuration.setLocale(Locale.ENGLISH);
@@ -82,7 +82,7 @@ public final class Phone {
                 .put("memory_kb", memory.totalMem / 1024);
     }
 
-    /** Of the app's process: a 64-bit phone may run 32-bit apps. */
+    /** The app process's ABI: a 64-bit phone may run 32-bit apps. */
     private static String abi() {
         String[] abis = Process.is64Bit() ? Build.SUPPORTED_64_BIT_ABIS : Build.SUPPORTED_32_BIT_ABIS;
         return abis.length == 0 ? String.valueOf(Build.CPU_ABI) : abis[0];

@@ -18,8 +18,8 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * Hands photos and results to the app that the user shares them with: for reading, one file at a time, as long as
- * Android's grant lasts. Serves nothing but the names that this app gives its own files.
+ * Gives the app with which the user shares photos or results read access to those files, as long as Android's grant
+ * lasts. Serves only names that this app gives to its own files.
  */
 public final class SharedFiles extends ContentProvider {
     private static final String AUTHORITY = "org.vignette.demo.files";
@@ -38,7 +38,7 @@ public final class SharedFiles extends ContentProvider {
         } else {
             send.putParcelableArrayListExtra(Intent.EXTRA_STREAM, uris);
         }
-        // The grants go with the clip, also through the chooser.
+        // The grants travel with the clip, even through the chooser.
         ClipData clip = ClipData.newRawUri(null, uris.get(0));
         for (Uri uri : uris.subList(1, uris.size())) {
             clip.addItem(new ClipData.Item(uri));

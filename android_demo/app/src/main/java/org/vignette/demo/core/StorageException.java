@@ -1,7 +1,7 @@
 package org.vignette.demo.core;
 
-/** Why something could not be written or read; nothing half is left behind. */
-public final class StorageException extends WordsException {
+/** A file could not be written or read; no partial file is left behind. */
+public final class StorageException extends LocalizedException {
     private static final long serialVersionUID = 1;
 
     public StorageException(int text, Object... values) {

@@ -9,7 +9,7 @@ import android.view.WindowInsets;
 import android.widget.TextView;
 import org.vignette.demo.R;
 
-/** What every screen does with its views. */
+/** What all screens do with their views. */
 public final class Views {
     private Views() {}
 

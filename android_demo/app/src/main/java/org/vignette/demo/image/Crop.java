@@ -15,7 +15,7 @@ public final class Crop {
     }
 
     /**
-     * The largest centred rectangle of a given shape.
+     * The largest centred rectangle with a given aspect ratio.
      *
      * @param width of the upright picture, in pixels.
      * @param height of the upright picture, in pixels.

@@ -3,8 +3,8 @@ package org.vignette.demo.image;
 import java.nio.ByteBuffer;
 
 /**
- * A picture as most phones' cameras deliver it, drawn: {@code YUV_420_888} of 640 × 480 from a sensor that is mounted
- * sideways, rows padded, U and V interleaved in one buffer. Benchmarks grab it, since no camera runs then. Immutable.
+ * A synthetic picture laid out like those of most phone cameras: {@code YUV_420_888}, 640 × 480, from a sensor mounted
+ * sideways, with padded rows and U and V interleaved in one buffer. Benchmarks use it in place of a camera. Immutable.
  */
 public final class DrawnPicture {
     public static final int WIDTH = 640;
@@ -22,7 +22,7 @@ public final class DrawnPicture {
         for (int i = 0; i < luma.capacity(); i++) {
             luma.put(i, (byte) shade(i % ROW, i / ROW, 7));
         }
-        // V lies first and U one byte behind it, so both begin in the same buffer.
+        // V comes first and U one byte later, both in the same buffer.
         ByteBuffer chroma = ByteBuffer.allocateDirect(ROW * (HEIGHT / 2 - 1) + WIDTH);
         for (int i = 0; i < chroma.capacity(); i++) {
             chroma.put(i, (byte) (96 + shade(i % ROW, i / ROW, 11 + i % 2) / 4));
@@ -33,7 +33,7 @@ public final class DrawnPicture {
         blue = chroma.slice();
     }
 
-    /** Hands over the planes as a camera's picture would. */
+    /** Copies the planes as from a camera picture. */
     public void copyTo(Yuv yuv) {
         yuv.luma.set(luma, ROW, 1);
         yuv.blue.set(blue, ROW, 2);

@@ -3,14 +3,14 @@ package org.vignette.demo.image;
 import java.util.Arrays;
 
 /**
- * A picture into the model's frame: the only place that knows the geometry.
+ * Fits a picture into the model's frame: the only place that knows the geometry.
  *
- * <p>Equal byte for byte to Pillow's {@code Image.resize(..., BILINEAR)} pasted onto black: an antialiased triangle
+ * <p>Byte for byte equal to Pillow's {@code Image.resize(..., BILINEAR)} pasted onto black: an antialiased triangle
  * filter, first across, then down, rounded to 8 bits between the passes, coefficients in 22-bit fixed point. Tables
- * and buffers are kept while pictures of the same size follow each other. Not for use by two threads at once.
+ * and buffers are reused for consecutive pictures of the same size. Not thread-safe.
  */
 public final class Letterbox {
-    /** Where a picture's pixels come from, row by row, so that a large picture never lies in memory twice. */
+    /** Delivers a picture row by row, so that a large picture is never in memory twice. */
     interface Rows {
         /**
          * Reads one row of the upright picture.
@@ -47,8 +47,8 @@ public final class Letterbox {
     }
 
     /**
-     * The largest size of the picture's shape that fits into a frame; halves are rounded up, in whole numbers, so
-     * that every language gets the same.
+     * The largest size with the picture's aspect ratio that fits into a frame; halves are rounded up in integer
+     * arithmetic, so that every language gets the same result.
      *
      * @return width and height, in pixels, each at least 1.
      */
@@ -62,7 +62,7 @@ public final class Letterbox {
     }
 
     /**
-     * Fits a picture that lies in memory.
+     * Fits a picture held in memory.
      *
      * @param rgb RGB, row-major, at least 3 * pictureWidth * pictureHeight bytes.
      * @param frame filled with RGB, row-major, 3 * width * height bytes; the bars are black.
@@ -98,7 +98,7 @@ public final class Letterbox {
         int[] fitted = fittedSize(w, h, width, height);
         fittedWidth = fitted[0];
         fittedHeight = fitted[1];
-        // Pillow skips a pass that would change nothing, and so does not round there.
+        // Pillow skips a pass that would change nothing, and thus does not round there.
         across = fittedWidth == w ? null : new Filter(w, fittedWidth);
         down = fittedHeight == h ? null : new Filter(h, fittedHeight);
         row = new byte[3 * w];
@@ -156,7 +156,7 @@ public final class Letterbox {
         return (byte) (value < 0 ? 0 : Math.min(value, 255));
     }
 
-    /** Which inputs each output is made of, and how much of each, for one direction. */
+    /** For one direction: which inputs contribute to each output, and their weights. */
     private static final class Filter {
         final int taps;
         final int[] first;
@@ -171,7 +171,7 @@ public final class Letterbox {
             count = new int[out];
             weights = new int[out * taps];
             double[] exact = new double[taps];
-            // Pillow multiplies by the reciprocal; dividing would round otherwise.
+            // Pillow multiplies by the reciprocal; dividing would round differently.
             double shrink = 1.0 / support;
             for (int x = 0; x < out; x++) {
                 double centre = (x + 0.5) * scale;

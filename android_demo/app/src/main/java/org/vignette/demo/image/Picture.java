@@ -13,13 +13,13 @@ import java.io.InputStream;
 /**
  * A shared picture as opaque sRGB, upright by its EXIF orientation, read row by row.
  *
- * <p>{@link BitmapFactory} does the same on every Android since 8 and converts the colour profile. Alpha goes over
- * black in the arithmetic of the Python side. Pictures above {@link #MAX_PIXELS} are decoded at a half, a quarter…
- * of their size, so that 64 MB are enough. JPEG decoders differ between phones and Pillow by a grey level or two. Android
- * 8.0 reads no EXIF from files under 5,000 bytes, and no Android says that a JPEG ends too early: the rest is grey.
+ * <p>{@link BitmapFactory} decodes alike on every Android since 8 and converts the colour profile. Alpha is composited
+ * over black with the same arithmetic as in Python. Pictures above {@link #MAX_PIXELS} are decoded at half, a quarter…
+ * of their size, so that 64 MB suffice. JPEG decoders on phones differ from Pillow by a grey level or two. Android
+ * 8.0 reads no EXIF from files under 5,000 bytes, and no Android reports a truncated JPEG: the rest is grey.
  */
 public final class Picture implements Letterbox.Rows, AutoCloseable {
-    /** What is decoded at full size: 4 bytes a pixel, 64 MB. */
+    /** The most pixels decoded at full size: 4 bytes each, 64 MB. */
     static final int MAX_PIXELS = 16_000_000;
 
     /** Of the upright picture, in pixels. */
@@ -36,13 +36,13 @@ public final class Picture implements Letterbox.Rows, AutoCloseable {
     /**
      * Decodes a picture.
      *
-     * @throws IOException it cannot be opened, or is no picture that this phone can read.
+     * @throws IOException it cannot be opened, or this phone cannot decode it.
      */
     public Picture(ContentResolver resolver, Uri uri) throws IOException {
         long start = System.nanoTime();
         int orientation = orientation(resolver, uri);
         bitmap = decode(resolver, uri);
-        // Where the row and column of the upright picture come from: EXIF 2.32, tag 274.
+        // How rows and columns of the upright picture map to the stored one: EXIF 2.32, tag 274.
         sideways = orientation >= ExifInterface.ORIENTATION_TRANSPOSE;
         mirrored = orientation == ExifInterface.ORIENTATION_FLIP_HORIZONTAL
                 || orientation == ExifInterface.ORIENTATION_ROTATE_180
@@ -81,7 +81,7 @@ public final class Picture implements Letterbox.Rows, AutoCloseable {
         bitmap.recycle();
     }
 
-    /** The power of two by which width and height are divided so that a picture stays within the limit. */
+    /** The power of two by which to divide width and height so that a picture stays within the limit. */
     static int sampleSize(int width, int height) {
         int size = 1;
         while ((long) (width / size) * (height / size) > MAX_PIXELS) {
@@ -129,7 +129,7 @@ public final class Picture implements Letterbox.Rows, AutoCloseable {
         try {
             in = resolver.openInputStream(uri);
         } catch (RuntimeException e) {
-            // The sharing app's grant ended with its task, or its provider failed: its exception crosses over as it is.
+            // The grant ended with the sharing app, or its provider failed and its exception was passed through.
             throw new IOException(e);
         }
         if (in == null) {

@@ -8,17 +8,17 @@ import java.util.zip.Deflater;
 
 /**
  * RGB as a PNG (ISO/IEC 15948): 8 bits a sample, and nothing but the pixels. Android's own encoder adds a colour
- * profile, which a reader may apply and so change a pixel.
+ * profile, which a reader might apply, changing pixels.
  */
 public final class Png {
     private static final byte[] SIGNATURE = {(byte) 0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
-    /** Each byte less the one above it, which packs pictures well. */
+    /** Each byte minus the one above it, which compresses pictures well. */
     private static final byte UP = 2;
 
     private Png() {}
 
     /**
-     * The file.
+     * Encodes a picture.
      *
      * @param rgb RGB, row-major, 3 * width * height bytes.
      */
@@ -46,9 +46,9 @@ public final class Png {
         return filtered;
     }
 
-    /** @return how many bytes of {@code into} are filled; it is larger than what cannot be packed at all. */
+    /** @return how many bytes of {@code into} are filled; which has room even for incompressible data. */
     private static int deflate(byte[] bytes, byte[] into) {
-        // The fastest: photos are taken one after another.
+        // The fastest level: photos may be taken in quick succession.
         Deflater deflater = new Deflater(Deflater.BEST_SPEED);
         try {
             deflater.setInput(bytes);

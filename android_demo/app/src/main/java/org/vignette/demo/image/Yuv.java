@@ -3,22 +3,21 @@ package org.vignette.demo.image;
 import java.nio.ByteBuffer;
 
 /**
- * A camera picture in {@code YUV_420_888} into upright RGB: full-range BT.601 in 16-bit fixed point, nearest chroma
- * sample. The planes are copied out at once, because reading a direct buffer byte by byte is slow. Not for use by two
- * threads at once.
+ * Converts a {@code YUV_420_888} camera picture to upright RGB: full-range BT.601 in 16-bit fixed point, nearest chroma
+ * sample. Planes are copied in one go, because reading a direct buffer byte by byte is slow. Not thread-safe.
  */
 public final class Yuv {
-    /** One plane as Android delivers it: rows may be padded, the last one ends with its last sample. */
+    /** One plane as Android delivers it: rows may be padded, but the last one ends with its last sample. */
     public static final class Plane {
         private byte[] bytes = new byte[0];
         private int rowStride;
         private int pixelStride;
 
         /**
-         * Copies a plane; the buffer's position is left as it was.
+         * Copies a plane without changing the buffer's position.
          *
          * @param rowStride bytes from one row to the next.
-         * @param pixelStride bytes from one sample to the next: 1, or 2 where U and V lie interleaved.
+         * @param pixelStride bytes from one sample to the next: 1, or 2 if U and V are interleaved.
          */
         public void set(ByteBuffer source, int rowStride, int pixelStride) {
             ByteBuffer view = source.duplicate();
@@ -41,10 +40,10 @@ public final class Yuv {
     public final Plane red = new Plane();
 
     /**
-     * Turns the picture upright and converts what is inside the crop.
+     * Turns the picture upright and converts the part inside the crop.
      *
      * @param width of the picture as the sensor delivers it, in pixels.
-     * @param height likewise.
+     * @param height of the same, in pixels.
      * @param rotation clockwise degrees that make it upright: 0, 90, 180 or 270.
      * @param crop in the upright picture.
      * @param rgb filled with RGB, row-major, 3 * crop.width * crop.height bytes.

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
-/** What the model says to one picture, and how long that took. Immutable. */
+/** The model's answer for one picture, and how long it took. Immutable. */
 public final class Answer {
     /** A label and its probability, 0 to 1. */
     public static final class Score {
@@ -19,7 +19,7 @@ public final class Answer {
 
     /** The most probable labels, best first. */
     public final List<Score> best;
-    /** Whether the best one reaches the threshold. */
+    /** Whether the best score reaches the threshold. */
     public final boolean known;
     public final double grabMs;
     public final double letterboxMs;
@@ -29,7 +29,8 @@ public final class Answer {
      * @param probabilities one for each label of the contract.
      * @param most how many labels to keep.
      */
-    public Answer(Contract contract, float[] probabilities, int most, double grabMs, double letterboxMs, double modelMs) {
+    public Answer(Contract contract, float[] probabilities, int most, double grabMs, double letterboxMs,
+            double modelMs) {
         List<Score> scores = new ArrayList<>();
         for (int i : ranked(probabilities, most)) {
             scores.add(new Score(contract.labels.get(i), probabilities[i]));

@@ -1,9 +1,9 @@
 package org.vignette.demo.model;
 
-import org.vignette.demo.core.WordsException;
+import org.vignette.demo.core.LocalizedException;
 
-/** What is wrong with the files of a bundle. */
-public final class BundleException extends WordsException {
+/** A bundle cannot be used, and why. */
+public final class BundleException extends LocalizedException {
     private static final long serialVersionUID = 1;
 
     public BundleException(int text, Object... values) {

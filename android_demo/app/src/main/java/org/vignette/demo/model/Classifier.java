@@ -11,18 +11,18 @@ import org.tensorflow.lite.TensorFlowLite;
 import org.vignette.demo.R;
 
 /**
- * The one owner of the interpreter: a frame's bytes in, the output tensor's bytes out, through buffers that are made
- * once. Not for use by two threads at once.
+ * The only owner of the interpreter: a frame's bytes in, the output tensor's bytes out, through buffers allocated once.
+ * Not thread-safe.
  */
 public final class Classifier implements AutoCloseable {
-    /** Which code computes, and on how many threads unless told otherwise. */
+    /** Which implementation computes, and its default number of threads. */
     public enum Kernels {
-        /** Those that made the golden outputs. */
+        /** The ones that made the golden outputs. */
         BUILT_IN("built-in", false, 1),
-        /** Those that answer to the camera. */
+        /** The ones used for the camera. */
         XNNPACK("XNNPACK", true, 2);
 
-        /** In files and intents. */
+        /** The name in files and intents. */
         public final String id;
         public final boolean xnnpack;
         public final int numThreads;
@@ -41,15 +41,15 @@ public final class Classifier implements AutoCloseable {
     private final byte[] outputBytes;
 
     /**
-     * Loads a model and compares it with what the contract says of it.
+     * Loads a model and checks it against its contract.
      *
-     * @throws BundleException the runtime refuses the model, or its borders are not those of the contract.
+     * @throws BundleException the runtime rejects the model, or its tensors do not match the contract.
      */
     public Classifier(ModelFile model, Kernels kernels) throws BundleException {
         this(model, kernels, kernels.numThreads);
     }
 
-    /** As above, on another number of threads. */
+    /** As above, with a given number of threads. */
     public Classifier(ModelFile model, Kernels kernels, int numThreads) throws BundleException {
         contract = model.contract;
         interpreter = load(model, kernels, numThreads);
@@ -68,8 +68,8 @@ public final class Classifier implements AutoCloseable {
      * Runs the model.
      *
      * @param pixels RGB, row-major, 0 to 255, as {@link Frame} holds them.
-     * @return the exact bytes of the output tensor, in the machine's order (little-endian on every phone); they are
-     *     overwritten by the next call.
+     * @return the exact bytes of the output tensor, in native order (little-endian on every phone); the next
+     *     call overwrites them.
      */
     public byte[] run(byte[] pixels) {
         input.clear();
@@ -120,7 +120,7 @@ public final class Classifier implements AutoCloseable {
         } catch (UnsatisfiedLinkError e) {
             throw new BundleException(R.string.runtime_missing, e.getMessage());
         } catch (IllegalArgumentException | IllegalStateException e) {
-            // An operator version above the runtime's ends here; the runtime's words name it.
+            // An operator version newer than the runtime's ends up here; the runtime's message names it.
             throw new BundleException(
                     R.string.model_refused, model.contract.modelFile, TensorFlowLite.runtimeVersion(), e.getMessage());
         }
@@ -133,8 +133,8 @@ public final class Classifier implements AutoCloseable {
             throw new BundleException(R.string.model_tensors, contract.modelFile, inputs, outputs);
         }
         int[] frame = {1, contract.height, contract.width, 3};
-        String wanted = words(type(contract.input), frame, contract.input.scale, contract.input.zeroPoint);
-        String found = words(interpreter.getInputTensor(0));
+        String wanted = describe(type(contract.input), frame, contract.input.scale, contract.input.zeroPoint);
+        String found = describe(interpreter.getInputTensor(0));
         if (!wanted.equals(found)) {
             throw new BundleException(R.string.input_differs, Contract.FILE, wanted, contract.modelFile, found);
         }
@@ -145,8 +145,8 @@ public final class Classifier implements AutoCloseable {
                     R.string.labels_differ, Contract.FILE, contract.labels.size(), contract.modelFile, classes);
         }
         int[] row = {1, classes};
-        wanted = words(type(contract.output), row, contract.output.scale, contract.output.zeroPoint);
-        found = words(interpreter.getOutputTensor(0));
+        wanted = describe(type(contract.output), row, contract.output.scale, contract.output.zeroPoint);
+        found = describe(interpreter.getOutputTensor(0));
         if (!wanted.equals(found)) {
             throw new BundleException(R.string.output_differs, Contract.FILE, wanted, contract.modelFile, found);
         }
@@ -162,12 +162,12 @@ public final class Classifier implements AutoCloseable {
         return border.quantized ? DataType.UINT8 : DataType.FLOAT32;
     }
 
-    private static String words(Tensor tensor) {
-        return words(tensor.dataType(), tensor.shape(), tensor.quantizationParams().getScale(),
+    private static String describe(Tensor tensor) {
+        return describe(tensor.dataType(), tensor.shape(), tensor.quantizationParams().getScale(),
                 tensor.quantizationParams().getZeroPoint());
     }
 
-    private static String words(DataType type, int[] shape, float scale, int zeroPoint) {
+    private static String describe(DataType type, int[] shape, float scale, int zeroPoint) {
         String words = type.name().toLowerCase(Locale.ROOT) + " " + Arrays.toString(shape);
         return type == DataType.FLOAT32 ? words : words + " × " + scale + " − " + zeroPoint;
     }

@@ -10,15 +10,15 @@ import org.json.JSONObject;
 import org.vignette.demo.R;
 
 /**
- * The rules of the border between training and phone, as {@code contract.json} states them, and the golden vectors
- * that prove them. Immutable. What it says of the model is checked by {@link ModelFile} and {@link Classifier}.
+ * The rules that training and phone must share, as stated in {@code contract.json}, and the golden vectors that prove
+ * them. Immutable. {@link ModelFile} and {@link Classifier} check what it says about the model.
  */
 public final class Contract {
     public static final String FILE = "contract.json";
     /** The newest version that this app understands. */
     static final int VERSION = 1;
 
-    /** How numbers cross into or out of the model. */
+    /** How values are encoded at the model's input or output. */
     static final class Border {
         /** uint8 with scale and zero point; otherwise float32. */
         final boolean quantized;
@@ -33,7 +33,7 @@ public final class Contract {
         }
     }
 
-    /** A picture, what it looks like in the frame, and what the model answers to it. */
+    /** A picture, the frame made from it, and the model's output for it. */
     static final class Vector {
         final String name;
         public final int width;
@@ -67,16 +67,16 @@ public final class Contract {
     final Border output;
     /** In output order. */
     public final List<String> labels;
-    /** A probability; below it the app says that it does not know. */
+    /** A probability; below it the app says "I don't know". */
     public final double threshold;
-    /** In probability units; for other kernels than those that made the golden outputs. */
+    /** In probability units; for kernels other than those that made the golden outputs. */
     final double tolerance;
     final List<Vector> vectors;
 
     /**
      * Reads the contract.
      *
-     * @throws BundleException it is no JSON, newer than this app, or a key is missing or outside what is allowed.
+     * @throws BundleException it is not JSON, is newer than this app, or a key is missing or out of range.
      */
     static Contract read(String json) throws BundleException {
         JSONObject root;
@@ -109,7 +109,7 @@ public final class Contract {
         contentAspect = in.real("content_aspect", 0.01, 100);
         input = border(in);
         if (input.scale != 1 || input.zeroPoint != 0) {
-            throw in.wrong("scale", input.scale + ", " + input.zeroPoint, "1, 0");
+            throw in.unexpected("scale", input.scale + ", " + input.zeroPoint, "1, 0");
         }
         Keys camera = keys.inside("camera");
         camera.only("yuv", "bt601-full-range");
@@ -135,7 +135,7 @@ public final class Contract {
         vectors = Collections.unmodifiableList(all);
     }
 
-    /** Bytes of the whole output tensor. */
+    /** The size of the output tensor. */
     int outputBytes() {
         return labels.size() * (output.quantized ? 1 : 4);
     }
@@ -146,7 +146,7 @@ public final class Contract {
             return new Border(false, 1, 0);
         }
         if (!type.equals("uint8")) {
-            throw keys.wrong("dtype", type, "uint8, float32");
+            throw keys.unexpected("dtype", type, "uint8, float32");
         }
         return new Border(true, (float) keys.real("scale", 1e-9, 1e9), keys.integer("zero_point", 0, 255));
     }
@@ -158,16 +158,16 @@ public final class Contract {
                 keys.text("prepared_sha256"), bytes(keys, "output", -1));
     }
 
-    /** @param expected how many; negative for any. */
+    /** @param expected the length; negative for any. */
     private static byte[] bytes(Keys keys, String key, long expected) throws BundleException {
         byte[] bytes;
         try {
             bytes = Base64.getDecoder().decode(keys.text(key));
         } catch (IllegalArgumentException e) {
-            throw keys.wrong(key, e.getMessage(), "base64");
+            throw keys.unexpected(key, e.getMessage(), "base64");
         }
         if (expected >= 0 && bytes.length != expected) {
-            throw keys.wrong(key, bytes.length + " B", expected + " B");
+            throw keys.unexpected(key, bytes.length + " B", expected + " B");
         }
         return bytes;
     }

@@ -11,19 +11,19 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.Arrays;
 
-/** The files of a bundle, wherever they lie: inside the app, or in a folder when tests look at several bundles. */
+/** The files of a bundle, wherever they are: built into the app, or in a folder. */
 public interface Files {
     /**
      * Opens a file for reading; the caller closes it.
      *
-     * @throws FileNotFoundException there is none of this name.
+     * @throws FileNotFoundException there is no file of this name.
      */
     InputStream open(String name) throws IOException;
 
     /**
      * Maps a file into memory without copying it.
      *
-     * @throws FileNotFoundException it is not stored as it is, i.e. compressed.
+     * @throws FileNotFoundException it is compressed.
      */
     ByteBuffer map(String name) throws IOException;
 
@@ -57,7 +57,7 @@ public interface Files {
         }
     }
 
-    /** The files in one folder; no name leads out of it. */
+    /** The files in one folder; no name can lead out of it. */
     final class Folder implements Files {
         private final File folder;
 
@@ -70,7 +70,7 @@ public interface Files {
             try {
                 return new FileInputStream(file(name));
             } catch (FileNotFoundException e) {
-                // It is there, since has() comes first; so access to it was denied.
+                // has() was called first, so the file exists and access was denied.
                 throw new IOException(e.getMessage(), e);
             }
         }

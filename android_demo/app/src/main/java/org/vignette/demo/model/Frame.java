@@ -10,8 +10,8 @@ import org.vignette.demo.image.Picture;
 import org.vignette.demo.image.Yuv;
 
 /**
- * The model's frame and the ways to fill it, into buffers that are made once. Whatever is scored has come through
- * here. Not for use by two threads at once.
+ * The model's input frame and the ways to fill it, in buffers allocated once. Everything the model classifies passes
+ * through here. Not thread-safe.
  */
 public final class Frame {
     final int width;
@@ -37,9 +37,9 @@ public final class Frame {
     }
 
     /**
-     * Fills the frame with what is inside the guide of a camera picture.
+     * Fills the frame with the part of a camera picture that is inside the guide.
      *
-     * @param image {@code YUV_420_888}; stays open.
+     * @param image {@code YUV_420_888}; not closed.
      * @param rotation clockwise degrees that make it upright: 0, 90, 180 or 270.
      */
     public void fill(Image image, int rotation) {
@@ -51,7 +51,7 @@ public final class Frame {
         fill(start, image.getWidth(), image.getHeight(), rotation);
     }
 
-    /** Fills the frame as from a camera, for benchmarks. */
+    /** Fills the frame as if from a camera, for benchmarks. */
     public void fill(DrawnPicture picture) {
         long start = System.nanoTime();
         picture.copyTo(yuv);
@@ -76,12 +76,12 @@ public final class Frame {
         letterboxNanos = System.nanoTime() - grabbed;
     }
 
-    /** What was inside the guide when the frame was last filled from a camera: RGB, row-major, as a copy. */
+    /** A copy of what was inside the guide when the frame was last filled from a camera: RGB, row-major. */
     public byte[] inside() {
         return Arrays.copyOf(inside, 3 * insideWidth * insideHeight);
     }
 
-    /** In pixels of the camera. */
+    /** In camera pixels. */
     public int insideWidth() {
         return insideWidth;
     }
@@ -122,7 +122,7 @@ public final class Frame {
         return Bitmap.createBitmap(colours, width, height, Bitmap.Config.ARGB_8888);
     }
 
-    /** What the last filling cost: pixels as RGB, then the letterbox. In milliseconds. */
+    /** How long the last fill took to get the pixels as RGB, in milliseconds. */
     public double grabMs() {
         return grabNanos / 1e6;
     }

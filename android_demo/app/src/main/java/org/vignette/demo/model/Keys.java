@@ -5,16 +5,16 @@ import org.json.JSONObject;
 import org.vignette.demo.R;
 
 /**
- * One JSON object of the contract, read strictly: Android's own reader would turn "224" into 224 and a missing key
- * into a message in English.
+ * One JSON object of the contract, read strictly: Android's own reader would turn "224" into 224, and report a missing
+ * key in English only.
  */
 final class Keys {
     private final String path;
     private final JSONObject object;
 
     /**
-     * @param path of the object with a dot behind it, for messages; empty at the top.
-     * @param object null where there should have been one.
+     * @param path of the object with a trailing dot, for messages; empty at the top.
+     * @param object null if it is missing.
      */
     Keys(String path, JSONObject object) throws BundleException {
         if (object == null) {
@@ -26,7 +26,7 @@ final class Keys {
 
     Keys inside(String key) throws BundleException {
         if (!(value(key) instanceof JSONObject)) {
-            throw wrong(key, value(key), "{…}");
+            throw unexpected(key, value(key), "{…}");
         }
         return new Keys(path + key + ".", object.optJSONObject(key));
     }
@@ -34,49 +34,49 @@ final class Keys {
     String text(String key) throws BundleException {
         Object value = value(key);
         if (!(value instanceof String) || ((String) value).isEmpty()) {
-            throw wrong(key, value, "\"…\"");
+            throw unexpected(key, value, "\"…\"");
         }
         return (String) value;
     }
 
-    /** A number between two bounds, both allowed. */
+    /** A number between two bounds, inclusive. */
     double real(String key, double least, double most) throws BundleException {
         Object value = value(key);
         double number = value instanceof Number ? ((Number) value).doubleValue() : Double.NaN;
         if (!(number >= least && number <= most)) {
-            throw wrong(key, value, least + " … " + most);
+            throw unexpected(key, value, least + " … " + most);
         }
         return number;
     }
 
-    /** A whole number between two bounds, both allowed. */
+    /** A whole number between two bounds, inclusive. */
     int integer(String key, int least, int most) throws BundleException {
         Object value = value(key);
         double number = value instanceof Number ? ((Number) value).doubleValue() : Double.NaN;
         if (!(number >= least && number <= most) || number != Math.rint(number)) {
-            throw wrong(key, value, least + " … " + most);
+            throw unexpected(key, value, least + " … " + most);
         }
         return (int) number;
     }
 
-    /** A list with something in it. */
+    /** A non-empty list. */
     JSONArray list(String key) throws BundleException {
         Object value = value(key);
         if (!(value instanceof JSONArray) || ((JSONArray) value).length() == 0) {
-            throw wrong(key, value, "[…]");
+            throw unexpected(key, value, "[…]");
         }
         return (JSONArray) value;
     }
 
-    /** Refuses any rule but the one that this app follows. */
+    /** Rejects any rule other than the one this app implements. */
     void only(String key, String allowed) throws BundleException {
         Object value = value(key);
         if (!value.toString().equals(allowed)) {
-            throw wrong(key, value, allowed);
+            throw unexpected(key, value, allowed);
         }
     }
 
-    BundleException wrong(String key, Object received, String allowed) {
+    BundleException unexpected(String key, Object received, String allowed) {
         return new BundleException(R.string.contract_value_wrong, Contract.FILE, path + key, allowed, received);
     }
 

@@ -12,29 +12,28 @@ import java.io.IOException;
 import org.vignette.demo.image.Picture;
 
 /**
- * The one owner of the model: opens it, feeds it and closes it, all on the model thread, into buffers made once.
- * Methods are called on the main thread and return at once; the listener is told there too, and nothing after
- * {@link #close}.
+ * The only owner of the model: opens, feeds and closes it, all on the model thread. Methods are called on the main
+ * thread and return immediately; the listener is called there too, but never after {@link #close}.
  */
 public final class Model implements ImageReader.OnImageAvailableListener {
-    /** Hears of everything on the main thread. */
+    /** Called on the main thread. */
     public interface Listener {
-        /** @param tested whether this very model has passed its self-test before. */
+        /** @param tested whether this exact model has already passed its self-test. */
         void onModelOpened(Contract contract, boolean tested);
 
         /** The app was built without a model. */
         void onModelAbsent();
 
-        void onModelWrong(BundleException wrong);
+        void onModelError(BundleException error);
 
         void onAnswer(Answer answer);
 
         /** @param seen the frame as the model saw it. */
         void onPicture(Answer answer, Bitmap seen);
 
-        void onPictureWrong();
+        void onPictureError();
 
-        /** @param shot the camera frame that was answered last. */
+        /** @param shot the last camera frame classified. */
         void onShot(Shot shot);
 
         void onSelfTest(SelfTest.Report report);
@@ -56,11 +55,11 @@ public final class Model implements ImageReader.OnImageAvailableListener {
     private ModelFile file;
     private Classifier classifier;
     private Frame frame;
-    /** What the last frame was answered with, if it came from the camera; otherwise null. */
+    /** The model's output for the last frame, if that came from the camera; otherwise null. */
     private byte[] output;
     private double modelMs;
 
-    /** Starts to open the model. */
+    /** Starts opening the model. */
     public Model(ModelHost app, Listener listener) {
         this.app = app;
         this.listener = listener;
@@ -68,7 +67,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         thread.post(this::open);
     }
 
-    /** @param degrees clockwise, that make the camera's pictures upright: 0, 90, 180 or 270. */
+    /** @param degrees clockwise to turn the camera's pictures upright: 0, 90, 180 or 270. */
     public void setRotation(int degrees) {
         rotation = degrees;
     }
@@ -78,12 +77,12 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         thread.post(this::replay);
     }
 
-    /** Answers to a picture file. */
+    /** Classifies a picture file. */
     public void classify(Uri uri) {
         thread.post(() -> read(uri));
     }
 
-    /** Hands over the camera frame that was answered last, if there is one. */
+    /** Delivers the last camera frame classified, if there is one. */
     public void shoot() {
         long now = System.currentTimeMillis();
         thread.post(() -> {
@@ -94,7 +93,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         });
     }
 
-    /** Closes the model once what is under way has ended. */
+    /** Closes the model once the current work is done. */
     public void close() {
         closed = true;
         thread.post(() -> {
@@ -106,7 +105,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         });
     }
 
-    /** Takes the newest camera picture; those that came while the model was busy are dropped by the reader. */
+    /** Takes the newest camera picture; the reader drops those that arrived while the model was busy. */
     @Override
     public void onImageAvailable(ImageReader reader) {
         try (Image image = reader.acquireLatestImage()) {
@@ -129,7 +128,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
             classifier = new Classifier(file, LIVE);
             app.setModelInUse(true);
         } catch (BundleException e) {
-            tell(() -> listener.onModelWrong(e));
+            tell(() -> listener.onModelError(e));
             return;
         }
         Contract contract = file.contract;
@@ -149,7 +148,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
             preferences().edit().putString(PASSED, passed).apply();
             tell(() -> listener.onSelfTest(report));
         } catch (BundleException e) {
-            tell(() -> listener.onModelWrong(e));
+            tell(() -> listener.onModelError(e));
         }
     }
 
@@ -160,7 +159,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         try (Picture picture = new Picture(app.context().getContentResolver(), uri)) {
             frame.fill(picture);
         } catch (IOException e) {
-            tell(listener::onPictureWrong);
+            tell(listener::onPictureError);
             return;
         }
         Answer answer = answer();

@@ -11,7 +11,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Locale;
 import org.vignette.demo.R;
 
-/** The contract and the model that it names, found to belong together. Immutable. */
+/** A contract and its model, verified to belong together. Immutable. */
 public final class ModelFile {
     public final Contract contract;
     /** The whole .tflite file. */
@@ -23,9 +23,9 @@ public final class ModelFile {
     }
 
     /**
-     * Reads the contract, maps the model, and compares size and sha256.
+     * Reads the contract, maps the model and checks its size and sha256.
      *
-     * @return null where the app was built without a model.
+     * @return null if the app was built without a model.
      * @throws BundleException the files are damaged, do not belong together or are newer than this app.
      */
     public static ModelFile open(Files files) throws BundleException {
@@ -54,7 +54,7 @@ public final class ModelFile {
         }
     }
 
-    /** The sha256 of what a buffer still holds, in lower-case hexadecimal; the buffer is read to its end. */
+    /** The sha256 of a buffer's remaining bytes, in lower-case hexadecimal; the buffer is consumed. */
     public static String sha256(ByteBuffer bytes) {
         MessageDigest digest;
         try {
@@ -70,7 +70,7 @@ public final class ModelFile {
         return hex.toString();
     }
 
-    /** A whole UTF-8 file of a bundle. */
+    /** The contents of a UTF-8 file of the bundle. */
     static String text(Files files, String name) throws IOException {
         ByteArrayOutputStream all = new ByteArrayOutputStream();
         try (InputStream in = files.open(name)) {

@@ -4,20 +4,20 @@ import java.nio.ByteBuffer;
 import java.util.Locale;
 
 /**
- * Replays the contract's golden vectors on this phone: letterbox first, then the model. Where the letterbox differs,
- * the model is not asked, since its input is already wrong.
+ * Replays the contract's golden vectors on this phone: letterbox first, then the model. If the letterbox differs,
+ * the model is not run, because its input is already wrong.
  */
 public final class SelfTest {
-    /** What one kind of kernels answered to all vectors. Immutable. */
+    /** The results of one kind of kernels on all vectors. Immutable. */
     public static final class Run {
         public final Classifier.Kernels kernels;
         /** In probability units, over all vectors and outputs. */
         public final double largestDifference;
-        /** What was allowed, in probability units. */
+        /** The tolerance, in probability units. */
         public final double allowed;
-        /** The first vector beyond what is allowed; null if none. */
+        /** The first vector outside the tolerance; null if none. */
         public final String wrongVector;
-        /** Whether a top answer with a margin above twice the tolerance changed. */
+        /** Whether a top answer changed although its margin was more than twice the tolerance. */
         public final boolean topChanged;
 
         public Run(Classifier.Kernels kernels, double largestDifference, double allowed, String wrongVector,
@@ -39,7 +39,7 @@ public final class SelfTest {
         public final int vectors;
         /** The first vector whose letterbox differs; null if none. */
         public final String wrongLetterbox;
-        /** One for each kind of kernels; empty where the letterbox is wrong. */
+        /** One for each kind of kernels; empty if the letterbox is wrong. */
         public final Run[] runs;
 
         public Report(int vectors, String wrongLetterbox, Run... runs) {
@@ -66,10 +66,10 @@ public final class SelfTest {
     }
 
     /**
-     * Tests everything.
+     * Runs the whole self-test.
      *
-     * @param live the classifier that answers to the camera.
-     * @throws BundleException the runtime refuses the model on its built-in kernels.
+     * @param live the classifier used for the camera.
+     * @throws BundleException the runtime rejects the model on its built-in kernels.
      */
     Report run(ModelFile model, Classifier live) throws BundleException {
         int all = contract.vectors.size();
@@ -87,10 +87,10 @@ public final class SelfTest {
     }
 
     private Run run(Classifier classifier, Classifier.Kernels kernels) {
-        // For the built-in ones too: on another kind of processor they are other code, and may round otherwise.
+        // Applies to the built-in kernels too: other processors run different code, which may round differently.
         double allowed = contract.tolerance;
         double largest = 0;
-        String wrong = null;
+        String wrongVector = null;
         boolean topChanged = false;
         for (Contract.Vector vector : contract.vectors) {
             frame.fill(vector.rgb, vector.width, vector.height);
@@ -98,28 +98,28 @@ public final class SelfTest {
             float[] received = Classifier.probabilities(contract, classifier.run(frame.pixels));
             double difference = difference(expected, received);
             largest = Math.max(largest, difference);
-            // Half a millionth for the float arithmetic of the comparison itself.
+            // Half a millionth covers the float arithmetic of the comparison itself.
             boolean beyond = difference > allowed + 5e-7 || Double.isNaN(difference);
             boolean top = topChanged(expected, received, contract.tolerance);
-            if ((beyond || top) && wrong == null) {
-                wrong = vector.name;
+            if ((beyond || top) && wrongVector == null) {
+                wrongVector = vector.name;
             }
             topChanged |= top;
         }
-        return new Run(kernels, largest, allowed, wrong, topChanged);
+        return new Run(kernels, largest, allowed, wrongVector, topChanged);
     }
 
     /** The largest difference between two answers; NaN if any value is. */
     static double difference(float[] expected, float[] received) {
         double largest = 0;
         for (int i = 0; i < expected.length; i++) {
-            // Math.max hands a NaN on, which a comparison would lose.
+            // Math.max propagates NaN; a comparison would drop it.
             largest = Math.max(largest, Math.abs((double) expected[i] - received[i]));
         }
         return largest;
     }
 
-    /** Whether the top answer changed, where the expected one leads by more than twice the tolerance. */
+    /** Whether the top answer changed although the expected one leads by more than twice the tolerance. */
     static boolean topChanged(float[] expected, float[] received, double tolerance) {
         int[] best = Answer.ranked(expected, 2);
         boolean clear = best.length < 2 || (double) expected[best[0]] - expected[best[1]] > 2 * tolerance;

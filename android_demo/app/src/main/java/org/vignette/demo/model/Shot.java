@@ -3,8 +3,8 @@ package org.vignette.demo.model;
 import java.nio.ByteBuffer;
 
 /**
- * A camera frame that the user wants to keep, with what the model answered to it: copies of its own, so that the model
- * may go on. Immutable.
+ * A camera frame that the user wants to keep, with the model's answer. Everything is copied, so that the model can
+ * carry on. Immutable.
  */
 public final class Shot {
     public final Contract contract;
@@ -17,7 +17,7 @@ public final class Shot {
     public final byte[] output;
     /** One for each label. */
     public final float[] probabilities;
-    /** Of the bytes that went into the model. */
+    /** Of the model's input bytes. */
     public final String preparedSha256;
     public final double grabMs;
     public final double letterboxMs;
@@ -27,9 +27,10 @@ public final class Shot {
 
     /**
      * @param frame last filled from a camera.
-     * @param output what the model answered to it.
+     * @param output the model's raw output for it.
      */
-    public Shot(Contract contract, Frame frame, Classifier.Kernels kernels, byte[] output, double modelMs, long takenAt) {
+    public Shot(Contract contract, Frame frame, Classifier.Kernels kernels, byte[] output,
+            double modelMs, long takenAt) {
         this.contract = contract;
         rgb = frame.inside();
         width = frame.insideWidth();

@@ -6,11 +6,11 @@ import org.json.JSONException;
 import org.json.JSONObject;
 import org.vignette.demo.R;
 
-/** What the export's gate said of the model inside: {@code verdict.json} beside the contract. Immutable. */
+/** The export gate's verdict on the built-in model: {@code verdict.json} next to the contract. Immutable. */
 public final class Verdict {
     static final String FILE = "verdict.json";
 
-    /** A plural; 0 where the gate was not asked. */
+    /** A plural; 0 if the gate was never run. */
     private final int text;
     private final int pictures;
     private final boolean secondLook;
@@ -22,17 +22,18 @@ public final class Verdict {
     }
 
     /**
-     * Reads it; an app that was built by other means has none.
+     * Reads the verdict, which an app built by other means does not have.
      *
-     * @throws BundleException it cannot be read, or says what this app does not know.
+     * @throws BundleException it is unreadable, or contains a verdict unknown to this app.
      */
     public static Verdict read(Files files) throws BundleException {
         try {
             if (!files.has(FILE)) {
                 return new Verdict(0, 0, false);
             }
-            JSONObject said = new JSONObject(ModelFile.text(files, FILE));
-            return new Verdict(text(said.getString("verdict")), said.getInt("n"), said.getBoolean("second_look"));
+            JSONObject document = new JSONObject(ModelFile.text(files, FILE));
+            return new Verdict(text(document.getString("verdict")), document.getInt("n"),
+                    document.getBoolean("second_look"));
         } catch (IOException e) {
             throw new BundleException(R.string.file_unreadable, FILE, e.getMessage());
         } catch (JSONException e) {
@@ -40,7 +41,7 @@ public final class Verdict {
         }
     }
 
-    public String words(Resources resources) {
+    public String message(Resources resources) {
         if (text == 0) {
             return resources.getString(R.string.gate_not_asked);
         }

@@ -14,24 +14,24 @@ import org.vignette.demo.model.Frame;
 import org.vignette.demo.model.Shot;
 
 /**
- * The one owner of the photos: keeps, labels, lists and removes them on the storage thread. Methods are called on the
- * main thread and return at once; the listener is told there too, and nothing after {@link #close}, though what was
- * asked for is still done.
+ * The only owner of the photos: keeps, labels, lists and deletes them on the storage thread. Methods are called on the
+ * main thread and return immediately; the listener is called there too, but never after {@link #close}, though pending
+ * work is still done.
  */
 public final class Gallery {
-    /** Hears of everything on the main thread. */
+    /** Called on the main thread. */
     public interface Listener {
-        /** @param seen its pixels. */
-        void onKept(Photo photo, Bitmap seen);
+        /** @param image its pixels. */
+        void onKept(Photo photo, Bitmap image);
 
-        void onSaid(Photo photo);
+        void onLabelled(Photo photo);
 
         void onAlbum(Photos.Album album);
 
-        void onStorageWrong(StorageException wrong);
+        void onStorageError(StorageException error);
     }
 
-    /** What may fail for want of room. */
+    /** Work that may fail for lack of space. */
     private interface Work {
         void run(Photos photos) throws StorageException;
     }
@@ -56,21 +56,21 @@ public final class Gallery {
             } catch (JSONException e) {
                 throw new AssertionError("numbers of a phone are JSON", e);
             }
-            Bitmap seen = Frame.bitmap(shot.rgb, shot.width, shot.height);
-            tell(() -> listener.onKept(photo, seen));
+            Bitmap image = Frame.bitmap(shot.rgb, shot.width, shot.height);
+            tell(() -> listener.onKept(photo, image));
         });
     }
 
     /** @param label one of the photo's labels; null for none of them. */
-    public void say(Photo photo, String label) {
+    public void label(Photo photo, String label) {
         long now = System.currentTimeMillis();
         post(photos -> {
-            Photo said = photos.label(photo, label, now);
-            tell(() -> listener.onSaid(said));
+            Photo labelled = photos.label(photo, label, now);
+            tell(() -> listener.onLabelled(labelled));
         });
     }
 
-    /** Removes pictures and their documents. */
+    /** Deletes pictures and their documents. */
     public void remove(List<File> pictures) {
         post(photos -> {
             for (File picture : pictures) {
@@ -95,7 +95,7 @@ public final class Gallery {
             try {
                 work.run(new Photos(new File(app.external(), "photos"), app.disk()));
             } catch (StorageException e) {
-                tell(() -> listener.onStorageWrong(e));
+                tell(() -> listener.onStorageError(e));
             }
         });
     }

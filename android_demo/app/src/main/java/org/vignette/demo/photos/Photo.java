@@ -14,12 +14,12 @@ import org.vignette.demo.model.Answer;
 import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.Shot;
 
-/** A photo that was kept: its document, read or made, in the form of photo.schema.json. Immutable. */
+/** A photo that was kept, with its document in the format of photo.schema.json. Immutable. */
 public final class Photo {
     static final int VERSION = 1;
 
-    /** The user's word for it. */
-    public enum Said {
+    /** How the user has labelled it. */
+    public enum Naming {
         NOTHING,
         /** It is one of the labels. */
         LABEL,
@@ -27,18 +27,18 @@ public final class Photo {
         NONE
     }
 
-    /** The picture; the document lies beside it. */
+    /** The picture; the document is next to it. */
     public final File picture;
-    /** The model's, most probable first. */
+    /** The model's labels, most probable first. */
     public final List<String> labels;
     /** The most probable label's probability. */
     public final double probability;
-    /** What the app said; null for don't know. */
+    /** What the app answered; null for "I don't know". */
     public final String answer;
-    public final Said said;
+    public final Naming naming;
     /** With LABEL. */
     public final String truth;
-    /** Milliseconds since 1970 have become text: ISO 8601, UTC. */
+    /** ISO 8601, UTC. */
     final String takenAt;
 
     private final String document;
@@ -63,13 +63,13 @@ public final class Photo {
         answer = json.isNull("answer") ? null : json.getString("answer");
         takenAt = json.getString("taken_at");
         JSONObject word = json.isNull("truth") ? null : json.getJSONObject("truth");
-        said = word == null ? Said.NOTHING : word.isNull("label") ? Said.NONE : Said.LABEL;
-        truth = said == Said.LABEL ? word.getString("label") : null;
+        naming = word == null ? Naming.NOTHING : word.isNull("label") ? Naming.NONE : Naming.LABEL;
+        truth = naming == Naming.LABEL ? word.getString("label") : null;
         document = json.toString(1) + "\n";
     }
 
     /**
-     * A new one, of which nobody has said yet what it is.
+     * A new photo without a label.
      *
      * @param sha256 of the picture's file.
      * @param phone {@code app}, {@code device} and {@code runtime}.
@@ -111,30 +111,30 @@ public final class Photo {
                 .put("truth", JSONObject.NULL));
     }
 
-    /** @throws JSONException it is damaged, or of another version of the app. */
+    /** @throws JSONException it is damaged, or from another version of the app. */
     static Photo read(File picture, String document) throws JSONException {
         return new Photo(picture, new JSONObject(document));
     }
 
     /**
-     * The same with the user's word.
+     * The same photo with the user's label.
      *
      * @param label one of the labels; null for none of them.
      */
-    Photo saying(String label, long saidAt) {
+    Photo withLabel(String label, long labelledAt) {
         if (label != null && !labels.contains(label)) {
             throw new IllegalArgumentException(label);
         }
         try {
             return new Photo(picture, new JSONObject(document).put("truth", new JSONObject()
                     .put("label", label == null ? JSONObject.NULL : label)
-                    .put("said_at", Phone.iso(saidAt))));
+                    .put("said_at", Phone.iso(labelledAt))));
         } catch (JSONException e) {
             throw new AssertionError("it was read before", e);
         }
     }
 
-    /** Where the document of a picture lies. */
+    /** Where a picture's document is stored. */
     public static File document(File picture) {
         String name = picture.getName();
         return new File(picture.getParentFile(), name.substring(0, name.length() - ".png".length()) + ".json");

@@ -19,9 +19,9 @@ import java.util.Set;
 import org.vignette.demo.R;
 import org.vignette.demo.core.Views;
 
-/** The rows of the list of photos; their pictures are read small, on the storage thread, when first seen. */
+/** The rows of the photo list; thumbnails are read on the storage thread when first shown. */
 final class PhotoRows extends BaseAdapter {
-    /** Hears of the buttons in a row. */
+    /** Told about the buttons in a row. */
     interface Listener {
         void onLabel(Photo photo);
 
@@ -30,7 +30,7 @@ final class PhotoRows extends BaseAdapter {
         void onDelete(File picture);
     }
 
-    /** In pixels of the photo that are one of the row. */
+    /** How many photo pixels make one thumbnail pixel, per axis. */
     private static final int SHRINK = 2;
     private static final int KEPT = 60;
 
@@ -100,7 +100,7 @@ final class PhotoRows extends BaseAdapter {
     }
 
     private String truth(Photo photo) {
-        switch (photo.said) {
+        switch (photo.naming) {
             case LABEL:
                 return photo.truth;
             case NONE:
@@ -131,7 +131,7 @@ final class PhotoRows extends BaseAdapter {
         return known;
     }
 
-    /** @param read null where the file is damaged or gone, which is not asked for again. */
+    /** @param read null if the file is damaged or gone; it is not requested again. */
     private void keep(File file, Bitmap read) {
         if (!closed && read != null) {
             awaited.remove(file);

@@ -16,21 +16,21 @@ import org.vignette.demo.model.ModelFile;
 import org.vignette.demo.model.Shot;
 
 /**
- * The photos that the user kept, in the photos folder of the app's external files: a folder for each session, a picture
- * and a document for each photo. The document is written last, so a picture without one was never finished and goes.
- * Only for the storage thread.
+ * The photos the user kept, in the photos folder of the app's external files: a folder per session, a picture and a
+ * document per photo. The document is written last, so a picture without one was never finished and is deleted.
+ * Storage thread only.
  */
 public final class Photos {
-    /** Between two photos of the same session, in milliseconds. */
+    /** The longest gap within a session, in milliseconds. */
     private static final long SESSION_MS = 30 * 60 * 1000;
     private static final String SESSION = "yyyyMMdd-HHmmss";
     private static final String NAME = "yyyyMMdd-HHmmss-SSS";
     private static final Pattern SESSION_FOLDER = Pattern.compile("\\d{8}-\\d{6}");
     private static final Pattern PICTURE = Pattern.compile("\\d{8}-\\d{6}-\\d{3}\\.png");
 
-    /** What lies in the folder. Immutable. */
+    /** The contents of the folder. Immutable. */
     public static final class Album {
-        /** The newest first. */
+        /** Newest first. */
         public final List<Photo> photos;
         /** Pictures whose document cannot be read. */
         final List<File> damaged;
@@ -54,7 +54,7 @@ public final class Photos {
      * Keeps a photo.
      *
      * @param phone {@code app}, {@code device} and {@code runtime}.
-     * @throws StorageException it could not be kept; then nothing of it is left.
+     * @throws StorageException it could not be kept; nothing is left behind.
      */
     public Photo save(Shot shot, JSONObject phone) throws StorageException, JSONException {
         File session = new File(folder, session(shot.takenAt));
@@ -76,7 +76,7 @@ public final class Photos {
         return photo;
     }
 
-    /** All photos; what an interrupted saving has left is removed. */
+    /** All photos; leftovers of an interrupted save are deleted. */
     public Album album() {
         List<Photo> photos = new ArrayList<>();
         List<File> damaged = new ArrayList<>();
@@ -91,7 +91,7 @@ public final class Photos {
                     read(file, photos, damaged);
                 }
             }
-            // Only goes where it is empty.
+            // Only succeeds if it is empty.
             session.delete();
         }
         Collections.reverse(photos);
@@ -99,17 +99,17 @@ public final class Photos {
     }
 
     /**
-     * Writes down what the user says.
+     * Stores the user's label.
      *
      * @param label one of the photo's labels; null for none of them.
      */
     public Photo label(Photo photo, String label, long now) throws StorageException {
-        Photo said = photo.saying(label, now);
-        disk.write(Photo.document(photo.picture), said.text());
-        return said;
+        Photo labelled = photo.withLabel(label, now);
+        disk.write(Photo.document(photo.picture), labelled.text());
+        return labelled;
     }
 
-    /** Removes a photo: the document first, so that what an interruption leaves goes with {@link #album}. */
+    /** Deletes a photo: the document first, so that {@link #album} cleans up after an interruption. */
     void delete(File picture) throws StorageException {
         disk.delete(Photo.document(picture));
         disk.delete(picture);
@@ -129,7 +129,7 @@ public final class Photos {
         }
     }
 
-    /** The session of a photo: the newest one if its last photo is not too long ago, otherwise a new one. */
+    /** The session of a new photo: the newest one if its last photo is recent enough, otherwise a new one. */
     private String session(long takenAt) {
         String newest = null;
         for (File session : Disk.inside(folder)) {
@@ -138,7 +138,7 @@ public final class Photos {
             }
         }
         if (newest != null) {
-            // Times in names are of equal length, so they compare as text.
+            // Times in names have equal length, so they can be compared as text.
             String oldest = Phone.utc(NAME, takenAt - SESSION_MS);
             String latest = Phone.utc(NAME, takenAt);
             for (File file : Disk.inside(new File(folder, newest))) {

@@ -19,7 +19,7 @@ import org.vignette.demo.core.Views;
 
 /** The photos that the user kept: to look at, to label, to share and to delete. */
 public final class PhotosActivity extends Activity implements Gallery.Listener, PhotoRows.Listener {
-    /** Android hands over at most a megabyte of addresses at once. */
+    /** Android passes at most a megabyte of URIs at once. */
     static final int MOST_SHARED = 200;
 
     private Gallery gallery;
@@ -28,7 +28,7 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
     private View actions;
     private TextView text;
     private Photos.Album album;
-    /** While it is open: a window of its own, which would outlive this one. */
+    /** The open dialog: a window of its own, which would outlive the activity. */
     private AlertDialog dialog;
 
     @Override
@@ -75,7 +75,7 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
         boolean empty = found.photos.isEmpty() && found.damaged.isEmpty();
         int unsaid = 0;
         for (Photo photo : found.photos) {
-            unsaid += photo.said == Photo.Said.NOTHING ? 1 : 0;
+            unsaid += photo.naming == Photo.Naming.NOTHING ? 1 : 0;
         }
         int all = found.photos.size() + found.damaged.size();
         text.setText(empty ? getString(R.string.photos_none)
@@ -86,21 +86,21 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
     }
 
     @Override
-    public void onKept(Photo photo, Bitmap seen) {
+    public void onKept(Photo photo, Bitmap image) {
         gallery.look();
     }
 
     @Override
-    public void onSaid(Photo photo) {
+    public void onLabelled(Photo photo) {
         gallery.look();
     }
 
     @Override
-    public void onStorageWrong(StorageException wrong) {
+    public void onStorageError(StorageException error) {
         gallery.look();
         open(new AlertDialog.Builder(this)
                 .setTitle(R.string.storage_title)
-                .setMessage(wrong.words(getResources()))
+                .setMessage(error.message(getResources()))
                 .setPositiveButton(android.R.string.ok, null));
     }
 
@@ -111,7 +111,7 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
         open(new AlertDialog.Builder(this)
                 .setTitle(R.string.question)
                 .setItems(choices.toArray(new String[0]), (dialog, which) ->
-                        gallery.say(photo, which < photo.labels.size() ? photo.labels.get(which) : null))
+                        gallery.label(photo, which < photo.labels.size() ? photo.labels.get(which) : null))
                 .setNegativeButton(android.R.string.cancel, null));
     }
 
@@ -147,7 +147,7 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
         dialog = builder.show();
     }
 
-    /** Pictures and their documents. */
+    /** Shares pictures and their documents. */
     private void share(List<Photo> photos) {
         if (photos.size() > MOST_SHARED) {
             open(new AlertDialog.Builder(this)

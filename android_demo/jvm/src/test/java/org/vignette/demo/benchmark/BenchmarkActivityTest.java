@@ -112,7 +112,7 @@ public class BenchmarkActivityTest {
         start(benchmark("mixed", "refused,broken,missing,good"));
         JSONArray models = bench.written("benchmark", "mixed.json").getJSONArray("models");
         String refused = models.getJSONObject(0).getJSONArray("measurements").getJSONObject(0).getString("error");
-        assertTrue(refused, refused.startsWith("The runtime inside this app"));
+        assertTrue(refused, refused.startsWith("This app's runtime"));
         assertTrue(models.getJSONObject(1).getString("error").contains("has 5 bytes"));
         assertTrue(models.getJSONObject(2).getString("error").startsWith("There is no folder “missing” in "));
         assertTrue(models.getJSONObject(3).isNull("error"));
@@ -135,7 +135,7 @@ public class BenchmarkActivityTest {
                 intent.putExtra((String) extra[0], (String) extra[1]);
             }
             String error = failure(intent, "wrong");
-            assertTrue(error, error.startsWith("“" + extra[0] + "” of the intent: allowed is "));
+            assertTrue(error, error.startsWith("Intent extra “" + extra[0] + "”: expected "));
         }
     }
 
@@ -147,7 +147,7 @@ public class BenchmarkActivityTest {
                 BenchmarkActivity.BENCHMARK, BenchmarkActivity.LIST, BenchmarkActivity.CANCEL}) {
                 ActivityController<BenchmarkActivity> shown = start(intent(action, session));
                 assertEquals("Not measured", text(shown, R.id.title));
-                assertTrue(text(shown, R.id.text).startsWith("“session” of the intent"));
+                assertTrue(text(shown, R.id.text).startsWith("Intent extra “session”"));
                 assertEquals(names(), bench.left());
                 shown.pause().stop().destroy();
             }
@@ -168,7 +168,7 @@ public class BenchmarkActivityTest {
         new Disk().write(contract, new Disk().read(contract).replace("\"model_int8.tflite\"", "\"../a/model_int8.tflite\""));
         start(benchmark("thief", "thief"));
         String error = bench.written("benchmark", "thief.json").getJSONArray("models").getJSONObject(0).getString("error");
-        assertTrue(error, error.startsWith("../a/model_int8.tflite is not inside"));
+        assertTrue(error, error.startsWith("../a/model_int8.tflite is missing from the app"));
     }
 
     @Test
@@ -179,7 +179,7 @@ public class BenchmarkActivityTest {
         intent.removeExtra("models");
         start(intent);
         JSONArray models = bench.written("benchmark", "all.json").getJSONArray("models");
-        assertTrue(models.getJSONObject(1).getString("error").startsWith("“a name” is no name for a folder"));
+        assertTrue(models.getJSONObject(1).getString("error").startsWith("“a name” is not a valid name"));
         assertTrue(models.getJSONObject(0).isNull("error"));
     }
 
@@ -199,8 +199,8 @@ public class BenchmarkActivityTest {
         assertTrue(json.isNull("error"));
         JSONArray models = json.getJSONArray("models");
         assertEquals(4, models.length());
-        assertTrue(models.getJSONObject(0).getString("error").startsWith("“a name” is no name for a folder"));
-        assertTrue(models.getJSONObject(1).getString("error").startsWith("contract.json is no JSON"));
+        assertTrue(models.getJSONObject(0).getString("error").startsWith("“a name” is not a valid name"));
+        assertTrue(models.getJSONObject(1).getString("error").startsWith("contract.json is not valid JSON"));
         assertTrue(models.getJSONObject(2).getString("error").startsWith("contract.json is not in the folder “empty”"));
         JSONObject good = models.getJSONObject(3);
         assertEquals("int8", good.getString("flavour"));

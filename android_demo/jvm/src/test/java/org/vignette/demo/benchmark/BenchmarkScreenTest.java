@@ -52,7 +52,7 @@ public class BenchmarkScreenTest {
         assertEquals("Stop", text(shown, R.id.button));
         shown.newIntent(benchmark("second", "a"));
         bench.await("second.json");
-        assertEquals("The benchmark “long” is still running. Wait until it ends, or stop it.",
+        assertEquals("The benchmark “long” is still running. Wait for it to finish, or stop it.",
                 bench.written("benchmark", "second.json").getString("error"));
         shown.newIntent(intent(BenchmarkActivity.CANCEL, "another"));
         shadowOf(Looper.getMainLooper()).idle();
@@ -75,7 +75,7 @@ public class BenchmarkScreenTest {
         Demo.settle();
         JSONObject json = bench.written("benchmark", "left.json");
         assertTrue(json.getBoolean("cancelled"));
-        assertTrue(json.getString("error").startsWith("The benchmark was stopped because its screen was left"));
+        assertTrue(json.getString("error").startsWith("The benchmark was stopped because you left its screen"));
         assertEquals(names("left.json"), bench.left());
     }
 
@@ -96,7 +96,7 @@ public class BenchmarkScreenTest {
         bench.push("a", "float16");
         ActivityController<BenchmarkActivity> shown = start(new Intent());
         assertEquals("Benchmark", text(shown, R.id.title));
-        assertTrue(text(shown, R.id.text).contains("The app's model (int8"));
+        assertTrue(text(shown, R.id.text).contains("Built-in model (int8"));
         assertTrue(text(shown, R.id.text).contains("a (float16"));
         assertFalse(((CheckBox) shown.get().findViewById(R.id.sustained)).isChecked());
         press(shown, R.id.button);
@@ -139,7 +139,7 @@ public class BenchmarkScreenTest {
     public void aMissingStorageIsSaid() {
         TestApp.unmounted = true;
         ActivityController<BenchmarkActivity> shown = start(benchmark("gone", "a"));
-        assertEquals("The phone's storage cannot be reached at present. Try again when it can.",
+        assertEquals("The phone's storage is currently unavailable. Try again once it is back.",
                 text(shown, R.id.text));
     }
 
@@ -159,7 +159,7 @@ public class BenchmarkScreenTest {
     @Config(qualifiers = "fr")
     public void theScreenIsFrenchAndTheFileEnglish() throws Exception {
         ActivityController<BenchmarkActivity> shown = start(benchmark("langue", "missing"));
-        assertEquals("Mesuré", text(shown, R.id.title));
+        assertEquals("Mesure terminée", text(shown, R.id.title));
         String error = bench.written("benchmark", "langue.json").getJSONArray("models").getJSONObject(0).getString("error");
         assertTrue(error, error.startsWith("There is no folder"));
     }

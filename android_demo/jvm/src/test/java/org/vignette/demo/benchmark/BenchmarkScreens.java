@@ -73,6 +73,6 @@ public final class BenchmarkScreens {
                                 .put("sustained", new JSONObject().put("kernels", "XNNPACK").put("num_threads", 4)
                                         .put("seconds", 60.1).put("first_ms", 13.1).put("last_ms", 13.6)))
                         .put(new JSONObject().put("name", "float16").put("source", "folder")
-                                .put("error", "contract.json is no JSON: end of input")));
+                                .put("error", "contract.json is not valid JSON: end of input")));
     }
 }

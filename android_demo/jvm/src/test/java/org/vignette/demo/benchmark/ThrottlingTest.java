@@ -42,11 +42,11 @@ public class ThrottlingTest {
     @Test
     public void aFifthMoreTimeAtTheEndIsThrottlingEvenIfAndroidSaysNothing() {
         assertEquals(true, saw(0, 1.2).verdict());
-        assertEquals("At the end of the sustained mode a frame took 1.35 times as long as at its beginning.",
+        assertEquals("By the end of the sustained run, a frame took 1.35 times as long as at the start.",
                 why(saw(0, 1.35)));
         assertEquals(false, saw(0, 1.19).verdict());
-        assertEquals("Android reported no throttling, and at the end of the sustained mode a frame took 1.05 times as "
-                + "long as at its beginning.", why(saw(0, 1.05)));
+        assertEquals("Android reported no throttling, and by the end of the sustained run a frame took 1.05 times as "
+                + "long as at the start.", why(saw(0, 1.05)));
     }
 
     @Test
@@ -61,7 +61,7 @@ public class ThrottlingTest {
         Throttling throttling = new Throttling();
         throttling.sawStatus(null);
         assertNull(throttling.verdict());
-        assertEquals("Neither does this Android tell the thermal status, nor was there a sustained mode.",
+        assertEquals("This version of Android does not report the thermal status, and there was no sustained run.",
                 why(throttling));
         throttling.sawSlowdown(1);
         assertEquals(false, throttling.verdict());

@@ -49,18 +49,18 @@ class DiskTest {
                 throw new IOException("read-only");
             }
         };
-        StorageException wrong = assertThrows(StorageException.class,
+        StorageException error = assertThrows(StorageException.class,
                 () -> broken.write(folder.resolve("c.json").toFile(), "words"));
-        assertEquals(R.string.file_unwritable, wrong.text);
+        assertEquals(R.string.file_unwritable, error.text);
         assertEquals(List.of(), names());
     }
 
     @Test
     void aFolderThatCannotBeMadeIsNamed() throws Exception {
         java.nio.file.Files.writeString(folder.resolve("a"), "a file where the folder should be");
-        StorageException wrong = assertThrows(StorageException.class,
+        StorageException error = assertThrows(StorageException.class,
                 () -> new Disk().write(folder.resolve("a/c.json").toFile(), "words"));
-        assertEquals(R.string.folder_missing, wrong.text);
+        assertEquals(R.string.folder_missing, error.text);
     }
 
     @Test

@@ -13,7 +13,7 @@ import org.vignette.demo.Noise;
 class LetterboxTest {
     @Test
     void equalsPillowInEveryByte() throws Exception {
-        List<String> wrong = new ArrayList<>();
+        List<String> failed = new ArrayList<>();
         List<String[]> cases = Made.cases("letterbox.txt");
         for (String[] words : cases) {
             int width = Integer.parseInt(words[0]);
@@ -24,11 +24,11 @@ class LetterboxTest {
             byte[] frame = new byte[3 * frameWidth * frameHeight];
             new Letterbox(frameWidth, frameHeight).fit(picture, width, height, frame);
             if (Made.crc32(frame, frame.length) != Long.parseLong(words[5])) {
-                wrong.add(String.join(" ", words));
+                failed.add(String.join(" ", words));
             }
         }
         assertTrue(cases.size() >= 1000, "cases: " + cases.size());
-        assertEquals(List.of(), wrong);
+        assertEquals(List.of(), failed);
     }
 
     @Test

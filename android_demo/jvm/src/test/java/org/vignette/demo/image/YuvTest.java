@@ -13,7 +13,7 @@ import org.vignette.demo.Noise;
 class YuvTest {
     @Test
     void equalsNumpyInEveryByteInFourRotationsWithOddStrides() throws Exception {
-        List<String> wrong = new ArrayList<>();
+        List<String> failed = new ArrayList<>();
         List<String[]> cases = Made.cases("yuv.txt");
         Yuv yuv = new Yuv();
         for (String[] words : cases) {
@@ -40,11 +40,11 @@ class YuvTest {
             new Letterbox(frameWidth, frameHeight).fit(rgb, crop.width, crop.height, frame);
             if (Made.crc32(rgb, rgb.length) != Long.parseLong(words[10])
                     || Made.crc32(frame, frame.length) != Long.parseLong(words[11])) {
-                wrong.add(String.join(" ", words));
+                failed.add(String.join(" ", words));
             }
         }
         assertEquals(400, cases.size());
-        assertEquals(List.of(), wrong);
+        assertEquals(List.of(), failed);
     }
 
     @Test

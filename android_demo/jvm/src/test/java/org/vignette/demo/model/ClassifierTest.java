@@ -42,9 +42,9 @@ class ClassifierTest {
 
     private static int refusal(Files files) throws Exception {
         ModelFile model = ModelFile.open(files);
-        BundleException wrong = assertThrows(BundleException.class,
+        BundleException error = assertThrows(BundleException.class,
                 () -> new Classifier(model, Classifier.Kernels.XNNPACK).close());
-        return wrong.text;
+        return error.text;
     }
 
     @TestFactory

@@ -95,7 +95,7 @@ public class PhotosActivityTest {
     @Test
     public void withoutPhotosItSaysHowToTakeOne() {
         ActivityController<PhotosActivity> shown = start();
-        assertTrue(text(shown).startsWith("No photos yet. Press the round button"));
+        assertTrue(text(shown).startsWith("No photos yet. Tap the round button"));
         assertEquals(View.GONE, shown.get().findViewById(R.id.actions).getVisibility());
         assertFalse(folder.exists());
     }
@@ -106,7 +106,7 @@ public class PhotosActivityTest {
         photos.label(keep(2), null, START);
         Photo unnamed = keep(3);
         ActivityController<PhotosActivity> shown = start();
-        assertEquals("3 photos. To be named: 1.", text(shown));
+        assertEquals("3 photos, 1 unlabelled.", text(shown));
         assertEquals("What is it?", word(row(shown, 0), R.id.truth));
         assertEquals("None of them", word(row(shown, 1), R.id.truth));
         assertEquals("window", word(row(shown, 2), R.id.truth));
@@ -120,12 +120,12 @@ public class PhotosActivityTest {
         assertEquals(unnamed.labels.size() + 1, choices.getCount());
         shadowOf(choices).performItemClick(1);
         Demo.settle();
-        assertEquals("3 photos. To be named: 0.", text(shown));
+        assertEquals("3 photos, 0 unlabelled.", text(shown));
         assertEquals(unnamed.labels.get(1), word(row(shown, 0), R.id.truth));
         press(row(shown, 0), R.id.label);
         shadowOf(ShadowAlertDialog.getLatestAlertDialog().getListView()).performItemClick(4);
         Demo.settle();
-        assertEquals(Photo.Said.NONE, photos.album().photos.get(0).said);
+        assertEquals(Photo.Naming.NONE, photos.album().photos.get(0).naming);
     }
 
     @Test
@@ -141,7 +141,7 @@ public class PhotosActivityTest {
         press(row(shown, 0), R.id.delete);
         ShadowAlertDialog.getLatestAlertDialog().getButton(AlertDialog.BUTTON_POSITIVE).performClick();
         Demo.settle();
-        assertEquals("1 photo. To be named: 1.", text(shown));
+        assertEquals("1 photo, 1 unlabelled.", text(shown));
         assertEquals("2026-03-01T12:00:01.000Z", photos.album().photos.get(0).takenAt);
         press(shown.get().findViewById(R.id.root), R.id.delete_all);
         ShadowAlertDialog.getLatestAlertDialog().getButton(AlertDialog.BUTTON_POSITIVE).performClick();
@@ -156,7 +156,7 @@ public class PhotosActivityTest {
         new Disk().write(Photo.document(damaged.picture), "{");
         ActivityController<PhotosActivity> shown = start();
         View row = row(shown, 0);
-        assertEquals("Cannot be read", word(row, R.id.truth));
+        assertEquals("Unreadable", word(row, R.id.truth));
         assertEquals(View.GONE, row.findViewById(R.id.label).getVisibility());
         assertEquals(View.GONE, row.findViewById(R.id.share).getVisibility());
         press(row, R.id.delete);
@@ -175,7 +175,7 @@ public class PhotosActivityTest {
         Demo.settle();
         assertTrue(shadowOf(ShadowAlertDialog.getLatestAlertDialog()).getMessage().toString()
                 .startsWith("The phone's storage is full"));
-        assertEquals("1 photo. To be named: 1.", text(shown));
+        assertEquals("1 photo, 1 unlabelled.", text(shown));
     }
 
     @Test

@@ -82,7 +82,7 @@ class PhotosTest {
         assertTrue(json.isNull("truth"));
         assertEquals("XNNPACK", json.getString("kernels"));
         assertEquals(2, json.getInt("num_threads"));
-        assertEquals(Photo.Said.NOTHING, photo.said);
+        assertEquals(Photo.Naming.NOTHING, photo.naming);
     }
 
     private static TreeSet<String> names(String... names) {
@@ -111,12 +111,12 @@ class PhotosTest {
     @Test
     void theUsersWordIsWrittenDownAndMayChange() throws Exception {
         Photo photo = keep(START);
-        Photo said = photos.label(photo, "window", START + 5000);
-        assertEquals(Photo.Said.LABEL, said.said);
+        Photo labelled = photos.label(photo, "window", START + 5000);
+        assertEquals(Photo.Naming.LABEL, labelled.naming);
         assertEquals("window", photos.album().photos.get(0).truth);
-        assertEquals(Photo.Said.NONE, photos.label(said, null, START + 6000).said);
+        assertEquals(Photo.Naming.NONE, photos.label(labelled, null, START + 6000).naming);
         Photo read = photos.album().photos.get(0);
-        assertEquals(Photo.Said.NONE, read.said);
+        assertEquals(Photo.Naming.NONE, read.naming);
         assertNull(read.truth);
         assertEquals(photo.answer, read.answer);
         assertThrows(IllegalArgumentException.class, () -> photos.label(photo, "teapot", START));
@@ -154,9 +154,9 @@ class PhotosTest {
         int picture = Png.encode(shot(START).rgb, 480, 270).length;
         for (int room : new int[] {0, 100, picture - 1, picture, picture + 10}) {
             Photos full = new Photos(folder.resolve("photos").toFile(), new FullDisk(room));
-            StorageException wrong = assertThrows(StorageException.class,
+            StorageException error = assertThrows(StorageException.class,
                     () -> full.save(shot(START), PhotoMakerTest.PHONE));
-            assertEquals(R.string.storage_full, wrong.text, "room for " + room);
+            assertEquals(R.string.storage_full, error.text, "room for " + room);
             assertEquals(names(), files(), "room for " + room);
         }
     }

@@ -99,7 +99,7 @@ public class SharedFilesTest {
         press(shown.get().findViewById(R.id.root), R.id.share_all);
         assertNull(shadowOf(shown.get()).getNextStartedActivity());
         assertTrue(shadowOf(ShadowAlertDialog.getLatestAlertDialog()).getMessage().toString()
-                .startsWith("There are 201 photos; at most 200 can be shared at once."));
+                .startsWith("There are 201 photos, but at most 200 can be shared at once."));
     }
 
     @Test

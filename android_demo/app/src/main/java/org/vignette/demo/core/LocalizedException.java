@@ -2,8 +2,8 @@ package org.vignette.demo.core;
 
 import android.content.res.Resources;
 
-/** What went wrong, in words: the user's on the screen, English in files. */
-public class WordsException extends Exception {
+/** What went wrong: in the user's language on the screen, in English in files. */
+public class LocalizedException extends Exception {
     private static final long serialVersionUID = 1;
 
     /** A string resource. */
@@ -15,12 +15,12 @@ public class WordsException extends Exception {
      * @param text a string resource that says what is wrong.
      * @param values for its placeholders.
      */
-    public WordsException(int text, Object... values) {
+    public LocalizedException(int text, Object... values) {
         this.text = text;
         this.values = values;
     }
 
-    public final String words(Resources resources) {
+    public final String message(Resources resources) {
         return resources.getString(text, values);
     }
 }
