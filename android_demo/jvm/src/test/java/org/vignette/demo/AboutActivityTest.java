@@ -14,7 +14,7 @@ import org.robolectric.Robolectric;
 import org.robolectric.annotation.Config;
 import org.vignette.demo.model.ModelFile;
 
-/** What the app says of itself. */
+/** The About screen: model, verdict, licences. */
 @RunWith(DemoRunner.class)
 @Config(sdk = 35, application = TestApp.class)
 public class AboutActivityTest {

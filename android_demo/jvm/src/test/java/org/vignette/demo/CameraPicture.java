@@ -7,7 +7,7 @@ import java.nio.ByteBuffer;
 import org.vignette.demo.image.Crop;
 
 /**
- * A picture as a phone's camera would deliver it: {@code YUV_420_888} of 640 × 480 from a sensor mounted sideways, with
+ * A picture as a phone's camera delivers it: {@code YUV_420_888} of 640 × 480 from a sensor mounted sideways, with
  * the picture inside the guide.
  */
 public final class CameraPicture extends PlainImage {
@@ -21,7 +21,7 @@ public final class CameraPicture extends PlainImage {
         new byte[WIDTH * HEIGHT], new byte[WIDTH * HEIGHT / 4], new byte[WIDTH * HEIGHT / 4]
     };
 
-    /** @param contentAspect of the guide; what the picture leaves of it is grey. */
+    /** @param contentAspect of the guide; what the picture does not cover is grey. */
     public CameraPicture(BufferedImage picture, double contentAspect) {
         super(WIDTH, HEIGHT);
         BufferedImage upright = new BufferedImage(HEIGHT, WIDTH, BufferedImage.TYPE_INT_RGB);

@@ -16,7 +16,7 @@ import org.robolectric.android.controller.ActivityController;
 import org.vignette.demo.model.Files;
 import org.vignette.demo.model.ModelFile;
 
-/** The started app, in a test's hands. */
+/** Drives the running app in tests. */
 public final class Demo {
     public final ActivityController<MainActivity> controller;
 
@@ -33,7 +33,7 @@ public final class Demo {
         shadowOf(RuntimeEnvironment.getApplication()).grantPermissions(Manifest.permission.CAMERA);
     }
 
-    /** A model that has passed its self-test before, so that the app goes straight on. */
+    /** A model that has already passed its self-test, so that the app goes straight to the camera. */
     public static void testedBefore() throws Exception {
         Files files = TestApp.files == null ? Made.bundle("int8") : TestApp.files;
         String sha256 = ModelFile.open(files).contract.modelSha256;
@@ -48,7 +48,7 @@ public final class Demo {
         return new Demo(intent);
     }
 
-    /** Lets all threads do what they have been told, until nothing is left. */
+    /** Lets all threads finish their pending work. */
     public static void settle() {
         for (int i = 0; i < 5; i++) {
             shadowOf(app().cameraThread().getLooper()).idle();
@@ -66,7 +66,7 @@ public final class Demo {
         return activity().state.kind;
     }
 
-    /** Gives the preview its texture, which on a phone the first drawing does. */
+    /** Gives the preview its texture, which on a phone happens at the first draw. */
     public Demo drawn() {
         TextureView preview = activity().findViewById(R.id.preview);
         SurfaceTexture texture = new SurfaceTexture(1);

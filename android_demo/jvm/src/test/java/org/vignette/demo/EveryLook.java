@@ -3,9 +3,9 @@ package org.vignette.demo;
 import org.junit.Test;
 import org.robolectric.annotation.Config;
 
-/** Screens that are drawn by day, by night and in French. */
+/** Screens drawn by day, by night and in French. */
 public abstract class EveryLook {
-    /** Draws and compares them; the variant is the end of their names. */
+    /** Draws and compares all screens; the variant is the suffix of their names. */
     public abstract void all(String variant) throws Exception;
 
     @Test

@@ -26,7 +26,7 @@ import org.robolectric.shadows.ShadowCameraManager;
 import org.robolectric.shadows.StreamConfigurationMapBuilder;
 import org.robolectric.util.ReflectionHelpers.ClassParameter;
 
-/** Cameras of a phone that is not there, and frames that they deliver. */
+/** Fake cameras and the frames they deliver. */
 public final class FakeCamera {
     private FakeCamera() {}
 
@@ -34,7 +34,7 @@ public final class FakeCamera {
         return shadowOf(RuntimeEnvironment.getApplication().getSystemService(CameraManager.class));
     }
 
-    /** A camera like that of most phones: 4:3 sensor, mounted sideways. */
+    /** A camera like most phones': 4:3 sensor, mounted sideways. */
     public static void add(String id, int facing, int sensorDegrees) {
         CameraCharacteristics about = ShadowCameraCharacteristics.newCameraCharacteristics();
         shadowOf(about).set(CameraCharacteristics.LENS_FACING, facing);
@@ -53,12 +53,12 @@ public final class FakeCamera {
         add("0", CameraCharacteristics.LENS_FACING_BACK, 90);
     }
 
-    /** Refuses to open, or lets a test break the camera afterwards. */
+    /** Refuses to open, or lets a test break the camera later. */
     @Implements(CameraManager.class)
     public static final class Manager extends ShadowCameraManager {
-        /** Thrown by the next opening; null for none. */
+        /** Thrown when the camera is opened next; null for none. */
         public static Exception refusal;
-        /** What the app opened last, and whom it asked to report to. */
+        /** The camera the app opened last, and its callback. */
         public static String opened;
         public static CameraDevice.StateCallback callback;
 
@@ -87,7 +87,7 @@ public final class FakeCamera {
         }
     }
 
-    /** The reader that the app made last; it hands over frames and remembers whether it was closed. */
+    /** The reader the app created last; it delivers frames and remembers whether it was closed. */
     @Implements(ImageReader.class)
     public static final class Reader {
         public static Reader last;

@@ -101,7 +101,7 @@ public class FieldScreensTest extends EveryLook {
         new Disk().write(Photo.document(damaged.picture), "{");
         photos.save(shot(start + 3000, 2, 3, 1, 250), PhotoMakerTest.PHONE);
         Activity activity = Robolectric.buildActivity(PhotosActivity.class, new Intent()).setup().get();
-        // Once to begin reading the small pictures, once with them.
+        // Once to start reading the thumbnails, once to draw them.
         Golden.draw(activity);
         golden.shoot(activity, "photos" + variant);
     }

@@ -19,8 +19,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Screens against pictures in golden/ that a person has looked at. run.py --rewrite writes them anew; what was drawn
- * instead lies in target/made/screens.
+ * Compares screens with the pictures in golden/, which a person has checked. run.py --rewrite redraws them; screens that
+ * differ are saved in target/made/screens.
  */
 public final class Golden {
     private static final Path FOLDER = Path.of(System.getProperty("vignette.golden"));

@@ -20,13 +20,13 @@ import java.util.zip.CRC32;
 import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.Files;
 
-/** What run.py has made: golden cases, bundles, and the native half of the runtime. */
+/** What run.py generates: golden cases, bundles, and the native half of the runtime. */
 public final class Made {
     public static final Path FOLDER = Path.of(System.getProperty("vignette.made"));
 
     private Made() {}
 
-    /** The lines of a file of cases, split at blanks. */
+    /** The lines of a file of cases, split at spaces. */
     public static List<String[]> cases(String name) throws IOException {
         List<String[]> cases = new ArrayList<>();
         for (String line : java.nio.file.Files.readAllLines(FOLDER.resolve("cases/" + name))) {
@@ -41,13 +41,13 @@ public final class Made {
         return sum.getValue();
     }
 
-    /** Null where models can run on this machine, else the reason why not. */
+    /** Null if models can run on this machine, otherwise why not. */
     public static String missingRuntime() throws IOException {
         Path reason = FOLDER.resolve("native/missing");
         return java.nio.file.Files.exists(reason) ? java.nio.file.Files.readString(reason) : null;
     }
 
-    /** A folder without anything in it. */
+    /** Empties a folder, creating it if necessary. */
     public static void clear(Path folder) throws IOException {
         if (java.nio.file.Files.exists(folder)) {
             try (Stream<Path> paths = java.nio.file.Files.walk(folder)) {
@@ -63,11 +63,11 @@ public final class Made {
         return new Bundle(FOLDER.resolve("bundles/" + flavour));
     }
 
-    /** A bundle in memory, which a test may change. */
+    /** A bundle in memory that tests can change. */
     public static final class Bundle implements Files {
         public final Map<String, byte[]> files = new TreeMap<>();
 
-        /** An empty one. */
+        /** An empty bundle. */
         public Bundle() {}
 
         public Bundle(Path folder) throws IOException {

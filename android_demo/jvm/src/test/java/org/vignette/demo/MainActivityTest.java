@@ -26,7 +26,7 @@ import org.robolectric.shadows.ShadowActivity;
 import org.robolectric.shadows.ShadowPopupMenu;
 import org.vignette.demo.model.Files;
 
-/** Start, permission, self-test, and what is wrong with the model. */
+/** Start, permission, self-test and model errors. */
 @RunWith(DemoRunner.class)
 @Config(sdk = {26, 35}, application = TestApp.class, shadows = FakeCamera.Reader.class)
 @GraphicsMode(GraphicsMode.Mode.NATIVE)

@@ -4,7 +4,7 @@ import android.graphics.ImageFormat;
 import android.media.Image;
 import java.nio.ByteBuffer;
 
-/** A frame of a camera that is not there: what an {@link Image} says of itself beside its bytes. */
+/** A fake camera frame: an {@link Image}'s properties other than its bytes. */
 public abstract class PlainImage extends Image {
     private final int width;
     private final int height;

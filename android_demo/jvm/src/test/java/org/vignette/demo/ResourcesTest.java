@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.w3c.dom.Element;
 import org.w3c.dom.NodeList;
 
-/** Conventions of the app's sources that a reader should not have to check. */
+/** Conventions of the app's sources. */
 class ResourcesTest {
     private static final Path APP = Path.of(System.getProperty("vignette.app"));
 

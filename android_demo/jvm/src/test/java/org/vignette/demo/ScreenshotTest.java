@@ -127,7 +127,7 @@ public class ScreenshotTest extends EveryLook {
         return new Answer(contract, Classifier.probabilities(contract, output), 3, 3.1, 1.4, 11.8);
     }
 
-    /** The live screen with a drawn scene where the camera's picture would be. To be called once. */
+    /** The live screen with a drawn scene in place of the camera picture. To be called once. */
     private static void live(Demo demo, Contract contract, int display, int... bytes) {
         MainActivity activity = demo.activity();
         activity.show(UiState.live(answer(contract, bytes), false));

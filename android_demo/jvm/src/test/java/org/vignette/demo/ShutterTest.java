@@ -34,7 +34,7 @@ import org.vignette.demo.model.SelfTest;
 import org.vignette.demo.photos.Photo;
 import org.vignette.demo.photos.Photos;
 
-/** From the press of the shutter to the files, and what the user says. */
+/** From pressing the shutter to the files and the user's label. */
 @RunWith(DemoRunner.class)
 @Config(sdk = 35, application = TestApp.class, shadows = {FakeCamera.Reader.class, FakeCamera.Manager.class})
 @GraphicsMode(GraphicsMode.Mode.NATIVE)

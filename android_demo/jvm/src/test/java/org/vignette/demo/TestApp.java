@@ -5,16 +5,16 @@ import org.vignette.demo.core.Disk;
 import org.vignette.demo.core.StorageException;
 import org.vignette.demo.model.Files;
 
-/** The app with a bundle, a disk and a storage of the test's choice. */
+/** The app with a bundle, disk and storage chosen by the test. */
 public final class TestApp extends DemoApp {
-    /** Null for what was built in. */
+    /** Null for the built-in bundle. */
     public static Files files;
-    /** Null for a sound one. */
+    /** Null for a working disk. */
     public static Disk disk;
-    /** The phone's storage is not there. */
+    /** The phone's storage is unavailable. */
     public static boolean unmounted;
 
-    /** All as it usually is. */
+    /** Restores the defaults. */
     public static void reset() {
         files = null;
         disk = null;

@@ -22,7 +22,7 @@ import org.vignette.demo.Made;
 import org.vignette.demo.TestApp;
 import org.vignette.demo.core.Disk;
 
-/** The benchmark in a test's hands: models pushed, intents sent, files read. */
+/** Drives the benchmark in tests: pushes models, sends intents, reads files. */
 public final class Bench {
     private static final Path WRITTEN = Made.FOLDER.resolve("written");
 
@@ -32,7 +32,7 @@ public final class Bench {
         assumeTrue(Made.missingRuntime(), Made.missingRuntime() == null);
         TestApp.reset();
         external = Demo.app().getExternalFilesDir(null);
-        // The models folder is made at the start.
+        // The models folder is created at start-up.
         Demo.settle();
     }
 
@@ -40,13 +40,13 @@ public final class Bench {
         return new Intent(action).putExtra("session", session);
     }
 
-    /** A small one. */
+    /** A small benchmark. */
     public static Intent benchmark(String session, String models) {
         return intent(BenchmarkActivity.BENCHMARK, session).putExtra("models", models)
                 .putExtra("runs", 3).putExtra("warm_up_runs", 1).putExtra("threads", "1,2");
     }
 
-    /** One that only ends when it is stopped. */
+    /** A benchmark that runs until it is stopped. */
     public static Intent endless(String session) {
         return intent(BenchmarkActivity.BENCHMARK, session).putExtra("models", "a").putExtra("sustained_seconds", 1800)
                 .putExtra("runs", 1000).putExtra("warm_up_runs", 1000);
@@ -59,7 +59,7 @@ public final class Bench {
         return controller;
     }
 
-    /** Started, and as far as its first step. */
+    /** Starts a benchmark and waits for its first step. */
     public ActivityController<BenchmarkActivity> running(String session) throws Exception {
         push("a", "int8");
         ActivityController<BenchmarkActivity> controller =
@@ -77,7 +77,7 @@ public final class Bench {
         shadowOf(Looper.getMainLooper()).idle();
     }
 
-    /** As adb would push it. */
+    /** Pushes a bundle, as adb would. */
     public void push(String name, String flavour) throws Exception {
         File folder = new File(external, "models/" + name);
         for (var file : Made.bundle(flavour).files.entrySet()) {
@@ -89,7 +89,7 @@ public final class Bench {
         return new File(external, "benchmark/" + name);
     }
 
-    /** A file that the app wrote, which the Python side judges, too. */
+    /** A file written by the app, kept for the Python tests to validate too. */
     public JSONObject written(String kind, String name) throws Exception {
         String text = new Disk().read(file(name));
         new Disk().write(WRITTEN.resolve(kind + "/" + android.os.Build.VERSION.SDK_INT + "-" + name).toFile(), text);

@@ -30,7 +30,7 @@ import org.vignette.demo.TestApp;
 import org.vignette.demo.core.Disk;
 import org.vignette.demo.model.ModelFile;
 
-/** From an intent to the file; what was written is kept for the Python side to judge. */
+/** From an intent to the file; the files are kept for the Python tests to validate. */
 @RunWith(DemoRunner.class)
 @Config(sdk = {26, 35}, application = TestApp.class)
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
@@ -42,7 +42,7 @@ public class BenchmarkActivityTest {
         bench = new Bench();
     }
 
-    /** What a failure's document says; nothing else is left. */
+    /** A failure's error message; no other file is left. */
     private String failure(Intent intent, String session) throws Exception {
         start(intent);
         JSONObject json = bench.written("benchmark", session + ".json");

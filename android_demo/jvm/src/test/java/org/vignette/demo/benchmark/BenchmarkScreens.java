@@ -16,7 +16,7 @@ import org.vignette.demo.model.Classifier;
 import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.ModelFile;
 
-/** The benchmark's screen with made-up content. */
+/** The benchmark screen with made-up content. */
 public final class BenchmarkScreens {
     private BenchmarkScreens() {}
 

@@ -11,7 +11,7 @@ import org.robolectric.annotation.GraphicsMode;
 import org.vignette.demo.DemoRunner;
 import org.vignette.demo.image.Crop;
 
-/** What the guide surrounds on the screen is what is analysed. */
+/** The guide on the screen surrounds exactly what is analysed. */
 @RunWith(DemoRunner.class)
 @Config(sdk = 35)
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
@@ -64,7 +64,7 @@ public class ViewfinderTest {
             // Upright picture to sensor: back by the rotation of the analysis.
             float[] point = {corner[0], corner[1]};
             turn(rotation, 640, 480).mapPoints(point);
-            // Sensor to what TextureView shows by itself: upright in natural orientation, stretched over the view.
+            // From the sensor to what TextureView shows by default: upright in natural orientation, stretched over the view.
             Matrix shown = new Matrix();
             if (!turn(sensor, 640, 480).invert(shown)) {
                 throw new AssertionError("no inverse");

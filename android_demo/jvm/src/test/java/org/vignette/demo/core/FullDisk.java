@@ -5,7 +5,7 @@ import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 
-/** A disk on which only so many bytes find room, and which then says what Android's does. */
+/** A disk with room for a limited number of bytes, which then fails as Android's does. */
 public final class FullDisk extends Disk {
     public int room;
 

@@ -27,7 +27,7 @@ class ClassifierTest {
         assumeTrue(missing == null, missing);
     }
 
-    /** Every bundle made here, and those that run.py was given. */
+    /** Every bundle generated here, and those passed to run.py. */
     private static Map<String, Made.Bundle> bundles() throws Exception {
         Map<String, Made.Bundle> bundles = new TreeMap<>();
         for (String flavour : new String[] {"int8", "float32", "float16", "dynamic_range"}) {

@@ -80,7 +80,7 @@ public class PhotoMakerTest {
         assertEquals(sources.size(), photos.album().photos.size());
     }
 
-    /** A picture and what it shows. */
+    /** A picture and its label. */
     private static final class Source {
         final File file;
         final int seed;

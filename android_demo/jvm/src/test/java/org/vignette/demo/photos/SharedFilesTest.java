@@ -37,7 +37,7 @@ import org.vignette.demo.TestApp;
 import org.vignette.demo.core.Disk;
 import org.vignette.demo.core.SharedFiles;
 
-/** What other apps get to see, and what they do not. */
+/** Which files other apps can see, and which they cannot. */
 @RunWith(DemoRunner.class)
 @Config(sdk = {26, 35}, application = TestApp.class)
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
