@@ -73,9 +73,8 @@ public class ShutterTest {
     }
 
     private Photo only() {
-        Photos.Album album = album();
-        assertEquals(1, album.photos.size());
-        return album.photos.get(0);
+        assertEquals(1, album().photos.size());
+        return album().photos.get(0);
     }
 
     private static Button label(Demo demo, int index) {

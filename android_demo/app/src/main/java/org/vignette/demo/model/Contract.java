@@ -36,8 +36,8 @@ public final class Contract {
     /** A picture, the frame made from it, and the model's output for it. */
     static final class Vector {
         final String name;
-        public final int width;
-        public final int height;
+        final int width;
+        final int height;
         /** RGB, row-major, 3 * width * height bytes. */
         final byte[] rgb;
         /** Of the frame's bytes, in hexadecimal. */
