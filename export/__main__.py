@@ -12,7 +12,6 @@ try:
     from export.cli import (
         apk,
         benchmark,
-        calibration,
         explain,
         parity,
         passport,
@@ -26,7 +25,7 @@ except ModuleNotFoundError as error:
     packages.refuse(error)
 
 VERBS = (
-    *(tflite.tflite, parity.parity, calibration.calibration),
+    *(tflite.tflite, parity.parity),
     *(passport.passport, verify.verify, apk.apk, benchmark.phone, photos.photos),
     *(explain.explain, report.report),
 )
