@@ -12,6 +12,7 @@ try:
     from export.cli import (
         apk,
         benchmark,
+        compare_models,
         explain,
         parity,
         passport,
@@ -25,7 +26,7 @@ except ModuleNotFoundError as error:
     packages.refuse(error)
 
 VERBS = (
-    *(tflite.tflite, parity.parity),
+    *(tflite.tflite, parity.parity, compare_models.compare_models),
     *(passport.passport, verify.verify, apk.apk, benchmark.phone, photos.photos),
     *(explain.explain, report.report),
 )
