@@ -51,10 +51,11 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]
         targets[name], recipe = tflite_answers(experiment, name, reporter)
         keys[name] = recipe.key
     timing = latency(experiment, reporter)
+    first_look = calibration.first_look(experiment)
     settings = {
         "gate": config.gate.model_dump(mode="json"),
         "threshold": run.read_json(runs.FOLDS)["threshold"],
-        "first_look": calibration.first_look(experiment),
+        "first_look": first_look and first_look.model_dump(mode="json"),
     }
     inputs = {**keys, "latency": timing["key"]}
     recipe = Recipe("parity", VERSION, inputs, settings, ("numpy", "scipy"))
