@@ -100,7 +100,7 @@ def _require_agreement(phone: ReplaySummary) -> None:
         raise GateError(
             f"phone and computer disagree on {phone.disagree} of {phone.n} photos; the first: "
             f"{first.path}: {reasons}",
-            "copy the photos exactly as the app wrote them (not through a messenger or a gallery). If you did, "
+            "copy the photos exactly as the app wrote them (not through a messenger or gallery). If you did, "
             "run the app's self-test and compare with python -m export verify",
         )
 

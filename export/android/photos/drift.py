@@ -46,7 +46,11 @@ class Quantity:
 QUANTITIES = (
     Quantity("brightness", "brighter", "darker", "avoid light from behind", "look for more light"),
     Quantity(
-        "contrast", "higher in contrast", "lower in contrast: haze, reflections or dull light", "", "avoid reflections"
+        "contrast",
+        "higher in contrast",
+        "lower in contrast: haze, reflections or dull light",
+        "",
+        "avoid reflections",
     ),
     Quantity(
         "sharpness",

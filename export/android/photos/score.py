@@ -167,8 +167,8 @@ def _sentences(field: Scores, held_out: HeldOutScores, drop: float, interval: In
     n = field.n
     if n < _FEW:
         yield (
-            f"{n} labelled photo{'s' * (n != 1)} prove next to nothing; docs/field-protocol.md says how many "
-            "you need."
+            f"{n} labelled photo{'s prove' if n != 1 else ' proves'} next to nothing; docs/field-protocol.md "
+            "says how many you need."
         )
     change = f"accuracy is {_points(drop)} than on the held-out pictures"
     bounds = f"95% interval: {_points(interval.low)} to {_points(interval.high)}"

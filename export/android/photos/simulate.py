@@ -205,7 +205,7 @@ def _draw(experiment: Experiment, plain: Predictions, simulated: Predictions) ->
     """Draws pairs of each class, plain and simulated, pictures whose answer became wrong first."""
     from pipeline.stats import plots
 
-    lost = (plain.predicted == plain.truth) & (simulated.predicted != seen.truth)
+    lost = (plain.predicted == plain.truth) & (simulated.predicted != simulated.truth)
     cells = []
     for index in range(min(len(experiment.labels), 8)):
         own = np.flatnonzero(plain.truth == index)

@@ -58,7 +58,7 @@ def test_file_that_is_no_archive_is_named(tmp_path, damage):
         path.write_text("nothing")
     if damage == "no_classes":
         zipfile.ZipFile(path, "w").close()
-    with pytest.raises(UsageError, match=r"litert\.aar is no Android archive: ") as caught:
+    with pytest.raises(UsageError, match=r"litert\.aar is not an Android archive: ") as caught:
         runtime.open_archives([path], ABIS)
     assert "--runtime" in caught.value.hint
 
