@@ -193,7 +193,8 @@ def _by_hand_if_denied() -> Iterator[None]:
     try:
         yield
     except AccessError as error:
-        raise AccessError(error.message, _BY_HAND) from error
+        error.hint = _BY_HAND
+        raise
 
 
 @contextmanager
