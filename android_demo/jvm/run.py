@@ -9,7 +9,7 @@ Lite for this machine, the golden cases and small bundles of every flavour (by t
 then runs Maven. The second form tests nothing: it empties OUT and lets the app's own classes fill
 it with photos of the pictures in DIR/CLASS (in DIR/unsaid: unnamed ones), or of noise.
 
-Needs a JDK 17, Maven and the repository's .venv; without gcc the tests that need a running model
+Needs a JDK (17 or later), Maven and the repository's .venv; without gcc the tests that need a running model
 are skipped, and say so. Everything made lies in target/.
 """
 
@@ -149,7 +149,7 @@ def make_native() -> None:
     unpack(TOOLS / "host-tensorflow-lite.jar", library, native / "libjnitensorflowlite.so")
     javac = shutil.which("javac")
     if not javac:
-        raise BuildError("no javac; install a JDK 17")
+        raise BuildError("no javac; install a JDK (17 or later)")
     include = Path(os.path.realpath(javac)).parents[1] / "include"
     run(
         *(compiler, "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"),
@@ -197,7 +197,7 @@ def main() -> int:
     try:
         for needed in ("mvn", "javac"):
             if not shutil.which(needed):
-                raise BuildError(f"no {needed}; install a JDK 17 and Maven")
+                raise BuildError(f"no {needed}; install a JDK (17 or later) and Maven")
         known = versions()
         MADE.mkdir(parents=True, exist_ok=True)
         jars = [MADE / f"{name}.jar" for name in ("tensorflow-lite", "tensorflow-lite-api")]
