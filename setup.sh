@@ -30,7 +30,8 @@ can_apt() {
 
 apt_install() {
     if can_apt; then
-        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+        apt-get update -qq \
+            && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
     else
         echo "error: $* is missing; install it: sudo apt-get install $*" >&2
         return 1
@@ -85,7 +86,7 @@ set_up_extra() {
     fi
     if can_apt && [ ! -e ".venv/no-$program" ]; then
         echo "installing $program ($purpose)"
-        apt_install "$program" >/dev/null 2>&1 || apt-cache show "$program" >/dev/null 2>&1 \
+        apt_install "$program" 2>/dev/null || apt-cache show "$program" >/dev/null 2>&1 \
             || touch ".venv/no-$program"
     fi
     if [ -e ".venv/no-$program" ]; then
@@ -105,7 +106,7 @@ set_up_app() {
     if [ -n "$packages" ] && can_apt; then
         echo "installing $packages(for the Android app)"
         # shellcheck disable=SC2086  (several words on purpose)
-        apt_install $packages >/dev/null || true
+        apt_install $packages || true
         packages=$(missing_packages)
     fi
     if [ -n "$packages" ]; then
