@@ -18,8 +18,7 @@ python_for() {
 }
 
 make_environment() {
-    python=$(python_for "$1") \
-        && "$python" -m venv --clear ".venv-$1" \
+    "$2" -m venv --clear ".venv-$1" \
         && ".venv-$1/bin/python" -m pip install --quiet --disable-pip-version-check -r "requirements-$1.txt"
 }
 
@@ -45,9 +44,10 @@ make_judge() {
     if [ -x ".venv-$name/bin/python" ] && [ "$(cat ".venv-$name/requirements" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
-    echo "setting up .venv-$name ($size)"
     rm -f ".venv-$name/requirements" ".venv-$name/missing"
-    if words=$(make_environment "$name" 2>&1 && graphics_for "$name" 2>&1); then
+    if words=$(python_for "$name" 2>&1) && python=$words \
+        && echo "setting up .venv-$name ($size)" \
+        && words=$(make_environment "$name" "$python" 2>&1 && graphics_for "$name" 2>&1); then
         echo "$wanted" > ".venv-$name/requirements"
     else
         why=$(echo "$words" | grep . | tail -n 1)
