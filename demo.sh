@@ -15,7 +15,7 @@ run pipeline evaluate demo
 status=0
 run export tflite demo || status=$?
 [ "$status" = 0 ] || [ "$status" = 3 ] || exit "$status"
-missing=$("$python" -c 'from export.apk import programs; print(" and ".join(programs.missing_programs()))')
+missing=$("$python" -c 'from export.android.apk import programs; print(" and ".join(programs.missing_programs()))')
 if [ -z "$missing" ]; then
     run export apk demo
     app='data/runs/demo/demo.apk                  the app with this file inside, signed, for an Android phone'

@@ -98,7 +98,7 @@ set_up_extra() {
 
 # The app is no reason to refuse everything else: what is missing is said in one line.
 set_up_app() {
-    wanted=$(cat android_demo/versions.properties android_demo/jvm/pom.xml export/apk/*.py setup.sh | cksum)
+    wanted=$(cat android_demo/versions.properties android_demo/jvm/pom.xml export/android/apk/*.py setup.sh | cksum)
     if [ "$(cat .venv/app 2>/dev/null)" = "$wanted" ]; then
         return
     fi

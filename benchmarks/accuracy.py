@@ -28,15 +28,20 @@ import numpy as np
 
 from benchmarks import measure
 from benchmarks.measure import Figure
-from pipeline import augment, backbones, intervals, litert, pictures, workers
-from pipeline.config import Config, Data, Train
-from pipeline.letterbox import letterbox
-from pipeline.subject import Subject
+from pipeline.core import parallel
+from pipeline.core.config import Config, Data, Train
+from pipeline.core.progress import silent
+from pipeline.core.quiet import quiet
+from pipeline.images import augment, decode
+from pipeline.images.letterbox import letterbox
+from pipeline.stats import intervals
+from pipeline.training import backbones
+from pipeline.training.experiment import Subject
 
 if TYPE_CHECKING:
     import keras
 
-    from pipeline.heads import Examples
+    from pipeline.training.heads import Examples
 
 EPOCHS, FOLDS = 30, 5
 MAX_LOSS = 0.01
@@ -78,12 +83,12 @@ def _compare(config: Config) -> Figure:
     print(f"{n:,} training pictures, {folds} folds, {epochs} epochs, frame {subject.frame}", flush=True)
     begin = time.perf_counter()
     examples = measure.examples(subject)
-    from pipeline import heads
+    from pipeline.training import heads
 
     trainer = heads.HeadTrainer(
         examples.store.width, examples.classes, config.head, config.train, config.seed
     )
-    found = heads.run_folds(trainer, examples, config, workers.silent, "folds")
+    found = heads.run_folds(trainer, examples, config, silent, "folds")
     cached = found.logits.argmax(1) == examples.truth
     print(f"cached features: {cached.mean():.4f} after {time.perf_counter() - begin:.0f} s", flush=True)
     begin = time.perf_counter()
@@ -103,7 +108,7 @@ def _compare(config: Config) -> Figure:
 
 def _usual(subject: Subject, examples: Examples) -> np.ndarray:
     """The out-of-fold answers of the usual way, shape (n,)."""
-    with litert.quiet():
+    with quiet():
         import keras
 
         config = subject.config
@@ -148,14 +153,14 @@ def _forward(backbone: keras.Model, subject: Subject, epoch: int) -> np.ndarray:
     """
 
     def view(picture: Any) -> np.ndarray:
-        frame = letterbox(pictures.read(subject.table.file(picture)), subject.frame)
+        frame = letterbox(decode.read(subject.table.file(picture)), subject.frame)
         if not epoch:
             return frame
         # The cache's own views have the numbers up to config.augment.views.
         chance = augment.generator(subject.config.seed, picture.sha256, 1000 + epoch)
         return augment.random_view(frame, subject.config.augment, chance)
 
-    frames = workers.ordered(view, subject.split.train)
+    frames = parallel.ordered(view, subject.split.train)
     return np.concatenate([backbone.predict_on_batch(np.stack(part)) for part in _batched(frames, 32)])
 
 

@@ -32,12 +32,12 @@ def run(folder: Path) -> list[Figure]:
 
 
 def _pairing() -> Figure:
-    from pipeline import twins
+    from pipeline.data.audit import near_duplicates
 
     hashes = np.random.default_rng(0).integers(0, 256, (TEN_TIMES, 4, 32)).astype(np.uint8)
     ways = {
-        "few": lambda: measure.seconds(lambda: twins.nominate(hashes[:HASHES], 56)),
-        "many": lambda: measure.seconds(lambda: twins.nominate(hashes, 56)),
+        "few": lambda: measure.seconds(lambda: near_duplicates.nominate(hashes[:HASHES], 56)),
+        "many": lambda: measure.seconds(lambda: near_duplicates.nominate(hashes, 56)),
     }
     took = measure.in_turns(ways, _TURNS)
     ratio = took["many"].per(took["few"])

@@ -24,9 +24,11 @@ from typing import Any, cast
 
 from benchmarks import measure
 from benchmarks.measure import Figure
-from pipeline import backbones, draw, litert
-from pipeline.config import Augment, Config, Data, Train
-from pipeline.letterbox import Size
+from pipeline.core.config import Augment, Config, Data, Train
+from pipeline.core.quiet import quiet
+from pipeline.core.size import Size
+from pipeline.data import synthetic
+from pipeline.training import backbones
 
 PICTURES = 600
 FOLDS, EPOCHS = 5, 30
@@ -39,7 +41,7 @@ FRAME = Size(224, 128)
 def run(folder: Path) -> list[Figure]:
     """The one figure of this module; draws its pictures below `folder`."""
     drawn = folder / "thumbnails"
-    draw.draw_channels(drawn, train=PICTURES // len(draw.CHANNELS), test=1)
+    synthetic.draw_channels(drawn, train=PICTURES // len(synthetic.CHANNELS), test=1)
 
     def cached() -> float:
         with tempfile.TemporaryDirectory(dir=folder) as empty:
@@ -74,8 +76,8 @@ def _cached(drawn: Path) -> dict[str, Any]:
         augment=Augment(views=4),
         train=Train(folds=FOLDS, epochs=EPOCHS, choose=False),
     )
-    with litert.quiet():
-        from pipeline import heads
+    with quiet():
+        from pipeline.training import heads
     subject = measure.subject(config)
     examples = measure.examples(subject)
     if subject.frame != FRAME or len(examples.truth) != PICTURES:
@@ -86,7 +88,7 @@ def _cached(drawn: Path) -> dict[str, Any]:
 
 
 def _usual(drawn: Path) -> dict[str, Any]:
-    with litert.quiet():
+    with quiet():
         import keras
         import tensorflow as tf
 

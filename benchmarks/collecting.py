@@ -15,13 +15,14 @@ from unittest import mock
 
 from benchmarks import measure
 from benchmarks.measure import Figure
-from pipeline import draw, pictures
-from pipeline.collect.thumbnails import Fetched
-from pipeline.config import Channel, Collect
-from pipeline.workers import Listener
+from pipeline.core.config import Channel, Collect
+from pipeline.core.progress import Listener
+from pipeline.data import synthetic
+from pipeline.data.collect.thumbnails import Fetched
+from pipeline.images import decode as pictures
 
 if TYPE_CHECKING:
-    from pipeline.collect.session import Session
+    from pipeline.data.collect.youtube import Session
 
 PICTURES = 460
 LIMIT_MS = 5
@@ -35,7 +36,7 @@ class _Memory:
         self._files = itertools.cycle(files)
 
     def list(self, _address: str) -> Any:
-        from pipeline.collect.session import Listing, Video
+        from pipeline.data.collect.youtube import Listing, Video
 
         return Listing("", iter([Video(f"{n:011d}", f"Video {n}") for n in range(PICTURES, 0, -1)]))
 
@@ -45,9 +46,9 @@ class _Memory:
 
 def run(folder: Path) -> list[Figure]:
     """The one figure of this module; draws and collects below `folder`."""
-    from pipeline.collect import collector
+    from pipeline.data.collect import collector
 
-    draw.draw_channels(folder / "drawn", train=10, test=0)
+    synthetic.draw_channels(folder / "drawn", train=10, test=0)
     files = [path.read_bytes() for path in sorted((folder / "drawn").rglob("*.jpg"))]
     place = folder / "collected"
     channels = [Channel(channel="@drawn", label="drawn")]

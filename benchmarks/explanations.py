@@ -15,17 +15,22 @@ from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.measure import Figure
-from export import convert
+from export import artifacts
+from export.conversion import convert
 from export.explain import border, occlusion
-from export.explain import stage as explaining
-from export.parity import stage as parity
-from export.report import stage as reporting
-from pipeline import config as configuration
-from pipeline import draw, evaluate, features, litert, runs, train
-from pipeline import subject as subjects
-from pipeline.runs import Run
-from pipeline.subject import Subject
-from pipeline.workers import Listener
+from export.explain import explain as explaining
+from export.parity import parity
+from export.report import report as reporting
+from pipeline.core import config as configuration
+from pipeline.core import files, runs
+from pipeline.core.progress import Listener
+from pipeline.core.runs import Run
+from pipeline.data import synthetic
+from pipeline.evaluation import evaluate
+from pipeline.tflite import interpreter as litert
+from pipeline.training import experiment as subjects
+from pipeline.training import features, train
+from pipeline.training.experiment import Subject
 
 TRAIN, HELD_OUT, EXPLAINED = 40, 200, 100  # the first two a class
 EXPLAIN_LIMIT_S, REPORT_LIMIT_S, REPORT_LIMIT_MB = 40, 15, 10
@@ -38,9 +43,9 @@ def run(folder: Path) -> list[Figure]:
     place = folder / "explanations"
     place.mkdir()
     with contextlib.chdir(place):
-        draw.draw_channels(Path("pictures"), train=TRAIN, test=HELD_OUT)
+        synthetic.draw_channels(Path("pictures"), train=TRAIN, test=HELD_OUT)
         made = Run(runs.RUNS / "benchmark")
-        runs.make_folder(made.folder)
+        files.make_folder(made.folder)
         train.train(made, configuration.load(Path("pictures"), _SETTINGS), Listener())
         subject = subjects.open_trained(made)
         evaluate.evaluate(subject, Listener())
@@ -49,7 +54,7 @@ def run(folder: Path) -> list[Figure]:
         explained = measure.seconds(lambda: explaining.explain(subject, Listener(), EXPLAINED))
         alone = _one_thread(subject)
         reported = measure.seconds(lambda: reporting.report(made, Listener()))
-        size = made.path(runs.REPORT).stat().st_size / 1e6
+        size = made.path(artifacts.REPORT).stat().st_size / 1e6
     return [
         Figure(
             f"explaining {EXPLAINED} pictures, both ways",

@@ -21,13 +21,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline import dataset, features, runs, splits, workers
-from pipeline.config import Config
-from pipeline.letterbox import auto_frame
-from pipeline.subject import Subject
+from pipeline.core import parallel, runs
+from pipeline.core.config import Config
+from pipeline.core.recipes import library_version
+from pipeline.data import dataset, splits
+from pipeline.images.letterbox import auto_frame
+from pipeline.training import features
+from pipeline.training.experiment import Subject
 
 if TYPE_CHECKING:
-    from pipeline import heads
+    from pipeline.training import heads
 
 ROOT = Path(__file__).resolve().parent.parent
 LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
@@ -136,7 +139,7 @@ def subject(config: Config) -> Subject:
 def examples(of: Subject) -> heads.Examples:
     """Their features, made now where the cache lacks them, ready for training; loads TensorFlow."""
     store = features.compute(of.config, of.frame, of.table, of.split.train)
-    from pipeline import heads
+    from pipeline.training import heads
 
     return heads.Examples(
         store,
@@ -165,5 +168,5 @@ def machine() -> str:
     lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     processor = names[0] if names else platform.machine()
-    versions = ", ".join(f"{name} {runs.library_version(name)}" for name in LIBRARIES)
-    return f"{workers.cores()} cores of {processor}; Python {platform.python_version()}, {versions}"
+    versions = ", ".join(f"{name} {library_version(name)}" for name in LIBRARIES)
+    return f"{parallel.cores()} cores of {processor}; Python {platform.python_version()}, {versions}"

@@ -21,9 +21,11 @@ from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.measure import Figure
-from pipeline import draw, features, litert
-from pipeline.config import Augment, Config, Data, Model, Train
-from pipeline.letterbox import Size
+from pipeline.core.config import Augment, Config, Data, Model, Train
+from pipeline.core.quiet import quiet
+from pipeline.core.size import Size
+from pipeline.data import synthetic
+from pipeline.training import features
 
 FEW, MANY = 500, 5000
 LIMIT_MB = 100
@@ -34,11 +36,11 @@ _EVERY_S = 0.002
 
 def run(folder: Path) -> list[Figure]:
     """One figure for each stage; draws its pictures below `folder`."""
-    channels = len(draw.CHANNELS)
+    channels = len(synthetic.CHANNELS)
     drawn = {count: folder / f"small{count}" for count in (FEW, MANY)}
     for count, pictures in drawn.items():
         # The last picture of each class is held out.
-        draw.draw_channels(pictures, train=-(-count // channels), test=1, size=_PICTURE)
+        synthetic.draw_channels(pictures, train=-(-count // channels), test=1, size=_PICTURE)
     peaks = {}
     with tempfile.TemporaryDirectory(dir=folder) as cache:
         measure.child(__name__, "convert", str(drawn[FEW]), folder=Path(cache))
@@ -109,8 +111,8 @@ def _stage(name: str, pictures: str) -> dict[str, float]:
         shutil.rmtree(subject.run.folder)
         return {}
     if name == "folds":
-        with litert.quiet():
-            from pipeline import heads
+        with quiet():
+            from pipeline.training import heads
         peak = _Peak()
         peak.start()
         examples = measure.examples(measure.subject(config))

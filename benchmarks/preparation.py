@@ -15,9 +15,13 @@ from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.measure import Figure, Spread
-from pipeline import draw, features, pictures, workers
-from pipeline.config import Augment
-from pipeline.letterbox import Size, letterbox
+from pipeline.core import parallel
+from pipeline.core.config import Augment
+from pipeline.core.size import Size
+from pipeline.data import synthetic
+from pipeline.images import decode
+from pipeline.images.letterbox import letterbox
+from pipeline.training import features
 
 FRAME = Size(224, 128)
 PER_CLASS = 20
@@ -26,7 +30,7 @@ TURNS = 9
 
 def run(folder: Path) -> list[Figure]:
     """The figures of this module; draws its pictures below `folder`."""
-    draw.draw_channels(folder / "few", train=PER_CLASS, test=0)
+    synthetic.draw_channels(folder / "few", train=PER_CLASS, test=0)
     paths = sorted((folder / "few").glob("train/*/*.jpg"))
     settings = Augment()
     views = settings.views
@@ -35,7 +39,7 @@ def run(folder: Path) -> list[Figure]:
         return features.plain_view(path, FRAME)
 
     def reduced(path: Path) -> object:
-        return letterbox(pictures.read(path, for_frame=FRAME), FRAME)
+        return letterbox(decode.read(path, for_frame=FRAME), FRAME)
 
     def augmented(path: Path) -> object:
         return list(features.random_views(path, path.stem, settings, FRAME, seed=0))
@@ -43,7 +47,7 @@ def run(folder: Path) -> list[Figure]:
     def rate(way: Callable[[Path], object], threads: int | None) -> float:
         for path in paths[:4]:
             way(path)
-        taken = measure.seconds(lambda: list(workers.ordered(way, paths, threads)))
+        taken = measure.seconds(lambda: list(parallel.ordered(way, paths, threads)))
         return len(paths) / taken
 
     found = measure.in_turns(
@@ -55,7 +59,7 @@ def run(folder: Path) -> list[Figure]:
         },
         TURNS,
     )
-    cores = f"{workers.cores()} cores"
+    cores = f"{parallel.cores()} cores"
     reference = found["reference"]
 
     def figure(what: str, name: str, least: float | None) -> Figure:

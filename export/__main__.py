@@ -6,32 +6,31 @@ answers at once.
 
 from __future__ import annotations
 
-from pipeline import packages
+from pipeline.core import packages
 
 try:
-    from export.verbs import (
+    from export.cli import (
         apk,
+        benchmark,
         calibration,
         explain,
         parity,
         passport,
-        phone,
         photos,
         report,
         tflite,
         verify,
     )
-    from pipeline import console
-    from pipeline.verbs import options
+    from pipeline.cli import options, terminal
 except ModuleNotFoundError as error:
     packages.refuse(error)
 
 VERBS = (
     *(tflite.tflite, parity.parity, calibration.calibration),
-    *(passport.passport, verify.verify, apk.apk, phone.phone, photos.photos),
+    *(passport.passport, verify.verify, apk.apk, benchmark.phone, photos.photos),
     *(explain.explain, report.report),
 )
 app = options.command_line("python -m export", "A trained classifier to files that a phone can trust.", VERBS)
 
 if __name__ == "__main__":
-    console.main(app)
+    terminal.main(app)

@@ -6,9 +6,8 @@ Files of the user are looked for in the current folder, as with `python -m`; the
 from __future__ import annotations
 
 from export.__main__ import VERBS as EXPORTING
-from pipeline import console
 from pipeline.__main__ import VERBS as TRAINING
-from pipeline.verbs import options
+from pipeline.cli import options, terminal
 
 NAME = "vignette"
 app = options.command_line(
@@ -18,4 +17,4 @@ app = options.command_line(
 
 def main() -> None:
     """What is installed as `vignette`."""
-    console.main(app, program=NAME)
+    terminal.main(app, program=NAME)

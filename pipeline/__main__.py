@@ -6,11 +6,10 @@ at once.
 
 from __future__ import annotations
 
-from pipeline import packages
+from pipeline.core import packages
 
 try:
-    from pipeline import console
-    from pipeline.verbs import audit, collect, compare, draw, evaluate, options, train
+    from pipeline.cli import audit, collect, compare, draw, evaluate, options, terminal, train
 except ModuleNotFoundError as error:
     packages.refuse(error)
 
@@ -22,4 +21,4 @@ app = options.command_line(
 )
 
 if __name__ == "__main__":
-    console.main(app)
+    terminal.main(app)

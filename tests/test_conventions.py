@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import config as configuration
-from pipeline import errors
-from tests.export.verbs import ROOT, environment
+from pipeline.core import config as configuration
+from pipeline.core import errors
+from tests.support.verbs import ROOT, environment
 
 MODULES = sorted([*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "export").rglob("*.py")])
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
@@ -21,7 +21,7 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md", "data/README.md", "android_demo/REA
 _WORKER = """
 import os, sys, time
 from pathlib import Path
-from tests.export import verbs
+from tests.support import verbs
 
 class Factory:
     getbasetemp = staticmethod(lambda: Path(sys.argv[1]))
@@ -91,14 +91,14 @@ def speaks(path: Path, node: ast.AST) -> bool:
     ):
         return False
     # Muting others is no printing.
-    return path.name not in ("litert.py", "backbones.py") or node.attr == "exit"
+    return path.name not in ("quiet.py", "backbones.py") or node.attr == "exit"
 
 
-def test_only_the_console_prints():
+def test_only_the_terminal_prints():
     printing = [
         f"{shown(path)}:{node.lineno}"
         for path in MODULES
-        if path.name not in ("console.py", "packages.py")  # the latter speaks where a console cannot be had
+        if path.name not in ("terminal.py", "packages.py")  # the latter speaks where a console cannot be had
         for node in ast.walk(tree_of(path))
         if speaks(path, node)
     ]
@@ -109,7 +109,7 @@ def test_only_pictures_and_features_of_pillow_open_picture_files():
     opening = [
         f"{shown(path)}:{node.lineno}"
         for path in MODULES
-        if path.name != "pictures.py"
+        if path.name != "decode.py"
         for node in ast.walk(tree_of(path))
         if isinstance(node, ast.Attribute)
         and node.attr == "open"
@@ -155,7 +155,7 @@ def test_every_error_has_a_message_in_words():
     assert len(found) > 50
     # One explains many wrong keys and values, put together from words elsewhere.
     without = [where for where, call, named in found if not call.args or not literal(call.args[0], named)]
-    assert [where for where in without if not where.startswith("pipeline/config.py")] == []
+    assert [where for where in without if not where.startswith("pipeline/core/config.py")] == []
 
 
 def test_every_error_has_a_hint_where_the_user_can_do_something():
@@ -167,7 +167,7 @@ def test_every_error_has_a_hint_where_the_user_can_do_something():
         and ast.unparse(call.func) not in ("ConversionError", "PictureError", "FormatError")
     ]
     # Messages about a value or a row say themselves what is expected.
-    excused = ("pipeline/config.py", "pipeline/dataset.py", "pipeline/tables.py")
+    excused = ("pipeline/core/config.py", "pipeline/data/dataset.py", "pipeline/data/tables.py")
     assert [entry for entry in without if not entry.startswith(excused)] == []
 
 
@@ -320,7 +320,7 @@ def test_what_takes_longest_begins_first():
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "--collect-only", "-q", "tests/journeys", "tests/faults"),
-            *("tests/pipeline/test_errors.py", "tests/pipeline/test_twins.py"),
+            *("tests/pipeline/core/test_errors.py", "tests/pipeline/data/audit/test_near_duplicates.py"),
             "tests/android_demo/test_app.py",
         ],
         cwd=ROOT,
@@ -331,7 +331,7 @@ def test_what_takes_longest_begins_first():
     files = list(dict.fromkeys(line.partition("::")[0] for line in ended.stdout.splitlines() if "::" in line))
     parts = list(dict.fromkeys("/".join(file.split("/")[:2]) for file in files))
     assert parts == ["tests/journeys", "tests/android_demo", "tests/faults", "tests/pipeline"]
-    assert files[-1] == "tests/pipeline/test_errors.py"  # the only one without a slow test
+    assert files[-1] == "tests/pipeline/core/test_errors.py"  # the only one without a slow test
 
 
 def test_what_all_workers_need_is_made_once(tmp_path):

@@ -47,10 +47,15 @@ SHARED_WITH_POM = (
 )
 # Golden cases and bundles, and what decides their bytes.
 MADE_FROM = {
-    "cases": ("pipeline/letterbox.py", "export/camera.py"),
+    "cases": ("pipeline/images/letterbox.py", "export/bundle/camera.py"),
     "bundles": (
-        *("pipeline/letterbox.py", "pipeline/litert.py", "export/bundle.py", "export/contract.py"),
-        *("export/golden.py", "export/tolerance.py", "tests/export/small_models.py"),
+        *(
+            "pipeline/images/letterbox.py",
+            "pipeline/tflite/interpreter.py",
+            "export/bundle/bundle.py",
+            "export/bundle/contract.py",
+        ),
+        *("export/bundle/golden.py", "export/bundle/tolerance.py", "tests/support/small_models.py"),
     ),
 }
 
@@ -240,7 +245,7 @@ def main() -> int:
     )
     step("tests")
     if options.rewrite:
-        run(sys.executable, "-m", "tests.android_demo.goldens", HERE / "golden", cwd=ROOT)
+        run(sys.executable, "-m", "tests.support.app_goldens", HERE / "golden", cwd=ROOT)
     return code
 
 

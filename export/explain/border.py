@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import intervals
-from pipeline.letterbox import Size, corner, fitted_size
+from pipeline.core.size import Size
+from pipeline.images.letterbox import corner, fitted_size
+from pipeline.stats import intervals
 
 OUTER = 0.1
 # The share of a class's pictures whose answer the border carries; the alarm is raised when the

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline import backbones, litert
+from pipeline.core.quiet import quiet
+from pipeline.training import backbones
 
 if TYPE_CHECKING:
     import keras
@@ -42,12 +43,12 @@ def looks(
     """The map of every picture for one class.
 
     Args:
-        model: The classifier, as `pipeline.classifier.load` gives it.
+        model: The classifier, as `pipeline.training.classifier.load` gives it.
         frames: RGB, uint8, shape (height, width, 3); drawn from as they are needed.
         classes: The class that each is explained for, shape (n,).
         advance: Called with the number of pictures done.
     """
-    with litert.quiet():
+    with quiet():
         import keras
 
         pooled = model.get_layer(backbones.POOLED)

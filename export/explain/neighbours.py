@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.features import Store
+from pipeline.training.features import Store
 
 NEAREST = 3
 _PORTION = 2048

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from export.explain import border
-from pipeline import litert
-from pipeline.letterbox import Size
-from pipeline.litert import Interpreter
+from pipeline.core.size import Size
+from pipeline.tflite import interpreter as litert
+from pipeline.tflite.interpreter import Interpreter
 
 CELL = 32
 _FEWEST, _MOST = 4, 10

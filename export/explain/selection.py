@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.evaluate import Answers
+from pipeline.evaluation.evaluate import Answers
 
 SAMPLE, FLIP, MISTAKE, SUREST, LEAST_SURE = "sample", "flip", "mistake", "most confident", "least confident"
 EACH = 3

@@ -1,7 +1,7 @@
 """What changed from a reference to a target on the same pictures, in numbers.
 
-Judging them belongs to `gate`, saying them to `words`; the statistics are those of `pipeline.paired` and
-`pipeline.intervals`.
+Judging them belongs to `gate`, saying them to `wording`; the statistics are those of
+`pipeline.stats.paired` and `pipeline.stats.intervals`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import confidence, intervals, metrics, paired
-from pipeline.evaluate import Answers
+from pipeline.evaluation.evaluate import Answers
+from pipeline.stats import confidence, intervals, metrics, paired
 
 
 def scores(answers: Answers, threshold: float | None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.evaluate import Answers
+from pipeline.evaluation.evaluate import Answers
 
 NAME = "flips.png"
 MOST = 36
@@ -39,7 +39,7 @@ def draw(
         labels: In output order.
         frame: Gives the picture of a place in the answers: RGB, uint8.
     """
-    from pipeline import figures
+    from pipeline.stats import plots
 
     found = order(reference, target)
     shown = found[:MOST]
@@ -49,7 +49,7 @@ def draw(
     more = f", the first {MOST} of them" if len(found) > MOST else ""
     cells = []
     for place, (truth, before, after) in zip(shown, names, strict=True):
-        colour = figures.VERMILION if before == truth else figures.GREEN if after == truth else figures.GREY
+        colour = plots.VERMILION if before == truth else plots.GREEN if after == truth else plots.GREY
         cells.append((frame(int(place)), f"{truth}:\n{before} → {after}", colour))
     colours = "truth: before → after; orange was lost, green was gained, grey stayed wrong"
-    figures.captioned_sheet(path, f"{title}: {count}{more}\n{colours}", cells, 6)
+    plots.captioned_sheet(path, f"{title}: {count}{more}\n{colours}", cells, 6)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import ceil, isinf
 from typing import Any
 
-from pipeline.config import Gate
-from pipeline.metrics import Z
+from pipeline.core.config import Gate
+from pipeline.stats.metrics import Z
 
 FAILED, PASSED, NOT_SHOWN = "failed", "passed", "not shown"
 # Of the arithmetic: what stands exactly on a limit is within.

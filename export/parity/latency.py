@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from export import convert
-from pipeline import litert, runs
-from pipeline.runs import Recipe
-from pipeline.subject import Subject
-from pipeline.workers import Listener
+from export import artifacts
+from export.conversion import convert
+from pipeline.core import files
+from pipeline.core.progress import Listener
+from pipeline.core.recipes import Recipe
+from pipeline.tflite import interpreter as litert
+from pipeline.training.experiment import Subject
 
-NAME = f"{runs.EXPORT}/latency.json"
+NAME = f"{artifacts.EXPORT}/latency.json"
 _WARM_UP_RUNS, _RUNS = 10, 100
 
 
@@ -48,7 +50,7 @@ def latency(subject: Subject, listener: Listener) -> dict[str, Any]:
             for name, values in took.items()
         }
         measured = {"runs": _RUNS, "warm_up_runs": _WARM_UP_RUNS, "flavours": flavours}
-        runs.write_json(run.path(NAME), measured)
+        files.write_json(run.path(NAME), measured)
 
     run.make(recipe, [NAME], build)
     return {**run.read_json(NAME), "key": recipe.key}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from export.parity import gate
-from pipeline.config import Gate
+from pipeline.core.config import Gate
 
 # Small and fast first; what is further from Keras last.
 ORDER = ("int8", "float16", "float32", "dynamic_range")

@@ -10,9 +10,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from export.report import gaps, learned, material, repeat, shipped, verdict
-from export.report.artefacts import Artefacts
-from pipeline import runs
+from export import artifacts
+from export.report import data_section, learned, material, model_section, repeat, verdict
+from export.report.artifacts import Artefacts
+from pipeline.core import runs
 
 _ASK = "*To be written by whoever publishes the model:"
 
@@ -28,7 +29,7 @@ def escaped(text: str) -> str:
 
 def card(found: Artefacts) -> str:
     """The whole card."""
-    told, file = verdict.verdict(found), shipped.shipped(found)
+    told, file = verdict.verdict(found), model_section.shipped(found)
     data, facts = material.material(found), repeat.repeat(found)
     second = (found.target() or {}).get("look") == 2
     calibrated = (
@@ -94,7 +95,7 @@ def card(found: Artefacts) -> str:
             "wrong answer. Pretrained backbones bring the biases of ImageNet with them.*"
         ),
         "## Caveats and recommendations",
-        _list([*data["alarms"], *gaps.gaps(found)["sentences"], *gaps.improve(found)]),
+        _list([*data["alarms"], *data_section.gaps(found)["sentences"], *data_section.improve(found)]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -133,7 +134,7 @@ def _analyses(found: Artefacts, file: dict[str, Any]) -> list[str]:
         )
         parts.append(f"Files against the Keras model, n = {file['n']:,}{leaked}:")
         parts.append(_table(["file", "MB", "accuracy", "coverage", "agreement", "verdict"], rows))
-    lacking = found.lacks(runs.EVALUATION, runs.PARITY)
+    lacking = found.lacks(runs.EVALUATION, artifacts.PARITY)
     parts += [f"Missing: {escaped(row.what)}; `{row.command}` makes it." for row in lacking]
     return parts
 

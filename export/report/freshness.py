@@ -8,30 +8,34 @@ from __future__ import annotations
 
 import hashlib
 
-from export import calibration_audit, convert, passport
-from export.explain import stage as explain
-from export.parity import stage as parity
-from export.photos import simulate
-from export.photos import stage as photos
-from pipeline import audit, evaluate, runs, sheets, shortcuts, train
-from pipeline.errors import RunError
-from pipeline.runs import Run
+from export import artifacts
+from export.android.photos import photos, simulate
+from export.conversion import calibration_report, convert
+from export.explain import explain
+from export.inspection import inspector
+from export.parity import parity
+from pipeline.core import runs
+from pipeline.core.errors import RunError
+from pipeline.core.runs import Run
+from pipeline.data.audit import audit, contact_sheets, shortcuts
+from pipeline.evaluation import evaluate
+from pipeline.training import train
 
 _VERSIONS = {
     "audit": audit.VERSION,
-    "passport": passport.VERSION,
+    "passport": inspector.VERSION,
     "photos": photos.VERSION,
     "simulated": simulate.VERSION,
     "folds": train.VERSION,
     "model": train.VERSION,
-    "label_doubts": sheets.VERSION,
+    "label_doubts": contact_sheets.VERSION,
     "shortcuts": shortcuts.VERSION,
     "evaluation": evaluate.VERSION,
     "parity": parity.VERSION,
-    "calibration": calibration_audit.VERSION,
+    "calibration": calibration_report.VERSION,
     explain.STAGE: explain.VERSION,
 }
-_FILES = {f"{runs.EXPORT}/{name}": name for name in convert.FLAVOURS}
+_FILES = {f"{artifacts.EXPORT}/{name}": name for name in convert.FLAVOURS}
 # What a stage rests on: the name that its recipe gives to it, and the stage whose key that is. A star
 # is a flavour. Inputs that are not named here are no stages of the run.
 _RESTS = {
@@ -39,17 +43,17 @@ _RESTS = {
     "label_doubts": {"folds": "folds"},
     f"{runs.ANSWERS}/keras": {"model": "model"},
     "evaluation": {"answers": f"{runs.ANSWERS}/keras", "folds": "folds"},
-    f"{runs.EXPORT}/*": {"model": "model"},
-    f"{runs.EXPORT}/*/contract": {"export": f"{runs.EXPORT}/*"},
-    f"{runs.ANSWERS}/*": {"export": f"{runs.EXPORT}/*"},
-    "calibration": {"export": f"{runs.EXPORT}/int8"},
-    "latency": {"*": f"{runs.EXPORT}/*"},
+    f"{artifacts.EXPORT}/*": {"model": "model"},
+    f"{artifacts.EXPORT}/*/contract": {"export": f"{artifacts.EXPORT}/*"},
+    f"{runs.ANSWERS}/*": {"export": f"{artifacts.EXPORT}/*"},
+    "calibration": {"export": f"{artifacts.EXPORT}/int8"},
+    "latency": {"*": f"{artifacts.EXPORT}/*"},
     "parity": {"keras": f"{runs.ANSWERS}/keras", "latency": "latency", "*": f"{runs.ANSWERS}/*"},
     explain.STAGE: {"keras": f"{runs.ANSWERS}/keras", "*": f"{runs.ANSWERS}/*"},
     # An app that was built before it could hold other flavours names the contract.
-    "apk": {"contract.json": f"{runs.EXPORT}/int8/contract", "*": f"{runs.EXPORT}/*/contract"},
-    "phone": {"apk": "apk", "*": f"{runs.EXPORT}/*/contract"},
-    "photos": {"held_out": f"{runs.ANSWERS}/int8", "*": f"{runs.EXPORT}/*"},
+    "apk": {"contract.json": f"{artifacts.EXPORT}/int8/contract", "*": f"{artifacts.EXPORT}/*/contract"},
+    "phone": {"apk": "apk", "*": f"{artifacts.EXPORT}/*/contract"},
+    "photos": {"held_out": f"{runs.ANSWERS}/int8", "*": f"{artifacts.EXPORT}/*"},
     "simulated": {"plain": f"{runs.ANSWERS}/int8"},
 }
 
@@ -68,7 +72,7 @@ def out_of_date(run: Run, stage: str) -> str:
         below = _below(stage, name)
         if below and (run.recorded(below).get("key") != key or run.altered(below) or out_of_date(run, below)):
             return changed
-        if stage == "passport" and out_of_date(run, f"{runs.EXPORT}/{name.split('/')[0]}"):
+        if stage == "passport" and out_of_date(run, f"{artifacts.EXPORT}/{name.split('/')[0]}"):
             return changed
     return ""
 
@@ -84,7 +88,7 @@ def _below(stage: str, name: str) -> str:
 def _same_file(run: Run, flavour: str) -> bool:
     """Whether the .tflite lies there and is the one that its contract was written for."""
     try:
-        digest = run.read_json(runs.EXPORT, flavour, "contract.json")["model"]["sha256"]
+        digest = run.read_json(artifacts.EXPORT, flavour, "contract.json")["model"]["sha256"]
         data = run.path(convert.file_name(flavour)).read_bytes()
     except (RunError, OSError, KeyError, TypeError):
         return False

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from export.report.artefacts import Artefacts
-from pipeline import runs
+from export import artifacts
+from export.report.artifacts import Artefacts
+from pipeline.core import runs
 
 # Pictures shown for a cell of the confusion matrix: all mistakes as a rule, some of what is right.
 _RIGHT, _WRONG = 12, 24
@@ -83,7 +84,7 @@ def _scores(found: Artefacts) -> list[dict[str, Any]]:
         rows.append({"title": "held out, without copies of training pictures", **clean, "leads": True})
     title = "held out, copies of training pictures included" if clean else "held out"
     rows.append({"title": title, **held_out, "leads": not clean})
-    field = (found.get(runs.PHOTOS) or {}).get("field")
+    field = (found.get(artifacts.PHOTOS) or {}).get("field")
     if field:
         rows.append({"title": "photos from the field", **field, "leads": True})
     return rows

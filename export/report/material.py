@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from export.report.artefacts import Artefacts
+from export.report.artifacts import Artefacts
 from export.report.verdict import alarms_of, capital
-from pipeline import runs, shortcuts
-from pipeline.doubts import in_words
+from pipeline.core import runs
+from pipeline.data.audit import shortcuts
+from pipeline.evaluation.label_issues import in_words
 
 _DOUBTS, _LISTED = 24, 12
 

@@ -6,9 +6,10 @@ import json
 import shlex
 from typing import Any
 
-from export.report.artefacts import Artefacts
-from pipeline import config as configuration
-from pipeline import runs
+from export import artifacts
+from export.report.artifacts import Artefacts
+from pipeline.core import config as configuration
+from pipeline.core import runs
 
 
 def repeat(found: Artefacts) -> dict[str, Any]:
@@ -41,7 +42,7 @@ def repeat(found: Artefacts) -> dict[str, Any]:
 def versions(found: Artefacts) -> dict[str, str]:
     """The libraries that made the run's stages, by name."""
     together: dict[str, str] = {}
-    for stage in ("folds", "model", f"{runs.EXPORT}/int8", f"{runs.ANSWERS}/int8", "parity"):
+    for stage in ("folds", "model", f"{artifacts.EXPORT}/int8", f"{runs.ANSWERS}/int8", "parity"):
         together |= found.run.recorded(stage).get("libraries", {})
     return dict(sorted(together.items()))
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from export.report.artefacts import Artefacts
-from pipeline import confidence, runs
+from export import artifacts
+from export.report.artifacts import Artefacts
+from pipeline.core import runs
+from pipeline.stats import confidence
 
 
 class Scores(NamedTuple):
@@ -56,7 +58,7 @@ def coverage(row: Mapping[str, Any]) -> float | None:
 
 def scores(found: Artefacts) -> Scores | None:
     """Of the file to ship; of the Keras model where there is none yet."""
-    parity, row = found.get(runs.PARITY), found.target()
+    parity, row = found.get(artifacts.PARITY), found.target()
     if parity and row:
         accuracy, bounds, n = clean(row, parity["n"])
         selective = row.get("dont_know") or {}

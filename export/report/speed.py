@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from export.phone import document, summary
-from export.report.artefacts import LATENCY, Artefacts
-from pipeline import runs
-from pipeline.errors import VignetteError
+from export import artifacts
+from export.android.benchmark import document, summary
+from export.report.artifacts import LATENCY, Artefacts
+from pipeline.core.errors import VignetteError
 
 
 def speed(found: Artefacts) -> dict[str, Any]:
@@ -15,14 +15,14 @@ def speed(found: Artefacts) -> dict[str, Any]:
     timed = found.get(LATENCY)
     rows = (timed or {}).get("flavours") or {
         row["model"]: row["latency"]
-        for row in (found.get(runs.PARITY) or {}).get("targets", [])
+        for row in (found.get(artifacts.PARITY) or {}).get("targets", [])
         if row.get("latency")
     }
     part: dict[str, Any] = {"host": rows, "runs": (timed or {}).get("runs"), "phone": None}
-    part["missing"] = found.lacks(runs.PHONE) + ([] if rows else found.lacks(LATENCY))
-    if found.get(runs.PHONE):
+    part["missing"] = found.lacks(artifacts.PHONE) + ([] if rows else found.lacks(LATENCY))
+    if found.get(artifacts.PHONE):
         try:
-            measured = document.read(found.run.path(runs.PHONE))
+            measured = document.read(found.run.path(artifacts.PHONE))
             part["phone"] = {
                 "columns": summary.FASTEST,
                 "rows": summary.fastest(measured),

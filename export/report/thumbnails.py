@@ -12,9 +12,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from pipeline import pictures, workers
-from pipeline.errors import PictureError
-from pipeline.letterbox import Size, fitted_size
+from pipeline.core import parallel
+from pipeline.core.errors import PictureError
+from pipeline.core.progress import Progress, silent
+from pipeline.core.size import Size
+from pipeline.images import decode
+from pipeline.images.letterbox import fitted_size
 
 SIDE = Size(144, 144)
 _QUALITY, _SHEET_QUALITY = 72, 85
@@ -22,9 +25,7 @@ _LARGE = 100_000
 _TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 
 
-def thumbnails(
-    root: Path | None, paths: Iterable[str], progress: workers.Progress = workers.silent
-) -> dict[str, str]:
+def thumbnails(root: Path | None, paths: Iterable[str], progress: Progress = silent) -> dict[str, str]:
     """Data addresses of small versions, by path; those that cannot be read are left out.
 
     Args:
@@ -36,7 +37,7 @@ def thumbnails(
     if root is None:
         return {}
     found = {}
-    small = workers.ordered(lambda path: _small(root / path), wanted)
+    small = parallel.ordered(lambda path: _small(root / path), wanted)
     for done, (path, data) in enumerate(zip(wanted, small, strict=True), 1):
         if data:
             found[path] = address(data, ".jpg")
@@ -48,7 +49,7 @@ def of_file(path: Path) -> str | None:
     """The data address of a figure or a map of the run, or None; large sheets of photos as JPEG."""
     try:
         if path.suffix == ".png" and path.stat().st_size > _LARGE:
-            return address(_jpeg(Image.fromarray(pictures.read(path)), _SHEET_QUALITY), ".jpg")
+            return address(_jpeg(Image.fromarray(decode.read(path)), _SHEET_QUALITY), ".jpg")
         return address(path.read_bytes(), path.suffix)
     except (OSError, PictureError):
         return None
@@ -61,7 +62,7 @@ def address(data: bytes, suffix: str) -> str:
 
 def _small(path: Path) -> bytes | None:
     try:
-        pixels = pictures.read(path, for_frame=SIDE)
+        pixels = decode.read(path, for_frame=SIDE)
     except (PictureError, OSError):
         return None
     image = Image.fromarray(pixels)

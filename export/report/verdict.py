@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from export.report.artefacts import SHIPPED, Artefacts
+from export import artifacts
+from export.report.artifacts import SHIPPED, Artefacts
 from export.report.scores import clean, coverage, scores
-from pipeline import runs, shortcuts
+from pipeline.core import runs
+from pipeline.data.audit import shortcuts
 
 YES, LOOK, NO, UNKNOWN = "yes", "look", "no", "unknown"
 TITLES = {
@@ -55,7 +57,7 @@ def alarms_of(found: Artefacts) -> list[str]:
     """What a model may have learned instead of the content, a sentence each."""
     measured = found.get(runs.SHORTCUTS)
     by_file = shortcuts.alarms(measured) if measured and "families" in measured else []
-    by_border = (found.get(runs.EXPLAINED) or {}).get("alarms", [])
+    by_border = (found.get(artifacts.EXPLAINED) or {}).get("alarms", [])
     return [*by_border, *by_file]
 
 
@@ -70,9 +72,9 @@ def points(share: float) -> str:
 
 
 def _file(found: Artefacts) -> tuple[str, str]:
-    parity, row = found.get(runs.PARITY), found.target()
+    parity, row = found.get(artifacts.PARITY), found.target()
     if parity is None or row is None:
-        command = found.missing[runs.PARITY].command if runs.PARITY in found.missing else ""
+        command = found.missing[artifacts.PARITY].command if artifacts.PARITY in found.missing else ""
         return (
             UNKNOWN,
             f"No file for the phone has been compared with its original yet; this does it: {command}.",
@@ -105,7 +107,7 @@ def _file(found: Artefacts) -> tuple[str, str]:
 
 
 def _contradictions(found: Artefacts, name: str) -> str:
-    passport = ((found.get(runs.PASSPORT) or {}).get("passports") or {}).get(name)
+    passport = ((found.get(artifacts.PASSPORT) or {}).get("passports") or {}).get(name)
     if not passport or passport.get("sound", True):
         return ""
     return "; ".join((*passport.get("findings", ()), *passport.get("contradictions", ()))) or "see below"
@@ -129,7 +131,7 @@ def _silent(found: Artefacts) -> str:
     known = scores(found)
     if known is None or known.coverage != 0:
         return ""
-    reference = (found.get(runs.PARITY) or {}).get("reference") or {}
+    reference = (found.get(artifacts.PARITY) or {}).get("reference") or {}
     keras = coverage(reference)
     beside = f" (the Keras model: {points(keras)})" if keras is not None else ""
     below = "" if known.threshold is None else f" with its threshold of {known.threshold:.3f}"
@@ -189,7 +191,7 @@ def _mind(found: Artefacts, alarms: list[str]) -> str:
     if alarms:
         more = f" ({len(alarms) - 1} more below.)" if len(alarms) > 1 else ""
         return f"Mind this: {alarms[0]}.{more}".replace("..", ".")
-    photos = found.get(runs.PHOTOS)
+    photos = found.get(artifacts.PHOTOS)
     gap = (photos or {}).get("gap") or {}
     if gap.get("words"):
         return gap["words"][0]
@@ -201,7 +203,7 @@ def _mind(found: Artefacts, alarms: list[str]) -> str:
     if evaluation.get("without_leaked"):
         return evaluation["gaps"][-1]
     weakest = _weakest(evaluation)
-    phone = "" if found.get(runs.PHONE) else " Nothing has been measured on a phone yet."
+    phone = "" if found.get(artifacts.PHONE) else " Nothing has been measured on a phone yet."
     return f"{weakest}{phone}".strip() or "Finish the training to learn more."
 
 

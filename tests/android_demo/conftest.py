@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import runs
+from pipeline.core.packages import ROOT
 
 
 @pytest.fixture(scope="module")
 def jvm_target() -> Iterator[Path]:
     """`android_demo/jvm/target`, held for one file of tests: another worker waits until they are done."""
-    target = Path(runs.__file__).parents[1] / "android_demo/jvm/target"
+    target = ROOT / "android_demo/jvm/target"
     target.mkdir(exist_ok=True)
     with (target / ".lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

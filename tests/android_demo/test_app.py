@@ -21,23 +21,31 @@ import numpy as np
 import pytest
 from referencing import Registry, Resource
 
-from export import bundle, calibration, convert, golden, metadata
-from export.apk import programs
-from export.phone import recording
-from pipeline import backbones, config, litert, pictures, runs
-from pipeline.letterbox import Size, letterbox
+from export.android.apk import programs
+from export.android.benchmark import recording
+from export.bundle import bundle, golden
+from export.conversion import calibration, convert
+from export.model_file import metadata
+from pipeline.core import config, files
+from pipeline.core.packages import ROOT
+from pipeline.core.quiet import quiet
+from pipeline.core.size import Size
+from pipeline.images import decode
+from pipeline.images.letterbox import letterbox
+from pipeline.tflite import convert as tflite
+from pipeline.tflite import interpreter as litert
+from pipeline.training import backbones
 
 # One Maven run over the whole app.
 pytestmark = pytest.mark.slow
 
-ROOT = Path(runs.__file__).parents[1]
 DEMO = ROOT / "android_demo"
 RUN = DEMO / "jvm/run.py"
 REPORTS = DEMO / "jvm/target/surefire-reports"
 WRITTEN = DEMO / "jvm/target/made/written"
 SCHEMAS = {
-    name: json.loads((ROOT / f"export/{name}.schema.json").read_text("utf-8"))
-    for name in ("benchmark", "listing", "photo")
+    name: json.loads((ROOT / f"export/android/{room}/{name}.schema.json").read_text("utf-8"))
+    for room, name in (("benchmark", "benchmark"), ("benchmark", "listing"), ("photos", "photo"))
 }
 REGISTRY = Registry().with_resources(
     [(schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS.values()]
@@ -97,8 +105,8 @@ def deep_bundles(tmp_path_factory) -> list[Path]:
         for frame in (*frames, *calibration.extremes(FRAME)):
             yield [frame[np.newaxis].astype(np.float32)]
 
-    with litert.quiet():
-        from pipeline import classifier
+    with quiet():
+        from pipeline.training import classifier
 
         backbone = backbones.build(config.Model(), FRAME, 0)
         model = classifier.build_classifier(backbone, len(LABELS), config.Head(kind="dense", units=16))
@@ -110,11 +118,11 @@ def deep_bundles(tmp_path_factory) -> list[Path]:
             kind.configure(converter, representative)
 
         said = metadata.classifier(LABELS, FRAME, kind.about)
-        data = metadata.write(litert.convert(model, configure), said, FRAME)
+        data = metadata.write(tflite.convert(model, configure), said, FRAME)
         rules = bundle.make_contract(
             data, flavour=flavour, labels=LABELS, threshold=0.5, content_aspect=16 / 9
         )
-        runs.write_bytes(folder / bundle.model_name(flavour), data)
+        files.write_bytes(folder / bundle.model_name(flavour), data)
         bundle.write(rules, folder)
         folders.append(folder)
     return folders
@@ -235,7 +243,7 @@ def test_photos_hold_the_very_pixels_that_the_model_answered_to(tested):
     for path, document in found.items():
         png = path.with_suffix(".png")
         assert hashlib.sha256(png.read_bytes()).hexdigest() == document["sha256"]
-        picture = pictures.read(png)
+        picture = decode.read(png)
         frame = letterbox(picture, whole.contract.input.frame)
         assert hashlib.sha256(frame.tobytes()).hexdigest() == document["prepared_sha256"]
         # Built-in kernels on both sides: equal in every byte.

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import runs
-from pipeline.runs import Run
-from pipeline.subject import open_trained
+from export import artifacts
+from pipeline.core.runs import Run
+from pipeline.training.experiment import open_trained
 from tests.android_demo.test_app import RUN as MAKER
 from tests.android_demo.test_app import missing
-from tests.export import verbs
-from tests.export.photos.test_record import VALIDATOR
-from tests.export.verbs import RUN, fine, verb
+from tests.export.android.photos.test_record import VALIDATOR
+from tests.support import verbs
+from tests.support.verbs import RUN, fine, verb
 
 # One Maven run that makes the photos.
 pytestmark = pytest.mark.slow
@@ -95,7 +95,7 @@ def test_a_photo_of_the_app_that_was_tampered_with_shows(place):
     ended = verb("export", "photos", "walk", cwd=place)
     assert ended.returncode == 3
     assert f"disagree on 1 of {3 * PER_CLASS + UNSAID} photos" in ended.stderr
-    found = json.loads((place / RUN / runs.PHOTOS).read_text("utf-8"))["phone"]
+    found = json.loads((place / RUN / artifacts.PHOTOS).read_text("utf-8"))["phone"]
     assert (found["disagree"], found["broken"]) == (1, 1)
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from export import bundle, metadata
-from tests.export import small_models
+from export.bundle import bundle
+from export.model_file import metadata
+from tests.support import small_models
 
 # Fixtures of several folders.
-from tests.export.adb.fixtures import adb_variables, connect_phone, no_adb, own_adb, phone  # noqa: F401
+from tests.support.phone_fixtures import adb_variables, connect_phone, no_adb, own_adb, phone  # noqa: F401
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export import bundle, golden, verification
+from export.bundle import bundle, golden, verify
 from export.parity import comparison, gate
-from pipeline import letterbox, litert
-from pipeline.config import Gate
-from pipeline.errors import BundleError
-from pipeline.evaluate import Answers
-from tests.export import damages, small_models
+from pipeline.core.config import Gate
+from pipeline.core.errors import BundleError
+from pipeline.core.size import Size
+from pipeline.evaluation.evaluate import Answers
+from pipeline.images import letterbox
+from pipeline.tflite import interpreter as litert
+from tests.support import damages, small_models
 
 LABELS = small_models.LABELS
 
@@ -75,10 +77,10 @@ def test_two_lines_of_the_labels_that_changed_places_are_stopped_by_the_contract
 
 
 def test_a_caller_that_divides_by_255_is_stopped_by_the_golden_vectors(int8_bundle, monkeypatch):
-    def divided(picture: np.ndarray, frame: letterbox.Size) -> np.ndarray:
+    def divided(picture: np.ndarray, frame: Size) -> np.ndarray:
         return (letterbox.letterbox(picture, frame) / 255).astype(np.uint8)
 
-    monkeypatch.setattr(verification, "letterbox", divided)
-    found = verification.verify(int8_bundle)
+    monkeypatch.setattr(verify, "letterbox", divided)
+    found = verify.verify(int8_bundle)
     assert not found.passed
     assert str(found.differs).startswith("the letterbox differs on ")

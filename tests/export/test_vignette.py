@@ -17,8 +17,8 @@ from typer.main import get_command
 from export import vignette
 from export.__main__ import app as exporting
 from pipeline.__main__ import app as training
-from tests.export import verbs
-from tests.export.verbs import ROOT, RUN, environment, fine, refused
+from tests.support import verbs
+from tests.support.verbs import ROOT, RUN, environment, fine, refused
 
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["scripts"]
 # What pip writes as `.venv/bin/vignette`.

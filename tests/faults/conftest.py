@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.export import verbs
+from tests.support import verbs
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline import runs
-from tests.export import verbs
-from tests.export.verbs import RUN, verb
-from tests.faults.commands import refused, rows_of, train_copy
+from pipeline.core import runs
+from tests.support import verbs
+from tests.support.commands import refused, rows_of, train_copy
+from tests.support.verbs import RUN, verb
 
 pytestmark = pytest.mark.slow
 

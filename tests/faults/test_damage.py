@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
-from pipeline import runs
-from tests.export import verbs
-from tests.export.verbs import RUN, call
+from pipeline.core import runs
+from tests.support import verbs
+from tests.support.verbs import RUN, call
 
 pytestmark = pytest.mark.slow
 COMMANDS = (

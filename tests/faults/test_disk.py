@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import runs
-from tests.export import verbs
-from tests.export.verbs import RUN, sets, verb
-from tests.faults.commands import WRITE_THERE, no_rubbish, refused, train, train_copy
+from pipeline.core import runs
+from tests.support import verbs
+from tests.support.commands import WRITE_THERE, no_rubbish, refused, train, train_copy
+from tests.support.verbs import RUN, sets, verb
 
 pytestmark = pytest.mark.slow
 
@@ -153,7 +153,7 @@ def test_writes_that_stop_half_way_at_any_size_are_named_and_mended_by_repeating
 _STRANGER = """
 import os, runpy, sys
 # A stranger may not be able to read Python's own modules; these are all that the command needs.
-import pipeline.console, pipeline.draw, pipeline.evaluate, pipeline.train
+import pipeline.cli.terminal, pipeline.data.synthetic, pipeline.evaluation.evaluate, pipeline.training.train
 user, group, module = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 sys.argv = sys.argv[3:]
 os.setgroups([])
@@ -205,7 +205,7 @@ def test_missing_permission_is_named(stranger):
 
 
 def test_a_picture_that_may_not_be_read_is_listed(tmp_path, make_data_set, powerless):
-    from pipeline import dataset
+    from pipeline.data import dataset
 
     def prepare(folder: Path) -> None:
         make_data_set(folder, {"cat": 12, "dog": 12})

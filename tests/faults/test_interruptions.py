@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.export import verbs
-from tests.export.verbs import RUN, sets, verb
-from tests.faults.commands import no_rubbish, refused, train_copy
+from tests.support import verbs
+from tests.support.commands import no_rubbish, refused, train_copy
+from tests.support.verbs import RUN, sets, verb
 
 pytestmark = pytest.mark.slow
 

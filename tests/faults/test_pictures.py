@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline import runs
-from tests.export import verbs
-from tests.export.verbs import RUN
-from tests.faults.commands import refused, rows_of, train, without_a_run
+from pipeline.core import runs
+from tests.support import verbs
+from tests.support.commands import refused, rows_of, train, without_a_run
+from tests.support.verbs import RUN
 
 pytestmark = pytest.mark.slow
 
@@ -100,7 +100,8 @@ def test_a_hint_to_use_fewer_folds_is_true(tmp_path, make_data_set):
     make_data_set(tmp_path / "pictures", {"cat": 3, "dog": 3})
     ended = train(tmp_path, "--set", "train.folds=3")
     assert "fewer folds: --set train.folds=2" in ended.stderr
-    from pipeline import config, dataset, splits
+    from pipeline.core import config
+    from pipeline.data import dataset, splits
 
     table = dataset.scan(tmp_path / "pictures")
     split = splits.make(runs.Run(tmp_path / "run"), table, config.load(tmp_path, ["train.folds=2"]))
@@ -179,6 +180,6 @@ def test_over_a_tenth_of_a_class_that_cannot_be_used_is_an_error(tmp_path, make_
 def test_a_picture_beside_the_class_folders_is_not_lost_silently(tmp_path, make_data_set):
     root = make_data_set(tmp_path / "pictures", {"cat": 5, "dog": 5})
     shutil.copy(root / "cat" / "000.png", root / "stray.png")
-    from pipeline import dataset
+    from pipeline.data import dataset
 
     assert [entry.path for entry in dataset.scan(root).left_out] == ["stray.png"]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline import runs
-from tests.export import verbs
-from tests.export.verbs import RUN, verb
-from tests.faults.commands import refused, train, train_copy, without_a_run
+from pipeline.core import runs
+from tests.support import verbs
+from tests.support.commands import refused, train, train_copy, without_a_run
+from tests.support.verbs import RUN, verb
 
 pytestmark = pytest.mark.slow
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline import runs
-from tests.export import verbs
-from tests.export.verbs import verb
-from tests.journeys.journey import int8_of, journey
+from pipeline.core import runs
+from tests.support import verbs
+from tests.support.journey import int8_of, journey
+from tests.support.verbs import verb
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.journeys.journey import int8_of, journey
+from tests.support.journey import int8_of, journey
 
 
 @pytest.mark.slow

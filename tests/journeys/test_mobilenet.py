@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from tests.export import verbs
-from tests.export.verbs import verb
+from tests.support import verbs
+from tests.support.verbs import verb
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from export.explain import border
-from pipeline.letterbox import Size
+from pipeline.core.size import Size
 
 ROW = {"share": 0.5, "area": 0.4, "kept_without": True, "kept_alone": False}
 CARRIED = {**ROW, "kept_without": False, "kept_alone": True}

@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from export.explain import gradcam
-from pipeline import litert
-from pipeline.config import Head, Model
-from pipeline.letterbox import Size
+from pipeline.core.config import Head, Model
+from pipeline.core.quiet import quiet
+from pipeline.core.size import Size
 
 FRAME = Size(64, 32)
 
 
 def classifier_of(head: Head):
-    with litert.quiet():
-        from pipeline import backbones, classifier
+    with quiet():
+        from pipeline.training import backbones, classifier
 
         backbone = backbones.build(Model(backbone="tiny"), FRAME, 3)
         model = classifier.build_classifier(backbone, 3, head, seed=1)

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from export.explain import neighbours
-from pipeline.features import Store
+from pipeline.training.features import Store
 
 
 def store_of(features: np.ndarray) -> Store:

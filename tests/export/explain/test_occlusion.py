@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from export.explain import border, occlusion
-from pipeline.errors import ConversionError
-from pipeline.letterbox import Size
+from pipeline.core.errors import ConversionError
+from pipeline.core.size import Size
 
 
 class Looks:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from export.explain import selection
-from pipeline.evaluate import Answers
+from pipeline.evaluation.evaluate import Answers
 
 
 def answers(probabilities, truth, model="int8"):

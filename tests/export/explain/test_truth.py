@@ -15,11 +15,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from export import artifacts
 from export.explain import border, gradcam, occlusion
 from export.explain.occlusion import CELL
-from pipeline import config as configuration
-from pipeline import litert, runs
-from tests.export import verbs
+from pipeline.core import config as configuration
+from pipeline.core import runs
+from pipeline.core.quiet import quiet
+from pipeline.tflite import interpreter as litert
+from tests.support import verbs
 
 pytestmark = pytest.mark.slow
 
@@ -74,11 +77,11 @@ def shares(place: Path, frame: tuple[int, int], backbone: str) -> tuple[float, f
         run = runs.Run(runs.RUNS / "truth")
         config = configuration.load(Path("pictures"), [*verbs.TINY, *settings])
         verbs.make_run(run, config)
-        with litert.quiet():
-            from pipeline import classifier
+        with quiet():
+            from pipeline.training import classifier
 
             model = classifier.load(run.path(runs.MODEL))
-        data = run.path(runs.EXPORT, "int8", "model_int8.tflite").read_bytes()
+        data = run.path(artifacts.EXPORT, "int8", "model_int8.tflite").read_bytes()
     tests = [(label, *drawn(label, 1000 + seed, frame)) for label in range(3) for seed in range(20)]
     looked = gradcam.looks(
         model, [pixels for _, pixels, _ in tests], np.array([label for label, _, _ in tests])

@@ -7,8 +7,8 @@ import pytest
 from sklearn import metrics as oracle
 
 from export.parity import comparison
-from pipeline import paired
-from tests.export.comparisons import LABELS, TRUTH, answers, compared, flipped, sure
+from pipeline.stats import paired
+from tests.support.comparisons import LABELS, TRUTH, answers, compared, flipped, sure
 
 
 def test_scores_are_those_of_scikit_learn():

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from export.parity import flips
-from tests.export.comparisons import LABELS, answers, sure
+from tests.support.comparisons import LABELS, answers, sure
 
 
 def test_lost_answers_come_first_then_gained_then_those_that_stay_wrong():
@@ -32,11 +32,11 @@ def draw(path, count: int) -> list[int]:
 
 
 def test_the_words_name_the_colours_that_are_drawn(tmp_path, monkeypatch):
-    from pipeline import figures
+    from pipeline.stats import plots
 
     sheet = {}
     monkeypatch.setattr(
-        figures, "captioned_sheet", lambda path, title, cells, columns: sheet.update(title=title, cells=cells)
+        plots, "captioned_sheet", lambda path, title, cells, columns: sheet.update(title=title, cells=cells)
     )
     truth = np.array([0, 0, 0])
     before, after = sure(np.array([0, 1, 1])), sure(np.array([1, 0, 2]))

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from export.parity import comparison, gate
-from pipeline import paired
-from pipeline.config import Gate
-from tests.export.comparisons import TRUTH, answers, compared, flipped, judged, sure
+from pipeline.core.config import Gate
+from pipeline.stats import paired
+from tests.support.comparisons import TRUTH, answers, compared, flipped, judged, sure
 
 
 def test_equal_answers_pass():

@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from benchmarks.screenshot import FLAGS
-from export.explain import stage as explaining
-from export.photos import simulate
-from export.photos import stage as photos
-from export.report import stage
-from pipeline import config as configuration
-from pipeline import runs
-from pipeline import subject as subjects
-from pipeline.runs import Run
-from pipeline.workers import Listener
-from tests.export import verbs
+from export import artifacts
+from export.android.photos import photos, simulate
+from export.explain import explain as explaining
+from export.report import report
+from pipeline.core import config as configuration
+from pipeline.core import files, runs
+from pipeline.core.progress import Listener
+from pipeline.core.runs import Run
+from pipeline.training import experiment as subjects
+from tests.support import verbs
 
 SCRIPT = '<script>alert(1)</script> & "x"'
 ARABIC = "قطة"
@@ -57,8 +57,8 @@ def whole(tmp_path_factory) -> Path:
             verbs.draw_pictures(place / "field", 4)
             photos.photos(subject, place / "field", Listener())
             simulate.simulate(subject, Listener())
-            runs.write_text(run.path(runs.NOTES), NOTES)
-            stage.report(run, Listener())
+            files.write_text(run.path(artifacts.NOTES), NOTES)
+            report.report(run, Listener())
 
     return verbs.made_once(tmp_path_factory, "whole", build)
 
@@ -86,7 +86,7 @@ def hostile(tmp_path_factory) -> Path:
         run = Run(runs.RUNS / "hostile")
         verbs.make_run(run, configuration.load(Path("table.csv"), verbs.TINY))
         explain(run)
-        stage.report(run, Listener())
+        report.report(run, Listener())
     return place
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import runs
+from export import artifacts
+from pipeline.core import runs
 from tests.export.report.conftest import ARABIC, MARKUP, SCRIPT
-from tests.export.verbs import RUN
+from tests.support.verbs import RUN
 
 pytestmark = pytest.mark.slow
 
@@ -53,12 +54,12 @@ def opened(browser):
 
 @pytest.fixture(scope="session")
 def report(whole) -> Path:
-    return whole / RUN / runs.REPORT
+    return whole / RUN / artifacts.REPORT
 
 
 @pytest.fixture(scope="session")
 def hostile_report(hostile) -> Path:
-    return hostile / runs.RUNS / "hostile" / runs.REPORT
+    return hostile / runs.RUNS / "hostile" / artifacts.REPORT
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

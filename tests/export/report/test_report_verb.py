@@ -9,40 +9,41 @@ from pathlib import Path
 
 import pytest
 
-from export.report import stage
-from pipeline import runs
+from export import artifacts
+from export.report import report
+from pipeline.core import runs
 from tests.export.report.conftest import ARABIC, MARKUP, SCRIPT
-from tests.export.verbs import RUN, fine, rewrite, verb, watched
+from tests.support.verbs import RUN, fine, rewrite, verb, watched
 
 pytestmark = pytest.mark.slow
 
 
 def page(place: Path) -> str:
-    return (place / RUN / runs.REPORT).read_text("utf-8")
+    return (place / RUN / artifacts.REPORT).read_text("utf-8")
 
 
 def test_it_says_the_verdict_what_is_missing_and_what_to_open(place):
-    (place / RUN / runs.REPORT).unlink()
+    (place / RUN / artifacts.REPORT).unlink()
     said = fine(verb("export", "report", cwd=place))
-    told = json.loads((place / RUN / runs.REPORT_JSON).read_text("utf-8"))
+    told = json.loads((place / RUN / artifacts.REPORT_JSON).read_text("utf-8"))
     assert told["title"] in said
     assert all(sentence in said for sentence in told["sentences"])
     assert "python -m export apk pictures" in said
-    assert f"open  {RUN / runs.REPORT}" in said
+    assert f"open  {RUN / artifacts.REPORT}" in said
 
 
 def test_nothing_is_redone_and_no_heavy_library_loaded(place):
-    before = {name: (place / RUN / name).stat().st_mtime_ns for name in stage.OUTPUTS}
+    before = {name: (place / RUN / name).stat().st_mtime_ns for name in report.OUTPUTS}
     ended, modules = watched("export", "report", cwd=place)
     fine(ended)
-    assert {name: (place / RUN / name).stat().st_mtime_ns for name in stage.OUTPUTS} == before
+    assert {name: (place / RUN / name).stat().st_mtime_ns for name in report.OUTPUTS} == before
     assert not {"tensorflow", "matplotlib", "sklearn"} & modules
 
 
-@pytest.mark.parametrize("name", [runs.NOTES, runs.PARITY])
+@pytest.mark.parametrize("name", [artifacts.NOTES, artifacts.PARITY])
 def test_what_changed_since_gets_in(place, name):
     path = place / RUN / name
-    if name == runs.NOTES:
+    if name == artifacts.NOTES:
         path.write_text("Something new & <b>bold</b>", "utf-8")
     else:
         document = json.loads(path.read_text("utf-8"))
@@ -50,7 +51,7 @@ def test_what_changed_since_gets_in(place, name):
             row |= {"verdict": "failed", "broken": ["agreement is 0.5000, must be >= 0.94"]}
         rewrite(place / RUN, name, json.dumps(document))
     fine(verb("export", "report", cwd=place))
-    if name == runs.NOTES:
+    if name == artifacts.NOTES:
         assert "Something new &amp; &lt;b&gt;bold&lt;/b&gt;" in page(place)
     else:
         assert "Do not ship it" in page(place)
@@ -79,25 +80,33 @@ def test_without_pictures_there_are_none(place):
     assert "image/jpeg" not in text
     assert "image/png" not in text
     assert "image/svg+xml" in text  # the curves show no picture
-    assert json.loads((place / RUN / runs.REPORT_JSON).read_text("utf-8"))["pictures"] is False
+    assert json.loads((place / RUN / artifacts.REPORT_JSON).read_text("utf-8"))["pictures"] is False
 
 
 def test_pictures_that_are_gone_leave_a_gap(place):
     shutil.rmtree(place / "pictures")
-    (place / RUN / runs.REPORT).unlink()
+    (place / RUN / artifacts.REPORT).unlink()
     fine(verb("export", "report", cwd=place))
     assert "not there any more" in page(place)
 
 
 ORDER = (
-    *(runs.PHOTOS, runs.SIMULATED, runs.EXPLAINED, runs.PASSPORT, runs.PARITY, "export", "answers"),
+    *(
+        artifacts.PHOTOS,
+        artifacts.SIMULATED,
+        artifacts.EXPLAINED,
+        artifacts.PASSPORT,
+        artifacts.PARITY,
+        "export",
+        "answers",
+    ),
     *(runs.LABEL_DOUBTS, runs.EVALUATION, runs.TRAINING, runs.MODEL, runs.FOLDS, runs.OUT_OF_FOLD),
     *(runs.FRAME, runs.FIGURES, runs.SHORTCUTS, runs.AUDIT, runs.SPLIT, runs.LEFT_OUT, runs.PICTURES),
 )
 
 
 def test_a_run_that_lacks_ever_more_still_has_a_report_that_says_so(place, capfd):
-    from tests.export.verbs import call
+    from tests.support.verbs import call
 
     for name in ORDER:
         path = place / RUN / name
@@ -106,7 +115,7 @@ def test_a_run_that_lacks_ever_more_still_has_a_report_that_says_so(place, capfd
         told = json.loads(said)
         assert len(told["sentences"]) == 3
         assert all(told["sentences"]), name
-        assert (place / RUN / runs.MODEL_CARD).is_file()
+        assert (place / RUN / artifacts.MODEL_CARD).is_file()
     assert told["verdict"] == "unknown"
     assert len(told["missing"]) == 16
     text = page(place)
@@ -115,10 +124,19 @@ def test_a_run_that_lacks_ever_more_still_has_a_report_that_says_so(place, capfd
 
 
 @pytest.mark.parametrize(
-    "name", [runs.PARITY, runs.EVALUATION, runs.EXPLAINED, runs.AUDIT, runs.FOLDS, runs.PHOTOS, runs.PASSPORT]
+    "name",
+    [
+        artifacts.PARITY,
+        runs.EVALUATION,
+        artifacts.EXPLAINED,
+        runs.AUDIT,
+        runs.FOLDS,
+        artifacts.PHOTOS,
+        artifacts.PASSPORT,
+    ],
 )
 def test_a_damaged_artefact_is_missing_with_its_reason(place, capfd, name):
-    from tests.export.verbs import call
+    from tests.support.verbs import call
 
     (place / RUN / name).write_text('{"half": ', "utf-8")
     told = json.loads(fine(call(capfd, "export", "report", "pictures", "--json", cwd=place)))
@@ -127,22 +145,22 @@ def test_a_damaged_artefact_is_missing_with_its_reason(place, capfd, name):
 
 def test_hostile_names_are_text_in_the_page_and_in_the_card(hostile):
     run = hostile / runs.RUNS / "hostile"
-    text = (run / runs.REPORT).read_text("utf-8")
+    text = (run / artifacts.REPORT).read_text("utf-8")
     assert text.count("<script>") == 1
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;x&#34;" in text
     assert ARABIC in text
-    card = (run / runs.MODEL_CARD).read_text("utf-8")
+    card = (run / artifacts.MODEL_CARD).read_text("utf-8")
     assert "<" not in card
     assert '&lt;script&gt;alert(1)&lt;/script&gt; &amp; "x"' in card
     assert ARABIC in card
     assert MARKUP not in card
     assert "\\*plain\\* \\| \\_name\\_ \\[x\\](y)" in card
-    told = json.loads((run / runs.REPORT_JSON).read_text("utf-8"))
+    told = json.loads((run / artifacts.REPORT_JSON).read_text("utf-8"))
     assert told["labels"] == sorted([SCRIPT, ARABIC, MARKUP])
 
 
 def test_the_card_has_the_sections_of_the_convention(place):
-    card = (place / RUN / runs.MODEL_CARD).read_text("utf-8")
+    card = (place / RUN / artifacts.MODEL_CARD).read_text("utf-8")
     sections = re.findall(r"^## (.+)$", card, re.MULTILINE)
     assert sections == [
         "Model details",
@@ -159,7 +177,7 @@ def test_the_card_has_the_sections_of_the_convention(place):
 
 
 def test_what_is_of_another_model_or_version_is_not_shown_as_this_ones(place, capfd):
-    from tests.export.verbs import call
+    from tests.support.verbs import call
 
     def reasons() -> dict[str, str]:
         told = json.loads(fine(call(capfd, "export", "report", "pictures", "--json", cwd=place)))
@@ -192,7 +210,7 @@ def test_what_is_of_another_model_or_version_is_not_shown_as_this_ones(place, ca
 
 def missing(capfd, place: Path, *options: str) -> dict[str, str]:
     """What the report says is missing, and why."""
-    from tests.export.verbs import call
+    from tests.support.verbs import call
 
     told = json.loads(fine(call(capfd, "export", "report", "pictures", "--json", *options, cwd=place)))
     return {row["what"]: row["reason"] for row in told["missing"]}
@@ -234,7 +252,9 @@ def test_pictures_that_come_back_are_shown_again(place, capfd):
 
 
 @pytest.mark.parametrize("value", ["3", '"x"', "[1]", "{}"])
-@pytest.mark.parametrize("name", [runs.PARITY, runs.EVALUATION, runs.FOLDS, runs.FRAME, runs.EXPLAINED])
+@pytest.mark.parametrize(
+    "name", [artifacts.PARITY, runs.EVALUATION, runs.FOLDS, runs.FRAME, artifacts.EXPLAINED]
+)
 def test_json_of_another_shape_is_damaged(place, capfd, name, value):
 
     rewrite(place / RUN, name, value)  # as in a run that has no digests
@@ -245,7 +265,7 @@ def test_json_of_another_shape_is_damaged(place, capfd, name, value):
 
 
 def test_commands_are_as_a_shell_takes_them(place, capfd):
-    from tests.export.verbs import call
+    from tests.support.verbs import call
 
     config = place / RUN / runs.CONFIG
     config.write_text(config.read_text("utf-8").replace('"pictures"', '"My RUN of PICTURES"'), "utf-8")
@@ -256,7 +276,7 @@ def test_commands_are_as_a_shell_takes_them(place, capfd):
 
 
 def test_notes_without_end_are_cut(place, capfd):
-    (place / RUN / runs.NOTES).write_text("word " * 400_000, "utf-8")
+    (place / RUN / artifacts.NOTES).write_text("word " * 400_000, "utf-8")
     missing(capfd, place)
     text = page(place)
     assert "… and more in notes.md" in text
@@ -267,7 +287,8 @@ def test_notes_without_end_are_cut(place, capfd):
 def test_an_app_of_any_flavour_is_shown_until_its_bundle_changes(place, monkeypatch, name, key):
     """An app that was built before it could hold other flavours than int8 names the contract."""
     from export.report.freshness import out_of_date
-    from pipeline.runs import Recipe, Run
+    from pipeline.core.recipes import Recipe
+    from pipeline.core.runs import Run
 
     monkeypatch.chdir(place)
     run = Run(RUN)

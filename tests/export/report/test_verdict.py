@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from export.report import gaps, learned, shipped, verdict
-from export.report.artefacts import Artefacts
-from pipeline import runs
-from pipeline.runs import Run
+from export import artifacts
+from export.report import data_section, learned, model_section, verdict
+from export.report.artifacts import Artefacts
+from pipeline.core import runs
+from pipeline.core.runs import Run
 
 TARGET = {
     "model": "int8",
@@ -40,7 +41,7 @@ CLASSES = [
     },
 ]
 WHOLE: dict[str, Any] = {
-    runs.PARITY: {
+    artifacts.PARITY: {
         "n": 100,
         "reference": {"accuracy": 0.89, "accuracy_interval": [0.81, 0.94]},
         "targets": [TARGET],
@@ -83,7 +84,7 @@ def test_a_file_that_passed_may_be_shipped_and_the_weakest_class_is_named(found)
 
 
 def test_what_so_few_pictures_cannot_show_is_said(found):
-    found.found[runs.PARITY]["targets"][0]["verdict"] = "not shown"
+    found.found[artifacts.PARITY]["targets"][0]["verdict"] = "not shown"
     told = verdict.verdict(found)
     assert told.state == "look"
     assert (
@@ -92,7 +93,11 @@ def test_what_so_few_pictures_cannot_show_is_said(found):
 
 
 def test_a_file_that_failed_is_not_shipped_and_the_bound_is_named(found):
-    found.found[runs.PARITY]["targets"][0] |= {"verdict": "failed", "broken": ["agreement is 0.5"], "look": 2}
+    found.found[artifacts.PARITY]["targets"][0] |= {
+        "verdict": "failed",
+        "broken": ["agreement is 0.5"],
+        "look": 2,
+    }
     told = verdict.verdict(found)
     assert told.state == "no"
     assert told.sentences[0] == (
@@ -105,7 +110,7 @@ FLOAT16 = {**TARGET, "model": "float16", "accuracy": 0.89, "agreement": 1.0}
 
 
 def test_where_int8_failed_the_best_flavour_is_named_and_judged(found):
-    targets = found.found[runs.PARITY]["targets"]
+    targets = found.found[artifacts.PARITY]["targets"]
     targets[0] |= {"verdict": "failed", "broken": ["agreement is 0.5"]}
     targets += [FLOAT16, {**FLOAT16, "model": "float32", "verdict": "not shown"}]
     told = verdict.verdict(found)
@@ -119,7 +124,7 @@ def test_where_int8_failed_the_best_flavour_is_named_and_judged(found):
 
 
 def test_where_int8_passed_no_other_flavour_is_spoken_of(found):
-    found.found[runs.PARITY]["targets"].insert(0, FLOAT16)
+    found.found[artifacts.PARITY]["targets"].insert(0, FLOAT16)
     assert verdict.flavour(found) == "int8"
     assert "float16" not in " ".join(verdict.verdict(found).sentences)
 
@@ -127,8 +132,8 @@ def test_where_int8_passed_no_other_flavour_is_spoken_of(found):
 def test_a_file_that_never_answers_is_not_shipped_whatever_its_guesses(found):
     """All right and never sure: the app says "I don't know" to everything."""
     silent = {"threshold": 1.0, "coverage": 0.0, "selective_accuracy": None}
-    found.found[runs.PARITY]["targets"][0] |= {"accuracy": 1.0, "dont_know": silent}
-    found.found[runs.PARITY]["reference"]["dont_know"] = {**silent, "coverage": 0.97}
+    found.found[artifacts.PARITY]["targets"][0] |= {"accuracy": 1.0, "dont_know": silent}
+    found.found[artifacts.PARITY]["reference"]["dont_know"] = {**silent, "coverage": 0.97}
     told = verdict.verdict(found)
     assert told.state == "no"
     assert told.sentences[0] == (
@@ -140,7 +145,7 @@ def test_a_file_that_never_answers_is_not_shipped_whatever_its_guesses(found):
 
 def test_the_score_without_leaked_pictures_leads_for_the_file_and_for_keras(found):
     clean = {"n": 60, "accuracy_interval": [0.6, 0.8], "leaked": ["a.jpg"]}
-    parity = found.found[runs.PARITY]
+    parity = found.found[artifacts.PARITY]
     parity["targets"][0]["without_leaked"] = {**clean, "accuracy": 0.7}
     parity["reference"]["without_leaked"] = {**clean, "accuracy": 0.72}
     found.found[runs.EVALUATION]["without_leaked"] = {**clean, "accuracy": 0.72}
@@ -157,15 +162,15 @@ def test_the_score_without_leaked_pictures_leads_for_the_file_and_for_keras(foun
         ("out-of-fold", 0.7),
         ("held out, without copies of training pictures", 0.72),
     ]
-    file = shipped.shipped(found)
+    file = model_section.shipped(found)
     assert [row["accuracy"] for row in file["targets"]] == [0.7]
     assert (file["reference_accuracy"], file["leaked"]) == (0.72, 40)
 
 
 def test_where_every_held_out_picture_is_a_copy_nothing_is_said_of_new_ones(found):
     none = {"n": 0, "accuracy": None, "accuracy_interval": [0.0, 1.0], "leaked": ["a.jpg"]}
-    found.found[runs.PARITY]["targets"][0]["without_leaked"] = none
-    found.found[runs.PARITY]["reference"]["without_leaked"] = none
+    found.found[artifacts.PARITY]["targets"][0]["without_leaked"] = none
+    found.found[artifacts.PARITY]["reference"]["without_leaked"] = none
     told = verdict.verdict(found)
     assert told.state == "look"
     assert "its accuracy is" not in told.sentences[0]
@@ -175,7 +180,7 @@ def test_where_every_held_out_picture_is_a_copy_nothing_is_said_of_new_ones(foun
 
 
 def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
-    found.found[runs.PASSPORT] = {
+    found.found[artifacts.PASSPORT] = {
         "passports": {"int8": {"sound": False, "findings": [], "contradictions": ["float tensors inside"]}}
     }
     told = verdict.verdict(found)
@@ -186,15 +191,15 @@ def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
 
 
 def test_a_model_that_may_be_guessing_is_not_shipped(found):
-    found.found[runs.PARITY]["targets"][0] |= {"accuracy": 0.58, "accuracy_interval": [0.48, 0.67]}
+    found.found[artifacts.PARITY]["targets"][0] |= {"accuracy": 0.58, "accuracy_interval": [0.48, 0.67]}
     told = verdict.verdict(found)
     assert told.state == "no"
     assert told.sentences[0].startswith("The int8 file is not surely better than always saying cat")
 
 
 def test_without_a_file_the_keras_models_score_is_said_as_its_own(found):
-    del found.found[runs.PARITY]
-    found.missing[runs.PARITY] = Artefacts(Run(found.run.folder)).missing[runs.PARITY]
+    del found.found[artifacts.PARITY]
+    found.missing[artifacts.PARITY] = Artefacts(Run(found.run.folder)).missing[artifacts.PARITY]
     assert verdict.verdict(found).sentences[1].startswith("The Keras model names 89.0% of new pictures")
 
 
@@ -207,33 +212,33 @@ def test_a_class_that_is_never_recognised_asks_to_look_first(found):
 
 def test_after_a_second_look_the_pictures_are_not_called_unseen(found):
     assert "that no choice has seen" in verdict.verdict(found).sentences[0]
-    found.found[runs.PARITY]["targets"][0]["look"] = 2
+    found.found[artifacts.PARITY]["targets"][0]["look"] = 2
     assert "that no choice has seen" not in verdict.verdict(found).sentences[0]
 
 
 def test_an_alarm_asks_to_look_first(found):
-    found.found[runs.EXPLAINED] = {"alarms": ["in 9 of 10 pictures the border carries the answer."]}
+    found.found[artifacts.EXPLAINED] = {"alarms": ["in 9 of 10 pictures the border carries the answer."]}
     told = verdict.verdict(found)
     assert told.state == "look"
     assert told.sentences[2] == "Mind this: in 9 of 10 pictures the border carries the answer."
-    assert gaps.improve(found)[0].startswith("Take away what the classes can be told by")
+    assert data_section.improve(found)[0].startswith("Take away what the classes can be told by")
 
 
 def test_photos_from_the_field_say_more_than_the_weakest_class(found):
-    found.found[runs.PHOTOS] = {"gap": {"words": ["In the field it is worse.", "more"]}}
+    found.found[artifacts.PHOTOS] = {"gap": {"words": ["In the field it is worse.", "more"]}}
     assert verdict.verdict(found).sentences[2] == "In the field it is worse."
-    assert gaps.gaps(found)["sentences"] == ["one", "two", "In the field it is worse.", "more"]
+    assert data_section.gaps(found)["sentences"] == ["one", "two", "In the field it is worse.", "more"]
 
 
 def test_nothing_exported_is_not_known_yet(found):
-    del found.found[runs.PARITY]
-    found.missing[runs.PARITY] = Artefacts(Run(found.run.folder)).missing[runs.PARITY]
+    del found.found[artifacts.PARITY]
+    found.missing[artifacts.PARITY] = Artefacts(Run(found.run.folder)).missing[artifacts.PARITY]
     told = verdict.verdict(found)
     assert told.state == "unknown"
     assert "python -m export tflite" in told.sentences[0]
 
 
 def test_the_classes_that_are_mixed_up_are_what_to_work_on(found):
-    said = gaps.improve(found)
+    said = data_section.improve(found)
     assert said[0].startswith("11 of the Keras model's 11 mistakes take cat for <dog> or the other way round")
     assert any(sentence.startswith("<dog> is weaker than the others") for sentence in said)

@@ -1,0 +1,298 @@
+"""The Android app, built around a bundle: resources, classes, dex, zip, signature.
+
+The sources are `android_demo`, the same that Gradle builds. The programs come from `toolchain`,
+the runtime inside from `runtime`; what the finished file is, is said by `passport`.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from export import app_versions
+from export.android.apk import apk_info, archive, members, programs, runtime, signature, toolchain
+from export.android.apk import verdict as verdicts
+from export.android.apk.apk_info import ApkPassport
+from export.android.apk.runtime import Runtime
+from export.android.apk.toolchain import Toolchain
+from export.android.apk.verdict import Verdict
+from export.bundle import bundle as bundles
+from export.bundle.bundle import Bundle
+from export.model_file import operators
+from pipeline.core import files
+from pipeline.core import files as disk
+from pipeline.core.errors import ConfigError, storage_error
+from pipeline.core.progress import Progress, silent
+
+STAGE = "building the APK"
+SOURCES = Path("app/src/main")
+ASSETS = SOURCES / "assets"
+_ANDROID = "http://schemas.android.com/apk/res/android"
+_STEPS = ("tools", "resources", "classes", "dex", "zip", "signature", "passport")
+
+
+@dataclass(frozen=True)
+class _Site:
+    """Where one APK is being built."""
+
+    sources: Path
+    folder: Path
+    versions: Mapping[str, str]
+    tools: Toolchain
+
+
+def build_apk(
+    bundle: Path,
+    out: Path,
+    *,
+    archives: Sequence[Path] = (),
+    keystore: Path | None = None,
+    alias: str = "",
+    verdict: Verdict | None = None,
+    project: Path = app_versions.PROJECT,
+    cache: Path = toolchain.CACHE,
+    progress: Progress = silent,
+) -> ApkPassport:
+    """Builds a signed release APK with a bundle inside; the same inputs give the same bytes.
+
+    (With an RSA key: other kinds of keys sign with a random number.)
+
+    Args:
+        bundle: A bundle's folder.
+        out: The .apk to write.
+        archives: LiteRT's .aar files in place of the pinned runtime.
+        keystore: A key of one's own; its password stands in VIGNETTE_KEYSTORE_PASSWORD.
+        alias: The key's name, where the keystore holds several.
+        verdict: What the gate said of the file; None where it was not asked.
+        project: The Android project.
+        cache: A folder for unpacked tools.
+        progress: Told of every step.
+
+    Raises:
+        BundleError: The bundle's files do not belong together.
+        GateError: The runtime cannot run the model.
+        UsageError: An archive, a keystore or ANDROID_HOME is not what it must be.
+        ConfigError: The project lacks something.
+        ToolError: A program is missing, or failed.
+        StorageError: The APK could not be written.
+    """
+    steps = iter(range(1, len(_STEPS) + 1))
+    progress(STAGE, 0, len(_STEPS))
+
+    def advance() -> None:
+        progress(STAGE, next(steps), len(_STEPS))
+
+    whole = bundles.read(bundle)
+    versions = app_versions.read_versions(project)
+    files.make_folder(out.parent)
+    inside = runtime.open_archives(archives, versions["abis"].split(",")) if archives else None
+    version = inside.version if inside else app_versions.pinned_version(versions)
+    needed = operators.compare(whole.data, version)
+    # Before anything is fetched or built.
+    runtime.require(needed, inside.name if inside else f"tensorflow-lite {version}", whole.model.name)
+    tools = toolchain.find(versions, cache)
+    inside = inside or runtime.pinned(versions, cache)
+    key = signature.choose_key(keystore, alias, cache.parent.with_name("keys") / signature.OWN.name)
+    advance()
+    min_sdk = int(versions["min_sdk"])
+    with tempfile.TemporaryDirectory(prefix="vignette-apk-") as temporary:
+        site = _Site(project / SOURCES, Path(temporary), versions, tools)
+        try:
+            resources = _resources(site)
+            advance()
+            jars = _unpack_classes(site, inside)
+            classes = _compile(site, jars)
+            advance()
+            dex = _dex(site, classes, jars)
+            advance()
+            unsigned = site.folder / "unsigned.apk"
+            _zip(unsigned, resources, dex, _assets(whole, verdict), inside)
+        except OSError as error:
+            raise storage_error(site.folder, error) from error
+        advance()
+        with disk.replacing(out) as beside:
+            signature.sign(tools.apksig, key, unsigned, beside, min_sdk)
+        advance()
+        missing = None
+        if tools.oldest:
+            compiled = [path.read_bytes() for path in classes]
+            missing = tuple(members.missing([*compiled, *_class_files(inside)], tools.android, tools.oldest))
+    made = apk_info.ApkPassport(
+        **apk_info.describe(out, tools),
+        built_with=tools.origin,
+        model=f"{whole.contract.model.file}, sha256 {whole.contract.model.sha256}",
+        runtime=apk_info.RuntimeInside(inside.name, inside.version, tuple(needed)),
+        missing_at_min_sdk=missing,
+        signature=signature.verify(tools.apksig, out, min_sdk, key.origin),
+    )
+    apk_info.require(made)
+    advance()
+    return made
+
+
+def fetch(
+    project: Path = app_versions.PROJECT,
+    cache: Path = toolchain.CACHE,
+    progress: Progress = silent,
+) -> str:
+    """Fetches everything that a build needs, so that it can run without a network.
+
+    Args:
+        project: The Android project.
+        cache: A folder for unpacked tools.
+        progress: Told when it begins and ends.
+
+    Returns:
+        Where the tools come from, in words.
+
+    Raises:
+        ToolError: A JDK or Maven is missing, or Maven could not fetch something.
+        UsageError: ANDROID_HOME names no usable SDK.
+        ConfigError: There is no such project.
+    """
+    progress("fetching what builds the APK", 0, 1)
+    versions = app_versions.read_versions(project)
+    tools = toolchain.find(versions, cache)
+    runtime.pinned(versions, cache)
+    progress("fetching what builds the APK", 1, 1)
+    return tools.origin
+
+
+def fill_assets(
+    bundle: Path, project: Path = app_versions.PROJECT, *, verdict: Verdict | None = None
+) -> list[Path]:
+    """Puts a bundle where Gradle finds it; git ignores that folder.
+
+    Args:
+        bundle: A bundle's folder.
+        project: The Android project.
+        verdict: As for `build_apk`.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        BundleError: The bundle's files do not belong together.
+        ConfigError: There is no such project.
+        StorageError: They could not be written.
+    """
+    whole = bundles.read(bundle)
+    app_versions.read_versions(project)
+    folder = project / ASSETS
+    files.make_folder(folder)
+    contents = _assets(whole, verdict)
+    # The contract goes first and comes last: what lies between is no bundle.
+    stale = [path for path in (*folder.glob("*.tflite"), folder / verdicts.NAME) if path.name not in contents]
+    for path in (folder / bundles.CONTRACT, *stale):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(path, error) from error
+    for name, data in contents.items():
+        files.write_bytes(folder / name, data)
+    return [folder / name for name in contents]
+
+
+def _assets(whole: Bundle, verdict: Verdict | None) -> dict[str, bytes]:
+    """The verdict and the bundle's files by name, the contract last."""
+    said = {verdicts.NAME: verdict.as_file()} if verdict else {}
+    files = {name: (whole.folder / name).read_bytes() for name in (bundles.LABELS, bundles.CONTRACT)}
+    return {**said, whole.model.name: whole.data, **files}
+
+
+def _manifest(site: _Site) -> Path:
+    """The manifest with what Gradle would add to it."""
+    path = site.sources / "AndroidManifest.xml"
+    ET.register_namespace("android", _ANDROID)
+    try:
+        root = ET.fromstring(path.read_text("utf-8"))  # noqa: S314  (a file of this repository)
+    except (OSError, ET.ParseError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}", "restore it from the repository") from error
+    root.set("package", site.versions["application_id"])
+    for application in root.iter("application"):
+        # Libraries are mapped from the APK, so they are stored and aligned in it.
+        application.set(f"{{{_ANDROID}}}extractNativeLibs", "false")
+    made = site.folder / "AndroidManifest.xml"
+    made.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+    return made
+
+
+def _resources(site: _Site) -> Path:
+    """An archive with the manifest, the resources and their table; R.java is written beside it."""
+    compiled, linked = site.folder / "resources.zip", site.folder / "resources.apk"
+    aapt2, versions = site.tools.aapt2, site.versions
+    what = "compiling resources"
+    programs.run(aapt2, "compile", "--dir", site.sources / "res", "-o", compiled, what=what)
+    programs.run(
+        *(aapt2, "link", "-I", site.tools.android, "--manifest", _manifest(site)),
+        *("--java", site.folder / "generated", "-o", linked),
+        *("--min-sdk-version", versions["min_sdk"], "--target-sdk-version", versions["target_sdk"]),
+        *("--version-code", versions["version_code"], "--version-name", versions["version_name"]),
+        compiled,
+        what="linking resources",
+    )
+    return linked
+
+
+def _unpack_classes(site: _Site, inside: Runtime) -> list[Path]:
+    jars = []
+    for number, data in enumerate(inside.classes):
+        jars.append(site.folder / f"runtime-{number}.jar")
+        jars[-1].write_bytes(data)
+    return jars
+
+
+def _compile(site: _Site, jars: Sequence[Path]) -> list[Path]:
+    """The class files of the app, for Java 8, which is what every Android since 26 has of java.*."""
+    sources = [
+        *sorted((site.sources / "java").rglob("*.java")),
+        *sorted(site.folder.glob("generated/**/*.java")),
+    ]
+    classes = site.folder / "classes"
+    options = ("-nowarn", "-Xlint:-options", "--release", "8", "-encoding", "UTF-8", "-g", "-proc:none")
+    path = ":".join(str(jar) for jar in (site.tools.android, *jars))
+    javac = programs.java("javac")
+    flags = (f"-J{flag}" for flag in programs.JVM)
+    programs.run(javac, *flags, *options, "-cp", path, "-d", classes, *sources, what="compiling the app")
+    return sorted(classes.rglob("*.class"))
+
+
+def _dex(site: _Site, classes: Sequence[Path], jars: Sequence[Path]) -> list[Path]:
+    made = site.folder / "dex"
+    made.mkdir()
+    libraries = [word for library in site.tools.libraries for word in ("--lib", library)]
+    programs.run(
+        *(programs.java("java"), *programs.JVM, "-cp", site.tools.d8, "com.android.tools.r8.D8"),
+        *("--release", "--min-api", site.versions["min_sdk"], *libraries, "--output", made, *classes, *jars),
+        what="making dex files",
+    )
+    return sorted(made.glob("classes*.dex"))
+
+
+def _zip(
+    out: Path, resources: Path, dex: Sequence[Path], assets: Mapping[str, bytes], inside: Runtime
+) -> None:
+    with zipfile.ZipFile(resources) as linked, zipfile.ZipFile(out, "w") as apk:
+        names = sorted(linked.namelist(), key=lambda name: (name != "AndroidManifest.xml", name))
+        for name in names:
+            stored = linked.getinfo(name).compress_type == zipfile.ZIP_STORED or name == "resources.arsc"
+            archive.add(apk, name, linked.read(name), stored=stored)
+        for path in dex:
+            archive.add(apk, path.name, path.read_bytes(), stored=False)
+        for name, data in sorted(assets.items()):
+            archive.add(apk, f"assets/{name}", data, stored=name.endswith(".tflite"))
+        for name, data in sorted(inside.libraries.items()):
+            archive.add(apk, name, data, stored=True)
+
+
+def _class_files(inside: Runtime) -> list[bytes]:
+    found = []
+    for jar in inside.classes:
+        with zipfile.ZipFile(io.BytesIO(jar)) as opened:
+            found += [opened.read(name) for name in opened.namelist() if name.endswith(".class")]
+    return found

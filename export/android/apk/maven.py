@@ -1,0 +1,97 @@
+"""Artefacts through Maven's own resolver, with strict checksums.
+
+Maven's settings, mirrors and local repository are the user's. Which artefacts are wanted is
+said by `toolchain` and `runtime`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+from export.android.apk import programs
+from pipeline.core import documents, files
+from pipeline.core.documents import DocumentError
+from pipeline.core.errors import ToolError
+
+POM = Path(__file__).with_name("pom.xml")
+NAMESPACE = "http://maven.apache.org/POM/4.0.0"
+DEPENDENCY_LIST = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:list"
+REMEMBERED = "artefacts.json"
+
+
+def fetch(artefacts: Sequence[str], cache: Path) -> list[Path]:
+    """Where artefacts lie in Maven's own local repository, in order.
+
+    Maven is asked only for what was not fetched before: its default repository first, and
+    Google's where that lacks something.
+
+    Args:
+        artefacts: `group:artifact:type:version`; the same artefact in one version only.
+        cache: A folder in which the answer is remembered.
+
+    Raises:
+        ToolError: Maven is missing, or could not fetch something.
+    """
+    known = _remembered(cache)
+    absent = [artefact for artefact in artefacts if artefact not in known]
+    if absent:
+        known |= _ask_maven(absent, cache)
+        files.write_json(cache / REMEMBERED, {name: str(path) for name, path in sorted(known.items())})
+    return [known[artefact] for artefact in artefacts]
+
+
+def _remembered(cache: Path) -> dict[str, Path]:
+    try:
+        entries = documents.object_of((cache / REMEMBERED).read_bytes())
+    except (OSError, DocumentError):
+        return {}
+    return {
+        name: Path(path) for name, path in entries.items() if isinstance(path, str) and Path(path).is_file()
+    }
+
+
+def _ask_maven(artefacts: Sequence[str], cache: Path) -> dict[str, Path]:
+    if not shutil.which("mvn"):
+        raise ToolError("building the APK needs Maven, which this machine lacks", programs.APT)
+    ET.register_namespace("", NAMESPACE)
+    root = ET.parse(POM).getroot()  # noqa: S314  (a file of this repository)
+    listing = _element(root, "dependencies")
+    for artefact in artefacts:
+        dependency = _element(listing, "dependency")
+        for key, value in zip(("groupId", "artifactId", "type", "version"), artefact.split(":"), strict=True):
+            _element(dependency, key, value)
+        everything = _element(_element(dependency, "exclusions"), "exclusion")
+        _element(everything, "groupId", "*")
+        _element(everything, "artifactId", "*")
+    files.write_text(cache / "pom.xml", ET.tostring(root, encoding="unicode"))
+    listed = cache / "artefacts.txt"
+    command = ("mvn", "-q", "-B", "-ntp", "-C", "-f", cache / "pom.xml", DEPENDENCY_LIST)
+    options = ("-DoutputAbsoluteArtifactFilename=true", f"-DoutputFile={listed.absolute()}")
+    what = "fetching " + ", ".join(artefact.split(":")[1] for artefact in artefacts)
+    try:
+        programs.run(*command, *options, what=what)
+    except ToolError:
+        programs.run(*command, *options, "-Pgoogle", what=what)
+    found = {}
+    for line in listed.read_text("utf-8").splitlines():
+        match = re.match(r"\s*([^:\s]+:[^:]+:[^:]+:[^:]+):compile:(.+?)(?: -- module .*)?$", line)
+        if match:
+            found[match[1]] = Path(match[2])
+    listed.unlink()
+    absent = [artefact for artefact in artefacts if artefact not in found]
+    if absent:
+        raise ToolError(
+            f"Maven did not say where it put {', '.join(absent)}",
+            "repeat the command; make setup fetches them",
+        )
+    return found
+
+
+def _element(parent: ET.Element, name: str, text: str | None = None) -> ET.Element:
+    element = ET.SubElement(parent, f"{{{NAMESPACE}}}{name}")
+    element.text = text
+    return element

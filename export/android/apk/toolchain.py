@@ -1,0 +1,137 @@
+"""The programs that build the APK: found in an Android SDK, or fetched by Maven.
+
+With ANDROID_HOME set, the SDK's aapt2, D8, android.jar and apksig are used; without it, the
+artefacts that `android_demo/versions.properties` pins, through Maven's own resolver and with
+strict checksums. What is done with them belongs to `build` and `signature`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from export import app_versions
+from export.android.apk import maven, programs
+from pipeline.core import files, runs
+from pipeline.core.errors import ToolError, UsageError
+
+CACHE = runs.CACHE / "android"
+OLDEST = "oldest_android_all"
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """Where everything is.
+
+    Attributes:
+        origin: Where it comes from, in words.
+        aapt2: Compiles and links resources.
+        android: Android's classes and its table of resources, which the app is built against.
+        libraries: What D8 resolves library classes in.
+        d8: The jar with `com.android.tools.r8.D8`.
+        apksig: The jar with `com.android.apksig`.
+        oldest: Android's classes of the oldest version that the app runs on, or None.
+    """
+
+    origin: str
+    aapt2: Path
+    android: Path
+    libraries: tuple[Path, ...]
+    d8: Path
+    apksig: Path
+    oldest: Path | None
+
+
+def coordinate(entry: str, kind: str = "jar") -> str:
+    """`group:artifact:version` with the kind of file where Maven wants it."""
+    group, artifact, version = entry.split(":")
+    return f"{group}:{artifact}:{kind}:{version}"
+
+
+def find(versions: Mapping[str, str], cache: Path = CACHE) -> Toolchain:
+    """The toolchain: the SDK's where ANDROID_HOME is set, else the pinned one.
+
+    Args:
+        versions: The entries of `versions.properties`.
+        cache: A folder for what is unpacked.
+
+    Raises:
+        ToolError: Something is missing; the message names it.
+        UsageError: ANDROID_HOME names no usable SDK.
+    """
+    sdk = os.environ.get("ANDROID_HOME")
+    programs.java("javac")
+    return _from_sdk(Path(sdk), versions) if sdk else _from_maven(versions, cache)
+
+
+def _from_sdk(sdk: Path, versions: Mapping[str, str]) -> Toolchain:
+    level = int(versions["compile_sdk"])
+    hint = (
+        f"sdkmanager 'build-tools;{level}.0.0' 'platforms;android-{level}', "
+        "or unset ANDROID_HOME to build with pinned artefacts"
+    )
+    needed = ("aapt2", "lib/d8.jar", "lib/apksigner.jar")
+    made = sorted((sdk / "build-tools").glob("*/"), key=lambda folder: programs.numbers(folder.name))
+    tools = next((folder for folder in reversed(made) if all((folder / n).is_file() for n in needed)), None)
+    if tools is None:
+        raise UsageError(f"ANDROID_HOME={sdk} has no build-tools with {', '.join(needed)}", hint)
+    android = sdk / "platforms" / f"android-{level}" / "android.jar"
+    if not android.is_file():
+        raise UsageError(f"ANDROID_HOME={sdk} has no platforms/android-{level}/android.jar", hint)
+    oldest = sdk / "platforms" / f"android-{versions['min_sdk']}" / "android.jar"
+    return Toolchain(
+        origin=f"Android SDK: build-tools {tools.name}, platform {level}",
+        aapt2=tools / "aapt2",
+        android=android,
+        libraries=(android,),
+        d8=tools / "lib/d8.jar",
+        apksig=tools / "lib/apksigner.jar",
+        oldest=oldest if oldest.is_file() else None,
+    )
+
+
+def _from_maven(versions: Mapping[str, str], cache: Path) -> Toolchain:
+    artefacts = [coordinate(versions[name]) for name in app_versions.PINNED]
+    found = dict(zip(app_versions.PINNED, maven.fetch(artefacts, cache), strict=True))
+    # By itself: Maven takes only one version of an artefact at a time.
+    oldest = maven.fetch([coordinate(versions[OLDEST])], cache)[0] if OLDEST in versions else None
+    unpacked = cache / versions["apktool_lib"].replace(":", "-")
+    aapt2 = _unpack(found["apktool_lib"], _aapt2_inside(), unpacked / "aapt2")
+    pinned = ", ".join(":".join(versions[name].split(":")[1:]) for name in app_versions.PINNED)
+    return Toolchain(
+        origin=f"Maven: {pinned}",
+        aapt2=aapt2,
+        android=found["android_all"],
+        # android-all leaves java.* to the JDK.
+        libraries=(found["android_all"], programs.jdk_home()),
+        d8=found["r8"],
+        apksig=found["apksig"],
+        oldest=oldest,
+    )
+
+
+def _aapt2_inside() -> str:
+    folder = {
+        ("Linux", "x86_64"): "linux",
+        ("Darwin", "x86_64"): "macosx",
+        ("Darwin", "arm64"): "macosx",
+    }.get((platform.system(), platform.machine()))
+    if folder is None:
+        raise ToolError(
+            f"there is no pinned aapt2 for {platform.system()} on {platform.machine()}",
+            "install the Android SDK and set ANDROID_HOME",
+        )
+    return f"prebuilt/{folder}/aapt2"
+
+
+def _unpack(archive: Path, entry: str, to: Path) -> Path:
+    """One entry of a zip as an executable file, written once."""
+    if not to.is_file():
+        with zipfile.ZipFile(archive) as opened, files.replacing(to) as beside:
+            beside.write_bytes(opened.read(entry))
+            beside.chmod(0o755)
+    return to

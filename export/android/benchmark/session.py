@@ -1,0 +1,294 @@
+"""One benchmark on a phone: models put there, found readable, measured, the result fetched, all cleared away.
+
+Everything that a session puts onto the phone bears its name, and nothing else is ever removed. What
+is measured, and what becomes of it, belongs to `stage`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from export.android.adb import app, program
+from export.android.adb.device import Device
+from export.android.benchmark import recording
+from export.android.benchmark.recording import Failure, Listing, Progress, Recording
+from export.bundle import bundle as bundles
+from export.bundle.bundle import Bundle
+from pipeline.core.errors import AccessError, PhoneError, UsageError
+from pipeline.core.progress import Listener
+
+KERNELS = ("XNNPACK", "built-in")
+MODELS, BENCHMARK = f"{app.FILES}/models", f"{app.FILES}/benchmark"
+_STAGE = "measuring on the phone"
+_AGAIN = "unlock the phone, leave it alone, and repeat the command"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the app is asked to measure.
+
+    Attributes:
+        runs: Runs that count, for each model, kind of kernels and number of threads.
+        warm_up_runs: Runs before them that do not.
+        threads: Numbers of threads.
+        kernels: `XNNPACK`, `built-in`.
+        sustained_seconds: For each model, without a pause; 0 for none.
+    """
+
+    runs: int
+    warm_up_runs: int
+    threads: Sequence[int]
+    kernels: Sequence[str]
+    sustained_seconds: int
+
+    def extras(self) -> dict[str, str | int]:
+        """The same, as extras of an intent."""
+        return {
+            "runs": self.runs,
+            "warm_up_runs": self.warm_up_runs,
+            "threads": ",".join(map(str, self.threads)),
+            "kernels": ",".join(self.kernels),
+            "sustained_seconds": self.sustained_seconds,
+        }
+
+
+def read_order(runs: int, warm_up_runs: int, threads: str, kernels: str, sustained_seconds: int) -> Order:
+    """What is asked for on the command line; threads and kernels are divided by commas.
+
+    Raises:
+        UsageError: A value is beyond what the app does.
+    """
+    for option, value, least, most in (
+        ("--runs", runs, 1, 1000),
+        ("--warm-up-runs", warm_up_runs, 0, 1000),
+        ("--sustained", sustained_seconds, 0, 1800),
+    ):
+        if not least <= value <= most:
+            raise UsageError(
+                f"{option} {value}: expected {least} to {most}", "leave it away for the usual value"
+            )
+    counts = threads.split(",")
+    if not all(count.isdecimal() and 1 <= int(count) <= 16 for count in counts) or len(counts) > 8:
+        raise UsageError(
+            f"--threads {threads}: expected up to 8 numbers from 1 to 16", "for example --threads 1,2,4"
+        )
+    kinds = kernels.split(",")
+    if not set(kinds) <= set(KERNELS):
+        raise UsageError(
+            f"--kernels {kernels}: expected one or both of {', '.join(KERNELS)}",
+            f"for example --kernels {KERNELS[0]}",
+        )
+    numbers = list(dict.fromkeys(map(int, counts)))
+    return Order(runs, warm_up_runs, numbers, list(dict.fromkeys(kinds)), sustained_seconds)
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long the app is waited for, in seconds.
+
+    Attributes:
+        start: For the app's process, which is there soon after it was started.
+        answer: For the list of models, and for the first sign of a benchmark.
+        step: For one step of a benchmark; what its settings ask for comes on top.
+        pause: Between two looks; each takes a little of the phone's processor.
+        ending: For a benchmark that was cancelled.
+    """
+
+    start: float = 5.0
+    answer: float = 30.0
+    step: float = 120.0
+    pause: float = 2.0
+    ending: float = 5.0
+
+
+@dataclass
+class Session:
+    """One benchmark on one phone.
+
+    Attributes:
+        device: The phone.
+        name: In front of everything that is put there.
+        patience: How long the app is waited for.
+        made: Folders that this session makes, and removes again when they are empty.
+        running: Whether the app was asked to measure and has not ended.
+        pid: The app's process when it was last seen.
+    """
+
+    device: Device
+    name: str
+    patience: Patience = field(default_factory=Patience)
+    made: list[str] = field(default_factory=list)
+    running: bool = False
+    pid: int | None = None
+
+    def model(self, flavour: str) -> str:
+        """The name of a flavour's folder on the phone."""
+        return f"{self.name}-{flavour}"
+
+    def file(self, ending: str) -> str:
+        """A file of the app's for this session."""
+        return f"{BENCHMARK}/{self.name}{ending}"
+
+    def look(self) -> None:
+        """Sees which folders are not there yet."""
+        self.made = [] if "models" in self.device.names(app.FILES) else [MODELS]
+
+    def begin(self) -> Listing:
+        """Starts the app once, so that it makes its folder; gives what it lists.
+
+        Raises:
+            PhoneError: It did not start, or did not answer.
+        """
+        return self._list()
+
+    def put(self, flavours: Mapping[str, Bundle], listener: Listener) -> None:
+        """Puts bundles onto the phone, and lets the app say that it reads these very files.
+
+        Raises:
+            AccessError: The phone denies access, to adb or to the app.
+            PhoneError: Its storage is full, or it is gone.
+        """
+        for number, (flavour, whole) in enumerate(flavours.items()):
+            listener.progress("copying models to the phone", number, len(flavours))
+            for name in (whole.model.name, bundles.LABELS, bundles.CONTRACT):
+                self.device.push(whole.folder / name, f"{MODELS}/{self.model(flavour)}/{name}")
+        listener.progress("copying models to the phone", len(flavours), len(flavours))
+        listing = self._list()
+        if listing.error:
+            raise AccessError(
+                f"the app on the phone cannot read {listing.folder}: {listing.error}", program.BY_HAND
+            )
+        seen = {listed.name: listed for listed in listing.models}
+        for flavour, whole in flavours.items():
+            listed = seen.get(self.model(flavour))
+            if listed is None or listed.error:
+                why = listed.error if listed else "it does not see it"
+                raise AccessError(
+                    f"the app on the phone cannot read the {flavour} model: {why}", program.BY_HAND
+                )
+            if listed.sha256 != whole.contract.model.sha256:
+                raise PhoneError(
+                    f"the {flavour} model on the phone is another than the one that was copied there: "
+                    f"sha256 {str(listed.sha256)[:12]}… instead of {whole.contract.model.sha256[:12]}…",
+                    "use another cable or port, then repeat the command",
+                )
+
+    def measure(self, flavours: Sequence[str], order: Order, listener: Listener) -> Recording:
+        """Lets the app measure; gives what it wrote.
+
+        Raises:
+            PhoneError: The app ended, stood still, or says why there is no result.
+            DataError: It wrote something else.
+        """
+        models = ",".join(map(self.model, flavours))
+        self.running = True
+        app.start(self.device, "BENCHMARK", {"session": self.name, "models": models, **order.extras()})
+        longest = self.patience.step + 2 * (order.runs + order.warm_up_runs) + order.sustained_seconds
+        self._wait(longest, listener)
+        self.running = False
+        with tempfile.TemporaryDirectory(prefix="vignette-phone-") as temporary:
+            local = Path(temporary) / "benchmark.json"
+            self.device.pull(self.file(".json"), local)
+            text = local.read_bytes().decode("utf-8", "replace")
+        found = recording.read_outcome(text, f"{self.name}.json of the app")
+        if isinstance(found, Failure):
+            raise PhoneError(f"the app on the phone did not measure: {self._plain(found.error)}", _AGAIN)
+        asked = {self.model(flavour) for flavour in flavours}
+        if found.session != self.name or {model.name for model in found.models} != asked:
+            raise PhoneError(
+                f"the app on the phone measured {', '.join(model.name for model in found.models)} "
+                f"for {found.session} instead of what was asked for",
+                "repeat the command",
+            )
+        return found
+
+    def clear(self) -> None:
+        """Ends what still runs and removes all that bears this session's name.
+
+        Raises:
+            PhoneError: The phone is gone, or something could not be removed.
+        """
+        if self.running or (self._exists(".progress.json") and app.process(self.device)):
+            self._cancel()
+        for folder, mark in ((MODELS, f"{self.name}-"), (BENCHMARK, f"{self.name}.")):
+            ours = [name for name in self.device.names(folder) if name.startswith(mark)]
+            self.device.remove([f"{folder}/{name}" for name in ours], app.FILES)
+        for folder in self.made:
+            # Only where it is empty.
+            self.device.shell(f"rmdir {folder}", "removing an empty folder")
+
+    def _list(self) -> Listing:
+        self.device.remove([self.file(".models.json")], app.FILES)
+        app.start(self.device, "LIST", {"session": self.name})
+        end = time.monotonic() + self.patience.answer
+        while time.monotonic() < end:
+            text = self.device.read(self.file(".models.json"))
+            if text is not None:
+                self.pid = app.process(self.device)
+                return recording.read(text, f"{self.name}.models.json of the app", Listing)
+            time.sleep(min(0.3, self.patience.pause))
+        raise PhoneError(f"the app on the phone did not answer within {self.patience.answer:.0f} s", _AGAIN)
+
+    def _wait(self, longest: float, listener: Listener) -> None:
+        """Waits until there is a result, and shows how far the app is."""
+        last: Progress | None = None
+        seen = False
+        since = time.monotonic()
+        while not self._exists(".json"):
+            alive = app.process(self.device)
+            seen, self.pid = seen or alive is not None, alive or self.pid
+            waited = time.monotonic() - since
+            # It may have ended with its work done.
+            if not alive and (seen or waited > self.patience.start) and not self._exists(".json"):
+                self.running = False
+                raise self._ended(self._progress() or last)
+            progress = self._progress()
+            if progress and progress != last:
+                last, since = progress, time.monotonic()
+                listener.progress(_STAGE, progress.done, progress.of)
+            if waited > (longest if last else self.patience.answer):
+                doing = f"at {self._plain(last.now)}" if last else "before it began"
+                raise PhoneError(f"the app on the phone stood still for {waited:.0f} s {doing}", _AGAIN)
+            time.sleep(self.patience.pause)
+
+    def _progress(self) -> Progress | None:
+        text = self.device.read(self.file(".progress.json"))
+        return recording.read(text, f"{self.name}.progress.json of the app", Progress) if text else None
+
+    def _plain(self, words: str) -> str:
+        """What the app says, without what tells this session from others."""
+        return words.replace(f"{self.name}-", "")
+
+    def _exists(self, ending: str) -> bool:
+        return f"{self.name}{ending}" in self.device.names(BENCHMARK)
+
+    def _ended(self, last: Progress | None) -> PhoneError:
+        doing = f" while measuring {self._plain(last.now)}" if last else ""
+        said = app.last_words(self.device, self.pid) if self.pid else ""
+        why = said or "its log says nothing: Android may have ended it for lack of memory"
+        return PhoneError(
+            f"the app on the phone ended{doing}: {why}",
+            "close other apps on the phone and repeat the command; adb logcat -b crash shows more",
+        )
+
+    def _cancel(self) -> None:
+        """Asks the app to stop, then sees to it."""
+        app.start(self.device, "CANCEL", {"session": self.name})
+        end = time.monotonic() + self.patience.ending
+        while not self._exists(".json"):
+            if time.monotonic() > end:
+                app.stop(self.device)
+                break
+            time.sleep(min(0.3, self.patience.pause))
+        self.running = False
+
+
+def new_name() -> str:
+    """A name that no other session has; the app's own, made by hand, begin otherwise."""
+    return f"adb-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

@@ -1,0 +1,120 @@
+"""Labelled photos into a data set for the next training, grouped by session.
+
+The photos are copied below `data/pictures/NAME/`; the table beside it, `NAME.csv`, names them and,
+where they lie in the same place, the pictures of the run. Those keep their side of the split, so
+that old and new model are scored on the same held-out pictures; photos are trained on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.android.photos.folder import Photo, Photos
+from pipeline.core import files, runs
+from pipeline.core.errors import DataError, UsageError
+from pipeline.images import decode
+from pipeline.training.experiment import Subject
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """What became of it.
+
+    Attributes:
+        table: The new data set.
+        photos: How many photos it names.
+        pictures: How many pictures of the run it names, too.
+        skipped: Labelled photos that were already in the run.
+    """
+
+    table: Path
+    photos: int
+    pictures: int
+    skipped: int
+
+
+def adopt(subject: Subject, photos: Photos, name: str) -> Adopted:
+    """Writes the labelled photos as a data set; never over another one.
+
+    Raises:
+        UsageError: The name is no folder name, or taken.
+        DataError: No photo has a label, or they alone are too few classes to train on.
+        StorageError: The disk is full.
+    """
+    if not re.fullmatch(r"[\w-][\w.-]*", name):
+        raise UsageError(f"--adopt {name}: a data set's name is one folder name", "for example --adopt field")
+    folder, table = runs.PICTURE_SETS / name, runs.PICTURE_SETS / f"{name}.csv"
+    known = {picture.sha256 for picture in subject.table.pictures}
+    labelled = [photo for photo in photos.photos if photo.truth]
+    fresh = [photo for photo in labelled if photo.sha256 not in known]
+    if not fresh:
+        what = "all labelled photos are in the run already" if labelled else "no photo has a class yet"
+        raise DataError(
+            f"{photos.root}: {what}; there is nothing to adopt",
+            "in the app, open the photos and tap what each shows; then pull them again",
+        )
+    rows = [_row(name, photo) for photo in fresh]
+    old = _of_the_run(subject)
+    labels = {photo.truth for photo in fresh}
+    if not old and len(labels) < 2:
+        raise DataError(
+            f"{photos.root}: the photos show one class only, and the run's pictures lie outside "
+            f"{runs.PICTURE_SETS}, so that no table can name both",
+            f"move the run's pictures below {runs.PICTURE_SETS}, or adopt photos of two classes",
+        )
+    _refuse_others(name, folder, table, {row["path"]: p.sha256 for p, row in zip(fresh, rows, strict=True)})
+    for photo, row in zip(fresh, rows, strict=True):
+        files.write_bytes(runs.PICTURE_SETS / row["path"], photos.file(photo).read_bytes())
+    # The table comes last: a folder without it is no data set.
+    files.write_text(table, _to_csv([*old, *rows], split=bool(old)))
+    return Adopted(table, len(fresh), len(old), len(labelled) - len(fresh))
+
+
+def _refuse_others(name: str, folder: Path, table: Path, ours: dict[str, str]) -> None:
+    """Lets pass what a killed process left of the very same data set, and nothing else."""
+    there = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    strange = [
+        path
+        for path in there
+        if ours.get(path.relative_to(runs.PICTURE_SETS).as_posix()) != decode.digest(path)
+    ]
+    for path in [table] if table.exists() else strange[:1]:
+        raise UsageError(f"--adopt {name}: {path} is there already", "choose another name, or move it away")
+
+
+def _row(name: str, photo: Photo) -> dict[str, str]:
+    # Sessions are seconds of a clock, so those of two phones may coincide; the data set's name goes before.
+    group = f"{name}/{photo.session}" if photo.session else ""
+    return {"path": f"{name}/{photo.path}", "label": photo.truth or "", "group": group, "split": "train"}
+
+
+def _of_the_run(subject: Subject) -> list[dict[str, str]]:
+    """The run's own pictures as rows of the table; none where they lie elsewhere."""
+    home = runs.PICTURE_SETS.resolve()
+    root = subject.table.root.resolve()
+    if not root.is_relative_to(home):
+        return []
+    prefix = root.relative_to(home).as_posix()
+    held_out = {picture.path for picture in subject.split.held_out}
+    return [
+        {
+            "path": picture.path if prefix == "." else f"{prefix}/{picture.path}",
+            "label": picture.label,
+            "group": subject.split.groups[picture.path],
+            "split": "test" if picture.path in held_out else "train",
+        }
+        for picture in (*subject.split.train, *subject.split.held_out)
+    ]
+
+
+def _to_csv(rows: list[dict[str, str]], *, split: bool) -> str:
+    columns = ["path", "label", "group", *(["split"] if split else [])]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

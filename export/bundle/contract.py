@@ -1,0 +1,221 @@
+"""The contract of the border between Python and the phone: its form, version 1.
+
+For other languages the same form is written down in `contract.schema.json`. Making one for a
+model and finding the files of a bundle in agreement belongs to `bundle`, replaying its golden
+vectors to `verification`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from pipeline.core import documents
+from pipeline.core.config import Flavour
+from pipeline.core.documents import DocumentError
+from pipeline.core.errors import BundleError
+from pipeline.core.size import Size
+
+VERSION = 1
+EXPORT_AGAIN = "make the bundle again: python -m export tflite"
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Side = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Model(_Part):
+    """The file that the rules belong to."""
+
+    file: Annotated[str, Field(pattern=r"^[^/\\]+\.tflite$")]
+    sha256: Sha256
+    size_bytes: Annotated[int, Field(ge=1)]
+
+
+class _Border(_Part):
+    """How numbers cross into or out of the model: real = scale * (byte - zero_point)."""
+
+    dtype: Literal["uint8", "float32"]
+    scale: Annotated[float, Field(gt=0)] | None
+    zero_point: Annotated[int, Field(ge=0, le=255)] | None
+
+    @model_validator(mode="after")
+    def _quantized(self) -> Self:
+        if (self.scale is None or self.zero_point is None) == (self.dtype == "uint8"):
+            raise ValueError("scale and zero_point for uint8, null for float32")
+        return self
+
+
+class Input(_Border):
+    """The frame, and how a picture gets into it. `content_aspect` is width / height."""
+
+    width: Annotated[int, Field(ge=1, le=4096)]
+    height: Annotated[int, Field(ge=1, le=4096)]
+    colour_order: Literal["RGB"]
+    value_range: tuple[Literal[0], Literal[255]]
+    letterbox: Literal["bilinear-antialiased-centred-black"]
+    content_aspect: Annotated[float, Field(ge=0.01, le=100)]
+
+    @property
+    def frame(self) -> Size:
+        return Size(self.width, self.height)
+
+
+class Camera(_Part):
+    """How a camera frame becomes RGB; `camera` holds the arithmetic."""
+
+    yuv: Literal["bt601-full-range"]
+    chroma_upsampling: Literal["nearest"]
+
+
+class Output(_Border):
+    """What the model answers with, one number a label."""
+
+    meaning: Literal["probabilities"]
+
+    def probabilities(self, raw: bytes) -> np.ndarray:
+        """The bytes of an output tensor as float64, shape (labels,)."""
+        if self.scale is None or self.zero_point is None:
+            return np.frombuffer(raw, "<f4").astype(np.float64)
+        return (np.frombuffer(raw, np.uint8).astype(np.float64) - self.zero_point) * self.scale
+
+
+class Vector(_Part):
+    """A picture, what it looks like in the frame, and what the model answers to it.
+
+    Attributes:
+        rgb: Base64 of raw RGB rows, 3 * width * height bytes.
+        prepared_sha256: Of the frame's bytes.
+        output: Base64 of the exact bytes of the output tensor, little-endian.
+    """
+
+    name: str
+    width: Side
+    height: Side
+    rgb: str
+    prepared_sha256: Sha256
+    output: str
+
+    @field_validator("rgb", "output")
+    @classmethod
+    def _base64(cls, value: str) -> str:
+        base64.b64decode(value, validate=True)
+        return value
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        held, needed = len(base64.b64decode(self.rgb)), 3 * self.width * self.height
+        if held != needed:
+            raise ValueError(f"{needed} bytes of RGB for {self.width}x{self.height}, not {held}")
+        return self
+
+    @property
+    def picture(self) -> np.ndarray:
+        """RGB, uint8, shape (height, width, 3)."""
+        raw = np.frombuffer(base64.b64decode(self.rgb), np.uint8)
+        return raw.reshape(self.height, self.width, 3)
+
+    @property
+    def answer(self) -> bytes:
+        """The exact bytes of the output tensor."""
+        return base64.b64decode(self.output)
+
+
+class Golden(_Part):
+    """Golden vectors and what made their outputs."""
+
+    runtime: str
+    kernels: Literal["built-in"]
+    num_threads: Literal[1]
+    vectors: Annotated[tuple[Vector, ...], Field(min_length=1)]
+
+
+class Contract(_Part):
+    """Everything that an app must know about a model, and the vectors that prove it.
+
+    Attributes:
+        labels: In output order; where two probabilities are equal, the lower index wins.
+        threshold: A probability; with the top one below it, the answer is "don't know".
+        tolerance: In probability, for other kernels than those that made the vectors.
+    """
+
+    contract_version: Literal[1]
+    flavour: Flavour
+    model: Model
+    input: Input
+    camera: Camera
+    output: Output
+    labels: Annotated[tuple[Annotated[str, Field(pattern=r"^[^\r\n]+$")], ...], Field(min_length=2)]
+    threshold: Annotated[float, Field(ge=0, le=1)]
+    tolerance: Annotated[float, Field(gt=0, le=1)]
+    golden: Golden
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("every label once")
+        needed = len(self.labels) * (1 if self.output.dtype == "uint8" else 4)
+        for vector in self.golden.vectors:
+            if len(vector.answer) != needed:
+                raise ValueError(
+                    f"{needed} bytes of output for {len(self.labels)} labels in golden vector "
+                    f"{vector.name}, not {len(vector.answer)}"
+                )
+        return self
+
+
+def parse(text: str, where: str) -> Contract:
+    """The contract that a JSON text states.
+
+    Args:
+        text: JSON.
+        where: The file's name, for messages.
+
+    Raises:
+        BundleError: It is damaged, newer than this program, or has a key too few, too many or wrong.
+    """
+    try:
+        record = documents.json_of(text)
+    except DocumentError as error:
+        raise BundleError(f"{where} is damaged: {error}", EXPORT_AGAIN) from error
+    version = record.get("contract_version") if isinstance(record, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        raise BundleError(
+            f"{where} has contract version {version}; this program knows {VERSION}",
+            "use the version of Vignette that made the bundle, or a newer one",
+        )
+    try:
+        return Contract.model_validate_json(text)
+    except ValidationError as error:
+        raise BundleError(f"{where} is no contract: {explain(error)}", EXPORT_AGAIN) from error
+
+
+def as_json(contract: Contract) -> dict[str, Any]:
+    """The contract as JSON values, in the form of `contract.schema.json`."""
+    return contract.model_dump(mode="json")
+
+
+def explain(error: ValidationError) -> str:
+    """What is wrong with a contract: key, what was expected, what was received."""
+    return "; ".join(_explain(problem) for problem in error.errors())
+
+
+def _explain(problem: Any) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key}"
+    if problem["type"] == "missing":
+        return f"{key} is missing"
+    if problem["type"] == "value_error":
+        return f"{key}{': ' if key else ''}expected {problem['ctx']['error']}"
+    expected = problem["msg"].removeprefix("Input should be ")
+    received = json.dumps(problem["input"], ensure_ascii=False, default=str)
+    received = received if len(received) <= 60 else received[:60] + "…"
+    return f"{key or 'the contract'}: expected {expected}. Received: {received}"

@@ -1,0 +1,81 @@
+"""How far the answers on a phone may be from the golden ones.
+
+Other kernels round otherwise, on a phone or here; a wrong letterbox or model is much further off.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.core.config import Flavour
+from pipeline.core.errors import ConversionError
+from pipeline.images.letterbox import letterbox
+from pipeline.tflite import interpreter as litert
+from pipeline.tflite.interpreter import Interpreter
+from pipeline.tflite.schema import read_schema
+
+# What other kernels may differ by at the least, in probability.
+FLOAT_TOLERANCE = 1e-3
+DYNAMIC_RANGE_TOLERANCE = 2e-2
+
+
+def tolerance(data: bytes, flavour: Flavour, difference: float = 0.0) -> float:
+    """How far other kernels may differ from those that made the golden outputs, in probability.
+
+    For int8 it is at least what two logits can change that are one step off each: with a softmax
+    input of scale s, ceil(128 * s) steps of 1/256. Deep networks add up more than that, and how
+    much depends on the network: so it is also at least twice what XNNPACK differs by here, since
+    the kernels of a phone differ from those as well.
+
+    Args:
+        data: The file.
+        flavour: What it is.
+        difference: The largest between built-in kernels and XNNPACK on the golden pictures.
+
+    Raises:
+        ConversionError: An int8 file without a quantized softmax.
+    """
+    if flavour == "int8":
+        steps = max(1, math.ceil(128 * _softmax_scale(data)), math.ceil(512 * difference - 1e-6))
+        return min(1.0, steps / 256)
+    # Rounded up, so that noise in the last digits does not reach the file.
+    measured = math.ceil(2000 * difference - 1e-6) / 1000
+    return min(1.0, max(DYNAMIC_RANGE_TOLERANCE if flavour == "dynamic_range" else FLOAT_TOLERANCE, measured))
+
+
+def difference(data: bytes, pictures: Sequence[np.ndarray]) -> float:
+    """The largest difference of XNNPACK from the built-in kernels, in probability.
+
+    Args:
+        data: The file.
+        pictures: RGB, uint8, shape (height, width, 3).
+
+    Raises:
+        ConversionError: An answer is not finite.
+    """
+    built_in = Interpreter(data, num_threads=1, kernels=litert.BUILT_IN)
+    other = Interpreter(data, num_threads=1, kernels=litert.XNNPACK)
+    frames = [letterbox(picture, built_in.frame) for picture in pictures]
+    both = (litert.finite(np.stack([kind.answer(frame) for frame in frames])) for kind in (built_in, other))
+    return float(np.abs(np.subtract(*both)).max())
+
+
+def _softmax_scale(data: bytes) -> float:
+    """The scale of the last softmax' input."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = read_schema(data)
+    graph = model.subgraphs[0]
+    for operator in reversed(graph.operators):
+        code = model.operatorCodes[operator.opcodeIndex]
+        if max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.SOFTMAX:
+            quantization = graph.tensors[operator.inputs[0]].quantization
+            if quantization is not None and quantization.scale is not None:
+                return float(quantization.scale[0])
+    raise ConversionError(
+        "model_int8.tflite has no quantized softmax, so its answers are no probabilities",
+        "convert a classifier whose last layer is a softmax",
+    )

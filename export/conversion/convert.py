@@ -1,0 +1,310 @@
+"""The classifier → its .tflite flavours, each in a bundle folder under an honest name.
+
+Beside each file go its labels and its contract, which `bundle` makes from the file itself. How a
+file is converted, and the guard against files without weights, is in `pipeline.tflite.interpreter`; what a
+flavour's name promises stands in `promises`. To add a flavour, add a row to `FLAVOURS` and to
+the tables there, and its name to `pipeline.core.config.Flavour`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from export import artifacts
+from export.bundle import bundle, contract
+from export.conversion import calibration, failures
+from export.conversion.calibration_report import audit
+from export.conversion.failures import Failure
+from export.model_file import flavours, metadata, structure
+from pipeline.core import files, runs
+from pipeline.core.config import Flavour as FlavourName
+from pipeline.core.errors import ConversionError, DataError, GateError, RunError
+from pipeline.core.progress import Listener
+from pipeline.core.quiet import quiet
+from pipeline.core.recipes import Recipe
+from pipeline.data import dataset
+from pipeline.data.dataset import Picture
+from pipeline.tflite import convert as tflite
+from pipeline.tflite import interpreter as litert
+from pipeline.training import features
+from pipeline.training.experiment import Subject
+
+if TYPE_CHECKING:
+    import keras
+
+# The last two write the metadata into the file.
+LIBRARIES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "flatbuffers")
+# Those that letterbox the golden vectors and answer to them.
+CONTRACT_LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
+_LOOK_AT = 4
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """One way to write the weights.
+
+    Attributes:
+        about: In words.
+        configure: Sets the converter's options; the second argument is the representative dataset.
+        calibrated: Whether it needs one.
+        tolerance: How far a probability may be from Keras' on the first pictures, where nothing was
+            rounded; None where the gate judges.
+    """
+
+    about: str
+    configure: Callable[[Any, Any], None]
+    calibrated: bool
+    tolerance: float | None
+
+
+def _float32(_converter: Any, _representative: Any) -> None:
+    """The converter's own defaults."""
+
+
+def _float16(converter: Any, _representative: Any) -> None:
+    import tensorflow as tf
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+def _dynamic_range(converter: Any, _representative: Any) -> None:
+    import tensorflow as tf
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    # Per-channel dense layers need FULLY_CONNECTED version 12, which runtimes before 2.17 and
+    # the Android runtime 2.16.1 refuse; per-tensor ones load from 2.4 on.
+    name = "_experimental_disable_per_channel_quantization_for_dense_layers"
+    if not hasattr(converter, name):
+        raise ConversionError(
+            "this TensorFlow cannot write dynamic-range files for older runtimes",
+            "use requirements.txt's versions",
+        )
+    setattr(converter, name, True)
+
+
+def _int8(converter: Any, representative: Any) -> None:
+    import tensorflow as tf
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.uint8
+
+
+FLAVOURS = {
+    "float32": Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
+    "float16": Flavour("weights in float16, arithmetic in float32", _float16, False, None),
+    "dynamic_range": Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
+    "int8": Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, None),
+}
+
+
+def file_name(flavour: str) -> str:
+    """The .tflite of a flavour, inside the run."""
+    return f"{bundle_name(flavour)}/{bundle.model_name(flavour)}"
+
+
+def bundle_name(flavour: str) -> str:
+    """The folder of a flavour, inside the run: all that an app needs."""
+    return f"{artifacts.EXPORT}/{flavour}"
+
+
+def recipe(subject: Subject, flavour: str) -> Recipe:
+    """What the file of a flavour is made from."""
+    inputs = {"model": subject.run.key("model")}
+    if FLAVOURS[flavour].calibrated:
+        inputs["calibration"] = calibration.recipe(subject).key
+    settings = {"flavour": flavour, "labels": list(subject.labels)}
+    return Recipe(bundle_name(flavour), 3, inputs, settings, LIBRARIES)
+
+
+def require(subject: Subject, flavour: str) -> None:
+    """Makes sure that the file of a flavour is there and belongs to the run's model.
+
+    Raises:
+        RunError: It is not, or does not.
+    """
+    run, path = subject.run, subject.run.path(file_name(flavour))
+    if not run.done(recipe(subject, flavour), [file_name(flavour)]):
+        run.require_whole(bundle_name(flavour))
+        what = "was made from another model than the run's" if path.is_file() else "is missing"
+        raise RunError(f"{path} {what}", f"export it: python -m export tflite {run.name}")
+
+
+def contract_recipe(subject: Subject, flavour: str) -> Recipe:
+    """What the contract beside the file is made from."""
+    settings = {
+        "contract_version": contract.VERSION,
+        "labels": list(subject.labels),
+        "threshold": subject.run.read_json(runs.FOLDS)["threshold"],
+        "content_aspect": subject.run.read_json(runs.FRAME)["content_aspect"],
+    }
+    inputs = {"export": recipe(subject, flavour).key}
+    return Recipe(f"{bundle_name(flavour)}/contract", 1, inputs, settings, CONTRACT_LIBRARIES)
+
+
+def contract_name(flavour: str) -> str:
+    """The contract of a flavour, inside the run."""
+    return f"{bundle_name(flavour)}/{bundle.CONTRACT}"
+
+
+def failed(subject: Subject) -> dict[str, Failure]:
+    """The configured flavours that `convert` could not make of the run's model, each with the reason."""
+    noted = {
+        name: failures.noted(subject.run, recipe(subject, name)) for name in subject.config.export.flavours
+    }
+    return {name: failure for name, failure in noted.items() if failure}
+
+
+def exported(subject: Subject) -> list[str]:
+    """The configured flavours without those that failed.
+
+    Raises:
+        GateError: None is left.
+    """
+    missing = failed(subject)
+    made = [name for name in subject.config.export.flavours if name not in missing]
+    if not made:
+        hint = next(iter(missing.values())).hint
+        raise GateError(f"could not make {failures.in_words(missing)}", hint)
+    return made
+
+
+def convert(subject: Subject, listener: Listener) -> None:
+    """Writes the bundle of every configured flavour, as far as it is out of date.
+
+    A flavour that fails is warned of and noted for `failed`; the others are written all the same.
+
+    Raises:
+        GateError: Every flavour failed.
+        BundleError: The labels are not fit for a contract.
+        DataError: A picture was changed since the training.
+        RunError: The model is missing.
+    """
+    run, config = subject.run, subject.config
+    model = None
+    if any(FLAVOURS[name].calibrated for name in config.export.flavours):
+        chosen = calibration.choose(subject)
+        wanted = config.export.calibration_pictures
+        if len(chosen) < wanted and calibration.recalibrated(subject) is None:
+            listener.warn(f"calibration takes all {len(chosen)} training pictures; {wanted} were asked for")
+    for number, name in enumerate(config.export.flavours, 1):
+        made = recipe(subject, name)
+        stage = f"converting to {name} ({number} of {len(config.export.flavours)})"
+        fresh = not run.done(made, [file_name(name)])
+        try:
+            if fresh:
+                listener.progress(stage, 0, 1)
+                model = model or load(subject)
+                data = convert_one(subject, model, name, calibration.choose(subject), listener)
+                listener.progress(stage, 1, 1)
+                run.forget(made.stage)
+                files.write_bytes(run.path(file_name(name)), data)
+                run.record(made, [file_name(name)])
+            rules = _write_contract(subject, name)
+        except ConversionError as error:
+            failures.note(run, made, [contract_name(name), file_name(name)], error)
+            listener.warn(f"could not make {name} ({error.message})")
+            continue
+        failures.forget(run, made)
+        if FLAVOURS[name].calibrated:
+            audit(subject, run.path(file_name(name)).read_bytes(), made, listener)
+        size = run.path(file_name(name)).stat().st_size
+        current = "" if fresh else " (contract made again)" if rules else " (up to date)"
+        listener.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
+    exported(subject)
+
+
+def _write_contract(subject: Subject, name: FlavourName) -> bool:
+    """Labels and contract of a file that is there; says whether the contract was out of date."""
+    run, folder, made = subject.run, bundle_name(name), contract_recipe(subject, name)
+
+    def build() -> None:
+        rules = bundle.make_contract(
+            run.path(file_name(name)).read_bytes(),
+            flavour=name,
+            labels=subject.labels,
+            threshold=made.settings["threshold"],
+            content_aspect=made.settings["content_aspect"],
+        )
+        bundle.write_contract(rules, run.path(folder))
+
+    labels = Recipe(f"{folder}/labels", 1, {}, {"labels": list(subject.labels)})
+    lines = f"{folder}/{bundle.LABELS}"
+    run.make(labels, [lines], lambda: bundle.write_labels(subject.labels, run.path(folder)))
+    return run.make(made, [contract_name(name)], build)
+
+
+def load(subject: Subject) -> keras.Model:
+    """The run's Keras model; loads TensorFlow."""
+    with quiet():
+        from pipeline.training import classifier
+
+        return classifier.load(subject.run.path(runs.MODEL))
+
+
+def convert_one(
+    subject: Subject, model: keras.Model, name: str, chosen: Sequence[Picture], listener: Listener
+) -> bytes:
+    """The file of one flavour, calibrated on the pictures given where it needs any.
+
+    Raises:
+        ConversionError: It is not what its name says, or the pictures are no representative dataset.
+        DataError: A picture was changed since the training.
+    """
+    flavour = FLAVOURS[name]
+    representative = None
+    if flavour.calibrated:
+        dataset.check_unchanged(subject.table, chosen)
+        try:
+            calibration.require_content(subject, chosen)
+        except DataError as error:
+            raise ConversionError(f"nothing to calibrate on: {error.message}", error.hint) from error
+        stage = f"calibrating on {len(chosen)} pictures"
+        representative = calibration.representative(
+            subject, chosen, lambda done: listener.progress(stage, done, len(chosen))
+        )
+    data = tflite.convert(model, lambda converter: flavour.configure(converter, representative))
+    said = metadata.classifier(subject.labels, subject.frame, flavour.about)
+    data = metadata.write(data, said, subject.frame)
+    check(data, name)
+    _check_answers(subject, model, data, name)
+    return data
+
+
+def check(data: bytes, name: str) -> None:
+    """Makes sure that a file is the flavour that its name says.
+
+    Raises:
+        ConversionError: Its tensors or its border say otherwise.
+    """
+    found, file = structure.read(data), bundle.model_name(name)
+    broken = flavours.broken(found, name, file) or flavours.broken_border(found, name, file)
+    if broken:
+        raise ConversionError(f"the converter broke a promise: {'; '.join(broken)}")
+
+
+def _check_answers(subject: Subject, model: keras.Model, data: bytes, name: str) -> None:
+    """The first training pictures, black and white: finite, and equal to Keras where that can be said."""
+    first = subject.split.train[:_LOOK_AT]
+    dataset.check_unchanged(subject.table, first)
+    frames = [features.plain_view(subject.table.file(picture), subject.frame) for picture in first]
+    frames += calibration.extremes(subject.frame)
+    interpreter = litert.Interpreter(data)
+    target = np.stack([interpreter.answer(frame) for frame in frames])
+    # A compiled graph, one picture at a time: a plain call keeps every feature map, 0.4 GB of them.
+    reference = np.concatenate([model.predict_on_batch(f[np.newaxis].astype(np.float32)) for f in frames])
+    if not np.isfinite(target).all():
+        raise ConversionError(f"model_{name}.tflite answers with numbers that are not finite")
+    tolerance = FLAVOURS[name].tolerance
+    furthest = float(np.abs(target - reference).max())
+    if tolerance is not None and furthest > tolerance:
+        raise ConversionError(
+            f"model_{name}.tflite is {furthest:.4f} away from the Keras model; {tolerance} is allowed"
+        )

@@ -1,0 +1,65 @@
+"""What is noted of a flavour that could not be made, so that the others go on without it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from pipeline.core.errors import ConversionError, storage_error
+from pipeline.core.recipes import Recipe
+from pipeline.core.runs import Run
+
+
+class Failure(NamedTuple):
+    """Why a flavour could not be made, and what to do about it."""
+
+    message: str
+    hint: str
+
+
+def note(run: Run, made: Recipe, files: Sequence[str], error: ConversionError) -> None:
+    """Notes why a stage failed, and takes away what an earlier model left in its place.
+
+    Args:
+        run: The run.
+        made: What the file would have been made from.
+        files: What stands in its place.
+        error: Why there is nothing new.
+
+    Raises:
+        StorageError: The system says no.
+    """
+    run.forget(made.stage)
+    for name in files:
+        try:
+            run.path(name).unlink(missing_ok=True)
+        except OSError as reason:
+            raise storage_error(run.path(name), reason) from reason
+    run.record(_recipe(made), [], message=error.message, hint=error.hint)
+
+
+def forget(run: Run, made: Recipe) -> None:
+    """Takes a note back; raises StorageError."""
+    run.forget(_recipe(made).stage)
+
+
+def noted(run: Run, made: Recipe) -> Failure | None:
+    """Why a stage failed with this very recipe, or None."""
+    entry = run.recorded(_recipe(made).stage)
+    if entry.get("key") != _recipe(made).key:
+        return None
+    return Failure(str(entry.get("message")), str(entry.get("hint")))
+
+
+def any_noted(run: Run, stage: str) -> bool:
+    """Whether a stage failed when it was last tried, whatever it would be made from now."""
+    return bool(run.recorded(f"{stage}/failure"))
+
+
+def in_words(failed: Mapping[str, Failure]) -> str:
+    """Flavours that failed, each with its reason."""
+    return "; ".join(f"{name} ({failure.message})" for name, failure in failed.items())
+
+
+def _recipe(made: Recipe) -> Recipe:
+    return Recipe(f"{made.stage}/failure", 1, {"export": made.key})

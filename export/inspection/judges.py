@@ -1,0 +1,117 @@
+"""Programs of other environments that judge a .tflite: whether they are there, and what they say.
+
+They lie in `judges/` beside this package, each with a requirements file, because none of them can
+share an environment with TensorFlow; `make judges` makes those. What is asked, and what an answer
+means, is decided in `oldest` and in the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.packages import ROOT
+
+MEMORY = 3_000_000_000  # address space; the libraries alone take a third of it
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A program and its environment.
+
+    Attributes:
+        name: Of its environment and its requirements.
+        program: Its file in `judges/`.
+        distribution: What its verdict is worth.
+    """
+
+    name: str
+    program: str
+    distribution: str
+
+    @property
+    def folder(self) -> Path:
+        return ROOT / f".venv-{self.name}"
+
+    @property
+    def missing(self) -> str:
+        """Why it cannot be asked; empty if it can."""
+        if (self.folder / "requirements").is_file():
+            return ""
+        reason = self.folder / "missing"  # written by judges.sh
+        if reason.is_file():
+            return f"{self.folder.name} could not be made: {reason.read_text('utf-8').strip()}"
+        return f"{self.folder.name} is not there; make judges makes it"
+
+    @property
+    def version(self) -> str:
+        """Of its distribution, read from the environment; empty if it is not there."""
+        if self.missing:
+            return ""
+        stem = self.distribution.replace("-", "_")
+        found = self.folder.glob(f"lib/python3*/site-packages/{stem}-*.dist-info")
+        versions = [re.fullmatch(rf"{stem}-(.+)\.dist-info", path.name) for path in found]
+        return next((match[1] for match in versions if match), "")
+
+    @property
+    def title(self) -> str:
+        return f"{self.distribution} {self.version}".strip()
+
+
+OLDEST = Judge("oldest", "oldest_runtime.py", "tflite-runtime")
+MEDIAPIPE = Judge("mediapipe", "mediapipe_tasks.py", "mediapipe")
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a judge said.
+
+    Attributes:
+        found: By call; None where there is an error.
+        error: Why there are none, in one line.
+        timed_out: Whether it was stopped.
+    """
+
+    found: Any
+    error: str = ""
+    timed_out: bool = False
+
+
+def ask(judge: Judge, model: Path, calls: Sequence[Sequence[np.ndarray]], seconds: int) -> Answers:
+    """Lets a judge that is there answer calls; whatever the file does to it stays in its process.
+
+    Args:
+        judge: Whom.
+        model: The .tflite.
+        calls: The input tensors of each.
+        seconds: After which it is stopped.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        tensors = {f"{c}_{n}": tensor for c, call in enumerate(calls) for n, tensor in enumerate(call)}
+        np.savez(folder / "inputs.npz", allow_pickle=False, **tensors)
+        command = [judge.folder / "bin/python", ROOT / "judges" / judge.program, model.resolve(), folder]
+        limits = [seconds, MEMORY + 4 * model.stat().st_size] if judge is OLDEST else []
+        try:
+            ended = subprocess.run(
+                [str(word) for word in [*command, *limits]], capture_output=True, check=False, timeout=seconds
+            )
+        except subprocess.TimeoutExpired:
+            return Answers(None, f"gave no answer within {seconds} seconds", timed_out=True)
+        if (folder / "error.txt").is_file():
+            return Answers(None, (folder / "error.txt").read_text("utf-8"))
+        if (folder / "answers.npz").is_file():
+            with np.load(folder / "answers.npz", allow_pickle=False) as arrays:
+                return Answers(dict(arrays))
+        if (folder / "answers.json").is_file():
+            return Answers(json.loads((folder / "answers.json").read_text("utf-8")))
+        last = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        return Answers(None, f"ended with code {ended.returncode}: {' '.join(last) or 'without a word'}")

@@ -1,0 +1,111 @@
+"""Which runtimes run the operators of a .tflite, by their versions.
+
+`oldest_runtimes.txt` names the first TensorFlow Lite for every operator at every version;
+`operator_versions/` has one table for each runtime that an app may hold, with the highest version
+of every operator that it runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from export.model_file.structure import Anatomy, Part
+from pipeline.tflite import schema
+
+TABLE = Path(__file__).with_name("oldest_runtimes.txt")
+
+
+class Claim(Part):
+    """What the table says.
+
+    Attributes:
+        version: The oldest TensorFlow Lite; null where the table does not know an operator.
+        because: The operator that asks for it, with its version.
+        unknown: Operators that the table does not know.
+    """
+
+    version: str | None
+    because: str
+    unknown: tuple[str, ...]
+
+
+def claim(anatomy: Anatomy) -> Claim:
+    """The oldest runtime by the operators' versions."""
+    table = versions()
+    found, unknown = [], []
+    for operator in anatomy.operators:
+        first = table.get((operator.name, operator.version))
+        title = f"{operator.name} version {operator.version}"
+        if first:
+            found.append((number(first), first, title))
+        else:
+            unknown.append(title)
+    newest = max(found, default=((), "", ""))
+    return Claim(
+        version=None if unknown or not found else newest[1], because=newest[2], unknown=tuple(sorted(unknown))
+    )
+
+
+def versions() -> dict[tuple[str, int], str]:
+    """The first runtime of every operator at every version."""
+    table = {}
+    for line in TABLE.read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            name, *entries = line.split()
+            for entry in entries:
+                version, first = entry.split(":")
+                table[name, int(version)] = first
+    return table
+
+
+def number(version: str) -> tuple[int, ...]:
+    """A version that compares: 1.9 comes before 1.14."""
+    return tuple(int(part) for part in version.split("."))
+
+
+TABLES = Path(__file__).with_name("operator_versions")
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of a model, at its highest version there.
+
+    Attributes:
+        name: As in the schema, e.g. `CONV_2D`.
+        model: The version that the model needs.
+        runtime: The highest version that the runtime runs; 0 for none, None where no table says.
+    """
+
+    name: str
+    model: int
+    runtime: int | None
+
+    @property
+    def fits(self) -> bool | None:
+        """None where no table says."""
+        return None if self.runtime is None else self.model <= self.runtime
+
+
+def compare(data: bytes, version: str) -> list[Operator]:
+    """The operators of a model against what a runtime runs, by name.
+
+    Args:
+        data: The .tflite.
+        version: Of the runtime; any that has no table leaves the comparison open.
+    """
+    needed: dict[str, int] = {}
+    for name, needed_version in schema.operators(data):
+        needed[name] = max(needed_version, needed.get(name, 0))
+    table = highest_versions(version)
+    return [Operator(n, v, None if table is None else table.get(n, 0)) for n, v in sorted(needed.items())]
+
+
+def highest_versions(version: str) -> dict[str, int] | None:
+    """The highest version of every operator that a runtime runs; None where no table says."""
+    path = TABLES / f"{version}.txt"
+    if not version or not path.is_file():
+        return None
+    lines = path.read_text("utf-8").splitlines()
+    rows = (line.split() for line in lines if line.strip() and not line.startswith("#"))
+    return {name: int(highest) for name, _, highest in rows}

@@ -1,0 +1,104 @@
+"""How many calibration pictures it takes: agreement with Keras over 10, 30, 100 and 300 of them.
+
+Judged on training pictures outside every choice; the held-out ones see none of this, and no choice
+is made from it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from export import artifacts
+from export.conversion import calibration, convert
+from export.parity import recalibration
+from pipeline.core import files, parallel, runs
+from pipeline.core.errors import DataError
+from pipeline.core.progress import Listener
+from pipeline.core.recipes import Recipe
+from pipeline.data import dataset
+from pipeline.stats import metrics
+from pipeline.tflite import interpreter as litert
+from pipeline.training import features
+from pipeline.training.experiment import Subject
+
+NAME = f"{artifacts.EXPORT}/calibration_curve.json"
+FIGURE = f"{runs.FIGURES}/calibration_curve.svg"
+COUNTS = (10, 30, 100, 300)
+_FLAVOUR = "int8"
+
+
+def curve(subject: Subject, listener: Listener) -> dict[str, Any]:
+    """Converts with each number of pictures and compares; gives calibration_curve.json, draws the figure.
+
+    Raises:
+        DataError: There are too few training pictures to judge by.
+    """
+    run = subject.run
+    inputs = {"model": run.key("model"), "train": subject.split.train_key}
+    settings = {"seed": subject.config.seed, "counts": list(COUNTS)}
+    recipe = Recipe(
+        "calibration_curve", 1, inputs, settings, (*convert.LIBRARIES, "ai-edge-litert", "pillow")
+    )
+    run.make(recipe, [NAME], lambda: files.write_json(run.path(NAME), _measure(subject, listener)))
+    found = run.read_json(NAME)
+    drawn = Recipe(FIGURE, 1, {"curve": recipe.key}, {}, ("matplotlib",))
+
+    def draw() -> None:
+        from pipeline.stats import plots
+
+        plots.calibration_curve(run.path(FIGURE), found)
+
+    run.make(drawn, [FIGURE], draw)
+    return found
+
+
+def _measure(subject: Subject, listener: Listener) -> dict[str, Any]:
+    training, seed = subject.split.train, subject.config.seed
+    judges = calibration.stratified(training, min(recalibration.JUDGES, len(training) // 2), seed + 1)
+    if len(judges) < recalibration.MIN_JUDGES:
+        raise DataError(
+            f"{len(training)} training pictures leave {len(judges)} to judge by; "
+            f"{recalibration.MIN_JUDGES} are needed",
+            "a curve needs more pictures",
+        )
+    kept = {picture.path for picture in judges}
+    others = [picture for picture in training if picture.path not in kept]
+    counts = [count for count in COUNTS if count <= len(others)]
+    if len(counts) < len(COUNTS):
+        listener.warn(
+            f"{len(others)} training pictures are left to calibrate on: {', '.join(map(str, counts))}"
+        )
+    dataset.check_unchanged(subject.table, judges)
+    frames = list(
+        parallel.ordered(lambda p: features.plain_view(subject.table.file(p), subject.frame), judges)
+    )
+    model = convert.load(subject)
+    reference = recalibration.reference_answers(model, frames)
+    points = []
+    for number, count in enumerate(counts):
+        listener.progress("converting for the curve", number, len(counts))
+        chosen = calibration.stratified(others, count, seed)
+        data = convert.convert_one(subject, model, _FLAVOUR, chosen, listener)
+        target = litert.answers(data, frames, lambda frame: frame)
+        same = int((reference.argmax(1) == target.argmax(1)).sum())
+        points.append(
+            {
+                "pictures": count,
+                "agreement": same / len(judges),
+                "interval": list(metrics.wilson(same, len(judges))),
+                "mean_abs_dp": metrics.mean_abs_dp(reference, target),
+            }
+        )
+    listener.progress("converting for the curve", len(counts), len(counts))
+    return {"judges": len(judges), "points": points, "words": _words(points)}
+
+
+def _words(points: list[dict[str, Any]]) -> str:
+    best = max(points, key=lambda point: point["agreement"])
+    # The fewest whose interval reaches into that of the best.
+    enough = next(point for point in points if point["interval"][1] >= best["interval"][0])
+    return (
+        f"From {enough['pictures']} pictures on, the judges cannot tell the choices apart. Training pictures "
+        "are easier than others, so that agreement on held-out pictures is lower; "
+        "export.calibration_pictures sets the number for the next training."
+    )

@@ -1,0 +1,326 @@
+"""One side of a comparison: a model from anywhere, with its labels and the way pictures get into it.
+
+A run gives its Keras model or a flavour, a bundle its file by the contract, any other .tflite by its
+metadata or by what is given by hand. What is missing is named and refused, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from export import artifacts
+from export.bundle import bundle as bundles
+from export.conversion import convert
+from export.inspection import sandbox
+from export.model_file import metadata
+from export.parity.models import foreign
+from pipeline.core import filetypes, parallel, runs
+from pipeline.core.config import FLAVOURS, Gate
+from pipeline.core.errors import ConversionError, DataError, UsageError
+from pipeline.core.quiet import quiet
+from pipeline.core.size import Size, asked_size
+from pipeline.evaluation import evaluate
+from pipeline.images import decode
+from pipeline.images.letterbox import letterbox, stretch
+from pipeline.tflite import interpreter as litert
+from pipeline.training import experiment as subjects
+
+FITS = {"stretch": stretch, "letterbox": letterbox}
+# A softmax adds up to one, give or take what its arithmetic loses.
+_SUM_SLACK = 0.1
+_BATCH = 32
+_MODELS = (".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pt", ".pth", ".task", ".zip")
+
+Advance = Callable[[int], object]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """What the command line says about a file that does not say it; None where it says nothing."""
+
+    limits: tuple[float, float] | None = None
+    labels: tuple[str, ...] | None = None
+    fit: str | None = None
+    size: Size | None = None
+
+    @classmethod
+    def read(
+        cls, limits: str | None, labels: Path | None, fit: str | None, size: str | None = None
+    ) -> ByHand:
+        """Takes the words of the command line.
+
+        Raises:
+            UsageError: One makes no sense.
+            DataError: The file of labels cannot be read.
+        """
+        if fit is not None and fit not in FITS:
+            raise UsageError(f"--fit {fit}: expected stretch or letterbox", "as the model was trained")
+        return cls(_limits(limits), _labels(labels), fit, asked_size(size))
+
+
+@dataclass(frozen=True)
+class Side:
+    """A model that can answer pictures.
+
+    Attributes:
+        name: For people.
+        labels: In output order.
+        prepared: How pictures get into it, in words.
+        answer: Gives probabilities, float32, shape (files, labels).
+        threshold: Below it the answer is "I don't know"; None where nothing says.
+        gate: The run's bounds, where it has a run.
+        trained_on: sha256 of the pictures it was trained on, as far as is known.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    prepared: str
+    answer: Callable[[Sequence[Path], Advance], np.ndarray]
+    threshold: float | None = None
+    gate: Gate | None = None
+    trained_on: frozenset[str] = field(default=frozenset(), repr=False)
+
+
+def side(given: str, flavour: str | None, hand: ByHand) -> Side:
+    """The model that a word of the command line means.
+
+    Args:
+        given: A run's name or folder, a bundle's folder, or a .tflite.
+        flavour: Of a run: this .tflite instead of its Keras model.
+        hand: What is said about files that do not say it.
+
+    Raises:
+        UsageError: Something is missing, or contradicts what the file says.
+        DataError, RunError, ConversionError: It cannot be read.
+    """
+    path = Path(given)
+    if path.suffix == ".tflite":
+        if (path.parent / bundles.CONTRACT).is_file() and _is_of_bundle(path):
+            return _of_bundle(path.parent)
+        return _foreign(path, hand)
+    if (path / bundles.CONTRACT).is_file():
+        return _of_bundle(path)
+    _check_kind(path)
+    run = runs.find(given)
+    return _of_run(run, flavour)
+
+
+def _check_kind(path: Path) -> None:
+    """Refuses what is a model, but none that can be compared: before it is taken for a run's name."""
+    if path.suffix.lower() in _MODELS and not path.exists():
+        raise DataError(f"{path}: there is no such file", "give a .tflite, a bundle's folder or a run")
+    what = "a SavedModel of TensorFlow" if (path / "saved_model.pb").is_file() else ""
+    if path.is_file():
+        what = sandbox.likeness(path)
+    if what:
+        raise DataError(
+            f"{path} is {what}; models are compared as .tflite",
+            sandbox.TO_TFLITE,
+        )
+
+
+def _of_run(run: runs.Run, flavour: str | None) -> Side:
+    subject = subjects.open_trained(run)
+    known = {
+        "gate": subject.config.gate,
+        "trained_on": frozenset(picture.sha256 for picture in subject.split.train),
+    }
+    if flavour is not None:
+        if flavour not in FLAVOURS:
+            raise UsageError(f"--flavour {flavour}: expected {', '.join(FLAVOURS)}", "one that the run has")
+        convert.require(subject, flavour)
+        made = _of_bundle(run.path(artifacts.EXPORT, flavour))
+        return Side(
+            f"{run.name}, {flavour}", made.labels, made.prepared, made.answer, made.threshold, **known
+        )
+
+    def answer(files: Sequence[Path], advance: Advance) -> np.ndarray:
+        with quiet():
+            from pipeline.training import classifier
+
+            model = classifier.load(run.path(runs.MODEL))
+        frames = parallel.ordered(lambda file: letterbox(decode.read(file), subject.frame), files)
+        rows, waiting = [], []
+        for done, frame in enumerate(frames, 1):
+            waiting.append(frame)
+            if len(waiting) == _BATCH or done == len(files):
+                rows.append(model.predict_on_batch(np.stack(waiting).astype(np.float32)))
+                waiting.clear()
+                advance(done)
+        return np.concatenate(rows)
+
+    threshold = run.read_json(runs.FOLDS)["threshold"]
+    prepared = _prepared(subject.frame, "letterbox", "0 to 255", "the run")
+    return Side(f"{run.name}, {evaluate.KERAS}", subject.labels, prepared, answer, threshold, **known)
+
+
+def _of_bundle(folder: Path) -> Side:
+    read = bundles.read(folder)
+    rules = read.contract
+
+    def answer(files: Sequence[Path], advance: Advance) -> np.ndarray:
+        return litert.answers(
+            read.data, files, lambda file: letterbox(decode.read(file), rules.input.frame), advance
+        )
+
+    prepared = _prepared(rules.input.frame, "letterbox", "0 to 255", "its contract")
+    return Side(str(read.model), rules.labels, prepared, answer, rules.threshold)
+
+
+def _is_of_bundle(path: Path) -> bool:
+    return bundles.read(path.parent).model.name == path.name
+
+
+def _foreign(path: Path, hand: ByHand) -> Side:
+    try:
+        data = filetypes.contents(path, bundles.MOST_BYTES)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}", "give a .tflite, a bundle's folder or a run") from error
+    said = metadata.read(data) or metadata.Metadata()
+    with foreign.running(path, hand.size) as model:
+        frame, outputs, step = model.frame, model.labels, model.step
+    labels = _agreeing(path, "labels", said.labels or None, hand.labels)
+    # Without a scale there is nothing that a range could mean: bytes are handed over as they are.
+    raw = model.dtype == np.uint8 and not model.scaled
+    # So do readers of metadata with any uint8 model.
+    as_bytes = raw or (model.dtype == np.uint8 and hand.limits is None)
+    spoken = (said.mean, said.std) if said.mean and said.std else None
+    limits = None if hand.limits is None else _normalization(*hand.limits)
+    normalization = _agreeing(path, "range", spoken, limits)
+    fit = hand.fit or ("letterbox" if _is_ours(said) else "stretch" if spoken else None)
+    missing = [
+        text
+        for text, value in (
+            ("its labels (--labels FILE)", labels),
+            ("the range of its input (--range LOW,HIGH)", raw or normalization),
+            ("how its frame is filled (--fit stretch or --fit letterbox)", fit),
+        )
+        if not value
+    ]
+    if missing or labels is None or fit is None:
+        why = f"; {'; '.join(said.problems)}" if said.problems else ""
+        raise UsageError(
+            f"{path} has no contract beside it and does not say {', nor '.join(missing)}{why}",
+            "give it by hand, as the model was trained",
+        )
+    if len(labels) != outputs:
+        raise DataError(
+            f"{path} answers with {outputs} numbers, but there are {len(labels)} labels",
+            "one label a line, in output order",
+        )
+    mean, std = (np.array(part, np.float32) for part in normalization or ((0,), (1,)))
+    low, high = ((end - mean) / std for end in (0, 255))
+    if model.dtype.kind in "iu" and not as_bytes and not model.scaled:
+        least, most = np.iinfo(model.dtype).min, np.iinfo(model.dtype).max
+        if low.min() < least or high.max() > most:
+            raise UsageError(
+                f"{path} takes whole numbers {least} to {most}, not {_ends(low)} to {_ends(high)}",
+                "give --range LOW,HIGH within that, as the model was trained",
+            )
+
+    def answer(files: Sequence[Path], advance: Advance) -> np.ndarray:
+        rows = []
+        with foreign.running(path, hand.size) as model:
+            for picture in parallel.ordered(lambda file: FITS[fit](decode.read(file), frame), files):
+                rows.append(model.answer(picture if as_bytes else (picture.astype(np.float32) - mean) / std))
+                advance(len(rows))
+        return _probabilities(path, np.stack(rows), step)
+
+    values = "its bytes" if as_bytes else f"{_ends(low)} to {_ends(high)}"
+    source = "its metadata" if spoken and hand == ByHand(size=hand.size) else "what was given by hand"
+    return Side(str(path), labels, _prepared(frame, fit, values, source), answer)
+
+
+def _is_ours(said: metadata.Metadata) -> bool:
+    return said.name == metadata.classifier((), Size(1, 1), "").name
+
+
+def _agreeing(path: Path, what: str, said: T | None, by_hand: T | None) -> T | None:
+    """What either source says; refused where they contradict each other."""
+    if (
+        said is not None
+        and by_hand is not None
+        and not _same(said, by_hand)
+        and not _told_apart(said, by_hand)
+    ):
+        raise UsageError(
+            f"--{what} contradicts the metadata of {path}: {by_hand} against {said}", f"leave --{what} out"
+        )
+    return said if by_hand is None or _same(said, by_hand) else by_hand
+
+
+def _told_apart(said: object, by_hand: object) -> bool:
+    """Whether labels given by hand differ only where the file has one label for several outputs."""
+    if not isinstance(said, tuple) or not isinstance(by_hand, tuple) or len(said) != len(by_hand):
+        return False
+    pairs = zip(said, by_hand, strict=True)
+    return all(own == other or (isinstance(own, str) and said.count(own) > 1) for own, other in pairs)
+
+
+def _same(one: object, other: object) -> bool:
+    if one == other:
+        return True
+    try:
+        return bool(
+            np.allclose(*np.broadcast_arrays(np.array(one, float), np.array(other, float)), atol=1e-3)
+        )
+    except ValueError:
+        return False
+
+
+def _normalization(low: float, high: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std such that (pixel − mean) / std runs from low to high."""
+    std = 255 / (high - low)
+    return (-low * std + 0.0,), (std,)
+
+
+def _probabilities(path: Path, rows: np.ndarray, step: float) -> np.ndarray:
+    # Each of many small probabilities may be rounded by half a step of the output.
+    slack = _SUM_SLACK + rows.shape[1] * step / 2
+    fine = np.isfinite(rows).all() and rows.min() >= -1e-3 and (np.abs(rows.sum(1) - 1) < slack).all()
+    if not fine:
+        raise ConversionError(
+            f"{path} does not answer with probabilities: {rows.min():.3g} to {rows.max():.3g}, adding up to "
+            f"{rows[0].sum():.3g} for the first picture",
+            "a softmax must be its last operator",
+        )
+    return rows
+
+
+def _prepared(frame: Size, fit: str, values: str, source: str) -> str:
+    return f"{frame.width}x{frame.height}, {fit}, pixels as {values}, by {source}"
+
+
+def _ends(values: np.ndarray) -> str:
+    return " / ".join(f"{value:.4g}" for value in np.unique(np.round(values, 4) + 0.0))
+
+
+def _limits(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        low, high = (float(part) for part in text.split(","))
+    except ValueError:
+        low, high = 0.0, 0.0
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise UsageError(f"--range {text}: expected two numbers, lower first", "such as 0,255 or -1,1 or 0,1")
+    return low, high
+
+
+def _labels(path: Path | None) -> tuple[str, ...] | None:
+    if path is None:
+        return None
+    try:
+        lines = filetypes.contents(path).decode("utf-8").removesuffix("\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: the labels cannot be read: {error}", "one label a line, UTF-8") from error
+    found = tuple(line.removesuffix("\r") for line in lines)
+    if not all(found):
+        raise DataError(f"{path}: a label is empty", "one label a line, in output order")
+    return found

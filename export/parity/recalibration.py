@@ -1,0 +1,234 @@
+"""When the gate says no to a calibrated file: other calibration pictures, then the gate once more.
+
+Two other choices are tried, more pictures and other pictures. Which file is taken, or whether the
+first one stays, is decided on training pictures that calibrated none of them, plain and in one
+augmented view each: by the least probability that moves away from the Keras model's answers. The
+held-out pictures see the winner only, once, and that verdict is a *second look* from then on. A
+model has one such step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from export.conversion import calibration, convert, failures, layers
+from export.parity import gate, parity, preference
+from pipeline.core import files, parallel
+from pipeline.core.errors import ConversionError, GateError
+from pipeline.core.progress import Listener
+from pipeline.data import dataset
+from pipeline.data.dataset import Picture
+from pipeline.stats import metrics
+from pipeline.tflite import interpreter as litert
+from pipeline.training import features
+from pipeline.training.experiment import Subject
+
+MORE = 3
+JUDGES = 300
+# With fewer judges one picture decides.
+MIN_JUDGES = 30
+_LOOK_INSIDE = 8
+_KEPT = (
+    *("verdict", "accuracy", "macro_f1", "agreement", "flips", "lost", "gained", "mean_abs_dp"),
+    *("confidence_shift", "accuracy_drop", "accuracy_drop_interval", "macro_f1_drop", "broken"),
+)
+
+
+def gated(subject: Subject, listener: Listener) -> dict[str, Any]:
+    """What `parity.parity` gives, after one recalibration where the gate said no to a calibrated file."""
+    found = parity.parity(subject, listener)
+    said_no = [row for row in found["targets"] if row["verdict"] == gate.FAILED]
+    calibrated = [row for row in said_no if convert.FLAVOURS[row["model"]].calibrated]
+    if not calibrated or calibration.tried_again(subject):
+        return found
+    row = calibrated[0]
+    listener.say("gate", f"no to {row['model']}: {'; '.join(row['broken'])} (n = {found['n']})")
+    better = _recalibrate(subject, row, listener)
+    if not better:
+        return found
+    convert.convert(subject, listener)
+    listener.say("gate", f"second look at the {found['n']} held-out pictures")
+    found = parity.parity(subject, listener)
+    for row in found["targets"]:
+        if row["first_look"]:
+            listener.say("gate", both_looks(row))
+    return found
+
+
+def both_looks(row: Mapping[str, Any]) -> str:
+    """The figures on the held-out pictures of the file before a recalibration and of the one after it."""
+    files = (("first", row["first_look"]), ("second", row))
+    return "; ".join(
+        f"{name} file: accuracy {look['accuracy']:.3f}, agreement {look['agreement']:.3f}, "
+        f"mean |Δp| {look['mean_abs_dp']:.4f}, shift {look['confidence_shift']:+z.4f}"
+        for name, look in files
+    )
+
+
+def refusal(subject: Subject, found: dict[str, Any]) -> GateError | None:
+    """The error that a comparison ends with; None where every flavour was made and the gate says yes."""
+    bounds = subject.config.gate
+    said_no = [row for row in found["targets"] if gate.says_no(row["verdict"], bounds)]
+    missing = convert.failed(subject)
+    if not said_no:
+        if not missing:
+            return None
+        return GateError(f"could not make {failures.in_words(missing)}", next(iter(missing.values())).hint)
+    n = found["n"]
+    failed = any(row["verdict"] == gate.FAILED for row in said_no)
+    parts = [f"{row['model']}: {', '.join(row['broken'] or row['unproved'])}" for row in said_no]
+    second = ", second look" if any(row["look"] == 2 for row in said_no) else ""
+    more = f"; could not make {failures.in_words(missing)}" if missing else ""
+    if not failed:
+        return GateError(
+            f"the gate asks for proof: {'; '.join(parts)} (not shown with n = {n}){more}",
+            "hold out more pictures (data.held_out), or set gate.require_proof = false",
+        )
+    return GateError(
+        f"the gate says no: {'; '.join(parts)} (n = {n}{second}){more}", _advice(subject, found, said_no)
+    )
+
+
+def worst_layers(subject: Subject, found: dict[str, Any], count: int = 5) -> list[dict[str, Any]]:
+    """Where a calibrated file that failed for good parts from float32, on a few training pictures.
+
+    For information. Empty where none failed, or the run has no float32 file to compare with.
+    """
+    failed = [
+        row["model"]
+        for row in found["targets"]
+        if row["verdict"] == gate.FAILED and convert.FLAVOURS[row["model"]].calibrated
+    ]
+    if not failed or not calibration.tried_again(subject):
+        return []
+    paths = [subject.run.path(convert.file_name(name)) for name in ("float32", failed[0])]
+    if not all(path.is_file() for path in paths):
+        return []
+    taken = {picture.path for picture in calibration.choose(subject)}
+    rest = [picture for picture in subject.split.train if picture.path not in taken] or subject.split.train
+    judges = calibration.stratified(rest, _LOOK_INSIDE, subject.config.seed)
+    dataset.check_unchanged(subject.table, judges)
+    frames = [features.plain_view(subject.table.file(picture), subject.frame) for picture in judges]
+    reference, target = (path.read_bytes() for path in paths)
+    return layers.partings(reference, target, frames)[:count]
+
+
+def _advice(subject: Subject, found: dict[str, Any], said_no: Sequence[dict[str, Any]]) -> str:
+    if any(convert.FLAVOURS[row["model"]].calibrated for row in said_no) and not calibration.tried_again(
+        subject
+    ):
+        return f"python -m export tflite {subject.run.name} tries other calibration pictures, once"
+    row = preference.best(found["targets"], subject.config.gate)
+    if row is None:
+        return "no flavour is close enough; add float16 to export.flavours, or change the bounds of [gate]"
+    return (
+        f"ship {row['model']} instead: agreement {row['agreement']:.3f}, accuracy {row['accuracy']:.3f}, "
+        f"{row['size_bytes'] / 1e6:.1f} MB, {row['latency']['median_ms']:.1f} ms a picture here"
+    )
+
+
+def _recalibrate(subject: Subject, row: dict[str, Any], listener: Listener) -> bool:
+    """Tries other calibration pictures and writes down what came of it; whether one choice was better."""
+    first = calibration.first_choice(subject)
+    judges, others = _outside(subject, first)
+    document: dict[str, Any] = {
+        "first_look": {name: row[name] for name in _KEPT},
+        "judges": len(judges),
+        "candidates": [],
+        "second_look": False,
+        "chosen": "",
+        "pictures": [],
+    }
+    if len(judges) >= MIN_JUDGES and others:
+        _try(subject, row["model"], first, judges, others, document, listener)
+        listener.say("calibration", calibration.tried(document))
+    if document["second_look"]:
+        listener.say("calibration", f"taken: {document['chosen']}")
+    elif document["candidates"]:
+        listener.warn("no other calibration pictures come closer to Keras, so the file stays as it is")
+    else:
+        listener.warn(
+            f"no other calibration pictures were tried: {len(judges)} training pictures are left to judge "
+            f"by, {MIN_JUDGES} are needed"
+        )
+    subject.run.make(
+        calibration.recalibration_recipe(subject),
+        [calibration.REDONE],
+        lambda: files.write_json(subject.run.path(calibration.REDONE), document),
+    )
+    return document["second_look"]
+
+
+def _outside(subject: Subject, first: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
+    """Training pictures that are not in the first choice: those that judge, and those to choose from."""
+    taken = {picture.path for picture in first}
+    rest = [picture for picture in subject.split.train if picture.path not in taken]
+    if not rest:
+        return [], []
+    judges = calibration.stratified(rest, min(JUDGES, len(rest) // 2), subject.config.seed + 1)
+    kept = {picture.path for picture in judges}
+    return judges, [picture for picture in rest if picture.path not in kept]
+
+
+def _try(
+    subject: Subject,
+    flavour: str,
+    first: Sequence[Picture],
+    judges: Sequence[Picture],
+    others: Sequence[Picture],
+    document: dict[str, Any],
+    listener: Listener,
+) -> None:
+    """Judges the file as it is and those of two other choices; fills in the document."""
+    seed, count = subject.config.seed, len(first)
+    more = [*first, *calibration.stratified(others, (MORE - 1) * count, seed)]
+    other = calibration.stratified(others, count, seed + 2)
+    choices = {f"{len(more)} pictures instead of {count}": more, f"{len(other)} other pictures": other}
+    dataset.check_unchanged(subject.table, judges)
+    model = convert.load(subject)
+    seen = subject.config.model_copy(
+        update={"augment": subject.config.augment.model_copy(update={"views": 1})}
+    )
+
+    def views(picture: Picture) -> np.ndarray:
+        return features.views(subject.table.file(picture), picture.sha256, seen, subject.frame)
+
+    frames = [frame for pair in parallel.ordered(views, judges) for frame in pair]
+    reference = reference_answers(model, frames)
+
+    def score(name: str, data: bytes, pictures: Sequence[Picture]) -> dict[str, Any]:
+        target = litert.answers(data, frames, lambda frame: frame)
+        return {
+            "name": name,
+            "agreement": metrics.agreement(reference, target),
+            "mean_abs_dp": metrics.mean_abs_dp(reference, target),
+            "pictures": [picture.path for picture in pictures],
+        }
+
+    made = subject.run.path(convert.file_name(flavour)).read_bytes()
+    candidates = [score(f"as it was, {count} pictures", made, first)]
+    for name, pictures in choices.items():
+        listener.progress(f"calibrating again on {name}", 0, 1)
+        try:
+            data = convert.convert_one(subject, model, flavour, pictures, listener)
+        except ConversionError as error:
+            listener.warn(f"{name}: {error.message}")
+            continue
+        candidates.append(score(name, data, pictures))
+    best = min(candidates, key=lambda row: row["mean_abs_dp"])
+    document["second_look"] = best is not candidates[0]
+    document["candidates"] = [{key: row[key] for key in row if key != "pictures"} for row in candidates]
+    document["chosen"] = best["name"]
+    document["pictures"] = best["pictures"]
+
+
+def reference_answers(model: Any, frames: Sequence[np.ndarray]) -> np.ndarray:
+    """What the Keras model says to frames; float32, shape (frames, classes)."""
+    rows = [
+        model.predict_on_batch(np.stack(frames[at : at + 32]).astype(np.float32))
+        for at in range(0, len(frames), 32)
+    ]
+    return np.concatenate(rows)

@@ -1,0 +1,98 @@
+"""The gaps between trained on, out-of-fold, held-out and field, a sentence each; what would help most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from export import artifacts
+from export.report.artifacts import Artefacts
+from export.report.verdict import alarms_of
+from pipeline.core import runs
+
+_FEW, _WEAK = 50, 0.1
+_NAMED = 5  # classes, the worst first
+
+
+def gaps(found: Artefacts) -> dict[str, Any]:
+    """The part of the page."""
+    evaluation, photos = found.get(runs.EVALUATION), found.get(artifacts.PHOTOS)
+    sentences = list(evaluation["gaps"]) if evaluation else []
+    sentences += ((photos or {}).get("gap") or {}).get("words", [])
+    sentences += (found.get(artifacts.SIMULATED) or {}).get("words", [])
+    return {
+        "sentences": sentences,
+        "improve": improve(found),
+        "missing": found.lacks(runs.EVALUATION, artifacts.PHOTOS, artifacts.SIMULATED),
+    }
+
+
+def improve(found: Artefacts) -> list[str]:
+    """What would improve the data, most useful first."""
+    evaluation = found.get(runs.EVALUATION) or {}
+    said = []
+    if alarms_of(found):
+        said.append("Take away what the classes can be told by without their content; the alarms say what.")
+    doubts = (found.get(runs.LABEL_DOUBTS) or {}).get("doubts", [])
+    if doubts:
+        said.append(
+            f"Look at figures/label_doubts.png: the folds contradict the label of {len(doubts)} training "
+            f"picture{'s' * (len(doubts) != 1)}. Correct what is wrong."
+        )
+    said += [
+        f"{_head(row['title'])}{_times(row['count'])}. {_head(row['advice'])}."
+        for row in (found.get(runs.AUDIT) or {}).get("findings", [])
+        if row.get("matters")
+    ]
+    said += _classes(evaluation)
+    if not (found.get(artifacts.PHOTOS) or {}).get("field"):
+        said.append(
+            "Take some photos of the real thing with the app, ten a class or more, and score them: only they "
+            "show whether the pictures here are like what the camera sees."
+        )
+    return said
+
+
+def _classes(evaluation: dict[str, Any]) -> list[str]:
+    scores = evaluation.get("held_out")
+    if not scores:
+        return []
+    labels, counts, said = evaluation["labels"], scores["confusion"], []
+    pairs = sorted(
+        (
+            (counts[a][b] + counts[b][a], labels[a], labels[b])
+            for a in range(len(labels))
+            for b in range(a + 1, len(labels))
+        ),
+        reverse=True,
+    )
+    wrong = scores["n"] - sum(counts[at][at] for at in range(len(labels)))
+    if wrong and pairs[0][0] >= 2:
+        times, one, other = pairs[0]
+        said.append(
+            f"{times} of the Keras model's {wrong} mistakes take {one} for {other} or the other way round: "
+            "more pictures of these two, in which what tells them apart is seen, help most."
+        )
+    mean = sum(row["f1"] for row in scores["classes"]) / len(scores["classes"])
+    weak = sorted((row for row in scores["classes"] if row["f1"] < mean - _WEAK), key=lambda row: row["f1"])
+    said += [
+        f"{row['label']} is weaker than the others (F1 {row['f1']:.2f}, mean {mean:.2f})."
+        for row in weak[:_NAMED]
+    ]
+    few = sorted((row for row in scores["classes"] if row["n"] < _FEW), key=lambda row: row["n"])
+    for row in few[:_NAMED]:
+        low, high = row["recall_interval"]
+        said.append(
+            f"Hold out more pictures of {row['label']}: {row['n']} leave the share that it recognises "
+            f"anywhere from {low:.2f} to {high:.2f}."
+        )
+    if len(few) > _NAMED:
+        said.append(f"The same holds for {len(few) - _NAMED} more classes with fewer than {_FEW} held out.")
+    return said
+
+
+def _head(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _times(count: int) -> str:
+    return f" ({count:,})" if count > 1 else ""

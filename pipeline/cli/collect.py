@@ -1,0 +1,112 @@
+"""`collect`: channels' thumbnails → a folder of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli import options
+from pipeline.cli.terminal import Terminal, speaking
+
+if TYPE_CHECKING:
+    from pipeline.data.collect.manifest import Row
+
+_SHOWN = 20
+
+
+def collect(
+    source: Annotated[Path, typer.Argument(metavar="CONFIG", help="A .toml with [[channels]].")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
+    ] = None,
+    from_list: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Videos instead of channels: ID_OR_URL[,LABEL[,SPLIT]] a line."),
+    ] = None,
+    label: Annotated[str, typer.Option(help="With --from-list: the class of lines without one.")] = "",
+    split: Annotated[str, typer.Option(help="With --from-list: train or test for lines without one.")] = "",
+    retry: Annotated[bool, typer.Option(help="Ask again for what YouTube did not have.")] = False,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Collect the newest thumbnails of YouTube channels.
+
+    Reads the channels' lists, never a video. Writes the pictures into data.pictures, split by time,
+    and manifest.jsonl: every video, with the reason where there is no picture. Repeated, it asks only
+    for what is new.
+    """
+    with speaking(quiet=quiet, as_json=as_json) as terminal:
+        from pipeline.core import config as configuration
+        from pipeline.core.errors import ConfigError, UsageError
+        from pipeline.data.collect import manifest, video_list
+
+        config = configuration.load(source, settings or ())
+        if from_list is None and (label or split):
+            raise UsageError("--label and --split belong to --from-list", "add --from-list FILE")
+        if from_list is None and not config.channels:
+            raise ConfigError(
+                f"{source} names no channels",
+                'add [[channels]] with channel = "@handle" and label = "NAME", or use --from-list FILE',
+            )
+        wanted = None if from_list is None else video_list.read(from_list, label, split)
+        # Loads yt-dlp: after all that needs no network.
+        from pipeline.data.collect import collector
+        from pipeline.data.collect.youtube import Session
+
+        folder = Path(config.data.pictures)
+        with Session(config.collect, terminal) as session:
+            if wanted is None:
+                found = collector.collect_channels(
+                    folder, config.channels, config.collect, session, terminal, retry=retry
+                )
+            else:
+                found = collector.collect_list(folder, wanted, session, terminal, retry=retry)
+        classes = [_class(name, found) for name in sorted({row.label for row in found.rows})]
+        _show(terminal, folder, classes, [row for row in found.rows if row.reason])
+        if any(row.split == "test" for row in found.rows) and wanted is None:
+            terminal.say("split", "by time: a channel's held-out pictures are older than those to train on")
+        terminal.finish(
+            {"folder": str(folder), "requests": session.requests, "classes": classes},
+            [str(folder / manifest.NAME)],
+        )
+        terminal.next("pipeline", "train", str(source))
+
+
+def _class(label: str, found: Any) -> dict[str, Any]:
+    rows = [row for row in found.rows if row.label == label]
+    return {
+        "label": label,
+        "pictures": sum(1 for row in rows if row.file),
+        "train": sum(1 for row in rows if row.file and row.split == "train"),
+        "test": sum(1 for row in rows if row.file and row.split == "test"),
+        "new": sum(count for (name, _), count in found.added.items() if name == label),
+        "missing": [
+            {key: getattr(row, key) for key in ("id", "split", "position", "reason")}
+            for row in rows
+            if row.reason
+        ],
+    }
+
+
+def _show(terminal: Terminal, folder: Path, classes: list[dict[str, Any]], missing: list[Row]) -> None:
+    terminal.table(
+        str(folder),
+        ["class", "pictures", "to train on", "held out", "new", "missing"],
+        [
+            [
+                one["label"],
+                *(f"{one[key]:,}" for key in ("pictures", "train", "test", "new")),
+                f"{len(one['missing']):,}",
+            ]
+            for one in classes
+        ],
+    )
+    if missing:
+        terminal.table(
+            "Missing, and why" + (f": the first {_SHOWN} of {len(missing)}" if len(missing) > _SHOWN else ""),
+            ["class", "position", "video", "reason"],
+            [[row.label, str(row.position), row.id, row.reason] for row in missing[:_SHOWN]],
+            words=True,
+        )

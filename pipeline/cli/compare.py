@@ -1,0 +1,60 @@
+"""`compare`: runs side by side."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pipeline.cli import options
+from pipeline.cli.terminal import speaking
+
+
+def compare(
+    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two runs or more.")],
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Rank runs by out-of-fold score.
+
+    Each is paired with the best on the training pictures that both have.
+
+    Reads each run's out-of-fold answers and configuration. Writes nothing.
+    """
+    with speaking(quiet=quiet, as_json=as_json) as terminal:
+        from pipeline.core import runs
+        from pipeline.core.errors import UsageError
+        from pipeline.evaluation import evaluate as evaluation
+
+        found_runs = [runs.find(name) for name in names]
+        if len({run.folder.resolve() for run in found_runs}) < 2:
+            raise UsageError("compare needs two different runs", "python -m pipeline compare RUN RUN")
+        found = evaluation.compare(found_runs)
+        terminal.table(
+            "Runs by out-of-fold accuracy",
+            ["run", "n", "accuracy", "shared with the best", "difference", "95%"],
+            [
+                [
+                    row["run"],
+                    f"{row['n']:,}",
+                    f"{row['accuracy']:.3f}",
+                    f"{row['shared_with_best']:,}",
+                    f"{row['difference_to_best']:+.3f}" if number else "",
+                    "{:+.3f} to {:+.3f}".format(*row["difference_interval"]) if number else "",
+                ]
+                for number, row in enumerate(found["rows"])
+            ],
+        )
+        order = [row["run"] for row in found["rows"]]
+        if found["configuration"]:
+            terminal.table(
+                "Configuration keys that differ",
+                ["key", *order],
+                [
+                    [key, *(str(values.get(name)) for name in order)]
+                    for key, values in found["configuration"].items()
+                ],
+            )
+        else:
+            terminal.text("The configurations are the same.")
+        terminal.finish(found)

@@ -1,0 +1,107 @@
+"""What all command lines have in common, and the options that several verbs take, worded once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.core.errors import UsageError
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+RunName = Annotated[str | None, typer.Argument(metavar="RUN", help="A run's name; default: the newest.")]
+RunOption = Annotated[str | None, typer.Option("--run", metavar="RUN", help="Another way to name the run.")]
+OnlyRunOption = Annotated[
+    str | None, typer.Option("--run", metavar="RUN", help="A run's name; default: the newest.")
+]
+Source = Annotated[
+    Path | None,
+    typer.Argument(metavar="CONFIG_OR_FOLDER", help="A .toml, a folder or a .csv; or a run, to repeat it."),
+]
+
+
+def command_line(name: str, text: str, verbs: Iterable[Callable[..., None]]) -> typer.Typer:
+    """A program with these verbs, each called as its function is.
+
+    Args:
+        name: As the user types it.
+        text: What it is for.
+        verbs: In the order of the help.
+    """
+    app = typer.Typer(
+        name=name,
+        help=text,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    for verb in verbs:
+        app.command()(verb)
+    return app
+
+
+def one_of(argument: str | None, option: str | None) -> str | None:
+    """What is named by an argument or by `--run`.
+
+    Raises:
+        UsageError: By both, and differently.
+    """
+    from pipeline.core.errors import UsageError
+
+    if argument and option and argument != option:
+        raise UsageError(f"{argument} and --run {option} are both given", "leave one of them out")
+    return option or argument
+
+
+def source_of(source: Path | None, option: str | None, name: str | None) -> tuple[Path, str]:
+    """What is trained on, and the run's name. A run stands for the configuration that it was made with.
+
+    Args:
+        source: A configuration, folder or table; or a run, where no such file or folder is there.
+        option: `--run`: a run that is repeated.
+        name: `--name`: how the run is to be called; default: as its source.
+
+    Raises:
+        UsageError: Nothing is named, or too much, or there is no such run.
+    """
+    from pipeline.core import runs
+    from pipeline.core.errors import UsageError
+
+    if source is None and option is None:
+        raise UsageError(
+            "neither pictures nor a run is named",
+            "give a folder, a configuration or a table, or --run NAME to repeat a run; --help says more",
+        )
+    if source is not None and option is not None:
+        raise UsageError(f"{source} and --run {option} are both given", "leave one of them out")
+    if source is not None and not runs.is_run(source):
+        return source, name or runs.run_name(source)
+    run = runs.find(option or str(source))
+    return run.path(runs.CONFIG), name or run.name
+
+
+AllowUnreadable = Annotated[
+    str | None,
+    typer.Option(metavar="N%", help="Go on where up to so much of a class cannot be read; default 10%."),
+]
+
+
+def unreadable_setting(text: str | None) -> list[str]:
+    """The setting that `--allow-unreadable` stands for; none where it was not given.
+
+    Raises:
+        UsageError: It is no percentage.
+    """
+    if text is None:
+        return []
+    match = re.fullmatch(r"(\d{1,3}(?:\.\d+)?) ?%", text.strip())
+    if not match or float(match[1]) > 100:
+        raise UsageError(
+            f"--allow-unreadable {text}: expected a percentage", "for example --allow-unreadable 25%"
+        )
+    return [f"data.allow_unreadable={round(float(match[1]) / 100, 6)}"]

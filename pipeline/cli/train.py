@@ -1,0 +1,86 @@
+"""`train`: pictures → a Keras classifier."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.cli import options
+from pipeline.cli.terminal import Terminal, speaking
+
+
+def train(
+    source: options.Source = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key; a list of values is a search."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
+    allow_unreadable: options.AllowUnreadable = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace a run of another configuration.")] = False,
+    resplit: Annotated[
+        bool,
+        typer.Option(
+            help="Another run, its split drawn without regard to this one's; another seed draws another."
+        ),
+    ] = False,
+    run_option: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="Repeat this run, with its own configuration.")
+    ] = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Train: folds, a search if there is one, the final model.
+
+    Reads the pictures. Writes data/runs/NAME: the table of pictures, the split, the folds, out-of-fold
+    answers, model.keras and figures. Repeated, it does only what is out of date.
+    """
+    with speaking(quiet=quiet, as_json=as_json) as terminal:
+        from pipeline.core import config as configuration
+        from pipeline.core import runs
+        from pipeline.training import train as training
+
+        source, name = options.source_of(source, run_option, name)
+        config = configuration.load(
+            source, [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
+        )
+        run = runs.open_for(name, config, overwrite=overwrite, resplit=resplit)
+        if source.suffix.lower() != ".toml":
+            terminal.say("defaults", f"no configuration given; all of it will be in {run.path(runs.CONFIG)}")
+        with run.locked():
+            training.train(run, config, terminal)
+            folds = run.read_json(runs.FOLDS)
+            searched = run.read_json(runs.SEARCH) if config.search else None
+        if searched:
+            _show_search(terminal, list(config.search), searched)
+        terminal.finish(
+            {
+                "run": run.name,
+                "out_of_fold": {
+                    key: folds[key] for key in ("n", "accuracy", "fold_accuracy", "chosen_epoch")
+                },
+                "training": run.read_json(runs.TRAINING),
+                **({"search": searched} if searched else {}),
+            },
+            [str(run.path(runs.FIGURES, "curves.svg")), str(run.path(runs.FIGURES, "augmentation.png"))],
+        )
+        terminal.next("pipeline", "evaluate", run.name)
+
+
+def _show_search(terminal: Terminal, keys: list[str], searched: dict[str, Any]) -> None:
+    """What was tried, the best first; a key that a combination does not use is empty."""
+    terminal.table(
+        f"What was tried, the best first (out-of-fold, n = {searched['n']:,})",
+        [*keys, "accuracy", "95%", "log loss", "epoch"],
+        [
+            [
+                *(str(row["values"].get(key, "")) for key in keys),
+                f"{row['accuracy']:.3f}",
+                "{:.3f} to {:.3f}".format(*row["interval"]),
+                f"{row['log_loss']:.3f}",
+                str(row["chosen_epoch"]),
+            ]
+            for row in searched["rows"]
+        ],
+    )

@@ -1,0 +1,397 @@
+"""One TOML file, or one folder of pictures, into one frozen, validated tree.
+
+Defaults stand here and nowhere else. A list where one value belongs is a search over the
+values; `Config.search` holds those keys, and `grid` spells the combinations out.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args, get_origin
+
+import tomli_w
+from pydantic import (
+    BaseModel,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from pipeline.core import filetypes, grid, urls
+from pipeline.core.channels import Channel, Collect, Part
+from pipeline.core.errors import ConfigError, DataError
+from pipeline.core.size import Size, parse_size
+
+Flavour = Literal["float32", "float16", "dynamic_range", "int8"]
+FLAVOURS: tuple[str, ...] = get_args(Flavour)
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Data(Part):
+    """Where the pictures are, how many are held out, and whether copies stay on one side.
+
+    `allow_unreadable` is the share of a class that may be left out because it cannot be read.
+    """
+
+    pictures: str
+    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    group_copies: bool = True
+    allow_unreadable: Share = 0.1
+
+
+class Model(Part):
+    """The frozen backbone and the frame that it sees.
+
+    `weights` is `auto` (what the backbone comes with), `imagenet`, `none` (untrained), the
+    path of a `.weights.h5` file, or a table of those by backbone name.
+    `input` is `auto` or a size as `224x128`, width first.
+    """
+
+    backbone: Literal["efficientnet_lite0", "mobilenet_v2", "tiny"] = "efficientnet_lite0"
+    alpha: Annotated[float, Field(gt=0, le=2)] = 1.0
+    weights: str | dict[str, str] = "auto"
+    input: str = "auto"
+
+    @field_validator("weights")
+    @classmethod
+    def _backbones(cls, value: str | dict[str, str]) -> str | dict[str, str]:
+        known = get_args(cls.model_fields["backbone"].annotation)
+        if isinstance(value, dict) and not value.keys() <= set(known):
+            raise ValueError(f"a table by backbone: {', '.join(known)}")
+        return value
+
+    @field_validator("input", mode="before")
+    @classmethod
+    def _size(cls, value: object) -> object:
+        size = parse_size(value) if isinstance(value, str) else None
+        if value != "auto" and (size is None or not all(32 <= side <= 1024 for side in size)):
+            raise ValueError("auto, or width x height from 32x32 to 1024x1024, such as 224x128")
+        return value
+
+    @property
+    def frame(self) -> Size | None:
+        """The frame as given, or None for `auto`."""
+        return parse_size(self.input)
+
+    @property
+    def weights_source(self) -> str:
+        """The origin of this backbone's weights, taken out of the table where there is one."""
+        return self.weights if isinstance(self.weights, str) else self.weights.get(self.backbone, "auto")
+
+
+class Head(Part):
+    """What is trained: `linear` is one softmax layer on standardized features, `dense` the
+    reference head: dropout, dense ReLU, dropout, softmax."""
+
+    kind: Literal["linear", "dense"] = "linear"
+    l2: Annotated[float, Field(ge=0)] = 0.01
+    units: Annotated[int, Field(ge=1, le=4096)] = 100
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
+
+
+class Augment(Part):
+    """Random views of the training pictures, made once and kept as features.
+
+    `rotation` in turns to either side; `zoom` as Keras means it: the side of the picture
+    that is seen grows by this fraction, so -0.2 comes closer and 0.5 steps back;
+    `brightness`, `contrast` and `saturation` are factors up to 1 ± the value. With `screen`,
+    every fourth view, from the first, is made from the picture as if photographed from a screen.
+    """
+
+    views: Annotated[int, Field(ge=0, le=64)] = 4
+    flip: bool = True
+    rotation: Annotated[float, Field(ge=0, le=0.5)] = 0.04
+    zoom: tuple[float, float] = (-0.2, 0.1)
+    brightness: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    saturation: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    screen: bool = False
+
+    @field_validator("screen")
+    @classmethod
+    def _seen(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("views") == 0:
+            raise ValueError("augment.views of at least 1 where it is true")
+        return value
+
+    @field_validator("zoom", mode="before")
+    @classmethod
+    def _range(cls, value: object) -> object:
+        if isinstance(value, list | tuple) and len(value) == 2:
+            low, high = (float(v) if type(v) in (int, float) else math.nan for v in value)
+            if -1 < low <= high <= 4:
+                return (low, high)
+        raise ValueError("two numbers, lower first, each above -1 and at most 4, such as [-0.2, 0.5]")
+
+
+class Train(Part):
+    """How the head learns. With `choose`, `epochs` is the most that is tried."""
+
+    folds: Annotated[int, Field(ge=2, le=20)] = 5
+    epochs: Annotated[int, Field(ge=1, le=1000)] = 100
+    choose: bool = True
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
+    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
+    learning_rate: Positive = 0.0003
+    class_weights: bool = False
+    keep_correct: Annotated[float, Field(gt=0, le=1)] = 0.95
+
+
+class Export(Part):
+    """Which `.tflite` files are made, and how they are calibrated and timed."""
+
+    flavours: tuple[Flavour, ...] = ("float32", "float16", "dynamic_range", "int8")
+    calibration_pictures: Annotated[int, Field(ge=10, le=10_000)] = 100
+    num_threads: Annotated[int, Field(ge=1, le=64)] = 2
+
+    @field_validator("flavours", mode="before")
+    @classmethod
+    def _known(cls, value: object) -> object:
+        chosen = list(value) if isinstance(value, list | tuple) else []
+        if not chosen or len(set(map(str, chosen))) < len(chosen) or not set(chosen) <= set(FLAVOURS):
+            raise ValueError("a list of " + ", ".join(FLAVOURS) + ", each at most once")
+        return tuple(chosen)
+
+
+class Gate(Part):
+    """How far a `.tflite` file may be from the Keras model on the held-out pictures.
+
+    Each quantity is judged by its 95% interval. With `require_proof` a verdict of "not shown" ends with exit
+    code 3, too.
+    """
+
+    min_agreement: Share = 0.9
+    max_drop: Share = 0.03
+    max_f1_drop: Share = 0.05
+    max_mean_abs_dp: Share = 0.05
+    max_confidence_shift: Share = 0.02
+    max_coverage_drop: Share = 0.05
+    require_proof: bool = False
+
+
+class Config(Part):
+    """Everything that makes a run. `search` maps keys such as `head.l2` to the values tried."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    data: Data
+    model: Model = Model()
+    head: Head = Head()
+    augment: Augment = Augment()
+    train: Train = Train()
+    export: Export = Export()
+    gate: Gate = Gate()
+    # How pictures were collected is noted beside them; a run is no other for a longer pause.
+    channels: tuple[Channel, ...] = Field(default=(), exclude=True)
+    collect: Collect = Field(default=Collect(), exclude=True)
+    search: dict[str, tuple[Any, ...]] = Field(default={}, exclude=True)
+
+    @field_validator("channels", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("channels")
+    @classmethod
+    def _once(cls, value: tuple[Channel, ...]) -> tuple[Channel, ...]:
+        lists = [urls.channel_list(channel.channel) for channel in value]
+        if len(set(lists)) < len(lists):
+            raise ValueError("every channel once")
+        labels = {channel.label for channel in value}
+        if len({label.casefold() for label in labels}) < len(labels):
+            raise ValueError("labels that differ in more than upper and lower case")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name in self.search:
+            if name not in SEARCHABLE:
+                raise ValueError(f"{name} takes one value")
+        return self
+
+    def grid(self) -> list[tuple[dict[str, Any], Config]]:
+        """Every combination of the searched values that makes another model, with its Config."""
+        cells = grid.combinations(self._leaves({}), self.search)
+        return [(cell, self.with_values(cell)) for cell in cells]
+
+    def with_values(self, values: Mapping[str, Any]) -> Config:
+        """This Config with some keys set to one value each and nothing left to search."""
+        tree, defaults = self.model_dump(), flat(Config(data=self.data))
+        idle = {key: defaults[key] for key in grid.unused(self._leaves(values)) if key in self.search}
+        for key, value in {**idle, **values}.items():
+            _put(tree, key, value)
+        return _validate(tree, {}, "the search")
+
+    @property
+    def ignored(self) -> list[str]:
+        """The keys that were set and change nothing."""
+        leaves, defaults = self._leaves({}), flat(Config(data=self.data))
+        idle = set(grid.unused(leaves, self.search)) - set(self.search)
+        return [key for key in grid.USED_BY if key in idle and leaves[key] != defaults[key]]
+
+    def _leaves(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return flat(self.model_copy(update={"search": {}})) | dict(values)
+
+
+SEARCHABLE = (
+    *(f"model.{name}" for name in Model.model_fields),
+    *(f"head.{name}" for name in Head.model_fields),
+    "train.optimizer",
+    "train.learning_rate",
+    "train.batch_size",
+)
+
+
+TABLES = (".csv", ".tsv", ".txt")
+_SOURCES = "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)"
+
+
+def load(source: Path, settings: Iterable[str] = ()) -> Config:
+    """The Config of a TOML file, or the defaults for a folder or table (CSV) of pictures.
+
+    Args:
+        source: A `.toml` file, a folder of pictures, or a `.csv` table.
+        settings: Overrides as on the command line, `key=value`, the value in TOML (a bare
+            word is text). A list of values searches over them.
+
+    Raises:
+        ConfigError: A key or value is wrong.
+        DataError: There is nothing at `source`.
+    """
+    if not source.exists():
+        raise DataError(f"{source}: no such file or folder", _SOURCES)
+    if source.is_file() and source.suffix.lower() == ".toml":
+        try:
+            tree = tomllib.loads(filetypes.contents(source).decode("utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{source}: not TOML: {error}", "mend the line that it names") from error
+    elif source.is_file() and (kind := filetypes.archive(source)):
+        raise filetypes.archive_error(source, kind)
+    elif source.is_file() and source.suffix.lower() not in TABLES:
+        raise DataError(f"{source} is neither a configuration (.toml) nor a table (.csv)", _SOURCES)
+    else:
+        tree = {"data": {"pictures": str(source)}}
+    for setting in settings:
+        key, found, value = setting.partition("=")
+        if not found or not key.strip():
+            raise ConfigError(f"--set {setting}: expected key=value", "for example --set train.folds=3")
+        _put(tree, key.strip(), _toml_value(value.strip()))
+    return _validate(tree, _take_lists(tree), str(source))
+
+
+def dump(config: Config) -> str:
+    """The whole effective configuration as TOML, the searched keys as lists again."""
+    tree = config.model_dump(mode="json")
+    for key, values in config.search.items():
+        _put(tree, key, list(values))
+    return tomli_w.dumps(tree)
+
+
+def differing_keys(one: Config, other: Config) -> list[str]:
+    """The keys, such as `head.l2`, in which two configurations differ."""
+    first, second = flat(one), flat(other)
+    return sorted(key for key in first.keys() | second.keys() if first.get(key) != second.get(key))
+
+
+def flat(config: Config) -> dict[str, Any]:
+    """Every key with its value, e.g. `{"train.folds": 5}`; a searched key has its list."""
+    leaves: dict[str, Any] = {}
+    for name, value in config.model_dump(mode="json").items():
+        if isinstance(value, dict):
+            leaves |= {f"{name}.{key}": leaf for key, leaf in value.items()}
+        else:
+            leaves[name] = value
+    return leaves | {key: list(values) for key, values in config.search.items()}
+
+
+def _toml_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _put(tree: dict[str, Any], key: str, value: Any) -> None:
+    *path, last = key.split(".")
+    for name in path:
+        tree = tree.setdefault(name, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{key}: {name} is a value, not a table", _suggestion(key))
+    tree[last] = value
+
+
+def _take_lists(tree: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
+    """Takes the lists of searchable keys out of the tree, leaving their first values."""
+    found: dict[str, tuple[Any, ...]] = {}
+    for key in SEARCHABLE:
+        section, name = key.split(".")
+        part = tree.get(section)
+        if not isinstance(part, dict) or not isinstance(part.get(name), list):
+            continue
+        values = part[name]
+        if not values or any(value in values[:at] for at, value in enumerate(values)):
+            raise ConfigError(f"{key}: a search needs values, each once. Received: {values}")
+        part[name] = values[0]
+        if len(values) > 1:
+            found[key] = tuple(values)
+    return found
+
+
+def _validate(tree: dict[str, Any], search: dict[str, tuple[Any, ...]], where: str) -> Config:
+    if "search" in tree:
+        raise ConfigError(f"{where}: unknown key search", "give a list of values where one value belongs")
+    try:
+        config = Config.model_validate({**tree, "search": search})
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors()]
+        message = f"{where}: " + "; ".join(text for text, _ in problems)
+        raise ConfigError(message, next((hint for _, hint in problems if hint), "")) from error
+    grid.check(search, [cell for cell, _ in config.grid()] if search else [], where)
+    return config
+
+
+def _explain(problem: Any) -> tuple[str, str]:
+    key = ".".join(str(part) for part in problem["loc"] if part not in ("str", "dict[str,str]"))
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {key}", _suggestion(key)
+    if problem["type"] == "missing":
+        key = "data.pictures" if key == "data" else key
+        return f"{key} is missing", f"add it to the file, or give it with --set {key}=..."
+    if problem["type"] == "value_error":
+        expected = str(problem["ctx"]["error"])
+    else:
+        expected = problem["msg"].removeprefix("Input should be ")
+        expected = f"a number {expected}" if expected.startswith(("greater", "less")) else expected
+    received = json.dumps(problem["input"], ensure_ascii=False, default=str)
+    if key == "collect.proxy" and "@" in received:
+        received = "an address with a name or a password, which is not shown here"
+    hint = ""
+    if isinstance(problem["input"], list):
+        hint = "only these take a list of values to search over: " + ", ".join(SEARCHABLE)
+    return f"{key}: expected {expected}. Received: {received}", hint
+
+
+def _suggestion(key: str) -> str:
+    known = list(_known_keys(Config))
+    sections = {name.split(".")[0] for name in known}
+    near = difflib.get_close_matches(key, [*known, *sorted(sections)], 1, 0.6)
+    if not near:
+        last = key.rsplit(".", 1)[-1]
+        near = [name for name in known if difflib.get_close_matches(last, [name.rsplit(".", 1)[-1]], 1, 0.75)]
+    return f"did you mean {near[0]}?" if near else "known keys: " + ", ".join(known)
+
+
+def _known_keys(part: type[BaseModel], prefix: str = "") -> Iterable[str]:
+    for name, field in part.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and get_origin(inner) is None and issubclass(inner, BaseModel):
+            yield from _known_keys(inner, f"{prefix}{name}.")
+        elif name != "search":
+            yield f"{prefix}{name}"

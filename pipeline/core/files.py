@@ -1,0 +1,168 @@
+"""Files written whole or not at all, their digests, and the lock of a folder.
+
+What they are called and what lies in them belongs to `runs` and `documents`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from pipeline.core.errors import RunError, storage_error
+from pipeline.core.progress import unheard
+
+_LOCK = ".lock"
+_TEMPORARY = ".vignette."
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file; empty where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+@contextmanager
+def locked(folder: Path, hint: str) -> Iterator[None]:
+    """Holds the folder of a run for one process, and clears away what killed ones left there.
+
+    Raises:
+        RunError: Another process holds it; the message names it.
+    """
+    new = not folder.exists()
+    make_folder(folder)
+    path = folder / _LOCK
+    with _open_lock(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"{folder} is in use by process {_holder(file)}", hint) from None
+        _name_holder(file, path)
+        _sweep(folder)
+        try:
+            yield
+        finally:
+            # What was refused before anything was made leaves no folder behind.
+            if new and [entry.name for entry in folder.iterdir()] == [_LOCK]:
+                path.unlink()
+                folder.rmdir()
+
+
+@contextmanager
+def waiting_for(folder: Path, warn: Callable[[str], object] = unheard) -> Iterator[None]:
+    """Holds a folder of the cache, after waiting until no other process does.
+
+    Args:
+        folder: In the cache.
+        warn: Hears whom it waits for.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    path = folder / _LOCK
+    with _open_lock(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            warn(f"waiting for process {_holder(file)}, which is using the cache {folder}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        _name_holder(file, path)
+        yield
+
+
+def _open_lock(path: Path) -> TextIO:
+    try:
+        return path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def _holder(file: TextIO) -> str:
+    """The process that holds a lock, as it named itself."""
+    file.seek(0)
+    return file.read().strip() or "unknown"
+
+
+def _name_holder(file: TextIO, path: Path) -> None:
+    """Notes in a lock that was just taken whose it is."""
+    try:
+        file.truncate(0)
+        file.write(f"{os.getpid()} ({' '.join(sys.argv[:3])})")
+        file.flush()
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and its parents.
+
+    Raises:
+        StorageError: The system says no.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
+def temporary_beside(path: Path) -> Path:
+    """Where a file is written before it takes its place; what a killed process leaves there is swept away."""
+    # Libraries choose a format by the ending, so the temporary name keeps it.
+    return path.with_name(f"{_TEMPORARY}{os.getpid()}.{path.name}")
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """A temporary name beside `path`; what is written there takes its place, wholly or not at all.
+
+    Args:
+        path: Where it belongs.
+        durable: It outlasts a power cut, too; not needed where a digest elsewhere would tell.
+
+    Raises:
+        StorageError: It could not be written; what stood at `path` is untouched.
+    """
+    make_folder(path.parent)
+    beside = temporary_beside(path)
+    try:
+        yield beside
+        if durable:
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise storage_error(path, error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Writes a file wholly or not at all; raises StorageError. `durable` as in `replacing`."""
+    with replacing(path, durable=durable) as beside:
+        beside.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a UTF-8 file wholly or not at all; raises StorageError."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes indented JSON wholly or not at all; NaN and infinity are refused with ValueError."""
+    write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _sweep(folder: Path) -> None:
+    """Removes the temporary files that a killed process left; only the holder of the lock may do so."""
+    for path in folder.rglob(f"{_TEMPORARY}*.*"):
+        if path.is_file() and path.name.removeprefix(_TEMPORARY).split(".")[0].isdigit():
+            path.unlink(missing_ok=True)

@@ -1,0 +1,39 @@
+"""Work over many pictures on all cores: in order, with bounded memory, and interruptible."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def ordered(function: Callable[[T], R], items: Iterable[T], workers: int | None = None) -> Iterator[R]:
+    """The results of `function`, in the order of the items.
+
+    Threads suffice: Pillow's decoders and the interpreter release Python's lock. Only a few
+    results wait at a time, however many items there are. The first exception is raised where
+    its result would have come, and what has not begun is dropped.
+    """
+    workers = workers or cores()
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[R]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > 4 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()

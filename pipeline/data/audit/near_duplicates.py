@@ -1,0 +1,242 @@
+"""Pictures that are copies of each other: near-duplicates, found without comparing all pairs.
+
+Hashes nominate pairs, small views confirm them. Nominating sorts the hashes many times, by
+other bits each time, and compares each with its next neighbours only: near hashes share a long
+run of bits in one order or another (Charikar 2002; Manku, Jain and Das Sarma 2007). So the
+number of comparisons is `TABLES * WINDOW` a hash, whatever the pictures are. Equal bytes are
+found by sha256 elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+
+from pipeline.data.fingerprints import INSIDE, MIDDLE, MIRRORED, VIEW_SIDE, WHOLE
+
+NEAR, MIRROR, CROP = "near", "mirrored", "cropped"
+TABLES, WINDOW = 24, 8
+# Likeness from which two pictures are one: the correlation of their edges. Copies stay above
+# 0.9 down to JPEG quality 30; other photos reach 0.55, drawings of one style 0.86, but never
+# with near hashes.
+_FAR = 36
+_LIKE, _LIKE_IF_FAR = 0.8, 0.88
+# The threshold on hashes of 256 bits: so many standard deviations below what pictures of this
+# data set differ by, within bounds.
+_DEVIATIONS, _STRICTEST, _LOOSEST = 8.0, 12, 64
+_SAMPLE = 20_000
+# Levels by which copies may differ in one place and still show the same.
+_SAME = 6.0
+# Edges weaker than this, in levels of 0 to 255, are noise and confirm nothing.
+_LEAST_EDGE = 1.0
+_SCALES = (0.97, 0.94, 0.91, 0.88)
+_KINDS = {
+    (a, b): kind
+    for kind, pairs in {
+        NEAR: ((WHOLE, WHOLE), (INSIDE, INSIDE), (WHOLE, INSIDE)),
+        MIRROR: ((INSIDE, MIRRORED),),
+        CROP: ((INSIDE, MIDDLE),),
+    }.items()
+    for a, b in pairs
+}
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Twin:
+    """Two pictures that are one.
+
+    Attributes:
+        first: Index of the one; of a crop, the one that shows more.
+        second: Index of the other.
+        kind: `near` (saved again, resized, brighter or darker), `mirrored` or `cropped`.
+        distance: Bits in which their hashes differ, of 256.
+        likeness: Correlation of their edges, up to 1.
+        same: Whether they differ nowhere beyond brightness and noise. Two shots of one thing by a
+            fixed camera are twins, but a door may be open in one of them and closed in the other.
+    """
+
+    first: int
+    second: int
+    kind: str
+    distance: int
+    likeness: float
+    same: bool = False
+
+
+def find(hashes: np.ndarray, views: Callable[[Sequence[int]], np.ndarray]) -> tuple[list[Twin], int]:
+    """All pairs of twins, and the threshold on hashes that was used.
+
+    Args:
+        hashes: uint8, shape (n, 4, 32), as `sketches` makes them; different pictures.
+        views: Gives the records of `sketches.VIEWS` of some pictures.
+    """
+    threshold = threshold_of(hashes[:, INSIDE])
+    found: list[Twin] = []
+    for pair in nominate(hashes, threshold):
+        twin = _confirm(*pair, views(pair[:2]))
+        if twin:
+            found.append(twin)
+    return found, threshold
+
+
+def threshold_of(hashes: np.ndarray, seed: int = 0) -> int:
+    """Up to how many of 256 bits hashes may differ to be nominated.
+
+    Where all pictures look alike, unrelated ones have nearer hashes, and the threshold falls.
+
+    Args:
+        hashes: uint8, shape (n, 32).
+        seed: Of the pairs that are sampled.
+    """
+    if len(hashes) < 2:
+        return _LOOSEST
+    one, other = np.random.default_rng(seed).integers(0, len(hashes), (2, _SAMPLE))
+    distances = differing(hashes[one], hashes[other])[one != other]
+    middle = np.median(distances)
+    # Robust, because twins may be among the sample.
+    deviation = 1.4826 * np.median(np.abs(distances - middle))
+    return int(np.clip(middle - _DEVIATIONS * deviation, _STRICTEST, _LOOSEST))
+
+
+def differing(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """In how many bits the rows of two arrays of whole numbers differ, shape (n,)."""
+    return np.bitwise_count(one ^ other).sum(1)
+
+
+def nominate(hashes: np.ndarray, threshold: int, seed: int = 0) -> list[tuple[int, int, str, int]]:
+    """Pairs of pictures with near hashes, each once, as (first, second, kind, distance).
+
+    Args:
+        hashes: uint8, shape (n, 4, 32).
+        threshold: The most bits in which they may differ.
+        seed: Of the orders of bits.
+    """
+    numbers = np.random.default_rng(seed)
+    bytes_ = np.ascontiguousarray(hashes).reshape(-1, 32)
+    words = bytes_.view(np.uint64)
+    codes = {pair: number for number, pair in enumerate(_KINDS)}
+    allowed = np.full((4, 4), -1, np.int8)
+    for (one, other), number in codes.items():
+        allowed[one, other] = allowed[other, one] = number
+    best: dict[tuple[int, int], tuple[int, int, int, int]] = {}
+    for _ in range(TABLES):
+        chosen = numbers.choice(32, 8, replace=False)
+        keys = np.ascontiguousarray(bytes_[:, chosen]).view(">u8").ravel().astype(np.uint64)
+        order = np.argsort(keys, kind="stable")
+        # Neighbours side by side in memory: looking them up one by one would take most of the time.
+        ordered = words[order]
+        for step in range(1, min(WINDOW, len(order) - 1) + 1):
+            distances = differing(ordered[:-step], ordered[step:])
+            near = np.flatnonzero(distances <= threshold)
+            ones, others = order[near], order[near + step]
+            # Most near neighbours are hashes of one picture.
+            sound = (ones // 4 != others // 4) & (allowed[ones % 4, others % 4] >= 0)
+            for at in near[sound]:
+                first, second = int(order[at]), int(order[at + step])
+                kind = int(allowed[first % 4, second % 4])
+                # The picture whose middle or mirror image was met comes second.
+                if (first % 4, second % 4) not in codes or (first % 4 == second % 4 and first > second):
+                    first, second = second, first
+                pair = (
+                    (second // 4, first // 4) if kind == codes[INSIDE, MIDDLE] else (first // 4, second // 4)
+                )
+                entry = (int(distances[at]), kind, *pair)
+                unordered = (min(pair), max(pair))
+                best[unordered] = min(best.get(unordered, entry), entry)
+    kinds_of = list(_KINDS.values())
+    return [
+        (first, second, kinds_of[kind], distance) for distance, kind, first, second in sorted(best.values())
+    ]
+
+
+def _confirm(first: int, second: int, kind: str, distance: int, views: np.ndarray) -> Twin | None:
+    """The pair as a Twin if the pixels say so, of whichever kind they are most alike."""
+    one, other = views
+    needed = _LIKE if distance <= _FAR else _LIKE_IF_FAR
+    tries = {NEAR: max(likeness(one["inside"], other["inside"]), likeness(one["whole"], other["whole"]))}
+    if tries[NEAR] < needed and kind == MIRROR:
+        tries[MIRROR] = likeness(one["inside"][:, ::-1], other["inside"])
+    elif tries[NEAR] < needed:
+        whole, part = one["inside"], other["inside"]
+        tries[CROP] = max(likeness(cut, part) for cut in _cuts(whole))
+        turned = max(likeness(cut, whole) for cut in _cuts(part))
+        if turned > tries[CROP]:
+            first, second, tries[CROP] = second, first, turned
+    kind, found = max(tries.items(), key=lambda entry: entry[1])
+    if found < needed:
+        return None
+    if kind != CROP:
+        first, second = min(first, second), max(first, second)
+    same = kind == NEAR and differs_by(one, other) <= _SAME
+    return Twin(first, second, kind, distance, round(found, 4), same)
+
+
+def likeness(one: np.ndarray, other: np.ndarray) -> float:
+    """The correlation of the edges of two small views: brightness and contrast do not matter.
+
+    Args:
+        one: Brightness, shape (height, width).
+        other: The same shape.
+    """
+    first, second = _edges(one), _edges(other)
+    lengths = np.linalg.norm(first), np.linalg.norm(second)
+    if min(lengths) < _LEAST_EDGE * len(first) ** 0.5:
+        return 0.0
+    return float(first @ second / (lengths[0] * lengths[1]))
+
+
+def differs_by(one: np.ndarray, other: np.ndarray) -> float:
+    """How far two pictures are apart where they differ most, in levels of 0 to 255.
+
+    Brightness and contrast are fitted first; then it is the largest mean over a block of
+    4 x 4 pixels of their small views, of the inside or of the whole, whichever is nearer.
+    """
+    found = []
+    for part in ("inside", "whole"):
+        x, y = one[part].astype(np.float64), other[part].astype(np.float64)
+        gain = ((x - x.mean()) * (y - y.mean())).mean() / max(x.var(), 1e-9)
+        # Where one is saturated nothing can be compared.
+        sound = (x > 4) & (x < 251) & (y > 4) & (y < 251)
+        away = np.abs(y - y.mean() - gain * (x - x.mean())) * sound
+        found.append(away.reshape(VIEW_SIDE // 4, 4, VIEW_SIDE // 4, 4).mean((1, 3)).max())
+    return float(min(found))
+
+
+def _edges(view: np.ndarray) -> np.ndarray:
+    grey = view.astype(np.float32)
+    across, down = grey[1:-1, 2:] - grey[1:-1, :-2], grey[2:, 1:-1] - grey[:-2, 1:-1]
+    return np.concatenate([across.ravel(), down.ravel()])
+
+
+def _cuts(view: np.ndarray) -> Iterable[np.ndarray]:
+    """What slightly cropped copies of a view would look like."""
+    image = Image.fromarray(view)
+    for scale in _SCALES:
+        room = VIEW_SIDE * (1 - scale)
+        for left in (0.0, 0.5, 1.0):
+            for top in (0.0, 0.5, 1.0):
+                corner = room * left, room * top
+                box = (*corner, corner[0] + VIEW_SIDE * scale, corner[1] + VIEW_SIDE * scale)
+                yield np.asarray(image.resize(view.shape[::-1], Image.Resampling.BILINEAR, box))
+
+
+def joined(names: Iterable[Name], pairs: Iterable[tuple[Name, Name]]) -> dict[Name, Name]:
+    """The group of every name, called by its least member, when pairs belong together."""
+    leader = {name: name for name in names}
+
+    def root(name: Name) -> Name:
+        while leader[name] != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    for pair in pairs:
+        one, other = sorted(map(root, pair))  # pyright: ignore[reportArgumentType] - names compare
+        leader[other] = one
+    return {name: root(name) for name in leader}

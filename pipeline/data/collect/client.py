@@ -1,0 +1,210 @@
+"""yt-dlp, told to wait: pauses, patience with busy servers, and the end at a page that asks who is there.
+
+Every request of a collection passes `Polite.urlopen`, those for lists and those for pictures. Loads
+yt-dlp; import late.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import yt_dlp
+from yt_dlp.networking import Request, Response
+from yt_dlp.networking.exceptions import CertificateVerifyError, HTTPError, ProxyError, TransportError
+
+from pipeline.core import filetypes
+from pipeline.core.channels import Collect
+from pipeline.core.errors import ConfigError, NetworkError
+from pipeline.core.progress import Listener
+from pipeline.data.collect.manifest import shown
+
+# Longer than this nobody waits before a screen; the same command continues later.
+LONGEST_WAIT_S = 120
+_LONG_S = 15
+LARGEST_BYTES = 32_000_000
+CONTINUES = "repeat the command later: it continues where it stopped"
+_TOO_MANY = 429
+_BUSY = (_TOO_MANY, 500, 502, 503, 504)
+
+
+class GaveUpError(Exception):
+    """A request that failed as often as the settings allow. Not one of yt-dlp's: it must not retry."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Polite(yt_dlp.YoutubeDL):
+    """yt-dlp, told to wait. Answers are read whole here, so that half ones are asked for again."""
+
+    def __init__(self, settings: Collect, listener: Listener) -> None:
+        self._settings, self._listener = settings, listener
+        self._free_at = 0.0
+        self.requests = 0
+        options = {
+            "extract_flat": "in_playlist",
+            "skip_download": True,
+            "cachedir": False,
+            "logger": _Mute(),
+            "noprogress": True,
+            "socket_timeout": settings.timeout_s,
+            "nocheckcertificate": not settings.check_certificates,
+            "proxy": settings.proxy or None,
+            # In memory, so that the user's file is never written to.
+            "cookiefile": _cookies(settings.cookies),
+            # Once more for a page that came without its list; busy servers are met in urlopen.
+            "extractor_retries": 1,
+            # Without this a list whose next page is missing just ends.
+            "extractor_args": {"youtube": {"raise_incomplete_data": ["1"], "lang": ["en"]}},
+        }
+        super().__init__(options, auto_init=False)  # pyright: ignore[reportArgumentType]
+
+    def urlopen(self, req: Any) -> Any:
+        """Answers a request when it is time, as often as it takes within the settings' patience.
+
+        Raises:
+            HTTPError: An answer that asking again does not change, such as 404.
+            NetworkError: The server wants to be left alone, or to know who asks.
+        """
+        request: Any = Request(req) if isinstance(req, str) else req
+        settings, reason, status = self._settings, "", 0
+        for attempt in range(settings.tries):
+            self._until(self._free_at)
+            wait = min(settings.back_off_s * 2**attempt, LONGEST_WAIT_S)
+            self.requests += 1
+            try:
+                return self._whole(super().urlopen(request.copy()))
+            except HTTPError as error:
+                _stop_at_wall(error.response.url)
+                status, reason = error.status, f"HTTP {error.status}"
+                if error.redirect_loop or status not in _BUSY:
+                    raise HTTPError(self._whole(error.response), error.redirect_loop) from error
+                wait = max(wait, _retry_after(error.response.headers.get("Retry-After")))
+                error.close()
+            except CertificateVerifyError as error:
+                raise NetworkError(
+                    f"the certificate of {urlsplit(request.url).hostname} cannot be trusted: {words(error)}",
+                    "look at the clock and the proxy of this machine; where a proxy ends TLS and you trust "
+                    "it: --set collect.check_certificates=false",
+                ) from error
+            except TransportError as error:
+                status, reason = 0, words(error)
+            finally:
+                self._free_at = time.monotonic() + settings.pause_s
+            if attempt + 1 < settings.tries:
+                self._wait(wait, status)
+        if status == _TOO_MANY:
+            raise NetworkError("YouTube asks to slow down (HTTP 429), again and again", CONTINUES)
+        raise GaveUpError(f"{reason}, {settings.tries} times" if settings.tries > 1 else reason)
+
+    def _whole(self, response: Response) -> Response:
+        """The answer with its body in memory."""
+        _stop_at_wall(response.url)
+        begin, parts, size = time.monotonic(), [], 0
+        with response:
+            while part := response.read(1 << 16):
+                parts.append(part)
+                size += len(part)
+                if size > LARGEST_BYTES:
+                    raise TransportError(f"more than {LARGEST_BYTES:,} bytes")
+                if self._settings.max_kb_s:
+                    self._until(begin + size / 1000 / self._settings.max_kb_s)
+        return Response(io.BytesIO(b"".join(parts)), response.url, dict(response.headers), response.status)
+
+    def _wait(self, seconds: float, status: int) -> None:
+        if seconds > LONGEST_WAIT_S:
+            raise NetworkError(
+                f"YouTube asks to wait {seconds / 60:.0f} minutes (HTTP {status})",
+                "repeat the command after that: it continues where it stopped",
+            )
+        if status == _TOO_MANY:
+            self._listener.warn(f"YouTube asks to slow down (HTTP 429); waiting {seconds:.0f} s")
+        elif seconds >= _LONG_S:
+            self._listener.warn(
+                f"{f'YouTube is busy (HTTP {status})' if status else 'no answer'}; waiting {seconds:.0f} s"
+            )
+        self._free_at = max(self._free_at, time.monotonic() + seconds)
+
+    def _until(self, moment: float) -> None:
+        if (seconds := moment - time.monotonic()) > 0:
+            time.sleep(seconds)
+
+
+def _stop_at_wall(address: str) -> None:
+    """Ends everything where an answer came from a page that asks who is there."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if host.startswith(("accounts.google.", "consent.")) or parts.path.startswith("/sorry/"):
+        raise wall(f"it leads to {host}")
+
+
+def wall(said: str) -> NetworkError:
+    """The error for a page that lets nobody pass without an account or a riddle."""
+    return NetworkError(
+        f"YouTube asks to sign in, or to show that no robot asks: {said}",
+        "wait some hours or use another network, then repeat the command: it continues where it stopped; "
+        "cookies of a browser that is signed in may help, at that account's risk: --set collect.cookies=FILE",
+    )
+
+
+def _retry_after(asked: str | None) -> float:
+    """Seconds, from a header that gives them or a date; 0 where it says nothing."""
+    if not asked:
+        return 0.0
+    if asked.strip().isdecimal():
+        return float(asked)
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    except ValueError:
+        return 0.0
+
+
+def _cookies(path: str) -> io.StringIO | None:
+    if not path:
+        return None
+    hint = "export them in Netscape format, as yt-dlp's documentation tells"
+    try:
+        text = filetypes.contents(Path(path).expanduser()).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"collect.cookies: {path} cannot be read: {why}", hint) from error
+    if not re.match(r"#( Netscape)? HTTP Cookie File", text):
+        raise ConfigError(f"collect.cookies: {path} does not begin with # Netscape HTTP Cookie File", hint)
+    return io.StringIO(text)
+
+
+def words(error: BaseException) -> str:
+    """What a library says, on one line, without passwords, colours and the names of its own classes."""
+    said = getattr(error, "orig_msg", None) or str(error)
+    if isinstance(error, TransportError) and re.search(r"timed? ?out", said, re.IGNORECASE):
+        return "no answer in time"
+    said = re.sub(r"\x1b\[[\d;]*m", "", said)
+    said = re.sub(r"://[^/\s]*@", "://***@", said)
+    if system := re.search(r"\[Errno -?\d+\] ([\w ,]+)", said):
+        said = system[1]
+    for noise in (
+        r"^ERROR: (\[[^\]]*\] (\S+: )?)?",
+        r"\[SSL: \w+\] ?",
+        r" ?\(_ssl\.c:\d+\)",
+        r" ?\(caused by .*",
+        r"; please report this issue.*",
+    ):
+        said = re.sub(noise, "", said, flags=re.DOTALL)
+    said = shown(" ".join(said.split()))
+    return f"the proxy does not answer: {said}" if isinstance(error, ProxyError) else said
+
+
+class _Mute:
+    """yt-dlp's words go nowhere: what matters becomes an error, or the reason for a missing picture."""
+
+    def debug(self, _text: str) -> None:
+        pass
+
+    info = warning = error = debug

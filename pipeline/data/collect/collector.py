@@ -1,0 +1,218 @@
+"""Channels, or a file of videos, into a folder of pictures: who is asked for, and on which side.
+
+The sides follow time. In a channel's list, newest first, the newest are trained on and the next
+are held out, so the held-out pictures are older than every training picture. Later collections
+keep that: no picture changes its side, newer ones join training, and what is older than the first
+held-out picture can only be held out.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.core import urls
+from pipeline.core.channels import Channel, Collect
+from pipeline.core.errors import ConfigError, DataError
+from pipeline.core.progress import Listener
+from pipeline.data.collect.download import TEST, TRAIN, UNSPLIT, Keeper, Outcome
+from pipeline.data.collect.manifest import Manifest, Row, shown
+from pipeline.data.collect.video_list import Wanted
+
+if TYPE_CHECKING:
+    from pipeline.data.collect.youtube import Session, Video  # loads yt-dlp
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A channel whose list is open."""
+
+    channel: Channel
+    name: str
+    videos: Iterator[Video]
+
+
+def collect_channels(
+    folder: Path,
+    channels: Iterable[Channel],
+    settings: Collect,
+    session: Session,
+    listener: Listener,
+    *,
+    retry: bool = False,
+) -> Outcome:
+    """Brings a folder of pictures up to date with its channels.
+
+    Args:
+        folder: Gets `{train,test}/LABEL/ID.jpg`, or `LABEL/ID.jpg` where no test pictures are wanted.
+        channels: All lists are opened before the first picture is fetched.
+        settings: How many on each side, and whether missing ones are replaced.
+        session: Where pictures and lists come from.
+        listener: Told how far it is, and what has changed.
+        retry: Pictures that YouTube did not have are asked for again.
+
+    Raises:
+        DataError: A channel or its list is not there, is empty, or is too short for the split; or
+            the folder was filled by other rules.
+        NetworkError: YouTube cannot be reached, or wants no more requests. What is there stays.
+        StorageError: The disk.
+    """
+    split = TRAIN if settings.test else UNSPLIT
+    with Keeper(folder, session.get, listener, retry=retry) as keeper:
+        keeper.check_layout(split)
+        channels = list(channels)
+        asked: list[_Asked] = []
+        for number, channel in enumerate(channels):
+            listener.progress("reading the lists", number, len(channels))
+            asked.append(_open(channel, settings, session, keeper.manifest))
+        listener.progress("reading the lists", len(channels), len(channels))
+        for one in asked:
+            _Walk(one, settings, keeper).go()
+        return keeper.outcome(lambda row: any(row.channel == one.name for one in asked))
+
+
+def collect_list(
+    folder: Path, wanted: Iterable[Wanted], session: Session, listener: Listener, *, retry: bool = False
+) -> Outcome:
+    """Brings a folder of pictures up to date with a list of videos; arguments and errors as above."""
+    wanted = list(wanted)
+    keys = {(one.label, one.id) for one in wanted}
+    with Keeper(folder, session.get, listener, retry=retry) as keeper:
+        keeper.check_layout(wanted[0].split)
+        keeper.mend([row for row in keeper.manifest if row.key in keys], again=lambda row: not row.lasting)
+        for number, one in enumerate(wanted, 1):
+            row = keeper.manifest.get(one.label, one.id)
+            if row is None:
+                keeper.ask(Row(one.id, one.label, one.split, "", one.position, ""))
+            elif row.split != one.split:
+                listener.warn(f"{one.id} stays in {row.split}: no picture changes its side")
+            listener.progress("collecting", number, len(wanted))
+        return keeper.outcome(lambda row: row.key in keys)
+
+
+def _open(channel: Channel, settings: Collect, session: Session, manifest: Manifest) -> _Asked:
+    address = urls.channel_list(channel.channel, everything=settings.shorts)
+    if address is None:
+        raise ConfigError(f"{shown(channel.channel)} names no channel", "give its handle, such as @handle")
+    name = address.removesuffix("/featured").removesuffix("/videos")
+    others = {row.label for row in manifest if row.channel == name} - {channel.label}
+    if others:
+        raise DataError(
+            f"{name} is {min(others)} in {manifest.folder}, and {channel.label} now",
+            "keep the label, or choose another folder: --set data.pictures=FOLDER",
+        )
+    listing = session.list(address)
+    if address.endswith("/featured"):
+        address = urls.uploads(listing.channel_id) or ""
+        if not address:
+            raise DataError(
+                f"{name}: YouTube does not say the channel's id", "use --set collect.shorts=false"
+            )
+        listing = session.list(address)
+    first = list(itertools.islice(listing.videos, settings.train + settings.test))
+    if not first:
+        raise DataError(
+            f"{name} has no videos",
+            "remove it from [[channels]], or give another of its lists, such as @handle/shorts",
+        )
+    known = any(row.channel == name for row in manifest)
+    if settings.test and len(first) <= settings.train and not known:
+        held_out = max(1, len(first) // 6)
+        raise DataError(
+            f"{name} has {len(first)} videos: with train = {settings.train} none is left to hold out",
+            f"take fewer: --set collect.train={max(1, len(first) - held_out)} --set collect.test={held_out}",
+        )
+    return _Asked(channel, name, itertools.chain(first, listing.videos))
+
+
+class _Walk:
+    """One channel's list from the newest video down, until both sides have what they need."""
+
+    def __init__(self, asked: _Asked, settings: Collect, keeper: Keeper) -> None:
+        self._asked, self._settings, self._keeper = asked, settings, keeper
+        self._label = asked.channel.label
+        self._needed = {TRAIN if settings.test else UNSPLIT: settings.train, TEST: settings.test}
+        self._taken: Counter[str] = Counter()
+
+    def go(self) -> None:
+        keeper, listener = self._keeper, self._keeper.listener
+        newest, test = self._needed.keys()
+        had = sum(1 for row in self._rows() if row.split == test and row.file)
+        keeper.mend(self._rows(), again=self._again)
+        self._count()
+        known, passed = bool(self._taken[test]), False
+        for position, video in enumerate(self._asked.videos, 1):
+            wanting = self._lacks(test) or (self._lacks(newest) and not passed)
+            if position > self._settings.train and not wanting:
+                break
+            name = video.id if urls.is_video(video.id) else shown(video.id)[:50]
+            row = keeper.manifest.get(self._label, name)
+            if row is None:
+                side = self._side(position, passed=passed, ahead=known and not passed)
+                if side is None:
+                    continue
+                row = keeper.ask(Row(name, self._label, side, self._asked.name, position, video.title))
+                self._taken[side] += self._takes(row)
+            passed = passed or row.split == test
+            done = sum(min(self._taken[side], needed) for side, needed in self._needed.items())
+            listener.progress(f"collecting {self._label}", done, sum(self._needed.values()))
+        joined = keeper.added[self._label, newest]
+        if had and joined:
+            listener.say(
+                self._label,
+                f"{joined} newer pictures joined training; the {had} held-out ones stay as they were",
+            )
+        self._say_what_lacks(had)
+
+    def _rows(self) -> list[Row]:
+        mine = (self._label, self._asked.name)
+        return [row for row in self._keeper.manifest if (row.label, row.channel) == mine]
+
+    def _takes(self, row: Row) -> bool:
+        """Whether a video takes a place: by its picture, or anyhow where no other may step in."""
+        return bool(row.file) or not self._settings.full
+
+    def _count(self) -> None:
+        self._taken = Counter(row.split for row in self._rows() if self._takes(row))
+
+    def _lacks(self, side: str) -> bool:
+        return self._taken[side] < self._needed[side]
+
+    def _again(self, row: Row) -> bool:
+        if row.lasting or not self._settings.full:
+            return not row.lasting
+        self._count()
+        return self._lacks(row.split)
+
+    def _side(self, position: int, *, passed: bool, ahead: bool) -> str | None:
+        """Where a video that is new to us belongs; None where it is not needed.
+
+        Args:
+            position: In the list, from 1.
+            passed: Whether a newer video of the list is held out.
+            ahead: Whether an older one is, and no newer one.
+        """
+        newest, test = self._needed.keys()
+        if not passed and (self._lacks(newest) or position <= self._settings.train):
+            return newest
+        return test if self._lacks(test) and not ahead else None
+
+    def _say_what_lacks(self, had: int) -> None:
+        for side, needed in self._needed.items():
+            there = sum(1 for row in self._rows() if row.split == side and row.file)
+            if there >= needed:
+                continue
+            what = {TRAIN: "training pictures", TEST: "held-out pictures", UNSPLIT: "pictures"}[side]
+            why = (
+                "what is older than the held-out pictures is not trained on; collect into another folder "
+                "for another split"
+                if had and side == TRAIN and self._settings.full
+                else "the list has no more"
+                if self._settings.full
+                else "the others are missing, and full = false leaves their places empty"
+            )
+            self._keeper.listener.warn(f"{self._label}: {there} of {needed} {what}; {why}")

@@ -1,0 +1,159 @@
+"""What is asked of YouTube: a channel's list, and the bytes at an address. One request at a time.
+
+No page of a video is ever asked for: of yt-dlp's extractors only the one for lists is loaded. The
+pauses between requests belong to `polite`. Loads yt-dlp; import late.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from yt_dlp.extractor.youtube import YoutubeTabIE
+from yt_dlp.globals import plugin_dirs
+from yt_dlp.networking import Request
+from yt_dlp.networking.exceptions import HTTPError, RequestError
+from yt_dlp.utils import YoutubeDLError
+
+from pipeline.core.channels import Collect
+from pipeline.core.errors import DataError, NetworkError, ToolError
+from pipeline.core.progress import Listener
+from pipeline.data.collect.client import CONTINUES, GaveUpError, Polite, wall, words
+from pipeline.data.collect.manifest import title_of
+from pipeline.data.collect.thumbnails import Fetched
+
+_GONE = (404, 410)
+_SIGN_IN = re.compile(r"sign ?in|log ?in|not a (bot|robot)|captcha|unusual traffic|consent", re.IGNORECASE)
+_NO_CHANNEL = re.compile(r"does not exist|HTTP Error 404|terminated|not available|removed", re.IGNORECASE)
+_NO_TAB = re.compile(r"does not have an? (\w+) tab")
+
+
+@dataclass(frozen=True)
+class Video:
+    """An entry of a list; the id and the title are as they came."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A channel's list, newest first; further pages are asked for as the videos are taken."""
+
+    channel_id: str
+    videos: Iterator[Video]
+
+
+class Session:
+    """One connection to YouTube. `requests` counts what was asked.
+
+    Args:
+        settings: Pauses, patience, proxy, cookies and certificates.
+        listener: Told when the server wants the collector to wait.
+
+    Raises:
+        ConfigError: The cookies file cannot be used.
+    """
+
+    def __init__(self, settings: Collect, listener: Listener) -> None:
+        plugin_dirs.value = []  # what a user added to yt-dlp for other purposes stays out
+        self._settings = settings
+        self._ydl = Polite(settings, listener)
+        self._ydl.add_info_extractor(YoutubeTabIE())  # pyright: ignore[reportArgumentType]
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ydl.close()
+
+    @property
+    def requests(self) -> int:
+        return self._ydl.requests
+
+    def get(self, address: str) -> Fetched:
+        """The bytes at an address.
+
+        Raises:
+            NetworkError: Going on makes no sense: YouTube asks to slow down, or to sign in.
+        """
+        try:
+            response = self._ydl.urlopen(Request(address, headers={"Accept": "image/jpeg,image/*;q=0.8"}))
+        except GaveUpError as error:
+            return Fetched(reason=error.reason, silent=True)
+        except HTTPError as error:
+            if error.redirect_loop:
+                return Fetched(reason="leads around in a circle (redirects)")
+            return Fetched(reason=f"HTTP {error.status}", lasting=error.status in _GONE)
+        except RequestError as error:
+            return Fetched(reason=words(error), silent=True)
+        return Fetched(response.read())
+
+    def list(self, address: str) -> Listing:
+        """A channel's list; its first page is asked for now.
+
+        Raises:
+            DataError: There is no such channel, or it has no such list.
+            NetworkError: YouTube cannot be reached, asks to slow down, or to sign in.
+            ToolError: The page is not what yt-dlp expects.
+        """
+        with _explained(address):
+            info: Any = self._ydl.extract_info(address, download=False, process=False)
+            for _ in range(5):
+                # A channel that moved; only lists are followed.
+                if not info or info.get("_type") not in ("url", "url_transparent"):
+                    break
+                info = self._ydl.extract_info(info["url"], download=False, process=False, ie_key="YoutubeTab")
+        if not info or info.get("entries") is None:
+            raise ToolError(f"{address}: yt-dlp found no list there", "look at the address in a browser")
+        return Listing(info.get("channel_id") or "", _videos(iter(info["entries"]), address))
+
+
+def _videos(entries: Iterator[Any], address: str) -> Iterator[Video]:
+    """The videos of a list; what is none, such as a playlist shown among them, is passed over."""
+    while True:
+        with _explained(address):
+            entry = next(entries, None)
+        if entry is None:
+            return
+        if entry.get("ie_key") == "Youtube":
+            yield Video(str(entry.get("id")), title_of(entry.get("title")))
+
+
+@contextmanager
+def _explained(address: str) -> Iterator[None]:
+    """What goes wrong inside yt-dlp while a list is read, as one of the project's errors."""
+    try:
+        yield
+    except GaveUpError as error:
+        raise NetworkError(
+            f"{address} cannot be read: {error.reason}",
+            "look at the network and the proxy (collect.proxy, or HTTPS_PROXY in the environment); "
+            + CONTINUES,
+        ) from error
+    except (YoutubeDLError, RequestError) as error:
+        raise _explain(address, words(error)) from error
+
+
+def _explain(address: str, said: str) -> DataError | NetworkError | ToolError:
+    if _SIGN_IN.search(said):
+        return wall(said)
+    if tab := _NO_TAB.search(said):
+        return DataError(
+            f"{address}: this channel has no {tab[1]}",
+            "give another of its lists, such as @handle/shorts, or all of them: --set collect.shorts=true",
+        )
+    if _NO_CHANNEL.search(said):
+        return DataError(
+            f"{address}: there is no such channel ({said})",
+            "open the channel in a browser and copy the handle from its address into [[channels]]",
+        )
+    if "HTTP Error 403" in said:
+        return NetworkError(f"{address}: YouTube refuses to answer (HTTP 403)", CONTINUES)
+    return ToolError(
+        f"{address}: yt-dlp cannot read this list: {said}",
+        "YouTube changes now and then; a newer yt-dlp may know: python -m pip install --upgrade yt-dlp",
+    )

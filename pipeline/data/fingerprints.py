@@ -1,0 +1,209 @@
+"""What the audit keeps of every picture: facts, hashes and a few small views, by sha256.
+
+A sketch is made from the one decode that every picture needs anyway, and kept in the cache, so
+that a repeat opens no picture. What sketches say about each other is asked in `twins`; what
+they say about a picture, in `audit`; what they say about the classes, in `shortcuts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pipeline.core import files, runs
+from pipeline.core.errors import storage_error
+from pipeline.core.progress import unheard
+from pipeline.core.recipes import Recipe
+from pipeline.images import borders
+from pipeline.images.decode import Facts
+
+VERSION = 2
+LIBRARIES = ("ImageHash", "pi-heif", "pillow", "numpy", "scipy")
+HASH_SIDE = 16
+VIEW_SIDE = 48
+TINY_SIDE = 16
+# What each of a picture's hashes is of: all of it, what is inside its bars, that mirrored, and
+# its middle, which is what a slightly cropped copy looks like.
+WHOLE, INSIDE, MIRRORED, MIDDLE = range(4)
+MIDDLE_SHARE = 0.93
+_HASHED = 64
+# Bars and borders of larger pictures are measured on a smaller copy.
+_MEASURED = 1024
+_REMARKS = 240
+
+# Small and read for all pictures; "V", not "S": numpy strips trailing zero bytes from strings.
+FACTS = np.dtype(
+    [
+        ("sha256", "V32"),
+        ("width", "<u4"),
+        ("height", "<u4"),
+        ("file_format", "S8"),
+        ("mode", "S8"),
+        ("quality", "u1"),
+        ("turned", "?"),
+        ("frames", "<u2"),
+        ("remarks", f"S{_REMARKS}"),
+        ("bars", "<f4", (4,)),  # depth over the side, top, bottom, left, right
+        ("border", "<f4", (4,)),  # the same for strips of any one colour
+        ("border_colour", "u1", (4, 3)),
+        ("contrast", "<f4"),  # standard deviation of brightness, in levels of 0 to 255
+        ("flat", "<f4"),  # share of the picture that its commonest colour covers
+        ("hashes", "u1", (4, HASH_SIDE**2 // 8)),
+    ]
+)
+# Large, and read for a few.
+VIEWS = np.dtype(
+    [
+        ("whole", "u1", (VIEW_SIDE, VIEW_SIDE)),  # brightness
+        ("inside", "u1", (VIEW_SIDE, VIEW_SIDE)),
+        ("tiny", "u1", (TINY_SIDE, TINY_SIDE, 3)),  # colours of the whole
+        ("histogram", "u1", (64,)),  # of 4 x 4 x 4 colours, in 255ths
+    ]
+)
+
+
+def draw(pixels: np.ndarray, facts: Facts, sha256: str) -> tuple[np.ndarray, np.ndarray]:
+    """The sketch of one picture.
+
+    Args:
+        pixels: RGB, uint8, shape (height, width, 3).
+        facts: What decoding it showed.
+        sha256: Of its bytes.
+
+    Returns:
+        One record of `FACTS` and one of `VIEWS`, shape (1,) each.
+    """
+    row, views = np.zeros(1, FACTS), np.zeros(1, VIEWS)
+    shrink = max(1, max(pixels.shape[:2]) // _MEASURED)
+    image = Image.fromarray(pixels)
+    image = image.reduce(shrink) if shrink > 1 else image
+    measured = np.asarray(image)
+    height, width = measured.shape[:2]
+    found = borders.bars(measured)
+    inside = Image.fromarray(found.inside(measured)) if found else image
+    strips, colours = borders.border(measured)
+    small = image.resize((_HASHED, _HASHED), Image.Resampling.BILINEAR)
+    core = inside.resize((_HASHED, _HASHED), Image.Resampling.BILINEAR) if found else small
+    grey = np.asarray(small.convert("L"))
+    # In sixteenths, so that noise and JPEG do not make a plain ground many colours.
+    coarse = (np.asarray(small).astype(np.uint16) + 8 >> 4).clip(0, 15)
+    codes = coarse[..., 0] * 256 + coarse[..., 1] * 16 + coarse[..., 2]
+    buckets = np.asarray(small) >> 6
+    histogram = np.bincount(
+        (buckets[..., 0] * 16 + buckets[..., 1] * 4 + buckets[..., 2]).ravel(), minlength=64
+    )
+    sides = np.array([height, height, width, width], np.float32)
+
+    row["sha256"] = np.void(bytes.fromhex(sha256))
+    row["width"], row["height"], row["quality"] = facts.width, facts.height, facts.quality
+    row["file_format"], row["mode"] = facts.file_format.encode(), facts.mode.encode()
+    row["turned"], row["frames"] = facts.turned, min(facts.frames, 65535)
+    row["remarks"] = "; ".join(facts.remarks).encode()[:_REMARKS]
+    row["bars"], row["border"] = np.array(astuple(found)) / sides, np.array(astuple(strips)) / sides
+    row["border_colour"] = colours
+    row["contrast"] = grey.std()
+    row["flat"] = np.bincount(codes.ravel()).max() / codes.size
+    row["hashes"] = _hashes(small, core)
+    views["whole"] = np.asarray(small.convert("L").resize((VIEW_SIDE, VIEW_SIDE), Image.Resampling.BILINEAR))
+    views["inside"] = np.asarray(core.convert("L").resize((VIEW_SIDE, VIEW_SIDE), Image.Resampling.BILINEAR))
+    views["tiny"] = np.asarray(small.resize((TINY_SIDE, TINY_SIDE), Image.Resampling.BILINEAR))
+    views["histogram"] = np.round(histogram * 255 / histogram.sum())
+    return row, views
+
+
+def _hashes(whole: Image.Image, inside: Image.Image) -> np.ndarray:
+    import imagehash
+
+    edge = _HASHED * (1 - MIDDLE_SHARE) / 2
+    middle = inside.resize(
+        (_HASHED, _HASHED), Image.Resampling.BILINEAR, (edge, edge, _HASHED - edge, _HASHED - edge)
+    )
+    mirrored = inside.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    images = (whole, inside, mirrored, middle)
+    return np.stack([np.packbits(imagehash.phash(image, HASH_SIDE).hash) for image in images])
+
+
+class Sketches:
+    """The sketches in the cache. `open_cache` gives one; others wait while it is held."""
+
+    def __init__(self, folder: Path) -> None:
+        self._facts, self._views = folder / "facts.bin", folder / "views.bin"
+        count = min(_count(self._facts, FACTS), _count(self._views, VIEWS))
+        self.rows = np.fromfile(self._facts, FACTS, count) if count else np.zeros(0, FACTS)
+        self._places = {sha256: at for at, sha256 in enumerate(self.rows["sha256"].tolist())}
+        self._new = bytearray()
+        self._count = count
+
+    def get(self, sha256: str) -> np.ndarray | None:
+        """The facts of a picture, one record of `FACTS`, or None where it has no sketch yet."""
+        at = self._places.get(bytes.fromhex(sha256))
+        if at is None:
+            return None
+        if at < len(self.rows):
+            return self.rows[at]
+        return np.frombuffer(self._new, FACTS, 1, (at - len(self.rows)) * FACTS.itemsize)[0].copy()
+
+    def facts(self, sha256s: Sequence[str]) -> np.ndarray:
+        """The facts of pictures that all have one, shape (n,)."""
+        if self._new:
+            self.rows = np.concatenate([self.rows, np.frombuffer(bytes(self._new), FACTS)])
+            self._new.clear()
+        return self.rows[[self._places[bytes.fromhex(sha256)] for sha256 in sha256s]]
+
+    def views(self, sha256s: Sequence[str], names: Sequence[str] = VIEWS.names or ()) -> np.ndarray:
+        """The small views of pictures that all have one, shape (n,), those of these names; from the disk."""
+        found = np.zeros(len(sha256s), [(name, VIEWS[name]) for name in names])
+        with self._views.open("rb") as file:
+            for number, sha256 in enumerate(sha256s):
+                file.seek(self._places[bytes.fromhex(sha256)] * VIEWS.itemsize)
+                record = np.frombuffer(file.read(VIEWS.itemsize), VIEWS)[0]
+                for name in names:
+                    found[name][number] = record[name]
+        return found
+
+    def add(self, row: np.ndarray, views: np.ndarray) -> None:
+        """Keeps a sketch that `draw` made; one that is there already stays.
+
+        Raises:
+            StorageError: The disk is full.
+        """
+        key = row["sha256"][0].tobytes()
+        if key in self._places:
+            return
+        # The views first: a sketch counts once both are whole.
+        for path, record in ((self._views, views), (self._facts, row)):
+            try:
+                with path.open("r+b" if path.exists() else "w+b") as file:
+                    file.truncate(self._count * record.itemsize)
+                    file.seek(0, 2)
+                    file.write(record.tobytes())
+            except OSError as error:
+                raise storage_error(path, error) from error
+        self._places[key] = self._count
+        self._new += row.tobytes()
+        self._count += 1
+
+
+@contextmanager
+def open_cache(warn: Callable[[str], object] = unheard) -> Iterator[Sketches]:
+    """The sketches made so far, in `data/cache`; waits until no other process holds them.
+
+    `warn` hears whom it waits for.
+
+    Raises:
+        StorageError: The folder cannot be written.
+    """
+    recipe = Recipe("sketches", VERSION, {}, {}, LIBRARIES)
+    folder = runs.CACHE / recipe.key
+    files.make_folder(folder)
+    with files.waiting_for(folder, warn):
+        yield Sketches(folder)
+
+
+def _count(path: Path, kind: np.dtype) -> int:
+    return path.stat().st_size // kind.itemsize if path.is_file() else 0

@@ -1,0 +1,120 @@
+"""Which pictures belong together, and how whole groups of them are dealt to parts.
+
+Every part gets its share of every class and of groups of every size. What the parts are, sides or
+folds, is decided in `splits`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+
+from pipeline.data.dataset import Table
+
+# Stands for all classes together.
+_ALL = None
+
+
+def groups_of(table: Table) -> dict[str, str]:
+    """The group of every picture, by path: equal bytes, copies and given groups are joined.
+
+    A group is named by one of its members.
+    """
+    leader: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while leader.setdefault(name, name) != name:
+            leader[name] = leader[leader[name]]
+            name = leader[name]
+        return name
+
+    for picture in table.pictures:
+        for kind, name in (("group", picture.group), ("twins", picture.twins)):
+            if name:
+                one, other = sorted((root(f"sha256:{picture.sha256}"), root(f"{kind}:{name}")))
+                leader[other] = one
+    return {picture.path: root(f"sha256:{picture.sha256}") for picture in table.pictures}
+
+
+def share_out(
+    groups: Mapping[str, Counter[str]],
+    shares: Mapping[str, float],
+    taken: Mapping[str, Counter[str]],
+    seed: int,
+) -> dict[str, str]:
+    """Deals whole groups to parts so that every part gets its share of every class.
+
+    The largest groups are dealt first, so that smaller ones even out what they leave. Each goes to
+    the part that is furthest behind its share of what has been dealt so far, not of the whole: a
+    small part gets its share of large groups, too. Equal ones come in an order drawn from the seed
+    and the group's name.
+
+    Args:
+        groups: The classes in each group, counted.
+        shares: The share of the whole that each part is to have; together 1.
+        taken: What the parts already have.
+        seed: Any whole number.
+
+    Returns:
+        The part of each group.
+    """
+    total: Counter[str] = Counter()
+    for counts in (*groups.values(), *taken.values()):
+        total.update(counts)
+    share = {label: _of_class(shares, n) for label, n in total.items()} | {_ALL: shares}
+    has = {part: _with_all(taken.get(part, Counter())) for part in shares}
+    so_far: Counter[str | None] = Counter()
+    for counts in taken.values():
+        so_far.update(_with_all(counts))
+    left = Counter(label for counts in groups.values() for label in counts)
+
+    def behind(part: str, label: str | None, n: int) -> float:
+        return share[label][part] * (so_far[label] + n) - has[part][label]
+
+    order = sorted(groups, key=lambda name: (-groups[name].total(), _hash(seed, name)))
+    dealt: dict[str, str] = {}
+    for name in order:
+        counts, size = groups[name], groups[name].total()
+        # Single pictures, which come last, follow the classes alone.
+        weight = 1 - 1 / size
+
+        def need(
+            part: str, counts: Counter[str] = counts, size: int = size, weight: float = weight
+        ) -> tuple[float, float]:
+            overall = behind(part, _ALL, size)
+            # In shares of each class, so that a rare class weighs as much as a common one.
+            # Rounded, so that the order of the classes does not matter.
+            own = sum(n / total[c] * (behind(part, c, n) + weight * overall) for c, n in counts.items())
+            return round(own, 9), round(overall, 9)
+
+        part = max(_lacking(counts, has, left) or shares, key=need)
+        dealt[name] = part
+        has[part].update(_with_all(counts))
+        so_far.update(_with_all(counts))
+        left.subtract(counts.keys())
+    return dealt
+
+
+def _of_class(shares: Mapping[str, float], n: int) -> dict[str, float]:
+    """The parts' shares of a class of n pictures: at least one picture each, as far as there are any."""
+    wanted = {part: max(1.0, share * n) for part, share in shares.items()}
+    return {part: count / sum(wanted.values()) for part, count in wanted.items()}
+
+
+def _lacking(
+    counts: Counter[str], has: Mapping[str, Counter[str | None]], left: Mapping[str, int]
+) -> list[str]:
+    """The parts that would get nothing of one of the group's classes if they did not get this group."""
+    without = {label: [part for part in has if not has[part][label]] for label in counts}
+    return [part for label, parts in without.items() if len(parts) >= left[label] for part in parts]
+
+
+def _with_all(counts: Counter[str]) -> Counter[str | None]:
+    both: Counter[str | None] = Counter({_ALL: counts.total()})
+    both.update(counts)
+    return both
+
+
+def _hash(seed: int, name: str) -> str:
+    return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()

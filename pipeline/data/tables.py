@@ -1,0 +1,169 @@
+"""A table of pictures (CSV) as people and spreadsheets write it.
+
+Delimiter: the one of comma, semicolon, tab and bar with which the first line names `path` and `label`.
+Encoding, the first that fits: what a byte order mark says, UTF-16, UTF-8, Windows-1252, Latin-1.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from pipeline.core import filetypes
+from pipeline.core.errors import DataError
+from pipeline.data import folders
+from pipeline.data.folders import SIDES, Found, Layout, Note
+
+_DELIMITERS = (",", ";", "\t", "|")
+_NEEDED, _WANTED = {"path", "label"}, {"group", "split"}
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_SPOKEN = {"cp1252": "Windows-1252", "latin-1": "Latin-1"}
+
+
+def read(path: Path) -> Layout:
+    """The rows of a table with the columns path and label and, if wanted, group and split.
+
+    Raises:
+        DataError: A row is wrong; the message names its line and what was understood.
+    """
+    text, encoding = _text(path)
+    rows = _rows(path, text)
+    header, columns = _header(path, rows)
+    found: list[Found] = []
+    backslashes: list[tuple[str, str]] = []
+    splits: set[str] = set()
+    for line, cells in rows:
+        where = f"{path}, line {line}"
+        values = _values(where, cells, columns, header)
+        name, part = values["path"], folders.part_of(values["split"])
+        if values["split"] and not part:
+            raise DataError(f"{where}: split must be train, val or test. Received: {values['split']}")
+        if "\\" in name and not os.path.lexists(path.parent / name):
+            backslashes.append((f"line {line}: {name} is", name.replace("\\", "/")))
+            name = backslashes[-1][1]
+        pure = PurePosixPath(name)
+        if pure.is_absolute() or ".." in pure.parts or re.match(r"[A-Za-z]:/", name):
+            raise DataError(
+                f"{where}: paths are relative to the table and stay below it. Received: {values['path']}",
+                f"put the table beside the pictures, and write paths as seen from {path.parent}",
+            )
+        splits.add(part)
+        label = unicodedata.normalize("NFC", values["label"])
+        found.append(Found(pure.as_posix(), label, values["group"], part))
+    if "test" in splits and "" in splits:
+        raise DataError(
+            f"{path}: some rows have a split and some have none", "fill the column, or leave it out"
+        )
+    twice = [name for name, count in Counter(entry.path for entry in found).items() if count > 1]
+    if twice:
+        raise DataError(f"{path}: {twice[0]} stands in it twice", "keep one row for each picture")
+    sides = SIDES if "test" in splits else dict.fromkeys(SIDES, "")
+    rows_found = tuple(Found(f.path, f.label, f.group, sides.get(f.given, "")) for f in found)
+    notes = [_of_encoding(text, encoding)] if encoding in _SPOKEN else []
+    if backslashes:
+        names = tuple(PurePosixPath(name).as_posix() for _, name in backslashes)
+        notes.append(Note("backslashes", " ".join(backslashes[0]), names))
+    return Layout(path.parent, rows_found, (), tuple(notes))
+
+
+def _text(path: Path) -> tuple[str, str]:
+    """What is written in the table, and the name of its encoding."""
+    if kind := filetypes.archive(path):
+        raise filetypes.archive_error(path, kind)
+    try:
+        data = filetypes.contents(path)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}", "give a table (.csv)") from error
+    marked = [encoding for mark, encoding in _MARKS.items() if data.startswith(mark)]
+    # Of UTF-16 without a mark, every other byte of plain letters is zero.
+    odd, even = data[1::2].count(0), data[::2].count(0)
+    guessed = ["utf-16-le" if odd > even else "utf-16-be"] if 4 * (odd + even) > len(data) else []
+    for encoding in (*marked, *guessed, "utf-8", *_SPOKEN):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" in text:
+            break
+        return text, encoding
+    raise DataError(f"{path}: not a table, but binary data", "save it as “CSV UTF-8”")
+
+
+def _of_encoding(text: str, encoding: str) -> Note:
+    lines = enumerate(text.splitlines(), 1)
+    number, line = next((number, line) for number, line in lines if not line.isascii())
+    return Note("encoding", f"read as {_SPOKEN[encoding]}: line {number} says “{line.strip()}”")
+
+
+def _rows(path: Path, text: str) -> list[tuple[int, list[str]]]:
+    """The first line's cells and those of all others, with the number of their last line."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    told = re.fullmatch(r'"?sep=(.)"?', first.strip(" "), re.IGNORECASE)
+    if told:
+        # Excel's own way to name the delimiter: the next line is the first one.
+        second = [line for line in text.splitlines() if line.strip()][1:2]
+        delimiter = told[1] if second else ","
+    else:
+        fitting = [mark for mark in _DELIMITERS if set(_headings(_split(first, mark))) >= _NEEDED]
+        delimiter = max(fitting or _DELIMITERS, key=lambda mark: len(_split(first, mark)))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+    try:
+        rows = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise DataError(
+            f"{path}, line {reader.line_num + 1}: {error}", "look for a quote that is not closed"
+        ) from error
+    return [(line, row) for line, row in rows if any(cell.strip() for cell in row)][1 if told else 0 :]
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        return []
+
+
+def _headings(cells: Sequence[str]) -> list[str]:
+    names = [cell.strip().casefold() for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    return names
+
+
+def _header(path: Path, rows: list[tuple[int, list[str]]]) -> tuple[list[str], dict[str, int]]:
+    """Takes the first row: its headings, and the place of each column."""
+    names = _headings(rows[0][1]) if rows else []
+    columns = {name: place for place, name in enumerate(names)}
+    if not columns.keys() >= _NEEDED or columns.keys() - _NEEDED - _WANTED or len(columns) < len(names):
+        raise DataError(
+            f"{path}: the columns must be path and label and, if wanted, group and split. "
+            f"Received: {', '.join(names or ['nothing'])}",
+            "mend the first line of the table; between the columns may be commas, semicolons or tabs",
+        )
+    rows.pop(0)
+    return names, columns
+
+
+def _values(where: str, cells: list[str], columns: dict[str, int], header: list[str]) -> dict[str, str]:
+    cells = [cell.strip() for cell in cells]
+    while len(cells) > len(header) and not cells[-1]:
+        cells.pop()
+    values = dict.fromkeys(_NEEDED | _WANTED, "")
+    values |= {name: cells[place] for name, place in columns.items() if place < len(cells)}
+    if len(cells) > len(header) or not values["path"] or not values["label"]:
+        understood = ", ".join(
+            f"{name} {cell!r}" for name, cell in zip([*header, *["?"] * len(cells)], cells, strict=False)
+        )
+        raise DataError(
+            f"{where}: every row needs a path and a label, and no more columns than the first. "
+            f"Understood: {understood[:200]}",
+            "put a value that holds the delimiter into quotes",
+        )
+    return values

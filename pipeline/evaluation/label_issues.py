@@ -1,0 +1,214 @@
+"""Which labels are likely wrong, judged by answers on pictures that the model had not seen.
+
+Confident learning: a picture is doubted where the model is as sure of another class as it
+usually is of pictures that have that label (Northcutt, Jiang and Chuang, "Confident Learning:
+Estimating Uncertainty in Dataset Labels", Journal of Artificial Intelligence Research 70, 2021,
+section 3.1). The model may be wrong; a person decides. So that a weak model does not doubt whatever it
+gets wrong, `earned` keeps of the doubts only what its surest answers support.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.core import files, runs
+from pipeline.core.recipes import Recipe
+from pipeline.data.audit import contact_sheets
+from pipeline.training.experiment import Subject, load_out_of_fold
+
+VERSION = 2
+# Answers count from the surest down to where they agree with fewer labels than this.
+AGREEMENT = 0.9
+# Wrong labels are contradicted by the surest answers as often as by others; a model's own mistakes are not.
+# So uneven halves are this unlikely by chance.
+_UNEVEN = 0.05
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """One label that is likely wrong.
+
+    Attributes:
+        index: Of the picture among those that were judged.
+        label: The class that it is filed under.
+        suggestion: The class that it may belong to.
+        label_score: The model's probability for the label it has.
+        suggestion_score: Its probability for the suggestion.
+    """
+
+    index: int
+    label: int
+    suggestion: int
+    label_score: float
+    suggestion_score: float
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far doubts can be trusted.
+
+    Attributes:
+        sure: How many answers are sure enough to doubt a label.
+        agreeing: How many of these agree with the label.
+        likely_wrong: About how many of the doubted labels are wrong, if the surer half of those
+            answers hits wrong labels alone.
+        withheld: How many doubts were left out as likely the model's own mistakes.
+    """
+
+    sure: int
+    agreeing: int
+    likely_wrong: int
+    withheld: int
+
+
+def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[Doubt], Trust]:
+    """The doubts that the model has earned, the most doubtful first, and how far to trust them.
+
+    Args:
+        truth: Labels as given, shape (n,).
+        probabilities: Out-of-fold answers, shape (n, classes).
+    """
+    from scipy import stats
+
+    doubts = find(truth, probabilities)
+    confident = _confident(truth, probabilities)
+    rows = np.flatnonzero(confident >= 0)
+    sureness = probabilities[rows, confident[rows]]
+    rows = rows[np.argsort(-sureness, kind="stable")]
+    contradicted = np.concatenate([[0], np.cumsum(confident[rows] != truth[rows])])
+    counts = np.arange(len(rows) + 1)
+    sure = int(np.flatnonzero(contradicted <= (1 - AGREEMENT) * counts + 1e-9)[-1])
+    total, surer = int(contradicted[sure]), int(contradicted[sure // 2])
+    if stats.binom.cdf(surer, total, 0.5) < _UNEVEN:
+        return [], Trust(sure, sure - total, 0, len(doubts))
+    reached = set(rows[:sure].tolist())
+    kept = [doubt for doubt in doubts if doubt.index in reached]
+    return kept, Trust(sure, sure - total, min(total, 2 * surer), len(doubts) - len(kept))
+
+
+def in_words(count: int, trust: Mapping[str, int]) -> str:
+    """How far so many doubts can be trusted, in words; the keys are those of Trust."""
+    if not count:
+        own = "likely by the model's own mistakes"
+        return f"no label is doubted: {trust['withheld']} are contradicted, but {own}"
+    likely, others = trust["likely_wrong"], count - trust["likely_wrong"]
+    mistakes = f", {others} of the contradictions are the model's own mistakes" if others else ""
+    return (
+        f"answers as sure as these agree with {trust['agreeing']:,} of {trust['sure']:,} labels; "
+        f"about {likely} of the {count} are likely wrong{mistakes}"
+    )
+
+
+def find(truth: np.ndarray, probabilities: np.ndarray) -> list[Doubt]:
+    """The doubted labels, the most doubtful first.
+
+    Args:
+        truth: Labels as given, shape (n,).
+        probabilities: Out-of-fold answers, shape (n, classes).
+    """
+    confident = _confident(truth, probabilities)
+    rows = np.flatnonzero((confident >= 0) & (confident != truth))
+    own = probabilities[rows, truth[rows]]
+    other = probabilities[rows, confident[rows]]
+    # By normalized margin, as section 3.2 of the paper ranks.
+    order = np.lexsort((rows, own - other))
+    return [
+        Doubt(int(rows[at]), int(truth[rows[at]]), int(confident[rows[at]]), float(own[at]), float(other[at]))
+        for at in order
+    ]
+
+
+def confident_joint(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """Counts, shape (classes, classes): rows are labels as given, columns the classes that the
+    model is confident of. Pictures of which it is confident in nothing are not counted."""
+    confident = _confident(truth, probabilities)
+    classes = probabilities.shape[1]
+    counts = np.zeros((classes, classes), np.int64)
+    sure = confident >= 0
+    np.add.at(counts, (truth[sure], confident[sure]), 1)
+    return counts
+
+
+def share_wrong(joint: np.ndarray, own: Sequence[int]) -> float:
+    """The estimated share of wrong labels: the joint, scaled so that each label has its count.
+
+    Args:
+        joint: Of `confident_joint`.
+        own: How many pictures have each label.
+    """
+    counts = np.asarray(own, float)
+    scaled = joint / np.maximum(joint.sum(1, keepdims=True), 1) * counts[:, None]
+    total = scaled.sum()
+    return float(1 - np.trace(scaled) / total) if total else 0.0
+
+
+def _confident(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+    """The class that the model is confident of for each picture; -1 for none.
+
+    A class's threshold is its mean probability over the pictures that have its label (eq. 2).
+    """
+    classes = probabilities.shape[1]
+    thresholds = np.array(
+        [probabilities[truth == c, c].mean() if (truth == c).any() else np.inf for c in range(classes)]
+    )
+    reached = np.where(probabilities >= thresholds, probabilities, -1.0)
+    return np.where(reached.max(1) > 0, reached.argmax(1), -1)
+
+
+def label_doubts(subject: Subject) -> dict[str, object]:
+    """Writes label_doubts.json and its sheet; gives what it holds."""
+    run = subject.run
+    recipe = Recipe("label_doubts", VERSION, {"folds": run.key("folds")}, {}, ("numpy", "scipy"))
+    run.make(
+        recipe,
+        [runs.LABEL_DOUBTS],
+        lambda: files.write_json(run.path(runs.LABEL_DOUBTS), _doubts(subject)),
+    )
+    found = run.read_json(runs.LABEL_DOUBTS)
+    rows, title = found["doubts"], "Labels that may be wrong, the most doubtful first"
+    if not rows:
+        rows, title = found["withheld"], "Contradicted labels, likely by the model's own mistakes"
+    shown = rows[: contact_sheets.SHOWN]
+    if shown:
+        cells = [(_caption(row), subject.table.root / row["path"]) for row in shown]
+        more = f", the first {len(shown)} of {len(rows)}" if len(rows) > contact_sheets.SHOWN else ""
+        contact_sheets.draw(run, "label_doubts.png", {"doubts": recipe.key}, f"{title}{more}", cells)
+    return found
+
+
+def _caption(row: dict[str, Any]) -> str:
+    filed = f"filed: {row['label']} {row['label_score']:.2f}"
+    return f"{filed}\nrather: {row['suggestion']} {row['suggestion_score']:.2f}"
+
+
+def _doubts(subject: Subject) -> dict[str, object]:
+    stored = load_out_of_fold(subject.run)
+    truth, probabilities = stored["truth"], stored["probabilities"]
+    joint = confident_joint(truth, probabilities)
+    own = np.bincount(truth, minlength=len(subject.labels)).tolist()
+    doubted, trust = earned(truth, probabilities)
+    return {
+        "n": len(truth),
+        "share_wrong_estimate": share_wrong(joint, own),
+        "labels": list(subject.labels),
+        "confident_joint": joint.tolist(),
+        "trust": asdict(trust),
+        "doubts": [_row(subject, doubt) for doubt in doubted],
+        "withheld": [_row(subject, doubt) for doubt in find(truth, probabilities) if doubt not in doubted],
+    }
+
+
+def _row(subject: Subject, doubt: Doubt) -> dict[str, object]:
+    picture = subject.split.train[doubt.index]
+    return {
+        "path": picture.path,
+        "sha256": picture.sha256,
+        "label": subject.labels[doubt.label],
+        "suggestion": subject.labels[doubt.suggestion],
+        "label_score": round(doubt.label_score, 6),
+        "suggestion_score": round(doubt.suggestion_score, 6),
+    }

@@ -1,0 +1,132 @@
+"""A picture into the model's frame: the only place that knows the geometry.
+
+Training, calibration, evaluation and the phone all prepare pictures by this rule. Opening
+files belongs to `pictures`; random views belong to `augment`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+from pipeline.core.errors import PictureError
+from pipeline.core.size import Size
+
+LONG_SIDE = 224
+SIDE_STEP = 32
+SAME_ORIENTATION = 0.80
+_SQUARE, _PATTERN = 8, (150, 200)
+
+
+def fitted_size(width: int, height: int, frame: Size) -> Size:
+    """The largest size of the picture's shape that fits into the frame.
+
+    Whole-number arithmetic, rounding halves up, so that every language gets the same.
+
+    Args:
+        width: Of the picture, in pixels.
+        height: Of the picture, in pixels.
+        frame: The model's frame.
+    """
+    if width * frame.height >= height * frame.width:
+        return Size(frame.width, max(1, (2 * height * frame.width + width) // (2 * width)))
+    return Size(max(1, (2 * width * frame.height + height) // (2 * height)), frame.height)
+
+
+def corner(fitted: Size, frame: Size) -> tuple[int, int]:
+    """Left and top of a fitted picture in the frame: centred, the odd pixel right and below."""
+    return (frame.width - fitted.width) // 2, (frame.height - fitted.height) // 2
+
+
+def letterbox(picture: np.ndarray, frame: Size) -> np.ndarray:
+    """Fits a picture into a frame without changing its aspect ratio.
+
+    Args:
+        picture: RGB, uint8, shape (height, width, 3).
+        frame: The frame, in pixels.
+
+    Returns:
+        RGB, uint8, shape (frame.height, frame.width, 3); the picture is centred (the odd
+        pixel goes right and below), resampled by Pillow's antialiased BILINEAR, always first
+        along the lines and then along the columns; bars are black.
+
+    Raises:
+        PictureError: The picture has no pixels, or is not RGB uint8.
+    """
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+        raise PictureError(
+            "a picture must be RGB, uint8, shape (height, width, 3). "
+            f"Received: dtype={picture.dtype}, shape={picture.shape}"
+        )
+    height, width = picture.shape[:2]
+    if not height or not width:
+        raise PictureError(f"the picture has no pixels. Received: {width}x{height}")
+    fitted = fitted_size(width, height, frame)
+    left, top = corner(fitted, frame)
+    canvas = np.zeros((frame.height, frame.width, 3), np.uint8)
+    # Two calls, because in one Pillow takes the columns of very tall pictures first.
+    narrowed = Image.fromarray(picture).resize((fitted.width, height), Image.Resampling.BILINEAR)
+    resized = narrowed.resize(fitted, Image.Resampling.BILINEAR)
+    canvas[top : top + fitted.height, left : left + fitted.width] = np.asarray(resized)
+    return canvas
+
+
+def on_pattern(picture: np.ndarray, frame: Size) -> np.ndarray:
+    """A picture fitted into a frame for people to look at: around it a pattern that no bar of its own has.
+
+    Args:
+        picture: RGB, uint8, shape (height, width, 3).
+        frame: The frame, in pixels.
+
+    Returns:
+        RGB, uint8, shape (frame.height, frame.width, 3); the picture as in `letterbox`.
+    """
+    fitted = fitted_size(picture.shape[1], picture.shape[0], frame)
+    left, top = corner(fitted, frame)
+    inside = slice(top, top + fitted.height), slice(left, left + fitted.width)
+    rows, columns = np.indices((frame.height, frame.width)) // _SQUARE
+    canvas = np.where((rows + columns) % 2, *_PATTERN).astype(np.uint8)[..., None].repeat(3, 2)
+    canvas[inside] = letterbox(picture, frame)[inside]
+    return canvas
+
+
+def stretch(picture: np.ndarray, frame: Size) -> np.ndarray:
+    """Fills a frame without regard to the aspect ratio, as other people's models may want it.
+
+    Args:
+        picture: RGB, uint8, shape (height, width, 3).
+        frame: The frame, in pixels.
+
+    Returns:
+        RGB, uint8, shape (frame.height, frame.width, 3); resampled as in `letterbox`.
+    """
+    narrowed = Image.fromarray(picture).resize((frame.width, picture.shape[0]), Image.Resampling.BILINEAR)
+    return np.asarray(narrowed.resize(frame, Image.Resampling.BILINEAR))
+
+
+def median_aspect(sizes: Sequence[tuple[int, int]]) -> float:
+    """The median of width / height, taken on its logarithm so that 2:1 and 1:2 weigh the same."""
+    return math.exp(float(np.median([math.log(w / h) for w, h in sizes])))
+
+
+def auto_frame(sizes: Sequence[tuple[int, int]]) -> Size:
+    """The frame that wastes least on bars for pictures of these sizes.
+
+    224 pixels on the long side; the short side is the smallest multiple of 32 that holds the
+    median shape. Mixed orientations (under 80% in one) get 224x224. Square pictures count
+    for both orientations.
+
+    Args:
+        sizes: (width, height) of the upright training pictures, in pixels.
+    """
+    lying = sum(w >= h for w, h in sizes) / len(sizes)
+    standing = sum(w <= h for w, h in sizes) / len(sizes)
+    if max(lying, standing) < SAME_ORIENTATION:
+        return Size(LONG_SIDE, LONG_SIDE)
+    aspect = median_aspect(sizes)
+    wanted = LONG_SIDE * min(aspect, 1 / aspect)
+    short = min(LONG_SIDE, SIDE_STEP * max(1, math.ceil(wanted / SIDE_STEP - 1e-9)))
+    return Size(LONG_SIDE, short) if aspect >= 1 else Size(short, LONG_SIDE)

@@ -1,0 +1,284 @@
+"""The 95% intervals that are printed: of shares, means, drops and F1, over pictures that come in groups.
+
+Pure functions on arrays. Pictures of one group (a burst, a session, near-copies) tell less than as
+many independent ones. Counts are therefore divided by a *design effect*, estimated from the groups
+themselves and drawn towards the worst case, in which a group answers as one picture, where few events
+were seen. Without groups the intervals are Wilson's and Tango's to the letter. No interval of a share
+or a drop has width zero, and each holds its estimate. Kish, Survey Sampling, 1965, has the design effect.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.stats.metrics import Interval, Z, confusion, f1_of, wilson_bounds
+from pipeline.stats.paired import tango
+
+# As many events are assumed to come in whole groups as this; fewer would be no evidence about groups.
+_PRIOR_EVENTS = 2.0
+# Hall's constants for the mean.
+_A, _B = 1 / 3, 1 / 6
+
+
+def _groups(names: object) -> np.ndarray:
+    """Whole numbers from 0, shape (n,)."""
+    return np.unique(np.asarray(names), return_inverse=True)[1].reshape(-1)
+
+
+def _quantile(groups: np.ndarray | int, grouped: np.ndarray | bool) -> np.ndarray:
+    """Student's where a spread between groups was estimated, the normal law's where pictures are single."""
+    from scipy import special  # half a second that most verbs do not need
+
+    return np.where(grouped, special.stdtrit(np.maximum(np.asarray(groups) - 1, 1), 0.975), Z)
+
+
+class _Effect(NamedTuple):
+    """By how much groups thin the evidence, and the quantile that goes with it; shape (...) each."""
+
+    design: np.ndarray
+    quantile: np.ndarray
+
+
+def _effect(
+    values: np.ndarray, groups: np.ndarray, sets: np.ndarray | None = None, count: int = 1
+) -> _Effect:
+    """The design effect of sums of values that add up to zero.
+
+    Args:
+        values: Deviations of single pictures, in events, shape (m,).
+        groups: The group of each.
+        sets: Which sum each belongs to, below `count`; one sum by default.
+        count: How many sums there are.
+
+    Returns:
+        The effect for each sum, at least 1, shape (count,).
+    """
+    sets = np.zeros(len(values), np.int64) if sets is None else sets
+    pairs, cell = np.unique(sets * (int(groups.max(initial=0)) + 1) + groups, return_inverse=True)
+    owner = pairs // (int(groups.max(initial=0)) + 1)
+    size = np.bincount(cell, minlength=len(pairs)).astype(float)
+    total = np.bincount(cell, weights=values, minlength=len(pairs))
+
+    def per_set(what: np.ndarray) -> np.ndarray:
+        return np.bincount(owner, weights=what, minlength=count)
+
+    members, units = per_set(size), np.bincount(owner, minlength=count)
+    whole = per_set(size**2) / np.maximum(members, 1)
+    events = np.bincount(sets, weights=values**2, minlength=count)
+    between = per_set(total**2) * units / np.maximum(units - 1, 1)
+    design = np.maximum((between + _PRIOR_EVENTS * whole) / (events + _PRIOR_EVENTS), 1)
+    design = np.where(units < 2, np.maximum(members, 1), design)  # a single group is one picture
+    grouped = members > units
+    return _Effect(np.where(grouped, design, 1.0), _quantile(units, grouped))
+
+
+def share(hits: np.ndarray, groups: object) -> Interval:
+    """Wilson's interval for a share, of as many pictures as the groups are worth.
+
+    Args:
+        hits: bool, shape (n,).
+        groups: The group of each picture.
+
+    Returns:
+        (0, 1) for n = 0.
+    """
+    n = len(hits)
+    if not n:
+        return Interval(0.0, 1.0)
+    mean = float(np.mean(hits))
+    effect = _effect(hits - mean, _groups(groups))
+    low, high = wilson_bounds(mean, n / effect.design[0], effect.quantile[0])
+    return Interval(float(low), float(high))
+
+
+def drop(before: np.ndarray, after: np.ndarray, groups: object) -> Interval:
+    """Tango's interval for how much rarer something has become, of as many pictures as the groups are worth.
+
+    Args:
+        before: bool, shape (n,), n at least 1.
+        after: The same pictures afterwards.
+        groups: The group of each picture.
+    """
+    change = before.astype(float) - after.astype(float)
+    effect = _effect(change - change.mean(), _groups(groups))
+    design = float(effect.design[0])
+    lost, gained = (change > 0).sum() / design, (change < 0).sum() / design
+    low, high = tango(lost, gained, np.asarray(len(change) / design), float(effect.quantile[0]))
+    return Interval(float(low), float(high))
+
+
+def mean(values: np.ndarray, groups: object, least: float, most: float) -> Interval:
+    """The interval of a mean whose values may be skewed: Student's, widened to Hall's on the longer side.
+
+    Hall, On the removal of skewness by transformation, JRSS B 54 (1992). One more group like the most extreme
+    one is counted in, because few groups seldom show the extreme ones. Where one value of a single picture
+    stands alone, Hall's goes too far: Wilson's, of values that are all either smallest or largest, ends it.
+
+    Args:
+        values: Shape (n,).
+        groups: The group of each picture.
+        least: No value can be smaller.
+        most: No value can be larger.
+
+    Returns:
+        (least, most) where a single group tells nothing of others.
+    """
+    group = _groups(groups)
+    units, n = int(group.max(initial=-1)) + 1, len(values)
+    if units < 2:
+        return Interval(least, most)
+    middle = float(values.mean())
+    parts = np.bincount(group, weights=values - middle) * units / n
+    parts = np.append(parts, parts[np.abs(parts).argmax()])
+    spread = float(np.sqrt((parts**2).sum() / units))
+    if spread < 1e-12:
+        return Interval(middle, middle)
+    skew = float((parts**3).mean() / (parts**2).mean() ** 1.5)
+    quantile = float(_quantile(units, True))
+    reach = quantile / np.sqrt(units)
+
+    def hall(at: float) -> float:
+        if abs(skew) < 1e-9:
+            return -spread * at
+        inner = np.cbrt(1 + 3 * _A * skew * (at - _B * skew / units)) - 1
+        return -spread * float(inner) / (_A * skew)
+
+    low, high = min(-spread * reach, hall(reach)), max(spread * reach, hall(-reach))
+    if units == n:
+        bottom, top = float(parts.min()), float(parts.max())
+        share = (float(parts.mean()) - bottom) / (top - bottom)
+        below, above = bottom + (top - bottom) * wilson_bounds(share, units, quantile)
+        low, high = max(low, min(-spread * reach, float(below))), min(high, max(spread * reach, float(above)))
+    return Interval(max(middle + low, least), min(middle + high, most))
+
+
+def difference(first: float, of_first: Interval, second: float, of_second: Interval) -> Interval:
+    """Newcombe's interval for the difference of two shares of pictures that are not the same.
+
+    Newcombe, Interval estimation for the difference between independent proportions, Statistics in
+    Medicine 17 (1998), method 10: made of the two shares' intervals.
+    """
+    low = np.hypot(first - of_first.low, of_second.high - second)
+    high = np.hypot(of_first.high - first, second - of_second.low)
+    return Interval(float(first - second - low), float(first - second + high))
+
+
+class F1Intervals(NamedTuple):
+    """Of every class, shape (2, classes); and of their mean over the classes that some picture shows."""
+
+    classes: np.ndarray
+    macro: Interval
+
+
+def f1(truth: np.ndarray, predicted: np.ndarray, groups: object, classes: int) -> F1Intervals:
+    """The intervals of F1, of every class and macro.
+
+    A class's F1 is 2q / (1 + q), where q is the share of right answers among the pictures that are of the
+    class or were taken for it: this is Wilson's interval of q. For the macro one see `_macro`.
+
+    Args:
+        truth: Labels, shape (n,).
+        predicted: Labels, shape (n,).
+        groups: The group of each picture.
+        classes: The number of labels.
+    """
+    group, label, picture = _groups(groups), *_involved(truth, predicted)
+    counts = confusion(truth, predicted, classes)
+    right = np.diagonal(counts).astype(float)
+    involved = counts.sum(1) + counts.sum(0) - right
+    quotient = np.divide(right, involved, out=np.zeros(classes), where=involved > 0)
+    hits = (truth == predicted)[picture].astype(float)
+    effect = _effect(hits - quotient[label], group[picture], label, classes)
+    low, high = wilson_bounds(quotient, involved / effect.design, effect.quantile)
+    bounds = np.stack([2 * low / (1 + low), 2 * high / (1 + high)])
+    slopes = _slopes(truth, predicted, counts, label, picture)
+    low, high = _macro(f1_of(counts), bounds, slopes, label, picture, group, truth)
+    # F1 of few pictures is too low on average, because it bends downwards: by this, to second order.
+    shares = (truth[picture] == label) + 1.0 * (predicted[picture] == label)
+    cells, cell = np.unique(label * len(group) + group[picture], return_inverse=True)
+    products = np.bincount(cell, weights=slopes) * np.bincount(cell, weights=shares)
+    missing = np.bincount(cells // len(group), weights=products, minlength=classes)
+    present = np.unique(truth)
+    missing = float((missing / np.maximum(counts.sum(0) + counts.sum(1), 1))[present].mean())
+    return F1Intervals(bounds, Interval(low, min(1.0, high + max(0.0, missing))))
+
+
+def f1_drop(
+    truth: np.ndarray, before: np.ndarray, after: np.ndarray, groups: object, classes: int
+) -> F1Intervals:
+    """The intervals for the drops of F1, of every class and macro, on the same pictures.
+
+    A class's drop is the sum of what every picture adds to it, to first order. Counted in pictures of the
+    class, such sums have Tango's interval: never of width zero, so that a class of three pictures that all
+    stayed right proves little. For the macro one see `_macro`.
+
+    Args:
+        truth: Labels, shape (n,).
+        before: The reference's answers, shape (n,).
+        after: The target's answers, shape (n,).
+        groups: The group of each picture.
+        classes: The number of labels.
+    """
+    group, label, picture = _groups(groups), *_involved(truth, before, after)
+    first, second = confusion(truth, before, classes), confusion(truth, after, classes)
+    slopes = _slopes(truth, before, first, label, picture) - _slopes(truth, after, second, label, picture)
+    drops = f1_of(first) - f1_of(second)
+    size = (first.sum(0) + first.sum(1) + second.sum(0) + second.sum(1)) / 2
+    events = np.bincount(label, weights=(slopes * size[label]) ** 2, minlength=classes)
+    net = drops * size
+    events = np.clip(events, np.abs(net), np.maximum(size, np.abs(net)))
+    effect = _effect(slopes * size[label], group[picture], label, classes)
+    lost, gained = (events + net) / 2 / effect.design, (events - net) / 2 / effect.design
+    bounds = tango(lost, gained, np.maximum(size, 1) / effect.design, effect.quantile)
+    bounds = np.stack([np.minimum(bounds[0], drops), np.maximum(bounds[1], drops)])
+    return F1Intervals(bounds, _macro(drops, bounds, slopes, label, picture, group, truth))
+
+
+def _involved(truth: np.ndarray, *answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which classes each picture has to do with, its own or answered: labels and rows, shape (m,) each."""
+    rows = np.arange(len(truth))
+    pairs = np.unique(np.concatenate([labels * len(rows) + rows for labels in (truth, *answers)]))
+    return pairs // max(len(rows), 1), pairs % max(len(rows), 1)
+
+
+def _slopes(
+    truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray, label: np.ndarray, picture: np.ndarray
+) -> np.ndarray:
+    """What a picture adds to the F1 of a class, to first order; shape (m,), zero in sum for every class."""
+    own, taken = truth[picture] == label, predicted[picture] == label
+    size = counts.sum(0) + counts.sum(1)
+    return (2.0 * (own & taken) - f1_of(counts)[label] * (own + 1.0 * taken)) / np.maximum(size, 1)[label]
+
+
+def _macro(
+    values: np.ndarray,
+    bounds: np.ndarray,
+    slopes: np.ndarray,
+    label: np.ndarray,
+    picture: np.ndarray,
+    group: np.ndarray,
+    truth: np.ndarray,
+) -> Interval:
+    """The interval of the mean over the classes that are there, from the classes' own.
+
+    Distances to the bounds add up as standard deviations do, which keeps their skewness and width where a
+    class has few pictures: Zou and Donner, Construction of confidence limits about effect measures,
+    Statistics in Medicine 27 (2008). One wrong answer lowers two classes, and a bad group many, so the sum
+    is wider than that of independent classes; by how much is measured on the pictures.
+    """
+    present = np.unique(truth)
+    kept = np.isin(label, present)
+    label, slopes, picture = label[kept], slopes[kept], picture[kept]
+    ratios = []
+    for unit in (picture, group[picture]):
+        cells = np.unique(label * len(group) + unit, return_inverse=True)[1]
+        alone = (np.bincount(cells, weights=slopes) ** 2).sum()
+        if alone > 1e-12:
+            ratios.append(float((np.bincount(unit, weights=slopes) ** 2).sum() / alone))
+    ratio = max(1.0, *ratios) if ratios else 2.0  # nothing changed: one error would touch two classes
+    middle = float(values[present].mean())
+    below, above = values[present] - bounds[0, present], bounds[1, present] - values[present]
+    low, high = (np.sqrt(ratio * (reach**2).sum()) / len(present) for reach in (below, above))
+    return Interval(middle - float(low), middle + float(high))

@@ -1,0 +1,102 @@
+"""Two models on the same pictures: what changed, and how surely it can be said.
+
+Pure functions on arrays. A picture is *lost* where only the reference is right, *gained* where
+only the target is; both are *discordant*. A drop is (lost − gained) / n, positive where the target
+is worse. Single models are scored in `metrics`; intervals that respect groups are those of `intervals`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.stats.metrics import Z
+
+_HALVINGS = 64
+
+
+class Changes(NamedTuple):
+    """How many of n pictures were lost and gained."""
+
+    lost: int
+    gained: int
+    n: int
+
+    @property
+    def discordant(self) -> int:
+        return self.lost + self.gained
+
+    @property
+    def drop(self) -> float:
+        """Of accuracy, from reference to target."""
+        return (self.lost - self.gained) / self.n
+
+
+def changes(right_before: np.ndarray, right_after: np.ndarray) -> Changes:
+    """Counts the pictures that only one of two models got right; bool, shape (n,) each."""
+    lost = int((right_before & ~right_after).sum())
+    return Changes(lost, int((~right_before & right_after).sum()), len(right_before))
+
+
+def tango(
+    lost: np.ndarray | int, gained: np.ndarray | int, n: np.ndarray | int, z: np.ndarray | float = Z
+) -> np.ndarray:
+    """Tango's score interval for a drop.
+
+    Tango, Equivalence test and confidence interval for the difference in proportions for the
+    paired-sample design, Statistics in Medicine 17 (1998). It never has width zero: without a
+    discordant picture its bounds are ±z² / (n + z²). Pictures count as independent.
+
+    Args:
+        lost: Pictures that only the reference got right; any shape, not necessarily whole.
+        gained: Pictures that only the target got right.
+        n: All pictures.
+        z: The quantile of the level, e.g. 1.96.
+
+    Returns:
+        The lower and the upper bound, shape (2, ...).
+    """
+    b, c, n = np.broadcast_arrays(*(np.asarray(count, float) for count in (lost, gained, n)))
+
+    def score(drop: np.ndarray) -> np.ndarray:
+        # The share of gained pictures that is most likely if the true drop were this.
+        linear = (2 * n - b + c) * drop - b - c
+        root = np.sqrt(np.maximum(linear**2 + 8 * n * c * drop * (1 - drop), 0))
+        share = np.maximum(root - linear, 0) / (4 * n)
+        spread = np.sqrt(np.maximum(n * (2 * share + drop * (1 - drop)), 1e-300))
+        return (b - c - n * drop) / spread
+
+    found = (b - c) / n
+    bounds = []
+    # The score falls as the drop rises: +z at the lower bound, -z at the upper one.
+    for outer in (-1.0, 1.0):
+        inside, outside = found.copy(), np.full(n.shape, outer)
+        for _ in range(_HALVINGS):
+            middle = (inside + outside) / 2
+            beyond = -outer * score(middle) > z
+            inside, outside = np.where(beyond, inside, middle), np.where(beyond, middle, outside)
+        bounds.append(inside)
+    return np.stack(bounds)
+
+
+def mcnemar(found: Changes) -> float:
+    """McNemar's exact two-sided p: how often luck alone would give counts as uneven as these."""
+    if not found.discordant:
+        return 1.0
+    from scipy import stats  # half a second that most verbs do not need
+
+    return float(stats.binomtest(found.lost, found.discordant, 0.5).pvalue)
+
+
+def confidence_shifts(reference: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The signed change of the reference's top probability; -1 … 1, shape (n,).
+
+    Logits that were scaled leave every answer as it is and show here.
+
+    Args:
+        reference: Probabilities, shape (n, classes).
+        target: The same.
+    """
+    rows, top = np.arange(len(reference)), reference.argmax(1)
+    return target[rows, top].astype(float) - reference[rows, top]

@@ -1,0 +1,274 @@
+"""Every plot: one look, units and n on the axes, colours that colour-blind eyes tell apart.
+
+Each function draws one file, whole or not at all. Numbers come ready from elsewhere.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
+
+from pipeline.core import files
+
+# Okabe and Ito's palette; their vermilion looks orange, and is called so where a figure names its colours.
+BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
+_STYLE = {
+    "font.size": 10,
+    # The first has most scripts; the others help where they are installed.
+    "font.family": [
+        "DejaVu Sans",
+        *sorted({"Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans Devanagari"} & set(get_font_names())),
+    ],
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "svg.hashsalt": "vignette",  # the same figure gives the same bytes
+    "axes.titlesize": 11,
+    "axes.titlelocation": "left",
+}
+_styled = mpl.rc_context(_STYLE)  # pyright: ignore[reportArgumentType] - its stub lists every key
+_METADATA = {"svg": {"Date": None, "Creator": "Vignette"}, "png": {"Software": "Vignette"}}
+
+
+def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
+    figure = Figure((width, height), layout="constrained")
+    return figure, figure.subplots(1, columns)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    kind = path.suffix[1:]
+    with files.replacing(path) as beside, warnings.catch_warnings():
+        # A class name in a script that no installed font has is drawn as boxes.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+")
+        figure.savefig(beside, format=kind, dpi=110, metadata=_METADATA[kind])
+
+
+def _plain(text: str, limit: int = 24) -> str:
+    """A class name as text: matplotlib must not read `$` as mathematics."""
+    shown = text if len(text) <= limit else text[: limit - 1] + "…"
+    return shown.replace("$", r"\$")
+
+
+@_styled
+def curves(path: Path, folds: dict[str, Any]) -> None:
+    """Loss and accuracy over the epochs, and what another number of epochs would have changed.
+
+    Bands reach from the lowest fold to the highest. Folds differ more from each other than epochs do, so the
+    third plot takes the difference within each fold first: where its band leaves the line, that many epochs
+    would have been worse in every fold.
+    """
+    figure, axes = _figure(12, 3.9, 3)
+    histories = [curve for curve in folds["history"] if curve["validation_loss"]]
+    chosen = folds["chosen_epoch"]
+    for axis, quantity, unit in zip(
+        axes, ("loss", "accuracy"), ("cross-entropy, nats", "share right"), strict=False
+    ):
+        for part, colour, style in (("train", ORANGE, "--"), ("validation", BLUE, "-")):
+            values = np.array([history[f"{part}_{quantity}"] for history in histories])
+            _mean_and_band(axis, values, colour, style, part)
+        axis.axvline(chosen, color=GREY, linestyle=":", label=f"epoch {chosen}")
+        axis.set(title=f"{quantity.capitalize()}", xlabel="epoch", ylabel=unit)
+        axis.legend()
+    losses = np.array([history["validation_loss"] for history in histories])
+    axis = axes[2]
+    difference = losses - losses[:, [chosen - 1]]
+    _mean_and_band(axis, difference, BLUE, "-", "mean over the folds")
+    # The first epochs are far off; what is asked is how flat it is around the chosen one.
+    near = difference[:, chosen // 4 :]
+    top = max(near.max(), 1e-3)
+    axis.set_ylim(1.3 * min(near.min(), -top / 4), 1.3 * top)
+    axis.axhline(0, color=GREY, linewidth=1)
+    axis.axvline(chosen, color=GREY, linestyle=":", label=f"epoch {chosen}")
+    axis.set(
+        title=f"Validation loss against epoch {chosen}", xlabel="epoch", ylabel="difference in a fold, nats"
+    )
+    axis.legend()
+    figure.suptitle(
+        f"{len(histories)} folds, {folds['n']:,} pictures; bands: from the lowest fold to the highest",
+        fontsize=9,
+    )
+    _save(figure, path)
+
+
+def _mean_and_band(axis: Axes, values: np.ndarray, colour: str, style: str, label: str) -> None:
+    """The mean over folds and their range; values of shape (folds, epochs)."""
+    epochs = np.arange(1, values.shape[1] + 1)
+    marker = "o" if len(epochs) == 1 else ""  # a line needs two points
+    axis.plot(epochs, values.mean(0), style, color=colour, label=label, marker=marker)
+    if len(values) > 1:
+        axis.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
+
+
+@_styled
+def class_histogram(path: Path, labels: Sequence[str], counts: dict[str, list[int]]) -> None:
+    """How many pictures each class has, training and held-out."""
+    figure, axis = _figure(7, 1.5 + 0.4 * len(labels))
+    places, left = np.arange(len(labels)), np.zeros(len(labels))
+    for (part, values), colour in zip(counts.items(), (BLUE, ORANGE), strict=True):
+        bars = axis.barh(places, values, left=left, color=colour, label=f"{part} (n = {sum(values):,})")
+        axis.bar_label(bars, label_type="center", color="white" if colour == BLUE else "black", fontsize=8)
+        left += values
+    axis.set_yticks(places, [_plain(label) for label in labels])
+    axis.invert_yaxis()
+    axis.set(title="Pictures of each class", xlabel="pictures")
+    figure.legend(loc="outside lower center", ncols=2)
+    _save(figure, path)
+
+
+@_styled
+def confusion(path: Path, labels: Sequence[str], held_out: dict[str, Any]) -> None:
+    """Counts of the held-out pictures: rows are the truth, columns the answers."""
+    counts = np.array(held_out["confusion"])
+    side = max(4.5, 1.8 + 0.55 * len(labels))
+    figure, axis = _figure(side + 0.8, side)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(counts.shape):
+        colour = "white" if shares[row, column] > 0.6 else "black" if counts[row, column] else "#b0b0b0"
+        axis.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=colour, fontsize=9)
+    names = [_plain(label, 16) for label in labels]
+    axis.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
+    axis.set_yticks(range(len(names)), names)
+    axis.grid(visible=False)
+    axis.set(
+        title=f"Held-out pictures (n = {held_out['n']:,}, accuracy {held_out['accuracy']:.3f})",
+        xlabel="answer",
+        ylabel="truth",
+    )
+    _save(figure, path)
+
+
+@_styled
+def f1(path: Path, classes: Sequence[dict[str, Any]], n: int) -> None:
+    """F1 of each class on the held-out pictures, with its 95% interval."""
+    figure, axis = _figure(7, 1.4 + 0.4 * len(classes))
+    places = np.arange(len(classes))
+    values = np.array([row["f1"] for row in classes])
+    bounds = np.array([row["f1_interval"] for row in classes])
+    reach = np.clip(np.stack([values - bounds[:, 0], bounds[:, 1] - values]), 0, None)
+    axis.barh(places, values, color=BLUE, xerr=reach, error_kw={"ecolor": "black", "capsize": 3})
+    axis.set_yticks(places, [f"{_plain(row['label'])} (n = {row['n']})" for row in classes])
+    axis.invert_yaxis()
+    axis.set(title=f"F1 of each class, held out (n = {n:,})", xlabel="F1, with 95% interval", xlim=(0, 1.02))
+    _save(figure, path)
+
+
+@_styled
+def search(path: Path, found: dict[str, Any]) -> None:
+    """The settings tried, by out-of-fold accuracy, with their intervals."""
+    rows = found["rows"][:30]
+    figure, axis = _figure(8, 1.4 + 0.32 * len(rows))
+    places = np.arange(len(rows))
+    values = np.array([row["accuracy"] for row in rows])
+    bounds = np.array([row["interval"] for row in rows])
+    reach = np.clip(np.stack([values - bounds[:, 0], bounds[:, 1] - values]), 0, None)
+    axis.errorbar(values, places, xerr=reach, fmt="o", color=BLUE, capsize=3)
+    names = [
+        ", ".join(f"{key.split('.')[-1]} {value}" for key, value in row["values"].items()) for row in rows
+    ]
+    axis.set_yticks(places, [_plain(name, 60) for name in names])
+    axis.invert_yaxis()
+    more = f", the best {len(rows)} of {len(found['rows'])}" if len(rows) < len(found["rows"]) else ""
+    axis.set(title=f"Settings tried{more}", xlabel=f"out-of-fold accuracy, 95% interval (n = {found['n']:,})")
+    _save(figure, path)
+
+
+@_styled
+def sample_sheet(path: Path, labels: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> None:
+    """A row of pictures for each class, as the model sees them: RGB, uint8."""
+    _sheet(path, [_plain(label) for label in labels], rows, "Training pictures, as the model sees them")
+
+
+@_styled
+def augmentation_sheet(path: Path, names: Sequence[str], views: Sequence[np.ndarray]) -> None:
+    """The plain view of some pictures, and their random ones: RGB, uint8."""
+    rows = [list(own[:8]) for own in views]
+    _sheet(
+        path, [_plain(name) for name in names], rows, "The plain view (left) and the random views of training"
+    )
+
+
+def _sheet(path: Path, names: Sequence[str], rows: Sequence[Sequence[np.ndarray]], title: str) -> None:
+    columns = max(len(row) for row in rows)
+    height, width = rows[0][0].shape[:2]
+    cell = 1.25
+    figure = Figure((cell * columns + 1.2, cell * height / width * len(rows) + 0.5), layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for number, (name, row) in enumerate(zip(names, rows, strict=True)):
+        for axis, picture in zip(grid[number], [*row, *[None] * (columns - len(row))], strict=True):
+            _bare(axis)
+            if picture is not None:
+                axis.imshow(picture)
+        grid[number][0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    figure.suptitle(title, fontsize=10)
+    _save(figure, path)
+
+
+def _bare(axis: Axes) -> None:
+    axis.set(xticks=[], yticks=[])
+    axis.grid(visible=False)
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+
+
+@_styled
+def calibration_curve(path: Path, found: dict[str, Any]) -> None:
+    """Agreement over the number of calibration pictures, with 95% intervals."""
+    figure, axis = _figure(6, 3.6)
+    points = found["points"]
+    counts = [point["pictures"] for point in points]
+    values = np.array([point["agreement"] for point in points])
+    bounds = np.array([point["interval"] for point in points])
+    reach = np.clip(np.stack([values - bounds[:, 0], bounds[:, 1] - values]), 0, None)
+    axis.errorbar(counts, values, yerr=reach, fmt="o-", color=BLUE, capsize=3)
+    axis.set_xscale("log")
+    axis.set_xticks(counts, [str(count) for count in counts])
+    axis.minorticks_off()
+    axis.set(
+        title=f"int8 against Keras, {found['judges']} training pictures outside every choice",
+        xlabel="calibration pictures",
+        ylabel="agreement, with 95% interval",
+    )
+    _save(figure, path)
+
+
+@_styled
+def captioned_sheet(
+    path: Path, title: str, cells: Sequence[tuple[np.ndarray, str, str]], columns: int = 8
+) -> None:
+    """Pictures in rows, below each a caption in its colour: RGB, uint8."""
+    columns = min(columns, max(2, len(cells)))
+    rows = max(1, -(-len(cells) // columns))
+    height, width = np.max([picture.shape[:2] for picture, _, _ in cells] or [(1, 1)], axis=0)
+    cell = 1.5
+    # About eleven letters take an inch.
+    lines = [
+        part
+        for line in title.split("\n")
+        for part in textwrap.wrap(_plain(line, 120), int(11 * cell * columns))
+    ]
+    above = 0.15 + 0.18 * len(lines)
+    figure = Figure((cell * columns, (cell * height / width + 0.42) * rows + above), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axis in grid:
+        _bare(axis)
+    for axis, (picture, caption, colour) in zip(grid, cells, strict=False):
+        axis.imshow(picture)
+        axis.set_xlabel("\n".join(_plain(line, 26) for line in caption.split("\n")), fontsize=7)
+        axis.xaxis.label.set_color(colour)
+    if not cells:
+        grid[0].text(0, 0.5, "none", transform=grid[0].transAxes)
+    figure.suptitle("\n".join(lines), fontsize=10)
+    _save(figure, path)

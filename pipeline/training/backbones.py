@@ -1,0 +1,197 @@
+"""The pretrained networks and where their weights come from.
+
+Every backbone takes raw pixels, 0 ... 255: its own scaling is its first layer. It stays frozen,
+with batch-norm in inference mode. To add one, add a row to `BACKBONES`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.core import filetypes
+from pipeline.core.config import Model
+from pipeline.core.errors import WeightsError
+from pipeline.core.size import Size
+
+if TYPE_CHECKING:
+    import keras
+
+POOLED = "pooled"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One network.
+
+    Attributes:
+        graph: Makes the untrained network without its top, from a frame and alpha; raw pixels in.
+        automatic: What `weights = "auto"` means: `package`, `imagenet` or `none`.
+        alphas: Whether alpha other than 1 makes sense.
+    """
+
+    graph: Callable[[Size, float], keras.Model]
+    automatic: str
+    alphas: bool = False
+
+
+def weights_source(model: Model) -> str:
+    """Where the weights come from: `package`, `imagenet`, `none` or a path."""
+    source = model.weights_source
+    return BACKBONES[model.backbone].automatic if source == "auto" else source
+
+
+def weights_key(model: Model) -> str:
+    """What identifies the weights: a hash for a file, else the name of their source.
+
+    Raises:
+        WeightsError: The file is missing.
+    """
+    source = weights_source(model)
+    if source in ("package", "imagenet", "none"):
+        return source
+    try:
+        filetypes.size_of(Path(source))
+        with Path(source).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise WeightsError(f"{source}: {error.strerror}", _what_else(model)) from error
+
+
+def build(model: Model, frame: Size, seed: int) -> keras.Model:
+    """A frozen backbone with its weights.
+
+    Args:
+        model: The part of the configuration.
+        frame: The input's size, in pixels.
+        seed: For untrained weights.
+
+    Returns:
+        Input `picture`: RGB, float32, 0 ... 255, shape (batch, height, width, 3). Output
+        `pooled`: float32, shape (batch, features), the mean over the last feature map.
+
+    Raises:
+        WeightsError: The weights cannot be had, or are those of another network.
+    """
+    import keras
+
+    backbone = BACKBONES[model.backbone]
+    if model.alpha != 1 and not backbone.alphas:
+        raise WeightsError(
+            f"{model.backbone} has no alpha. Received: model.alpha={model.alpha}",
+            "leave model.alpha out, or use mobilenet_v2",
+        )
+    keras.utils.set_random_seed(seed)
+    network = backbone.graph(frame, model.alpha)
+    source = weights_source(model)
+    if source == "package":
+        if model.backbone != "efficientnet_lite0":
+            raise WeightsError(f"{model.backbone} has no package with its weights", _what_else(model))
+        from pipeline.training import efficientnet_lite
+
+        efficientnet_lite.load_imagenet(network)
+    elif source == "imagenet":
+        _load_imagenet(network, model)
+    elif source != "none":
+        _load_file(network, model, source)
+    pooled = keras.layers.GlobalAveragePooling2D(name=POOLED)(network.output)
+    whole = keras.Model(network.inputs[0], pooled, name=model.backbone)
+    whole.trainable = False
+    return whole
+
+
+def _load_file(network: keras.Model, model: Model, source: str) -> None:
+    if not source.endswith(".weights.h5"):
+        raise WeightsError(f"{source}: expected a .weights.h5 file", _what_else(model))
+    weights_key(model)  # a missing file gets its own message
+    untrained = [kernel for kernel in network.get_weights() if kernel.ndim > 1]
+    reason = ""
+    try:
+        with warnings.catch_warnings():
+            # Keras warns of containers that older files lack, even where every weight is found.
+            warnings.simplefilter("ignore")
+            network.load_weights(source)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        reason = str(error).split("\n", 1)[0]
+    trained = [kernel for kernel in network.get_weights() if kernel.ndim > 1]
+    kept = sum(np.array_equal(a, b) for a, b in zip(untrained, trained, strict=True))
+    if reason or kept:
+        # Whatever Keras could not match it leaves random, so that is looked for, too.
+        raise WeightsError(
+            f"{source} does not hold the weights of {model.backbone} with alpha {model.alpha:g}: "
+            + (reason or f"{kept} layers are not in it"),
+            _what_else(model),
+        )
+
+
+def _load_imagenet(network: keras.Model, model: Model) -> None:
+    import keras
+
+    if model.backbone != "mobilenet_v2":
+        raise WeightsError(f"{model.backbone} has no weights named imagenet", _what_else(model))
+    try:
+        with redirect_stdout(sys.stderr):  # Keras announces its download there
+            pretrained = keras.applications.MobileNetV2(
+                (224, 224, 3), model.alpha, include_top=False, weights="imagenet"
+            )
+    except Exception as error:
+        # Keras raises a plain Exception when the download fails.
+        reason = str(error).split("\n", 1)[0]
+        raise WeightsError(
+            f"the imagenet weights of mobilenet_v2 (alpha {model.alpha:g}) cannot be had: {reason}",
+            _what_else(model),
+        ) from error
+    network.set_weights(pretrained.get_weights())
+
+
+def _what_else(model: Model) -> str:
+    ways = {
+        "efficientnet_lite0": "model.weights = auto (from its package, offline)",
+        "mobilenet_v2": "model.weights = imagenet (downloaded once), a .weights.h5 file",
+        "tiny": "model.weights = none",
+    }
+    other = "; or model.backbone = efficientnet_lite0, which needs no download"
+    return f"use {ways[model.backbone]}, or none (untrained)" + (
+        "" if model.backbone == "efficientnet_lite0" else other
+    )
+
+
+def _efficientnet_lite0(frame: Size, _alpha: float) -> keras.Model:
+    from pipeline.training import efficientnet_lite
+
+    return efficientnet_lite.build(frame)
+
+
+def _mobilenet_v2(frame: Size, alpha: float) -> keras.Model:
+    import keras
+
+    picture = keras.Input((frame.height, frame.width, 3), name="picture")
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scaling")(picture)
+    none: Any = None  # the stub wants a name
+    return keras.applications.MobileNetV2(alpha=alpha, include_top=False, weights=none, input_tensor=scaled)
+
+
+def _tiny(frame: Size, _alpha: float) -> keras.Model:
+    """Three convolutions with random weights: enough to tell drawn pictures apart in tests."""
+    import keras
+
+    picture = keras.Input((frame.height, frame.width, 3), name="picture")
+    x: Any = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="scaling")(picture)
+    for number, filters in enumerate((8, 16, 32)):
+        x = keras.layers.Conv2D(filters, 3, 2, "same", activation="relu", name=f"conv{number}")(x)
+    return keras.Model(picture, x, name="tiny")
+
+
+BACKBONES = {
+    "efficientnet_lite0": Backbone(_efficientnet_lite0, "package"),
+    "mobilenet_v2": Backbone(_mobilenet_v2, "imagenet", alphas=True),
+    "tiny": Backbone(_tiny, "none"),
+}

@@ -1,0 +1,109 @@
+"""Backbone + head: the graph that is trained, and the one that ships.
+
+The head is trained alone, on features; `assemble` puts it on the backbone, with everything that
+training added (standardization, temperature) folded into its weights, so that the graph that
+ships is the plain one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from pipeline.core.config import Head
+from pipeline.core.errors import RunError
+
+
+def build_head(width: int, classes: int, head: Head, seed: int) -> keras.Model:
+    """The head alone.
+
+    Args:
+        width: The number of features.
+        classes: The number of outputs.
+        head: `linear` or `dense`, with its settings.
+        seed: For its first weights and its dropout.
+
+    Returns:
+        Input: features, float32, shape (batch, width), standardized for the linear head.
+        Output: logits, float32, shape (batch, classes).
+    """
+    features = keras.Input((width,), name="features")
+    logits = _layers(features, classes, head, seed, activation=None)
+    return keras.Model(features, logits, name="head")
+
+
+def build_classifier(backbone: keras.Model, classes: int, head: Head, seed: int = 0) -> keras.Model:
+    """The whole classifier, the backbone frozen.
+
+    Args:
+        backbone: As `backbones.build` makes it.
+        classes: The number of outputs.
+        head: `linear` or `dense`, with its settings.
+        seed: For the head's first weights.
+
+    Returns:
+        Input: RGB, float32, 0 ... 255, shape (batch, height, width, 3). Output:
+        probabilities, float32, shape (batch, classes).
+    """
+    backbone.trainable = False
+    answer = _layers(backbone.output, classes, head, seed, activation="softmax")
+    return keras.Model(backbone.input, answer, name="classifier")
+
+
+def assemble(
+    backbone: keras.Model,
+    trained: keras.Model,
+    head: Head,
+    mean: np.ndarray,
+    scale: float,
+    temperature: float,
+) -> keras.Model:
+    """The classifier that ships.
+
+    Args:
+        backbone: As `backbones.build` makes it.
+        trained: The head, as `build_head` made it, with its weights.
+        head: Its settings.
+        mean: Of the features that it was trained on, shape (width,).
+        scale: What they were divided by after it was taken off.
+        temperature: The logits are divided by it.
+    """
+    classifier = build_classifier(backbone, trained.output_shape[-1], head)
+    dense = [layer for layer in trained.layers if isinstance(layer, keras.layers.Dense)]
+    weights = [layer.get_weights() for layer in dense]
+    kernel, bias = weights[0]
+    weights[0] = [kernel / scale, bias - (mean / scale) @ kernel]
+    weights[-1] = [array / temperature for array in weights[-1]]
+    for layer, arrays in zip(dense, weights, strict=True):
+        classifier.get_layer(layer.name).set_weights(arrays)
+    return classifier
+
+
+def load(path: Path) -> Any:
+    """The classifier that was saved as a Keras file.
+
+    Raises:
+        RunError: The file is missing or damaged.
+    """
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:
+        reason = str(error).split("\n", 1)[0] or type(error).__name__
+        raise RunError(
+            f"{path} cannot be loaded, it is damaged: {reason}", "delete it and repeat the training"
+        ) from error
+
+
+def _layers(x: Any, classes: int, head: Head, seed: int, activation: str | None) -> Any:
+    def glorot(number: int) -> Any:
+        return keras.initializers.GlorotUniform(seed + number)
+
+    if head.kind == "dense":
+        x = keras.layers.Dropout(head.dropout, seed=seed, name="dropout_features")(x)
+        x = keras.layers.Dense(head.units, "relu", kernel_initializer=glorot(1), name="hidden")(x)
+        x = keras.layers.Dropout(head.dropout, seed=seed + 1, name="dropout_hidden")(x)
+        return keras.layers.Dense(classes, activation, kernel_initializer=glorot(2), name="answer")(x)
+    return keras.layers.Dense(classes, activation, kernel_initializer="zeros", name="answer")(x)

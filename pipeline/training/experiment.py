@@ -1,0 +1,180 @@
+"""What the stages of a run work on, and what it takes to train a head on it.
+
+Opens a run whose training is finished from its artefacts alone. The stages themselves are in
+`train`, `search` and `evaluate`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.core import runs
+from pipeline.core.config import Config
+from pipeline.core.errors import DataError, RunError
+from pipeline.core.progress import Listener
+from pipeline.core.quiet import quiet
+from pipeline.core.runs import Run
+from pipeline.core.size import Size
+from pipeline.data import dataset, splits
+from pipeline.data.dataset import Table
+from pipeline.data.splits import Split
+from pipeline.training import features
+
+if TYPE_CHECKING:
+    from pipeline.training import heads
+
+# The libraries that numbers and drawings depend on, for recipes.
+NUMERIC = ("tensorflow", "keras", "numpy", "scipy")
+DRAWN = ("matplotlib", "numpy")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the stages of a run work on: its configuration, pictures, split and frame."""
+
+    run: Run
+    config: Config
+    table: Table
+    split: Split
+    frame: Size
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.table.labels
+
+
+def settled_config(run: Run) -> Config:
+    """The configuration of a run, with the values that its search found best, if it has one.
+
+    Raises:
+        RunError: The search was not finished.
+    """
+    config = run.config()
+    return config.with_values(run.read_json(runs.SEARCH)["winner"]) if config.search else config
+
+
+def open_trained(run: Run, listener: Listener | None = None) -> Subject:
+    """The Subject of a run whose training is finished, from its artefacts alone.
+
+    Args:
+        run: What `train` made.
+        listener: Hears what became of the pictures and of the run's files since, if anything.
+
+    Raises:
+        RunError: Something is missing, or the model was trained on other pictures, labels, folds or
+            settings than those that lie in the run now.
+        DataError: A class has no held-out picture.
+    """
+    config = settled_config(run)
+    table = dataset.load(run, Path(config.data.pictures))
+    split = splits.load(run, table)
+    frame = run.read_json(runs.FRAME)
+    if not run.path(runs.MODEL).is_file():
+        raise RunError(f"{run.path(runs.MODEL)} is missing", runs.training_hint(run))
+    subject = Subject(run, config, table, split, Size(frame["width"], frame["height"]))
+    if other := _trained_otherwise(subject):
+        raise RunError(f"the model {run.path(runs.MODEL)} {other}", runs.training_hint(run))
+    run.require_whole("frame", "folds", "model")
+    splits.check_held_out(table, split, config)
+    if listener:
+        run.warn_of_damage(listener.warn)
+        say_changes(run, table, config, listener)
+    return subject
+
+
+def say_changes(run: Run, table: Table, config: Config, listener: Listener) -> None:
+    """Warns where the pictures are not those any more that the run was made from; few of them are read."""
+    again = f"to train again: {runs.training_command(run)}, then repeat this command"
+    try:
+        moment = run.path(runs.PICTURES).stat().st_mtime
+        change = dataset.changed_since(table, Path(config.data.pictures), moment)
+    except OSError:
+        return
+    except DataError as error:
+        listener.warn(f"the pictures are not those of the training: {error.message}; {again}")
+        return
+    if change:
+        listener.warn(f"pictures were changed since the training ({change}), and count as they were; {again}")
+
+
+def _trained_otherwise(subject: Subject) -> str:
+    """What no longer belongs to the model, in words; empty where all does.
+
+    Libraries and weights files are not asked: the model is there, whatever lies beside it now.
+    """
+    run, folds = subject.run, subject.run.recorded("folds")
+    if run.config().search and not run.recorded("search"):
+        return "is older than the search, which was not finished"
+    if not folds or run.recorded("model").get("inputs", {}).get("folds") != folds.get("key"):
+        return "was not trained after the folds that lie beside it"
+    if folds["inputs"].get("train") != subject.split.train_key:
+        return "was trained on other pictures, labels or folds than those of the run now"
+    if tuple(run.read_json(runs.FOLDS)["labels"]) != subject.labels:
+        return "was trained for other labels than those of the run now"
+    if folds["settings"] != training_settings(subject):
+        return "was trained with other settings than those of the run now"
+    return ""
+
+
+def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
+    """The arrays `sha256`, `group`, `truth`, `fold`, `logits` and `probabilities` of a run.
+
+    Raises:
+        RunError: They are missing or damaged.
+    """
+    return run.read_arrays(runs.OUT_OF_FOLD)
+
+
+def load_heads() -> ModuleType:
+    """The module that trains heads; loads TensorFlow, without its chatter."""
+    with quiet():
+        from pipeline.training import heads
+    return heads
+
+
+def examples_of(subject: Subject, listener: Listener) -> heads.Examples:
+    """The training pictures as numbers; features that are not in the cache are computed."""
+    store = features.compute(
+        subject.config,
+        subject.frame,
+        subject.table,
+        subject.split.train,
+        listener.progress,
+        warn=listener.warn,
+    )
+    return load_heads().Examples(
+        store,
+        np.array([subject.labels.index(p.label) for p in subject.split.train]),
+        np.array(subject.split.folds),
+        [subject.split.groups[p.path] for p in subject.split.train],
+        len(subject.labels),
+    )
+
+
+def trainer_of(subject: Subject, examples: heads.Examples) -> heads.HeadTrainer:
+    """A head of the configured kind, ready to be trained."""
+    config = subject.config
+    with quiet():
+        return load_heads().HeadTrainer(
+            examples.store.width, examples.classes, config.head, config.train, config.seed
+        )
+
+
+def training_settings(subject: Subject) -> dict[str, Any]:
+    """The part of the configuration that a model is trained by, for recipes."""
+    made = features.settings(subject.config, subject.frame)
+    return {**head_settings(subject.config), "features": made}
+
+
+def head_settings(config: Config) -> dict[str, Any]:
+    """The part of the configuration that a head is trained by."""
+    return {
+        "head": config.head.model_dump(mode="json"),
+        "train": config.train.model_dump(mode="json"),
+        "seed": config.seed,
+    }

@@ -1,0 +1,261 @@
+"""Heads that learn on cached features: the folds, and the final one.
+
+One compiled step serves all folds, and an epoch shows every picture once, in one of its views
+drawn at random. What is trained when, and what is kept, is decided in `train`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from scipy import special
+
+from pipeline.core.config import Config, Head, Train
+from pipeline.core.errors import ConfigError
+from pipeline.core.progress import Progress
+from pipeline.stats import metrics
+from pipeline.training import classifier
+from pipeline.training.features import PLAIN, Store
+
+_PORTION = 512
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The training pictures as numbers.
+
+    Attributes:
+        store: Their features.
+        truth: Labels, shape (n,).
+        folds: The fold of each, shape (n,).
+        groups: The group of each.
+        classes: The number of labels.
+    """
+
+    store: Store
+    truth: np.ndarray
+    folds: np.ndarray
+    groups: Sequence[str]
+    classes: int
+
+
+@dataclass(frozen=True)
+class Folds:
+    """What the folds showed.
+
+    Attributes:
+        history: For each fold, the curves by name, a value for every epoch.
+        chosen_epoch: Where the mean validation loss is lowest, counted from 1; or the last.
+        steps: The training steps that the final model takes.
+        logits: Out-of-fold, at the chosen epoch, shape (n, classes).
+        temperature: What logits are divided by.
+        threshold: Below it the answer is "don't know".
+    """
+
+    history: list[dict[str, list[float]]]
+    chosen_epoch: int
+    steps: int
+    logits: np.ndarray
+    temperature: float
+    threshold: float
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Out-of-fold, calibrated, float32, shape (n, classes)."""
+        return special.softmax(self.logits / self.temperature, axis=1).astype(np.float32)
+
+
+class HeadTrainer:
+    """One head, compiled once, that can be trained again and again from its first weights."""
+
+    def __init__(self, width: int, classes: int, head: Head, train: Train, seed: int) -> None:
+        keras.utils.set_random_seed(seed)
+        tf.config.experimental.enable_op_determinism()
+        self._head, self._train, self._seed = head, train, seed
+        self.model = classifier.build_head(width, classes, head, seed)
+        self._optimizer = _optimizer(train)
+        self._optimizer.build(self.model.trainable_variables)
+        self._mean = tf.Variable(tf.zeros(width), trainable=False)
+        self._scale = tf.Variable(tf.ones(()), trainable=False)
+        variables = [*self.model.variables, *self._optimizer.variables]
+        self._first = [(variable, variable.numpy()) for variable in variables]
+        self._step = tf.function(self._take_step)
+        self._infer = tf.function(self._logits, reduce_retracing=True)
+
+    @property
+    def mean(self) -> np.ndarray:
+        return self._mean.numpy()
+
+    @property
+    def scale(self) -> float:
+        return float(self._scale.numpy())
+
+    def start(self, examples: Examples, rows: np.ndarray) -> None:
+        """Goes back to the first weights and measures the features that will be trained on."""
+        for variable, value in self._first:
+            variable.assign(value)
+        if self._head.kind == "linear":
+            mean, scale = _moments(examples.store, rows)
+            self._mean.assign(mean)
+            self._scale.assign(scale)
+
+    def epochs(self, examples: Examples, rows: np.ndarray, steps: int) -> Iterator[tuple[float, float]]:
+        """Trains for a number of steps; after every epoch gives its mean loss and its accuracy.
+
+        An epoch cut short by the end of the steps gives none.
+        """
+        random = np.random.default_rng(self._seed)
+        weights = _class_weights(examples, rows) if self._train.class_weights else np.ones(examples.classes)
+        size, taken = self._train.batch_size, 0
+        while taken < steps:
+            order = random.permutation(rows)
+            views = random.integers(0, examples.store.views, len(order))
+            loss = right = 0.0
+            for begin in range(0, len(order), size):
+                batch = order[begin : begin + size]
+                truth = examples.truth[batch]
+                # The last batch is filled up with pictures of weight 0: one shape, one graph.
+                fill = np.arange(size) % len(batch)
+                weight = np.where(np.arange(size) < len(batch), weights[truth[fill]], 0)
+                features = examples.store.take(batch, views[begin : begin + size])
+                sums = self._step(
+                    features[fill], truth[fill], weight.astype(np.float32), np.float32(len(batch))
+                )
+                loss, right = loss + float(sums[0]), right + float(sums[1])
+                taken += 1
+                if taken == steps and begin + size < len(order):
+                    return
+            yield loss / len(order), right / len(order)
+
+    def logits(self, examples: Examples, rows: np.ndarray) -> np.ndarray:
+        """Of the plain views, float32, shape (rows, classes)."""
+        portions = [rows[at : at + _PORTION] for at in range(0, len(rows), _PORTION)]
+        return np.concatenate([self._infer(examples.store.take(part, PLAIN)).numpy() for part in portions])
+
+    def _logits(self, features: Any) -> Any:
+        return self.model((features - self._mean) / self._scale, training=False)
+
+    def _take_step(self, features: Any, truth: Any, weight: Any, count: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            logits = self.model((features - self._mean) / self._scale, training=True)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(truth, logits) * weight
+            total = tf.reduce_sum(losses)
+            penalty = self._head.l2 * sum(
+                tf.reduce_sum(kernel**2) for kernel in self.model.trainable_variables if len(kernel.shape) > 1
+            )
+            objective = total / count
+            if self._head.kind == "linear":
+                objective += penalty
+        gradients = tape.gradient(objective, self.model.trainable_variables)
+        self._optimizer.apply_gradients(zip(gradients, self.model.trainable_variables, strict=True))
+        hits = tf.equal(tf.argmax(logits, 1, output_type=truth.dtype), truth) & (weight > 0)
+        return total, tf.reduce_sum(tf.cast(hits, tf.float32))
+
+
+def run_folds(
+    trainer: HeadTrainer, examples: Examples, config: Config, progress: Progress, stage: str
+) -> Folds:
+    """Trains and validates every fold, chooses the epoch, and calibrates on the answers."""
+    train, numbers = config.train, np.arange(len(examples.truth))
+    logits = np.zeros((train.epochs, len(numbers), examples.classes), np.float32)
+    history: list[dict[str, list[float]]] = []
+    per_epoch: list[int] = []
+    for fold in range(train.folds):
+        inside, outside = numbers[examples.folds != fold], numbers[examples.folds == fold]
+        per_epoch.append(-(-len(inside) // train.batch_size))
+        curves: dict[str, list[float]] = {name: [] for name in _CURVES}
+        history.append(curves)
+        if not len(outside):
+            continue
+        trainer.start(examples, inside)
+        for epoch, (loss, accuracy) in enumerate(
+            trainer.epochs(examples, inside, train.epochs * per_epoch[-1])
+        ):
+            found = _finite(trainer.logits(examples, outside), train)
+            logits[epoch, outside] = found
+            truth = examples.truth[outside]
+            values = (
+                loss,
+                accuracy,
+                metrics.log_loss(found, truth),
+                float((found.argmax(1) == truth).mean()),
+            )
+            for name, value in zip(_CURVES, values, strict=True):
+                curves[name].append(float(value))
+            progress(stage, fold * train.epochs + epoch + 1, train.folds * train.epochs)
+    losses = np.mean([curves["validation_loss"] for curves in history if curves["validation_loss"]], axis=0)
+    chosen = int(losses.argmin()) + 1 if train.choose else train.epochs
+    found = logits[chosen - 1]
+    temperature = metrics.fit_temperature(found, examples.truth)
+    probabilities = special.softmax(found / temperature, axis=1)
+    threshold = metrics.dont_know_threshold(probabilities, examples.truth, train.keep_correct)
+    steps = chosen * round(float(np.mean(per_epoch)))
+    return Folds(history, chosen, steps, found, temperature, threshold)
+
+
+def fit_final(
+    trainer: HeadTrainer,
+    examples: Examples,
+    backbone: keras.Model,
+    config: Config,
+    steps: int,
+    temperature: float,
+) -> tuple[keras.Model, np.ndarray]:
+    """Trains on all training pictures and puts the head on the backbone.
+
+    Returns:
+        The classifier that ships, and its logits for the plain views of the training pictures,
+        float32, shape (n, classes).
+    """
+    rows = np.arange(len(examples.truth))
+    trainer.start(examples, rows)
+    for _ in trainer.epochs(examples, rows, steps):
+        pass
+    model = classifier.assemble(
+        backbone, trainer.model, config.head, trainer.mean, trainer.scale, temperature
+    )
+    return model, _finite(trainer.logits(examples, rows), config.train) / temperature
+
+
+def _finite(logits: np.ndarray, train: Train) -> np.ndarray:
+    if not np.isfinite(logits).all():
+        raise ConfigError(
+            "the training diverged: the head answers with numbers that are not finite",
+            f"use a smaller train.learning_rate than {train.learning_rate:g}",
+        )
+    return logits
+
+
+_CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
+
+
+def _optimizer(train: Train) -> keras.optimizers.Optimizer:
+    kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop, "sgd": keras.optimizers.SGD}
+    return kinds[train.optimizer](train.learning_rate)
+
+
+def _moments(store: Store, rows: np.ndarray) -> tuple[np.ndarray, float]:
+    """The mean of every feature, and one spread for all: the root mean square of their deviations.
+
+    Over all views, in portions. One spread, because dividing by each feature's own blows up
+    those that hardly vary, and their folded weights then drown the others when quantized.
+    """
+    count, total, squares = 0, np.zeros(store.width), 0.0
+    for view in range(store.views):
+        for begin in range(0, len(rows), _PORTION):
+            part = store.take(rows[begin : begin + _PORTION], view).astype(np.float64)
+            count, total, squares = count + len(part), total + part.sum(0), squares + float((part**2).sum())
+    mean = total / count
+    variance = squares / count - float((mean**2).sum())
+    return mean.astype(np.float32), max((max(variance, 0.0) / store.width) ** 0.5, 1e-6)
+
+
+def _class_weights(examples: Examples, rows: np.ndarray) -> np.ndarray:
+    """n / (k · n_c) for every class c."""
+    counts = np.bincount(examples.truth[rows], minlength=examples.classes)
+    return len(rows) / (examples.classes * np.maximum(counts, 1))

@@ -1,0 +1,151 @@
+"""Search over settings: every combination on the cached features, ranked out of fold.
+
+Held-out pictures are not looked at. The winner is trained on in `train`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.core import files, runs
+from pipeline.core.config import Config
+from pipeline.core.errors import ConfigError
+from pipeline.core.progress import Listener
+from pipeline.core.recipes import Recipe, key_of
+from pipeline.core.runs import Run
+from pipeline.core.size import parse_size
+from pipeline.data.dataset import Table
+from pipeline.data.splits import Split
+from pipeline.images.letterbox import auto_frame
+from pipeline.stats import intervals, metrics
+from pipeline.training import features
+from pipeline.training.experiment import (
+    DRAWN,
+    NUMERIC,
+    Subject,
+    examples_of,
+    head_settings,
+    load_heads,
+    trainer_of,
+)
+
+
+def search(run: Run, config: Config, table: Table, split: Split, listener: Listener) -> Config:
+    """Tries every combination of the searched values; gives the configuration that came out best.
+
+    Writes search.json and its figure. The ranking is by out-of-fold accuracy, then by log loss.
+    """
+    sizes = [(p.width, p.height) for p in split.train]
+    cells = [
+        (values, Subject(run, cell, table, split, cell.model.frame or auto_frame(sizes)))
+        for values, cell in config.grid()
+    ]
+    recipe = Recipe(
+        "search",
+        2,
+        {
+            "train": split.train_key,
+            "features": key_of([features.recipe(s.config, s.frame).key for _, s in cells]),
+        },
+        {"cells": [[values, head_settings(s.config)] for values, s in cells]},
+        NUMERIC,
+    )
+
+    def build() -> None:
+        rows = []
+        for number, (values, subject) in enumerate(cells, 1):
+            examples = examples_of(subject, listener)
+            trainer = trainer_of(subject, examples)
+            name = ", ".join(f"{key}={value}" for key, value in values.items())
+            stage = f"search {number}/{len(cells)}: {name}"
+            found = load_heads().run_folds(trainer, examples, subject.config, listener.progress, stage)
+            right = found.logits.argmax(1) == examples.truth
+            rows.append(
+                {
+                    "values": values,
+                    "frame": str(subject.frame),
+                    "accuracy": float(right.mean()),
+                    "interval": list(intervals.share(right, examples.groups)),
+                    "log_loss": metrics.log_loss(found.logits / found.temperature, examples.truth),
+                    "chosen_epoch": found.chosen_epoch,
+                }
+            )
+        rows.sort(key=lambda row: (-row["accuracy"], row["log_loss"]))
+        note = (
+            "ranked by out-of-fold accuracy; the best of several is slightly optimistic, "
+            "the held-out pictures were not looked at"
+        )
+        value = {"n": len(split.train), "winner": rows[0]["values"], "note": note, "rows": rows}
+        files.write_json(run.path(runs.SEARCH), value)
+
+    run.make(recipe, [runs.SEARCH], build)
+    from pipeline.stats import plots
+
+    found = run.read_json(runs.SEARCH)
+    drawing = Recipe("figures/search", 1, {"search": recipe.key}, {}, DRAWN)
+    name = f"{runs.FIGURES}/search.svg"
+    run.make(drawing, [name], lambda: plots.search(run.path(name), found))
+    best = ", ".join(f"{key}={value}" for key, value in found["winner"].items())
+    listener.say("search", f"{len(found['rows'])} settings tried, best out-of-fold: {best}")
+    for key, value in beyond(config, found["winner"]).items():
+        here = found["winner"][key]
+        listener.warn(
+            f"the best {key}, {here}, lies at the edge of what was tried; try the next value, too: "
+            f"--set '{key}={_toml([here, value])}'"
+        )
+    return config.with_values(found["winner"])
+
+
+def beyond(config: Config, winner: Mapping[str, Any]) -> dict[str, Any]:
+    """The next value to try of each searched number or frame whose best value lies at an edge.
+
+    Where the key allows nothing beyond, there is no edge.
+    """
+    following = {}
+    for key, here in winner.items():
+        value = _next(config.search[key], here, even=key in _EVEN)
+        try:
+            if value is not None and config.with_values({**winner, key: value}) != config.with_values(winner):
+                following[key] = value
+        except ConfigError:
+            continue
+    return following
+
+
+# Shares, which are tried in even steps; other numbers in factors.
+_EVEN = ("head.dropout", "model.alpha")
+_LARGEST_FACTOR = 10.0
+_FRAME_STEP = 32
+
+
+def _next(tried: Sequence[Any], here: Any, *, even: bool) -> Any:
+    """What comes after the last of the tried values, on the side where the best one lies; or None."""
+    if all(isinstance(value, str) for value in tried):
+        sizes = {value: parse_size(value) for value in tried}
+        known = {value: size for value, size in sizes.items() if size}
+        areas = {value: (size.width * size.height) ** 0.5 for value, size in known.items()}
+        if here not in known or (side := _step(list(areas.values()), areas[here], even=False)) is None:
+            return None
+        scaled = [round(length * side / areas[here] / _FRAME_STEP) * _FRAME_STEP for length in known[here]]
+        return "{}x{}".format(*scaled)
+    if not all(type(value) in (int, float) for value in tried):
+        return None
+    value = _step([float(number) for number in tried], float(here), even=even)
+    if value is None:
+        return None
+    return round(value) if isinstance(here, int) else float(f"{value:.2g}")
+
+
+def _step(tried: Sequence[float], here: float, *, even: bool) -> float | None:
+    ordered = sorted(tried)
+    if len(ordered) < 2 or here not in (ordered[0], ordered[-1]):
+        return None
+    before = ordered[1] if here == ordered[0] else ordered[-2]
+    if even or min(here, before) <= 0:
+        return here + here - before
+    return here * min(max(here / before, 1 / _LARGEST_FACTOR), _LARGEST_FACTOR)
+
+
+def _toml(values: Sequence[Any]) -> str:
+    return "[" + ", ".join(f'"{value}"' if isinstance(value, str) else f"{value}" for value in values) + "]"

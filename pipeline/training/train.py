@@ -1,0 +1,305 @@
+"""The journey from a data set to a trained classifier, stage by stage.
+
+Every stage asks the run whether its artefact is still true and does only what is not.
+TensorFlow is loaded when a stage needs it and not before. How heads learn is in `heads`.
+Of the held-out pictures only the audit sees more than size and bytes; nothing here learns from them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.core import config as configuration
+from pipeline.core import files, grid, runs
+from pipeline.core.config import Config
+from pipeline.core.progress import Listener
+from pipeline.core.quiet import quiet
+from pipeline.core.recipes import Recipe
+from pipeline.core.runs import Run
+from pipeline.core.size import Size
+from pipeline.data import fingerprints, splits
+from pipeline.data.audit import audit, contact_sheets, shortcuts
+from pipeline.data.dataset import Table
+from pipeline.data.splits import Split
+from pipeline.images.letterbox import auto_frame, median_aspect
+from pipeline.stats import metrics
+from pipeline.training import backbones, features
+from pipeline.training.experiment import (
+    DRAWN,
+    NUMERIC,
+    Subject,
+    examples_of,
+    load_heads,
+    trainer_of,
+    training_settings,
+)
+from pipeline.training.search import search
+
+VERSION = 2
+
+
+def train(run: Run, config: Config, listener: Listener) -> Subject:
+    """Does every stage of the training that is out of date.
+
+    Raises:
+        VignetteError: Any of the errors of `dataset`, `splits`, `features`, `backbones` or
+            of the disk. What is done stays done; repeating continues.
+    """
+    for key in config.ignored:
+        listener.warn(f"{key} was set and changes nothing: only {grid.USED_BY[key].name} uses it")
+    run.warn_of_damage(listener.warn)
+    table = _look(run, config, listener)
+    if splits.restore(run):
+        listener.warn(f"{run.path(runs.SPLIT)} was damaged, and is put back from its copy")
+    split = splits.make(run, table, config)
+    _say_split(split, config, listener)
+    # The configuration comes after the split: a run whose data are refused leaves no run behind.
+    files.write_text(run.path(runs.CONFIG), configuration.dump(config))
+    if config.search:
+        config = search(run, config, table, split, listener)
+    subject = Subject(run, config, table, split, _frame(run, config, split))
+    listener.say("frame", f"{subject.frame} (width x height)")
+    _folds(subject, listener)
+    _model(subject, listener)
+    _figures(subject, listener)
+    return subject
+
+
+def _look(run: Run, config: Config, listener: Listener) -> Table:
+    with fingerprints.open_cache(listener.warn) as looks:
+        found = audit.look(run, config, listener, looks)
+        if found.refusal:
+            contact_sheets.draw_findings(run, found, listener)
+            raise found.refusal
+        shortcut = shortcuts.make(run, found.table, looks, config.seed)
+    table = found.table
+    if found.changed:
+        listener.warn(f"the pictures are not those of the last time: {found.changed}")
+    listener.say("pictures", f"{len(table.pictures):,} in {len(table.labels)} classes: {_shares(table)}")
+    listener.say("audit", f"{audit.sentence(found.document)} (see {run.path(runs.AUDIT)})")
+    if limits := shortcuts.limits(shortcut):
+        listener.say("shortcuts", limits)
+    for finding in found.document["findings"]:
+        if finding["kind"] == "series":
+            listener.warn(f"{finding['count']} {finding['title']}: {finding['advice']}")
+    for sentence in shortcuts.alarms(shortcut):
+        listener.warn(sentence)
+    if table.left_out:
+        first, count = table.left_out[0], len(table.left_out)
+        listener.warn(
+            f"{count} {'file is' if count == 1 else 'files are'} left out, "
+            f"listed in {run.path(runs.LEFT_OUT)}; "
+            f"the first: {first.path}: {first.reason}"
+        )
+    remarked = [picture for picture in table.pictures if picture.remarks]
+    if remarked:
+        listener.warn(f"{len(remarked)} pictures: {remarked[0].remarks} (the first: {remarked[0].path})")
+    return table
+
+
+def _shares(table: Table) -> str:
+    counts = [sum(p.label == label for p in table.pictures) for label in table.labels]
+    shown = [f"{label} {count}" for label, count in zip(table.labels, counts, strict=True)]
+    return ", ".join(shown) if len(shown) <= 8 else f"{min(counts)} to {max(counts)} a class"
+
+
+def _say_split(split: Split, config: Config, listener: Listener) -> None:
+    moved = split.given_otherwise
+    given = all(p.given for p in split.held_out) and not moved
+    listener.say(
+        "split",
+        f"{len(split.train):,} to train on in {config.train.folds} folds, {len(split.held_out):,} held out"
+        + (", as the data set gives it" if given else ""),
+    )
+    if moved:
+        some, they, them = (
+            ("1 picture stays", "it was", "it")
+            if len(moved) == 1
+            else (f"{len(moved)} pictures stay", "they were", "them")
+        )
+        listener.warn(
+            f"{some} where {they} though the data set now gives {them} to the other side of the split "
+            f"(the first: {moved[0].path}); --resplit makes a run that follows the data set"
+        )
+    if split.straddling:
+        first = split.straddling[0].path
+        listener.warn(
+            f"{len(split.straddling)} pictures are left out because their group stands on both sides "
+            f"of the split; the first: {first}"
+        )
+    if shared := split.shared_groups:
+        leaked = len(split.leaked)
+        listener.warn(
+            f"the {'given' if given else 'old'} split leaks: copies of {shared} "
+            f"{'pictures' if shared > 1 else 'picture'} stand on both sides ({leaked} of the held-out ones); "
+            "evaluate gives the score with and without them"
+        )
+
+
+def _frame(run: Run, config: Config, split: Split) -> Size:
+    sizes = [(p.width, p.height) for p in split.train]
+    recipe = Recipe("frame", 1, {"train": split.train_key}, {"input": config.model.input})
+
+    def build() -> None:
+        frame = config.model.frame or auto_frame(sizes)
+        aspect = round(median_aspect(sizes), 6)
+        value = {"width": frame.width, "height": frame.height, "content_aspect": aspect}
+        files.write_json(run.path(runs.FRAME), value)
+
+    run.make(recipe, [runs.FRAME], build)
+    stored = run.read_json(runs.FRAME)
+    return Size(stored["width"], stored["height"])
+
+
+def _folds_recipe(subject: Subject) -> Recipe:
+    made = features.recipe(subject.config, subject.frame)
+    inputs = {"train": subject.split.train_key, "features": made.key}
+    return Recipe("folds", VERSION, inputs, training_settings(subject), NUMERIC)
+
+
+def _folds(subject: Subject, listener: Listener) -> None:
+    run, config = subject.run, subject.config
+
+    def build() -> None:
+        examples = examples_of(subject, listener)
+        trainer = trainer_of(subject, examples)
+        found = load_heads().run_folds(trainer, examples, config, listener.progress, "training the folds")
+        truth = examples.truth
+        run.write_arrays(
+            runs.OUT_OF_FOLD,
+            sha256=np.array([p.sha256 for p in subject.split.train]),
+            group=np.array(examples.groups),
+            truth=truth,
+            fold=examples.folds,
+            logits=found.logits,
+            probabilities=found.probabilities,
+        )
+        right = found.logits.argmax(1) == truth
+        files.write_json(
+            run.path(runs.FOLDS),
+            {
+                "labels": list(subject.labels),
+                "n": len(truth),
+                "accuracy": float(right.mean()),
+                "fold_accuracy": [
+                    float(right[examples.folds == fold].mean())
+                    for fold in range(config.train.folds)
+                    if (examples.folds == fold).any()
+                ],
+                "chosen_epoch": found.chosen_epoch,
+                "epoch_was_chosen": config.train.choose,
+                "steps": found.steps,
+                "temperature": found.temperature,
+                "threshold": found.threshold,
+                "history": found.history,
+            },
+        )
+
+    run.make(_folds_recipe(subject), [runs.FOLDS, runs.OUT_OF_FOLD], build)
+    made = run.read_json(runs.FOLDS)
+    spread = made["fold_accuracy"]
+    chosen = f"epoch {made['chosen_epoch']} of {config.train.epochs}"
+    if made["epoch_was_chosen"] and made["chosen_epoch"] == config.train.epochs:
+        more = f"--set train.epochs={2 * config.train.epochs}"
+        listener.warn(f"the validation loss was still falling at the last epoch; try {more}")
+    listener.say(
+        "folds",
+        f"out-of-fold accuracy {made['accuracy']:.3f} (folds {min(spread):.3f} to {max(spread):.3f}, "
+        f"n = {made['n']:,}) at {chosen}",
+    )
+
+
+def _model(subject: Subject, listener: Listener) -> None:
+    run = subject.run
+    recipe = Recipe("model", VERSION, {"folds": _folds_recipe(subject).key}, {}, NUMERIC)
+
+    def build() -> None:
+        folds = run.read_json(runs.FOLDS)
+        examples = examples_of(subject, listener)
+        trainer = trainer_of(subject, examples)
+        listener.progress("training the final model", 0, 1)
+        with quiet():
+            backbone = backbones.build(subject.config.model, subject.frame, subject.config.seed)
+            model, logits = load_heads().fit_final(
+                trainer, examples, backbone, subject.config, folds["steps"], folds["temperature"]
+            )
+        with files.replacing(run.path(runs.MODEL)) as path:
+            model.save(path)
+        trainable = sum(int(np.prod(v.shape)) for v in model.trainable_weights)
+        frozen = sum(int(np.prod(v.shape)) for v in model.non_trainable_weights)
+        files.write_json(
+            run.path(runs.TRAINING),
+            {
+                "n": len(examples.truth),
+                "accuracy": float((logits.argmax(1) == examples.truth).mean()),
+                "log_loss": metrics.log_loss(logits, examples.truth),
+                "steps": folds["steps"],
+                "trainable_parameters": trainable,
+                "frozen_parameters": frozen,
+            },
+        )
+        listener.progress("training the final model", 1, 1)
+
+    run.make(recipe, [runs.MODEL, runs.TRAINING], build)
+    made = run.read_json(runs.TRAINING)
+    listener.say(
+        "model",
+        f"{subject.config.model.backbone}, {made['trainable_parameters']:,} trained and "
+        f"{made['frozen_parameters']:,} frozen parameters, {made['steps']:,} steps",
+    )
+
+
+def _figures(subject: Subject, listener: Listener) -> None:
+    from pipeline.stats import plots  # matplotlib, which a refused command must not wait for
+
+    run, config, split = subject.run, subject.config, subject.split
+    folds = _folds_recipe(subject).key
+    histories = run.read_json(runs.FOLDS)
+    counts = {
+        "train": [sum(p.label == label for p in split.train) for label in subject.labels],
+        "held-out": [sum(p.label == label for p in split.held_out) for label in subject.labels],
+    }
+    picked = [next(p for p in split.train if p.label == label) for label in subject.labels][:6]
+    sheet = {"train": split.train_key, "frame": str(subject.frame)}
+    augment = {"augment": features.view_settings(config.augment), "seed": config.seed}
+    drawings = {
+        "curves.svg": ({"folds": folds}, {}, lambda path: plots.curves(path, histories)),
+        "classes.svg": (
+            {"train": split.train_key, "held_out": split.held_out_key},
+            {},
+            lambda path: plots.class_histogram(path, subject.labels, counts),
+        ),
+        "samples.png": (sheet, {}, lambda path: _sample_sheet(path, subject)),
+        "augmentation.png": (
+            sheet,
+            augment,
+            lambda path: plots.augmentation_sheet(
+                path,
+                [p.label for p in picked],
+                [features.views(subject.table.file(p), p.sha256, config, subject.frame) for p in picked],
+            ),
+        ),
+    }
+    made = 0
+    for done, (name, (inputs, settings, draw)) in enumerate(drawings.items(), 1):
+        output = f"{runs.FIGURES}/{name}"
+        recipe = Recipe(f"figures/{name}", 4, inputs, settings, DRAWN)
+        made += run.make(recipe, [output], lambda draw=draw, output=output: draw(run.path(output)))
+        listener.progress("drawing figures", done, len(drawings))
+    listener.say(
+        "figures", f"{len(drawings)} in {run.path(runs.FIGURES)}" + ("" if made else " (up to date)")
+    )
+
+
+def _sample_sheet(path: Path, subject: Subject) -> None:
+    from pipeline.stats import plots
+
+    columns = 8
+    rows = []
+    for label in subject.labels:
+        own = [p for p in subject.split.train if p.label == label]
+        picked = [own[at * len(own) // columns] for at in range(min(columns, len(own)))]
+        rows.append([features.plain_view(subject.table.file(p), subject.frame) for p in picked])
+    plots.sample_sheet(path, subject.labels, rows)

@@ -1,0 +1,264 @@
+"""`python -m export apk`, as a user runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export import app_versions, artifacts
+from export.android.apk import apk as stage
+from export.android.apk import build, toolchain
+from pipeline.core.errors import GateError, UsageError
+from pipeline.core.progress import Listener
+from pipeline.core.runs import Run
+from pipeline.training.experiment import open_trained
+from tests.export.android.apk.conftest import needs_tools
+from tests.support.verbs import RUN, call, copy_finished, environment, fine, refused, stamps, verb
+
+# Each builds an APK.
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, tools, cache) -> Path:
+    """A working directory with a finished run and the tools unpacked."""
+    place = copy_finished(tmp_path_factory, tmp_path_factory.mktemp("place"))
+    shutil.copytree(cache, place / toolchain.CACHE)
+    return place
+
+
+@pytest.fixture(scope="module")
+def made(exported) -> subprocess.CompletedProcess[str]:
+    """The verb, run once."""
+    return verb("export", "apk", "pictures", cwd=exported)
+
+
+def test_the_run_gets_a_signed_app_with_its_own_bundle_and_a_passport(exported, made):
+    shown = fine(made)
+    passport = json.loads((exported / RUN / "apk.json").read_text("utf-8"))
+    apk = exported / RUN / "demo.apk"
+    assert passport["sha256"] == hashlib.sha256(apk.read_bytes()).hexdigest()
+    assert passport["signature"]["schemes"] == [2, 3]
+    model = (exported / RUN / "export/int8/model_int8.tflite").read_bytes()
+    assert passport["model"] == f"model_int8.tflite, sha256 {hashlib.sha256(model).hexdigest()}"
+    assert passport["permissions"] == ["android.permission.CAMERA"]
+    assert passport["flavour"] == "int8"
+    assert passport["words"]["gate"].startswith("int8: ")
+    with zipfile.ZipFile(apk) as opened:
+        said = json.loads(opened.read("assets/verdict.json"))
+    parity = json.loads((exported / RUN / "parity.json").read_text("utf-8"))
+    assert (said["verdict"], said["n"]) == (parity["targets"][-1]["verdict"], 36)
+    for words in ("16 KB pages", "release, not debuggable", "holds (v2 and v3)"):
+        assert words in shown
+    assert shown.endswith("  data/runs/pictures/demo.apk\n")
+    assert (exported / "data/keys/demo.keystore").is_file()
+
+
+def test_repeated_it_builds_nothing(exported, made):
+    before = stamps(exported / RUN)
+    said = fine(verb("export", "apk", "pictures", cwd=exported))
+    assert "(up to date)" in said
+    assert stamps(exported / RUN) == before
+
+
+def test_another_place_gets_the_same_bytes_and_its_passport(exported, made, tmp_path):
+    before = stamps(exported / RUN)
+    found = json.loads(fine(verb("export", "apk", "--out", tmp_path / "my.apk", "--json", cwd=exported)))
+    assert (tmp_path / "my.apk").read_bytes() == (exported / RUN / "demo.apk").read_bytes()
+    assert found["files"] == [str(tmp_path / "my.apk")]
+    assert json.loads((tmp_path / "my.json").read_text("utf-8"))["sha256"] == found["sha256"]
+    assert stamps(exported / RUN) == before
+
+
+def test_a_keystore_of_ones_own_signs(exported, made, tmp_path):
+    command = [
+        *(
+            "keytool",
+            "-genkeypair",
+            "-keystore",
+            tmp_path / "own.p12",
+            "-storepass",
+            "secret1",
+            "-keyalg",
+            "RSA",
+        ),
+        *("-alias", "mine", "-dname", "CN=Somebody"),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    words = (
+        "export",
+        "apk",
+        "--keystore",
+        tmp_path / "own.p12",
+        "--alias",
+        "mine",
+        "--out",
+        tmp_path / "my.apk",
+    )
+    ended = verb(*words, cwd=exported, env=environment(VIGNETTE_KEYSTORE_PASSWORD="secret1"))
+    assert "by the keystore that was given" in fine(ended)
+    passport = json.loads((tmp_path / "my.json").read_text("utf-8"))
+    assert passport["signature"]["subject"] == "CN=Somebody"
+    assert "secret1" not in (tmp_path / "my.json").read_text("utf-8")
+    hint = "set it in VIGNETTE_KEYSTORE_PASSWORD"
+    refused(
+        verb(*words, cwd=exported), 2, f"--keystore {tmp_path / 'own.p12'}: its password is missing", hint
+    )
+
+
+def test_a_run_in_use_is_refused(exported, made):
+    import fcntl
+
+    with (exported / RUN / ".lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ended = verb("export", "apk", "pictures", cwd=exported)
+    assert ended.returncode == 1
+    assert "is in use by process" in ended.stderr
+
+
+# Which flavour.
+
+
+class Heard(Listener):
+    def __init__(self) -> None:
+        self.warned: list[str] = []
+
+    def warn(self, text: str) -> None:
+        self.warned.append(text)
+
+
+@pytest.fixture
+def judged(tmp_path_factory, tmp_path, monkeypatch) -> Any:
+    """`judged(int8="failed", …)`: a run of those verdicts; what is not named passed."""
+    monkeypatch.chdir(copy_finished(tmp_path_factory, tmp_path / "place"))
+    subject = open_trained(Run(RUN))
+    found = subject.run.read_json(artifacts.PARITY)
+
+    def say(**verdicts: str) -> Any:
+        for row in found["targets"]:
+            row["verdict"] = verdicts.get(row["model"], "passed")
+            row["broken"] = ["agreement is 0.5"] if row["verdict"] == "failed" else []
+        monkeypatch.setattr(stage.parity, "parity", lambda *_: found)
+        return subject
+
+    return say
+
+
+def test_int8_goes_into_the_app_where_it_did_not_fail(judged):
+    heard = Heard()
+    inside = stage.choose(judged(int8="not shown"), "", heard)
+    assert (inside.flavour, str(inside.verdict)) == ("int8", "not shown, n = 36")
+    assert inside.folder == RUN / "export/int8"
+    assert heard.warned == []
+
+
+def test_where_int8_failed_the_best_other_goes_into_the_app_and_that_is_said(judged):
+    heard = Heard()
+    assert stage.choose(judged(int8="failed"), "", heard).flavour == "float16"
+    assert heard.warned == ["float16 goes into the app, because the gate says no to int8 (agreement is 0.5)"]
+    # One that passed goes before one of which parity is not shown.
+    assert stage.choose(judged(int8="failed", float16="not shown"), "", Heard()).flavour == "float32"
+
+
+def test_where_all_failed_none_goes_into_the_app(judged):
+    flavours = ("float32", "float16", "dynamic_range", "int8")
+    with pytest.raises(GateError) as caught:
+        stage.choose(judged(**dict.fromkeys(flavours, "failed")), "", Heard())
+    assert caught.value.exit_code == 3
+    assert caught.value.message == (
+        "the gate says no to every flavour of data/runs/pictures: float32 (agreement is 0.5); "
+        "float16 (agreement is 0.5); dynamic_range (agreement is 0.5); int8 (agreement is 0.5)"
+    )
+    assert caught.value.hint == (
+        "--flavour NAME puts float32 or float16 or dynamic_range or int8 inside all the same; "
+        "the app's About shows its verdict"
+    )
+
+
+def test_a_failed_flavour_goes_into_the_app_by_name_alone_with_its_verdict(judged):
+    heard = Heard()
+    inside = stage.choose(judged(int8="failed"), "int8", heard)
+    assert (inside.flavour, inside.verdict.verdict) == ("int8", "failed")
+    assert heard.warned == ["the gate says no to int8 (agreement is 0.5); the app's About shows it"]
+    assert json.loads(inside.verdict.as_file()) == {"verdict": "failed", "n": 36, "second_look": False}
+
+
+def test_another_flavour_can_be_named(judged):
+    heard = Heard()
+    assert stage.choose(judged(), "dynamic_range", heard).folder == RUN / "export/dynamic_range"
+    assert heard.warned == []
+
+
+def test_an_unknown_flavour_or_one_that_the_run_does_not_export_is_refused(judged):
+    with pytest.raises(UsageError, match="--flavour int4: there is no such flavour"):
+        stage.Options(flavour="int4")
+    subject = judged()
+    export = subject.config.export.model_copy(update={"flavours": ("float32", "int8")})
+    subject = replace(subject, config=subject.config.model_copy(update={"export": export}))
+    with pytest.raises(UsageError) as caught:
+        stage.choose(subject, "float16", Heard())
+    assert caught.value.message == "--flavour float16: data/runs/pictures exports float32, int8"
+
+
+def test_the_verb_hands_the_flavour_on(judged, capfd):
+    ended = call(capfd, "export", "apk", "--flavour", "int4", cwd=Path.cwd())
+    hint = "take float32, float16, dynamic_range, int8"
+    refused(ended, 2, "--flavour int4: there is no such flavour", hint)
+
+
+# What needs no tools.
+
+
+@pytest.fixture
+def place(tmp_path_factory, tmp_path) -> Path:
+    return copy_finished(tmp_path_factory, tmp_path / "place")
+
+
+def test_a_run_that_was_not_exported_is_refused(place):
+    (place / RUN / "export/int8/contract.json").unlink()
+    message = "data/runs/pictures/export/int8 is missing, or older than the model"
+    refused(verb("export", "apk", cwd=place), 1, message, "export it first: python -m export tflite pictures")
+
+
+def test_wishes_that_contradict_each_other_are_refused(place):
+    ended = verb("export", "apk", "--assets-only", "--out", "x.apk", cwd=place)
+    message = "--assets-only and --fetch build nothing, so they take no key, runtime or place"
+    refused(ended, 2, message, "leave the other options away")
+    ended = verb("export", "apk", "--alias", "mine", cwd=place)
+    refused(ended, 2, "--alias mine: there is no --keystore that it is in", "give --keystore FILE, too")
+
+
+def test_a_machine_without_tools_is_told_both_at_once(place, no_programs):
+    import sys
+
+    (no_programs / "python").symlink_to(sys.executable)
+    ended = verb("export", "apk", cwd=place)
+    message = "building the APK needs a JDK (17 or later) and Maven, which this machine lacks"
+    refused(ended, 1, message, "sudo apt install default-jdk-headless maven")
+
+
+def test_assets_go_where_gradle_finds_them(place, monkeypatch):
+    assets = app_versions.PROJECT / build.ASSETS
+    if assets.exists():
+        pytest.skip("there is a model in android_demo already, which is left alone")
+    try:
+        ended = verb("export", "apk", "--assets-only", cwd=place)
+        assert "4 files for Gradle" in fine(ended)
+        names = sorted(path.name for path in assets.iterdir())
+        assert names == ["contract.json", "labels.txt", "model_int8.tflite", "verdict.json"]
+        assert json.loads((assets / "verdict.json").read_text("utf-8"))["n"] == 36
+    finally:
+        shutil.rmtree(assets, ignore_errors=True)
+
+
+def test_fetching_says_where_the_tools_come_from(exported):
+    needs_tools()
+    assert "tools  Maven: apktool-lib:3.0.3" in fine(verb("export", "apk", "--fetch", cwd=exported))

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from export.android.benchmark import document, recording, summary
+from export.android.benchmark.document import Document, Host
+from tests.export.android.benchmark.test_recording import sample
+
+
+@pytest.fixture
+def found() -> Document:
+    read = recording.read(json.dumps(sample("recording")), "f.json", recording.Recording)
+    host = {"int8": Host(median_ms=2.0, p90_ms=2.5, num_threads=2, delegate="XNNPACK")}
+    return Document(host=host, recording=read)
+
+
+def test_every_combination_has_a_row_also_one_that_was_refused(found):
+    first, second = summary.rows(found)
+    times = sample("recording")["models"][0]["measurements"][0]
+    assert len(first) == len(second) == len(summary.COLUMNS)
+    assert first[:3] == ["int8", "XNNPACK", "1"]
+    keys = ("p50", "p90", "p99", "min", "max")
+    assert first[5:10] == [f"{times['model_ms'][key]:.1f}" for key in keys]
+    assert first[10:13] == [f"{times['total_ms'][key]:.1f}" for key in keys[:3]]
+    assert first[13:] == ["31.2", "182"]
+    assert second == ["int8", "built-in", "2", *["–"] * 12]
+
+
+def test_the_fastest_is_set_beside_this_computer(found):
+    (row,) = summary.fastest(found)
+    assert len(row) == len(summary.FASTEST)
+    times = sample("recording")["models"][0]["measurements"][0]
+    assert row[:4] == ["int8", "XNNPACK", "1", f"{times['model_ms']['p50']:.1f}"]
+    assert row[6] == f"{1000 / times['total_ms']['p50']:.0f}"
+    assert row[7:] == ["2.0", "2.5", "2", f"{times['model_ms']['p50'] / 2:.1f}×"]
+
+
+def test_without_times_of_this_computer_the_columns_stay_empty(found):
+    alone = document.Document(recording=found.recording)
+    (row,) = summary.fastest(alone)
+    assert row[7:] == ["–"] * 4
+    assert "The files were not timed on this computer: python -m export parity does." in list(
+        summary.sentences(alone)
+    )
+
+
+def test_heat_throttling_and_failures_are_sentences(found):
+    kept = found.model_copy(update={"skipped": {"float16": "too new"}, "disturbances": ("a", "b")})
+    assert list(summary.sentences(kept)) == [
+        (
+            "Google Pixel 8, Android 15, 9 cores, Tensor G3, arm64-v8a; app 1.0 with TensorFlow Lite 2.16.1, "
+            "2026-11-24."
+        ),
+        (
+            "5 runs each, after 1 to warm up. Grab, letterbox and model make a frame; from and to are the "
+            "model's fastest and slowest run. MB: the app's memory."
+        ),
+        (
+            "Battery 30.0 °C before, unknown after; thermal status none, then unknown. Throttling unknown: "
+            "The phone does not tell."
+        ),
+        "int8, built-in, threads 2, was not measured: The runtime refused the model.",
+        (
+            "int8 without a pause for 10 s (600 frames, XNNPACK, threads 4): a frame took 10.0 ms at the "
+            "beginning, 12.5 ms at the end (1.25×)."
+        ),
+        "b was not measured: The phone denies access to its files.",
+        "float16 was left out: too new.",
+        "Seen before it began: a; b.",
+    ]

@@ -1,0 +1,502 @@
+"""`python -m export phone`: the real adb against a fake phone, what is said, and what stays behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from export import artifacts
+from export.android.adb import app
+from export.model_file import operators
+from pipeline.core.config import FLAVOURS
+from tests.support import fake_app as fake_app_module
+from tests.support import verbs
+from tests.support.fake_app import FakeApp, wait_for
+from tests.support.fake_phone import FakePhone
+from tests.support.phone_fixtures import plug_in_again
+from tests.support.verbs import RUN, fine, refused
+
+BY_HAND = (
+    "measure by hand: open the app on the phone, menu, Benchmark, Start; share its file with this computer, "
+    "then: python -m export phone --replay FILE"
+)
+ALONE = "unlock the phone, leave it alone, and repeat the command"
+STAYS = "what was put onto the phone is still there"
+# Few steps, so that a test is short.
+SHORT = ("--runs", 4, "--warm-up-runs", 1, "--threads", "1,2")
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("impatient")]
+
+
+@pytest.fixture
+def ready(phone, fake_app) -> FakePhone:
+    """A phone with the app's answers, and files of its user's own among those of the app."""
+    own = phone.files / "photos/20261124-120000/own.png"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"a photo")
+    (phone.files / "models/my-own").mkdir(parents=True)
+    (phone.files / "models/my-own/model.tflite").write_bytes(b"a model")
+    (phone.files / "benchmark").mkdir()
+    (phone.files / "benchmark/phone-20261101-080000.json").write_text("by hand")
+    fake_app.cannot_read = "my-own"
+    return phone
+
+
+@pytest.fixture
+def untouched(ready) -> dict[str, bytes]:
+    """What lies on the phone before anything is asked of it."""
+    return ready.contents()
+
+
+@pytest.fixture
+def measure(capfd, place, untouched, ready):
+    """`measure()`: the verb in this process; asserts that the phone is left as it was."""
+
+    def run(*arguments: object, clean: bool = True):
+        ended = verbs.call(capfd, "export", "phone", *SHORT, *arguments, cwd=place)
+        if clean:
+            assert ready.contents() == untouched, ended.stderr
+            assert not (place / RUN / artifacts.PHONE_SESSIONS).exists()
+        assert ready.asked("uninstall|clear") == []
+        return ended
+
+    return run
+
+
+def said(ended) -> str:
+    return " ".join(ended.stdout.split())
+
+
+def document(place: Path) -> dict:
+    return json.loads((place / RUN / "phone.json").read_text("utf-8"))
+
+
+# What goes well.
+
+
+def test_every_flavour_is_measured_and_shown_next_to_this_computer(measure, ready, place):
+    ended = measure("--sustained", 2)
+    words = said(ended)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert words.startswith("please screen on and unlocked, and nobody touches the phone: ")
+    assert "app installed" in words
+    assert "models float32, float16, dynamic_range, int8: the app reads what was copied" in words
+    assert "begins battery 30.1 °C, thermal status none" in words
+    rows = [line.split() for line in ended.stdout.splitlines()]
+    measured = [row for row in rows if row and row[0] in FLAVOURS and len(row) == 15]
+    assert [row[:3] for row in measured] == [
+        [flavour, kernels, threads]
+        for flavour in FLAVOURS
+        for kernels in ("XNNPACK", "built-in")
+        for threads in ("1", "2")
+    ]
+    found = document(place)["recording"]
+    first = found["models"][0]["measurements"][0]
+    assert measured[0][5:8] == [f"{first['model_ms'][p]:.1f}" for p in ("p50", "p90", "p99")]
+    fastest = [row for row in rows if row and row[0] in FLAVOURS and len(row) == 11]
+    timed = json.loads((place / RUN / "export/latency.json").read_text("utf-8"))["flavours"]
+    for row in fastest:
+        assert row[1:3] == ["XNNPACK", "2"]
+        assert row[7] == f"{timed[row[0]]['median_ms']:.1f}"
+    assert "Google Pixel 8, Android 15, 9 cores, Tensor G3, arm64-v8a; app 1.0" in words
+    assert "Battery 30.1 °C before, 32.4 °C after; thermal status none, then none. Not throttled:" in words
+    assert "int8 without a pause for 2 s (600 frames, XNNPACK, threads 4): a frame took 10.0 ms" in words
+    assert words.endswith("open data/runs/pictures/phone.json")
+    assert (ready.root / "data/app/base.apk").read_bytes() == (place / RUN / "demo.apk").read_bytes()
+
+
+def test_measured_once_it_is_shown_again_without_asking_the_phone(measure, ready, place):
+    measure()
+    before = len(ready.asked("^SEND|^install|am start"))
+    stamp = (place / RUN / "phone.json").stat().st_mtime_ns
+    again = measure()
+    assert "phone this phone was measured with these files already; --again measures anew" in said(again)
+    assert (place / RUN / "phone.json").stat().st_mtime_ns == stamp
+    assert len(ready.asked("^SEND|^install|am start")) == before
+    assert "app already on the phone" in said(measure("--again"))
+    assert (place / RUN / "phone.json").stat().st_mtime_ns > stamp
+    assert "begins" in measure("--kernels", "XNNPACK").stdout
+
+
+def test_another_phone_is_measured_anew(measure, ready, place, connect_phone):
+    measure()
+    other = connect_phone()
+    FakeApp(other)
+    assert "app installed" in said(measure("--serial", other.serial))
+    assert other.contents() == {"Download/somebody's own.txt": b"keep me"}
+    assert not (other.files / "models").exists()
+
+
+def test_one_json_document_holds_all(measure, place):
+    ended = measure("--json")
+    found = json.loads(fine(ended))
+    assert {key: found[key] for key in document(place)} == document(place)
+    assert found["run"] == "pictures"
+    assert found["files"] == ["data/runs/pictures/phone.json"]
+    assert [model["flavour"] for model in found["recording"]["models"]] == list(FLAVOURS)
+
+
+def test_quiet_says_nothing(measure):
+    assert fine(measure("--quiet")) == ""
+
+
+def test_a_recorded_session_is_shown_without_a_phone(measure, place, capfd, monkeypatch, tmp_path):
+    measured = measure().stdout
+    with monkeypatch.context() as without_adb:
+        without_adb.setenv("PATH", "")
+        ended = verbs.call(capfd, "export", "phone", "--replay", place / RUN / "phone.json", cwd=tmp_path)
+    shown = measured[measured.index("\npictures: every") :].replace("data/runs", f"{place}/data/runs")
+    assert fine(ended) == shown.replace("pictures: ", f"{place / RUN}/phone.json: ")
+
+
+def test_a_file_that_the_app_shared_is_shown_without_a_run(measure, place, capfd, tmp_path):
+    measure()
+    shared = tmp_path / "phone-20261124-130000.json"
+    shared.write_text(json.dumps(document(place)["recording"]), "utf-8")
+    words = said(verbs.call(capfd, "export", "phone", "--replay", shared, cwd=tmp_path))
+    assert f"{shared}: each model at its fastest, in ms" in words
+    assert "The files were not timed on this computer: python -m export parity does." in words
+
+
+def test_a_failure_that_the_app_shared_is_told(measure, capfd, tmp_path):
+    failure = {"benchmark_version": 1, "session": "s", "app": fake_app_module.APP, "runtime": "2.16.1"}
+    failure |= {"device": fake_app_module.DEVICE, "error": "The benchmark was stopped.", "cancelled": True}
+    (tmp_path / "f.json").write_text(json.dumps(failure), "utf-8")
+    ended = verbs.call(capfd, "export", "phone", "--replay", "f.json", cwd=tmp_path)
+    refused(ended, 2, "f.json holds no figures: The benchmark was stopped.", "measure again")
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "pipe"])
+def test_a_replay_of_what_never_ends_is_refused(capfd, tmp_path, place):
+    os.mkfifo(tmp_path / "pipe")
+    ended = verbs.call(capfd, "export", "phone", "--replay", place, cwd=tmp_path)
+    assert ended.returncode == 2
+    assert f"error: {place} cannot be read: not a regular file, but a pipe or a device\n" in ended.stderr
+    assert "hint: give the file that the app's benchmark shares\n" in ended.stderr
+
+
+def test_a_replay_of_nothing_is_refused(capfd, tmp_path):
+    ended = verbs.call(capfd, "export", "phone", "--replay", "none.json", cwd=tmp_path)
+    hint = "give a run's phone.json, or the file that the app's benchmark shares"
+    refused(ended, 2, "none.json: no such file", hint)
+
+
+def test_what_the_runtime_cannot_load_is_left_out_with_the_reason(measure, place, tmp_path, monkeypatch):
+    known = (operators.TABLES / "2.16.1.txt").read_text("utf-8").splitlines(keepends=True)
+    (tmp_path / "2.16.1.txt").write_text("".join(line for line in known if "DEQUANTIZE" not in line))
+    monkeypatch.setattr(operators, "TABLES", tmp_path)
+    words = said(measure())
+    why = (
+        "tensorflow-lite 2.16.1 inside the app cannot run model_float16.tflite: "
+        "DEQUANTIZE version 3 (unknown to it)"
+    )
+    assert f"note float16 is left out: {why}" in words
+    assert f"float16 was left out: {why}." in words
+    assert document(place)["skipped"] == {"float16": why}
+    flavours = [model["flavour"] for model in document(place)["recording"]["models"]]
+    assert flavours == ["float32", "dynamic_range", "int8"]
+
+
+def test_a_runtime_that_can_load_nothing_is_refused(measure, ready, tmp_path, monkeypatch):
+    (tmp_path / "2.16.1.txt").write_text("ADD 1 1\n")
+    monkeypatch.setattr(operators, "TABLES", tmp_path)
+    ended = measure()
+    assert ended.returncode == 3
+    assert ended.stderr.startswith(
+        "error: the app's runtime can load no flavour of data/runs/pictures: tensorflow-lite 2.16.1 inside"
+    )
+    assert ready.log == []
+
+
+# What is in the way before anything is done.
+
+
+def test_a_run_without_an_app_is_told_how_to_build_it(place, capfd):
+    (place / RUN / "demo.apk").unlink()
+    ended = verbs.call(capfd, "export", "phone", cwd=place)
+    message = "data/runs/pictures/demo.apk is missing, or older than the model"
+    refused(ended, 1, message, "build it first: python -m export apk pictures")
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (("--runs", 0), "--runs 0: expected 1 to 1000", "leave it away for the usual value"),
+        (
+            ("--warm-up-runs", 1001),
+            "--warm-up-runs 1001: expected 0 to 1000",
+            "leave it away for the usual value",
+        ),
+        (("--sustained", 2000), "--sustained 2000: expected 0 to 1800", "leave it away for the usual value"),
+        (
+            ("--threads", "1,none"),
+            "--threads 1,none: expected up to 8 numbers from 1 to 16",
+            "for example --threads 1,2,4",
+        ),
+        (
+            ("--kernels", "GPU"),
+            "--kernels GPU: expected one or both of XNNPACK, built-in",
+            "for example --kernels XNNPACK",
+        ),
+        (("--cool-below", 5), "--cool-below 5: expected 20 to 60 °C", "35 is what phones reach at rest"),
+        (("--cool-minutes", -1), "--cool-minutes -1: expected 0 to 120", "10 is enough for most phones"),
+    ],
+)
+def test_wishes_beyond_what_the_app_does_are_refused(tmp_path, capfd, words, message, hint):
+    refused(verbs.call(capfd, "export", "phone", *words, cwd=tmp_path), 2, message, hint)
+
+
+def test_without_a_phone_the_last_figures_are_named(measure, ready, place, capfd):
+    measure()
+    ready.pull_cable()
+    ended = verbs.call(capfd, "export", "phone", cwd=place)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: the phone {ready.serial} is offline")
+    assert ended.stderr.endswith("; --replay data/runs/pictures/phone.json shows the last figures\n")
+
+
+def test_a_machine_without_adb_is_told_how_to_install_it(place, capfd, no_adb):
+    ended = verbs.call(capfd, "export", "phone", cwd=place)
+    message = "adb is missing, the program that speaks to phones"
+    refused(ended, 1, message, "install it: sudo apt install adb")
+
+
+def test_no_phone_ends_with_1(place, capfd, own_adb):
+    ended = verbs.call(capfd, "export", "phone", cwd=place)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: no phone is connected\nhint: use a USB cable that carries data; ")
+
+
+def test_two_phones_end_with_2_until_one_is_chosen(measure, place, ready, connect_phone):
+    other = connect_phone()
+    ended = measure()
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error: 2 phones are connected: ")
+    assert f"{other.serial} (Fake Phone)" in ended.stderr
+    assert "hint: choose one: --serial 127.0.0.1:" in ended.stderr
+    assert ready.asked("^shell|^SEND|^install") == other.asked("^shell|^SEND|^install") == []
+    assert measure("--serial", ready.serial).returncode == 0
+
+
+def test_a_phone_that_does_not_allow_this_computer_ends_with_1(place, capfd, connect_phone):
+    phone = connect_phone("unauthorized")
+    ended = verbs.call(capfd, "export", "phone", cwd=place)
+    hint = "unlock it, answer “Allow USB debugging?” with yes, then repeat the command"
+    refused(ended, 1, f"the phone {phone.serial} does not allow this computer yet", hint)
+    assert phone.log == []
+
+
+def test_a_dark_or_locked_screen_is_refused(measure, ready):
+    ready.shows(awake=False)
+    hint = "switch it on, unlock it and leave it on; then repeat the command"
+    refused(measure(), 1, "the phone's screen is off", hint)
+    ready.shows(locked=True)
+    refused(measure(), 1, "the phone is locked", "unlock it and leave it unlocked; then repeat the command")
+    assert ready.asked("^install") == []
+
+
+def test_what_disturbs_the_figures_is_said_and_kept(measure, ready, place):
+    ready.shows(airplane=False, saver=True)
+    ready.feels(level=12, charger=True)
+    words = said(measure())
+    for note in (
+        "airplane mode is off: other apps may take part of the processor",
+        "battery saver is on: the phone clocks down",
+        "a charger is connected: charging heats the phone, and heat slows it down",
+        "the battery is at 12%: below 20% many phones clock down",
+    ):
+        assert f"note {note}" in words
+        assert note in document(place)["disturbances"]
+
+
+# What goes wrong on the way; the phone is left as it was.
+
+
+def test_a_key_that_does_not_match_is_told_and_nothing_is_uninstalled(measure, ready):
+    ready.refusal = "INSTALL_FAILED_UPDATE_INCOMPATIBLE: Package org.vignette.demo signatures do not match"
+    message = (
+        "data/runs/pictures/demo.apk was not installed: the app on the phone was signed by another key, so "
+        f"Android does not update it ({ready.refusal})"
+    )
+    hint = (
+        "build with the key that signed it (python -m export apk --keystore FILE); or save its photos "
+        "(python -m export photos --pull), then adb uninstall org.vignette.demo and repeat the command"
+    )
+    refused(measure(), 1, message, hint)
+
+
+def test_a_full_phone_is_told_and_left_as_it_was(measure, ready, place):
+    ready.free_bytes = 20_000
+    ended = measure()
+    assert ended.returncode == 1
+    assert "failed: the phone's storage is full (adb: error: failed to copy" in ended.stderr
+    assert ended.stderr.endswith("hint: delete something on the phone, then repeat the command\n")
+    assert not (place / RUN / "phone.json").exists()
+
+
+def test_a_phone_that_denies_adb_the_folder_is_told_the_way_by_hand(measure, ready):
+    ready.denied = "Android/data/.*/models"
+    ended = measure()
+    assert ended.returncode == 1
+    assert "failed: the phone denies access (adb: error: failed to copy" in ended.stderr
+    assert ended.stderr.endswith(f"hint: {BY_HAND}\n")
+
+
+def test_a_phone_that_denies_the_app_the_files_is_told_the_way_by_hand(measure, fake_app):
+    fake_app.cannot_read = "float16|my-own"
+    message = "the app on the phone cannot read the float16 model: The phone denies access to its files."
+    refused(measure(), 1, message, BY_HAND)
+
+
+def test_a_phone_that_denies_the_app_the_whole_folder_is_told_the_way_by_hand(measure, fake_app):
+    fake_app.folder_error = "The phone denies access to its folder."
+    message = f"the app on the phone cannot read {app.FILES}/models: The phone denies access to its folder."
+    refused(measure(), 1, message, BY_HAND)
+
+
+def test_a_model_that_arrived_damaged_is_not_measured(measure, fake_app, ready):
+    fake_app.other_bytes = True
+    ended = measure()
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(
+        "error: the float32 model on the phone is another than the one that was copied there: sha256 "
+    )
+    assert ended.stderr.endswith("hint: use another cable or port, then repeat the command\n")
+    assert ready.asked("BENCHMARK ") == []
+
+
+def test_an_app_that_does_not_answer_is_told(measure, fake_app):
+    fake_app.deaf = True
+    refused(measure(), 1, "the app on the phone did not answer within 1 s", ALONE)
+
+
+def test_a_phone_that_stays_too_warm_is_told(measure, ready):
+    ready.feels(celsius=41.3, status=2)
+    ended = measure("--cool-minutes", 0.005)
+    assert "cooling battery 41.3 °C, thermal status moderate; waits for 35 °C or less" in said(ended)
+    message = (
+        "the phone is still too warm after 0.005 minutes: battery 41.3 °C, thermal status moderate; "
+        "asked are 35 °C or less, and no thermal status"
+    )
+    hint = (
+        "lay it on a cool surface, out of its case, without a charger, and repeat the command; "
+        "--cool-below 40 would do with 40 °C, for slower figures"
+    )
+    refused(ended, 1, message, hint)
+
+
+def test_an_app_that_crashes_in_the_middle_is_told_with_its_last_words(measure, fake_app):
+    fake_app.crash_at = 3
+    ended = measure()
+    assert ended.returncode == 1
+    message = (
+        "the app on the phone ended while measuring float32, built-in, threads 2: "
+        "java.lang.OutOfMemoryError: Failed to allocate a 4096 byte allocation"
+    )
+    hint = "close other apps on the phone and repeat the command; adb logcat -b crash shows more"
+    refused(ended, 1, message, hint)
+
+
+def test_an_app_that_ends_without_a_word_is_told(measure, fake_app):
+    fake_app.crash_at, fake_app.last_words = 1, ""
+    ended = measure()
+    assert ": its log says nothing: Android may have ended it for lack of memory\n" in ended.stderr
+
+
+def test_an_app_that_stands_still_is_told_and_ended(measure, fake_app, ready):
+    fake_app.stands_still_at, fake_app.ignores_cancel = 2, True
+    ended = measure("--runs", 1, "--warm-up-runs", 0)
+    assert ended.returncode == 1
+    assert re.search(
+        r"error: the app on the phone stood still for \d s at float32, built-in, threads 1\n", ended.stderr
+    )
+    assert ended.stderr.endswith(f"hint: {ALONE}\n")
+    assert ready.asked("am force-stop org.vignette.demo")
+
+
+def test_an_app_that_says_why_it_does_not_measure_is_quoted(measure, fake_app):
+    fake_app.refuses = "The benchmark “phone-1” is still running. Wait until it ends, or stop it."
+    message = f"the app on the phone did not measure: {fake_app.refuses}"
+    refused(measure(), 1, message, ALONE)
+
+
+def test_kernels_that_the_runtime_refuses_are_shown_as_such(measure, fake_app):
+    fake_app.refused_kernels = "XNNPACK"
+    words = said(measure())
+    assert "int8 XNNPACK 1 – – – –" in words
+    assert "int8, XNNPACK, threads 2, was not measured: The runtime refused the model: no delegate." in words
+
+
+@pytest.mark.parametrize("moment", ["SEND .*int8.*tflite", "LIST ", "BENCHMARK ", "measures step 2"])
+def test_a_cable_pulled_is_told_and_the_next_command_clears_the_phone(
+    measure, ready, fake_app, place, moment, untouched
+):
+    fake_app.step_seconds = 0.1
+    ready.when(moment, ready.pull_cable)
+    ended = measure(clean=False)
+    assert ended.returncode == 1
+    assert f"the phone {ready.serial} is gone" in ended.stderr
+    assert f"hint: plug it in again, then repeat the command; {STAYS} (" in ended.stderr
+    assert ended.stderr.endswith(": the next command removes it\n")
+    assert (place / RUN / artifacts.PHONE_SESSIONS).is_file()
+    assert not (place / RUN / "phone.json").exists()
+    plug_in_again(ready)
+    fake_app.step_seconds = 0.01
+    again = measure()
+    assert again.returncode == 0, again.stderr
+    assert "cleared what adb-" in said(again)
+
+
+def test_ctrl_c_clears_the_phone_and_ends_with_130(place, ready, fake_app, untouched):
+    fake_app.step_seconds = 0.3
+    process = verbs.start("export", "phone", *SHORT, cwd=place)
+    wait_for(lambda: ready.asked("measures step 1"), 30)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert errors == (
+        "interrupted: removing from the phone what was put there\n"
+        "interrupted; the same command measures from the beginning\n"
+    )
+    assert process.returncode == 130
+    assert ready.asked("action.CANCEL")
+    assert ready.contents() == untouched
+    assert not (place / RUN / artifacts.PHONE_SESSIONS).exists()
+    assert not (place / RUN / "phone.json").exists()
+
+
+def test_a_second_ctrl_c_does_not_keep_it_from_clearing(place, ready, fake_app, untouched):
+    fake_app.step_seconds, fake_app.ignores_cancel = 0.2, True
+    fake_app.stands_still_at = 2
+    process = verbs.start("export", "phone", *SHORT, cwd=place)
+    wait_for(lambda: ready.asked("measures step 1"), 30)
+    process.send_signal(signal.SIGINT)
+    wait_for(lambda: ready.asked("action.CANCEL"), 10)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert ready.contents() == untouched
+
+
+def test_a_killed_command_is_cleared_up_by_the_next_one(place, ready, fake_app, untouched, measure):
+    fake_app.step_seconds = 0.3
+    process = verbs.start("export", "phone", *SHORT, cwd=place)
+    wait_for(lambda: ready.asked("measures step 1"), 30)
+    process.kill()
+    process.communicate(timeout=10)
+    assert ready.contents() != untouched
+    fake_app.step_seconds = 0.01
+    again = measure()
+    assert again.returncode == 0, again.stderr
+    assert "cleared what adb-" in said(again)
+
+
+def test_the_real_command_runs_to_its_table_without_tensorflow(place, ready, untouched):
+    ended, modules = verbs.watched("export", "phone", "pictures", *SHORT, cwd=place)
+    assert "data/runs/pictures/phone.json" in fine(ended)
+    assert ready.contents() == untouched
+    assert modules.isdisjoint({"tensorflow", "keras", "matplotlib"})

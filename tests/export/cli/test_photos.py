@@ -1,0 +1,305 @@
+"""`python -m export photos`, as a user runs it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+
+from export import artifacts
+from export.android.photos import photos as stage
+from export.android.photos import replay
+from export.bundle import bundle
+from pipeline.core.runs import Run
+from pipeline.tflite.interpreter import XNNPACK
+from pipeline.training.experiment import open_trained
+from tests.support import verbs
+from tests.support.app_folder import NOBODY_SAID, NONE, take
+from tests.support.verbs import RUN, fine, refused
+
+pytestmark = pytest.mark.slow
+
+PHOTOS = RUN / artifacts.PHOTOS
+OUTSIDE = 5
+
+
+@pytest.fixture
+def place(tmp_path_factory, tmp_path, monkeypatch) -> Path:
+    place = verbs.copy_finished(tmp_path_factory, tmp_path / "place")
+    monkeypatch.chdir(place)
+    return place
+
+
+@pytest.fixture
+def photos(place, draw) -> Path:
+    """27 labelled photos of three sessions, darker than the held-out pictures they are made of; five of
+    something else, and two that nobody has labelled."""
+    subject = open_trained(Run(RUN))
+    found = bundle.read(RUN / "export/int8")
+    own: dict[str, list[np.ndarray]] = {label: [] for label in subject.labels}
+    for picture in subject.split.held_out:
+        with Image.open(subject.table.file(picture)) as image:
+            own[picture.label].append(np.asarray(ImageEnhance.Brightness(image).enhance(0.6)))
+    number = 0
+    for index in range(9):
+        for label, pictures in own.items():
+            session = f"2026112{index // 3}-101500"
+            take(place / "walk", number, pictures[index], found, label, kernels=XNNPACK, session=session)
+            number += 1
+    for extra in range(OUTSIDE):
+        take(place / "walk", number + extra, draw(160, 90, seed=900 + extra), found, NONE, kernels=XNNPACK)
+    for extra in range(2):
+        take(
+            place / "walk",
+            number + 10 + extra,
+            draw(160, 90, seed=950 + extra),
+            found,
+            NOBODY_SAID,
+            kernels=XNNPACK,
+        )
+    return place / "walk"
+
+
+def run(place: Path, *words: object):
+    return verbs.verb("export", "photos", *words, cwd=place, env=verbs.environment(COLUMNS="220"))
+
+
+def document(place: Path, *words: object) -> dict:
+    return json.loads(fine(run(place, *words, "--json")))
+
+
+def records(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.json"))
+
+
+def test_photos_are_scored_against_the_held_out_set(place, photos):
+    ended, modules = verbs.watched("export", "photos", "walk", cwd=place)
+    shown = fine(ended)
+    assert "tensorflow" not in modules
+    found = json.loads(PHOTOS.read_text("utf-8"))
+    assert found["photos"] == 27 + OUTSIDE + 2
+    assert found["field"]["n"] == 27
+    # What the app said is what is scored: the same pixels, the same file.
+    said = [json.loads(path.read_text("utf-8")) for path in records(photos)]
+    labelled = [r for r in said if r["truth"] and r["truth"]["label"]]
+    right = [r["labels"][int(np.argmax(r["probabilities"]))] == r["truth"]["label"] for r in labelled]
+    assert found["field"]["accuracy"] == pytest.approx(np.mean(right))
+    assert found["field"]["dont_know"] == pytest.approx(np.mean([r["answer"] is None for r in labelled]))
+    outside = [r["answer"] is None for r in said if r["truth"] and r["truth"]["label"] is None]
+    assert (found["out_of_scope"]["n"], found["out_of_scope"]["dont_know"]) == (OUTSIDE, np.mean(outside))
+    parity = json.loads((RUN / artifacts.PARITY).read_text("utf-8"))
+    int8 = next(row for row in parity["targets"] if row["model"] == "int8")
+    assert found["held_out"]["accuracy"] == pytest.approx(int8["accuracy"])
+    assert f"{found['field']['accuracy']:.3f}" in shown
+    assert "clearly darker than the training pictures" in shown
+    assert "2 photos have no label yet" in shown
+    assert f"on {OUTSIDE} photos of something else it said “don't know”" in shown
+    assert found["gap"]["words"][0] in shown
+    assert "from 3 sessions" in shown
+
+
+def test_phone_and_desktop_disagree_on_none(place, photos):
+    found = document(place, "walk")["phone"]
+    assert (found["n"], found["equal"], found["disagree"]) == (34, 34, 0)
+    assert found["words"].startswith("Phone and desktop disagree on none of 34 photos")
+
+
+def test_a_photo_that_was_tampered_with_ends_with_3_and_is_named(place, photos):
+    path = photos / "20261120-101500" / min(p.name for p in (photos / "20261120-101500").glob("*.png"))
+    with Image.open(path) as image:
+        pixels = 255 - np.asarray(image)
+    Image.fromarray(pixels).save(path)
+    ended = run(place, "walk")
+    name = path.relative_to(photos).as_posix()
+    assert ended.returncode == 3
+    assert ended.stderr.startswith(
+        f"error: phone and desktop disagree on 1 of 34 photos; the first: {name}: "
+        f"{replay.CHANGED}; {replay.FRAME}"
+    )
+    assert "hint: photos must reach this machine as the app wrote them" in ended.stderr
+    assert "Phone and desktop disagree on 1 of 34 photos" in ended.stdout
+    assert json.loads(PHOTOS.read_text("utf-8"))["phone"]["broken"] == 1
+    assert run(place, "walk").returncode == 3  # also when nothing is left to do
+
+
+def test_repeating_does_nothing_and_a_new_word_does_it_again(place, photos):
+    fine(run(place, "walk"))
+    before, stamp = PHOTOS.read_bytes(), PHOTOS.stat().st_mtime_ns
+    fine(run(place, "walk"))
+    assert PHOTOS.stat().st_mtime_ns == stamp
+    PHOTOS.unlink()
+    fine(run(place, "walk"))
+    assert PHOTOS.read_bytes() == before
+    path = next(p for p in records(photos) if json.loads(p.read_text("utf-8"))["truth"] is None)
+    value = json.loads(path.read_text("utf-8"))
+    value["truth"] = {"label": value["labels"][0], "said_at": "2026-11-24T12:00:00.000Z"}
+    path.write_text(json.dumps(value), "utf-8")
+    assert document(place, "walk")["field"]["n"] == 28
+
+
+def test_class_folders_do_as_well(place, photos, draw):
+    subject = open_trained(Run(RUN))
+    for number, picture in enumerate(subject.split.held_out[::4]):
+        folder = place / "mine" / picture.label
+        folder.mkdir(parents=True, exist_ok=True)
+        with Image.open(subject.table.file(picture)) as image:
+            image.rotate(10).save(folder / f"{number}.jpg")
+    (place / "mine/none").mkdir()
+    Image.fromarray(draw(160, 90, seed=77)).save(place / "mine/none/cup.jpg")
+    found = document(place, "mine")
+    assert found["field"]["n"] == len(subject.split.held_out[::4])
+    assert found["out_of_scope"]["n"] == 1
+    assert found["phone"]["n"] == 0
+    assert "nothing to compare" in found["phone"]["words"]
+
+
+def test_photos_of_another_model_are_told_apart(place, photos):
+    for path in records(photos)[:6]:
+        value = json.loads(path.read_text("utf-8"))
+        value["model"]["sha256"] = "cd" * 32
+        path.write_text(json.dumps(value), "utf-8")
+    shown = fine(run(place, "walk"))
+    assert "6 photos were taken with another model (cdcdcdcdcdcd…)" in shown
+    assert "by other models" in shown
+    found = json.loads(PHOTOS.read_text("utf-8"))
+    assert (found["field"]["n"], found["other_models"]["scored"]["n"], found["phone"]["n"]) == (21, 6, 28)
+
+
+def test_pictures_of_the_run_itself_are_not_scored(place, photos):
+    subject = open_trained(Run(RUN))
+    for label in subject.labels:
+        (place / "mine" / label).mkdir(parents=True)
+    for picture in subject.split.train[:4]:
+        shutil.copy(subject.table.file(picture), place / "mine" / picture.label / Path(picture.path).name)
+    first = subject.split.train[0]
+    with Image.open(subject.table.file(first)) as image:
+        image.rotate(5).save(place / "mine" / first.label / "own.jpg")
+    for label in subject.labels:
+        if not any((place / "mine" / label).iterdir()):
+            (place / "mine" / label).rmdir()
+    shown = fine(run(place, "mine"))
+    assert "4 photos are pictures of this run, so they are not scored" in shown
+    assert json.loads(PHOTOS.read_text("utf-8"))["field"]["n"] == 1
+    assert "1 labelled photos say next to nothing" in shown
+
+
+def test_what_is_left_out_is_counted_and_explained(place, photos):
+    one, other, third = records(photos)[:3]
+    one.unlink()
+    other.with_suffix(".png").unlink()
+    third.write_text("{", "utf-8")
+    shown = fine(run(place, "walk"))
+    assert "3 files are left out, listed in photos.json; the first: " in shown
+    reasons = [entry["reason"] for entry in json.loads(PHOTOS.read_text("utf-8"))["left_out"]]
+    assert sorted(reason.split(":")[0] for reason in reasons) == [
+        "it has no record",
+        "its picture is missing",
+        "its record is damaged",
+    ]
+
+
+def test_errors_are_drawn_the_surest_first(place, photos):
+    found = document(place, "walk")
+    assert found["errors"]
+    sure = [row["probability"] for row in found["errors"]]
+    assert sure == sorted(sure, reverse=True)
+    assert found["files"] == [str(RUN / stage.SHEET), str(PHOTOS)]
+    with Image.open(RUN / stage.SHEET) as sheet:
+        assert sheet.size[0] > 300
+
+
+def test_photos_that_nobody_has_labelled_are_compared_all_the_same(place, draw):
+    found = bundle.read(RUN / "export/int8")
+    for number in range(3):
+        take(place / "walk", number, draw(160, 90, seed=number), found, NOBODY_SAID)
+    shown = fine(run(place, "walk"))
+    assert "3 in walk, 0 of them with a class and scored" in shown
+    assert "3 photos have no label yet" in shown
+    assert "disagree on none of 3 photos" in shown
+
+
+def test_adopted_photos_train_the_next_run(place, photos):
+    (place / "data/pictures").mkdir()
+    shown = fine(run(place, "walk", "--adopt", "field"))
+    table = Path("data/pictures/field.csv")
+    assert f"27 photos, grouped by session, in {table}" in shown
+    assert f"next  python -m pipeline train {table}" in shown
+    rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
+    assert len({row["group"] for row in rows}) == 3
+    again = run(place, "walk", "--adopt", "field")
+    refused(again, 2, f"--adopt field: {table} is there already", "choose another name, or move it away")
+
+
+def test_photos_come_off_the_phone_by_the_real_adb(place, photos, phone):
+    shutil.copytree(photos, phone.files / "photos")
+    before = phone.contents()
+    found = document(place, "--pull", "--run", "pictures")
+    folder = f"data/photos/{phone.serial.replace(':', '-')}"
+    assert found["folder"] == folder
+    assert found["phone"]["disagree"] == 0
+    assert found["field"]["n"] == 27
+    assert phone.contents() == before
+    assert "0 new and 0 changed files of 4 sessions" in fine(run(place, "--pull", "--serial", phone.serial))
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (
+            [],
+            "no photos are given",
+            "give their folder, --pull for those on the phone, or --simulate for a first answer without",
+        ),
+        (
+            ["--simulate", "--pull"],
+            "--simulate takes no photos, so it does not go with --pull",
+            "leave one away",
+        ),
+        (
+            ["--simulate", "--adopt", "x"],
+            "--simulate takes no photos, so it does not go with --adopt",
+            "leave one away",
+        ),
+        (
+            ["walk", "--serial", "x"],
+            "--serial chooses a phone, so it needs --pull",
+            "add --pull, or leave it away",
+        ),
+        (
+            ["--simulate", "pictures"],
+            "--simulate takes no folder: pictures",
+            "leave it out; to name a run: --run pictures",
+        ),
+        (
+            ["nowhere"],
+            "nowhere: no such folder",
+            "give the folder with the photos: as pulled from the phone, or FOLDER/CLASS/*.jpg",
+        ),
+        (
+            ["pictures", "--adopt", "a/b"],
+            "--adopt a/b: a data set's name is one folder name",
+            "for example --adopt field",
+        ),
+    ],
+)
+def test_wrong_use_ends_with_2_and_says_what_to_do(place, capfd, words, message, hint):
+    refused(verbs.call(capfd, "export", "photos", *words, cwd=place), 2, message, hint)
+
+
+def test_no_phone_says_what_to_do(place, own_adb, capfd):
+    ended = verbs.call(capfd, "export", "photos", "--pull", cwd=place)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: no phone is connected\nhint: use a USB cable")
+
+
+def test_a_run_in_use_is_refused_and_nothing_changes(place, photos, capfd):
+    with Run(RUN).locked():
+        ended = verbs.call(capfd, "export", "photos", "walk", cwd=place)
+    assert ended.returncode == 1
+    assert "is in use by process" in ended.stderr
+    assert not PHOTOS.exists()

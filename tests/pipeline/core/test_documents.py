@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from pipeline.core import documents
+from pipeline.core.documents import DocumentError
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[]", "expected an object"),
+        ("null", "expected an object"),
+        ("1", "expected an object"),
+        ('{"a": 1}', "it lacks b, c"),
+        ('{"a": 1', "Expecting ',' delimiter"),
+        ("", "Expecting value"),
+        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": ' + "9" * 5000 + "}", "Exceeds the limit"),
+        (b'{"\xff": 1}', "'utf-8' codec"),
+        ("[" * 100_000 + "]" * 100_000, "nested too deeply"),
+        ('{"a":' * 100_000 + "1" + "}" * 100_000, "nested too deeply"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_json_of_another_form_is_refused_in_words(text, words):
+    with pytest.raises(DocumentError, match=words):
+        documents.object_of(text, ("a", "b", "c"))
+
+
+def test_an_object_comes_as_it_is():
+    assert documents.object_of('{"a": [1, null]}', ("a",)) == {"a": [1, None]}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"a,b\n1\n", "a row is not whole"),
+        (b"a,b\n1,2,3\n", "a row is not whole"),
+        (b"a,c\n1,2\n", "it lacks the column b"),
+        (b"", "it lacks the column a"),
+        (b'a,b\n1,"2\n', "unexpected end of data"),
+        (b"a,b\n1,\xff\n", "'utf-8' codec"),
+        (b"a,b\n" + b"x" * 200_000 + b",2\n", "field larger than field limit"),
+    ],
+)
+def test_a_table_of_another_form_is_refused_in_words(text, words):
+    with pytest.raises(DocumentError, match=words):
+        documents.rows_of(text, ["a", "b"])
+
+
+def packed(**arrays: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def test_every_flipped_bit_of_arrays_gives_arrays_or_is_refused_in_words():
+    whole = packed(truth=np.arange(40), probabilities=np.linspace(0, 1, 120).reshape(40, 3))
+    for place in range(0, 8 * len(whole), 3):
+        data = bytearray(whole)
+        data[place // 8] ^= 1 << place % 8
+        try:
+            arrays = documents.arrays_of(bytes(data), ("truth", "probabilities"))
+        except DocumentError:
+            continue
+        assert {len(array) for array in arrays.values()} == {40}
+
+
+def test_arrays_that_lack_one_or_are_not_equally_long_are_refused():
+    with pytest.raises(DocumentError, match="it lacks truth"):
+        documents.arrays_of(packed(a=np.arange(3)), ("truth",))
+    with pytest.raises(DocumentError, match="not equally long"):
+        documents.arrays_of(packed(a=np.arange(3), b=np.arange(4)), ("a", "b"))
+    with pytest.raises(DocumentError):
+        documents.arrays_of(b"\x93NUMPY", ())

@@ -1,0 +1,47 @@
+"""The commands that faults are met in, and what every refusal has in common."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from pipeline.core import runs
+from tests.support import verbs
+from tests.support.verbs import sets, verb
+
+# Enough to see a fault; nobody looks at the score.
+QUICK = (
+    "model.backbone=tiny",
+    "model.input=64x64",
+    "train.folds=2",
+    "train.epochs=3",
+    "augment.views=1",
+)
+WRITE_THERE = "give yourself the right to write there, or choose another folder"
+
+
+def train(place: Path, *arguments: object, source: str = "pictures", **options):
+    return verb("pipeline", "train", source, *sets(QUICK), *arguments, cwd=place, **options)
+
+
+def train_copy(place: Path, *arguments: object, **options):
+    """The command that the finished run was made with."""
+    return verb("pipeline", "train", "pictures", *sets(), *arguments, cwd=place, **options)
+
+
+def refused(ended, code: int, message: str, hint: str) -> None:
+    verbs.refused(ended, code, message, hint)
+    assert "Traceback" not in ended.stderr
+
+
+def without_a_run(place: Path) -> None:
+    assert not list((place / "data").rglob(runs.CONFIG))
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(path.read_text("utf-8"))))
+
+
+def no_rubbish(run: Path) -> None:
+    assert [path for path in run.rglob(".*") if path.name != ".lock"] == []

@@ -1,0 +1,263 @@
+"""A phone that is none: storage, a shell and the camera app, behind a real adbd's wire.
+
+Its storage is a folder. Its shell is the machine's own `sh` (Android's mksh and toybox where they are
+installed), with `am`, `pm`, `dumpsys` and the like as small programs. A test sets what goes wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from export.android.adb import app
+from tests.support.fake_adbd import Connection
+
+# Programs of the phone, in its own words; each looks into the folder $PHONE.
+_PROGRAMS = {
+    "getprop": 'cat "$PHONE/properties/$1" 2>/dev/null || echo',
+    "dumpsys": 'cat "$PHONE/services/$1" 2>/dev/null || echo "Can\'t find service: $1"',
+    "settings": '[ "$1 $2" = "get global" ] && { cat "$PHONE/settings/$3" 2>/dev/null || echo null; }',
+    "pidof": 'cat "$PHONE/processes/$1" 2>/dev/null',
+    "logcat": 'cat "$PHONE/crashes"',
+    "pm": '[ "$1" = path ] && [ -f "$PHONE/data/app/base.apk" ] && echo "package:$PHONE/data/app/base.apk"',
+    # The phone itself takes the intent up when the shell is done.
+    "am": """
+case $1 in
+start)
+    [ -f "$PHONE/data/app/base.apk" ] ||
+        { echo "Error type 3"; echo "Error: Activity class {$3} does not exist."; exit 1; }
+    echo "Starting: Intent { act=$5 cmp=$3 }"
+    printf '%s\\0' "$@" > "$PHONE/intents/$$" ;;
+force-stop)
+    rm -f "$PHONE/processes/$2"
+    printf '%s\\0' "$@" > "$PHONE/intents/$$" ;;
+esac""",
+}
+_APPLETS = (
+    "cat",
+    "ls",
+    "rm",
+    "rmdir",
+    "mkdir",
+    "grep",
+    "head",
+    "sha256sum",
+    "sleep",
+    "printf",
+    "echo",
+    "test",
+    "[",
+)
+BATTERY = """Current Battery Service state:
+  AC powered: {ac}
+  USB powered: true
+  Wireless powered: false
+  level: {level}
+  scale: 100
+  temperature: {tenths}
+"""
+THERMAL = "IsStatusOverride: false\nThermal Status: {status}\n"
+
+
+class FakePhone:
+    """One phone on a port of loopback.
+
+    Attributes:
+        root: The folder that is its storage and state.
+        state: `device`, `unauthorized` or `offline`.
+        refusal: What `pm install` answers in place of Success.
+        free_bytes: What fits into its storage still; None for plenty.
+        denied: Files whose names match are neither written nor read.
+        log: Everything that was asked of it.
+        intents: Called with the words of each `am`.
+    """
+
+    model = "Fake_Phone"
+
+    def __init__(self, state: str = "device") -> None:
+        self.root = Path(tempfile.mkdtemp(prefix="phone-"))
+        self.state = state
+        self.refusal = ""
+        self.free_bytes: int | None = None
+        self.denied = ""
+        self.log: list[str] = []
+        self.triggers: list[tuple[str, Callable[[], None]]] = []
+        self.intents: Callable[[list[str]], None] = lambda words: None
+        self.port = 0
+        for folder in ("bin", "properties", "services", "settings", "processes", "intents", "data/app"):
+            (self.root / folder).mkdir(parents=True)
+        (self.root / "crashes").touch()
+        self.files = self.place(app.FILES)
+        self.place("/sdcard/Download").mkdir(parents=True)
+        self.place("/sdcard/Download/somebody's own.txt").write_text("keep me")
+        self._programs()
+        self.properties = {"ro.product.model": "Fake Phone", "ro.build.version.sdk": "34"}
+        for name, value in self.properties.items():
+            (self.root / "properties" / name).write_text(value + "\n")
+        self.feels(celsius=30.1)
+        self.shows()
+        self._loop = asyncio.new_event_loop()
+        self._connections: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.plug_in()
+
+    @property
+    def serial(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    # What a test does to it.
+
+    def feels(
+        self, celsius: float = 30.1, status: int | None = 0, level: int = 80, *, charger: bool = False
+    ) -> None:
+        """Sets the battery's temperature and level, and the thermal status; None: an Android without one."""
+        services = self.root / "services"
+        battery = BATTERY.format(ac=str(charger).lower(), level=level, tenths=round(celsius * 10))
+        (services / "battery").write_text(battery)
+        if status is None:
+            (services / "thermalservice").unlink(missing_ok=True)
+        else:
+            (services / "thermalservice").write_text(THERMAL.format(status=status))
+
+    def shows(
+        self, *, awake: bool = True, locked: bool = False, airplane: bool = True, saver: bool = False
+    ) -> None:
+        """Sets screen, lock, airplane mode and battery saver."""
+        (self.root / "services/power").write_text(f"  mWakefulness={'Awake' if awake else 'Asleep'}\n")
+        (self.root / "services/window").write_text(
+            f"    KeyguardServiceDelegate\n      showing={str(locked).lower()}\n"
+        )
+        (self.root / "settings/airplane_mode_on").write_text(f"{int(airplane)}\n")
+        (self.root / "settings/low_power").write_text(f"{int(saver)}\n")
+
+    def when(self, pattern: str, action: Callable[[], None]) -> None:
+        """Does something the first time that something matching is asked of it."""
+        self.triggers.append((pattern, action))
+
+    def plug_in(self) -> None:
+        """Listens, on the port that it had before."""
+
+        async def listen() -> None:
+            self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+            self.port = self._server.sockets[0].getsockname()[1]
+
+        asyncio.run_coroutine_threadsafe(listen(), self._loop).result(5)
+
+    def pull_cable(self) -> None:
+        """Breaks every connection and takes no other."""
+
+        async def close() -> None:
+            if self._server:
+                self._server.close()
+            for task in self._connections:
+                task.cancel()
+            await asyncio.gather(*self._connections, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(close(), self._loop).result(5)
+
+    def close(self) -> None:
+        """Ends it and removes its folder."""
+        with contextlib.suppress(TimeoutError):
+            self.pull_cable()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+        self._loop.close()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def contents(self) -> dict[str, bytes]:
+        """Every file in its shared storage."""
+        shared = self.root / "sdcard"
+        return {
+            path.relative_to(shared).as_posix(): path.read_bytes()
+            for path in sorted(shared.rglob("*"))
+            if path.is_file()
+        }
+
+    def asked(self, pattern: str) -> list[str]:
+        """What was asked of it that matches."""
+        return [line for line in self.log if re.search(pattern, line)]
+
+    # What adbd asks of it.
+
+    def place(self, name: str) -> Path:
+        """Where a path of the phone lies on this machine."""
+        return self.root / name.removeprefix("/").removeprefix(str(self.root).removeprefix("/") + "/")
+
+    def happens(self, what: str) -> None:
+        self.log.append(what)
+        for trigger in list(self.triggers):
+            if re.search(trigger[0], what):
+                self.triggers.remove(trigger)
+                trigger[1]()
+
+    def denies(self, name: str) -> bool:
+        return bool(self.denied and re.search(self.denied, name))
+
+    def shell(self, command: str) -> subprocess.CompletedProcess[bytes]:
+        self.happens(f"shell {command}")
+        done = subprocess.run(
+            [shutil.which("mksh") or "/bin/sh", "-c", command.replace("/sdcard", f"{self.root}/sdcard")],
+            env={"PATH": f"{self.root}/bin", "PHONE": str(self.root), "LC_ALL": "C"},
+            cwd=self.root,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        for intent in sorted((self.root / "intents").iterdir()):
+            words = intent.read_bytes().decode().split("\0")[:-1]
+            intent.unlink()
+            self.intents(words)
+        root = str(self.root).encode()
+        done.stderr = done.stderr.replace(root, b"")
+        return done
+
+    def store(self, name: str, data: bytes) -> str:
+        """Writes a file that was pushed; gives the reason where it cannot."""
+        if self.denies(name):
+            return "couldn't create file: Permission denied"
+        if self.free_bytes is not None and len(data) > self.free_bytes:
+            return "write failed: No space left on device"
+        if self.free_bytes is not None:
+            self.free_bytes -= len(data)
+        path = self.place(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        return ""
+
+    def install(self, data: bytes) -> bytes:
+        self.happens(f"install {len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
+        if self.refusal:
+            return f"Failure [{self.refusal}]\n".encode()
+        (self.root / "data/app/base.apk").write_bytes(data)
+        return b"Success\n"
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._connections.add(task)
+        try:
+            await Connection(self, reader, writer).serve()
+        finally:
+            self._connections.discard(task)
+
+    def _programs(self) -> None:
+        for name, script in _PROGRAMS.items():
+            path = self.root / "bin" / name
+            path.write_text(f"#!/bin/sh\n{script}\n")
+            path.chmod(0o755)
+        toybox = shutil.which("toybox")
+        for name in _APPLETS:
+            program = toybox if toybox and name not in ("[", "echo", "printf", "test") else shutil.which(name)
+            if program:
+                (self.root / "bin" / name).symlink_to(program)
