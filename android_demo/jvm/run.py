@@ -5,7 +5,7 @@
     python run.py --photos OUT [--pictures DIR] [--bundle DIR] [--kernels XNNPACK]
 
 Makes what Gradle would make (R.java and the resource table by aapt2), the native half of TensorFlow
-Lite for this machine, the golden cases and small bundles of every flavour (by tests/android_demo),
+Lite for this machine, the golden cases and small bundles of every flavour (by tests/support),
 then runs Maven. The second form tests nothing: it empties OUT and lets the app's own classes fill
 it with photos of the pictures in DIR/CLASS (in DIR/unsaid: unnamed ones), or of noise.
 
@@ -167,7 +167,7 @@ def make_native() -> None:
 def make_cases() -> None:
     """Golden cases from the Python side, and small bundles of every flavour."""
     for made, sources in MADE_FROM.items():
-        files = [ROOT / "tests/android_demo" / f"{made}.py", *(ROOT / name for name in sources)]
+        files = [ROOT / f"tests/support/app_{made}.py", *(ROOT / name for name in sources)]
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in files))
         digest.update(
             repr([metadata.version(name) for name in ("numpy", "pillow", "ai-edge-litert")]).encode()
@@ -175,7 +175,7 @@ def make_cases() -> None:
         stamp = MADE / made / "made-by"
         if not stamp.exists() or stamp.read_text() != digest.hexdigest():
             shutil.rmtree(MADE / made, ignore_errors=True)
-            run(sys.executable, "-m", f"tests.android_demo.{made}", MADE / made, cwd=ROOT)
+            run(sys.executable, "-m", f"tests.support.app_{made}", MADE / made, cwd=ROOT)
             stamp.write_text(digest.hexdigest())
     shutil.rmtree(MADE / "assets", ignore_errors=True)
     shutil.copytree(MADE / "bundles/int8", MADE / "assets", ignore=shutil.ignore_patterns("made-by"))

@@ -100,7 +100,7 @@ class ApkPassport:
     @property
     def _narrow(self) -> list[Library]:
         wide = [library for library in self.libraries if library.path.split("/")[1] in _WIDE_ABIS]
-        return [library for library in wide if library.alignment_bytes % zip.PAGE]
+        return [library for library in wide if library.alignment_bytes % archive.PAGE]
 
     def words(self) -> list[tuple[str, str]]:
         """The passport as rows of a table: what, and what was found."""
