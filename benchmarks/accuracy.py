@@ -36,7 +36,7 @@ from pipeline.images import augment, decode
 from pipeline.images.letterbox import letterbox
 from pipeline.stats import intervals
 from pipeline.training import backbones
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 if TYPE_CHECKING:
     import keras
@@ -62,7 +62,7 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with tempfile.TemporaryDirectory(prefix="vignette-accuracy-") as folder, contextlib.chdir(folder):
         table = _table(source, Path("pictures.csv"), chosen.pictures)
-        settings = Train(folds=chosen.folds, epochs=chosen.epochs, choose=False)
+        settings = Train(folds=chosen.folds, epochs=chosen.epochs, select_best_epoch=False)
         print(measure.HEADING + "\n" + _compare(Config(data=Data(pictures=str(table)), train=settings)).row())
     print(f"\n{measure.machine()}.")
 
@@ -78,11 +78,11 @@ def _table(source: Path, path: Path, count: int | None) -> Path:
 
 
 def _compare(config: Config) -> Figure:
-    subject = measure.subject(config)
-    n, epochs, folds = len(subject.split.train), config.train.epochs, config.train.folds
-    print(f"{n:,} training pictures, {folds} folds, {epochs} epochs, frame {subject.frame}", flush=True)
+    experiment = measure.experiment(config)
+    n, epochs, folds = len(experiment.split.train), config.train.epochs, config.train.folds
+    print(f"{n:,} training pictures, {folds} folds, {epochs} epochs, frame {experiment.frame}", flush=True)
     begin = time.perf_counter()
-    examples = measure.examples(subject)
+    examples = measure.examples(experiment)
     from pipeline.training import heads
 
     trainer = heads.HeadTrainer(
@@ -92,7 +92,7 @@ def _compare(config: Config) -> Figure:
     cached = found.logits.argmax(1) == examples.truth
     print(f"cached features: {cached.mean():.4f} after {time.perf_counter() - begin:.0f} s", flush=True)
     begin = time.perf_counter()
-    usual = _usual(subject, examples) == examples.truth
+    usual = _usual(experiment, examples) == examples.truth
     print(f"the usual way: {usual.mean():.4f} after {time.perf_counter() - begin:.0f} s", flush=True)
     gain = float(cached.mean() - usual.mean())
     low, high = intervals.drop(cached, usual, examples.groups)
@@ -106,29 +106,29 @@ def _compare(config: Config) -> Figure:
     )
 
 
-def _usual(subject: Subject, examples: Examples) -> np.ndarray:
+def _usual(experiment: Experiment, examples: Examples) -> np.ndarray:
     """The out-of-fold answers of the usual way, shape (n,)."""
     with quiet():
         import keras
 
-        config = subject.config
+        config = experiment.config
         keras.utils.set_random_seed(config.seed)
-        backbone = backbones.build(config.model, subject.frame, config.seed)
-    plain = _forward(backbone, subject, epoch=0)
+        backbone = backbones.build(config.model, experiment.frame, config.seed)
+    plain = _forward(backbone, experiment, epoch=0)
     inside = [examples.folds != fold for fold in range(config.train.folds)]
     models = [_head(plain[rows], examples.classes, config) for rows in inside]
     for epoch in range(1, config.train.epochs + 1):
         begin = time.perf_counter()
-        fresh = _forward(backbone, subject, epoch)
+        fresh = _forward(backbone, experiment, epoch)
         for model, rows in zip(models, inside, strict=True):
             silent = cast("Any", 0)
             size = config.train.batch_size
             model.fit(fresh[rows], examples.truth[rows], batch_size=size, epochs=1, verbose=silent)
         print(f"  epoch {epoch}/{config.train.epochs}: {time.perf_counter() - begin:.0f} s", flush=True)
-    answers = np.zeros(len(plain), np.int64)
+    predictions = np.zeros(len(plain), np.int64)
     for model, rows in zip(models, inside, strict=True):
-        answers[~rows] = np.asarray(model.predict_on_batch(plain[~rows])).argmax(1)
-    return answers
+        predictions[~rows] = np.asarray(model.predict_on_batch(plain[~rows])).argmax(1)
+    return predictions
 
 
 def _head(plain: np.ndarray, classes: int, config: Config) -> keras.Model:
@@ -146,21 +146,21 @@ def _head(plain: np.ndarray, classes: int, config: Config) -> keras.Model:
     return model
 
 
-def _forward(backbone: keras.Model, subject: Subject, epoch: int) -> np.ndarray:
+def _forward(backbone: keras.Model, experiment: Experiment, epoch: int) -> np.ndarray:
     """Every picture decoded, prepared and sent through the backbone, float32, shape (n, width).
 
     Epoch 0 gives the plain views; every other epoch random ones of its own.
     """
 
     def view(picture: Any) -> np.ndarray:
-        frame = letterbox(decode.read(subject.table.file(picture)), subject.frame)
+        frame = letterbox(decode.read(experiment.table.file(picture)), experiment.frame)
         if not epoch:
             return frame
         # The cache's own views have the numbers up to config.augment.views.
-        chance = augment.generator(subject.config.seed, picture.sha256, 1000 + epoch)
-        return augment.random_view(frame, subject.config.augment, chance)
+        chance = augment.generator(experiment.config.seed, picture.sha256, 1000 + epoch)
+        return augment.random_view(frame, experiment.config.augment, chance)
 
-    frames = parallel.ordered(view, subject.split.train)
+    frames = parallel.ordered(view, experiment.split.train)
     return np.concatenate([backbone.predict_on_batch(np.stack(part)) for part in _batched(frames, 32)])
 
 

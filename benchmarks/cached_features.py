@@ -74,14 +74,14 @@ def _cached(drawn: Path) -> dict[str, Any]:
     config = Config(
         data=Data(pictures=str(drawn)),
         augment=Augment(views=4),
-        train=Train(folds=FOLDS, epochs=EPOCHS, choose=False),
+        train=Train(folds=FOLDS, epochs=EPOCHS, select_best_epoch=False),
     )
     with quiet():
         from pipeline.training import heads
-    subject = measure.subject(config)
-    examples = measure.examples(subject)
-    if subject.frame != FRAME or len(examples.truth) != PICTURES:
-        raise RuntimeError(f"not the same work. Received: frame={subject.frame}, n={len(examples.truth)}")
+    experiment = measure.experiment(config)
+    examples = measure.examples(experiment)
+    if experiment.frame != FRAME or len(examples.truth) != PICTURES:
+        raise RuntimeError(f"not the same work. Received: frame={experiment.frame}, n={len(examples.truth)}")
     trainer = heads.HeadTrainer(examples.store.width, examples.classes, config.head, config.train, 0)
     found = heads.run_folds(trainer, examples, config, lambda *_: None, "folds")
     return {"accuracy": float((found.logits.argmax(1) == examples.truth).mean())}

@@ -16,7 +16,7 @@ from unittest import mock
 from benchmarks import measure
 from benchmarks.measure import Figure
 from pipeline.core.config import Channel, Collect
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.data import synthetic
 from pipeline.data.collect.thumbnails import Fetched
 from pipeline.images import decode as pictures
@@ -61,7 +61,7 @@ def run(folder: Path) -> list[Figure]:
         memory = cast("Session", _Memory(files))
         with mock.patch.object(pictures, "decode", lambda _name, data: known[data]):
             taken = measure.seconds(
-                lambda: collector.collect_channels(place, channels, settings, memory, Listener())
+                lambda: collector.collect_channels(place, channels, settings, memory, ProgressReporter())
             )
         if len(list(place.rglob("*.jpg"))) != PICTURES:
             raise RuntimeError("the collection is not whole")

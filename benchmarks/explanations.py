@@ -23,14 +23,14 @@ from export.parity import parity
 from export.report import report as reporting
 from pipeline.core import config as configuration
 from pipeline.core import files, runs
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.data import synthetic
 from pipeline.evaluation import evaluate
 from pipeline.tflite import interpreter as litert
-from pipeline.training import experiment as subjects
+from pipeline.training import experiment as experiments
 from pipeline.training import features, train
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 TRAIN, HELD_OUT, EXPLAINED = 40, 200, 100  # the first two a class
 EXPLAIN_LIMIT_S, REPORT_LIMIT_S, REPORT_LIMIT_MB = 40, 15, 10
@@ -46,14 +46,14 @@ def run(folder: Path) -> list[Figure]:
         synthetic.draw_channels(Path("pictures"), train=TRAIN, test=HELD_OUT)
         made = Run(runs.RUNS / "benchmark")
         files.make_folder(made.folder)
-        train.train(made, configuration.load(Path("pictures"), _SETTINGS), Listener())
-        subject = subjects.open_trained(made)
-        evaluate.evaluate(subject, Listener())
-        convert.convert(subject, Listener())
-        parity.parity(subject, Listener())
-        explained = measure.seconds(lambda: explaining.explain(subject, Listener(), EXPLAINED))
-        alone = _one_thread(subject)
-        reported = measure.seconds(lambda: reporting.report(made, Listener()))
+        train.train(made, configuration.load(Path("pictures"), _SETTINGS), ProgressReporter())
+        experiment = experiments.open_trained(made)
+        evaluate.evaluate(experiment, ProgressReporter())
+        convert.convert(experiment, ProgressReporter())
+        parity.parity(experiment, ProgressReporter())
+        explained = measure.seconds(lambda: explaining.explain(experiment, ProgressReporter(), EXPLAINED))
+        alone = _one_thread(experiment)
+        reported = measure.seconds(lambda: reporting.report(made, ProgressReporter()))
         size = made.path(artifacts.REPORT).stat().st_size / 1e6
     return [
         Figure(
@@ -75,11 +75,11 @@ def run(folder: Path) -> list[Figure]:
     ]
 
 
-def _one_thread(subject: Subject) -> float:
+def _one_thread(experiment: Experiment) -> float:
     """Seconds that the maps of as many pictures take in one thread."""
-    interpreter = litert.Interpreter(subject.run.path(convert.file_name("int8")).read_bytes())
+    interpreter = litert.Interpreter(experiment.run.path(convert.file_name("int8")).read_bytes())
     begin = time.perf_counter()
-    for picture in subject.split.held_out[:_TENTH]:
-        frame = features.plain_view(subject.table.file(picture), subject.frame)
-        occlusion.occlude(interpreter, frame, border.mask(picture.width, picture.height, subject.frame))
+    for picture in experiment.split.held_out[:_TENTH]:
+        frame = features.plain_view(experiment.table.file(picture), experiment.frame)
+        occlusion.occlude(interpreter, frame, border.mask(picture.width, picture.height, experiment.frame))
     return (time.perf_counter() - begin) * EXPLAINED / _TENTH

@@ -27,7 +27,7 @@ from pipeline.core.recipes import library_version
 from pipeline.data import dataset, splits
 from pipeline.images.letterbox import auto_frame
 from pipeline.training import features
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 if TYPE_CHECKING:
     from pipeline.training import heads
@@ -127,16 +127,16 @@ def child(module: str, *arguments: str, folder: Path) -> Any:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def subject(config: Config) -> Subject:
+def experiment(config: Config) -> Experiment:
     """The pictures of a configuration, looked at and split, in a run below the working folder."""
     run = runs.Run(runs.RUNS / "benchmark")
     table = dataset.scan(Path(config.data.pictures))
     split = splits.make(run, table, config)
     frame = config.model.frame or auto_frame([(p.width, p.height) for p in split.train])
-    return Subject(run, config, table, split, frame)
+    return Experiment(run, config, table, split, frame)
 
 
-def examples(of: Subject) -> heads.Examples:
+def examples(of: Experiment) -> heads.Examples:
     """Their features, made now where the cache lacks them, ready for training; loads TensorFlow."""
     store = features.compute(of.config, of.frame, of.table, of.split.train)
     from pipeline.training import heads

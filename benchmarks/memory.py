@@ -72,7 +72,7 @@ def _config(pictures: str) -> Config:
         data=Data(pictures=pictures),
         model=Model(input="96x64"),
         augment=Augment(views=4),
-        train=Train(folds=5, epochs=EPOCHS, choose=False),
+        train=Train(folds=5, epochs=EPOCHS, select_best_epoch=False),
     )
 
 
@@ -103,19 +103,19 @@ def _anonymous_mb() -> float:
 def _stage(name: str, pictures: str) -> dict[str, float]:
     config = _config(pictures)
     if name == "convert":
-        subject = measure.subject(config)
-        features.compute(config, subject.frame, subject.table, subject.split.held_out)
+        experiment = measure.experiment(config)
+        features.compute(config, experiment.frame, experiment.table, experiment.split.held_out)
         # The backbone stays in the cache, its first features do not.
         for path in Path.cwd().rglob("records.bin"):
             path.unlink()
-        shutil.rmtree(subject.run.folder)
+        shutil.rmtree(experiment.run.folder)
         return {}
     if name == "folds":
         with quiet():
             from pipeline.training import heads
         peak = _Peak()
         peak.start()
-        examples = measure.examples(measure.subject(config))
+        examples = measure.examples(measure.experiment(config))
         trainer = heads.HeadTrainer(
             examples.store.width, examples.classes, config.head, config.train, config.seed
         )
@@ -123,8 +123,8 @@ def _stage(name: str, pictures: str) -> dict[str, float]:
         return {"peak_mb": peak.stop()}
     peak = _Peak()
     peak.start()
-    subject = measure.subject(config)
-    features.compute(config, subject.frame, subject.table, subject.split.train)
+    experiment = measure.experiment(config)
+    features.compute(config, experiment.frame, experiment.table, experiment.split.train)
     return {"peak_mb": peak.stop()}
 
 

@@ -20,7 +20,7 @@ from mediapipe.tasks.python import BaseOptions, vision
 def main(model: str, folder: Path) -> None:
     """Answers every call of FOLDER."""
     options = vision.ImageClassifierOptions(base_options=BaseOptions(model_asset_path=model))
-    answers = {}
+    predictions = {}
     try:
         with (
             vision.ImageClassifier.create_from_options(options) as classifier,
@@ -29,11 +29,11 @@ def main(model: str, folder: Path) -> None:
             for name in inputs.files:
                 picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=inputs[name])
                 (head,) = classifier.classify(picture).classifications
-                answers[name] = [[c.category_name, c.index, c.score] for c in head.categories]
+                predictions[name] = [[c.category_name, c.index, c.score] for c in head.categories]
     except (ValueError, RuntimeError, OSError) as error:
         (folder / "error.txt").write_text(" ".join(str(error).split()), "utf-8")
         return
-    (folder / "answers.json").write_text(json.dumps(answers), "utf-8")
+    (folder / "answers.json").write_text(json.dumps(predictions), "utf-8")
 
 
 if __name__ == "__main__":

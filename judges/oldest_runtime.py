@@ -27,7 +27,7 @@ def main(model: str, folder: Path, seconds: int, most_bytes: int) -> None:
             num_threads=1,
             experimental_op_resolver_type=runtime.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
         )
-        answers = {}
+        predictions = {}
         with np.load(folder / "inputs.npz", allow_pickle=False) as inputs:
             for number, tensor in enumerate(reader.get_input_details()):
                 shape = inputs[f"0_{number}"].shape
@@ -40,8 +40,8 @@ def main(model: str, folder: Path, seconds: int, most_bytes: int) -> None:
                     reader.set_tensor(tensor["index"], inputs[f"{call}_{number}"])
                 reader.invoke()
                 for number, tensor in enumerate(reader.get_output_details()):
-                    answers[f"{call}_{number}"] = reader.get_tensor(tensor["index"])
-        np.savez(folder / "answers.npz", **answers)
+                    predictions[f"{call}_{number}"] = reader.get_tensor(tensor["index"])
+        np.savez(folder / "answers.npz", **predictions)
     except (ValueError, RuntimeError, KeyError, MemoryError) as error:
         (folder / "error.txt").write_text(" ".join(str(error).split()) or type(error).__name__, "utf-8")
 

@@ -55,7 +55,7 @@ def apk(
         from export.android.apk import build
         from pipeline.core import runs
         from pipeline.core.errors import UsageError
-        from pipeline.training import experiment as subjects
+        from pipeline.training import experiment as experiments
 
         asked = stage.Options(runtime or (), keystore, alias, out, flavour)
         if (assets_only or fetch) and asked != stage.Options(flavour="" if fetch else flavour):
@@ -69,13 +69,13 @@ def apk(
             return
         run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
-            subject = subjects.open_trained(run, terminal)
+            experiment = experiments.open_trained(run, terminal)
             if assets_only:
-                inside = stage.choose(subject, flavour, terminal)
+                inside = stage.choose(experiment, flavour, terminal)
                 files = build.fill_assets(inside.folder, verdict=inside.verdict)
                 terminal.say("assets", f"{len(files)} files for Gradle")
                 terminal.finish({"run": run.name}, [str(path) for path in files])
                 return
-            made, passport = stage.make(subject, asked, terminal)
+            made, passport = stage.make(experiment, asked, terminal)
             terminal.table(f"{made}", ["what", "found"], list(passport["words"].items()), words=True)
             terminal.finish({"run": run.name, **passport}, [str(made)])

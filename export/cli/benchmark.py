@@ -59,14 +59,14 @@ def phone(
             _show(terminal, str(replay), found)
             terminal.finish(found.as_json(), [str(replay)])
             return
-        from pipeline.training import experiment as subjects
+        from pipeline.training import experiment as experiments
 
         order = session.read_order(num_runs, warm_up_runs, threads, kernels, sustained)
         request = benchmark.Request(order, serial, cool_below, cool_minutes, again)
         run = runs.find(options.one_of(run_name, run_option))
         meanwhile = "interrupted: removing from the phone what was put there"
         with run.locked(), terminal.unwinding(meanwhile, "the same command measures from the beginning"):
-            found = benchmark.make(subjects.open_trained(run, terminal), request, terminal)
+            found = benchmark.make(experiments.open_trained(run, terminal), request, terminal)
             _show(terminal, run.name, found)
             terminal.finish({"run": run.name, **found.as_json()}, [str(run.path(artifacts.PHONE))])
 

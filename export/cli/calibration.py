@@ -30,11 +30,11 @@ def calibration(
         from export.parity import calibration_curve
         from pipeline.core import runs
         from pipeline.core.errors import RunError
-        from pipeline.training import experiment as subjects
+        from pipeline.training import experiment as experiments
 
         run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
-            subject = subjects.open_trained(run, terminal)
+            experiment = experiments.open_trained(run, terminal)
             if not run.path(calibration_report.NAME).is_file():
                 raise RunError(
                     f"{run.path(calibration_report.NAME)} is missing",
@@ -42,7 +42,7 @@ def calibration(
                 )
             found = run.read_json(calibration_report.NAME)
             files = [str(run.path(calibration_report.NAME))]
-            drawn = calibration_curve.curve(subject, terminal) if curve else None
+            drawn = calibration_curve.curve(experiment, terminal) if curve else None
             if drawn:
                 files += [str(run.path(calibration_curve.FIGURE))]
         _show(terminal, run.name, found, drawn)

@@ -9,16 +9,16 @@ from export import artifacts
 from pipeline.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from pipeline.training.experiment import Subject
+    from pipeline.training.experiment import Experiment
 
 _CLASSES = 20
 
 
-def show(terminal: Terminal, subject: Subject, found: dict[str, Any]) -> None:
+def show(terminal: Terminal, experiment: Experiment, found: dict[str, Any]) -> None:
     """The comparison of a run; raises GateError where the gate says no."""
     from export.parity import parity, recalibration, wording
 
-    run = subject.run
+    run = experiment.run
     table(terminal, f"{run.name}: Keras against .tflite on {found['n']:,} held-out pictures", found, run)
     _without_leaked(terminal, found)
     named = {row["model"]: row for row in found["targets"]}
@@ -28,8 +28,8 @@ def show(terminal: Terminal, subject: Subject, found: dict[str, Any]) -> None:
     paragraph(terminal, shipped)
     for line in wording.others([row for row in found["targets"] if row is not shipped]):
         terminal.text(line)
-    error = recalibration.refusal(subject, found)
-    worst = recalibration.worst_layers(subject, found)
+    error = recalibration.refusal(experiment, found)
+    worst = recalibration.worst_layers(experiment, found)
     _layers(terminal, worst)
     document = {"run": run.name, **found, "worst_layers": worst}
     timing = found["targets"][0]["latency"]

@@ -40,7 +40,7 @@ def explain(
         from export.explain import explain as stage
         from pipeline.core import runs
         from pipeline.core.errors import UsageError
-        from pipeline.training import experiment as subjects
+        from pipeline.training import experiment as experiments
 
         files = _files(places or [])
         if files and limit:
@@ -49,13 +49,13 @@ def explain(
             )
         run = runs.find(run_name)
         with run.locked():
-            subject = subjects.open_trained(run, terminal)
+            experiment = experiments.open_trained(run, terminal)
             if files:
-                found = stage.explain_given(subject, files, terminal)
+                found = stage.explain_given(experiment, files, terminal)
                 _show_given(terminal, found)
                 terminal.finish({"run": run.name, **found}, [str(run.path(stage.GIVEN_MAPS))])
                 return
-            found = stage.explain(subject, terminal, limit or stage.LIMIT)
+            found = stage.explain(experiment, terminal, limit or stage.LIMIT)
         _show(terminal, run, found)
         terminal.finish({"run": run.name, **found}, [str(run.path(artifacts.EXPLAINED))])
         terminal.next("export", "report", run.name)

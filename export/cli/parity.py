@@ -49,7 +49,7 @@ def parity(
 ) -> None:
     """Compare .tflite files with Keras, or any two models.
 
-    Reads an exported run and its held-out pictures. Writes answers/MODEL.npz, export/latency.json,
+    Reads an exported run and its held-out pictures. Writes predictions/MODEL.npz, export/latency.json,
     parity.json, parity.xml and figures/flips.png. With --reference, --target and --pictures it compares
     any two models on any labelled pictures, and writes to --out only. A model without a contract is read by
     its metadata, or by --range, --labels, --fit and --size. Exit code 3: the gate said no.
@@ -91,12 +91,12 @@ def parity(
 def _of_run(terminal: Terminal, run_name: str | None) -> None:
     from export.parity import parity as comparison
     from pipeline.core import runs
-    from pipeline.training import experiment as subjects
+    from pipeline.training import experiment as experiments
 
     run = runs.find(run_name)
     with run.locked():
-        subject = subjects.open_trained(run, terminal)
-        comparison_table.show(terminal, subject, comparison.parity(subject, terminal))
+        experiment = experiments.open_trained(run, terminal)
+        comparison_table.show(terminal, experiment, comparison.parity(experiment, terminal))
 
 
 def _any_two(

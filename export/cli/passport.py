@@ -76,19 +76,19 @@ def passport(
 
 def _show(terminal: Terminal, found: Passport) -> None:
     """One file: plain words first, then figures."""
-    anatomy = found.anatomy
+    structure = found.structure
     terminal.table(f"{found.file}", ["question", "answer"], list(_answers(found)), words=True)
     border = [
         [side, " × ".join(map(str, tensor.shape)), tensor.dtype, *_quantization(tensor), tensor.name]
-        for side, tensors in (("input", anatomy.inputs), ("output", anatomy.outputs))
+        for side, tensors in (("input", structure.inputs), ("output", structure.outputs))
         for tensor in tensors
     ]
     terminal.table("Border", ["side", "shape", "type", "scale", "zero point", "name"], border, words=True)
-    rows = [[op.name, str(op.version), str(op.count), f"{op.constant_bytes:,}"] for op in anatomy.operators]
+    rows = [[op.name, str(op.version), str(op.count), f"{op.constant_bytes:,}"] for op in structure.operators]
     terminal.table("Operators", ["operator", "version", "count", "bytes of constants"], rows)
-    kinds = sorted({*anatomy.constants, *anatomy.computed})
+    kinds = sorted({*structure.constants, *structure.computed})
     rows = [
-        [kind.lower(), f"{anatomy.constants.get(kind, 0):,}", f"{anatomy.computed.get(kind, 0):,}"]
+        [kind.lower(), f"{structure.constants.get(kind, 0):,}", f"{structure.computed.get(kind, 0):,}"]
         for kind in kinds
     ]
     terminal.table("Types", ["type", "bytes of constants", "tensors computed"], rows)
@@ -99,13 +99,13 @@ def _show(terminal: Terminal, found: Passport) -> None:
 def _answers(found: Passport) -> Iterator[list[str]]:
     from export.model_file.structure import short as short_name
 
-    anatomy = found.anatomy
+    structure = found.structure
     yield ["is it what its name says?", found.verdict]
     for number, remark in enumerate(found.remarks):
         yield ["" if number else "note", remark]
     yield [
         "size",
-        f"{anatomy.size_bytes / 1e6:,.2f} MB, {sum(anatomy.constants.values()):,} bytes of it constants",
+        f"{structure.size_bytes / 1e6:,.2f} MB, {sum(structure.constants.values()):,} bytes of it constants",
     ]
     yield ["oldest runtime, claimed", _claimed(found)]
     yield ["oldest runtime, proved", _proved(found)]
@@ -117,14 +117,14 @@ def _answers(found: Passport) -> Iterator[list[str]]:
             "black, white, random pictures",
             "it runs, and every answer is finite" if found.trial.finite else "it runs",
         ]
-    if anatomy.constants.get("INT8") or anatomy.constants.get("UINT8"):
-        names = ", ".join(short_name(name) for name in anatomy.float_tensors[:8]) + ", …" * (
-            anatomy.float_count > 8
+    if structure.constants.get("INT8") or structure.constants.get("UINT8"):
+        names = ", ".join(short_name(name) for name in structure.float_tensors[:8]) + ", …" * (
+            structure.float_count > 8
         )
-        yield ["float tensors inside", f"{anatomy.float_count}: {names}" if names else "none"]
-        yield ["quantized tensors", f"{anatomy.per_tensor} by tensor, {anatomy.per_channel} by channel"]
+        yield ["float tensors inside", f"{structure.float_count}: {names}" if names else "none"]
+        yield ["quantized tensors", f"{structure.per_tensor} by tensor, {structure.per_channel} by channel"]
     signatures = (
-        f"{s.key} ({', '.join(s.inputs)}) gives ({', '.join(s.outputs)})" for s in anatomy.signatures
+        f"{s.key} ({', '.join(s.inputs)}) gives ({', '.join(s.outputs)})" for s in structure.signatures
     )
     yield ["signature", "; ".join(signatures) or "none"]
     if not found.metadata:
@@ -136,7 +136,7 @@ def _claimed(found: Passport) -> str:
     if claimed.version is None:
         lacking = ", ".join(claimed.unknown) or "an operator"
         return f"unknown: the table of operator versions says nothing of {lacking}"
-    said = found.anatomy.says_oldest
+    said = found.structure.says_oldest
     differs = f"; the file itself says {said}" if said and said != claimed.version else ""
     return f"TensorFlow Lite {short(claimed.version)} and newer, because of {claimed.because}{differs}"
 
@@ -190,7 +190,7 @@ def _compare(terminal: Terminal, run: str, every: dict[str, Passport]) -> None:
         claimed = short(found.claimed.version) if found.claimed.version else "unknown"
         accepts = [_ANSWERS[consumer.accepts] for consumer in found.consumers[:3]] or ["no"] * 3
         verdict = "yes" if found.sound else "NO"
-        megabytes = f"{found.anatomy.size_bytes / 1e6:.2f}"
+        megabytes = f"{found.structure.size_bytes / 1e6:.2f}"
         rows.append([name, verdict, megabytes, claimed, _ANSWERS[found.proved.holds], *accepts])
     runtime = next(iter(every.values())).proved.runtime
     terminal.table(

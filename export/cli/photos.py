@@ -13,7 +13,7 @@ from pipeline.cli.terminal import Terminal, speaking
 
 if TYPE_CHECKING:
     from export.android.photos.folder import Photos
-    from pipeline.training.experiment import Subject
+    from pipeline.training.experiment import Experiment
 
 
 def photos(
@@ -50,7 +50,7 @@ def photos(
         from export.android.photos import simulate as simulation
         from pipeline.core import runs
         from pipeline.core.errors import UsageError
-        from pipeline.training import experiment as subjects
+        from pipeline.training import experiment as experiments
 
         if simulate and (pull or adopt):
             other = "--pull" if pull else "--adopt"
@@ -69,14 +69,14 @@ def photos(
             )
         run = runs.find(run_name)
         with run.locked():
-            subject = subjects.open_trained(run, terminal)
+            experiment = experiments.open_trained(run, terminal)
             if simulate:
-                _show_simulated(terminal, subject, simulation.simulate(subject, terminal))
+                _show_simulated(terminal, experiment, simulation.simulate(experiment, terminal))
                 return
             place = folder or _pulled(terminal, serial)
-            found, taken = stage.photos(subject, place, terminal)
-            adopted = adoption.adopt(subject, taken, adopt) if adopt else None
-        _show(terminal, subject, found, taken)
+            found, taken = stage.photos(experiment, place, terminal)
+            adopted = adoption.adopt(experiment, taken, adopt) if adopt else None
+        _show(terminal, experiment, found, taken)
         files = [str(run.path(artifacts.PHOTOS))]
         if found["errors"]:
             files.insert(0, str(run.path(stage.SHEET)))
@@ -115,10 +115,10 @@ def _judge(phone: dict[str, Any]) -> None:
         )
 
 
-def _show_simulated(terminal: Terminal, subject: Subject, found: dict[str, Any]) -> None:
+def _show_simulated(terminal: Terminal, experiment: Experiment, found: dict[str, Any]) -> None:
     from export.android.photos import simulate as simulation
 
-    run = subject.run
+    run = experiment.run
     rows = [
         [
             title,
@@ -146,7 +146,7 @@ def _show_simulated(terminal: Terminal, subject: Subject, found: dict[str, Any])
     )
 
 
-def _show(terminal: Terminal, subject: Subject, found: dict[str, Any], taken: Photos) -> None:
+def _show(terminal: Terminal, experiment: Experiment, found: dict[str, Any], taken: Photos) -> None:
     _show_counts(terminal, found, taken)
     field = found["field"]
     if field:
@@ -157,7 +157,7 @@ def _show(terminal: Terminal, subject: Subject, found: dict[str, Any], taken: Ph
         if other := found["other_models"]["scored"]:
             rows.insert(1, ["by other models", f"{other['n']:,}", *_scores(other)])
         terminal.table(
-            f"{subject.run.name}: photos from the field against the held-out pictures",
+            f"{experiment.run.name}: photos from the field against the held-out pictures",
             ["pictures", "n", "accuracy", "95%", "macro F1", "95%", "don't know", "95%"],
             rows,
         )
@@ -213,8 +213,8 @@ def _show_counts(terminal: Terminal, found: dict[str, Any], taken: Photos) -> No
         terminal.warn(
             f"{count} photos were taken with another model ({names}): answered by this one and told apart"
         )
-    if found["left_out"]:
-        first, count = found["left_out"][0], len(found["left_out"])
+    if found["excluded"]:
+        first, count = found["excluded"][0], len(found["excluded"])
         terminal.warn(
             f"{count} {'file is' if count == 1 else 'files are'} left out, listed in photos.json; the first: "
             f"{first['path']}: {first['reason']}"

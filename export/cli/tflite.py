@@ -16,9 +16,9 @@ def tflite(
     """Convert to .tflite and compare every file with Keras.
 
     Reads a trained run. Writes export/FLAVOUR (model_FLAVOUR.tflite, labels.txt, contract.json),
-    export/calibration.json, export/latency.json, answers/MODEL.npz, passport.json, parity.json, parity.xml
-    and figures/flips.png. Where the gate says no to int8, it is calibrated on other pictures once and
-    judged once more, called a second look (export/recalibration.json). A flavour that fails does not stop
+    export/calibration.json, export/latency.json, predictions/MODEL.npz, passport.json, parity.json,
+    parity.xml and figures/flips.png. Where the gate says no to int8, it is calibrated on other pictures
+    once and judged once more, called a second look (export/recalibration.json). A flavour that fails does not stop
     the others. Exit code 3: a flavour could not be made, the gate said no, or a file is not what its name
     says.
     """
@@ -27,16 +27,16 @@ def tflite(
         from export.inspection import inspector
         from export.parity import recalibration
         from pipeline.core import runs
-        from pipeline.training import experiment as subjects
+        from pipeline.training import experiment as experiments
 
         run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
-            subject = subjects.open_trained(run, terminal)
-            convert.convert(subject, terminal)
-            found = recalibration.gated(subject, terminal)
+            experiment = experiments.open_trained(run, terminal)
+            convert.convert(experiment, terminal)
+            found = recalibration.gated(experiment, terminal)
             passports = inspector.of_run(run, terminal)
             for name, entry in passports.items():
                 if not entry.sound:
                     terminal.warn(f"{name} is not what its name says: {entry.verdict}")
-            comparison_table.show(terminal, subject, found)
+            comparison_table.show(terminal, experiment, found)
             inspector.require(passports)

@@ -21,7 +21,7 @@ from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
 from pipeline.training import features
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 NAME = f"{artifacts.EXPORT}/calibration.json"
 REDONE = f"{artifacts.EXPORT}/recalibration.json"
@@ -31,44 +31,44 @@ _LEAST_SPREAD = 1.0
 _MOST_EMPTY = 0.5
 
 
-def first_recipe(subject: Subject) -> Recipe:
+def first_recipe(experiment: Experiment) -> Recipe:
     """What the first choice depends on."""
-    config = subject.config
+    config = experiment.config
     settings = {"pictures": config.export.calibration_pictures, "seed": config.seed}
-    return Recipe("calibration", 1, {"train": subject.split.train_key}, settings)
+    return Recipe("calibration", 1, {"train": experiment.split.train_key}, settings)
 
 
-def recipe(subject: Subject) -> Recipe:
+def recipe(experiment: Experiment) -> Recipe:
     """What the choice in force depends on: the first one, or that of a recalibration."""
-    redone = recalibrated(subject)
+    redone = recalibrated(experiment)
     if redone is None:
-        return first_recipe(subject)
+        return first_recipe(experiment)
     settings = {"pictures": key_of(redone["pictures"])}
-    return Recipe("calibration", 1, {"train": subject.split.train_key}, settings)
+    return Recipe("calibration", 1, {"train": experiment.split.train_key}, settings)
 
 
-def recalibration_recipe(subject: Subject) -> Recipe:
+def recalibration_recipe(experiment: Experiment) -> Recipe:
     """What the one recalibration of a model is made from."""
-    inputs = {"model": subject.run.key("model"), "calibration": first_recipe(subject).key}
+    inputs = {"model": experiment.run.key("model"), "calibration": first_recipe(experiment).key}
     return Recipe("recalibration", 2, inputs, {}, ("tensorflow", "numpy", "pillow"))
 
 
-def tried_again(subject: Subject) -> bool:
+def recalibration_done(experiment: Experiment) -> bool:
     """Whether the one recalibration that a model may have was made, whatever it came to."""
-    return subject.run.done(recalibration_recipe(subject), [REDONE])
+    return experiment.run.done(recalibration_recipe(experiment), [REDONE])
 
 
-def recalibrated(subject: Subject) -> dict[str, Any] | None:
+def recalibrated(experiment: Experiment) -> dict[str, Any] | None:
     """The recalibration in force; None where there was none, or where it found nothing better."""
-    if not tried_again(subject):
+    if not recalibration_done(experiment):
         return None
-    found = subject.run.read_json(REDONE)
+    found = experiment.run.read_json(REDONE)
     return found if found["second_look"] else None
 
 
-def first_look(subject: Subject) -> dict[str, Any] | None:
+def first_look(experiment: Experiment) -> dict[str, Any] | None:
     """What the gate said before the recalibration in force; None where the first look counts."""
-    redone = recalibrated(subject)
+    redone = recalibrated(experiment)
     return redone["first_look"] if redone else None
 
 
@@ -83,27 +83,27 @@ def tried(redone: Mapping[str, Any]) -> str:
     )
 
 
-def look(subject: Subject) -> int:
+def look(experiment: Experiment) -> int:
     """How often the held-out pictures have judged a calibration of this model: 1, or 2 after a no."""
-    return 2 if recalibrated(subject) else 1
+    return 2 if recalibrated(experiment) else 1
 
 
-def choose(subject: Subject) -> list[Picture]:
+def choose(experiment: Experiment) -> list[Picture]:
     """The pictures of the run's representative dataset.
 
     Fewer than asked for where there are not as many training pictures.
     """
-    redone = recalibrated(subject)
+    redone = recalibrated(experiment)
     if redone is None:
-        return first_choice(subject)
-    by_path = {picture.path: picture for picture in subject.split.train}
+        return first_choice(experiment)
+    by_path = {picture.path: picture for picture in experiment.split.train}
     return [by_path[path] for path in redone["pictures"]]
 
 
-def first_choice(subject: Subject) -> list[Picture]:
+def first_choice(experiment: Experiment) -> list[Picture]:
     """Those that are chosen before any verdict."""
-    config = subject.config
-    return stratified(subject.split.train, config.export.calibration_pictures, config.seed)
+    config = experiment.config
+    return stratified(experiment.split.train, config.export.calibration_pictures, config.seed)
 
 
 def stratified(pictures: Sequence[Picture], count: int, seed: int) -> list[Picture]:
@@ -122,7 +122,7 @@ def stratified(pictures: Sequence[Picture], count: int, seed: int) -> list[Pictu
 
 
 def representative(
-    subject: Subject, chosen: Sequence[Picture], advance: Callable[[int], object]
+    experiment: Experiment, chosen: Sequence[Picture], advance: Callable[[int], object]
 ) -> Callable[[], Iterator[list[np.ndarray]]]:
     """What `TFLiteConverter.representative_dataset` wants.
 
@@ -134,10 +134,12 @@ def representative(
     """
 
     def frames() -> Iterator[list[np.ndarray]]:
-        dataset.check_unchanged(subject.table, chosen)
-        for frame in extremes(subject.frame):
+        dataset.check_unchanged(experiment.table, chosen)
+        for frame in extremes(experiment.frame):
             yield [frame[np.newaxis].astype(np.float32)]
-        plain = parallel.ordered(lambda p: features.plain_view(subject.table.file(p), subject.frame), chosen)
+        plain = parallel.ordered(
+            lambda p: features.plain_view(experiment.table.file(p), experiment.frame), chosen
+        )
         for done, frame in enumerate(plain, 1):
             yield [frame[np.newaxis].astype(np.float32)]
             advance(done)
@@ -169,15 +171,15 @@ def emptiness(frame: np.ndarray) -> str:
     return "noise" if max(alike) < _LEAST_ALIKE else ""
 
 
-def require_content(subject: Subject, chosen: Sequence[Picture]) -> None:
+def require_content(experiment: Experiment, chosen: Sequence[Picture]) -> None:
     """Makes sure that most of a representative dataset is real pictures, and not one again and again.
 
     Raises:
         DataError: It is not; ranges measured on it would say nothing.
     """
-    files = {picture.path: subject.table.file(picture) for picture in chosen}
+    files = {picture.path: experiment.table.file(picture) for picture in chosen}
     found = list(
-        parallel.ordered(lambda p: emptiness(features.plain_view(files[p.path], subject.frame)), chosen)
+        parallel.ordered(lambda p: emptiness(features.plain_view(files[p.path], experiment.frame)), chosen)
     )
     empty = [(picture, why) for picture, why in zip(chosen, found, strict=True) if why]
     distinct = len({picture.sha256 for picture in chosen})

@@ -16,12 +16,12 @@ import numpy as np
 from export.conversion import calibration
 from export.conversion.layers import Inside, Layer
 from pipeline.core import files, parallel
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
 from pipeline.training import features
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 NAME = calibration.NAME
 VERSION = 3
@@ -34,7 +34,7 @@ _BANDS = ("brightness", "contrast", "colourfulness")
 _BY_CHANCE = 2.39
 
 
-def audit(subject: Subject, data: bytes, made: Recipe, listener: Listener) -> dict[str, Any]:
+def audit(experiment: Experiment, data: bytes, made: Recipe, reporter: ProgressReporter) -> dict[str, Any]:
     """Audits the representative dataset in force; writes and gives calibration.json.
 
     Args:
@@ -43,41 +43,41 @@ def audit(subject: Subject, data: bytes, made: Recipe, listener: Listener) -> di
         made: What the file was made from.
         listener: Hears how far it is.
     """
-    run = subject.run
-    chosen = calibration.choose(subject)
+    run = experiment.run
+    chosen = calibration.choose(experiment)
     recipe = Recipe(
         "calibration",
         VERSION,
         {"export": made.key},
-        {"look": calibration.look(subject)},
+        {"look": calibration.look(experiment)},
         ("ai-edge-litert", "numpy", "pillow"),
     )
 
     def build() -> None:
         taken = {picture.path for picture in chosen}
-        rest = [picture for picture in subject.split.train if picture.path not in taken]
-        others = calibration.stratified(rest, OTHERS, subject.config.seed) if rest else []
-        dataset.check_unchanged(subject.table, [*chosen, *others])
+        rest = [picture for picture in experiment.split.train if picture.path not in taken]
+        others = calibration.stratified(rest, OTHERS, experiment.config.seed) if rest else []
+        dataset.check_unchanged(experiment.table, [*chosen, *others])
         total = len(chosen) + len(others)
 
         def look(number: int, picture: Picture) -> tuple[np.ndarray | None, dict[str, Any]]:
-            frame = features.plain_view(subject.table.file(picture), subject.frame)
+            frame = features.plain_view(experiment.table.file(picture), experiment.frame)
             return (frame if number < INSIDE else None), _facts(frame)
 
         numbered = [*enumerate(chosen), *enumerate(others)]
         seen = []
         for row in parallel.ordered(lambda pair: look(*pair), numbered):
             seen.append(row)
-            listener.progress("auditing the calibration", len(seen), total)
+            reporter.progress("auditing the calibration", len(seen), total)
         own, other = seen[: len(chosen)], seen[len(chosen) :]
-        redone = calibration.recalibrated(subject)
+        redone = calibration.recalibrated(experiment)
         found = {
             "source": "training pictures, by class share; a black and a white frame come first",
-            "second_look": calibration.look(subject) == 2,
+            "second_look": calibration.look(experiment) == 2,
             "recalibration": redone and {key: redone[key] for key in ("judges", "candidates", "chosen")},
-            "wanted": subject.config.export.calibration_pictures,
-            "pictures": _pictures(subject, chosen),
-            "classes": _classes(subject, chosen),
+            "wanted": experiment.config.export.calibration_pictures,
+            "pictures": _pictures(experiment, chosen),
+            "classes": _classes(experiment, chosen),
             "input": _covered([facts for _, facts in own]),
             "empty": [
                 {"path": picture.path, "why": facts["empty"]}
@@ -143,14 +143,14 @@ def sentences(found: dict[str, Any]) -> list[str]:
     return said
 
 
-def _pictures(subject: Subject, chosen: Sequence[Picture]) -> list[dict[str, str]]:
-    redone = calibration.recalibrated(subject)
+def _pictures(experiment: Experiment, chosen: Sequence[Picture]) -> list[dict[str, str]]:
+    redone = calibration.recalibrated(experiment)
     reason = redone["chosen"] if redone else "drawn by the seed within its class"
     return [{"path": p.path, "label": p.label, "sha256": p.sha256, "reason": reason} for p in chosen]
 
 
-def _classes(subject: Subject, chosen: Sequence[Picture]) -> list[dict[str, Any]]:
-    training = Counter(picture.label for picture in subject.split.train)
+def _classes(experiment: Experiment, chosen: Sequence[Picture]) -> list[dict[str, Any]]:
+    training = Counter(picture.label for picture in experiment.split.train)
     own = Counter(picture.label for picture in chosen)
     return [
         {
@@ -159,7 +159,7 @@ def _classes(subject: Subject, chosen: Sequence[Picture]) -> list[dict[str, Any]
             "share": own[label] / len(chosen),
             "training_share": training[label] / training.total(),
         }
-        for label in subject.labels
+        for label in experiment.labels
     ]
 
 

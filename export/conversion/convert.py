@@ -23,7 +23,7 @@ from export.model_file import flavours, metadata, structure
 from pipeline.core import files, runs
 from pipeline.core.config import Flavour as FlavourName
 from pipeline.core.errors import ConversionError, DataError, GateError, RunError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
@@ -31,7 +31,7 @@ from pipeline.data.dataset import Picture
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
 from pipeline.training import features
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 if TYPE_CHECKING:
     import keras
@@ -115,37 +115,37 @@ def bundle_name(flavour: str) -> str:
     return f"{artifacts.EXPORT}/{flavour}"
 
 
-def recipe(subject: Subject, flavour: str) -> Recipe:
+def recipe(experiment: Experiment, flavour: str) -> Recipe:
     """What the file of a flavour is made from."""
-    inputs = {"model": subject.run.key("model")}
+    inputs = {"model": experiment.run.key("model")}
     if FLAVOURS[flavour].calibrated:
-        inputs["calibration"] = calibration.recipe(subject).key
-    settings = {"flavour": flavour, "labels": list(subject.labels)}
+        inputs["calibration"] = calibration.recipe(experiment).key
+    settings = {"flavour": flavour, "labels": list(experiment.labels)}
     return Recipe(bundle_name(flavour), 3, inputs, settings, LIBRARIES)
 
 
-def require(subject: Subject, flavour: str) -> None:
+def require(experiment: Experiment, flavour: str) -> None:
     """Makes sure that the file of a flavour is there and belongs to the run's model.
 
     Raises:
         RunError: It is not, or does not.
     """
-    run, path = subject.run, subject.run.path(file_name(flavour))
-    if not run.done(recipe(subject, flavour), [file_name(flavour)]):
+    run, path = experiment.run, experiment.run.path(file_name(flavour))
+    if not run.done(recipe(experiment, flavour), [file_name(flavour)]):
         run.require_whole(bundle_name(flavour))
         what = "was made from another model than the run's" if path.is_file() else "is missing"
         raise RunError(f"{path} {what}", f"export it: python -m export tflite {run.name}")
 
 
-def contract_recipe(subject: Subject, flavour: str) -> Recipe:
+def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
     """What the contract beside the file is made from."""
     settings = {
         "contract_version": contract.VERSION,
-        "labels": list(subject.labels),
-        "threshold": subject.run.read_json(runs.FOLDS)["threshold"],
-        "content_aspect": subject.run.read_json(runs.FRAME)["content_aspect"],
+        "labels": list(experiment.labels),
+        "threshold": experiment.run.read_json(runs.FOLDS)["threshold"],
+        "content_aspect": experiment.run.read_json(runs.FRAME)["content_aspect"],
     }
-    inputs = {"export": recipe(subject, flavour).key}
+    inputs = {"export": recipe(experiment, flavour).key}
     return Recipe(f"{bundle_name(flavour)}/contract", 1, inputs, settings, CONTRACT_LIBRARIES)
 
 
@@ -154,29 +154,30 @@ def contract_name(flavour: str) -> str:
     return f"{bundle_name(flavour)}/{bundle.CONTRACT}"
 
 
-def failed(subject: Subject) -> dict[str, Failure]:
+def failed(experiment: Experiment) -> dict[str, Failure]:
     """The configured flavours that `convert` could not make of the run's model, each with the reason."""
     noted = {
-        name: failures.noted(subject.run, recipe(subject, name)) for name in subject.config.export.flavours
+        name: failures.noted(experiment.run, recipe(experiment, name))
+        for name in experiment.config.export.flavours
     }
     return {name: failure for name, failure in noted.items() if failure}
 
 
-def exported(subject: Subject) -> list[str]:
+def exported(experiment: Experiment) -> list[str]:
     """The configured flavours without those that failed.
 
     Raises:
         GateError: None is left.
     """
-    missing = failed(subject)
-    made = [name for name in subject.config.export.flavours if name not in missing]
+    missing = failed(experiment)
+    made = [name for name in experiment.config.export.flavours if name not in missing]
     if not made:
         hint = next(iter(missing.values())).hint
         raise GateError(f"could not make {failures.in_words(missing)}", hint)
     return made
 
 
-def convert(subject: Subject, listener: Listener) -> None:
+def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
     """Writes the bundle of every configured flavour, as far as it is out of date.
 
     A flavour that fails is warned of and noted for `failed`; the others are written all the same.
@@ -187,70 +188,74 @@ def convert(subject: Subject, listener: Listener) -> None:
         DataError: A picture was changed since the training.
         RunError: The model is missing.
     """
-    run, config = subject.run, subject.config
+    run, config = experiment.run, experiment.config
     model = None
     if any(FLAVOURS[name].calibrated for name in config.export.flavours):
-        chosen = calibration.choose(subject)
+        chosen = calibration.choose(experiment)
         wanted = config.export.calibration_pictures
-        if len(chosen) < wanted and calibration.recalibrated(subject) is None:
-            listener.warn(f"calibration takes all {len(chosen)} training pictures; {wanted} were asked for")
+        if len(chosen) < wanted and calibration.recalibrated(experiment) is None:
+            reporter.warn(f"calibration takes all {len(chosen)} training pictures; {wanted} were asked for")
     for number, name in enumerate(config.export.flavours, 1):
-        made = recipe(subject, name)
+        made = recipe(experiment, name)
         stage = f"converting to {name} ({number} of {len(config.export.flavours)})"
         fresh = not run.done(made, [file_name(name)])
         try:
             if fresh:
-                listener.progress(stage, 0, 1)
-                model = model or load(subject)
-                data = convert_one(subject, model, name, calibration.choose(subject), listener)
-                listener.progress(stage, 1, 1)
+                reporter.progress(stage, 0, 1)
+                model = model or load(experiment)
+                data = convert_one(experiment, model, name, calibration.choose(experiment), reporter)
+                reporter.progress(stage, 1, 1)
                 run.forget(made.stage)
                 files.write_bytes(run.path(file_name(name)), data)
                 run.record(made, [file_name(name)])
-            rules = _write_contract(subject, name)
+            rules = _write_contract(experiment, name)
         except ConversionError as error:
             failures.note(run, made, [contract_name(name), file_name(name)], error)
-            listener.warn(f"could not make {name} ({error.message})")
+            reporter.warn(f"could not make {name} ({error.message})")
             continue
         failures.forget(run, made)
         if FLAVOURS[name].calibrated:
-            audit(subject, run.path(file_name(name)).read_bytes(), made, listener)
+            audit(experiment, run.path(file_name(name)).read_bytes(), made, reporter)
         size = run.path(file_name(name)).stat().st_size
         current = "" if fresh else " (contract made again)" if rules else " (up to date)"
-        listener.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
-    exported(subject)
+        reporter.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
+    exported(experiment)
 
 
-def _write_contract(subject: Subject, name: FlavourName) -> bool:
+def _write_contract(experiment: Experiment, name: FlavourName) -> bool:
     """Labels and contract of a file that is there; says whether the contract was out of date."""
-    run, folder, made = subject.run, bundle_name(name), contract_recipe(subject, name)
+    run, folder, made = experiment.run, bundle_name(name), contract_recipe(experiment, name)
 
     def build() -> None:
         rules = bundle.make_contract(
             run.path(file_name(name)).read_bytes(),
             flavour=name,
-            labels=subject.labels,
+            labels=experiment.labels,
             threshold=made.settings["threshold"],
             content_aspect=made.settings["content_aspect"],
         )
         bundle.write_contract(rules, run.path(folder))
 
-    labels = Recipe(f"{folder}/labels", 1, {}, {"labels": list(subject.labels)})
+    labels = Recipe(f"{folder}/labels", 1, {}, {"labels": list(experiment.labels)})
     lines = f"{folder}/{bundle.LABELS}"
-    run.make(labels, [lines], lambda: bundle.write_labels(subject.labels, run.path(folder)))
+    run.make(labels, [lines], lambda: bundle.write_labels(experiment.labels, run.path(folder)))
     return run.make(made, [contract_name(name)], build)
 
 
-def load(subject: Subject) -> keras.Model:
+def load(experiment: Experiment) -> keras.Model:
     """The run's Keras model; loads TensorFlow."""
     with quiet():
         from pipeline.training import classifier
 
-        return classifier.load(subject.run.path(runs.MODEL))
+        return classifier.load(experiment.run.path(runs.MODEL))
 
 
 def convert_one(
-    subject: Subject, model: keras.Model, name: str, chosen: Sequence[Picture], listener: Listener
+    experiment: Experiment,
+    model: keras.Model,
+    name: str,
+    chosen: Sequence[Picture],
+    reporter: ProgressReporter,
 ) -> bytes:
     """The file of one flavour, calibrated on the pictures given where it needs any.
 
@@ -261,20 +266,20 @@ def convert_one(
     flavour = FLAVOURS[name]
     representative = None
     if flavour.calibrated:
-        dataset.check_unchanged(subject.table, chosen)
+        dataset.check_unchanged(experiment.table, chosen)
         try:
-            calibration.require_content(subject, chosen)
+            calibration.require_content(experiment, chosen)
         except DataError as error:
             raise ConversionError(f"nothing to calibrate on: {error.message}", error.hint) from error
         stage = f"calibrating on {len(chosen)} pictures"
         representative = calibration.representative(
-            subject, chosen, lambda done: listener.progress(stage, done, len(chosen))
+            experiment, chosen, lambda done: reporter.progress(stage, done, len(chosen))
         )
     data = tflite.convert(model, lambda converter: flavour.configure(converter, representative))
-    said = metadata.classifier(subject.labels, subject.frame, flavour.about)
-    data = metadata.write(data, said, subject.frame)
+    said = metadata.classifier(experiment.labels, experiment.frame, flavour.about)
+    data = metadata.write(data, said, experiment.frame)
     check(data, name)
-    _check_answers(subject, model, data, name)
+    _check_answers(experiment, model, data, name)
     return data
 
 
@@ -290,12 +295,12 @@ def check(data: bytes, name: str) -> None:
         raise ConversionError(f"the converter broke a promise: {'; '.join(broken)}")
 
 
-def _check_answers(subject: Subject, model: keras.Model, data: bytes, name: str) -> None:
+def _check_answers(experiment: Experiment, model: keras.Model, data: bytes, name: str) -> None:
     """The first training pictures, black and white: finite, and equal to Keras where that can be said."""
-    first = subject.split.train[:_LOOK_AT]
-    dataset.check_unchanged(subject.table, first)
-    frames = [features.plain_view(subject.table.file(picture), subject.frame) for picture in first]
-    frames += calibration.extremes(subject.frame)
+    first = experiment.split.train[:_LOOK_AT]
+    dataset.check_unchanged(experiment.table, first)
+    frames = [features.plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
+    frames += calibration.extremes(experiment.frame)
     interpreter = litert.Interpreter(data)
     target = np.stack([interpreter.answer(frame) for frame in frames])
     # A compiled graph, one picture at a time: a plain call keeps every feature map, 0.4 GB of them.

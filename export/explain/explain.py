@@ -22,17 +22,17 @@ from export.parity import parity
 from pipeline.core import files, runs
 from pipeline.core.errors import DataError, PictureError, RunError
 from pipeline.core.parallel import ordered
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
 from pipeline.evaluation import evaluate
-from pipeline.evaluation.evaluate import Answers
+from pipeline.evaluation.evaluate import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.tflite import interpreter as litert
 from pipeline.training import features
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 STAGE = "explain"
 LIMIT = 100
@@ -49,28 +49,28 @@ class View:
     border: np.ndarray
 
 
-def flavour(subject: Subject) -> str:
+def flavour(experiment: Experiment) -> str:
     """The file that is explained: the int8 one where there is one."""
-    made = convert.exported(subject)
+    made = convert.exported(experiment)
     return "int8" if "int8" in made else made[-1]
 
 
-def explain(subject: Subject, listener: Listener, limit: int = LIMIT) -> dict[str, Any]:
+def explain(experiment: Experiment, reporter: ProgressReporter, limit: int = LIMIT) -> dict[str, Any]:
     """Writes and gives explain.json.
 
     Raises:
         RunError: The run is not exported.
         DataError: A held-out picture was changed since the training.
     """
-    run, name = subject.run, flavour(subject)
-    parity.parity(subject, listener)  # the stored answers are those of the files that are there
-    keys = {model: run.key(f"{runs.ANSWERS}/{model}") for model in (evaluate.KERAS, name)}
-    inputs = {**keys, "train": subject.split.train_key}
-    recipe = Recipe(STAGE, VERSION, inputs, {"limit": limit, "seed": subject.config.seed}, _LIBRARIES)
+    run, name = experiment.run, flavour(experiment)
+    parity.parity(experiment, reporter)  # the stored answers are those of the files that are there
+    keys = {model: run.key(f"{runs.PREDICTIONS}/{model}") for model in (evaluate.KERAS, name)}
+    inputs = {**keys, "train": experiment.split.train_key}
+    recipe = Recipe(STAGE, VERSION, inputs, {"limit": limit, "seed": experiment.config.seed}, _LIBRARIES)
 
     def build() -> None:
-        reference, target = (Answers(m, **run.read_arrays(runs.ANSWERS, f"{m}.npz")) for m in keys)
-        explained = _explained(subject, reference, target, limit, listener)
+        reference, target = (Predictions(m, **run.read_arrays(runs.PREDICTIONS, f"{m}.npz")) for m in keys)
+        explained = _explained(experiment, reference, target, limit, reporter)
         files.write_json(run.path(artifacts.EXPLAINED), explained)
         outputs[:] = [artifacts.EXPLAINED, *(row["maps"] for row in explained["pictures"])]
 
@@ -81,18 +81,20 @@ def explain(subject: Subject, listener: Listener, limit: int = LIMIT) -> dict[st
     return run.read_json(artifacts.EXPLAINED)
 
 
-def explain_given(subject: Subject, files: Sequence[Path], listener: Listener) -> dict[str, Any]:
+def explain_given(
+    experiment: Experiment, files: Sequence[Path], reporter: ProgressReporter
+) -> dict[str, Any]:
     """Explains pictures that are no part of the run; their maps go into explanations/given.
 
     Raises:
         RunError: The run is not exported.
         DataError: None of the files can be read.
     """
-    name, labels = flavour(subject), subject.labels
-    path = subject.run.path(convert.file_name(name))
-    if not subject.run.done(convert.recipe(subject, name), [convert.file_name(name)]):
+    name, labels = flavour(experiment), experiment.labels
+    path = experiment.run.path(convert.file_name(name))
+    if not experiment.run.done(convert.recipe(experiment, name), [convert.file_name(name)]):
         raise RunError(
-            f"{path} is missing or out of date", f"export it: python -m export tflite {subject.run.name}"
+            f"{path} is missing or out of date", f"export it: python -m export tflite {experiment.run.name}"
         )
 
     def seen(file: Path) -> View | str:
@@ -102,39 +104,39 @@ def explain_given(subject: Subject, files: Sequence[Path], listener: Listener) -
             return error.message
         except OSError as error:
             return f"{file}: {error.strerror}"
-        edge = border.mask(pixels.shape[1], pixels.shape[0], subject.frame)
-        return View(letterbox(pixels, subject.frame), edge)
+        edge = border.mask(pixels.shape[1], pixels.shape[0], experiment.frame)
+        return View(letterbox(pixels, experiment.frame), edge)
 
     looked_at = list(zip(files, ordered(seen, files), strict=True))
     unread = [(file, view) for file, view in looked_at if isinstance(view, str)]
     if unread:
         file, why = unread[0]
         many = "file cannot be read; it" if len(unread) == 1 else "files cannot be read; the first"
-        listener.warn(f"{len(unread)} {many}: {file}: {why}")
+        reporter.warn(f"{len(unread)} {many}: {file}: {why}")
     if len(unread) == len(files):
         raise DataError("none of the pictures can be read", "open them yourself, and save them again as JPEG")
-    files = [file for file, view in looked_at if not isinstance(view, str)]
+    read = [file for file, view in looked_at if not isinstance(view, str)]
     views = [view for _, view in looked_at if not isinstance(view, str)]
     data = path.read_bytes()
     frames = [view.frame for view in views]
-    answers = litert.answers(data, frames, lambda frame: frame)
-    occluded = _occlude(data, views, listener)
-    looked = _look(subject, views, answers.argmax(1), listener)
-    close = _nearest(subject, looked, listener)
+    predictions = litert.predictions(data, frames, lambda frame: frame)
+    occluded = _occlude(data, views, reporter)
+    looked = _look(experiment, views, predictions.argmax(1), reporter)
+    close = _nearest(experiment, looked, reporter)
     rows = []
-    for number, (file, view, look, found) in enumerate(zip(files, views, looked, occluded, strict=True)):
+    for number, (file, view, look, found) in enumerate(zip(read, views, looked, occluded, strict=True)):
         maps = f"{GIVEN_MAPS}/{number + 1:03d}-{runs.run_name(Path(file.stem))}.jpg"
-        files.write_bytes(subject.run.path(maps), panels.draw(view.frame, [look.cells, found.cells]))
+        files.write_bytes(experiment.run.path(maps), panels.draw(view.frame, [look.cells, found.cells]))
         rows.append(
             {
                 "path": str(file),
-                "file": selection.says(answers[number], None, labels),
+                "file": selection.says(predictions[number], None, labels),
                 "nearest": close[number],
                 "maps": maps,
                 **_measured(view, look, found),
             }
         )
-    _forget(subject, GIVEN_MAPS, {row["maps"] for row in rows})
+    _forget(experiment, GIVEN_MAPS, {row["maps"] for row in rows})
     return {
         "model": name,
         "pictures": rows,
@@ -143,22 +145,26 @@ def explain_given(subject: Subject, files: Sequence[Path], listener: Listener) -
 
 
 def _explained(
-    subject: Subject, reference: Answers, target: Answers, limit: int, listener: Listener
+    experiment: Experiment,
+    reference: Predictions,
+    target: Predictions,
+    limit: int,
+    reporter: ProgressReporter,
 ) -> dict[str, Any]:
-    run, labels, held_out = subject.run, subject.labels, subject.split.held_out
-    chosen = selection.choose(reference, target, limit, subject.config.seed)
+    run, labels, held_out = experiment.run, experiment.labels, experiment.split.held_out
+    chosen = selection.choose(reference, target, limit, experiment.config.seed)
     picked = [held_out[place] for place in chosen]
-    dataset.check_unchanged(subject.table, picked)
+    dataset.check_unchanged(experiment.table, picked)
 
     def seen(picture: dataset.Picture) -> View:
-        edge = border.mask(picture.width, picture.height, subject.frame)
-        return View(features.plain_view(subject.table.file(picture), subject.frame), edge)
+        edge = border.mask(picture.width, picture.height, experiment.frame)
+        return View(features.plain_view(experiment.table.file(picture), experiment.frame), edge)
 
     views = list(ordered(seen, picked))
     data = run.path(convert.file_name(target.model)).read_bytes()
-    occluded = _occlude(data, views, listener)
-    looked = _look(subject, views, reference.predicted[list(chosen)], listener)
-    close = _nearest(subject, looked, listener)
+    occluded = _occlude(data, views, reporter)
+    looked = _look(experiment, views, reference.predicted[list(chosen)], reporter)
+    close = _nearest(experiment, looked, reporter)
     rows = []
     for number, (place, why) in enumerate(chosen.items()):
         maps = f"{artifacts.EXPLANATIONS}/{held_out[place].sha256[:20]}.jpg"
@@ -173,13 +179,13 @@ def _explained(
                 **_measured(views[number], looked[number], occluded[number]),
             }
         )
-    _forget(subject, artifacts.EXPLANATIONS, {row["maps"] for row in rows})
+    _forget(experiment, artifacts.EXPLANATIONS, {row["maps"] for row in rows})
     sampled = [row for row in rows if selection.SAMPLE in row["why"]]
     classes = [
         border.of_class(
             label,
             [
-                {**row["border"], "group": subject.split.groups[row["path"]]}
+                {**row["border"], "group": experiment.split.groups[row["path"]]}
                 for row in sampled
                 if row["file"]["answer"] == label
             ],
@@ -214,7 +220,7 @@ def _explained(
 
 
 def _answered(
-    picture: dataset.Picture, place: int, reference: Answers, target: Answers, labels: Sequence[str]
+    picture: dataset.Picture, place: int, reference: Predictions, target: Predictions, labels: Sequence[str]
 ) -> dict[str, Any]:
     truth = int(target.truth[place])
     before, after = int(reference.predicted[place]), int(target.predicted[place])
@@ -250,7 +256,7 @@ def _cells(cells: np.ndarray) -> dict[str, Any]:
     return {"rows": cells.shape[0], "columns": cells.shape[1], "strongest": strongest}
 
 
-def _occlude(data: bytes, views: Sequence[View], listener: Listener) -> list[Occluded]:
+def _occlude(data: bytes, views: Sequence[View], reporter: ProgressReporter) -> list[Occluded]:
     interpreters = litert.Interpreters(data)
 
     def one(view: View) -> Occluded:
@@ -260,24 +266,28 @@ def _occlude(data: bytes, views: Sequence[View], listener: Listener) -> list[Occ
     found = []
     for done, result in enumerate(ordered(one, views), 1):
         found.append(result)
-        listener.progress("covering parts of the pictures", done, len(views))
+        reporter.progress("covering parts of the pictures", done, len(views))
     return found
 
 
-def _look(subject: Subject, views: Sequence[View], classes: np.ndarray, listener: Listener) -> list[Look]:
+def _look(
+    experiment: Experiment, views: Sequence[View], classes: np.ndarray, reporter: ProgressReporter
+) -> list[Look]:
     stage = "where the Keras model looks"
-    listener.progress(stage, 0, len(views))
+    reporter.progress(stage, 0, len(views))
     with quiet():
         from pipeline.training import classifier
 
-        model = classifier.load(subject.run.path(runs.MODEL))
+        model = classifier.load(experiment.run.path(runs.MODEL))
     frames = (view.frame for view in views)
-    return gradcam.looks(model, frames, classes, lambda done: listener.progress(stage, done, len(views)))
+    return gradcam.looks(model, frames, classes, lambda done: reporter.progress(stage, done, len(views)))
 
 
-def _nearest(subject: Subject, looked: Sequence[Look], listener: Listener) -> list[list[dict[str, Any]]]:
-    train = subject.split.train
-    store = features.compute(subject.config, subject.frame, subject.table, train, listener.progress)
+def _nearest(
+    experiment: Experiment, looked: Sequence[Look], reporter: ProgressReporter
+) -> list[list[dict[str, Any]]]:
+    train = experiment.split.train
+    store = features.compute(experiment.config, experiment.frame, experiment.table, train, reporter.progress)
     found = neighbours.nearest(store, np.stack([look.features for look in looked]))
     return [
         [
@@ -288,8 +298,8 @@ def _nearest(subject: Subject, looked: Sequence[Look], listener: Listener) -> li
     ]
 
 
-def _forget(subject: Subject, folder: str, kept: set[str]) -> None:
+def _forget(experiment: Experiment, folder: str, kept: set[str]) -> None:
     """Removes the maps of an earlier explanation."""
-    for path in subject.run.path(folder).glob("*.jpg"):
+    for path in experiment.run.path(folder).glob("*.jpg"):
         if f"{folder}/{path.name}" not in kept:
             path.unlink()

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.evaluate import Answers
+from pipeline.evaluation.evaluate import Predictions
 
 SAMPLE, FLIP, MISTAKE, SUREST, LEAST_SURE = "sample", "flip", "mistake", "most confident", "least confident"
 EACH = 3
 
 
-def choose(reference: Answers, target: Answers, limit: int, seed: int) -> dict[int, list[str]]:
+def choose(reference: Predictions, target: Predictions, limit: int, seed: int) -> dict[int, list[str]]:
     """Pictures to explain and why, at most `limit`, by their place among the held-out ones."""
     why: dict[int, list[str]] = {}
 
@@ -45,12 +45,12 @@ def choose(reference: Answers, target: Answers, limit: int, seed: int) -> dict[i
     return dict(sorted(why.items()))
 
 
-def confident(answers: Answers) -> list[tuple[list[int], list[int]]]:
+def confident(predictions: Predictions) -> list[tuple[list[int], list[int]]]:
     """Of every class: the places of its pictures with the highest and the lowest score of that class."""
     found = []
-    for label in range(answers.probabilities.shape[1]):
-        own = np.flatnonzero(answers.truth == label)
-        order = own[np.argsort(-answers.probabilities[own, label], kind="stable")].tolist()
+    for label in range(predictions.probabilities.shape[1]):
+        own = np.flatnonzero(predictions.truth == label)
+        order = own[np.argsort(-predictions.probabilities[own, label], kind="stable")].tolist()
         most = order[:EACH]
         found.append((most, [place for place in order[::-1][:EACH] if place not in most]))
     return found
@@ -68,15 +68,15 @@ def says(probabilities: np.ndarray, truth: int | None, labels: Sequence[str]) ->
     return found if truth is None else {**found, "truth_score": float(probabilities[truth])}
 
 
-def _sample(answers: Answers, count: int, seed: int) -> list[int]:
+def _sample(predictions: Predictions, count: int, seed: int) -> list[int]:
     """As many of each answer as there are, in turns, in an order drawn from the seed."""
 
     def drawn(place: int) -> str:
-        return hashlib.sha256(f"{seed}/explain/{answers.sha256[place]}".encode()).hexdigest()
+        return hashlib.sha256(f"{seed}/explain/{predictions.sha256[place]}".encode()).hexdigest()
 
     queues = [
-        sorted(np.flatnonzero(answers.predicted == label).tolist(), key=drawn)
-        for label in range(answers.probabilities.shape[1])
+        sorted(np.flatnonzero(predictions.predicted == label).tolist(), key=drawn)
+        for label in range(predictions.probabilities.shape[1])
     ]
     turns = [queue[turn] for turn in range(max(map(len, queues))) for queue in queues if turn < len(queue)]
     return turns[:count]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from export import app_versions
 from export.model_file import operators
 from export.model_file.metadata import Metadata
-from export.model_file.structure import BUILT_IN, Anatomy, Part, Tensor
+from export.model_file.structure import BUILT_IN, Part, Structure, Tensor
 
 _BORDER = ("uint8", "float32")
 # How many means and deviations may stand in the metadata of any file, used or not.
@@ -25,13 +25,13 @@ class Consumer(Part):
     reason: str
 
 
-def consumers(anatomy: Anatomy, said: Metadata | None) -> tuple[Consumer, ...]:
+def consumers(structure: Structure, said: Metadata | None) -> tuple[Consumer, ...]:
     """Every consumer that is known here, with its verdict."""
     version = app_versions.pinned_version(app_versions.read_versions(app_versions.PROJECT))
     return (
-        _verdict("MediaPipe Tasks, image classifier", _mediapipe(anatomy, said), _remark(said)),
-        _verdict("LiteRT.js in a browser", _litert_js(anatomy)),
-        _app(anatomy, version),
+        _verdict("MediaPipe Tasks, image classifier", _mediapipe(structure, said), _remark(said)),
+        _verdict("LiteRT.js in a browser", _litert_js(structure)),
+        _app(structure, version),
         Consumer(name="GPU delegate", accepts=None, reason="not checked"),
     )
 
@@ -40,11 +40,11 @@ def _verdict(name: str, reasons: list[str], remark: str = "") -> Consumer:
     return Consumer(name=name, accepts=not reasons, reason="; ".join(reasons) or remark)
 
 
-def _mediapipe(anatomy: Anatomy, said: Metadata | None) -> list[str]:
-    reasons = _operators(anatomy)
-    if len(anatomy.inputs) != 1:
-        return [*reasons, f"it wants one input, not {len(anatomy.inputs)}"]
-    (taken,), given = anatomy.inputs, anatomy.outputs
+def _mediapipe(structure: Structure, said: Metadata | None) -> list[str]:
+    reasons = _operators(structure)
+    if len(structure.inputs) != 1:
+        return [*reasons, f"it wants one input, not {len(structure.inputs)}"]
+    (taken,), given = structure.inputs, structure.outputs
     if len(taken.shape) != 4 or taken.shape[-1] not in (3, 4, -1) or taken.shape[0] not in (1, -1):
         reasons.append(f"it wants one picture of shape 1 x height x width x 3, not {_shape(taken)}")
     if taken.dtype not in _BORDER:
@@ -89,18 +89,18 @@ def _remark(said: Metadata | None) -> str:
     return "" if said and said.labels else "without names: there are no labels in the file"
 
 
-def _litert_js(anatomy: Anatomy) -> list[str]:
-    reasons = _operators(anatomy)
-    wrong = sorted({t.dtype for t in (*anatomy.inputs, *anatomy.outputs) if t.dtype not in _BORDER})
+def _litert_js(structure: Structure) -> list[str]:
+    reasons = _operators(structure)
+    wrong = sorted({t.dtype for t in (*structure.inputs, *structure.outputs) if t.dtype not in _BORDER})
     if wrong:
         reasons.append(f"it takes {' or '.join(_BORDER)} at the border, not {', '.join(wrong)}")
-    if not anatomy.batch_is_fixed:
-        one = f"the input is {_shape(anatomy.inputs[0])}" if anatomy.size_is_open else "the batch is one"
+    if not structure.batch_is_fixed:
+        one = f"the input is {_shape(structure.inputs[0])}" if structure.size_is_open else "the batch is one"
         reasons.append(f"it takes no dynamic dimension, and {one}")
     return reasons
 
 
-def _app(anatomy: Anatomy, version: str) -> Consumer:
+def _app(structure: Structure, version: str) -> Consumer:
     name = f"the app's runtime, TensorFlow Lite {version}"
     table = operators.highest_versions(version)
     if table is None:
@@ -109,21 +109,25 @@ def _app(anatomy: Anatomy, version: str) -> Consumer:
         f"{op.name} version {op.version}, it runs up to {table[op.name]}"
         if op.name in table
         else f"{op.name} is unknown to it"
-        for op in anatomy.operators
+        for op in structure.operators
         if op.version > table.get(op.name, 0) and op.name.removeprefix("CUSTOM ") not in BUILT_IN
     ]
-    sides = (*anatomy.inputs, *anatomy.outputs)
-    if len(anatomy.inputs) != 1 or len(anatomy.outputs) != 1 or any(t.dtype not in _BORDER for t in sides):
+    sides = (*structure.inputs, *structure.outputs)
+    if (
+        len(structure.inputs) != 1
+        or len(structure.outputs) != 1
+        or any(t.dtype not in _BORDER for t in sides)
+    ):
         reasons.append(f"the app wants one {' or '.join(_BORDER)} input and one such output")
-    if anatomy.size_is_open:
+    if structure.size_is_open:
         reasons.append("the app wants an input of fixed size")
     return _verdict(name, reasons)
 
 
-def _operators(anatomy: Anatomy) -> list[str]:
+def _operators(structure: Structure) -> list[str]:
     """Operators that no runtime has built in."""
-    unknown = [op.name for op in anatomy.operators if op.name.startswith("operator ")]
-    return [f"it lacks {name}" for name in (*anatomy.custom, *unknown)]
+    unknown = [op.name for op in structure.operators if op.name.startswith("operator ")]
+    return [f"it lacks {name}" for name in (*structure.custom, *unknown)]
 
 
 def _shape(tensor: Tensor) -> str:

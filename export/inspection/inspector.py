@@ -28,10 +28,10 @@ from export.inspection.oldest_runtime import Claim, Proof
 from export.inspection.sandbox import Examination, Trial
 from export.model_file import flavours, operators
 from export.model_file.metadata import Metadata
-from export.model_file.structure import Anatomy, Part, short
+from export.model_file.structure import Part, Structure, short
 from pipeline.core import files, parallel
 from pipeline.core.errors import BundleError, GateError, RunError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
@@ -64,9 +64,9 @@ class Passport(Part):
     promised: str | None
     kind: str
     contradictions: tuple[str, ...]
-    findings: tuple[str, ...]
+    image_issues: tuple[str, ...]
     remarks: tuple[str, ...]
-    anatomy: Anatomy
+    structure: Structure
     metadata: Metadata | None
     trial: Trial
     consumers: tuple[Consumer, ...]
@@ -75,19 +75,19 @@ class Passport(Part):
 
     @property
     def sound(self) -> bool:
-        return not self.contradictions and not self.findings
+        return not self.contradictions and not self.image_issues
 
     @property
     def verdict(self) -> str:
         """Is it what its name says? In one sentence."""
-        what, wrong = flavours.in_words(self.anatomy), "; ".join((*self.findings, *self.contradictions))
+        what, wrong = flavours.in_words(self.structure), "; ".join((*self.image_issues, *self.contradictions))
         if self.sound:
             return f"yes: it is {what}" if self.promised else f"its name says nothing; it is {what}"
-        if self.anatomy.chip:
+        if self.structure.chip:
             return f"nobody can tell: {wrong}"
         if self.promised:
             return f"NO: {wrong}"
-        return f"of no use: {wrong}" if self.findings else f"its name says nothing; {wrong}"
+        return f"of no use: {wrong}" if self.image_issues else f"its name says nothing; {wrong}"
 
 
 def of_file(path: Path, seconds: int | None = None, size: Size | None = None) -> Passport:
@@ -104,21 +104,21 @@ def of_file(path: Path, seconds: int | None = None, size: Size | None = None) ->
     """
     begun = time.monotonic()
     found = sandbox.examine(path, seconds or sandbox.SECONDS, size)
-    rules, wrong = _contract(path, found.anatomy)
+    rules, wrong = _contract(path, found.structure)
     promised = rules.flavour if rules else flavours.promised(path.stem)
     contradictions, name = [*wrong], path.name
     if promised:
-        contradictions += flavours.broken(found.anatomy, promised, name)
+        contradictions += flavours.broken(found.structure, promised, name)
     if rules and not contradictions:
-        contradictions += flavours.broken_border(found.anatomy, rules.flavour, name)
-    findings = _findings(found)
-    if flavours.kind(found.anatomy) == "nothing":
+        contradictions += flavours.broken_border(found.structure, rules.flavour, name)
+    image_issues = _findings(found)
+    if flavours.kind(found.structure) == "nothing":
         # That it holds nothing is said once.
         contradictions = [*wrong, *([f"so not the {promised} file of its name"] if promised else [])]
-    claimed = operators.claim(found.anatomy)
-    if findings:
+    claimed = operators.claim(found.structure)
+    if image_issues:
         proved = oldest_runtime.not_asked(
-            "the file does not run" if found.anatomy.chip else "the file is of no use"
+            "the file does not run" if found.structure.chip else "the file is of no use"
         )
     else:
         left = seconds or max(1, int(_SECONDS - (time.monotonic() - begun)))
@@ -127,20 +127,20 @@ def of_file(path: Path, seconds: int | None = None, size: Size | None = None) ->
     return Passport(
         file=name,
         promised=promised,
-        kind=flavours.kind(found.anatomy),
+        kind=flavours.kind(found.structure),
         contradictions=(*contradictions, *([disagreement] if disagreement else [])),
-        findings=tuple(findings),
+        image_issues=tuple(image_issues),
         remarks=tuple(_remarks(found)),
-        anatomy=found.anatomy,
+        structure=found.structure,
         metadata=found.metadata,
         trial=found.trial,
-        consumers=() if findings else who.consumers(found.anatomy, found.metadata),
+        consumers=() if image_issues else who.consumers(found.structure, found.metadata),
         claimed=claimed,
         proved=proved,
     )
 
 
-def of_run(run: Run, listener: Listener) -> dict[str, Passport]:
+def of_run(run: Run, reporter: ProgressReporter) -> dict[str, Passport]:
     """The passports of a run's flavours, written to `passport.json` as far as they are out of date.
 
     Args:
@@ -151,7 +151,7 @@ def of_run(run: Run, listener: Listener) -> dict[str, Passport]:
         RunError: The run has no exported file.
     """
     if not run.done(_recipe(_files(run)), [artifacts.PASSPORT]):
-        passports = examine(run, listener)
+        passports = examine(run, reporter)
         write(run, passports)
         return passports
     try:
@@ -164,18 +164,18 @@ def of_run(run: Run, listener: Listener) -> dict[str, Passport]:
         ) from error
 
 
-def examine(run: Run, listener: Listener) -> dict[str, Passport]:
+def examine(run: Run, reporter: ProgressReporter) -> dict[str, Passport]:
     """The passports of a run's flavours, made now; nothing is written.
 
     Raises:
         RunError: The run has no exported file.
     """
     files, passports = _files(run), {}
-    run.warn_of_damage(listener.warn)
+    run.warn_of_damage(reporter.warn)
     made = parallel.ordered(lambda path: of_file(path, PATIENCE), files.values())
     for name, passport in zip(files, made, strict=True):
         passports[name] = passport
-        listener.progress("passports", len(passports), len(files))
+        reporter.progress("passports", len(passports), len(files))
     return passports
 
 
@@ -208,14 +208,14 @@ def require(passports: Mapping[str, Passport]) -> None:
     if not wrong:
         return
     reasons = "; ".join(
-        f"{found.file}: {', '.join((*found.findings, *found.contradictions))}" for found in wrong
+        f"{found.file}: {', '.join((*found.image_issues, *found.contradictions))}" for found in wrong
     )
-    if all(found.anatomy.chip for found in wrong):
+    if all(found.structure.chip for found in wrong):
         raise GateError(f"of no use here: {reasons}", "take the .tflite that it was compiled from")
     title, hint = "", "convert it again"
     if any(found.promised for found in wrong):
         title, hint = "not what the name says: ", "rename the file to what it is, or convert it again"
-    elif any(found.findings for found in wrong):
+    elif any(found.image_issues for found in wrong):
         title = "of no use here: "
     raise GateError(f"{title}{reasons}", f"{hint}; files of a run are made by python -m export tflite")
 
@@ -240,7 +240,7 @@ def _recipe(files: Mapping[str, Path]) -> Recipe:
     return Recipe("passport", VERSION, inputs, settings, ("ai-edge-litert",))
 
 
-def _contract(path: Path, anatomy: Anatomy) -> tuple[Contract | None, list[str]]:
+def _contract(path: Path, structure: Structure) -> tuple[Contract | None, list[str]]:
     """The contract beside a file that names it, and what is wrong between the two."""
     beside = path.with_name(bundle.CONTRACT)
     if not beside.is_file():
@@ -251,47 +251,51 @@ def _contract(path: Path, anatomy: Anatomy) -> tuple[Contract | None, list[str]]
         return None, [f"the contract beside it cannot be read: {error}"]
     if rules.model.file != path.name:
         return None, []
-    if rules.model.sha256 != anatomy.sha256:
+    if rules.model.sha256 != structure.sha256:
         return rules, ["the contract beside it was made for another file of this name"]
     return rules, []
 
 
 def _findings(found: Examination) -> list[str]:
-    anatomy, findings = found.anatomy, []
-    operators = ", ".join(anatomy.custom)
-    if anatomy.chip:
-        return [f"it is compiled for {anatomy.chip} ({operators}), runs there only and cannot be judged here"]
-    if anatomy.custom and not found.trial.runs:
-        if all(name.startswith("Flex") for name in anatomy.custom):
+    structure, image_issues = found.structure, []
+    operators = ", ".join(structure.custom)
+    if structure.chip:
+        return [
+            f"it is compiled for {structure.chip} ({operators}), runs there only and cannot be judged here"
+        ]
+    if structure.custom and not found.trial.runs:
+        if all(name.startswith("Flex") for name in structure.custom):
             return [f"it does not run in LiteRT: it needs operators of TensorFlow itself ({operators})"]
         return [f"it does not run in LiteRT, which does not have its custom operators ({operators})"]
-    if anatomy.variables:
-        names = ", ".join(anatomy.variables)
-        findings.append(f"it reads variables ({names}) instead of holding its weights")
-    elif anatomy.bare_count:
-        part = "all" if anatomy.bare_count == anatomy.layers else f"{anatomy.bare_count} of"
-        layers = f"{part} {anatomy.layers} layers lack theirs"
-        findings.append(f"it does not hold its weights: {layers} (such as {short(anatomy.bare_layers[0])})")
-    elif anatomy.weights == "nothing":
-        findings.append("it holds no weights: not a classifier")
+    if structure.variables:
+        names = ", ".join(structure.variables)
+        image_issues.append(f"it reads variables ({names}) instead of holding its weights")
+    elif structure.bare_count:
+        part = "all" if structure.bare_count == structure.layers else f"{structure.bare_count} of"
+        layers = f"{part} {structure.layers} layers lack theirs"
+        image_issues.append(
+            f"it does not hold its weights: {layers} (such as {short(structure.bare_layers[0])})"
+        )
+    elif structure.weights == "nothing":
+        image_issues.append("it holds no weights: not a classifier")
     if not found.trial.runs:
-        findings.append(f"it does not run in LiteRT: {found.trial.words}")
+        image_issues.append(f"it does not run in LiteRT: {found.trial.words}")
     elif not found.trial.finite:
-        findings.append("it answers with numbers that are not finite to black, white or random pictures")
-    return findings
+        image_issues.append("it answers with numbers that are not finite to black, white or random pictures")
+    return image_issues
 
 
 def _remarks(found: Examination) -> list[str]:
-    anatomy, remarks = found.anatomy, []
+    structure, remarks = found.structure, []
     if found.trial.constant:
         remarks.append("it gives the very same answer to black, white and random pictures")
-    if flavours.kind(anatomy) == "int8":
-        sides = {t.dtype for t in (*anatomy.inputs, *anatomy.outputs)}
+    if flavours.kind(structure) == "int8":
+        sides = {t.dtype for t in (*structure.inputs, *structure.outputs)}
         if "float32" in sides:
             remarks.append(
                 "it takes or gives float32 numbers at its border and calculates in integers inside"
             )
-    if not anatomy.batch_is_fixed:
+    if not structure.batch_is_fixed:
         shapes = [" x ".join(map(str, tensor.shape)) for tensor in (found.calls or [()])[0]]
         tried = f"; it was tried with an input of {' and '.join(shapes)}" if shapes else ""
         remarks.append(f"a dimension of its border is dynamic{tried}")
@@ -302,15 +306,15 @@ def _remarks(found: Examination) -> list[str]:
 
 def _prove(path: Path, found: Examination, rules: Contract | None, seconds: int) -> Proof:
     """Asks the oldest runtime for the golden vectors; without a contract, for what LiteRT answers here."""
-    output = found.anatomy.outputs[0]
-    if rules and rules.model.sha256 == found.anatomy.sha256:
+    output = found.structure.outputs[0]
+    if rules and rules.model.sha256 == found.structure.sha256:
         frames = [letterbox(vector.picture, rules.input.frame) for vector in rules.golden.vectors]
         calls = [(frame[np.newaxis].astype(rules.input.dtype),) for frame in frames]
         expected = [rules.output.probabilities(vector.answer) for vector in rules.golden.vectors]
         tolerance, against = rules.tolerance, f"the {len(calls)} golden vectors"
     else:
         calls = list(found.calls)
-        expected = [oldest_runtime.real(answer, output) for answer in found.answers]
+        expected = [oldest_runtime.real(answer, output) for answer in found.predictions]
         largest = max((float(np.abs(answer).max(initial=0)) for answer in expected), default=0.0)
         tolerance, against = _SAME_ANSWER * max(1.0, largest), "LiteRT's answers here"
     return oldest_runtime.prove(

@@ -71,7 +71,7 @@ MEDIAPIPE = Judge("mediapipe", "mediapipe_tasks.py", "mediapipe")
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """What a judge said.
 
     Attributes:
@@ -85,7 +85,7 @@ class Answers:
     timed_out: bool = False
 
 
-def ask(judge: Judge, model: Path, calls: Sequence[Sequence[np.ndarray]], seconds: int) -> Answers:
+def ask(judge: Judge, model: Path, calls: Sequence[Sequence[np.ndarray]], seconds: int) -> Predictions:
     """Lets a judge that is there answer calls; whatever the file does to it stays in its process.
 
     Args:
@@ -105,13 +105,13 @@ def ask(judge: Judge, model: Path, calls: Sequence[Sequence[np.ndarray]], second
                 [str(word) for word in [*command, *limits]], capture_output=True, check=False, timeout=seconds
             )
         except subprocess.TimeoutExpired:
-            return Answers(None, f"gave no answer within {seconds} seconds", timed_out=True)
+            return Predictions(None, f"gave no answer within {seconds} seconds", timed_out=True)
         if (folder / "error.txt").is_file():
-            return Answers(None, (folder / "error.txt").read_text("utf-8"))
+            return Predictions(None, (folder / "error.txt").read_text("utf-8"))
         if (folder / "answers.npz").is_file():
             with np.load(folder / "answers.npz", allow_pickle=False) as arrays:
-                return Answers(dict(arrays))
+                return Predictions(dict(arrays))
         if (folder / "answers.json").is_file():
-            return Answers(json.loads((folder / "answers.json").read_text("utf-8")))
+            return Predictions(json.loads((folder / "answers.json").read_text("utf-8")))
         last = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        return Answers(None, f"ended with code {ended.returncode}: {' '.join(last) or 'without a word'}")
+        return Predictions(None, f"ended with code {ended.returncode}: {' '.join(last) or 'without a word'}")

@@ -66,12 +66,12 @@ def prove(
             runtime=judge.title, holds=holds, difference=difference, against=against, words=words[:300]
         )
 
-    answers = judges.ask(judge, model, calls, seconds)
-    if answers.found is None:
-        return proof(None if answers.timed_out else False, answers.error)
+    predictions = judges.ask(judge, model, calls, seconds)
+    if predictions.found is None:
+        return proof(None if predictions.timed_out else False, predictions.error)
     furthest = []
     for call, wanted in enumerate(expected):
-        found = real(answers.found[f"{call}_0"], output)
+        found = real(predictions.found[f"{call}_0"], output)
         if found.size != wanted.size:
             return proof(False, f"it answers with {found.size} numbers instead of {wanted.size}")
         furthest.append(np.abs(found.ravel() - wanted.ravel()).max(initial=0))

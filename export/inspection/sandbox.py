@@ -1,6 +1,6 @@
 """A .tflite of any origin, read and run where it can do no harm: in a process with limits.
 
-What the file is made of comes from `anatomy`; here it is opened, found damaged or whole, and run on
+What the file is made of comes from `structure`; here it is opened, found damaged or whole, and run on
 black, white and random pictures. A file that crashes, hangs or eats memory ends its own process.
 """
 
@@ -24,7 +24,7 @@ import numpy as np
 from export.inspection import judges
 from export.model_file import keras_archive, metadata, structure
 from export.model_file.metadata import Metadata
-from export.model_file.structure import Anatomy, Part
+from export.model_file.structure import Part, Structure
 from pipeline.core.errors import DataError, StorageError, UsageError
 from pipeline.core.size import Size, parse_size
 from pipeline.tflite import interpreter as litert
@@ -72,7 +72,7 @@ class Trial(Part):
 
 
 class _Parsed(Part):
-    anatomy: Anatomy
+    structure: Structure
     metadata: Metadata | None
 
 
@@ -81,18 +81,18 @@ class Examination:
     """What an examination found.
 
     Attributes:
-        anatomy: What stands in the file.
+        structure: What stands in the file.
         metadata: What it says about itself.
         trial: How it runs.
         calls: The input tensors of each call, where it runs.
         answers: The first output of each, as it is.
     """
 
-    anatomy: Anatomy
+    structure: Structure
     metadata: Metadata | None
     trial: Trial
     calls: tuple[tuple[np.ndarray, ...], ...] = ()
-    answers: tuple[np.ndarray, ...] = ()
+    predictions: tuple[np.ndarray, ...] = ()
 
 
 def examine(path: Path, seconds: int = SECONDS, size: Size | None = None) -> Examination:
@@ -153,11 +153,11 @@ def examine(path: Path, seconds: int = SECONDS, size: Size | None = None) -> Exa
                 "it is damaged or made to do harm: fetch or export it again",
             )
         parsed = _Parsed.model_validate_json((folder / _PARSED).read_text("utf-8"))
-        found = (parsed.anatomy, parsed.metadata)
+        found = (parsed.structure, parsed.metadata)
         if (folder / _SIZE).is_file():
             message, hint = json.loads((folder / _SIZE).read_text("utf-8"))
             raise UsageError(f"{path} cannot be run as it is: {message}", hint)
-        if size and not parsed.anatomy.size_is_open:
+        if size and not parsed.structure.size_is_open:
             raise UsageError(f"{path}: the file does not leave its size open", "leave --size out")
         if not (folder / _TRIAL).is_file():
             words = f"running it {ending or 'failed'}"
@@ -167,11 +167,11 @@ def examine(path: Path, seconds: int = SECONDS, size: Size | None = None) -> Exa
             return Examination(*found, trial)
         with np.load(folder / _CALLS, allow_pickle=False) as arrays:
             calls = tuple(
-                tuple(arrays[f"{call}_{number}"] for number in range(len(parsed.anatomy.inputs)))
+                tuple(arrays[f"{call}_{number}"] for number in range(len(parsed.structure.inputs)))
                 for call in range(len(FRAMES))
             )
-            answers = tuple(arrays[f"answer_{call}"] for call in range(len(FRAMES)))
-        return Examination(*found, trial, calls, answers)
+            predictions = tuple(arrays[f"answer_{call}"] for call in range(len(FRAMES)))
+        return Examination(*found, trial, calls, predictions)
 
 
 def likeness(path: Path) -> str:
@@ -253,7 +253,7 @@ def main(path: Path, folder: Path, seconds: int, size: Size | None) -> None:
     except RuntimeError as error:
         reader = str(error)
     said = metadata.read(data)
-    parsed = _Parsed(anatomy=structure.read(data), metadata=said)
+    parsed = _Parsed(structure=structure.read(data), metadata=said)
     (folder / _PARSED).write_text(parsed.model_dump_json(), "utf-8")
     try:
         trial, arrays = (_no(reader), {}) if isinstance(reader, str) else _try(reader, said, size)
@@ -278,7 +278,7 @@ def _no(why: str) -> Trial:
 
 def _try(reader: Any, said: Metadata | None, size: Size | None) -> tuple[Trial, dict[str, np.ndarray]]:
     arrays: dict[str, np.ndarray] = {}
-    answers = []
+    predictions = []
     try:
         litert.settle_size(reader, size)
         reader.allocate_tensors()
@@ -290,12 +290,12 @@ def _try(reader: Any, said: Metadata | None, size: Size | None) -> tuple[Trial, 
             reader.invoke()
             given = [reader.get_tensor(tensor["index"]) for tensor in outputs]
             arrays[f"answer_{call}"] = given[0]
-            answers.append(given)
+            predictions.append(given)
     except (ValueError, RuntimeError, TypeError, MemoryError) as error:
         return _no(str(error) or type(error).__name__), {}
-    finite = all(bool(np.isfinite(a).all()) for given in answers for a in given if a.dtype.kind in "fc")
-    first = [a.tobytes() for a in answers[0]]
-    constant = all([a.tobytes() for a in given] == first for given in answers[1:])
+    finite = all(bool(np.isfinite(a).all()) for given in predictions for a in given if a.dtype.kind in "fc")
+    first = [a.tobytes() for a in predictions[0]]
+    constant = all([a.tobytes() for a in given] == first for given in predictions[1:])
     return Trial(runs=True, finite=finite, constant=constant, words=""), arrays
 
 

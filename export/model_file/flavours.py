@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from export.model_file.structure import Anatomy, Tensor, short
+from export.model_file.structure import Structure, Tensor, short
 from pipeline.core.config import FLAVOURS, Flavour
 
 # What the weights of a flavour are, and in words.
@@ -42,31 +42,31 @@ def promised(stem: str) -> Flavour | None:
     return cast("Flavour", found[-1]) if found else None
 
 
-def kind(anatomy: Anatomy) -> str:
+def kind(structure: Structure) -> str:
     """What a file is: a flavour, or `int16x8`, `fallback`, `nothing`, `compiled`, or its weights' type."""
-    weights = anatomy.weights
-    if anatomy.chip:
+    weights = structure.weights
+    if structure.chip:
         return "compiled"
-    if anatomy.variables or (anatomy.layers and anatomy.bare_count == anatomy.layers):
+    if structure.variables or (structure.layers and structure.bare_count == structure.layers):
         return "nothing"
     if weights not in _INTEGER_WEIGHTS:
         return {"FLOAT32": "float32", "FLOAT16": "float16"}.get(weights, weights)
-    if anatomy.computed.get("INT16"):
+    if structure.computed.get("INT16"):
         return "int16x8"
-    if not anatomy.float_count:
+    if not structure.float_count:
         return "int8"
-    return "fallback" if any(anatomy.computed.get(k) for k in ("INT8", "UINT8")) else "dynamic_range"
+    return "fallback" if any(structure.computed.get(k) for k in ("INT8", "UINT8")) else "dynamic_range"
 
 
-def in_words(anatomy: Anatomy) -> str:
+def in_words(structure: Structure) -> str:
     """What a file is, as a phrase."""
-    found = kind(anatomy)
+    found = kind(structure)
     return _KINDS.get(found, f"a file with weights in {found}")
 
 
-def broken(anatomy: Anatomy, flavour: str, file: str) -> list[str]:
+def broken(structure: Structure, flavour: str, file: str) -> list[str]:
     """What contradicts a flavour in a file's weights and arithmetic; empty if nothing does."""
-    weights, found = anatomy.weights, kind(anatomy)
+    weights, found = structure.weights, kind(structure)
     if found == "compiled":
         return []  # what it was before, nobody can tell
     if found == "nothing":
@@ -75,22 +75,22 @@ def broken(anatomy: Anatomy, flavour: str, file: str) -> list[str]:
         return [f"the weights of {file} are {weights}; expected {WEIGHTS[flavour]}"]
     if found == flavour:
         return []
-    if flavour == "int8" and anatomy.float_count:
+    if flavour == "int8" and structure.float_count:
         kinds = "FLOAT32" if found == "dynamic_range" else "float"
-        tensors = f"{anatomy.float_count} tensor{'s' * (anatomy.float_count > 1)}"
-        names = ", ".join(short(name) for name in anatomy.float_tensors[:3]) + ", …" * (
-            anatomy.float_count > 3
+        tensors = f"{structure.float_count} tensor{'s' * (structure.float_count > 1)}"
+        names = ", ".join(short(name) for name in structure.float_tensors[:3]) + ", …" * (
+            structure.float_count > 3
         )
         if found == "dynamic_range":
             return [f"{file} is a dynamic-range file: it calculates in {kinds} ({tensors}: {names})"]
         return [f"{file} falls back to {kinds} in places ({tensors}: {names})"]
-    return [f"{file} is {in_words(anatomy)}; expected {_KINDS[flavour]}"]
+    return [f"{file} is {in_words(structure)}; expected {_KINDS[flavour]}"]
 
 
-def broken_border(anatomy: Anatomy, flavour: str, file: str) -> list[str]:
+def broken_border(structure: Structure, flavour: str, file: str) -> list[str]:
     """What contradicts the border of our own flavours: uint8 raw pixels for int8, else float32."""
     wrong = []
-    for side, tensors, scale in (("input", anatomy.inputs, 1.0), ("output", anatomy.outputs, 1 / 256)):
+    for side, tensors, scale in (("input", structure.inputs, 1.0), ("output", structure.outputs, 1 / 256)):
         expected = Tensor(
             name="",
             shape=(),

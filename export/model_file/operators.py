@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.model_file.structure import Anatomy, Part
+from export.model_file.structure import Part, Structure
 from pipeline.tflite import schema
 
 TABLE = Path(__file__).with_name("oldest_runtimes.txt")
@@ -30,11 +30,11 @@ class Claim(Part):
     unknown: tuple[str, ...]
 
 
-def claim(anatomy: Anatomy) -> Claim:
+def claim(structure: Structure) -> Claim:
     """The oldest runtime by the operators' versions."""
     table = versions()
     found, unknown = [], []
-    for operator in anatomy.operators:
+    for operator in structure.operators:
         first = table.get((operator.name, operator.version))
         title = f"{operator.name} version {operator.version}"
         if first:

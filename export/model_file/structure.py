@@ -69,7 +69,7 @@ class Signature(Part):
     outputs: tuple[str, ...]
 
 
-class Anatomy(Part):
+class Structure(Part):
     """Everything that is read from a .tflite without running it.
 
     Attributes:
@@ -133,7 +133,7 @@ class Anatomy(Part):
         return max(held, key=lambda kind: held[kind], default="nothing")
 
 
-def read(data: bytes) -> Anatomy:
+def read(data: bytes) -> Structure:
     """Reads a .tflite that may be trusted to be one; anything may be raised if it is not."""
     model = schema.read_schema(data)
     kinds = _names("TensorType")
@@ -155,7 +155,7 @@ def read(data: bytes) -> Anatomy:
             if kinds[tensor.type].startswith("FLOAT"):
                 floats.append(_text(tensor.name))
     layers, bare = _kernels(model)
-    return Anatomy(
+    return Structure(
         size_bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
         inputs=tuple(_border(main.tensors[place], kinds) for place in main.inputs),

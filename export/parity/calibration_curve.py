@@ -13,13 +13,13 @@ from export.conversion import calibration, convert
 from export.parity import recalibration
 from pipeline.core import files, parallel, runs
 from pipeline.core.errors import DataError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
 from pipeline.training import features
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 NAME = f"{artifacts.EXPORT}/calibration_curve.json"
 FIGURE = f"{runs.FIGURES}/calibration_curve.svg"
@@ -27,19 +27,19 @@ COUNTS = (10, 30, 100, 300)
 _FLAVOUR = "int8"
 
 
-def curve(subject: Subject, listener: Listener) -> dict[str, Any]:
+def curve(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
     """Converts with each number of pictures and compares; gives calibration_curve.json, draws the figure.
 
     Raises:
         DataError: There are too few training pictures to judge by.
     """
-    run = subject.run
-    inputs = {"model": run.key("model"), "train": subject.split.train_key}
-    settings = {"seed": subject.config.seed, "counts": list(COUNTS)}
+    run = experiment.run
+    inputs = {"model": run.key("model"), "train": experiment.split.train_key}
+    settings = {"seed": experiment.config.seed, "counts": list(COUNTS)}
     recipe = Recipe(
         "calibration_curve", 1, inputs, settings, (*convert.LIBRARIES, "ai-edge-litert", "pillow")
     )
-    run.make(recipe, [NAME], lambda: files.write_json(run.path(NAME), _measure(subject, listener)))
+    run.make(recipe, [NAME], lambda: files.write_json(run.path(NAME), _measure(experiment, reporter)))
     found = run.read_json(NAME)
     drawn = Recipe(FIGURE, 1, {"curve": recipe.key}, {}, ("matplotlib",))
 
@@ -52,8 +52,8 @@ def curve(subject: Subject, listener: Listener) -> dict[str, Any]:
     return found
 
 
-def _measure(subject: Subject, listener: Listener) -> dict[str, Any]:
-    training, seed = subject.split.train, subject.config.seed
+def _measure(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
+    training, seed = experiment.split.train, experiment.config.seed
     judges = calibration.stratified(training, min(recalibration.JUDGES, len(training) // 2), seed + 1)
     if len(judges) < recalibration.MIN_JUDGES:
         raise DataError(
@@ -65,21 +65,21 @@ def _measure(subject: Subject, listener: Listener) -> dict[str, Any]:
     others = [picture for picture in training if picture.path not in kept]
     counts = [count for count in COUNTS if count <= len(others)]
     if len(counts) < len(COUNTS):
-        listener.warn(
+        reporter.warn(
             f"{len(others)} training pictures are left to calibrate on: {', '.join(map(str, counts))}"
         )
-    dataset.check_unchanged(subject.table, judges)
+    dataset.check_unchanged(experiment.table, judges)
     frames = list(
-        parallel.ordered(lambda p: features.plain_view(subject.table.file(p), subject.frame), judges)
+        parallel.ordered(lambda p: features.plain_view(experiment.table.file(p), experiment.frame), judges)
     )
-    model = convert.load(subject)
+    model = convert.load(experiment)
     reference = recalibration.reference_answers(model, frames)
     points = []
     for number, count in enumerate(counts):
-        listener.progress("converting for the curve", number, len(counts))
+        reporter.progress("converting for the curve", number, len(counts))
         chosen = calibration.stratified(others, count, seed)
-        data = convert.convert_one(subject, model, _FLAVOUR, chosen, listener)
-        target = litert.answers(data, frames, lambda frame: frame)
+        data = convert.convert_one(experiment, model, _FLAVOUR, chosen, reporter)
+        target = litert.predictions(data, frames, lambda frame: frame)
         same = int((reference.argmax(1) == target.argmax(1)).sum())
         points.append(
             {
@@ -89,7 +89,7 @@ def _measure(subject: Subject, listener: Listener) -> dict[str, Any]:
                 "mean_abs_dp": metrics.mean_abs_dp(reference, target),
             }
         )
-    listener.progress("converting for the curve", len(counts), len(counts))
+    reporter.progress("converting for the curve", len(counts), len(counts))
     return {"judges": len(judges), "points": points, "words": _words(points)}
 
 

@@ -11,29 +11,31 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.evaluate import Answers
+from pipeline.evaluation.evaluate import Predictions
 from pipeline.stats import confidence, intervals, metrics, paired
 
 
-def scores(answers: Answers, threshold: float | None) -> dict[str, Any]:
+def scores(predictions: Predictions, threshold: float | None) -> dict[str, Any]:
     """How good one model is, and how far its confidence can be trusted.
 
     Args:
         answers: To all pictures.
         threshold: Below it the answer is "I don't know"; None where the model has none.
     """
-    counts = answers.confusion
+    counts = predictions.confusion
     return {
         "accuracy": float(metrics.accuracy_of(counts)),
-        "accuracy_interval": list(intervals.share(answers.predicted == answers.truth, answers.groups)),
-        "macro_f1": float(metrics.f1_of(counts)[_present(answers)].mean()),
-        "calibration_error": confidence.calibration_error(answers.probabilities, answers.truth),
-        "dont_know": None if threshold is None else _dont_know(answers, threshold),
+        "accuracy_interval": list(
+            intervals.share(predictions.predicted == predictions.truth, predictions.groups)
+        ),
+        "macro_f1": float(metrics.f1_of(counts)[_present(predictions)].mean()),
+        "calibration_error": confidence.calibration_error(predictions.probabilities, predictions.truth),
+        "dont_know": None if threshold is None else _dont_know(predictions, threshold),
     }
 
 
 def compare(
-    reference: Answers, target: Answers, labels: Sequence[str], threshold: float | None
+    reference: Predictions, target: Predictions, labels: Sequence[str], threshold: float | None
 ) -> dict[str, Any]:
     """The target's scores and all that changed, with 95% intervals that respect groups; JSON values.
 
@@ -87,7 +89,7 @@ def compare(
     }
 
 
-def _coverage(reference: Answers, target: Answers, threshold: float | None) -> dict[str, Any]:
+def _coverage(reference: Predictions, target: Predictions, threshold: float | None) -> dict[str, Any]:
     """How many pictures get an answer that is no "don't know", and how many fewer than from the reference."""
     if threshold is None:
         return {"coverage": None, "coverage_drop": None, "coverage_drop_interval": None}
@@ -99,9 +101,9 @@ def _coverage(reference: Answers, target: Answers, threshold: float | None) -> d
     }
 
 
-def _present(answers: Answers) -> np.ndarray:
+def _present(predictions: Predictions) -> np.ndarray:
     """The classes that some picture shows; others have no F1."""
-    return np.unique(answers.truth)
+    return np.unique(predictions.truth)
 
 
 def _class(own: np.ndarray, before: np.ndarray, after: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
@@ -118,8 +120,8 @@ def _class(own: np.ndarray, before: np.ndarray, after: np.ndarray, groups: np.nd
     }
 
 
-def _dont_know(answers: Answers, threshold: float) -> dict[str, Any]:
-    found = confidence.selective(answers.probabilities, answers.truth, answers.groups, threshold)
+def _dont_know(predictions: Predictions, threshold: float) -> dict[str, Any]:
+    found = confidence.selective(predictions.probabilities, predictions.truth, predictions.groups, threshold)
     return {
         "threshold": threshold,
         "coverage": found.coverage,

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.evaluation.evaluate import Answers
+from pipeline.evaluation.evaluate import Predictions
 
 NAME = "flips.png"
 MOST = 36
 
 
-def order(reference: Answers, target: Answers) -> np.ndarray:
+def order(reference: Predictions, target: Predictions) -> np.ndarray:
     """The places of the changed answers: lost ones first, then gained, then those that stay wrong."""
     before, after, truth = reference.predicted, target.predicted, reference.truth
     changed = np.flatnonzero(before != after)
@@ -24,8 +24,8 @@ def order(reference: Answers, target: Answers) -> np.ndarray:
 def draw(
     path: Path,
     title: str,
-    reference: Answers,
-    target: Answers,
+    reference: Predictions,
+    target: Predictions,
     labels: Sequence[str],
     frame: Callable[[int], np.ndarray],
 ) -> None:

@@ -10,19 +10,19 @@ import numpy as np
 from export import artifacts
 from export.conversion import convert
 from pipeline.core import files
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.tflite import interpreter as litert
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 NAME = f"{artifacts.EXPORT}/latency.json"
 _WARM_UP_RUNS, _RUNS = 10, 100
 
 
-def latency(subject: Subject, listener: Listener) -> dict[str, Any]:
+def latency(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
     """Times every flavour; they take turns. Gives latency.json and its recipe's `key`."""
-    run, config = subject.run, subject.config
-    keys = {name: convert.recipe(subject, name).key for name in convert.exported(subject)}
+    run, config = experiment.run, experiment.config
+    keys = {name: convert.recipe(experiment, name).key for name in convert.exported(experiment)}
     threads = config.export.num_threads
     recipe = Recipe("latency", 1, keys, {"num_threads": threads}, ("ai-edge-litert",))
 
@@ -31,7 +31,7 @@ def latency(subject: Subject, listener: Listener) -> dict[str, Any]:
             name: litert.Interpreter(run.path(convert.file_name(name)).read_bytes(), threads) for name in keys
         }
         frame = np.random.default_rng(0).integers(
-            0, 256, (subject.frame.height, subject.frame.width, 3), np.uint8
+            0, 256, (experiment.frame.height, experiment.frame.width, 3), np.uint8
         )
         took: dict[str, list[float]] = {name: [] for name in keys}
         for turn in range(_WARM_UP_RUNS + _RUNS):
@@ -39,7 +39,7 @@ def latency(subject: Subject, listener: Listener) -> dict[str, Any]:
                 begin = time.perf_counter()
                 interpreter.run(frame)
                 took[name].append(1000 * (time.perf_counter() - begin))
-            listener.progress("timing the flavours", turn + 1, _WARM_UP_RUNS + _RUNS)
+            reporter.progress("timing the flavours", turn + 1, _WARM_UP_RUNS + _RUNS)
         flavours = {
             name: {
                 "median_ms": float(np.median(values[_WARM_UP_RUNS:])),

@@ -1,7 +1,7 @@
 """Reference against target on the held-out pictures of a run: the Keras model against every flavour.
 
 Compares stored answers only; making them is `pipeline.evaluation.evaluate`'s. Figures come from `comparison`,
-the verdict from `gate`, its meaning from `words`. What happens when the gate says no is in
+the verdict from `gate`, its meaning from `wording`. What happens when the gate says no is in
 `recalibration`; models from elsewhere are compared in `versus`.
 """
 
@@ -18,15 +18,15 @@ from export.parity import comparison, flips, gate, wording
 from export.parity.junit import junit
 from export.parity.latency import latency
 from pipeline.core import files, runs
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
 from pipeline.evaluation import evaluate
-from pipeline.evaluation.evaluate import Answers
+from pipeline.evaluation.evaluate import Predictions
 from pipeline.tflite import interpreter as litert
 from pipeline.training import features
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 SHIPPED = "int8"
 VERSION = 4
@@ -34,7 +34,7 @@ FLIPS = f"{runs.FIGURES}/{flips.NAME}"
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 
 
-def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
+def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
     """Compares every flavour of a run with its Keras model; gives parity.json.
 
     Writes parity.json, parity.xml and the sheet of the changed answers.
@@ -42,69 +42,71 @@ def parity(subject: Subject, listener: Listener) -> dict[str, Any]:
     Raises:
         RunError: A flavour has not been exported.
     """
-    run, config = subject.run, subject.config
-    flavours = convert.exported(subject)
+    run, config = experiment.run, experiment.config
+    flavours = convert.exported(experiment)
     for name in flavours:
-        convert.require(subject, name)
-    reference, made = evaluate.keras_answers(subject, listener)
+        convert.require(experiment, name)
+    reference, made = evaluate.keras_predictions(experiment, reporter)
     targets, keys = {}, {evaluate.KERAS: made.key}
     for name in flavours:
-        targets[name], recipe = tflite_answers(subject, name, listener)
+        targets[name], recipe = tflite_answers(experiment, name, reporter)
         keys[name] = recipe.key
-    timing = latency(subject, listener)
+    timing = latency(experiment, reporter)
     settings = {
         "gate": config.gate.model_dump(mode="json"),
         "threshold": run.read_json(runs.FOLDS)["threshold"],
-        "first_look": calibration.first_look(subject),
+        "first_look": calibration.first_look(experiment),
     }
     inputs = {**keys, "latency": timing["key"]}
     recipe = Recipe("parity", VERSION, inputs, settings, ("numpy", "scipy"))
     document = {
         "n": len(reference.truth),
         "groups": len(set(reference.groups.tolist())),
-        "labels": list(subject.labels),
+        "labels": list(experiment.labels),
         "gate": settings["gate"],
         "threshold": settings["threshold"],
     }
 
     def build() -> None:
-        listener.progress("intervals", 0, 1)
+        reporter.progress("intervals", 0, 1)
         scores = {"model": evaluate.KERAS, **comparison.scores(reference, settings["threshold"])}
-        scores["without_leaked"] = evaluate.without_leaked(subject, reference)
-        rows = [_row(subject, reference, targets[name], scores, settings, timing) for name in targets]
+        scores["without_leaked"] = evaluate.without_leaked(experiment, reference)
+        rows = [_row(experiment, reference, targets[name], scores, settings, timing) for name in targets]
         verdict = gate.overall([row["verdict"] for row in rows])
         value = {**document, "reference": scores, "targets": rows, "verdict": verdict}
         value["passed"] = verdict == gate.PASSED
         xml = junit(run.name, document["n"], rows, require_proof=config.gate.require_proof)
         files.write_json(run.path(artifacts.PARITY), value)
         files.write_text(run.path(artifacts.PARITY_XML), xml)
-        listener.progress("intervals", 1, 1)
+        reporter.progress("intervals", 1, 1)
 
     run.make(recipe, [artifacts.PARITY, artifacts.PARITY_XML], build)
     shipped = targets.get(SHIPPED) or targets[flavours[-1]]
-    _draw_flips(subject, reference, shipped, {name: keys[name] for name in (evaluate.KERAS, shipped.model)})
+    _draw_flips(
+        experiment, reference, shipped, {name: keys[name] for name in (evaluate.KERAS, shipped.model)}
+    )
     return run.read_json(artifacts.PARITY)
 
 
 def _row(
-    subject: Subject,
-    reference: Answers,
-    target: Answers,
+    experiment: Experiment,
+    reference: Predictions,
+    target: Predictions,
     scores: dict[str, Any],
     settings: dict[str, Any],
     timing: dict[str, Any],
 ) -> dict[str, Any]:
     """All that is said about one flavour; the keys of parity.json's targets."""
-    bounds = subject.config.gate
-    path = subject.run.path(convert.file_name(target.model))
-    found = comparison.compare(reference, target, subject.labels, settings["threshold"])
+    bounds = experiment.config.gate
+    path = experiment.run.path(convert.file_name(target.model))
+    found = comparison.compare(reference, target, experiment.labels, settings["threshold"])
     first = settings["first_look"] if convert.FLAVOURS[target.model].calibrated else None
     row = {
         "model": target.model,
-        "file": path.relative_to(subject.run.folder).as_posix(),
+        "file": path.relative_to(experiment.run.folder).as_posix(),
         "size_bytes": path.stat().st_size,
         **found,
-        "without_leaked": evaluate.without_leaked(subject, target),
+        "without_leaked": evaluate.without_leaked(experiment, target),
         **gate.judge(found, bounds),
         "look": 2 if first else 1,
         "first_look": first,
@@ -114,35 +116,39 @@ def _row(
     return {**row, "words": [*said, wording.advice(row["verdict"], target.model, bounds)]}
 
 
-def _draw_flips(subject: Subject, reference: Answers, target: Answers, answers: dict[str, str]) -> None:
+def _draw_flips(
+    experiment: Experiment, reference: Predictions, target: Predictions, predictions: dict[str, str]
+) -> None:
     """The sheet of the flavour that ships."""
-    run = subject.run
-    drawn = Recipe(FLIPS, 1, answers, {"model": target.model}, ("matplotlib",))
-    held_out = subject.split.held_out
+    run = experiment.run
+    drawn = Recipe(FLIPS, 1, predictions, {"model": target.model}, ("matplotlib",))
+    held_out = experiment.split.held_out
 
     def build() -> None:
         changed = flips.order(reference, target)[: flips.MOST]
-        dataset.check_unchanged(subject.table, [held_out[i] for i in changed])
+        dataset.check_unchanged(experiment.table, [held_out[i] for i in changed])
 
         def frame(place: int) -> np.ndarray:
-            return features.plain_view(subject.table.file(held_out[place]), subject.frame)
+            return features.plain_view(experiment.table.file(held_out[place]), experiment.frame)
 
         title = f"{run.name}: Keras against {target.model}, held-out pictures"
-        flips.draw(run.path(FLIPS), title, reference, target, subject.labels, frame)
+        flips.draw(run.path(FLIPS), title, reference, target, experiment.labels, frame)
 
     run.make(drawn, [FLIPS], build)
 
 
-def tflite_answers(subject: Subject, name: str, listener: Listener) -> tuple[Answers, Recipe]:
+def tflite_answers(
+    experiment: Experiment, name: str, reporter: ProgressReporter
+) -> tuple[Predictions, Recipe]:
     """The stored answers of an exported flavour on the held-out pictures, made now if they are not there."""
 
     def make(pictures: Sequence[Picture], advance: Callable[[int], object]) -> np.ndarray:
-        data = subject.run.path(convert.file_name(name)).read_bytes()
+        data = experiment.run.path(convert.file_name(name)).read_bytes()
 
         def frame(picture: Picture) -> np.ndarray:
-            return features.plain_view(subject.table.file(picture), subject.frame)
+            return features.plain_view(experiment.table.file(picture), experiment.frame)
 
-        return litert.answers(data, pictures, frame, advance)
+        return litert.predictions(data, pictures, frame, advance)
 
-    inputs = {"export": convert.recipe(subject, name).key}
-    return evaluate.answers(subject, name, inputs, _LIBRARIES, make, listener)
+    inputs = {"export": convert.recipe(experiment, name).key}
+    return evaluate.predictions(experiment, name, inputs, _LIBRARIES, make, reporter)

@@ -18,13 +18,13 @@ from export.conversion import calibration, convert, failures, layers
 from export.parity import gate, parity, preference
 from pipeline.core import files, parallel
 from pipeline.core.errors import ConversionError, GateError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
 from pipeline.training import features
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 MORE = 3
 JUDGES = 300
@@ -37,24 +37,24 @@ _KEPT = (
 )
 
 
-def gated(subject: Subject, listener: Listener) -> dict[str, Any]:
+def gated(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
     """What `parity.parity` gives, after one recalibration where the gate said no to a calibrated file."""
-    found = parity.parity(subject, listener)
+    found = parity.parity(experiment, reporter)
     said_no = [row for row in found["targets"] if row["verdict"] == gate.FAILED]
     calibrated = [row for row in said_no if convert.FLAVOURS[row["model"]].calibrated]
-    if not calibrated or calibration.tried_again(subject):
+    if not calibrated or calibration.recalibration_done(experiment):
         return found
     row = calibrated[0]
-    listener.say("gate", f"no to {row['model']}: {'; '.join(row['broken'])} (n = {found['n']})")
-    better = _recalibrate(subject, row, listener)
+    reporter.say("gate", f"no to {row['model']}: {'; '.join(row['broken'])} (n = {found['n']})")
+    better = _recalibrate(experiment, row, reporter)
     if not better:
         return found
-    convert.convert(subject, listener)
-    listener.say("gate", f"second look at the {found['n']} held-out pictures")
-    found = parity.parity(subject, listener)
+    convert.convert(experiment, reporter)
+    reporter.say("gate", f"second look at the {found['n']} held-out pictures")
+    found = parity.parity(experiment, reporter)
     for row in found["targets"]:
         if row["first_look"]:
-            listener.say("gate", both_looks(row))
+            reporter.say("gate", both_looks(row))
     return found
 
 
@@ -68,11 +68,11 @@ def both_looks(row: Mapping[str, Any]) -> str:
     )
 
 
-def refusal(subject: Subject, found: dict[str, Any]) -> GateError | None:
+def refusal(experiment: Experiment, found: dict[str, Any]) -> GateError | None:
     """The error that a comparison ends with; None where every flavour was made and the gate says yes."""
-    bounds = subject.config.gate
+    bounds = experiment.config.gate
     said_no = [row for row in found["targets"] if gate.says_no(row["verdict"], bounds)]
-    missing = convert.failed(subject)
+    missing = convert.failed(experiment)
     if not said_no:
         if not missing:
             return None
@@ -88,11 +88,11 @@ def refusal(subject: Subject, found: dict[str, Any]) -> GateError | None:
             "hold out more pictures (data.held_out), or set gate.require_proof = false",
         )
     return GateError(
-        f"the gate says no: {'; '.join(parts)} (n = {n}{second}){more}", _advice(subject, found, said_no)
+        f"the gate says no: {'; '.join(parts)} (n = {n}{second}){more}", _advice(experiment, found, said_no)
     )
 
 
-def worst_layers(subject: Subject, found: dict[str, Any], count: int = 5) -> list[dict[str, Any]]:
+def worst_layers(experiment: Experiment, found: dict[str, Any], count: int = 5) -> list[dict[str, Any]]:
     """Where a calibrated file that failed for good parts from float32, on a few training pictures.
 
     For information. Empty where none failed, or the run has no float32 file to compare with.
@@ -102,26 +102,28 @@ def worst_layers(subject: Subject, found: dict[str, Any], count: int = 5) -> lis
         for row in found["targets"]
         if row["verdict"] == gate.FAILED and convert.FLAVOURS[row["model"]].calibrated
     ]
-    if not failed or not calibration.tried_again(subject):
+    if not failed or not calibration.recalibration_done(experiment):
         return []
-    paths = [subject.run.path(convert.file_name(name)) for name in ("float32", failed[0])]
+    paths = [experiment.run.path(convert.file_name(name)) for name in ("float32", failed[0])]
     if not all(path.is_file() for path in paths):
         return []
-    taken = {picture.path for picture in calibration.choose(subject)}
-    rest = [picture for picture in subject.split.train if picture.path not in taken] or subject.split.train
-    judges = calibration.stratified(rest, _LOOK_INSIDE, subject.config.seed)
-    dataset.check_unchanged(subject.table, judges)
-    frames = [features.plain_view(subject.table.file(picture), subject.frame) for picture in judges]
+    taken = {picture.path for picture in calibration.choose(experiment)}
+    rest = [
+        picture for picture in experiment.split.train if picture.path not in taken
+    ] or experiment.split.train
+    judges = calibration.stratified(rest, _LOOK_INSIDE, experiment.config.seed)
+    dataset.check_unchanged(experiment.table, judges)
+    frames = [features.plain_view(experiment.table.file(picture), experiment.frame) for picture in judges]
     reference, target = (path.read_bytes() for path in paths)
     return layers.partings(reference, target, frames)[:count]
 
 
-def _advice(subject: Subject, found: dict[str, Any], said_no: Sequence[dict[str, Any]]) -> str:
-    if any(convert.FLAVOURS[row["model"]].calibrated for row in said_no) and not calibration.tried_again(
-        subject
-    ):
-        return f"python -m export tflite {subject.run.name} tries other calibration pictures, once"
-    row = preference.best(found["targets"], subject.config.gate)
+def _advice(experiment: Experiment, found: dict[str, Any], said_no: Sequence[dict[str, Any]]) -> str:
+    if any(
+        convert.FLAVOURS[row["model"]].calibrated for row in said_no
+    ) and not calibration.recalibration_done(experiment):
+        return f"python -m export tflite {experiment.run.name} tries other calibration pictures, once"
+    row = preference.best(found["targets"], experiment.config.gate)
     if row is None:
         return "no flavour is close enough; add float16 to export.flavours, or change the bounds of [gate]"
     return (
@@ -130,10 +132,10 @@ def _advice(subject: Subject, found: dict[str, Any], said_no: Sequence[dict[str,
     )
 
 
-def _recalibrate(subject: Subject, row: dict[str, Any], listener: Listener) -> bool:
+def _recalibrate(experiment: Experiment, row: dict[str, Any], reporter: ProgressReporter) -> bool:
     """Tries other calibration pictures and writes down what came of it; whether one choice was better."""
-    first = calibration.first_choice(subject)
-    judges, others = _outside(subject, first)
+    first = calibration.first_choice(experiment)
+    judges, others = _outside(experiment, first)
     document: dict[str, Any] = {
         "first_look": {name: row[name] for name in _KEPT},
         "judges": len(judges),
@@ -143,64 +145,64 @@ def _recalibrate(subject: Subject, row: dict[str, Any], listener: Listener) -> b
         "pictures": [],
     }
     if len(judges) >= MIN_JUDGES and others:
-        _try(subject, row["model"], first, judges, others, document, listener)
-        listener.say("calibration", calibration.tried(document))
+        _try(experiment, row["model"], first, judges, others, document, reporter)
+        reporter.say("calibration", calibration.tried(document))
     if document["second_look"]:
-        listener.say("calibration", f"taken: {document['chosen']}")
+        reporter.say("calibration", f"taken: {document['chosen']}")
     elif document["candidates"]:
-        listener.warn("no other calibration pictures come closer to Keras, so the file stays as it is")
+        reporter.warn("no other calibration pictures come closer to Keras, so the file stays as it is")
     else:
-        listener.warn(
+        reporter.warn(
             f"no other calibration pictures were tried: {len(judges)} training pictures are left to judge "
             f"by, {MIN_JUDGES} are needed"
         )
-    subject.run.make(
-        calibration.recalibration_recipe(subject),
+    experiment.run.make(
+        calibration.recalibration_recipe(experiment),
         [calibration.REDONE],
-        lambda: files.write_json(subject.run.path(calibration.REDONE), document),
+        lambda: files.write_json(experiment.run.path(calibration.REDONE), document),
     )
     return document["second_look"]
 
 
-def _outside(subject: Subject, first: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
+def _outside(experiment: Experiment, first: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
     """Training pictures that are not in the first choice: those that judge, and those to choose from."""
     taken = {picture.path for picture in first}
-    rest = [picture for picture in subject.split.train if picture.path not in taken]
+    rest = [picture for picture in experiment.split.train if picture.path not in taken]
     if not rest:
         return [], []
-    judges = calibration.stratified(rest, min(JUDGES, len(rest) // 2), subject.config.seed + 1)
+    judges = calibration.stratified(rest, min(JUDGES, len(rest) // 2), experiment.config.seed + 1)
     kept = {picture.path for picture in judges}
     return judges, [picture for picture in rest if picture.path not in kept]
 
 
 def _try(
-    subject: Subject,
+    experiment: Experiment,
     flavour: str,
     first: Sequence[Picture],
     judges: Sequence[Picture],
     others: Sequence[Picture],
     document: dict[str, Any],
-    listener: Listener,
+    reporter: ProgressReporter,
 ) -> None:
     """Judges the file as it is and those of two other choices; fills in the document."""
-    seed, count = subject.config.seed, len(first)
+    seed, count = experiment.config.seed, len(first)
     more = [*first, *calibration.stratified(others, (MORE - 1) * count, seed)]
     other = calibration.stratified(others, count, seed + 2)
     choices = {f"{len(more)} pictures instead of {count}": more, f"{len(other)} other pictures": other}
-    dataset.check_unchanged(subject.table, judges)
-    model = convert.load(subject)
-    seen = subject.config.model_copy(
-        update={"augment": subject.config.augment.model_copy(update={"views": 1})}
+    dataset.check_unchanged(experiment.table, judges)
+    model = convert.load(experiment)
+    seen = experiment.config.model_copy(
+        update={"augment": experiment.config.augment.model_copy(update={"views": 1})}
     )
 
     def views(picture: Picture) -> np.ndarray:
-        return features.views(subject.table.file(picture), picture.sha256, seen, subject.frame)
+        return features.views(experiment.table.file(picture), picture.sha256, seen, experiment.frame)
 
     frames = [frame for pair in parallel.ordered(views, judges) for frame in pair]
     reference = reference_answers(model, frames)
 
     def score(name: str, data: bytes, pictures: Sequence[Picture]) -> dict[str, Any]:
-        target = litert.answers(data, frames, lambda frame: frame)
+        target = litert.predictions(data, frames, lambda frame: frame)
         return {
             "name": name,
             "agreement": metrics.agreement(reference, target),
@@ -208,14 +210,14 @@ def _try(
             "pictures": [picture.path for picture in pictures],
         }
 
-    made = subject.run.path(convert.file_name(flavour)).read_bytes()
+    made = experiment.run.path(convert.file_name(flavour)).read_bytes()
     candidates = [score(f"as it was, {count} pictures", made, first)]
     for name, pictures in choices.items():
-        listener.progress(f"calibrating again on {name}", 0, 1)
+        reporter.progress(f"calibrating again on {name}", 0, 1)
         try:
-            data = convert.convert_one(subject, model, flavour, pictures, listener)
+            data = convert.convert_one(experiment, model, flavour, pictures, reporter)
         except ConversionError as error:
-            listener.warn(f"{name}: {error.message}")
+            reporter.warn(f"{name}: {error.message}")
             continue
         candidates.append(score(name, data, pictures))
     best = min(candidates, key=lambda row: row["mean_abs_dp"])

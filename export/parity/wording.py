@@ -94,7 +94,7 @@ def sentences(
     lines += [_explain(check) for check in row["checks"] if check["verdict"] == gates.FAILED]
     if row["verdict"] == gates.NOT_SHOWN:
         lines += _not_shown(row)
-    return lines + _doubts(row, reference)
+    return lines + _label_issues(row, reference)
 
 
 def advice(verdict: str, name: str, gate: Gate) -> str:
@@ -181,12 +181,12 @@ def _explain(check: Mapping[str, Any]) -> str:
     return f"Failed: {shown.title} {shown.value} ({shown.interval}, allowed {shown.allowed}): {meaning}."
 
 
-def _doubts(row: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:
+def _label_issues(row: Mapping[str, Any], reference: Mapping[str, Any]) -> list[str]:
     lines = []
     after, before = row["dont_know"], reference["dont_know"]
     if after:
-        answers = _answers(after, with_bounds=True)
-        lines.append(f'With "I don\'t know" below {after["threshold"]:.3f}, {row["model"]} {answers}.')
+        predictions = _answers(after, with_bounds=True)
+        lines.append(f'With "I don\'t know" below {after["threshold"]:.3f}, {row["model"]} {predictions}.')
         if before:
             lines[-1] = (
                 f"{lines[-1][:-1]}; {_title(reference['model'])} {_answers(before, with_bounds=False)}."

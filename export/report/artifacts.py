@@ -53,7 +53,7 @@ JSON = {
     runs.FOLDS: ("the folds", "python -m pipeline train CONFIG", "folds"),
     runs.TRAINING: ("the final model", "python -m pipeline train CONFIG", "model"),
     runs.EVALUATION: ("the scores on the held-out pictures", "python -m pipeline evaluate RUN", "evaluation"),
-    runs.LABEL_DOUBTS: ("labels that may be wrong", "python -m pipeline evaluate RUN", "label_doubts"),
+    runs.LABEL_ISSUES: ("labels that may be wrong", "python -m pipeline evaluate RUN", "label_issues"),
     artifacts.PARITY: ("the comparison with the Keras model", "python -m export tflite RUN", "parity"),
     artifacts.PASSPORT: (
         "what each file is, and who can load it",
@@ -78,8 +78,8 @@ _OCCASIONAL = {runs.SEARCH: "search"}
 _OF_INT8 = (CALIBRATION, artifacts.PHOTOS, artifacts.SIMULATED)
 
 
-class Artefacts:
-    """The artefacts of one run, read once."""
+class Artifacts:
+    """The artifacts of one run, read once."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -104,7 +104,7 @@ class Artefacts:
         return self.config is not None and SHIPPED not in self.config.export.flavours
 
     def get(self, name: str) -> Any:
-        """A JSON artefact, or None."""
+        """A JSON artifact, or None."""
         return self.found.get(name)
 
     def lacks(self, *names: str) -> list[Missing]:
@@ -129,9 +129,9 @@ class Artefacts:
         ]
 
     @cached_property
-    def left_out(self) -> list[dict[str, str]]:
-        """left_out.csv."""
-        return self._csv(runs.LEFT_OUT, "path", "reason")
+    def excluded(self) -> list[dict[str, str]]:
+        """excluded.csv."""
+        return self._csv(runs.EXCLUDED, "path", "reason")
 
     @property
     def labels(self) -> list[str]:
@@ -146,10 +146,10 @@ class Artefacts:
         source = Path(self.config.data.pictures)
         return source if source.is_dir() else source.parent
 
-    def answers(self, model: str = evaluate.KERAS) -> dict[str, np.ndarray] | None:
+    def predictions(self, model: str = evaluate.KERAS) -> dict[str, np.ndarray] | None:
         """The stored answers of a model, or None."""
         try:
-            found = self.run.read_arrays(runs.ANSWERS, f"{model}.npz")
+            found = self.run.read_arrays(runs.PREDICTIONS, f"{model}.npz")
             counts = {found[name].shape[0] for name in ("truth", "probabilities", "sha256")}
             return found if len(counts) == 1 else None
         except (RunError, KeyError):

@@ -12,7 +12,7 @@ from typing import Any
 
 from export import artifacts
 from export.report import data_section, learned, material, model_section, repeat, verdict
-from export.report.artifacts import Artefacts
+from export.report.artifacts import Artifacts
 from pipeline.core import runs
 
 _ASK = "*To be written by whoever publishes the model:"
@@ -27,7 +27,7 @@ def escaped(text: str) -> str:
     return re.sub(r"^(\d*)([-+.)])(?=\s|$)", r"\1\\\2", line)
 
 
-def card(found: Artefacts) -> str:
+def card(found: Artifacts) -> str:
     """The whole card."""
     told, file = verdict.verdict(found), model_section.shipped(found)
     data, facts = material.material(found), repeat.repeat(found)
@@ -78,13 +78,13 @@ def card(found: Artefacts) -> str:
             f"the temperature or the threshold{calibrated}."
         ),
         "## Training data",
-        f"{data['train']:,} pictures. {data['left_out_count']:,} left out.",
+        f"{data['train']:,} pictures. {data['excluded_count']:,} left out.",
         _table(
             ["class", "training", "held out"],
             [[row["label"], f"{row['train']:,}", f"{row['held_out']:,}"] for row in data["classes"]],
         ),
         _list(
-            [f"{row['title']}: {row['count']}" for row in data["findings"]]
+            [f"{row['title']}: {row['count']}" for row in data["image_issues"]]
             or ["The audit found nothing odd." if data["audited"] else "The pictures were not audited."]
         ),
         "## Quantitative analyses",
@@ -100,7 +100,7 @@ def card(found: Artefacts) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _analyses(found: Artefacts, file: dict[str, Any]) -> list[str]:
+def _analyses(found: Artifacts, file: dict[str, Any]) -> list[str]:
     known = learned.learned(found)
     parts = []
     if known["scores"]:

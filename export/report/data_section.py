@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from export import artifacts
-from export.report.artifacts import Artefacts
+from export.report.artifacts import Artifacts
 from export.report.verdict import alarms_of
 from pipeline.core import runs
 
@@ -13,7 +13,7 @@ _FEW, _WEAK = 50, 0.1
 _NAMED = 5  # classes, the worst first
 
 
-def gaps(found: Artefacts) -> dict[str, Any]:
+def gaps(found: Artifacts) -> dict[str, Any]:
     """The part of the page."""
     evaluation, photos = found.get(runs.EVALUATION), found.get(artifacts.PHOTOS)
     sentences = list(evaluation["gaps"]) if evaluation else []
@@ -26,21 +26,21 @@ def gaps(found: Artefacts) -> dict[str, Any]:
     }
 
 
-def improve(found: Artefacts) -> list[str]:
+def improve(found: Artifacts) -> list[str]:
     """What would improve the data, most useful first."""
     evaluation = found.get(runs.EVALUATION) or {}
     said = []
     if alarms_of(found):
         said.append("Take away what the classes can be told by without their content; the alarms say what.")
-    doubts = (found.get(runs.LABEL_DOUBTS) or {}).get("doubts", [])
-    if doubts:
+    label_issues = (found.get(runs.LABEL_ISSUES) or {}).get("label_issues", [])
+    if label_issues:
         said.append(
-            f"Look at figures/label_doubts.png: the folds contradict the label of {len(doubts)} training "
-            f"picture{'s' * (len(doubts) != 1)}. Correct what is wrong."
+            f"Look at figures/label_issues.png: the folds contradict the label of {len(label_issues)} "
+            f"training picture{'s' * (len(label_issues) != 1)}. Correct what is wrong."
         )
     said += [
         f"{_head(row['title'])}{_times(row['count'])}. {_head(row['advice'])}."
-        for row in (found.get(runs.AUDIT) or {}).get("findings", [])
+        for row in (found.get(runs.AUDIT) or {}).get("image_issues", [])
         if row.get("matters")
     ]
     said += _classes(evaluation)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from export import artifacts
-from export.report.artifacts import Artefacts
+from export.report.artifacts import Artifacts
 from export.report.verdict import capital
 
 _WRONG, _SHOWN = 12, 36  # pictures with maps
 
 
-def failures(found: Artefacts) -> dict[str, Any]:
+def failures(found: Artifacts) -> dict[str, Any]:
     """The mistakes of the file, and the answers that quantization changed."""
     explained = found.get(artifacts.EXPLAINED)
     row = found.target((explained or {}).get("model", ""))
@@ -34,7 +34,7 @@ def failures(found: Artefacts) -> dict[str, Any]:
     }
 
 
-def looks(found: Artefacts) -> dict[str, Any]:
+def looks(found: Artifacts) -> dict[str, Any]:
     """The pictures with maps, those that tell most first, and what the border carries."""
     explained = found.get(artifacts.EXPLAINED)
     pictures = list((explained or {}).get("pictures", []))

@@ -1,4 +1,4 @@
-"""Whether an artefact belongs to the rest of its run: made by this version, and from what lies there now.
+"""Whether an artifact belongs to the rest of its run: made by this version, and from what lies there now.
 
 A run that was trained again keeps the old comparison until the export is repeated. Shown side by
 side they would tell of two models; so what is out of date counts as missing.
@@ -28,7 +28,7 @@ _VERSIONS = {
     "simulated": simulate.VERSION,
     "folds": train.VERSION,
     "model": train.VERSION,
-    "label_doubts": contact_sheets.VERSION,
+    "label_issues": contact_sheets.VERSION,
     "shortcuts": shortcuts.VERSION,
     "evaluation": evaluate.VERSION,
     "parity": parity.VERSION,
@@ -40,21 +40,21 @@ _FILES = {f"{artifacts.EXPORT}/{name}": name for name in convert.FLAVOURS}
 # is a flavour. Inputs that are not named here are no stages of the run.
 _RESTS = {
     "model": {"folds": "folds"},
-    "label_doubts": {"folds": "folds"},
-    f"{runs.ANSWERS}/keras": {"model": "model"},
-    "evaluation": {"answers": f"{runs.ANSWERS}/keras", "folds": "folds"},
+    "label_issues": {"folds": "folds"},
+    f"{runs.PREDICTIONS}/keras": {"model": "model"},
+    "evaluation": {"predictions": f"{runs.PREDICTIONS}/keras", "folds": "folds"},
     f"{artifacts.EXPORT}/*": {"model": "model"},
     f"{artifacts.EXPORT}/*/contract": {"export": f"{artifacts.EXPORT}/*"},
-    f"{runs.ANSWERS}/*": {"export": f"{artifacts.EXPORT}/*"},
+    f"{runs.PREDICTIONS}/*": {"export": f"{artifacts.EXPORT}/*"},
     "calibration": {"export": f"{artifacts.EXPORT}/int8"},
     "latency": {"*": f"{artifacts.EXPORT}/*"},
-    "parity": {"keras": f"{runs.ANSWERS}/keras", "latency": "latency", "*": f"{runs.ANSWERS}/*"},
-    explain.STAGE: {"keras": f"{runs.ANSWERS}/keras", "*": f"{runs.ANSWERS}/*"},
+    "parity": {"keras": f"{runs.PREDICTIONS}/keras", "latency": "latency", "*": f"{runs.PREDICTIONS}/*"},
+    explain.STAGE: {"keras": f"{runs.PREDICTIONS}/keras", "*": f"{runs.PREDICTIONS}/*"},
     # An app that was built before it could hold other flavours names the contract.
     "apk": {"contract.json": f"{artifacts.EXPORT}/int8/contract", "*": f"{artifacts.EXPORT}/*/contract"},
     "phone": {"apk": "apk", "*": f"{artifacts.EXPORT}/*/contract"},
-    "photos": {"held_out": f"{runs.ANSWERS}/int8", "*": f"{artifacts.EXPORT}/*"},
-    "simulated": {"plain": f"{runs.ANSWERS}/int8"},
+    "photos": {"held_out": f"{runs.PREDICTIONS}/int8", "*": f"{artifacts.EXPORT}/*"},
+    "simulated": {"plain": f"{runs.PREDICTIONS}/int8"},
 }
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from export import artifacts
-from export.report.artifacts import Artefacts
+from export.report.artifacts import Artifacts
 from pipeline.core import runs
 
 # Pictures shown for a cell of the confusion matrix: all mistakes as a rule, some of what is right.
 _RIGHT, _WRONG = 12, 24
 
 
-def learned(found: Artefacts) -> dict[str, Any]:
+def learned(found: Artifacts) -> dict[str, Any]:
     """The part of the page, as far as there is something to say."""
     evaluation, folds = found.get(runs.EVALUATION), found.get(runs.FOLDS)
     return {
@@ -31,22 +31,24 @@ def learned(found: Artefacts) -> dict[str, Any]:
     }
 
 
-def cells(found: Artefacts) -> list[dict[str, Any]]:
+def cells(found: Artifacts) -> list[dict[str, Any]]:
     """The pictures behind every cell of the confusion matrix that is not empty."""
-    evaluation, answers = found.get(runs.EVALUATION), found.answers()
-    if not evaluation or answers is None:
+    evaluation, predictions = found.get(runs.EVALUATION), found.predictions()
+    if not evaluation or predictions is None:
         return []
     by_content: dict[str, list[str]] = defaultdict(list)
     for row in found.rows:
         if row["side"] == "held_out":
             by_content[row["sha256"]].append(row["path"])
     members: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
-    predicted = answers["probabilities"].argmax(1)
-    for place, content in enumerate(answers["sha256"].tolist()):
+    predicted = predictions["probabilities"].argmax(1)
+    for place, content in enumerate(predictions["sha256"].tolist()):
         paths = by_content.get(content) or [""]
         path = paths.pop(0) if len(paths) > 1 else paths[0]
-        score = float(answers["probabilities"][place].max())
-        members[int(answers["truth"][place]), int(predicted[place])].append({"path": path, "score": score})
+        score = float(predictions["probabilities"][place].max())
+        members[int(predictions["truth"][place]), int(predicted[place])].append(
+            {"path": path, "score": score}
+        )
     labels = evaluation["labels"]
     shown = []
     for (row, column), pictures in sorted(members.items()):
@@ -67,7 +69,7 @@ def cells(found: Artefacts) -> list[dict[str, Any]]:
     return shown
 
 
-def _scores(found: Artefacts) -> list[dict[str, Any]]:
+def _scores(found: Artifacts) -> list[dict[str, Any]]:
     evaluation = found.get(runs.EVALUATION)
     if not evaluation:
         folds = found.get(runs.FOLDS)
@@ -109,7 +111,7 @@ def _confusion(evaluation: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _search(found: Artefacts) -> list[dict[str, Any]]:
+def _search(found: Artifacts) -> list[dict[str, Any]]:
     searched = found.config is None or bool(found.config.search)
     rows = (found.get(runs.SEARCH) or {}).get("rows") or [] if searched else []
     return [

@@ -7,11 +7,11 @@ from typing import Any
 from export import artifacts
 from export.parity.recalibration import both_looks
 from export.report import scores, verdict
-from export.report.artifacts import CALIBRATION, Artefacts
+from export.report.artifacts import CALIBRATION, Artifacts
 from pipeline.core import runs
 
 
-def shipped(found: Artefacts) -> dict[str, Any]:
+def shipped(found: Artifacts) -> dict[str, Any]:
     """The part of the page."""
     parity, row = found.get(artifacts.PARITY), found.target()
     name = verdict.flavour(found)
@@ -59,19 +59,22 @@ def _passport(found: dict[str, Any] | None) -> list[tuple[str, str]]:
     if not found:
         return []
     rows = [("Is it what its name says?", found.get("verdict", ""))]
-    anatomy = found.get("anatomy") or {}
+    structure = found.get("structure") or {}
     rows += [
         (title, _tensor(tensor))
         for way, title in (("inputs", "Input"), ("outputs", "Output"))
-        for tensor in anatomy.get(way, [])[:1]
+        for tensor in structure.get(way, [])[:1]
     ]
-    if anatomy:
-        operators = anatomy.get("operators", [])
+    if structure:
+        operators = structure.get("operators", [])
         count = sum(one.get("count", 0) for one in operators)
         rows.append(
-            ("Operators", f"{count} of {len(operators)} kinds; {anatomy.get('float_count', 0)} float tensors")
+            (
+                "Operators",
+                f"{count} of {len(operators)} kinds; {structure.get('float_count', 0)} float tensors",
+            )
         )
-        rows.append(("sha256", anatomy.get("sha256", "")))
+        rows.append(("sha256", structure.get("sha256", "")))
     claimed, proved = found.get("claimed") or {}, found.get("proved") or {}
     if claimed.get("version"):
         rows.append(("Oldest runtime, claimed", f"{claimed['version']} ({claimed.get('because', '')})"))
@@ -94,13 +97,13 @@ def _proof(proved: dict[str, Any]) -> str:
     difference = (
         f"largest difference {proved['difference']:.4f}" if proved.get("difference") is not None else ""
     )
-    answers = (
+    predictions = (
         f"answers {proved.get('against', '')} as it should"
         if proved["holds"]
         else "does NOT answer as it should"
     )
     more = "; ".join(part for part in (difference, proved.get("words", "")) if part)
-    return f"{proved.get('runtime', '')} {answers}" + (f" ({more})" if more else "")
+    return f"{proved.get('runtime', '')} {predictions}" + (f" ({more})" if more else "")
 
 
 def _consumer(one: dict[str, Any]) -> str:

@@ -7,12 +7,12 @@ import shlex
 from typing import Any
 
 from export import artifacts
-from export.report.artifacts import Artefacts
+from export.report.artifacts import Artifacts
 from pipeline.core import config as configuration
 from pipeline.core import runs
 
 
-def repeat(found: Artefacts) -> dict[str, Any]:
+def repeat(found: Artifacts) -> dict[str, Any]:
     """The part of the page."""
     name, config = found.run.name, found.config
     defaults = configuration.flat(configuration.Config(data=config.data)) if config else {}
@@ -39,15 +39,15 @@ def repeat(found: Artefacts) -> dict[str, Any]:
     }
 
 
-def versions(found: Artefacts) -> dict[str, str]:
+def versions(found: Artifacts) -> dict[str, str]:
     """The libraries that made the run's stages, by name."""
     together: dict[str, str] = {}
-    for stage in ("folds", "model", f"{artifacts.EXPORT}/int8", f"{runs.ANSWERS}/int8", "parity"):
+    for stage in ("folds", "model", f"{artifacts.EXPORT}/int8", f"{runs.PREDICTIONS}/int8", "parity"):
         together |= found.run.recorded(stage).get("libraries", {})
     return dict(sorted(together.items()))
 
 
-def model_facts(found: Artefacts) -> dict[str, str]:
+def model_facts(found: Artifacts) -> dict[str, str]:
     """The model in a few facts."""
     config, training, frame = found.config, found.get(runs.TRAINING), found.get(runs.FRAME)
     facts = {}

@@ -1,4 +1,4 @@
-"""Writes a run's report: report.html, report.json and model_card.md, from stored artefacts alone.
+"""Writes a run's report: report.html, report.json and model_card.md, from stored artifacts alone.
 
 Pictures of the data set are read for thumbnails and nothing else; with `pictures=False` the page
 holds none, for sharing where they are not one's own.
@@ -26,18 +26,18 @@ from export.report import (
     speed,
     verdict,
 )
-from export.report.artifacts import Artefacts
+from export.report.artifacts import Artifacts
 from export.report.thumbnails import of_file, thumbnails
 from pipeline.core import files, runs
 from pipeline.core.errors import RunError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.runs import Run
 
 _VERSION = 2
 _MOST_NOTES = 100_000  # characters
 OUTPUTS = (artifacts.REPORT, artifacts.REPORT_JSON, artifacts.MODEL_CARD)
-# Figures on the page, with the artefact that they belong to, and words for those who do not see them.
+# Figures on the page, with the artifact that they belong to, and words for those who do not see them.
 FIGURES = {
     "curves.svg": (
         runs.FOLDS,
@@ -49,23 +49,23 @@ SHEETS = {
     "samples.png": (runs.FOLDS, "Training pictures of each class, as the model sees them"),
     "augmentation.png": (runs.FOLDS, "One picture of each class, and its random views in training"),
     "flips.png": (artifacts.PARITY, "Held-out pictures whose answer quantization changed"),
-    "label_doubts.png": (runs.LABEL_DOUBTS, "Training pictures whose label the folds contradict"),
+    "label_issues.png": (runs.LABEL_ISSUES, "Training pictures whose label the folds contradict"),
     "photos_errors.png": (artifacts.PHOTOS, "Photos from the field that got a wrong answer"),
     "simulated.png": (artifacts.SIMULATED, "Held-out pictures as if taken from a screen"),
 }
 
 
-def report(run: Run, listener: Listener, *, pictures: bool = True) -> dict[str, Any]:
+def report(run: Run, reporter: ProgressReporter, *, pictures: bool = True) -> dict[str, Any]:
     """Writes the report as far as it is out of date; gives report.json.
 
     Raises:
         StorageError: It could not be written.
     """
-    found = Artefacts(run)
+    found = Artifacts(run)
     recipe = Recipe("report", _VERSION, _inputs(found), {"pictures": pictures}, ("jinja2", "pillow"))
 
     def build() -> None:
-        view = _view(found, listener, pictures=pictures)
+        view = _view(found, reporter, pictures=pictures)
         html = page.render(view, found.labels)
         files.write_text(run.path(artifacts.REPORT), html)
         files.write_text(run.path(artifacts.MODEL_CARD), card.card(found))
@@ -75,8 +75,8 @@ def report(run: Run, listener: Listener, *, pictures: bool = True) -> dict[str, 
     return run.read_json(artifacts.REPORT_JSON)
 
 
-def _inputs(found: Artefacts) -> dict[str, str]:
-    """What the page is made from: artefacts and templates by their bytes, pictures by size and time."""
+def _inputs(found: Artifacts) -> dict[str, str]:
+    """What the page is made from: artifacts and templates by their bytes, pictures by size and time."""
     run = found.run
     names = {path: path.relative_to(run.folder).as_posix() for path in sorted(run.folder.rglob("*"))}
     kept = {
@@ -99,7 +99,7 @@ def _digests(files: Mapping[Path, str]) -> dict[str, str]:
         raise RunError(f"{error.filename} cannot be read: {error.strerror}", "allow reading it") from error
 
 
-def _pictures(found: Artefacts) -> str:
+def _pictures(found: Artifacts) -> str:
     """Which pictures are where they were, so that those that come back are shown again."""
     stamps = []
     for row in found.rows:
@@ -111,7 +111,7 @@ def _pictures(found: Artefacts) -> str:
     return key_of(stamps)
 
 
-def _view(found: Artefacts, listener: Listener, *, pictures: bool) -> dict[str, Any]:
+def _view(found: Artifacts, reporter: ProgressReporter, *, pictures: bool) -> dict[str, Any]:
     run = found.run
     wrong, looked, known = error_section.failures(found), error_section.looks(found), learned.cells(found)
     small: dict[str, str] = {}
@@ -119,7 +119,7 @@ def _view(found: Artefacts, listener: Listener, *, pictures: bool) -> dict[str, 
         wanted = [picture["path"] for cell in known for picture in cell["pictures"] if picture["path"]]
         wanted += [row["path"] for row in wrong["wrong"]]
         wanted += [near["path"] for row in looked["pictures"] for near in row["nearest"][:3]]
-        small = thumbnails(found.root, wanted, listener.progress)
+        small = thumbnails(found.root, wanted, reporter.progress)
     lacking = list(found.missing.values())
     drawn = _drawn(found, FIGURES)
     sheets = _drawn(found, SHEETS) if pictures else {}
@@ -147,7 +147,7 @@ def _view(found: Artefacts, listener: Listener, *, pictures: bool) -> dict[str, 
     }
 
 
-def _drawn(found: Artefacts, figures: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+def _drawn(found: Artifacts, figures: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
     """Data address and words of each figure that is there and belongs to what the page shows."""
     shown = {}
     for name, (owner, words) in figures.items():
@@ -166,7 +166,7 @@ def _notes(run: Run) -> str:
     return text if len(text) <= _MOST_NOTES else text[:_MOST_NOTES] + "\n\n… and more in notes.md"
 
 
-def _summary(found: Artefacts, view: dict[str, Any], size: int) -> dict[str, Any]:
+def _summary(found: Artifacts, view: dict[str, Any], size: int) -> dict[str, Any]:
     told: verdict.Verdict = view["verdict"]
     return {
         "run": found.run.name,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from export import artifacts
-from export.report.artifacts import Artefacts
+from export.report.artifacts import Artifacts
 from pipeline.core import runs
 from pipeline.stats import confidence
 
@@ -56,7 +56,7 @@ def coverage(row: Mapping[str, Any]) -> float | None:
     return row.get("coverage", (row.get("dont_know") or {}).get("coverage"))
 
 
-def scores(found: Artefacts) -> Scores | None:
+def scores(found: Artifacts) -> Scores | None:
     """Of the file to ship; of the Keras model where there is none yet."""
     parity, row = found.get(artifacts.PARITY), found.target()
     if parity and row:
@@ -72,7 +72,7 @@ def scores(found: Artefacts) -> Scores | None:
             threshold=selective.get("threshold", parity.get("threshold")),
             right_of_answered=selective.get("selective_accuracy"),
         )
-    evaluation, answers = found.get(runs.EVALUATION), found.answers()
+    evaluation, predictions = found.get(runs.EVALUATION), found.predictions()
     if not evaluation:
         return None
     held_out = evaluation["held_out"]
@@ -80,9 +80,9 @@ def scores(found: Artefacts) -> Scores | None:
         {**held_out, "without_leaked": evaluation.get("without_leaked")}, held_out["n"]
     )
     threshold, selective = evaluation.get("threshold"), None
-    if answers is not None and threshold is not None:
+    if predictions is not None and threshold is not None:
         selective = confidence.selective(
-            answers["probabilities"], answers["truth"], answers["groups"], threshold
+            predictions["probabilities"], predictions["truth"], predictions["groups"], threshold
         )
     return Scores(
         who="The Keras model",

@@ -6,11 +6,11 @@ from typing import Any
 
 from export import artifacts
 from export.android.benchmark import document, summary
-from export.report.artifacts import LATENCY, Artefacts
+from export.report.artifacts import LATENCY, Artifacts
 from pipeline.core.errors import VignetteError
 
 
-def speed(found: Artefacts) -> dict[str, Any]:
+def speed(found: Artifacts) -> dict[str, Any]:
     """The part of the page."""
     timed = found.get(LATENCY)
     rows = (timed or {}).get("flavours") or {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from export import artifacts
-from export.report.artifacts import SHIPPED, Artefacts
+from export.report.artifacts import SHIPPED, Artifacts
 from export.report.scores import clean, coverage, scores
 from pipeline.core import runs
 from pipeline.data.audit import shortcuts
@@ -36,7 +36,7 @@ class Verdict(NamedTuple):
     sentences: tuple[str, ...]
 
 
-def verdict(found: Artefacts) -> Verdict:
+def verdict(found: Artifacts) -> Verdict:
     """May the file for the phone be shipped?"""
     state, first = _file(found)
     instead = _instead(found)
@@ -53,7 +53,7 @@ def verdict(found: Artefacts) -> Verdict:
     return Verdict(state, TITLES[state], (first, _quality(found), _mind(found, alarms)))
 
 
-def alarms_of(found: Artefacts) -> list[str]:
+def alarms_of(found: Artifacts) -> list[str]:
     """What a model may have learned instead of the content, a sentence each."""
     measured = found.get(runs.SHORTCUTS)
     by_file = shortcuts.alarms(measured) if measured and "families" in measured else []
@@ -71,7 +71,7 @@ def points(share: float) -> str:
     return f"{share:.1%}"
 
 
-def _file(found: Artefacts) -> tuple[str, str]:
+def _file(found: Artifacts) -> tuple[str, str]:
     parity, row = found.get(artifacts.PARITY), found.target()
     if parity is None or row is None:
         command = found.missing[artifacts.PARITY].command if artifacts.PARITY in found.missing else ""
@@ -106,14 +106,14 @@ def _file(found: Artefacts) -> tuple[str, str]:
     return LOOK, f"Nothing speaks against the {name} file: {compared}{unseen}; parity is not shown.{look}"
 
 
-def _contradictions(found: Artefacts, name: str) -> str:
+def _contradictions(found: Artifacts, name: str) -> str:
     passport = ((found.get(artifacts.PASSPORT) or {}).get("passports") or {}).get(name)
     if not passport or passport.get("sound", True):
         return ""
-    return "; ".join((*passport.get("findings", ()), *passport.get("contradictions", ()))) or "see below"
+    return "; ".join((*passport.get("image_issues", ()), *passport.get("contradictions", ()))) or "see below"
 
 
-def _instead(found: Artefacts) -> str:
+def _instead(found: Artifacts) -> str:
     """Said where another file takes the place of int8: why, and which."""
     row, first = found.target(), found.target(SHIPPED)
     if row is None or row["model"] == SHIPPED:
@@ -126,7 +126,7 @@ def _instead(found: Artefacts) -> str:
     return f"It takes the place of int8, to which the gate says no: {reasons}."
 
 
-def _silent(found: Artefacts) -> str:
+def _silent(found: Artifacts) -> str:
     """Said where the threshold leaves no picture with an answer."""
     known = scores(found)
     if known is None or known.coverage != 0:
@@ -141,7 +141,7 @@ def _silent(found: Artefacts) -> str:
     )
 
 
-def _guessing(found: Artefacts) -> str:
+def _guessing(found: Artifacts) -> str:
     """Said where the model is not surely better than always giving the commonest answer."""
     known = scores(found)
     held_out = (found.get(runs.EVALUATION) or {}).get("held_out") or {}
@@ -158,7 +158,7 @@ def _guessing(found: Artefacts) -> str:
     )
 
 
-def _quality(found: Artefacts) -> str:
+def _quality(found: Artifacts) -> str:
     known = scores(found)
     if known is None:
         folds = found.get(runs.FOLDS)
@@ -186,7 +186,7 @@ def _quality(found: Artefacts) -> str:
     return f"{known.who} names {points(known.accuracy)} of new pictures correctly ({sure}){unsure}."
 
 
-def _mind(found: Artefacts, alarms: list[str]) -> str:
+def _mind(found: Artifacts, alarms: list[str]) -> str:
     """The one thing that most needs to be minded."""
     if alarms:
         more = f" ({len(alarms) - 1} more below.)" if len(alarms) > 1 else ""
@@ -207,7 +207,7 @@ def _mind(found: Artefacts, alarms: list[str]) -> str:
     return f"{weakest}{phone}".strip() or "Finish the training to learn more."
 
 
-def _never(found: Artefacts) -> list[dict[str, Any]]:
+def _never(found: Artifacts) -> list[dict[str, Any]]:
     """Classes of which the Keras model recognises no held-out picture, where there are some to recognise."""
     classes = ((found.get(runs.EVALUATION) or {}).get("held_out") or {}).get("classes", [])
     return [row for row in classes if row["n"] >= _SOME and row["recall"] == 0]
@@ -229,7 +229,7 @@ def _weakest(evaluation: dict[str, Any]) -> str:
     )
 
 
-def flavour(found: Artefacts) -> str:
+def flavour(found: Artifacts) -> str:
     """The flavour that the verdict is about."""
     row = found.target()
     return row["model"] if row else SHIPPED

@@ -31,7 +31,7 @@ def audit(
     """Look for what is wrong with the pictures, before training.
 
     Reads the pictures. Writes data/runs/NAME: audit.json, shortcuts.json, pictures.csv,
-    left_out.csv and sheets of pictures; training under that name starts from there. Any folder with
+    excluded.csv and sheets of pictures; training under that name starts from there. Any folder with
     pictures will do.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
@@ -54,7 +54,7 @@ def audit(
             run.warn_of_damage(terminal.warn)
             found = auditing.look(run, config, terminal, looks, strict=False)
             told = None if found.refusal else shortcuts.make(run, found.table, looks, config.seed)
-            drawn = contact_sheets.draw_findings(run, found, terminal)
+            drawn = contact_sheets.draw_image_issues(run, found, terminal)
             if not found.refusal:
                 try:
                     splits.preview(run, found.table, config)
@@ -73,7 +73,7 @@ def audit(
         )
         allowed = ["--allow-unreadable", allow_unreadable] if allow_unreadable else []
         _say_next(terminal, run, source, found, allowed)
-        matters = [entry["kind"] for entry in found.document["findings"] if entry["matters"]]
+        matters = [entry["kind"] for entry in found.document["image_issues"] if entry["matters"]]
         if strict and (matters or alarms or found.refusal):
             cannot = "pictures that cannot be trained on yet"
             what = [*matters, *["shortcuts"] * bool(alarms), *[cannot] * bool(found.refusal)]
@@ -91,7 +91,7 @@ def _show(terminal: Terminal, run: Run, found: Audit) -> None:
     terminal.say("pictures", f"{document['pictures']:,}: {named}{more}")
     rows = [
         [f"{entry['count']:,}", ("! " if entry["matters"] else "  ") + _named(entry), entry["advice"]]
-        for entry in document["findings"]
+        for entry in document["image_issues"]
     ]
     if rows:
         terminal.table(

@@ -19,28 +19,28 @@ def evaluate(
 ) -> None:
     """Score the Keras model on the held-out pictures.
 
-    Reads a trained run. Writes its answers/keras.npz, evaluation.json, label_doubts.json and
+    Reads a trained run. Writes its predictions/keras.npz, evaluation.json, label_issues.json and
     figures.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import runs
         from pipeline.evaluation import evaluate as evaluation
         from pipeline.evaluation.label_issues import in_words
-        from pipeline.training import experiment as subjects
+        from pipeline.training import experiment as experiments
 
         run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
-            found = evaluation.evaluate(subjects.open_trained(run, terminal), terminal)
-            doubts = run.read_json(runs.LABEL_DOUBTS)
+            found = evaluation.evaluate(experiments.open_trained(run, terminal), terminal)
+            doubts = run.read_json(runs.LABEL_ISSUES)
         _show_evaluation(terminal, run, found)
-        if doubts["doubts"]:
+        if doubts["label_issues"]:
             terminal.say(
-                "doubts",
-                f"{len(doubts['doubts'])} of {doubts['n']:,} labels may be wrong, listed in "
-                f"{run.path(runs.LABEL_DOUBTS)}; look at {run.path(runs.FIGURES, 'label_doubts.png')}",
+                "label_issues",
+                f"{len(doubts['label_issues'])} of {doubts['n']:,} labels may be wrong, listed in "
+                f"{run.path(runs.LABEL_ISSUES)}; look at {run.path(runs.FIGURES, 'label_issues.png')}",
             )
-        if doubts["doubts"] or doubts["trust"]["withheld"]:
-            terminal.say("trust", in_words(len(doubts["doubts"]), doubts["trust"]))
+        if doubts["label_issues"] or doubts["trust"]["withheld"]:
+            terminal.say("trust", in_words(len(doubts["label_issues"]), doubts["trust"]))
         terminal.finish(
             {"run": run.name, **found},
             [str(run.path(runs.FIGURES, "confusion.svg")), str(run.path(runs.FIGURES, "f1.svg"))],

@@ -26,7 +26,7 @@ from rich.table import Table
 
 from pipeline.core import packages
 from pipeline.core.errors import VignetteError, storage_error
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 
 INTERRUPTED = 130
 _MODULE = re.compile(r"\bpython -m (?:pipeline|export)\b")
@@ -35,7 +35,7 @@ _PATIENCE = 0.5
 _NARROWEST, _WIDEST = 60, 10_000
 
 
-class Terminal(Listener):
+class Terminal(ProgressReporter):
     """Shows what library code reports.
 
     Args:
@@ -166,7 +166,7 @@ class Terminal(Listener):
         """Ends the process at once, as Ctrl-C asks.
 
         An exception could be swallowed by a library's callback. Nothing needs to be unwound,
-        because every artefact is written whole or not at all.
+        because every artifact is written whole or not at all.
         """
         with suppress(Exception):
             self.interrupted()

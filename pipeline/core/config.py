@@ -133,16 +133,16 @@ class Augment(Part):
 
 
 class Train(Part):
-    """How the head learns. With `choose`, `epochs` is the most that is tried."""
+    """How the head learns. With `select_best_epoch`, `epochs` is the most that is tried."""
 
     folds: Annotated[int, Field(ge=2, le=20)] = 5
     epochs: Annotated[int, Field(ge=1, le=1000)] = 100
-    choose: bool = True
+    select_best_epoch: bool = True
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
     optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
     learning_rate: Positive = 0.0003
     class_weights: bool = False
-    keep_correct: Annotated[float, Field(gt=0, le=1)] = 0.95
+    min_correct_coverage: Annotated[float, Field(gt=0, le=1)] = 0.95
 
 
 class Export(Part):
@@ -178,7 +178,11 @@ class Gate(Part):
 
 
 class Config(Part):
-    """Everything that makes a run. `search` maps keys such as `head.l2` to the values tried."""
+    """Everything that makes a run.
+
+    `search` maps keys such as `head.l2` to the values tried; `renamed` has the old names that the
+    source still uses.
+    """
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     data: Data
@@ -192,6 +196,7 @@ class Config(Part):
     channels: tuple[Channel, ...] = Field(default=(), exclude=True)
     collect: Collect = Field(default=Collect(), exclude=True)
     search: dict[str, tuple[Any, ...]] = Field(default={}, exclude=True)
+    renamed: tuple[str, ...] = Field(default=(), exclude=True)
 
     @field_validator("channels", mode="before")
     @classmethod
@@ -249,6 +254,11 @@ SEARCHABLE = (
 )
 
 
+# Names that keys had in the version before; they are still read.
+RENAMED = {
+    "train.choose": "train.select_best_epoch",
+    "train.keep_correct": "train.min_correct_coverage",
+}
 TABLES = (".csv", ".tsv", ".txt")
 _SOURCES = "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)"
 
@@ -327,6 +337,19 @@ def _put(tree: dict[str, Any], key: str, value: Any) -> None:
     tree[last] = value
 
 
+def _take_renamed(tree: dict[str, Any]) -> tuple[str, ...]:
+    """Gives keys their present names; says which were old."""
+    found = []
+    for old, new in RENAMED.items():
+        section, name = old.split(".")
+        part = tree.get(section)
+        if isinstance(part, dict) and name in part:
+            old_value = part.pop(name)
+            part.setdefault(new.split(".")[1], old_value)
+            found.append(old)
+    return tuple(found)
+
+
 def _take_lists(tree: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
     """Takes the lists of searchable keys out of the tree, leaving their first values."""
     found: dict[str, tuple[Any, ...]] = {}
@@ -345,10 +368,13 @@ def _take_lists(tree: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
 
 
 def _validate(tree: dict[str, Any], search: dict[str, tuple[Any, ...]], where: str) -> Config:
-    if "search" in tree:
-        raise ConfigError(f"{where}: unknown key search", "give a list of values where one value belongs")
+    for name in ("search", "renamed"):
+        if name in tree:
+            hint = "give a list of values where one value belongs" if name == "search" else _suggestion(name)
+            raise ConfigError(f"{where}: unknown key {name}", hint)
     try:
-        config = Config.model_validate({**tree, "search": search})
+        renamed = _take_renamed(tree)
+        config = Config.model_validate({**tree, "search": search, "renamed": renamed})
     except ValidationError as error:
         problems = [_explain(problem) for problem in error.errors()]
         message = f"{where}: " + "; ".join(text for text, _ in problems)
@@ -393,5 +419,5 @@ def _known_keys(part: type[BaseModel], prefix: str = "") -> Iterable[str]:
         inner = field.annotation
         if isinstance(inner, type) and get_origin(inner) is None and issubclass(inner, BaseModel):
             yield from _known_keys(inner, f"{prefix}{name}.")
-        elif name != "search":
+        elif name not in ("search", "renamed"):
             yield f"{prefix}{name}"

@@ -1,4 +1,4 @@
-"""JSON, CSV and arrays out of bytes: whole and in the form that is expected, or a `DocumentError`.
+"""JSON, CSV and arrays out of bytes: whole and in the expected form, or a `DocumentError`.
 
 Whose file it is, and what to do about a damaged one, is said by those who read it.
 """
@@ -9,13 +9,41 @@ import csv
 import io
 import json
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class DocumentError(ValueError):
     """What is wrong with a document, in words."""
+
+
+class Document(BaseModel):
+    """A JSON document that a stage writes: frozen, its types not converted.
+
+    Keys that a later version added are ignored; a key with a default may be missing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
+
+
+Form = TypeVar("Form", bound=Document)
+
+
+def document_of(data: bytes | str, form: type[Form]) -> Form:
+    """The document that a JSON text holds.
+
+    Raises:
+        DocumentError: It is no JSON, or of another form.
+    """
+    value = object_of(data)
+    try:
+        return form.model_validate_json(json.dumps(value))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise DocumentError(f"{place}: {first['msg']}" if place else first["msg"]) from error
 
 
 def json_of(data: bytes | str) -> Any:

@@ -6,9 +6,9 @@ import fnmatch
 
 # Which command makes what the stages of a run leave; the first row that fits. All else is made by `train`.
 _MAKERS = {
-    "answers/keras": "pipeline evaluate",
+    "predictions/keras": "pipeline evaluate",
     "evaluation": "pipeline evaluate",
-    "label_doubts": "pipeline evaluate",
+    "label_issues": "pipeline evaluate",
     "passport": "export passport",
     "explain": "export explain",
     "apk": "export apk",
@@ -16,7 +16,7 @@ _MAKERS = {
     "photos": "export photos FOLDER --run",
     "simulated": "export photos --simulate --run",
     "report": "export report",
-    "answers/*": "export tflite",
+    "predictions/*": "export tflite",
     "export/*": "export tflite",
     "*calibration": "export tflite",
     "latency": "export tflite",

@@ -16,7 +16,7 @@ def unheard(text: str) -> None:
     """A warning that goes nowhere."""
 
 
-class Listener:
+class ProgressReporter:
     """Whom library code tells what it does; this one shows nothing."""
 
     def progress(self, stage: str, done: int, total: int) -> None:

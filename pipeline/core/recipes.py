@@ -13,10 +13,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an artefact is made from.
+    """What an artifact is made from.
 
     Attributes:
-        stage: Its name, e.g. `folds` or `answers/int8`.
+        stage: Its name, e.g. `folds` or `predictions/int8`.
         version: Raised whenever the stage's code would give other results.
         inputs: The keys of what it is made from, by name.
         settings: Its part of the configuration; JSON values.

@@ -1,6 +1,6 @@
 """The folder of a run: fixed names, whole writes, one lock, and what is still true.
 
-Whether an artefact is up to date follows from its recipe: what it was made from, with which
+Whether an artifact is up to date follows from its recipe: what it was made from, with which
 settings, by which version of the stage and of the libraries; and from its bytes, which must be
 those that the stage wrote. What the stages compute belongs to them; this module knows only names
 and keys.
@@ -24,7 +24,7 @@ import numpy as np
 from pipeline.core import config as configuration
 from pipeline.core import documents, files, makers
 from pipeline.core.config import Config
-from pipeline.core.documents import DocumentError
+from pipeline.core.documents import Document, DocumentError, Form
 from pipeline.core.errors import ConfigError, RunError, UsageError, storage_error
 from pipeline.core.files import digest
 from pipeline.core.recipes import Recipe, key_of
@@ -39,7 +39,7 @@ PULLED = Path("data/photos")
 # The names of everything in a run, in the order in which it comes to be.
 CONFIG = "config.toml"
 PICTURES = "pictures.csv"
-LEFT_OUT = "left_out.csv"
+EXCLUDED = "excluded.csv"
 AUDIT = "audit.json"
 SHORTCUTS = "shortcuts.json"
 SPLIT = "split.csv"
@@ -49,9 +49,9 @@ FOLDS = "folds.json"
 OUT_OF_FOLD = "out_of_fold.npz"
 MODEL = "model.keras"
 TRAINING = "training.json"
-ANSWERS = "answers"
+PREDICTIONS = "predictions"
 EVALUATION = "evaluation.json"
-LABEL_DOUBTS = "label_doubts.json"
+LABEL_ISSUES = "label_issues.json"
 FIGURES = "figures"
 _RECIPES = "recipes"
 _PICTURES_KEY = "data.pictures"
@@ -60,19 +60,19 @@ _PICTURES_KEY = "data.pictures"
 FORMS: dict[str, frozenset[str]] = {
     name: frozenset(parts.split())
     for name, parts in {
-        PICTURES: "path label group given sha256 width height remarks twins",
-        LEFT_OUT: "path label sha256 reason",
+        PICTURES: "path label group given sha256 width height remarks near_duplicates",
+        EXCLUDED: "path label sha256 reason",
         SPLIT: "path sha256 side fold",
-        AUDIT: "findings groups contradictions",
+        AUDIT: "image_issues groups contradictions",
         SHORTCUTS: "families chance",
         SEARCH: "winner",
         FRAME: "width height content_aspect",
         FOLDS: "labels n accuracy fold_accuracy chosen_epoch epoch_was_chosen steps threshold temperature",
         OUT_OF_FOLD: "sha256 group truth fold logits probabilities",
         TRAINING: "trainable_parameters frozen_parameters steps",
-        f"{ANSWERS}/*.npz": "sha256 groups truth probabilities",
+        f"{PREDICTIONS}/*.npz": "sha256 groups truth probabilities",
         EVALUATION: "labels train out_of_fold held_out gaps",
-        LABEL_DOUBTS: "doubts n",
+        LABEL_ISSUES: "label_issues n",
     }.items()
 }
 
@@ -174,8 +174,20 @@ class Run:
             for name in self.altered(stage):
                 raise self._altered_error(stage, name)
 
+    def read(self, form: type[Form], *names: str) -> Form:
+        """A JSON artifact as the document that it is.
+
+        Raises:
+            RunError: It is missing, damaged or of another form.
+        """
+        return self._read(names, lambda data: documents.document_of(data, form))
+
+    def write(self, document: Document, *names: str) -> None:
+        """Writes a JSON artifact; raises StorageError."""
+        files.write_json(self.path(*names), document.model_dump(mode="json"))
+
     def read_json(self, *names: str) -> Any:
-        """A JSON artefact.
+        """A JSON artifact.
 
         Raises:
             RunError: It is missing or damaged.
@@ -186,7 +198,7 @@ class Run:
         )
 
     def read_csv(self, *names: str) -> list[dict[str, str]]:
-        """The rows of a CSV artefact, by column.
+        """The rows of a CSV artifact, by column.
 
         Raises:
             RunError: It is missing or damaged.
@@ -194,13 +206,13 @@ class Run:
         return self._read(names, lambda data: documents.rows_of(data, _form("/".join(names))))
 
     def write_arrays(self, *names: str, **arrays: np.ndarray) -> None:
-        """Writes an .npz artefact; the same arrays give the same bytes."""
+        """Writes an .npz artifact; the same arrays give the same bytes."""
         file = io.BytesIO()
         np.savez_compressed(file, allow_pickle=False, **arrays)
         files.write_bytes(self.path(*names), file.getvalue())
 
     def read_arrays(self, *names: str) -> dict[str, np.ndarray]:
-        """The arrays of an .npz artefact.
+        """The arrays of an .npz artifact.
 
         Raises:
             RunError: It is missing or damaged.
@@ -208,7 +220,7 @@ class Run:
         return self._read(names, lambda data: documents.arrays_of(data, _form("/".join(names))))
 
     def _read(self, names: Sequence[str], parse: Callable[[bytes], Parsed]) -> Parsed:
-        """What an artefact holds, which must be what the stage wrote that made it."""
+        """What an artifact holds, which must be what the stage wrote that made it."""
         path, name = self.path(*names), "/".join(names)
         try:
             data = path.read_bytes()

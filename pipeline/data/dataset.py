@@ -1,7 +1,7 @@
 """A folder of pictures, or a table, into a Table of pictures and labels.
 
-Every file that `layouts` finds ends up either in `Table.pictures` or, with the reason, in
-`Table.left_out`. Who is held out is decided in `splits`; what is wrong with pictures that can
+Every file that `folders` finds ends up either in `Table.pictures` or, with the reason, in
+`Table.excluded`. Who is held out is decided in `splits`; what is wrong with pictures that can
 be read is asked in `audit`.
 """
 
@@ -23,8 +23,8 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.recipes import key_of
 from pipeline.core.runs import Run
 from pipeline.data import fingerprints, folders, tables
-from pipeline.data.fingerprints import Sketches
-from pipeline.data.folders import Found, Layout, LeftOut, Note
+from pipeline.data.fingerprints import Fingerprints
+from pipeline.data.folders import Excluded, Found, Layout, Note
 from pipeline.images import decode
 
 MAX_UNREADABLE = 0.10
@@ -43,7 +43,7 @@ class Picture:
         width: Of the upright picture, in pixels.
         height: Of the upright picture, in pixels.
         remarks: What the reader decided on the way, in words; often empty.
-        twins: Copies of one picture share it, as the audit found; else empty.
+        near_duplicates: Copies of one picture share it, as the audit found; else empty.
     """
 
     path: str
@@ -54,7 +54,7 @@ class Picture:
     width: int
     height: int
     remarks: str = ""
-    twins: str = ""
+    near_duplicates: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,14 +65,14 @@ class Table:
         root: What the paths are relative to.
         labels: The classes in their one order: by code point of their normalized (NFC) names.
         pictures: Those that can be used, by path.
-        left_out: Those that cannot, by path.
+        excluded: Those that cannot, by path.
         notes: How the data set was understood; not kept in a run.
     """
 
     root: Path
     labels: tuple[str, ...]
     pictures: tuple[Picture, ...]
-    left_out: tuple[LeftOut, ...]
+    excluded: tuple[Excluded, ...]
     notes: tuple[Note, ...] = field(default=(), compare=False)
 
     def file(self, picture: Picture) -> Path:
@@ -81,7 +81,7 @@ class Table:
     @property
     def key(self) -> str:
         """A hash of all that training sees of the data set."""
-        rows = [[p.path, p.label, p.group, p.given, p.sha256, p.twins] for p in self.pictures]
+        rows = [[p.path, p.label, p.group, p.given, p.sha256, p.near_duplicates] for p in self.pictures]
         return key_of([list(self.labels), rows])
 
 
@@ -116,7 +116,7 @@ def scan(
     source: Path,
     known: Table | None = None,
     progress: Progress = silent,
-    looks: Sketches | None = None,
+    looks: Fingerprints | None = None,
     allowed: float = MAX_UNREADABLE,
 ) -> Table:
     """Looks at every file of a data set; pictures not yet known are decoded wholly.
@@ -143,7 +143,7 @@ def scan(
 def survey(
     source: Path,
     progress: Progress = silent,
-    looks: Sketches | None = None,
+    looks: Fingerprints | None = None,
     allowed: float = MAX_UNREADABLE,
 ) -> tuple[Table, DataError | None]:
     """As `scan`, but of any folder with pictures in it; where `scan` refuses, its reason comes, too.
@@ -179,24 +179,24 @@ def _laid_out(source: Path) -> Layout:
 
 
 def _table(
-    layout: Layout, labels: tuple[str, ...], rows: list[Picture], left_out: Sequence[LeftOut]
+    layout: Layout, labels: tuple[str, ...], rows: list[Picture], excluded: Sequence[Excluded]
 ) -> Table:
     rows.sort(key=lambda picture: picture.path)
-    away = sorted([*left_out, *layout.ignored], key=lambda entry: entry.path)
+    away = sorted([*excluded, *layout.ignored], key=lambda entry: entry.path)
     return Table(layout.root, labels, tuple(rows), tuple(away), layout.notes)
 
 
 def _look(
-    layout: Layout, known: Table | None, progress: Progress, looks: Sketches | None
-) -> tuple[list[Picture], list[LeftOut]]:
+    layout: Layout, known: Table | None, progress: Progress, looks: Fingerprints | None
+) -> tuple[list[Picture], list[Excluded]]:
     root, found = layout.root, layout.found
     facts = {picture.sha256: picture for picture in known.pictures} if known and looks is None else {}
-    refused = {entry.sha256: entry for entry in known.left_out if entry.sha256} if known else {}
+    refused = {entry.sha256: entry for entry in known.excluded if entry.sha256} if known else {}
     rows: list[Picture] = []
-    left_out: list[LeftOut] = []
+    excluded: list[Excluded] = []
     drawn: list[tuple[np.ndarray, np.ndarray]] = []
 
-    def look(entry: Found) -> Picture | LeftOut:
+    def look(entry: Found) -> Picture | Excluded:
         path = root / entry.path
         sha256 = ""
         try:
@@ -208,10 +208,10 @@ def _look(
             # Without a sha256 it is looked at again next time.
             sha256 = "" if _passing(error) else sha256
             kind = "other_format" if isinstance(error, FormatError) else "unreadable"
-            return LeftOut(entry.path, entry.label, sha256, error.message.removeprefix(f"{path}: "), kind)
+            return Excluded(entry.path, entry.label, sha256, error.message.removeprefix(f"{path}: "), kind)
         except OSError as error:
             reason = f"cannot be opened: {error.strerror}"
-            return LeftOut(entry.path, entry.label, "", reason, "unreadable")
+            return Excluded(entry.path, entry.label, "", reason, "unreadable")
         return Picture(entry.path, entry.label, entry.group, entry.given, sha256, *size, remarks)
 
     def facts_of(path: Path, sha256: str) -> tuple[tuple[int, int], str]:
@@ -228,11 +228,11 @@ def _look(
         if isinstance(row, Picture):
             rows.append(row)
         else:
-            left_out.append(row)
+            excluded.append(row)
         while looks is not None and drawn:
             looks.add(*drawn.pop())
         progress("looking at the pictures", done, len(found))
-    return rows, left_out
+    return rows, excluded
 
 
 def _passing(error: PictureError) -> bool:
@@ -244,7 +244,7 @@ def _passing(error: PictureError) -> bool:
 def save(run: Run, table: Table) -> None:
     """Writes the table into the run."""
     files.write_text(run.path(runs.PICTURES), _to_csv(Picture, table.pictures))
-    files.write_text(run.path(runs.LEFT_OUT), _to_csv(LeftOut, table.left_out))
+    files.write_text(run.path(runs.EXCLUDED), _to_csv(Excluded, table.excluded))
 
 
 def load(run: Run, source: Path) -> Table:
@@ -262,14 +262,14 @@ def load(run: Run, source: Path) -> Table:
             Picture(**{**row, "width": int(row["width"]), "height": int(row["height"])})
             for row in run.read_csv(runs.PICTURES)
         ]
-        left_out = [LeftOut(**row) for row in run.read_csv(runs.LEFT_OUT)]
+        excluded = [Excluded(**row) for row in run.read_csv(runs.EXCLUDED)]
     except (TypeError, ValueError) as error:
         raise RunError(
             f"{run.path(runs.PICTURES)} is damaged: {error}", f"make it again: {runs.training_command(run)}"
         ) from error
     root = source if source.is_dir() else source.parent
     labels = tuple(sorted({picture.label for picture in rows}))
-    return Table(root, labels, tuple(rows), tuple(left_out))
+    return Table(root, labels, tuple(rows), tuple(excluded))
 
 
 def compare(old: Table, new: Table) -> Change:
@@ -308,7 +308,7 @@ def changed_since(table: Table, source: Path, moment: float) -> Change:
     """
     layout = _laid_out(source)
     known = {picture.path: picture for picture in table.pictures}
-    left_out = {(entry.path, entry.label) for entry in table.left_out}
+    excluded = {(entry.path, entry.label) for entry in table.excluded}
 
     def look(entry: Found) -> Picture:
         path, was = layout.root / entry.path, known.get(entry.path)
@@ -319,7 +319,7 @@ def changed_since(table: Table, source: Path, moment: float) -> Change:
             sha256 = ""
         return Picture(entry.path, entry.label, entry.group, entry.given, sha256, 0, 0)
 
-    rows = parallel.ordered(look, [e for e in layout.found if (e.path, e.label) not in left_out])
+    rows = parallel.ordered(look, [e for e in layout.found if (e.path, e.label) not in excluded])
     return compare(table, Table(layout.root, table.labels, tuple(rows), ()))
 
 
@@ -343,7 +343,7 @@ def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:
             )
 
 
-def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[LeftOut]) -> str:
+def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[Excluded]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, [column.name for column in fields(kind)])
     writer.writeheader()
@@ -382,7 +382,7 @@ def _labels(source: Path, labels: Sequence[str]) -> tuple[str, ...]:
 def _check_losses(source: Path, layout: Layout, table: Table, allowed: float) -> None:
     totals = Counter(entry.label for entry in layout.found)
     lost = defaultdict(list)
-    for entry in table.left_out:
+    for entry in table.excluded:
         if entry.kind != "passed_over":
             lost[entry.label].append(entry)
     over = {label: entries for label, entries in lost.items() if len(entries) > allowed * totals[label]}

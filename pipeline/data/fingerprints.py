@@ -1,7 +1,7 @@
 """What the audit keeps of every picture: facts, hashes and a few small views, by sha256.
 
 A sketch is made from the one decode that every picture needs anyway, and kept in the cache, so
-that a repeat opens no picture. What sketches say about each other is asked in `twins`; what
+that a repeat opens no picture. What sketches say about each other is asked in `near_duplicates`; what
 they say about a picture, in `audit`; what they say about the classes, in `shortcuts`.
 """
 
@@ -128,7 +128,7 @@ def _hashes(whole: Image.Image, inside: Image.Image) -> np.ndarray:
     return np.stack([np.packbits(imagehash.phash(image, HASH_SIDE).hash) for image in images])
 
 
-class Sketches:
+class Fingerprints:
     """The sketches in the cache. `open_cache` gives one; others wait while it is held."""
 
     def __init__(self, folder: Path) -> None:
@@ -190,7 +190,7 @@ class Sketches:
 
 
 @contextmanager
-def open_cache(warn: Callable[[str], object] = unheard) -> Iterator[Sketches]:
+def open_cache(warn: Callable[[str], object] = unheard) -> Iterator[Fingerprints]:
     """The sketches made so far, in `data/cache`; waits until no other process holds them.
 
     `warn` hears whom it waits for.
@@ -202,7 +202,7 @@ def open_cache(warn: Callable[[str], object] = unheard) -> Iterator[Sketches]:
     folder = runs.CACHE / recipe.key
     files.make_folder(folder)
     with files.waiting_for(folder, warn):
-        yield Sketches(folder)
+        yield Fingerprints(folder)
 
 
 def _count(path: Path, kind: np.dtype) -> int:

@@ -27,7 +27,7 @@ _BY_NAME = (*decode.SUFFIXES, *filetypes.OTHER_ENDINGS)
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class Excluded:
     """A file that is not used, and why.
 
     Attributes:
@@ -80,7 +80,7 @@ class Layout:
 
     root: Path
     found: tuple[Found, ...]
-    ignored: tuple[LeftOut, ...] = ()
+    ignored: tuple[Excluded, ...] = ()
     notes: tuple[Note, ...] = ()
 
 
@@ -131,7 +131,7 @@ def walk(root: Path) -> Layout:
         for entry, depth in _below(Path(folder.path)):
             name = Path(entry.path).relative_to(root).as_posix()
             if reason := _passed_over(entry, name):
-                ignored.append(LeftOut(_shown(name), label, "", reason, "passed_over"))
+                ignored.append(Excluded(_shown(name), label, "", reason, "passed_over"))
                 continue
             found.append(Found(name, label, "", side))
             if depth:
@@ -211,7 +211,7 @@ def _holds_classes(folder: os.DirEntry[str]) -> bool:
     return any(_is_folder(entry) for entry in inside) and not any(map(_is_picture_by_name, inside))
 
 
-def _beside_a_split(root: Path, folder: os.DirEntry[str]) -> list[LeftOut]:
+def _beside_a_split(root: Path, folder: os.DirEntry[str]) -> list[Excluded]:
     name = Path(folder.path).relative_to(root).as_posix()
     pictures_inside = [entry for entry, _ in _below(Path(folder.path)) if _is_picture_by_name(entry)]
     if pictures_inside and not part_of(folder.name):
@@ -221,7 +221,7 @@ def _beside_a_split(root: Path, folder: os.DirEntry[str]) -> list[LeftOut]:
         )
     if pictures_inside:
         return [_loose(root, entry) for entry in pictures_inside]
-    return [LeftOut(_shown(name), "", "", "a folder without pictures", "passed_over")]
+    return [Excluded(_shown(name), "", "", "a folder without pictures", "passed_over")]
 
 
 def _is_picture_by_name(entry: os.DirEntry[str]) -> bool:
@@ -229,9 +229,9 @@ def _is_picture_by_name(entry: os.DirEntry[str]) -> bool:
     return not hidden and Path(entry.name).suffix.lower() in _BY_NAME and _is_file(entry)
 
 
-def _loose(root: Path, entry: os.DirEntry[str]) -> LeftOut:
+def _loose(root: Path, entry: os.DirEntry[str]) -> Excluded:
     name = _shown(Path(entry.path).relative_to(root).as_posix())
-    return LeftOut(name, "", "", "a picture beside the class folders has no class", "passed_over")
+    return Excluded(name, "", "", "a picture beside the class folders has no class", "passed_over")
 
 
 def _passed_over(entry: os.DirEntry[str], name: str) -> str:

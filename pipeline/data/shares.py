@@ -30,7 +30,7 @@ def groups_of(table: Table) -> dict[str, str]:
         return name
 
     for picture in table.pictures:
-        for kind, name in (("group", picture.group), ("twins", picture.twins)):
+        for kind, name in (("group", picture.group), ("near_duplicates", picture.near_duplicates)):
             if name:
                 one, other = sorted((root(f"sha256:{picture.sha256}"), root(f"{kind}:{name}")))
                 leader[other] = one

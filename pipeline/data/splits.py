@@ -46,7 +46,7 @@ class Split:
     folds: tuple[int, ...]
     held_out: tuple[Picture, ...]
     groups: Mapping[str, str]
-    straddling: tuple[Picture, ...] = ()
+    split_conflicts: tuple[Picture, ...] = ()
 
     @property
     def shared_groups(self) -> int:

@@ -18,7 +18,7 @@ from pipeline.core import files, runs
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError
 from pipeline.core.parallel import ordered
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
@@ -28,7 +28,7 @@ from pipeline.stats import intervals, metrics
 from pipeline.stats.metrics import Interval, accuracy_of, f1_of, macro_f1_of
 from pipeline.tflite import interpreter as litert
 from pipeline.training import features
-from pipeline.training.experiment import Subject, load_out_of_fold, settled_config
+from pipeline.training.experiment import Experiment, load_out_of_fold, settled_config
 
 KERAS = "keras"
 VERSION = 5
@@ -38,7 +38,7 @@ _KERAS_LIBRARIES = ("tensorflow", "keras", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
-class Answers:
+class Predictions:
     """One model's answers on the held-out pictures.
 
     Attributes:
@@ -75,14 +75,14 @@ class Answers:
 Answer = Callable[[Sequence[dataset.Picture], Callable[[int], object]], np.ndarray]
 
 
-def answers(
-    subject: Subject,
+def predictions(
+    experiment: Experiment,
     model: str,
     inputs: dict[str, str],
     libraries: Sequence[str],
     make: Answer,
-    listener: Listener,
-) -> tuple[Answers, Recipe]:
+    reporter: ProgressReporter,
+) -> tuple[Predictions, Recipe]:
     """The stored answers of a model on the held-out pictures, made now if they are not there.
 
     Args:
@@ -96,40 +96,42 @@ def answers(
     Raises:
         DataError: A held-out picture was changed since the training.
     """
-    run, split = subject.run, subject.split
-    name = f"{runs.ANSWERS}/{model}.npz"
-    recipe = Recipe(f"{runs.ANSWERS}/{model}", 1, {**inputs, "held_out": split.held_out_key}, {}, libraries)
+    run, split = experiment.run, experiment.split
+    name = f"{runs.PREDICTIONS}/{model}.npz"
+    recipe = Recipe(
+        f"{runs.PREDICTIONS}/{model}", 1, {**inputs, "held_out": split.held_out_key}, {}, libraries
+    )
 
     def build() -> None:
-        dataset.check_unchanged(subject.table, split.held_out)
+        dataset.check_unchanged(experiment.table, split.held_out)
         stage = f"held-out answers of {model}"
         total = len(split.held_out)
-        found = make(split.held_out, lambda done: listener.progress(stage, done, total))
+        found = make(split.held_out, lambda done: reporter.progress(stage, done, total))
         run.write_arrays(
             name,
             sha256=np.array([p.sha256 for p in split.held_out]),
             groups=np.array([split.groups[p.path] for p in split.held_out]),
-            truth=np.array([subject.labels.index(p.label) for p in split.held_out]),
+            truth=np.array([experiment.labels.index(p.label) for p in split.held_out]),
             probabilities=found.astype(np.float32),
         )
 
     run.make(recipe, [name], build)
-    return Answers(model, **run.read_arrays(name)), recipe
+    return Predictions(model, **run.read_arrays(name)), recipe
 
 
-def keras_answers(subject: Subject, listener: Listener) -> tuple[Answers, Recipe]:
+def keras_predictions(experiment: Experiment, reporter: ProgressReporter) -> tuple[Predictions, Recipe]:
     """The answers of the run's Keras model. TensorFlow is loaded only if they are not there."""
 
     def make(pictures: Sequence[dataset.Picture], advance: Callable[[int], object]) -> np.ndarray:
         with quiet():
             from pipeline.training import classifier
 
-            model = classifier.load(subject.run.path(runs.MODEL))
+            model = classifier.load(experiment.run.path(runs.MODEL))
         rows: list[np.ndarray] = []
         frames: list[np.ndarray] = []
 
         def frame(picture: dataset.Picture) -> np.ndarray:
-            return features.plain_view(subject.table.file(picture), subject.frame)
+            return features.plain_view(experiment.table.file(picture), experiment.frame)
 
         for done, prepared in enumerate(ordered(frame, pictures), 1):
             frames.append(prepared)
@@ -140,25 +142,25 @@ def keras_answers(subject: Subject, listener: Listener) -> tuple[Answers, Recipe
                 advance(done)
         return np.concatenate(rows)
 
-    inputs = {"model": subject.run.key("model")}
-    return answers(subject, KERAS, inputs, _KERAS_LIBRARIES, make, listener)
+    inputs = {"model": experiment.run.key("model")}
+    return predictions(experiment, KERAS, inputs, _KERAS_LIBRARIES, make, reporter)
 
 
-def evaluate(subject: Subject, listener: Listener) -> dict[str, Any]:
+def evaluate(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
     """Writes evaluation.json and its figures; gives the evaluation."""
-    run = subject.run
-    held_out, made = keras_answers(subject, listener)
-    inputs = {"answers": made.key, "folds": run.key("folds")}
+    run = experiment.run
+    held_out, made = keras_predictions(experiment, reporter)
+    inputs = {"predictions": made.key, "folds": run.key("folds")}
     recipe = Recipe("evaluation", VERSION, inputs, {}, ("numpy", "scipy"))
 
     def build() -> None:
-        listener.progress("intervals", 0, 1)
-        files.write_json(run.path(runs.EVALUATION), _evaluation(subject, held_out))
-        listener.progress("intervals", 1, 1)
+        reporter.progress("intervals", 0, 1)
+        files.write_json(run.path(runs.EVALUATION), _evaluation(experiment, held_out))
+        reporter.progress("intervals", 1, 1)
 
     run.make(recipe, [runs.EVALUATION], build)
     found = run.read_json(runs.EVALUATION)
-    label_issues.label_doubts(subject)
+    label_issues.find_label_issues(experiment)
     from pipeline.stats import plots
 
     drawings = {
@@ -172,10 +174,10 @@ def evaluate(subject: Subject, listener: Listener) -> dict[str, Any]:
     return found
 
 
-def _evaluation(subject: Subject, held_out: Answers) -> dict[str, Any]:
-    folds, training = subject.run.read_json(runs.FOLDS), subject.run.read_json(runs.TRAINING)
-    stored = load_out_of_fold(subject.run)
-    classes = len(subject.labels)
+def _evaluation(experiment: Experiment, held_out: Predictions) -> dict[str, Any]:
+    folds, training = experiment.run.read_json(runs.FOLDS), experiment.run.read_json(runs.TRAINING)
+    stored = load_out_of_fold(experiment.run)
+    classes = len(experiment.labels)
     predicted = stored["probabilities"].argmax(1)
 
     pooled = metrics.confusion(stored["truth"], predicted, classes)
@@ -195,7 +197,7 @@ def _evaluation(subject: Subject, held_out: Answers) -> dict[str, Any]:
     right, n = held_out.predicted == held_out.truth, len(held_out.truth)
     of_f1 = intervals.f1(held_out.truth, held_out.predicted, held_out.groups, classes)
     per_class = []
-    for index, label in enumerate(subject.labels):
+    for index, label in enumerate(experiment.labels):
         own = held_out.truth == index
         per_class.append(
             {
@@ -208,7 +210,7 @@ def _evaluation(subject: Subject, held_out: Answers) -> dict[str, Any]:
             }
         )
     evaluation = {
-        "labels": list(subject.labels),
+        "labels": list(experiment.labels),
         "train": {"n": training["n"], "accuracy": training["accuracy"]},
         "out_of_fold": out_of_fold,
         "held_out": {
@@ -221,18 +223,18 @@ def _evaluation(subject: Subject, held_out: Answers) -> dict[str, Any]:
             "classes": per_class,
             "confusion": counts.tolist(),
         },
-        "without_leaked": without_leaked(subject, held_out),
+        "without_leaked": without_leaked(experiment, held_out),
         "threshold": folds["threshold"],
     }
     return {**evaluation, "gaps": gaps(evaluation)}
 
 
-def without_leaked(subject: Subject, held_out: Answers) -> dict[str, Any] | None:
+def without_leaked(experiment: Experiment, held_out: Predictions) -> dict[str, Any] | None:
     """A model's held-out score without the pictures that have copies in training; None if there are none."""
-    leaked = {picture.path for picture in subject.split.leaked}
+    leaked = {picture.path for picture in experiment.split.leaked}
     if not leaked:
         return None
-    kept = np.array([picture.path not in leaked for picture in subject.split.held_out])
+    kept = np.array([picture.path not in leaked for picture in experiment.split.held_out])
     right = (held_out.predicted == held_out.truth)[kept]
     return {
         "n": len(right),

@@ -18,7 +18,7 @@ import numpy as np
 from pipeline.core import files, runs
 from pipeline.core.recipes import Recipe
 from pipeline.data.audit import contact_sheets
-from pipeline.training.experiment import Subject, load_out_of_fold
+from pipeline.training.experiment import Experiment, load_out_of_fold
 
 VERSION = 2
 # Answers count from the surest down to where they agree with fewer labels than this.
@@ -29,7 +29,7 @@ _UNEVEN = 0.05
 
 
 @dataclass(frozen=True)
-class Doubt:
+class LabelIssue:
     """One label that is likely wrong.
 
     Attributes:
@@ -65,7 +65,7 @@ class Trust:
     withheld: int
 
 
-def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[Doubt], Trust]:
+def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[LabelIssue], Trust]:
     """The doubts that the model has earned, the most doubtful first, and how far to trust them.
 
     Args:
@@ -74,7 +74,7 @@ def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[Doubt], T
     """
     from scipy import stats
 
-    doubts = find(truth, probabilities)
+    label_issues = find(truth, probabilities)
     confident = _confident(truth, probabilities)
     rows = np.flatnonzero(confident >= 0)
     sureness = probabilities[rows, confident[rows]]
@@ -84,10 +84,10 @@ def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[Doubt], T
     sure = int(np.flatnonzero(contradicted <= (1 - AGREEMENT) * counts + 1e-9)[-1])
     total, surer = int(contradicted[sure]), int(contradicted[sure // 2])
     if stats.binom.cdf(surer, total, 0.5) < _UNEVEN:
-        return [], Trust(sure, sure - total, 0, len(doubts))
+        return [], Trust(sure, sure - total, 0, len(label_issues))
     reached = set(rows[:sure].tolist())
-    kept = [doubt for doubt in doubts if doubt.index in reached]
-    return kept, Trust(sure, sure - total, min(total, 2 * surer), len(doubts) - len(kept))
+    kept = [doubt for doubt in label_issues if doubt.index in reached]
+    return kept, Trust(sure, sure - total, min(total, 2 * surer), len(label_issues) - len(kept))
 
 
 def in_words(count: int, trust: Mapping[str, int]) -> str:
@@ -103,7 +103,7 @@ def in_words(count: int, trust: Mapping[str, int]) -> str:
     )
 
 
-def find(truth: np.ndarray, probabilities: np.ndarray) -> list[Doubt]:
+def find(truth: np.ndarray, probabilities: np.ndarray) -> list[LabelIssue]:
     """The doubted labels, the most doubtful first.
 
     Args:
@@ -117,7 +117,9 @@ def find(truth: np.ndarray, probabilities: np.ndarray) -> list[Doubt]:
     # By normalized margin, as section 3.2 of the paper ranks.
     order = np.lexsort((rows, own - other))
     return [
-        Doubt(int(rows[at]), int(truth[rows[at]]), int(confident[rows[at]]), float(own[at]), float(other[at]))
+        LabelIssue(
+            int(rows[at]), int(truth[rows[at]]), int(confident[rows[at]]), float(own[at]), float(other[at])
+        )
         for at in order
     ]
 
@@ -159,24 +161,24 @@ def _confident(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return np.where(reached.max(1) > 0, reached.argmax(1), -1)
 
 
-def label_doubts(subject: Subject) -> dict[str, object]:
-    """Writes label_doubts.json and its sheet; gives what it holds."""
-    run = subject.run
-    recipe = Recipe("label_doubts", VERSION, {"folds": run.key("folds")}, {}, ("numpy", "scipy"))
+def find_label_issues(experiment: Experiment) -> dict[str, object]:
+    """Writes label_issues.json and its sheet; gives what it holds."""
+    run = experiment.run
+    recipe = Recipe("label_issues", VERSION, {"folds": run.key("folds")}, {}, ("numpy", "scipy"))
     run.make(
         recipe,
-        [runs.LABEL_DOUBTS],
-        lambda: files.write_json(run.path(runs.LABEL_DOUBTS), _doubts(subject)),
+        [runs.LABEL_ISSUES],
+        lambda: files.write_json(run.path(runs.LABEL_ISSUES), _label_issues(experiment)),
     )
-    found = run.read_json(runs.LABEL_DOUBTS)
-    rows, title = found["doubts"], "Labels that may be wrong, the most doubtful first"
+    found = run.read_json(runs.LABEL_ISSUES)
+    rows, title = found["label_issues"], "Labels that may be wrong, the most doubtful first"
     if not rows:
         rows, title = found["withheld"], "Contradicted labels, likely by the model's own mistakes"
     shown = rows[: contact_sheets.SHOWN]
     if shown:
-        cells = [(_caption(row), subject.table.root / row["path"]) for row in shown]
+        cells = [(_caption(row), experiment.table.root / row["path"]) for row in shown]
         more = f", the first {len(shown)} of {len(rows)}" if len(rows) > contact_sheets.SHOWN else ""
-        contact_sheets.draw(run, "label_doubts.png", {"doubts": recipe.key}, f"{title}{more}", cells)
+        contact_sheets.draw(run, "label_issues.png", {"label_issues": recipe.key}, f"{title}{more}", cells)
     return found
 
 
@@ -185,30 +187,30 @@ def _caption(row: dict[str, Any]) -> str:
     return f"{filed}\nrather: {row['suggestion']} {row['suggestion_score']:.2f}"
 
 
-def _doubts(subject: Subject) -> dict[str, object]:
-    stored = load_out_of_fold(subject.run)
+def _label_issues(experiment: Experiment) -> dict[str, object]:
+    stored = load_out_of_fold(experiment.run)
     truth, probabilities = stored["truth"], stored["probabilities"]
     joint = confident_joint(truth, probabilities)
-    own = np.bincount(truth, minlength=len(subject.labels)).tolist()
+    own = np.bincount(truth, minlength=len(experiment.labels)).tolist()
     doubted, trust = earned(truth, probabilities)
     return {
         "n": len(truth),
         "share_wrong_estimate": share_wrong(joint, own),
-        "labels": list(subject.labels),
+        "labels": list(experiment.labels),
         "confident_joint": joint.tolist(),
         "trust": asdict(trust),
-        "doubts": [_row(subject, doubt) for doubt in doubted],
-        "withheld": [_row(subject, doubt) for doubt in find(truth, probabilities) if doubt not in doubted],
+        "label_issues": [_row(experiment, doubt) for doubt in doubted],
+        "withheld": [_row(experiment, doubt) for doubt in find(truth, probabilities) if doubt not in doubted],
     }
 
 
-def _row(subject: Subject, doubt: Doubt) -> dict[str, object]:
-    picture = subject.split.train[doubt.index]
+def _row(experiment: Experiment, doubt: LabelIssue) -> dict[str, object]:
+    picture = experiment.split.train[doubt.index]
     return {
         "path": picture.path,
         "sha256": picture.sha256,
-        "label": subject.labels[doubt.label],
-        "suggestion": subject.labels[doubt.suggestion],
+        "label": experiment.labels[doubt.label],
+        "suggestion": experiment.labels[doubt.suggestion],
         "label_score": round(doubt.label_score, 6),
         "suggestion_score": round(doubt.suggestion_score, 6),
     }

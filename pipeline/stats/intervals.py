@@ -236,10 +236,10 @@ def f1_drop(
     return F1Intervals(bounds, _macro(drops, bounds, slopes, label, picture, group, truth))
 
 
-def _involved(truth: np.ndarray, *answers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _involved(truth: np.ndarray, *predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Which classes each picture has to do with, its own or answered: labels and rows, shape (m,) each."""
     rows = np.arange(len(truth))
-    pairs = np.unique(np.concatenate([labels * len(rows) + rows for labels in (truth, *answers)]))
+    pairs = np.unique(np.concatenate([labels * len(rows) + rows for labels in (truth, *predictions)]))
     return pairs // max(len(rows), 1), pairs % max(len(rows), 1)
 
 

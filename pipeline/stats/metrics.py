@@ -104,7 +104,7 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     return float(np.exp(best.x))
 
 
-def dont_know_threshold(probabilities: np.ndarray, truth: np.ndarray, keep_correct: float) -> float:
+def dont_know_threshold(probabilities: np.ndarray, truth: np.ndarray, min_correct_coverage: float) -> float:
     """The highest threshold that still shows this share of the right answers.
 
     On the grid of 1/256, the steps of the int8 file's answers, which end at 255/256.
@@ -112,13 +112,13 @@ def dont_know_threshold(probabilities: np.ndarray, truth: np.ndarray, keep_corre
     Args:
         probabilities: Shape (n, classes).
         truth: Labels, shape (n,).
-        keep_correct: The share of right answers that must not become "don't know".
+        min_correct_coverage: The share of right answers that must not become "don't know".
     """
     predicted = probabilities.argmax(1)
     right = np.sort(probabilities.max(1)[predicted == truth])
     if not len(right):
         return 0.0
-    lost = int(np.floor((1 - keep_correct) * len(right) + 1e-9))
+    lost = int(np.floor((1 - min_correct_coverage) * len(right) + 1e-9))
     step = np.floor(right[min(lost, len(right) - 1)] * GRID + 1e-9)
     return float(min(step, GRID - 1) / GRID)
 

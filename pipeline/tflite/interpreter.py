@@ -172,7 +172,7 @@ class Interpreters:
             self._free.put(interpreter)
 
 
-def answers(
+def predictions(
     data: bytes,
     items: Sequence[Any],
     prepare: Callable[[Any], np.ndarray],

@@ -1,6 +1,6 @@
 """What the stages of a run work on, and what it takes to train a head on it.
 
-Opens a run whose training is finished from its artefacts alone. The stages themselves are in
+Opens a run whose training is finished from its artifacts alone. The stages themselves are in
 `train`, `search` and `evaluate`.
 """
 
@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.core import runs
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, RunError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
@@ -34,7 +34,7 @@ DRAWN = ("matplotlib", "numpy")
 
 
 @dataclass(frozen=True)
-class Subject:
+class Experiment:
     """What the stages of a run work on: its configuration, pictures, split and frame."""
 
     run: Run
@@ -58,8 +58,8 @@ def settled_config(run: Run) -> Config:
     return config.with_values(run.read_json(runs.SEARCH)["winner"]) if config.search else config
 
 
-def open_trained(run: Run, listener: Listener | None = None) -> Subject:
-    """The Subject of a run whose training is finished, from its artefacts alone.
+def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experiment:
+    """The Subject of a run whose training is finished, from its artifacts alone.
 
     Args:
         run: What `train` made.
@@ -76,18 +76,18 @@ def open_trained(run: Run, listener: Listener | None = None) -> Subject:
     frame = run.read_json(runs.FRAME)
     if not run.path(runs.MODEL).is_file():
         raise RunError(f"{run.path(runs.MODEL)} is missing", runs.training_hint(run))
-    subject = Subject(run, config, table, split, Size(frame["width"], frame["height"]))
-    if other := _trained_otherwise(subject):
+    experiment = Experiment(run, config, table, split, Size(frame["width"], frame["height"]))
+    if other := _trained_otherwise(experiment):
         raise RunError(f"the model {run.path(runs.MODEL)} {other}", runs.training_hint(run))
     run.require_whole("frame", "folds", "model")
     splits.check_held_out(table, split, config)
-    if listener:
-        run.warn_of_damage(listener.warn)
-        say_changes(run, table, config, listener)
-    return subject
+    if reporter:
+        run.warn_of_damage(reporter.warn)
+        say_changes(run, table, config, reporter)
+    return experiment
 
 
-def say_changes(run: Run, table: Table, config: Config, listener: Listener) -> None:
+def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReporter) -> None:
     """Warns where the pictures are not those any more that the run was made from; few of them are read."""
     again = f"to train again: {runs.training_command(run)}, then repeat this command"
     try:
@@ -96,27 +96,27 @@ def say_changes(run: Run, table: Table, config: Config, listener: Listener) -> N
     except OSError:
         return
     except DataError as error:
-        listener.warn(f"the pictures are not those of the training: {error.message}; {again}")
+        reporter.warn(f"the pictures are not those of the training: {error.message}; {again}")
         return
     if change:
-        listener.warn(f"pictures were changed since the training ({change}), and count as they were; {again}")
+        reporter.warn(f"pictures were changed since the training ({change}), and count as they were; {again}")
 
 
-def _trained_otherwise(subject: Subject) -> str:
+def _trained_otherwise(experiment: Experiment) -> str:
     """What no longer belongs to the model, in words; empty where all does.
 
     Libraries and weights files are not asked: the model is there, whatever lies beside it now.
     """
-    run, folds = subject.run, subject.run.recorded("folds")
+    run, folds = experiment.run, experiment.run.recorded("folds")
     if run.config().search and not run.recorded("search"):
         return "is older than the search, which was not finished"
     if not folds or run.recorded("model").get("inputs", {}).get("folds") != folds.get("key"):
         return "was not trained after the folds that lie beside it"
-    if folds["inputs"].get("train") != subject.split.train_key:
+    if folds["inputs"].get("train") != experiment.split.train_key:
         return "was trained on other pictures, labels or folds than those of the run now"
-    if tuple(run.read_json(runs.FOLDS)["labels"]) != subject.labels:
+    if tuple(run.read_json(runs.FOLDS)["labels"]) != experiment.labels:
         return "was trained for other labels than those of the run now"
-    if folds["settings"] != training_settings(subject):
+    if folds["settings"] != training_settings(experiment):
         return "was trained with other settings than those of the run now"
     return ""
 
@@ -137,38 +137,38 @@ def load_heads() -> ModuleType:
     return heads
 
 
-def examples_of(subject: Subject, listener: Listener) -> heads.Examples:
+def examples_of(experiment: Experiment, reporter: ProgressReporter) -> heads.Examples:
     """The training pictures as numbers; features that are not in the cache are computed."""
     store = features.compute(
-        subject.config,
-        subject.frame,
-        subject.table,
-        subject.split.train,
-        listener.progress,
-        warn=listener.warn,
+        experiment.config,
+        experiment.frame,
+        experiment.table,
+        experiment.split.train,
+        reporter.progress,
+        warn=reporter.warn,
     )
     return load_heads().Examples(
         store,
-        np.array([subject.labels.index(p.label) for p in subject.split.train]),
-        np.array(subject.split.folds),
-        [subject.split.groups[p.path] for p in subject.split.train],
-        len(subject.labels),
+        np.array([experiment.labels.index(p.label) for p in experiment.split.train]),
+        np.array(experiment.split.folds),
+        [experiment.split.groups[p.path] for p in experiment.split.train],
+        len(experiment.labels),
     )
 
 
-def trainer_of(subject: Subject, examples: heads.Examples) -> heads.HeadTrainer:
+def trainer_of(experiment: Experiment, examples: heads.Examples) -> heads.HeadTrainer:
     """A head of the configured kind, ready to be trained."""
-    config = subject.config
+    config = experiment.config
     with quiet():
         return load_heads().HeadTrainer(
             examples.store.width, examples.classes, config.head, config.train, config.seed
         )
 
 
-def training_settings(subject: Subject) -> dict[str, Any]:
+def training_settings(experiment: Experiment) -> dict[str, Any]:
     """The part of the configuration that a model is trained by, for recipes."""
-    made = features.settings(subject.config, subject.frame)
-    return {**head_settings(subject.config), "features": made}
+    made = features.settings(experiment.config, experiment.frame)
+    return {**head_settings(experiment.config), "features": made}
 
 
 def head_settings(config: Config) -> dict[str, Any]:

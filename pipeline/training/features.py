@@ -2,7 +2,7 @@
 
 A store is one file of records of equal size, appended to as pictures are done: a process that
 is killed loses at most the record it was writing, and a record whose checksum is wrong is computed
-again. It is a cache, not an artefact of a run: it
+again. It is a cache, not an artifact of a run: it
 is found by what made it, shared between runs, and may be deleted at any time.
 """
 

@@ -189,11 +189,11 @@ def run_folds(
                 curves[name].append(float(value))
             progress(stage, fold * train.epochs + epoch + 1, train.folds * train.epochs)
     losses = np.mean([curves["validation_loss"] for curves in history if curves["validation_loss"]], axis=0)
-    chosen = int(losses.argmin()) + 1 if train.choose else train.epochs
+    chosen = int(losses.argmin()) + 1 if train.select_best_epoch else train.epochs
     found = logits[chosen - 1]
     temperature = metrics.fit_temperature(found, examples.truth)
     probabilities = special.softmax(found / temperature, axis=1)
-    threshold = metrics.dont_know_threshold(probabilities, examples.truth, train.keep_correct)
+    threshold = metrics.dont_know_threshold(probabilities, examples.truth, train.min_correct_coverage)
     steps = chosen * round(float(np.mean(per_epoch)))
     return Folds(history, chosen, steps, found, temperature, threshold)
 

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.core import files, runs
 from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.runs import Run
 from pipeline.core.size import parse_size
@@ -23,7 +23,7 @@ from pipeline.training import features
 from pipeline.training.experiment import (
     DRAWN,
     NUMERIC,
-    Subject,
+    Experiment,
     examples_of,
     head_settings,
     load_heads,
@@ -31,14 +31,14 @@ from pipeline.training.experiment import (
 )
 
 
-def search(run: Run, config: Config, table: Table, split: Split, listener: Listener) -> Config:
+def search(run: Run, config: Config, table: Table, split: Split, reporter: ProgressReporter) -> Config:
     """Tries every combination of the searched values; gives the configuration that came out best.
 
     Writes search.json and its figure. The ranking is by out-of-fold accuracy, then by log loss.
     """
     sizes = [(p.width, p.height) for p in split.train]
     cells = [
-        (values, Subject(run, cell, table, split, cell.model.frame or auto_frame(sizes)))
+        (values, Experiment(run, cell, table, split, cell.model.frame or auto_frame(sizes)))
         for values, cell in config.grid()
     ]
     recipe = Recipe(
@@ -54,17 +54,17 @@ def search(run: Run, config: Config, table: Table, split: Split, listener: Liste
 
     def build() -> None:
         rows = []
-        for number, (values, subject) in enumerate(cells, 1):
-            examples = examples_of(subject, listener)
-            trainer = trainer_of(subject, examples)
+        for number, (values, experiment) in enumerate(cells, 1):
+            examples = examples_of(experiment, reporter)
+            trainer = trainer_of(experiment, examples)
             name = ", ".join(f"{key}={value}" for key, value in values.items())
             stage = f"search {number}/{len(cells)}: {name}"
-            found = load_heads().run_folds(trainer, examples, subject.config, listener.progress, stage)
+            found = load_heads().run_folds(trainer, examples, experiment.config, reporter.progress, stage)
             right = found.logits.argmax(1) == examples.truth
             rows.append(
                 {
                     "values": values,
-                    "frame": str(subject.frame),
+                    "frame": str(experiment.frame),
                     "accuracy": float(right.mean()),
                     "interval": list(intervals.share(right, examples.groups)),
                     "log_loss": metrics.log_loss(found.logits / found.temperature, examples.truth),
@@ -87,10 +87,10 @@ def search(run: Run, config: Config, table: Table, split: Split, listener: Liste
     name = f"{runs.FIGURES}/search.svg"
     run.make(drawing, [name], lambda: plots.search(run.path(name), found))
     best = ", ".join(f"{key}={value}" for key, value in found["winner"].items())
-    listener.say("search", f"{len(found['rows'])} settings tried, best out-of-fold: {best}")
+    reporter.say("search", f"{len(found['rows'])} settings tried, best out-of-fold: {best}")
     for key, value in beyond(config, found["winner"]).items():
         here = found["winner"][key]
-        listener.warn(
+        reporter.warn(
             f"the best {key}, {here}, lies at the edge of what was tried; try the next value, too: "
             f"--set '{key}={_toml([here, value])}'"
         )

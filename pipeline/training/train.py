@@ -1,6 +1,6 @@
 """The journey from a data set to a trained classifier, stage by stage.
 
-Every stage asks the run whether its artefact is still true and does only what is not.
+Every stage asks the run whether its artifact is still true and does only what is not.
 TensorFlow is loaded when a stage needs it and not before. How heads learn is in `heads`.
 Of the held-out pictures only the audit sees more than size and bytes; nothing here learns from them.
 """
@@ -13,8 +13,8 @@ import numpy as np
 
 from pipeline.core import config as configuration
 from pipeline.core import files, grid, runs
-from pipeline.core.config import Config
-from pipeline.core.progress import Listener
+from pipeline.core.config import RENAMED, Config
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
@@ -29,7 +29,7 @@ from pipeline.training import backbones, features
 from pipeline.training.experiment import (
     DRAWN,
     NUMERIC,
-    Subject,
+    Experiment,
     examples_of,
     load_heads,
     trainer_of,
@@ -40,62 +40,66 @@ from pipeline.training.search import search
 VERSION = 2
 
 
-def train(run: Run, config: Config, listener: Listener) -> Subject:
+def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
     """Does every stage of the training that is out of date.
 
     Raises:
         VignetteError: Any of the errors of `dataset`, `splits`, `features`, `backbones` or
             of the disk. What is done stays done; repeating continues.
     """
+    for key in config.renamed:
+        reporter.warn(
+            f"{key} is called {RENAMED[key]} now; the old name will not be read by the next version"
+        )
     for key in config.ignored:
-        listener.warn(f"{key} was set and changes nothing: only {grid.USED_BY[key].name} uses it")
-    run.warn_of_damage(listener.warn)
-    table = _look(run, config, listener)
+        reporter.warn(f"{key} was set and changes nothing: only {grid.USED_BY[key].name} uses it")
+    run.warn_of_damage(reporter.warn)
+    table = _look(run, config, reporter)
     if splits.restore(run):
-        listener.warn(f"{run.path(runs.SPLIT)} was damaged, and is put back from its copy")
+        reporter.warn(f"{run.path(runs.SPLIT)} was damaged, and is put back from its copy")
     split = splits.make(run, table, config)
-    _say_split(split, config, listener)
+    _say_split(split, config, reporter)
     # The configuration comes after the split: a run whose data are refused leaves no run behind.
     files.write_text(run.path(runs.CONFIG), configuration.dump(config))
     if config.search:
-        config = search(run, config, table, split, listener)
-    subject = Subject(run, config, table, split, _frame(run, config, split))
-    listener.say("frame", f"{subject.frame} (width x height)")
-    _folds(subject, listener)
-    _model(subject, listener)
-    _figures(subject, listener)
-    return subject
+        config = search(run, config, table, split, reporter)
+    experiment = Experiment(run, config, table, split, _frame(run, config, split))
+    reporter.say("frame", f"{experiment.frame} (width x height)")
+    _folds(experiment, reporter)
+    _model(experiment, reporter)
+    _figures(experiment, reporter)
+    return experiment
 
 
-def _look(run: Run, config: Config, listener: Listener) -> Table:
-    with fingerprints.open_cache(listener.warn) as looks:
-        found = audit.look(run, config, listener, looks)
+def _look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
+    with fingerprints.open_cache(reporter.warn) as looks:
+        found = audit.look(run, config, reporter, looks)
         if found.refusal:
-            contact_sheets.draw_findings(run, found, listener)
+            contact_sheets.draw_image_issues(run, found, reporter)
             raise found.refusal
         shortcut = shortcuts.make(run, found.table, looks, config.seed)
     table = found.table
     if found.changed:
-        listener.warn(f"the pictures are not those of the last time: {found.changed}")
-    listener.say("pictures", f"{len(table.pictures):,} in {len(table.labels)} classes: {_shares(table)}")
-    listener.say("audit", f"{audit.sentence(found.document)} (see {run.path(runs.AUDIT)})")
+        reporter.warn(f"the pictures are not those of the last time: {found.changed}")
+    reporter.say("pictures", f"{len(table.pictures):,} in {len(table.labels)} classes: {_shares(table)}")
+    reporter.say("audit", f"{audit.sentence(found.document)} (see {run.path(runs.AUDIT)})")
     if limits := shortcuts.limits(shortcut):
-        listener.say("shortcuts", limits)
-    for finding in found.document["findings"]:
+        reporter.say("shortcuts", limits)
+    for finding in found.document["image_issues"]:
         if finding["kind"] == "series":
-            listener.warn(f"{finding['count']} {finding['title']}: {finding['advice']}")
+            reporter.warn(f"{finding['count']} {finding['title']}: {finding['advice']}")
     for sentence in shortcuts.alarms(shortcut):
-        listener.warn(sentence)
-    if table.left_out:
-        first, count = table.left_out[0], len(table.left_out)
-        listener.warn(
+        reporter.warn(sentence)
+    if table.excluded:
+        first, count = table.excluded[0], len(table.excluded)
+        reporter.warn(
             f"{count} {'file is' if count == 1 else 'files are'} left out, "
-            f"listed in {run.path(runs.LEFT_OUT)}; "
+            f"listed in {run.path(runs.EXCLUDED)}; "
             f"the first: {first.path}: {first.reason}"
         )
     remarked = [picture for picture in table.pictures if picture.remarks]
     if remarked:
-        listener.warn(f"{len(remarked)} pictures: {remarked[0].remarks} (the first: {remarked[0].path})")
+        reporter.warn(f"{len(remarked)} pictures: {remarked[0].remarks} (the first: {remarked[0].path})")
     return table
 
 
@@ -105,10 +109,10 @@ def _shares(table: Table) -> str:
     return ", ".join(shown) if len(shown) <= 8 else f"{min(counts)} to {max(counts)} a class"
 
 
-def _say_split(split: Split, config: Config, listener: Listener) -> None:
+def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None:
     moved = split.given_otherwise
     given = all(p.given for p in split.held_out) and not moved
-    listener.say(
+    reporter.say(
         "split",
         f"{len(split.train):,} to train on in {config.train.folds} folds, {len(split.held_out):,} held out"
         + (", as the data set gives it" if given else ""),
@@ -119,19 +123,19 @@ def _say_split(split: Split, config: Config, listener: Listener) -> None:
             if len(moved) == 1
             else (f"{len(moved)} pictures stay", "they were", "them")
         )
-        listener.warn(
+        reporter.warn(
             f"{some} where {they} though the data set now gives {them} to the other side of the split "
             f"(the first: {moved[0].path}); --resplit makes a run that follows the data set"
         )
-    if split.straddling:
-        first = split.straddling[0].path
-        listener.warn(
-            f"{len(split.straddling)} pictures are left out because their group stands on both sides "
+    if split.split_conflicts:
+        first = split.split_conflicts[0].path
+        reporter.warn(
+            f"{len(split.split_conflicts)} pictures are left out because their group stands on both sides "
             f"of the split; the first: {first}"
         )
     if shared := split.shared_groups:
         leaked = len(split.leaked)
-        listener.warn(
+        reporter.warn(
             f"the {'given' if given else 'old'} split leaks: copies of {shared} "
             f"{'pictures' if shared > 1 else 'picture'} stand on both sides ({leaked} of the held-out ones); "
             "evaluate gives the score with and without them"
@@ -153,23 +157,23 @@ def _frame(run: Run, config: Config, split: Split) -> Size:
     return Size(stored["width"], stored["height"])
 
 
-def _folds_recipe(subject: Subject) -> Recipe:
-    made = features.recipe(subject.config, subject.frame)
-    inputs = {"train": subject.split.train_key, "features": made.key}
-    return Recipe("folds", VERSION, inputs, training_settings(subject), NUMERIC)
+def _folds_recipe(experiment: Experiment) -> Recipe:
+    made = features.recipe(experiment.config, experiment.frame)
+    inputs = {"train": experiment.split.train_key, "features": made.key}
+    return Recipe("folds", VERSION, inputs, training_settings(experiment), NUMERIC)
 
 
-def _folds(subject: Subject, listener: Listener) -> None:
-    run, config = subject.run, subject.config
+def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:
+    run, config = experiment.run, experiment.config
 
     def build() -> None:
-        examples = examples_of(subject, listener)
-        trainer = trainer_of(subject, examples)
-        found = load_heads().run_folds(trainer, examples, config, listener.progress, "training the folds")
+        examples = examples_of(experiment, reporter)
+        trainer = trainer_of(experiment, examples)
+        found = load_heads().run_folds(trainer, examples, config, reporter.progress, "training the folds")
         truth = examples.truth
         run.write_arrays(
             runs.OUT_OF_FOLD,
-            sha256=np.array([p.sha256 for p in subject.split.train]),
+            sha256=np.array([p.sha256 for p in experiment.split.train]),
             group=np.array(examples.groups),
             truth=truth,
             fold=examples.folds,
@@ -180,7 +184,7 @@ def _folds(subject: Subject, listener: Listener) -> None:
         files.write_json(
             run.path(runs.FOLDS),
             {
-                "labels": list(subject.labels),
+                "labels": list(experiment.labels),
                 "n": len(truth),
                 "accuracy": float(right.mean()),
                 "fold_accuracy": [
@@ -189,7 +193,7 @@ def _folds(subject: Subject, listener: Listener) -> None:
                     if (examples.folds == fold).any()
                 ],
                 "chosen_epoch": found.chosen_epoch,
-                "epoch_was_chosen": config.train.choose,
+                "epoch_was_chosen": config.train.select_best_epoch,
                 "steps": found.steps,
                 "temperature": found.temperature,
                 "threshold": found.threshold,
@@ -197,33 +201,33 @@ def _folds(subject: Subject, listener: Listener) -> None:
             },
         )
 
-    run.make(_folds_recipe(subject), [runs.FOLDS, runs.OUT_OF_FOLD], build)
+    run.make(_folds_recipe(experiment), [runs.FOLDS, runs.OUT_OF_FOLD], build)
     made = run.read_json(runs.FOLDS)
     spread = made["fold_accuracy"]
     chosen = f"epoch {made['chosen_epoch']} of {config.train.epochs}"
     if made["epoch_was_chosen"] and made["chosen_epoch"] == config.train.epochs:
         more = f"--set train.epochs={2 * config.train.epochs}"
-        listener.warn(f"the validation loss was still falling at the last epoch; try {more}")
-    listener.say(
+        reporter.warn(f"the validation loss was still falling at the last epoch; try {more}")
+    reporter.say(
         "folds",
         f"out-of-fold accuracy {made['accuracy']:.3f} (folds {min(spread):.3f} to {max(spread):.3f}, "
         f"n = {made['n']:,}) at {chosen}",
     )
 
 
-def _model(subject: Subject, listener: Listener) -> None:
-    run = subject.run
-    recipe = Recipe("model", VERSION, {"folds": _folds_recipe(subject).key}, {}, NUMERIC)
+def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
+    run = experiment.run
+    recipe = Recipe("model", VERSION, {"folds": _folds_recipe(experiment).key}, {}, NUMERIC)
 
     def build() -> None:
         folds = run.read_json(runs.FOLDS)
-        examples = examples_of(subject, listener)
-        trainer = trainer_of(subject, examples)
-        listener.progress("training the final model", 0, 1)
+        examples = examples_of(experiment, reporter)
+        trainer = trainer_of(experiment, examples)
+        reporter.progress("training the final model", 0, 1)
         with quiet():
-            backbone = backbones.build(subject.config.model, subject.frame, subject.config.seed)
+            backbone = backbones.build(experiment.config.model, experiment.frame, experiment.config.seed)
             model, logits = load_heads().fit_final(
-                trainer, examples, backbone, subject.config, folds["steps"], folds["temperature"]
+                trainer, examples, backbone, experiment.config, folds["steps"], folds["temperature"]
             )
         with files.replacing(run.path(runs.MODEL)) as path:
             model.save(path)
@@ -240,45 +244,48 @@ def _model(subject: Subject, listener: Listener) -> None:
                 "frozen_parameters": frozen,
             },
         )
-        listener.progress("training the final model", 1, 1)
+        reporter.progress("training the final model", 1, 1)
 
     run.make(recipe, [runs.MODEL, runs.TRAINING], build)
     made = run.read_json(runs.TRAINING)
-    listener.say(
+    reporter.say(
         "model",
-        f"{subject.config.model.backbone}, {made['trainable_parameters']:,} trained and "
+        f"{experiment.config.model.backbone}, {made['trainable_parameters']:,} trained and "
         f"{made['frozen_parameters']:,} frozen parameters, {made['steps']:,} steps",
     )
 
 
-def _figures(subject: Subject, listener: Listener) -> None:
+def _figures(experiment: Experiment, reporter: ProgressReporter) -> None:
     from pipeline.stats import plots  # matplotlib, which a refused command must not wait for
 
-    run, config, split = subject.run, subject.config, subject.split
-    folds = _folds_recipe(subject).key
+    run, config, split = experiment.run, experiment.config, experiment.split
+    folds = _folds_recipe(experiment).key
     histories = run.read_json(runs.FOLDS)
     counts = {
-        "train": [sum(p.label == label for p in split.train) for label in subject.labels],
-        "held-out": [sum(p.label == label for p in split.held_out) for label in subject.labels],
+        "train": [sum(p.label == label for p in split.train) for label in experiment.labels],
+        "held-out": [sum(p.label == label for p in split.held_out) for label in experiment.labels],
     }
-    picked = [next(p for p in split.train if p.label == label) for label in subject.labels][:6]
-    sheet = {"train": split.train_key, "frame": str(subject.frame)}
+    picked = [next(p for p in split.train if p.label == label) for label in experiment.labels][:6]
+    sheet = {"train": split.train_key, "frame": str(experiment.frame)}
     augment = {"augment": features.view_settings(config.augment), "seed": config.seed}
     drawings = {
         "curves.svg": ({"folds": folds}, {}, lambda path: plots.curves(path, histories)),
         "classes.svg": (
             {"train": split.train_key, "held_out": split.held_out_key},
             {},
-            lambda path: plots.class_histogram(path, subject.labels, counts),
+            lambda path: plots.class_histogram(path, experiment.labels, counts),
         ),
-        "samples.png": (sheet, {}, lambda path: _sample_sheet(path, subject)),
+        "samples.png": (sheet, {}, lambda path: _sample_sheet(path, experiment)),
         "augmentation.png": (
             sheet,
             augment,
             lambda path: plots.augmentation_sheet(
                 path,
                 [p.label for p in picked],
-                [features.views(subject.table.file(p), p.sha256, config, subject.frame) for p in picked],
+                [
+                    features.views(experiment.table.file(p), p.sha256, config, experiment.frame)
+                    for p in picked
+                ],
             ),
         ),
     }
@@ -287,19 +294,19 @@ def _figures(subject: Subject, listener: Listener) -> None:
         output = f"{runs.FIGURES}/{name}"
         recipe = Recipe(f"figures/{name}", 4, inputs, settings, DRAWN)
         made += run.make(recipe, [output], lambda draw=draw, output=output: draw(run.path(output)))
-        listener.progress("drawing figures", done, len(drawings))
-    listener.say(
+        reporter.progress("drawing figures", done, len(drawings))
+    reporter.say(
         "figures", f"{len(drawings)} in {run.path(runs.FIGURES)}" + ("" if made else " (up to date)")
     )
 
 
-def _sample_sheet(path: Path, subject: Subject) -> None:
+def _sample_sheet(path: Path, experiment: Experiment) -> None:
     from pipeline.stats import plots
 
     columns = 8
     rows = []
-    for label in subject.labels:
-        own = [p for p in subject.split.train if p.label == label]
+    for label in experiment.labels:
+        own = [p for p in experiment.split.train if p.label == label]
         picked = [own[at * len(own) // columns] for at in range(min(columns, len(own)))]
-        rows.append([features.plain_view(subject.table.file(p), subject.frame) for p in picked])
-    plots.sample_sheet(path, subject.labels, rows)
+        rows.append([features.plain_view(experiment.table.file(p), experiment.frame) for p in picked])
+    plots.sample_sheet(path, experiment.labels, rows)

@@ -35,12 +35,15 @@ def photographed(tmp_path_factory, jvm_target) -> Path:
     place = verbs.copy_finished(tmp_path_factory, tmp_path_factory.mktemp("photographed") / "place")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
-        subject = open_trained(Run(RUN))
+        experiment = open_trained(Run(RUN))
         shown = place / "shown"
-        for label in subject.labels:
-            own = [picture for picture in subject.split.held_out if picture.label == label]
-            copy([subject.table.file(picture) for picture in own[:PER_CLASS]], shown / label)
-        copy([subject.table.file(picture) for picture in subject.split.held_out[-UNSAID:]], shown / "unsaid")
+        for label in experiment.labels:
+            own = [picture for picture in experiment.split.held_out if picture.label == label]
+            copy([experiment.table.file(picture) for picture in own[:PER_CLASS]], shown / label)
+        copy(
+            [experiment.table.file(picture) for picture in experiment.split.held_out[-UNSAID:]],
+            shown / "unsaid",
+        )
     made = subprocess.run(
         [
             *(sys.executable, MAKER, "--photos", place / "walk", "--pictures", shown),
@@ -72,7 +75,7 @@ def test_every_record_of_the_app_fits_the_schema_and_is_read(place):
     for path in records:
         VALIDATOR.validate(json.loads(path.read_text("utf-8")))
     found = json.loads(fine(verb("export", "photos", "walk", "--json", cwd=place)))
-    assert found["left_out"] == []
+    assert found["excluded"] == []
     assert found["photos"] == len(records)
     assert found["field"]["n"] == 3 * PER_CLASS
     assert len(found["unlabelled"]) == UNSAID

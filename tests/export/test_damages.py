@@ -12,7 +12,7 @@ from export.parity import comparison, gate
 from pipeline.core.config import Gate
 from pipeline.core.errors import BundleError
 from pipeline.core.size import Size
-from pipeline.evaluation.evaluate import Answers
+from pipeline.evaluation.evaluate import Predictions
 from pipeline.images import letterbox
 from pipeline.tflite import interpreter as litert
 from tests.support import damages, small_models
@@ -28,7 +28,7 @@ def frames() -> list[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def reference(frames) -> np.ndarray:
-    return litert.answers(small_models.build("float32"), frames, lambda frame: frame)
+    return litert.predictions(small_models.build("float32"), frames, lambda frame: frame)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +39,10 @@ def healthy() -> bytes:
 def verdict(data: bytes, frames: list[np.ndarray], reference: np.ndarray) -> dict[str, Any]:
     """The default gate on a file; the reference's answers are taken for the truth."""
     names, truth = np.array([str(number) for number in range(len(frames))]), reference.argmax(1)
-    target = litert.answers(data, frames, lambda frame: frame)
-    one, other = (Answers("model", names, names, truth, answers) for answers in (reference, target))
+    target = litert.predictions(data, frames, lambda frame: frame)
+    one, other = (
+        Predictions("model", names, names, truth, predictions) for predictions in (reference, target)
+    )
     return gate.judge(comparison.compare(one, other, LABELS, None), Gate())
 
 

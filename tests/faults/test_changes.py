@@ -87,7 +87,7 @@ def test_a_deleted_record_of_the_split_moves_no_old_picture(grown, tmp_path):
 def test_a_held_out_picture_changed_since_the_training_is_not_scored(copy):
     held_out = next(row["path"] for row in rows_of(copy / RUN / runs.SPLIT) if row["side"] == "held_out")
     Image.new("RGB", (160, 90), "teal").save(copy / "pictures" / held_out)
-    (copy / RUN / "answers" / "float32.npz").unlink()
+    (copy / RUN / "predictions" / "float32.npz").unlink()
     refused(
         verb("export", "parity", cwd=copy),
         2,

@@ -1,4 +1,4 @@
-"""Every artefact of a run in another form, or with one bit flipped: named, never a traceback, never used."""
+"""Every artifact of a run in another form, or with one bit flipped: named, never a traceback, never used."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_damaged_artefact_is_named_and_ends_no_command_with_a_traceback(
     tmp_path_factory, tmp_path, capfd
 ):
     finished = verbs.finished(tmp_path_factory)
-    names = [name for name in verbs.artefacts(finished / RUN) if not name.startswith("figures/")]
+    names = [name for name in verbs.artifacts(finished / RUN) if not name.startswith("figures/")]
     for name in names:
         for kind, data in damages(name, (finished / RUN / name).read_bytes()).items():
             place = verbs.copy_finished(tmp_path_factory, tmp_path / "place")
@@ -48,7 +48,7 @@ def test_every_damaged_artefact_is_named_and_ends_no_command_with_a_traceback(
                 said += ended.stdout + ended.stderr
                 assert ended.returncode in (0, 1, 2, 3), (name, kind, command)
                 assert "Traceback" not in said, (name, kind, command, said)
-            # A note is no artefact: without it the stage is done again.
+            # A note is no artifact: without it the stage is done again.
             if not name.startswith("recipes/"):
                 assert name in said.replace("\n", ""), (name, kind)
             shutil.rmtree(place)
@@ -57,7 +57,7 @@ def test_every_damaged_artefact_is_named_and_ends_no_command_with_a_traceback(
 def test_every_damaged_artefact_comes_back_as_it_was_by_the_commands_that_made_it(tmp_path_factory, tmp_path):
     place = verbs.copy_finished(tmp_path_factory, tmp_path)
     finished = verbs.contents(place / RUN)
-    files = [name for name in verbs.artefacts(place / RUN) if not name.startswith("recipes/")]
+    files = [name for name in verbs.artifacts(place / RUN) if not name.startswith("recipes/")]
     for name in files:
         path = place / RUN / name
         path.write_bytes(damages(name, path.read_bytes())["a bit"])

@@ -66,7 +66,7 @@ MADE = {
     "out_of_fold.npz": ("pipeline", "train", "pictures", *sets()),
     "model.keras": ("pipeline", "train", "pictures", *sets()),
     "figures/samples.png": ("pipeline", "train", "pictures", *sets()),
-    "answers/keras.npz": ("pipeline", "evaluate"),
+    "predictions/keras.npz": ("pipeline", "evaluate"),
     "export/int8/model_int8.tflite": ("export", "tflite"),
 }
 
@@ -103,7 +103,7 @@ def test_a_write_that_stops_half_way_leaves_no_half_file(tmp_path, make_data_set
     ended = train(tmp_path, preexec_fn=limited(1000))
     (views,) = tmp_path.glob(f"{runs.CACHE}/*/views.bin")
     refused(ended, 1, f"cannot write {views.relative_to(tmp_path)}: File too large", limit)
-    assert verbs.artefacts(tmp_path / RUN) == []
+    assert verbs.artifacts(tmp_path / RUN) == []
     # With the sketches of all pictures in the cache, the run itself is what cannot be written.
     verbs.fine(verb("pipeline", "audit", "pictures", "--name", "first", cwd=tmp_path))
     ended = train(tmp_path, preexec_fn=limited(1000))
@@ -113,7 +113,7 @@ def test_a_write_that_stops_half_way_leaves_no_half_file(tmp_path, make_data_set
         f"cannot write {RUN / runs.AUDIT}: File too large",
         limit,
     )
-    assert verbs.artefacts(tmp_path / RUN) == []
+    assert verbs.artifacts(tmp_path / RUN) == []
     no_rubbish(tmp_path / RUN)
 
 
@@ -212,6 +212,6 @@ def test_a_picture_that_may_not_be_read_is_listed(tmp_path, make_data_set, power
         (folder / "cat" / "003.png").chmod(0)
 
     table = dataset.scan(powerless(prepare))
-    assert [(entry.path, entry.reason) for entry in table.left_out] == [
+    assert [(entry.path, entry.reason) for entry in table.excluded] == [
         ("cat/003.png", "cannot be opened: Permission denied")
     ]

@@ -146,9 +146,9 @@ def test_pictures_that_cannot_be_used_are_skipped_counted_and_listed(tmp_path, m
     expected = spoil(tmp_path / "pictures" / "cat", 4)
     said = verbs.fine(train(tmp_path))
     first = min(expected)
-    assert f"4 files are left out, listed in {RUN / runs.LEFT_OUT}; the first: {first}: " in said
+    assert f"4 files are left out, listed in {RUN / runs.EXCLUDED}; the first: {first}: " in said
     assert "61 in 2 classes: cat 41, dog 20" in said
-    listed = {row["path"]: row for row in rows_of(tmp_path / RUN / runs.LEFT_OUT)}
+    listed = {row["path"]: row for row in rows_of(tmp_path / RUN / runs.EXCLUDED)}
     assert listed.keys() == expected.keys()
     for path, reason in expected.items():
         assert reason in listed[path]["reason"]
@@ -182,4 +182,4 @@ def test_a_picture_beside_the_class_folders_is_not_lost_silently(tmp_path, make_
     shutil.copy(root / "cat" / "000.png", root / "stray.png")
     from pipeline.data import dataset
 
-    assert [entry.path for entry in dataset.scan(root).left_out] == ["stray.png"]
+    assert [entry.path for entry in dataset.scan(root).excluded] == ["stray.png"]

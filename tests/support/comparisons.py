@@ -8,7 +8,7 @@ import numpy as np
 
 from export.parity import comparison, gate
 from pipeline.core.config import Gate
-from pipeline.evaluation.evaluate import Answers
+from pipeline.evaluation.evaluate import Predictions
 
 TRUTH = np.arange(300) % 3
 LABELS = ("ant", "bee", "cat")
@@ -22,9 +22,9 @@ OPEN = {
 }
 
 
-def answers(probabilities: np.ndarray, truth: np.ndarray = TRUTH, model: str = "keras") -> Answers:
+def predictions(probabilities: np.ndarray, truth: np.ndarray = TRUTH, model: str = "keras") -> Predictions:
     names = np.array([f"picture{number}" for number in range(len(truth))])
-    return Answers(model, names, names, truth, probabilities.astype(np.float32))
+    return Predictions(model, names, names, truth, probabilities.astype(np.float32))
 
 
 def sure(labels: np.ndarray, confidence: float = 0.9, classes: int = 3) -> np.ndarray:
@@ -45,7 +45,7 @@ def compared(
     reference: np.ndarray, target: np.ndarray, truth: np.ndarray = TRUTH, threshold: float | None = None
 ) -> dict[str, Any]:
     """What `comparison.compare` gives."""
-    one, other = answers(reference, truth), answers(target, truth, "int8")
+    one, other = predictions(reference, truth), predictions(target, truth, "int8")
     return comparison.compare(one, other, LABELS, threshold)
 
 

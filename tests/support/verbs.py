@@ -25,7 +25,7 @@ from pipeline.core import config as configuration
 from pipeline.core import files, runs
 from pipeline.core.config import Config
 from pipeline.core.packages import ROOT
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 
 RUN = runs.RUNS / "pictures"
@@ -156,23 +156,23 @@ def tiny_config(*settings: str, source: str = "pictures") -> Config:
     return configuration.load(Path(source), [*TINY, *settings])
 
 
-def make_run(run: Run, config: Config, listener: Listener | None = None) -> None:
+def make_run(run: Run, config: Config, reporter: ProgressReporter | None = None) -> None:
     """What train, evaluate and tflite do, in this process."""
     from export.conversion import convert
     from export.inspection import inspector
     from export.parity import parity
     from pipeline.evaluation import evaluate
-    from pipeline.training import experiment as subject_module
+    from pipeline.training import experiment as experiments
     from pipeline.training import train
 
-    listener = listener or Listener()
+    reporter = reporter or ProgressReporter()
     files.make_folder(run.folder)
-    train.train(run, config, listener)
-    subject = subject_module.open_trained(run)
-    evaluate.evaluate(subject, listener)
-    convert.convert(subject, listener)
-    inspector.require(inspector.of_run(run, listener))
-    parity.parity(subject, listener)
+    train.train(run, config, reporter)
+    experiment = experiments.open_trained(run)
+    evaluate.evaluate(experiment, reporter)
+    convert.convert(experiment, reporter)
+    inspector.require(inspector.of_run(run, reporter))
+    parity.parity(experiment, reporter)
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
@@ -209,7 +209,7 @@ def copy_finished(factory: pytest.TempPathFactory, place: Path) -> Path:
 
 
 def rewrite(run: Path, name: str, content: str | bytes) -> None:
-    """Writes an artefact as if its stage had made it so: the digest in the stage's note follows."""
+    """Writes an artifact as if its stage had made it so: the digest in the stage's note follows."""
     data = content.encode() if isinstance(content, str) else content
     (run / name).write_bytes(data)
     for path in (run / "recipes").rglob("*.json"):
@@ -219,19 +219,19 @@ def rewrite(run: Path, name: str, content: str | bytes) -> None:
             files.write_json(path, note)
 
 
-def artefacts(run: Path) -> list[str]:
+def artifacts(run: Path) -> list[str]:
     """The names of all files of a run, in order; hidden ones and the configuration aside."""
     names = (path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file())
     return sorted(name for name in names if name != runs.CONFIG and not Path(name).name.startswith("."))
 
 
 def stamps(run: Path) -> dict[str, int]:
-    """When each artefact was written, in nanoseconds."""
-    return {name: (run / name).stat().st_mtime_ns for name in artefacts(run)}
+    """When each artifact was written, in nanoseconds."""
+    return {name: (run / name).stat().st_mtime_ns for name in artifacts(run)}
 
 
 def content(path: Path) -> Any:
-    """What an artefact says, in a form that compares: times on the clock aside."""
+    """What an artifact says, in a form that compares: times on the clock aside."""
     if path.suffix == ".json":
         return _without_latency(json.loads(path.read_text("utf-8")))
     if path.suffix == ".npz":
@@ -245,8 +245,8 @@ def content(path: Path) -> Any:
 
 
 def contents(run: Path) -> dict[str, Any]:
-    """`content` of every artefact."""
-    return {name: content(run / name) for name in artefacts(run)}
+    """`content` of every artifact."""
+    return {name: content(run / name) for name in artifacts(run)}
 
 
 def _without_latency(value: Any) -> Any:

@@ -21,9 +21,9 @@ from export.parity import gate, parity, preference
 from pipeline.core import files, runs
 from pipeline.core.config import FLAVOURS
 from pipeline.core.errors import ConversionError, GateError, RunError, UsageError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Inside:
     verdict: Verdict
 
 
-def choose(subject: Subject, flavour: str, listener: Listener) -> Inside:
+def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> Inside:
     """The bundle that goes into the app: the flavour named, else the one to ship.
 
     Raises:
@@ -79,16 +79,16 @@ def choose(subject: Subject, flavour: str, listener: Listener) -> Inside:
         GateError: The gate says no to every flavour, and none is named.
         ConversionError: It could not be made.
     """
-    run, config = subject.run, subject.config
+    run, config = experiment.run, experiment.config
     if flavour and flavour not in config.export.flavours:
         raise UsageError(
             f"--flavour {flavour}: {run.folder} exports {', '.join(config.export.flavours)}",
             "name one of these, or train with export.flavours that hold it",
         )
-    failed = convert.failed(subject)
+    failed = convert.failed(experiment)
     if flavour in failed:
         raise ConversionError(f"could not make {flavour} ({failed[flavour].message})", failed[flavour].hint)
-    found = parity.parity(subject, listener)
+    found = parity.parity(experiment, reporter)
     rows = {row["model"]: row for row in found["targets"]}
     row = rows[flavour] if flavour else preference.best(found["targets"], config.gate)
     if row is None:
@@ -98,16 +98,16 @@ def choose(subject: Subject, flavour: str, listener: Listener) -> Inside:
         )
     name, first = row["model"], preference.ORDER[0]
     if gate.says_no(row["verdict"], config.gate):
-        listener.warn(f"the gate says no to {_reasons(row)}; the app's About shows it")
+        reporter.warn(f"the gate says no to {_reasons(row)}; the app's About shows it")
     elif not flavour and name != first and first in (*rows, *failed):
         why = (
             f"{first} could not be made"
             if first in failed
             else f"the gate says no to {_reasons(rows[first])}"
         )
-        listener.warn(f"{name} goes into the app, because {why}")
-    whole = run.done(convert.contract_recipe(subject, name), [convert.contract_name(name)])
-    if not whole or not run.done(convert.recipe(subject, name), [convert.file_name(name)]):
+        reporter.warn(f"{name} goes into the app, because {why}")
+    whole = run.done(convert.contract_recipe(experiment, name), [convert.contract_name(name)])
+    if not whole or not run.done(convert.recipe(experiment, name), [convert.file_name(name)]):
         raise RunError(
             f"{run.path(convert.bundle_name(name))} is missing, or older than the model",
             f"export it first: python -m export tflite {run.name}",
@@ -125,7 +125,7 @@ def _reasons(row: Mapping[str, Any]) -> str:
     return f"{row['model']} ({', '.join(row['broken'] or row['unproved'])})"
 
 
-def make(subject: Subject, options: Options, listener: Listener) -> tuple[Path, dict[str, Any]]:
+def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -> tuple[Path, dict[str, Any]]:
     """Builds the APK where it is out of date.
 
     Returns:
@@ -134,7 +134,7 @@ def make(subject: Subject, options: Options, listener: Listener) -> tuple[Path, 
     Raises:
         VignetteError: Any of those of `choose` and `build.build_apk`.
     """
-    run, inside = subject.run, choose(subject, options.flavour, listener)
+    run, inside = experiment.run, choose(experiment, options.flavour, reporter)
     apk = options.out or run.path(artifacts.APK)
     passport = apk.with_suffix(".json") if options.out else run.path(artifacts.APK_PASSPORT)
 
@@ -146,24 +146,24 @@ def make(subject: Subject, options: Options, listener: Listener) -> tuple[Path, 
             archives=options.archives,
             keystore=options.keystore,
             alias=options.alias,
-            progress=listener.progress,
+            progress=reporter.progress,
         )
         found = made.as_dict()
         found["words"]["gate"] = f"{inside.flavour}: {inside.verdict}"
         files.write_json(passport, {**found, "flavour": inside.flavour})
 
     outputs = [artifacts.APK, artifacts.APK_PASSPORT]
-    fresh = options.out is not None or not run.done(_recipe(subject, options, inside), outputs)
+    fresh = options.out is not None or not run.done(_recipe(experiment, options, inside), outputs)
     if fresh:
         construct()
     if fresh and options.out is None:
         # Anew, because the build may have made the key.
-        run.record(_recipe(subject, options, inside), outputs)
-    listener.say("apk", f"{apk.stat().st_size / 1e6:.2f} MB{'' if fresh else ' (up to date)'}")
+        run.record(_recipe(experiment, options, inside), outputs)
+    reporter.say("apk", f"{apk.stat().st_size / 1e6:.2f} MB{'' if fresh else ' (up to date)'}")
     return apk, runs.Run(passport.parent).read_json(passport.name)
 
 
-def _recipe(subject: Subject, options: Options, inside: Inside) -> Recipe:
+def _recipe(experiment: Experiment, options: Options, inside: Inside) -> Recipe:
     sources = app_versions.PROJECT / build.SOURCES
     assets = app_versions.PROJECT / build.ASSETS
     files = [path for path in sorted(sources.rglob("*")) if path.is_file() and assets not in path.parents]
@@ -178,7 +178,9 @@ def _recipe(subject: Subject, options: Options, inside: Inside) -> Recipe:
         "verdict": inside.verdict.as_dict(),
         "android_home": os.environ.get("ANDROID_HOME", ""),
     }
-    return Recipe("apk", 2, {inside.flavour: convert.contract_recipe(subject, inside.flavour).key}, settings)
+    return Recipe(
+        "apk", 2, {inside.flavour: convert.contract_recipe(experiment, inside.flavour).key}, settings
+    )
 
 
 def _sha256(path: Path) -> str:

@@ -1,6 +1,6 @@
-"""Artefacts through Maven's own resolver, with strict checksums.
+"""Artifacts through Maven's own resolver, with strict checksums.
 
-Maven's settings, mirrors and local repository are the user's. Which artefacts are wanted is
+Maven's settings, mirrors and local repository are the user's. Which artifacts are wanted is
 said by `toolchain` and `runtime`.
 """
 
@@ -20,28 +20,28 @@ from pipeline.core.errors import ToolError
 POM = Path(__file__).with_name("pom.xml")
 NAMESPACE = "http://maven.apache.org/POM/4.0.0"
 DEPENDENCY_LIST = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:list"
-REMEMBERED = "artefacts.json"
+REMEMBERED = "artifacts.json"
 
 
-def fetch(artefacts: Sequence[str], cache: Path) -> list[Path]:
-    """Where artefacts lie in Maven's own local repository, in order.
+def fetch(artifacts: Sequence[str], cache: Path) -> list[Path]:
+    """Where artifacts lie in Maven's own local repository, in order.
 
     Maven is asked only for what was not fetched before: its default repository first, and
     Google's where that lacks something.
 
     Args:
-        artefacts: `group:artifact:type:version`; the same artefact in one version only.
+        artifacts: `group:artifact:type:version`; the same artifact in one version only.
         cache: A folder in which the answer is remembered.
 
     Raises:
         ToolError: Maven is missing, or could not fetch something.
     """
     known = _remembered(cache)
-    absent = [artefact for artefact in artefacts if artefact not in known]
+    absent = [artifact for artifact in artifacts if artifact not in known]
     if absent:
         known |= _ask_maven(absent, cache)
         files.write_json(cache / REMEMBERED, {name: str(path) for name, path in sorted(known.items())})
-    return [known[artefact] for artefact in artefacts]
+    return [known[artifact] for artifact in artifacts]
 
 
 def _remembered(cache: Path) -> dict[str, Path]:
@@ -54,24 +54,24 @@ def _remembered(cache: Path) -> dict[str, Path]:
     }
 
 
-def _ask_maven(artefacts: Sequence[str], cache: Path) -> dict[str, Path]:
+def _ask_maven(artifacts: Sequence[str], cache: Path) -> dict[str, Path]:
     if not shutil.which("mvn"):
         raise ToolError("building the APK needs Maven, which this machine lacks", programs.APT)
     ET.register_namespace("", NAMESPACE)
     root = ET.parse(POM).getroot()  # noqa: S314  (a file of this repository)
     listing = _element(root, "dependencies")
-    for artefact in artefacts:
+    for artifact in artifacts:
         dependency = _element(listing, "dependency")
-        for key, value in zip(("groupId", "artifactId", "type", "version"), artefact.split(":"), strict=True):
+        for key, value in zip(("groupId", "artifactId", "type", "version"), artifact.split(":"), strict=True):
             _element(dependency, key, value)
         everything = _element(_element(dependency, "exclusions"), "exclusion")
         _element(everything, "groupId", "*")
         _element(everything, "artifactId", "*")
     files.write_text(cache / "pom.xml", ET.tostring(root, encoding="unicode"))
-    listed = cache / "artefacts.txt"
+    listed = cache / "artifacts.txt"
     command = ("mvn", "-q", "-B", "-ntp", "-C", "-f", cache / "pom.xml", DEPENDENCY_LIST)
     options = ("-DoutputAbsoluteArtifactFilename=true", f"-DoutputFile={listed.absolute()}")
-    what = "fetching " + ", ".join(artefact.split(":")[1] for artefact in artefacts)
+    what = "fetching " + ", ".join(artifact.split(":")[1] for artifact in artifacts)
     try:
         programs.run(*command, *options, what=what)
     except ToolError:
@@ -82,7 +82,7 @@ def _ask_maven(artefacts: Sequence[str], cache: Path) -> dict[str, Path]:
         if match:
             found[match[1]] = Path(match[2])
     listed.unlink()
-    absent = [artefact for artefact in artefacts if artefact not in found]
+    absent = [artifact for artifact in artifacts if artifact not in found]
     if absent:
         raise ToolError(
             f"Maven did not say where it put {', '.join(absent)}",

@@ -56,7 +56,7 @@ class Signature:
     verified: bool
     schemes: tuple[int, ...]
     sha256: str
-    subject: str
+    experiment: str
     key: str
     errors: tuple[str, ...]
 
@@ -142,7 +142,7 @@ def verify(apksig: Path, path: Path, min_sdk: int, key: str = "") -> Signature:
         verified=said.get("verified") == ["true"],
         schemes=tuple(int(scheme) for scheme in said.get("scheme", [])),
         sha256=said.get("sha256", [""])[0],
-        subject=said.get("subject", [""])[0],
+        experiment=said.get("subject", [""])[0],
         key=key,
         errors=tuple(said.get("error", [])),
     )

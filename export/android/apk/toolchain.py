@@ -1,7 +1,7 @@
 """The programs that build the APK: found in an Android SDK, or fetched by Maven.
 
 With ANDROID_HOME set, the SDK's aapt2, D8, android.jar and apksig are used; without it, the
-artefacts that `android_demo/versions.properties` pins, through Maven's own resolver and with
+artifacts that `android_demo/versions.properties` pins, through Maven's own resolver and with
 strict checksums. What is done with them belongs to `build` and `signature`.
 """
 
@@ -72,7 +72,7 @@ def _from_sdk(sdk: Path, versions: Mapping[str, str]) -> Toolchain:
     level = int(versions["compile_sdk"])
     hint = (
         f"sdkmanager 'build-tools;{level}.0.0' 'platforms;android-{level}', "
-        "or unset ANDROID_HOME to build with pinned artefacts"
+        "or unset ANDROID_HOME to build with pinned artifacts"
     )
     needed = ("aapt2", "lib/d8.jar", "lib/apksigner.jar")
     made = sorted((sdk / "build-tools").glob("*/"), key=lambda folder: programs.numbers(folder.name))
@@ -95,9 +95,9 @@ def _from_sdk(sdk: Path, versions: Mapping[str, str]) -> Toolchain:
 
 
 def _from_maven(versions: Mapping[str, str], cache: Path) -> Toolchain:
-    artefacts = [coordinate(versions[name]) for name in app_versions.PINNED]
-    found = dict(zip(app_versions.PINNED, maven.fetch(artefacts, cache), strict=True))
-    # By itself: Maven takes only one version of an artefact at a time.
+    artifacts = [coordinate(versions[name]) for name in app_versions.PINNED]
+    found = dict(zip(app_versions.PINNED, maven.fetch(artifacts, cache), strict=True))
+    # By itself: Maven takes only one version of an artifact at a time.
     oldest = maven.fetch([coordinate(versions[OLDEST])], cache)[0] if OLDEST in versions else None
     unpacked = cache / versions["apktool_lib"].replace(":", "-")
     aapt2 = _unpack(found["apktool_lib"], _aapt2_inside(), unpacked / "aapt2")

@@ -23,10 +23,10 @@ from export.model_file import operators
 from export.parity import latency
 from pipeline.core import files
 from pipeline.core.errors import AccessError, GateError, PhoneError, RunError, UsageError, VignetteError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.runs import Run
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 _BY_HAND = (
     "measure by hand: open the app on the phone, menu, Benchmark, Start; share its file with this "
@@ -73,17 +73,17 @@ class Choice:
     skipped: dict[str, str]
 
 
-def choose(subject: Subject) -> Choice:
+def choose(experiment: Experiment) -> Choice:
     """Every flavour of a run that the runtime inside its app can load.
 
     Raises:
         RunError: The app is missing or older than the model, or nothing was exported.
         GateError: The runtime loads none of them.
     """
-    run = subject.run
+    run = experiment.run
     made, flavour = run.recorded("apk").get("inputs", {}), apps.flavour_inside(run)
     key = made.get(flavour, made.get(bundles.CONTRACT))
-    if key != convert.contract_recipe(subject, flavour).key or not _whole_app(run):
+    if key != convert.contract_recipe(experiment, flavour).key or not _whole_app(run):
         raise RunError(
             f"{run.path(artifacts.APK)} is missing, or older than the model",
             f"build it first: python -m export apk {run.name}",
@@ -91,10 +91,10 @@ def choose(subject: Subject) -> Choice:
     inside = run.read_json(artifacts.APK_PASSPORT)["runtime"]
     chosen: dict[str, Bundle] = {}
     skipped: dict[str, str] = {}
-    for flavour in subject.config.export.flavours:
+    for flavour in experiment.config.export.flavours:
         names = [convert.contract_name(flavour), convert.file_name(flavour)]
         if (
-            not run.done(convert.contract_recipe(subject, flavour), names[:1])
+            not run.done(convert.contract_recipe(experiment, flavour), names[:1])
             or not run.path(names[1]).is_file()
         ):
             skipped[flavour] = f"not exported: python -m export tflite {run.name}"
@@ -116,52 +116,52 @@ def choose(subject: Subject) -> Choice:
     return Choice(chosen, skipped)
 
 
-def make(subject: Subject, request: Request, listener: Listener) -> Document:
+def make(experiment: Experiment, request: Request, reporter: ProgressReporter) -> Document:
     """Measures on a phone where that is out of date; writes and gives phone.json.
 
     Raises:
         VignetteError: Whatever is in the way; the phone is left as it was, or what stays there is named.
     """
-    run = subject.run
-    chosen = choose(subject)
+    run = experiment.run
+    chosen = choose(experiment)
     device = _connect(run, request)
-    recipe = _recipe(subject, request, chosen, device)
+    recipe = _recipe(experiment, request, chosen, device)
     fresh = request.again or not run.done(recipe, [artifacts.PHONE])
     if fresh:
-        found = _measure(subject, request, chosen, device, listener)
+        found = _measure(experiment, request, chosen, device, reporter)
         files.write_json(run.path(artifacts.PHONE), found.as_json())
         run.record(recipe, [artifacts.PHONE])
     else:
-        listener.say("phone", "this phone was measured with these files already; --again measures anew")
+        reporter.say("phone", "this phone was measured with these files already; --again measures anew")
     return document.read(run.path(artifacts.PHONE))
 
 
 def _measure(
-    subject: Subject, request: Request, chosen: Choice, device: Device, listener: Listener
+    experiment: Experiment, request: Request, chosen: Choice, device: Device, reporter: ProgressReporter
 ) -> Document:
-    run = subject.run
+    run = experiment.run
     for flavour, why in chosen.skipped.items():
-        listener.warn(f"{flavour} is left out: {why}")
+        reporter.warn(f"{flavour} is left out: {why}")
     for number, words in enumerate(readiness.ASKED):
-        listener.say("" if number else "please", words)
+        reporter.say("" if number else "please", words)
     try:
         readiness.require_awake(device)
         disturbed = readiness.disturbances(device)
         for words in disturbed:
-            listener.warn(words)
-        _clear_earlier(run, device, listener)
+            reporter.warn(words)
+        _clear_earlier(run, device, reporter)
         apk = run.path(artifacts.APK)
         passport = run.read_json(artifacts.APK_PASSPORT)
-        listener.say("app", app.install(device, apk, passport["sha256"]))
-        with _session(run, request, device, listener) as session:
+        reporter.say("app", app.install(device, apk, passport["sha256"]))
+        with _session(run, request, device, reporter) as session:
             session.begin()
-            session.put(chosen.bundles, listener)
-            listener.say(
+            session.put(chosen.bundles, reporter)
+            reporter.say(
                 "models", f"{', '.join(chosen.bundles)}: the app reads what was copied, sha256 for sha256"
             )
-            heat = readiness.wait_until_cool(device, request.cool_below, 60 * request.cool_minutes, listener)
-            listener.say("begins", heat.words)
-            recorded = session.measure(list(chosen.bundles), request.order, listener)
+            heat = readiness.wait_until_cool(device, request.cool_below, 60 * request.cool_minutes, reporter)
+            reporter.say("begins", heat.words)
+            recorded = session.measure(list(chosen.bundles), request.order, reporter)
     except AccessError as error:
         error.hint = _BY_HAND + error.hint.removeprefix(program.BY_HAND)
         raise
@@ -175,7 +175,7 @@ def _measure(
 
 
 @contextmanager
-def _session(run: Run, request: Request, device: Device, listener: Listener) -> Iterator[Session]:
+def _session(run: Run, request: Request, device: Device, reporter: ProgressReporter) -> Iterator[Session]:
     """A session that is noted in the run before it touches the phone, and cleared however it ends."""
     session = Session(device, new_name(), request.patience)
     session.look()
@@ -188,10 +188,10 @@ def _session(run: Run, request: Request, device: Device, listener: Listener) -> 
         error.hint += f"; {left}" if left else ""
         raise
     except BaseException:
-        _warn(listener, _clear(run, session, entry))
+        _warn(reporter, _clear(run, session, entry))
         raise
     # The figures are there, whatever stays on the phone.
-    _warn(listener, _clear(run, session, entry))
+    _warn(reporter, _clear(run, session, entry))
 
 
 def _clear(run: Run, session: Session, entry: dict[str, Any]) -> str:
@@ -204,16 +204,16 @@ def _clear(run: Run, session: Session, entry: dict[str, Any]) -> str:
     return ""
 
 
-def _warn(listener: Listener, words: str) -> None:
+def _warn(reporter: ProgressReporter, words: str) -> None:
     if words:
-        listener.warn(words)
+        reporter.warn(words)
 
 
-def _clear_earlier(run: Run, device: Device, listener: Listener) -> None:
+def _clear_earlier(run: Run, device: Device, reporter: ProgressReporter) -> None:
     """Removes what commands left there that were killed, or whose phone went away."""
     for entry in [noted for noted in _noted(run) if noted["phone"] == _key(device)]:
         left = _clear(run, Session(device, entry["session"], made=entry["made"]), entry)
-        listener.say("cleared", left or f"what {entry['session']} had left on the phone")
+        reporter.say("cleared", left or f"what {entry['session']} had left on the phone")
 
 
 def _noted(run: Run) -> list[dict[str, Any]]:
@@ -242,11 +242,13 @@ def _whole_app(run: Run) -> bool:
     return all(run.path(name).is_file() for name in (artifacts.APK, artifacts.APK_PASSPORT))
 
 
-def _recipe(subject: Subject, request: Request, chosen: Choice, device: Device) -> Recipe:
-    inputs = {flavour: convert.contract_recipe(subject, flavour).key for flavour in chosen.bundles}
+def _recipe(experiment: Experiment, request: Request, chosen: Choice, device: Device) -> Recipe:
+    inputs = {flavour: convert.contract_recipe(experiment, flavour).key for flavour in chosen.bundles}
     settings: dict[str, Any] = json.loads(json.dumps(asdict(request.order)))
     # Another phone is measured anew; its serial number itself is nobody's business.
-    return Recipe("phone", 1, {**inputs, "apk": subject.run.key("apk")}, {**settings, "phone": _key(device)})
+    return Recipe(
+        "phone", 1, {**inputs, "apk": experiment.run.key("apk")}, {**settings, "phone": _key(device)}
+    )
 
 
 def _key(device: Device) -> str:

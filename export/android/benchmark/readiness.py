@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from export.android.adb.device import Device
 from pipeline.core.errors import PhoneError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 
 ASKED = (
     "screen on and unlocked, and nobody touches the phone: Android slows down what nobody sees",
@@ -92,7 +92,7 @@ def heat(device: Device) -> Heat:
 
 
 def wait_until_cool(
-    device: Device, below: float, seconds: float, listener: Listener, pause: float = 5.0
+    device: Device, below: float, seconds: float, reporter: ProgressReporter, pause: float = 5.0
 ) -> Heat:
     """Waits until a phone is cool.
 
@@ -112,7 +112,7 @@ def wait_until_cool(
     begin = time.monotonic()
     now = heat(device)
     if not now.cool(below):
-        listener.say("cooling", f"{now.words}; waits for {below:g} °C or less, {_minutes(seconds)} at most")
+        reporter.say("cooling", f"{now.words}; waits for {below:g} °C or less, {_minutes(seconds)} at most")
     while not now.cool(below):
         waited = time.monotonic() - begin
         if waited >= seconds:
@@ -122,10 +122,10 @@ def wait_until_cool(
                 "lay it on a cool surface, out of its case, without a charger, and repeat the command; "
                 "--cool-below 40 would do with 40 °C, for slower figures",
             )
-        listener.progress(_STAGE, round(waited), max(1, round(seconds)))
+        reporter.progress(_STAGE, round(waited), max(1, round(seconds)))
         time.sleep(min(pause, seconds - waited))
         now = heat(device)
-    listener.progress(_STAGE, 1, 1)
+    reporter.progress(_STAGE, 1, 1)
     return now
 
 

@@ -21,7 +21,7 @@ from export.android.benchmark.recording import Failure, Listing, Progress, Recor
 from export.bundle import bundle as bundles
 from export.bundle.bundle import Bundle
 from pipeline.core.errors import AccessError, PhoneError, UsageError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 
 KERNELS = ("XNNPACK", "built-in")
 MODELS, BENCHMARK = f"{app.FILES}/models", f"{app.FILES}/benchmark"
@@ -147,7 +147,7 @@ class Session:
         """
         return self._list()
 
-    def put(self, flavours: Mapping[str, Bundle], listener: Listener) -> None:
+    def put(self, flavours: Mapping[str, Bundle], reporter: ProgressReporter) -> None:
         """Puts bundles onto the phone, and lets the app say that it reads these very files.
 
         Raises:
@@ -155,10 +155,10 @@ class Session:
             PhoneError: Its storage is full, or it is gone.
         """
         for number, (flavour, whole) in enumerate(flavours.items()):
-            listener.progress("copying models to the phone", number, len(flavours))
+            reporter.progress("copying models to the phone", number, len(flavours))
             for name in (whole.model.name, bundles.LABELS, bundles.CONTRACT):
                 self.device.push(whole.folder / name, f"{MODELS}/{self.model(flavour)}/{name}")
-        listener.progress("copying models to the phone", len(flavours), len(flavours))
+        reporter.progress("copying models to the phone", len(flavours), len(flavours))
         listing = self._list()
         if listing.error:
             raise AccessError(
@@ -179,7 +179,7 @@ class Session:
                     "use another cable or port, then repeat the command",
                 )
 
-    def measure(self, flavours: Sequence[str], order: Order, listener: Listener) -> Recording:
+    def measure(self, flavours: Sequence[str], order: Order, reporter: ProgressReporter) -> Recording:
         """Lets the app measure; gives what it wrote.
 
         Raises:
@@ -190,7 +190,7 @@ class Session:
         self.running = True
         app.start(self.device, "BENCHMARK", {"session": self.name, "models": models, **order.extras()})
         longest = self.patience.step + 2 * (order.runs + order.warm_up_runs) + order.sustained_seconds
-        self._wait(longest, listener)
+        self._wait(longest, reporter)
         self.running = False
         with tempfile.TemporaryDirectory(prefix="vignette-phone-") as temporary:
             local = Path(temporary) / "benchmark.json"
@@ -235,7 +235,7 @@ class Session:
             time.sleep(min(0.3, self.patience.pause))
         raise PhoneError(f"the app on the phone did not answer within {self.patience.answer:.0f} s", _AGAIN)
 
-    def _wait(self, longest: float, listener: Listener) -> None:
+    def _wait(self, longest: float, reporter: ProgressReporter) -> None:
         """Waits until there is a result, and shows how far the app is."""
         last: Progress | None = None
         seen = False
@@ -251,7 +251,7 @@ class Session:
             progress = self._progress()
             if progress and progress != last:
                 last, since = progress, time.monotonic()
-                listener.progress(_STAGE, progress.done, progress.of)
+                reporter.progress(_STAGE, progress.done, progress.of)
             if waited > (longest if last else self.patience.answer):
                 doing = f"at {self._plain(last.now)}" if last else "before it began"
                 raise PhoneError(f"the app on the phone stood still for {waited:.0f} s {doing}", _AGAIN)

@@ -17,7 +17,7 @@ from export.android.photos.folder import Photo, Photos
 from pipeline.core import files, runs
 from pipeline.core.errors import DataError, UsageError
 from pipeline.images import decode
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Adopted:
     skipped: int
 
 
-def adopt(subject: Subject, photos: Photos, name: str) -> Adopted:
+def adopt(experiment: Experiment, photos: Photos, name: str) -> Adopted:
     """Writes the labelled photos as a data set; never over another one.
 
     Raises:
@@ -48,7 +48,7 @@ def adopt(subject: Subject, photos: Photos, name: str) -> Adopted:
     if not re.fullmatch(r"[\w-][\w.-]*", name):
         raise UsageError(f"--adopt {name}: a data set's name is one folder name", "for example --adopt field")
     folder, table = runs.PICTURE_SETS / name, runs.PICTURE_SETS / f"{name}.csv"
-    known = {picture.sha256 for picture in subject.table.pictures}
+    known = {picture.sha256 for picture in experiment.table.pictures}
     labelled = [photo for photo in photos.photos if photo.truth]
     fresh = [photo for photo in labelled if photo.sha256 not in known]
     if not fresh:
@@ -58,7 +58,7 @@ def adopt(subject: Subject, photos: Photos, name: str) -> Adopted:
             "in the app, open the photos and tap what each shows; then pull them again",
         )
     rows = [_row(name, photo) for photo in fresh]
-    old = _of_the_run(subject)
+    old = _of_the_run(experiment)
     labels = {photo.truth for photo in fresh}
     if not old and len(labels) < 2:
         raise DataError(
@@ -92,22 +92,22 @@ def _row(name: str, photo: Photo) -> dict[str, str]:
     return {"path": f"{name}/{photo.path}", "label": photo.truth or "", "group": group, "split": "train"}
 
 
-def _of_the_run(subject: Subject) -> list[dict[str, str]]:
+def _of_the_run(experiment: Experiment) -> list[dict[str, str]]:
     """The run's own pictures as rows of the table; none where they lie elsewhere."""
     home = runs.PICTURE_SETS.resolve()
-    root = subject.table.root.resolve()
+    root = experiment.table.root.resolve()
     if not root.is_relative_to(home):
         return []
     prefix = root.relative_to(home).as_posix()
-    held_out = {picture.path for picture in subject.split.held_out}
+    held_out = {picture.path for picture in experiment.split.held_out}
     return [
         {
             "path": picture.path if prefix == "." else f"{prefix}/{picture.path}",
             "label": picture.label,
-            "group": subject.split.groups[picture.path],
+            "group": experiment.split.groups[picture.path],
             "split": "test" if picture.path in held_out else "train",
         }
-        for picture in (*subject.split.train, *subject.split.held_out)
+        for picture in (*experiment.split.train, *experiment.split.held_out)
     ]
 
 

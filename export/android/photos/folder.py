@@ -19,7 +19,7 @@ from pipeline.core import filetypes, parallel
 from pipeline.core.errors import DataError, PictureError
 from pipeline.core.progress import Progress, silent
 from pipeline.data import folders as layouts
-from pipeline.data.folders import LeftOut
+from pipeline.data.folders import Excluded
 from pipeline.images import decode
 
 # The truth of a photo that shows none of the classes; no label is empty.
@@ -58,7 +58,7 @@ class Photos:
 
     root: Path
     photos: tuple[Photo, ...]
-    left_out: tuple[LeftOut, ...]
+    excluded: tuple[Excluded, ...]
 
     def file(self, photo: Photo) -> Path:
         return self.root / photo.path
@@ -84,46 +84,46 @@ def read(root: Path, labels: Sequence[str], progress: Progress = silent) -> Phot
         )
     if sessions := _sessions(root):
         root = sessions[0].parent
-        found, left_out = _of_the_app(root, sessions)
+        found, excluded = _of_the_app(root, sessions)
     elif any(re.match(record.FILE, path.with_suffix(".png").name) for path in root.glob("*.json")):
-        found, left_out = _of_the_app(root, [root])
+        found, excluded = _of_the_app(root, [root])
     else:
-        found, left_out = _of_classes(root, labels)
+        found, excluded = _of_classes(root, labels)
     photos: list[Photo] = []
     seen: dict[str, str] = {}
 
-    def look(photo: Photo) -> Photo | LeftOut:
+    def look(photo: Photo) -> Photo | Excluded:
         path = root / photo.path
         label = photo.truth or ""
         if photo.truth and photo.truth not in labels:
             reason = f"its class {photo.truth} is none of the run's: {', '.join(labels)}"
-            return LeftOut(photo.path, label, "", reason)
+            return Excluded(photo.path, label, "", reason)
         try:
             facts = decode.inspect(path)
             return replace(photo, sha256=decode.digest(path), width=facts.width, height=facts.height)
         except PictureError as error:
-            return LeftOut(photo.path, label, "", error.message.removeprefix(f"{path}: "))
+            return Excluded(photo.path, label, "", error.message.removeprefix(f"{path}: "))
         except OSError as error:
-            return LeftOut(photo.path, label, "", f"cannot be opened: {error.strerror}")
+            return Excluded(photo.path, label, "", f"cannot be opened: {error.strerror}")
 
     for done, photo in enumerate(parallel.ordered(look, found), 1):
         if isinstance(photo, Photo) and photo.sha256 in seen:
             reason = f"the same picture as {seen[photo.sha256]}"
-            photo = LeftOut(photo.path, photo.truth or "", photo.sha256, reason)
+            photo = Excluded(photo.path, photo.truth or "", photo.sha256, reason)
         if isinstance(photo, Photo):
             seen[photo.sha256] = photo.path
             photos.append(photo)
         else:
-            left_out.append(photo)
+            excluded.append(photo)
         progress("looking at the photos", done, len(found))
-    left_out.sort(key=lambda entry: entry.path)
+    excluded.sort(key=lambda entry: entry.path)
     if not photos:
-        first = f"; the first: {left_out[0].path}: {left_out[0].reason}" if left_out else ""
+        first = f"; the first: {excluded[0].path}: {excluded[0].reason}" if excluded else ""
         raise DataError(
-            f"{root}: no photo that can be used among {len(left_out)} files{first}",
+            f"{root}: no photo that can be used among {len(excluded)} files{first}",
             "take some with the app's shutter, or put pictures into one folder per class: FOLDER/CLASS/*.jpg",
         )
-    return Photos(root, tuple(photos), tuple(left_out))
+    return Photos(root, tuple(photos), tuple(excluded))
 
 
 def _sessions(root: Path) -> list[Path]:
@@ -144,9 +144,9 @@ def _listed(folder: Path) -> list[Path]:
         ) from error
 
 
-def _of_the_app(root: Path, folders: Sequence[Path]) -> tuple[list[Photo], list[LeftOut]]:
+def _of_the_app(root: Path, folders: Sequence[Path]) -> tuple[list[Photo], list[Excluded]]:
     found: list[Photo] = []
-    left_out: list[LeftOut] = []
+    excluded: list[Excluded] = []
     for folder in folders:
         names = {path.name for path in _listed(folder)}
         for name in sorted(names):
@@ -176,8 +176,8 @@ def _of_the_app(root: Path, folders: Sequence[Path]) -> tuple[list[Photo], list[
             else:
                 reason = "neither a photo nor its record"
             if reason:
-                left_out.append(LeftOut(path, "", "", reason))
-    return found, left_out
+                excluded.append(Excluded(path, "", "", reason))
+    return found, excluded
 
 
 def _truth(noted: Record) -> str | None:
@@ -187,7 +187,7 @@ def _truth(noted: Record) -> str | None:
     return OUT_OF_SCOPE if label is None else unicodedata.normalize("NFC", label)
 
 
-def _of_classes(root: Path, labels: Sequence[str]) -> tuple[list[Photo], list[LeftOut]]:
+def _of_classes(root: Path, labels: Sequence[str]) -> tuple[list[Photo], list[Excluded]]:
     layout = layouts.walk(root)
     found = []
     for entry in layout.found:

@@ -22,14 +22,14 @@ from export.android.photos.folder import OUT_OF_SCOPE, Photo, Photos
 from export.conversion import convert
 from export.parity import parity
 from pipeline.core import files, runs
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe, key_of
-from pipeline.evaluation.evaluate import Answers
+from pipeline.evaluation.evaluate import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.stats import intervals
 from pipeline.tflite import interpreter as litert
-from pipeline.training.experiment import DRAWN, Subject
+from pipeline.training.experiment import DRAWN, Experiment
 
 SHEET = f"{runs.FIGURES}/photos_errors.png"
 VERSION = 3
@@ -38,31 +38,31 @@ _SHOWN = 32
 _COLUMNS = 8
 
 
-def photos(subject: Subject, root: Path, listener: Listener) -> tuple[dict[str, Any], Photos]:
+def photos(experiment: Experiment, root: Path, reporter: ProgressReporter) -> tuple[dict[str, Any], Photos]:
     """Scores a folder of photos; writes photos.json and its sheet, gives the former and the photos.
 
     Raises:
         DataError: No such folder, or no photo in it that can be used.
         RunError: The run has no int8 file yet.
     """
-    run = subject.run
-    threshold = model.shipped(subject).contract.threshold
-    found = folder.read(root, subject.labels, listener.progress)
-    held_out, made = parity.tflite_answers(subject, model.SHIPPED, listener)
-    exports = {name: convert.recipe(subject, name).key for name in subject.config.export.flavours}
-    inputs = {**exports, "held_out": made.key, "train": subject.split.train_key, "photos": _key(found)}
+    run = experiment.run
+    threshold = model.shipped(experiment).contract.threshold
+    found = folder.read(root, experiment.labels, reporter.progress)
+    held_out, made = parity.tflite_answers(experiment, model.SHIPPED, reporter)
+    exports = {name: convert.recipe(experiment, name).key for name in experiment.config.export.flavours}
+    inputs = {**exports, "held_out": made.key, "train": experiment.split.train_key, "photos": _key(found)}
     settings = {"threshold": threshold, "root": str(found.root)}
     libraries = ("ai-edge-litert", "numpy", "pillow", "scipy")
     recipe = Recipe("photos", VERSION, inputs, settings, libraries)
 
     def build() -> None:
-        files.write_json(run.path(artifacts.PHOTOS), _judge(subject, found, held_out, threshold, listener))
+        files.write_json(run.path(artifacts.PHOTOS), _judge(experiment, found, held_out, threshold, reporter))
 
     run.make(recipe, [artifacts.PHOTOS], build)
     judged = run.read_json(artifacts.PHOTOS)
     if judged["errors"]:
-        drawn = Recipe(f"figures/{SHEET}", 1, {"photos": recipe.key}, {"frame": str(subject.frame)}, DRAWN)
-        run.make(drawn, [SHEET], lambda: _draw(subject, found, judged))
+        drawn = Recipe(f"figures/{SHEET}", 1, {"photos": recipe.key}, {"frame": str(experiment.frame)}, DRAWN)
+        run.make(drawn, [SHEET], lambda: _draw(experiment, found, judged))
     return judged, found
 
 
@@ -71,23 +71,23 @@ def _key(found: Photos) -> str:
         [photo.path, photo.sha256, photo.truth, photo.record and photo.record.model_dump(mode="json")]
         for photo in found.photos
     ]
-    return key_of([rows, [asdict(entry) for entry in found.left_out]])
+    return key_of([rows, [asdict(entry) for entry in found.excluded]])
 
 
 def _judge(
-    subject: Subject, found: Photos, held_out: Answers, threshold: float, listener: Listener
+    experiment: Experiment, found: Photos, held_out: Predictions, threshold: float, reporter: ProgressReporter
 ) -> dict[str, Any]:
-    bundles = model.exported(subject)
-    data = subject.run.path(convert.file_name(model.SHIPPED)).read_bytes()
+    bundles = model.exported(experiment)
+    data = experiment.run.path(convert.file_name(model.SHIPPED)).read_bytes()
 
     def frame(photo: Photo) -> np.ndarray:
-        return letterbox(decode.read(found.file(photo)), subject.frame)
+        return letterbox(decode.read(found.file(photo)), experiment.frame)
 
     stage, total = "answering the photos", len(found.photos)
-    answers = litert.answers(data, found.photos, frame, lambda n: listener.progress(stage, n, total))
-    learned = {picture.sha256 for picture in subject.table.pictures}
+    predictions = litert.predictions(data, found.photos, frame, lambda n: reporter.progress(stage, n, total))
+    learned = {picture.sha256 for picture in experiment.table.pictures}
     kinds = np.array([_kind(photo, set(bundles), learned) for photo in found.photos])
-    labels = subject.labels
+    labels = experiment.labels
 
     def sessions(rows: Sequence[int]) -> list[str]:
         return [found.photos[n].session or found.photos[n].path for n in rows]
@@ -97,13 +97,13 @@ def _judge(
         if not rows:
             return None
         truth = np.array([labels.index(found.photos[n].truth or "") for n in rows])
-        return score.score(truth, answers[rows], sessions(rows), threshold)
+        return score.score(truth, predictions[rows], sessions(rows), threshold)
 
     field = scored("field")
     own = np.flatnonzero(kinds == "field").tolist()
     none = [n for n in own if found.photos[n].truth == OUT_OF_SCOPE]
     silent = [n for n in own if found.photos[n].truth is None]
-    unsure = answers[none].max(1) < threshold
+    unsure = predictions[none].max(1) < threshold
     document = {
         "folder": str(found.root),
         "labels": list(labels),
@@ -126,10 +126,12 @@ def _judge(
             "scored": scored("other"),
         },
         "already_in_the_run": [found.photos[n].path for n in np.flatnonzero(kinds == "learned")],
-        "left_out": [asdict(entry) for entry in found.left_out],
-        "phone": replay.summary(replay.rerun(found, bundles, listener.progress)),
-        "shift": _shift(subject, found, [n for n in own if found.photos[n].truth != OUT_OF_SCOPE], listener),
-        "errors": _errors(found.photos, labels, answers, own, threshold),
+        "excluded": [asdict(entry) for entry in found.excluded],
+        "phone": replay.summary(replay.rerun(found, bundles, reporter.progress)),
+        "shift": _shift(
+            experiment, found, [n for n in own if found.photos[n].truth != OUT_OF_SCOPE], reporter
+        ),
+        "errors": _errors(found.photos, labels, predictions, own, threshold),
     }
     if field:
         document["gap"] = score.gap(field, document["held_out"])
@@ -147,15 +149,15 @@ def _kind(photo: Photo, models: set[str], learned: set[str]) -> str:
     return "other" if _other(photo, models) else "field"
 
 
-def _held_out(answers: Answers, field: dict[str, Any] | None, threshold: float) -> dict[str, Any]:
+def _held_out(predictions: Predictions, field: dict[str, Any] | None, threshold: float) -> dict[str, Any]:
     """The held-out set on the classes that the photos show; on all where there are none."""
-    present = {row["index"] for row in field["classes"]} if field else set(answers.truth.tolist())
-    rows = np.isin(answers.truth, sorted(present))
-    truth, probabilities = answers.truth[rows], answers.probabilities[rows]
+    present = {row["index"] for row in field["classes"]} if field else set(predictions.truth.tolist())
+    rows = np.isin(predictions.truth, sorted(present))
+    truth, probabilities = predictions.truth[rows], predictions.probabilities[rows]
     if not len(truth):
         rows = np.ones(len(rows), bool)
-        truth, probabilities = answers.truth, answers.probabilities
-    scored = score.score(truth, probabilities, answers.groups[rows].tolist(), threshold)
+        truth, probabilities = predictions.truth, predictions.probabilities
+    scored = score.score(truth, probabilities, predictions.groups[rows].tolist(), threshold)
     mixed = None
     if field:
         shown = np.repeat([r["index"] for r in field["classes"]], [r["n"] for r in field["classes"]])
@@ -163,33 +165,42 @@ def _held_out(answers: Answers, field: dict[str, Any] | None, threshold: float) 
     return {**scored, "accuracy_at_mix": mixed}
 
 
-def _shift(subject: Subject, found: Photos, rows: Sequence[int], listener: Listener) -> list[dict[str, Any]]:
+def _shift(
+    experiment: Experiment, found: Photos, rows: Sequence[int], reporter: ProgressReporter
+) -> list[dict[str, Any]]:
     if not rows:
         return []
-    train = subject.split.train
+    train = experiment.split.train
     some = (
         [train[n * len(train) // _LOOKED_AT] for n in range(_LOOKED_AT)] if len(train) > _LOOKED_AT else train
     )
     known = drift.look_at(
-        [subject.table.file(p) for p in some],
-        subject.frame,
-        listener.progress,
+        [experiment.table.file(p) for p in some],
+        experiment.frame,
+        reporter.progress,
         "looking at training pictures",
     )
     own = drift.look_at(
-        [found.file(found.photos[n]) for n in rows], subject.frame, listener.progress, "looking at the light"
+        [found.file(found.photos[n]) for n in rows],
+        experiment.frame,
+        reporter.progress,
+        "looking at the light",
     )
     return drift.compare(own, known)
 
 
 def _errors(
-    taken: Sequence[Photo], labels: Sequence[str], answers: np.ndarray, rows: Sequence[int], threshold: float
+    taken: Sequence[Photo],
+    labels: Sequence[str],
+    predictions: np.ndarray,
+    rows: Sequence[int],
+    threshold: float,
 ) -> list[dict[str, Any]]:
     """Photos that got a wrong answer, the surest first; "don't know" is none, but for the sheet."""
     found = []
     for n in rows:
-        photo, top = taken[n], int(answers[n].argmax())
-        confidence = float(answers[n, top])
+        photo, top = taken[n], int(predictions[n].argmax())
+        confidence = float(predictions[n, top])
         if photo.truth is None or photo.truth == labels[top]:
             continue
         if photo.truth == OUT_OF_SCOPE and confidence < threshold:
@@ -206,18 +217,18 @@ def _errors(
     return sorted(found, key=lambda row: (-row["probability"], row["path"]))
 
 
-def _draw(subject: Subject, found: Photos, judged: dict[str, Any]) -> None:
+def _draw(experiment: Experiment, found: Photos, judged: dict[str, Any]) -> None:
     from pipeline.stats import plots
 
     by_path = {photo.path: photo for photo in found.photos}
     cells = []
     for row in judged["errors"][:_SHOWN]:
         photo = by_path[row["path"]]
-        pixels = letterbox(decode.read(found.file(photo)), subject.frame)
+        pixels = letterbox(decode.read(found.file(photo)), experiment.frame)
         said = f"{row['answer']} {row['probability']:.2f}" if row["said"] else f"don't know ({row['answer']})"
         colour = plots.VERMILION if row["said"] else "black"
         cells.append((pixels, f"{row['truth'] or 'none of them'}\n→ {said}", colour))
     total = len(judged["errors"])
     shown = f", the surest {_SHOWN} of {total}" if total > _SHOWN else ""
     title = f"Photos with a wrong answer{shown} (orange: said without doubt)"
-    plots.captioned_sheet(subject.run.path(SHEET), title, cells, min(_COLUMNS, len(cells)))
+    plots.captioned_sheet(experiment.run.path(SHEET), title, cells, min(_COLUMNS, len(cells)))

@@ -16,7 +16,7 @@ from export.android.adb.device import Device
 from export.android.photos import record
 from pipeline.core import files, runs
 from pipeline.core.errors import AccessError, PhoneError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 
 ON_THE_PHONE = f"{app.FILES}/photos"
 _BY_HAND = (
@@ -36,7 +36,7 @@ class Pulled:
     changed: int
 
 
-def pull(device: Device, listener: Listener) -> Pulled:
+def pull(device: Device, reporter: ProgressReporter) -> Pulled:
     """Copies every session of the app on a phone to `data/photos/SERIAL`.
 
     Raises:
@@ -67,7 +67,7 @@ def pull(device: Device, listener: Listener) -> Pulled:
                     continue
                 files.write_bytes(old, data)
                 new, changed = new + (not there), changed + there
-            listener.progress("copying photos from the phone", done, len(sessions))
+            reporter.progress("copying photos from the phone", done, len(sessions))
     except AccessError as error:
         raise AccessError(f"copying the photos: {error.message}", _BY_HAND) from error
     finally:

@@ -41,7 +41,7 @@ ALLOWED = (ANSWER,)
 
 
 @dataclass(frozen=True)
-class Rerun:
+class Replay:
     """What came of one photo.
 
     Attributes:
@@ -68,7 +68,7 @@ class Rerun:
         return self.differences[self.kernels]
 
 
-def rerun(photos: Photos, bundles: Mapping[str, Bundle], progress: Progress = silent) -> list[Rerun]:
+def rerun(photos: Photos, bundles: Mapping[str, Bundle], progress: Progress = silent) -> list[Replay]:
     """Answers the photos again that a model of this run answered on the phone.
 
     Args:
@@ -86,15 +86,15 @@ def rerun(photos: Photos, bundles: Mapping[str, Bundle], progress: Progress = si
         for kernels in KERNELS
     }
 
-    def again(pair: tuple[Photo, Record]) -> Rerun:
+    def again(pair: tuple[Photo, Record]) -> Replay:
         photo, record = pair
         found = bundles[record.model.sha256]
         frame = letterbox(decode.read(photos.file(photo)), found.contract.input.frame)
-        answers = {}
+        predictions = {}
         for kernels in KERNELS:
             with runtimes[record.model.sha256, kernels].one() as interpreter:
-                answers[kernels] = found.contract.output.probabilities(interpreter.run(frame).tobytes())
-        return _compare(photo, record, found, hashlib.sha256(frame.tobytes()).hexdigest(), answers)
+                predictions[kernels] = found.contract.output.probabilities(interpreter.run(frame).tobytes())
+        return _compare(photo, record, found, hashlib.sha256(frame.tobytes()).hexdigest(), predictions)
 
     results = []
     for done, result in enumerate(parallel.ordered(again, wanted), 1):
@@ -103,7 +103,7 @@ def rerun(photos: Photos, bundles: Mapping[str, Bundle], progress: Progress = si
     return results
 
 
-def summary(results: Sequence[Rerun]) -> dict[str, Any]:
+def summary(results: Sequence[Replay]) -> dict[str, Any]:
     """Numbers and words for photos.json.
 
     `disagree` counts photos on which phone and desktop do not say the same; `broken` those of them
@@ -138,8 +138,8 @@ def summary(results: Sequence[Rerun]) -> dict[str, Any]:
 
 
 def _compare(
-    photo: Photo, record: Record, bundle: Bundle, prepared_sha256: str, answers: Mapping[str, np.ndarray]
-) -> Rerun:
+    photo: Photo, record: Record, bundle: Bundle, prepared_sha256: str, predictions: Mapping[str, np.ndarray]
+) -> Replay:
     contract = bundle.contract
     same_rules = record.labels == contract.labels and abs(record.threshold - contract.threshold) < _WRITTEN
     noted = np.array(record.probabilities)
@@ -151,10 +151,10 @@ def _compare(
         and bool(np.abs(phone - noted).max() <= _WRITTEN)
         and record.says == record.answer
     )
-    gaps = {kernels: float(np.abs(phone - answer).max()) for kernels, answer in answers.items()}
+    gaps = {kernels: float(np.abs(phone - answer).max()) for kernels, answer in predictions.items()}
     # What cannot be read off differs as much as anything can.
     differences = {kernels: gap if np.isfinite(gap) else 1.0 for kernels, gap in gaps.items()}
-    same_kernels = answers[record.kernels]
+    same_kernels = predictions[record.kernels]
     top = int(same_kernels.argmax())
     desktop = contract.labels[top] if same_kernels[top] >= contract.threshold else None
     # Of the gap itself, so that NaN is beyond any tolerance, even that of 1.
@@ -167,7 +167,7 @@ def _compare(
         BEYOND: not within,
         ANSWER: within and desktop != record.answer,
     }
-    return Rerun(
+    return Replay(
         photo.path,
         record.kernels,
         contract.tolerance,
@@ -178,7 +178,7 @@ def _compare(
     )
 
 
-def _words(results: Sequence[Rerun], differing: Sequence[Rerun], largest: float) -> str:
+def _words(results: Sequence[Replay], differing: Sequence[Replay], largest: float) -> str:
     if not results:
         return "No photo was answered on a phone by a model of this run, so there is nothing to compare."
     kernels = " and ".join(sorted({result.kernels for result in results}))

@@ -16,17 +16,17 @@ from export.android.photos import model, score
 from export.conversion import convert
 from export.parity import parity
 from pipeline.core import files, runs
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data.dataset import Picture
 from pipeline.evaluation import evaluate
-from pipeline.evaluation.evaluate import Answers
+from pipeline.evaluation.evaluate import Predictions
 from pipeline.images import decode, screen_capture
 from pipeline.images.letterbox import letterbox
 from pipeline.stats import intervals, paired
 from pipeline.tflite import interpreter as litert
 from pipeline.training import features
-from pipeline.training.experiment import DRAWN, Subject
+from pipeline.training.experiment import DRAWN, Experiment
 
 VERSION = 3
 SHEET = f"{runs.FIGURES}/simulated.png"
@@ -37,19 +37,23 @@ _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 _PAIRS = 3
 
 
-def simulate(subject: Subject, listener: Listener) -> dict[str, Any]:
+def simulate(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
     """Answers the simulated held-out pictures; writes simulated.json and its sheet, gives the former.
 
     Raises:
         RunError: There is no int8 file yet.
         DataError: A held-out picture was changed since the training.
     """
-    run = subject.run
-    threshold = model.shipped(subject).contract.threshold
-    plain, made = parity.tflite_answers(subject, model.SHIPPED, listener)
-    seen, seen_recipe = _simulated_answers(subject, listener)
-    trained_on_screens = subject.config.augment.screen
-    settings = {"threshold": threshold, "trained_on_screens": trained_on_screens, "seed": subject.config.seed}
+    run = experiment.run
+    threshold = model.shipped(experiment).contract.threshold
+    plain, made = parity.tflite_answers(experiment, model.SHIPPED, reporter)
+    seen, seen_recipe = _simulated_answers(experiment, reporter)
+    trained_on_screens = experiment.config.augment.screen
+    settings = {
+        "threshold": threshold,
+        "trained_on_screens": trained_on_screens,
+        "seed": experiment.config.seed,
+    }
     recipe = Recipe(
         "simulated", VERSION, {"plain": made.key, "simulated": seen_recipe.key}, settings, ("numpy", "scipy")
     )
@@ -57,41 +61,41 @@ def simulate(subject: Subject, listener: Listener) -> dict[str, Any]:
     def build() -> None:
         found = compare(plain, seen, threshold)
         value = {
-            "labels": list(subject.labels),
+            "labels": list(experiment.labels),
             "model": model.SHIPPED,
             "simulator": screen_capture.VERSION,
-            "seed": subject.config.seed,
+            "seed": experiment.config.seed,
             "trained_on_screens": trained_on_screens,
             **found,
         }
         files.write_json(run.path(artifacts.SIMULATED), {**value, "words": words(value)})
 
     run.make(recipe, [artifacts.SIMULATED], build)
-    drawn = Recipe(f"figures/{SHEET}", 1, {"simulated": recipe.key}, {"frame": str(subject.frame)}, DRAWN)
-    run.make(drawn, [SHEET], lambda: _draw(subject, plain, seen))
+    drawn = Recipe(f"figures/{SHEET}", 1, {"simulated": recipe.key}, {"frame": str(experiment.frame)}, DRAWN)
+    run.make(drawn, [SHEET], lambda: _draw(experiment, plain, seen))
     return run.read_json(artifacts.SIMULATED)
 
 
-def photographed(subject: Subject, picture: Picture) -> np.ndarray:
+def photographed(experiment: Experiment, picture: Picture) -> np.ndarray:
     """A held-out picture as the model sees it through a camera that looks at a screen.
 
     Returns:
         RGB, uint8, shape (height, width, 3), in the model's frame.
     """
-    numbers = screen_capture.generator(subject.config.seed, picture.sha256, _PURPOSE)
+    numbers = screen_capture.generator(experiment.config.seed, picture.sha256, _PURPOSE)
     scene = screen_capture.draw_scene(numbers)
-    pixels = decode.read(subject.table.file(picture))
-    return letterbox(screen_capture.photograph(pixels, scene, numbers), subject.frame)
+    pixels = decode.read(experiment.table.file(picture))
+    return letterbox(screen_capture.photograph(pixels, scene, numbers), experiment.frame)
 
 
-def compare(plain: Answers, seen: Answers, threshold: float) -> dict[str, Any]:
+def compare(plain: Predictions, seen: Predictions, threshold: float) -> dict[str, Any]:
     """What photographing the pictures changed; both must hold the same ones in the same order."""
     truth, classes, groups = plain.truth, plain.probabilities.shape[1], plain.groups
     right, still = plain.predicted == truth, seen.predicted == truth
     counted = paired.changes(right, still)
     scores = {
-        name: score.score(truth, answers.probabilities, groups.tolist(), threshold)
-        for name, answers in (("plain", plain), ("simulated", seen))
+        name: score.score(truth, predictions.probabilities, groups.tolist(), threshold)
+        for name, predictions in (("plain", plain), ("simulated", seen))
     }
     return {
         "n": counted.n,
@@ -141,38 +145,38 @@ def words(found: dict[str, Any]) -> list[str]:
     return said
 
 
-def _simulated_answers(subject: Subject, listener: Listener) -> tuple[Answers, Recipe]:
+def _simulated_answers(experiment: Experiment, reporter: ProgressReporter) -> tuple[Predictions, Recipe]:
     def make(held_out: Sequence[Picture], advance: Callable[[int], object]) -> np.ndarray:
-        data = subject.run.path(convert.file_name(model.SHIPPED)).read_bytes()
-        return litert.answers(data, held_out, lambda picture: photographed(subject, picture), advance)
+        data = experiment.run.path(convert.file_name(model.SHIPPED)).read_bytes()
+        return litert.predictions(data, held_out, lambda picture: photographed(experiment, picture), advance)
 
     inputs = {
-        "export": convert.recipe(subject, model.SHIPPED).key,
-        "scenes": f"simulator {screen_capture.VERSION}, seed {subject.config.seed}, {_PURPOSE}",
+        "export": convert.recipe(experiment, model.SHIPPED).key,
+        "scenes": f"simulator {screen_capture.VERSION}, seed {experiment.config.seed}, {_PURPOSE}",
     }
-    return evaluate.answers(subject, _STORED, inputs, _LIBRARIES, make, listener)
+    return evaluate.predictions(experiment, _STORED, inputs, _LIBRARIES, make, reporter)
 
 
-def _draw(subject: Subject, plain: Answers, seen: Answers) -> None:
+def _draw(experiment: Experiment, plain: Predictions, seen: Predictions) -> None:
     """Pairs of every class, a lost picture first: as it is, and as if photographed."""
     from pipeline.stats import plots
 
     lost = (plain.predicted == plain.truth) & (seen.predicted != seen.truth)
     cells = []
-    for index in range(min(len(subject.labels), 8)):
+    for index in range(min(len(experiment.labels), 8)):
         own = np.flatnonzero(plain.truth == index)
         chosen = [*own[lost[own]][:1], *own[~lost[own]]][:_PAIRS]
         for at in chosen:
-            picture = subject.split.held_out[at]
-            before, after = (subject.labels[a.predicted[at]] for a in (plain, seen))
+            picture = experiment.split.held_out[at]
+            before, after = (experiment.labels[a.predicted[at]] for a in (plain, seen))
             cells.append(
                 (
-                    features.plain_view(subject.table.file(picture), subject.frame),
+                    features.plain_view(experiment.table.file(picture), experiment.frame),
                     f"{picture.label}\n→ {before}",
                     plots.VERMILION if before != picture.label else "black",
                 )
             )
             colour = plots.VERMILION if after != picture.label else "black"
-            cells.append((photographed(subject, picture), f"photographed\n→ {after}", colour))
+            cells.append((photographed(experiment, picture), f"photographed\n→ {after}", colour))
     title = "Held-out pictures, and as if photographed from a screen (orange: wrong)"
-    plots.captioned_sheet(subject.run.path(SHEET), title, cells, 2 * _PAIRS)
+    plots.captioned_sheet(experiment.run.path(SHEET), title, cells, 2 * _PAIRS)

@@ -28,7 +28,7 @@ from pipeline.evaluation import evaluate
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox, stretch
 from pipeline.tflite import interpreter as litert
-from pipeline.training import experiment as subjects
+from pipeline.training import experiment as experiments
 
 FITS = {"stretch": stretch, "letterbox": letterbox}
 # A softmax adds up to one, give or take what its arithmetic loses.
@@ -126,15 +126,15 @@ def _check_kind(path: Path) -> None:
 
 
 def _of_run(run: runs.Run, flavour: str | None) -> Side:
-    subject = subjects.open_trained(run)
+    experiment = experiments.open_trained(run)
     known = {
-        "gate": subject.config.gate,
-        "trained_on": frozenset(picture.sha256 for picture in subject.split.train),
+        "gate": experiment.config.gate,
+        "trained_on": frozenset(picture.sha256 for picture in experiment.split.train),
     }
     if flavour is not None:
         if flavour not in FLAVOURS:
             raise UsageError(f"--flavour {flavour}: expected {', '.join(FLAVOURS)}", "one that the run has")
-        convert.require(subject, flavour)
+        convert.require(experiment, flavour)
         made = _of_bundle(run.path(artifacts.EXPORT, flavour))
         return Side(
             f"{run.name}, {flavour}", made.labels, made.prepared, made.answer, made.threshold, **known
@@ -145,7 +145,7 @@ def _of_run(run: runs.Run, flavour: str | None) -> Side:
             from pipeline.training import classifier
 
             model = classifier.load(run.path(runs.MODEL))
-        frames = parallel.ordered(lambda file: letterbox(decode.read(file), subject.frame), files)
+        frames = parallel.ordered(lambda file: letterbox(decode.read(file), experiment.frame), files)
         rows, waiting = [], []
         for done, frame in enumerate(frames, 1):
             waiting.append(frame)
@@ -156,8 +156,8 @@ def _of_run(run: runs.Run, flavour: str | None) -> Side:
         return np.concatenate(rows)
 
     threshold = run.read_json(runs.FOLDS)["threshold"]
-    prepared = _prepared(subject.frame, "letterbox", "0 to 255", "the run")
-    return Side(f"{run.name}, {evaluate.KERAS}", subject.labels, prepared, answer, threshold, **known)
+    prepared = _prepared(experiment.frame, "letterbox", "0 to 255", "the run")
+    return Side(f"{run.name}, {evaluate.KERAS}", experiment.labels, prepared, answer, threshold, **known)
 
 
 def _of_bundle(folder: Path) -> Side:
@@ -165,7 +165,7 @@ def _of_bundle(folder: Path) -> Side:
     rules = read.contract
 
     def answer(files: Sequence[Path], advance: Advance) -> np.ndarray:
-        return litert.answers(
+        return litert.predictions(
             read.data, files, lambda file: letterbox(decode.read(file), rules.input.frame), advance
         )
 

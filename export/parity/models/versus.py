@@ -20,11 +20,11 @@ from export.parity.models.sides import ByHand, Side
 from pipeline.core import files
 from pipeline.core.config import Gate
 from pipeline.core.errors import DataError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture, Table
-from pipeline.evaluation.evaluate import Answers
+from pipeline.evaluation.evaluate import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import on_pattern
 
@@ -38,7 +38,7 @@ def versus(
     flavour: str | None,
     hand: ByHand,
     out: Path | None,
-    listener: Listener,
+    reporter: ProgressReporter,
 ) -> dict[str, Any]:
     """Compares two models; gives what parity.json holds, and writes it where `out` says.
 
@@ -50,24 +50,24 @@ def versus(
     """
     one, other = sides.side(reference, None, hand), sides.side(target, flavour, hand)
     _check_labels(one, other)
-    table = dataset.scan(folder, progress=listener.progress)
-    for entry in table.left_out:
-        listener.warn(f"left out: {entry.path}: {entry.reason}")
+    table = dataset.scan(folder, progress=reporter.progress)
+    for entry in table.excluded:
+        reporter.warn(f"left out: {entry.path}: {entry.reason}")
     rows = _held_out(table)
     _check_classes(one, table, folder)
     known = sum(picture.sha256 in one.trained_on | other.trained_on for picture in rows)
     if known:
-        listener.warn(f"{known} of {len(rows)} pictures were used in training; models do better on those")
-    first = _answers(one, one.labels, rows, table, "the reference", listener)
-    second = _answers(other, one.labels, rows, table, "the target", listener)
+        reporter.warn(f"{known} of {len(rows)} pictures were used in training; models do better on those")
+    first = _answers(one, one.labels, rows, table, "the reference", reporter)
+    second = _answers(other, one.labels, rows, table, "the target", reporter)
     bounds = other.gate or one.gate or Gate()
     n = len(rows)
     scores = {"model": one.name, "prepared": one.prepared, **comparison.scores(first, one.threshold)}
     found = comparison.compare(first, second, one.labels, other.threshold)
     row = {"model": other.name, "prepared": other.prepared, **found, **gate.judge(found, bounds), "look": 1}
     said = wording.sentences(row, scores, bounds, "pictures")
-    listener.say("reference", f"{one.name}: {one.prepared}")
-    listener.say("target", f"{other.name}: {other.prepared}")
+    reporter.say("reference", f"{one.name}: {one.prepared}")
+    reporter.say("target", f"{other.name}: {other.prepared}")
     document = {
         "pictures": str(folder),
         "n": n,
@@ -118,13 +118,18 @@ def _check_classes(one: Side, table: Table, folder: Path) -> None:
 
 
 def _answers(
-    side: Side, labels: Sequence[str], rows: Sequence[Picture], table: Table, stage: str, listener: Listener
-) -> Answers:
+    side: Side,
+    labels: Sequence[str],
+    rows: Sequence[Picture],
+    table: Table,
+    stage: str,
+    reporter: ProgressReporter,
+) -> Predictions:
     """A side's answers, its columns in the order of `labels`."""
     files = [table.file(picture) for picture in rows]
-    found = side.answer(files, lambda done: listener.progress(f"answers of {stage}", done, len(files)))
+    found = side.answer(files, lambda done: reporter.progress(f"answers of {stage}", done, len(files)))
     order = _order(side.labels, labels)
-    return Answers(
+    return Predictions(
         side.name,
         np.array([picture.sha256 for picture in rows]),
         # Equal files count as one.
@@ -143,7 +148,12 @@ def _order(own: Sequence[str], labels: Sequence[str]) -> list[int]:
 
 
 def _write(
-    document: dict[str, Any], out: Path, one: Answers, other: Answers, rows: Sequence[Picture], table: Table
+    document: dict[str, Any],
+    out: Path,
+    one: Predictions,
+    other: Predictions,
+    rows: Sequence[Picture],
+    table: Table,
 ) -> list[str]:
     labels, bounds = document["labels"], Gate.model_validate(document["gate"])
     json_file, xml_file, sheet = (out / name for name in (artifacts.PARITY, artifacts.PARITY_XML, flips.NAME))

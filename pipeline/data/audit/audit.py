@@ -2,8 +2,8 @@
 
 One look at a data set, which `train` takes before it splits: every picture is decoded once, and
 not at all if it was seen before. Copies of one picture become a group; one picture under two
-labels is left out. How copies are found is in `twins`, what they mean in `copies`, the other findings
-in `findings`.
+labels is left out. How copies are found is in `near_duplicates`, what they mean in `copies`, the
+other findings in `image_issues`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from typing import Any
 from pipeline.core import files, runs
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, RunError
-from pipeline.core.progress import Listener, Progress
+from pipeline.core.progress import Progress, ProgressReporter
 from pipeline.core.recipes import Recipe, key_of, library_version
 from pipeline.core.runs import Run
 from pipeline.data import dataset, fingerprints
 from pipeline.data.audit import copies, image_issues, near_duplicates
-from pipeline.data.audit.image_issues import Finding
-from pipeline.data.audit.near_duplicates import Twin
+from pipeline.data.audit.image_issues import ImageIssue
+from pipeline.data.audit.near_duplicates import NearDuplicate
 from pipeline.data.dataset import Picture, Table
-from pipeline.data.fingerprints import Sketches
-from pipeline.data.folders import LeftOut
+from pipeline.data.fingerprints import Fingerprints
+from pipeline.data.folders import Excluded
 
 VERSION = 3
 # More of a class than this is never left out for having two labels.
@@ -57,7 +57,9 @@ class Audit:
     refusal: DataError | RunError | None = None
 
 
-def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, strict: bool = True) -> Audit:
+def look(
+    run: Run, config: Config, reporter: ProgressReporter, looks: Fingerprints, *, strict: bool = True
+) -> Audit:
     """Looks at the pictures of a run and writes its table and audit.json.
 
     Args:
@@ -72,16 +74,16 @@ def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, stric
         DataError: As `dataset.scan`; with `strict` off as `dataset.survey`.
     """
     source = Path(config.data.pictures)
-    seen_before = all(run.path(name).is_file() for name in (runs.PICTURES, runs.LEFT_OUT))
-    known = _known(run, source, listener) if seen_before else None
+    seen_before = all(run.path(name).is_file() for name in (runs.PICTURES, runs.EXCLUDED))
+    known = _known(run, source, reporter) if seen_before else None
     allowed = config.data.allow_unreadable
     if strict:
-        table, refusal = dataset.scan(source, known, listener.progress, looks, allowed), None
+        table, refusal = dataset.scan(source, known, reporter.progress, looks, allowed), None
     else:
-        table, refusal = dataset.survey(source, listener.progress, looks, allowed)
-    listed = [[entry.path, entry.label, entry.reason] for entry in table.left_out]
+        table, refusal = dataset.survey(source, reporter.progress, looks, allowed)
+    listed = [[entry.path, entry.label, entry.reason] for entry in table.excluded]
     noted = [asdict(note) for note in table.notes]
-    inputs = {"pictures": table.key, "left_out": key_of(listed), "notes": key_of(noted)}
+    inputs = {"pictures": table.key, "excluded": key_of(listed), "notes": key_of(noted)}
     settings = {"group_copies": config.data.group_copies, "refusal": refusal.message if refusal else ""}
     recipe = Recipe("audit", VERSION, inputs, settings, fingerprints.LIBRARIES)
 
@@ -89,7 +91,7 @@ def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, stric
 
     def build() -> None:
         grouped = config.data.group_copies
-        found = _document(table, looks, refusal, sheet, listener.progress, grouped=grouped)
+        found = _document(table, looks, refusal, sheet, reporter.progress, grouped=grouped)
         files.write_json(run.path(runs.AUDIT), found)
 
     run.make(recipe, [runs.AUDIT], build)
@@ -99,20 +101,20 @@ def look(run: Run, config: Config, listener: Listener, looks: Sketches, *, stric
     change = dataset.compare(known, judged) if known else None
     if not refusal:
         made = Recipe("pictures", 2, {"pictures": judged.key, "audit": recipe.key}, {}, _DECODERS)
-        run.make(made, [runs.PICTURES, runs.LEFT_OUT], lambda: dataset.save(run, judged))
+        run.make(made, [runs.PICTURES, runs.EXCLUDED], lambda: dataset.save(run, judged))
     return Audit(judged, document, table.pictures, change, refusal)
 
 
-def _known(run: Run, source: Path, listener: Listener) -> Table | None:
+def _known(run: Run, source: Path, reporter: ProgressReporter) -> Table | None:
     """The pictures as the run knows them; refusals of another version of the decoders are not among it."""
     try:
         known = dataset.load(run, source)
     except RunError as error:
-        listener.warn(f"{error.message}; all pictures are looked at anew")
+        reporter.warn(f"{error.message}; all pictures are looked at anew")
         return None
     refused_by = run.recorded("pictures").get("libraries")
     if refused_by != {name: library_version(name) for name in _DECODERS}:
-        return replace(known, left_out=tuple(replace(entry, sha256="") for entry in known.left_out))
+        return replace(known, excluded=tuple(replace(entry, sha256="") for entry in known.excluded))
     return known
 
 
@@ -127,19 +129,19 @@ def apply(table: Table, document: Mapping[str, Any]) -> Table:
             against[path] = _UNDER_TWO.format(other=other, label=labels[other])
     contents = {picture.path: picture.sha256 for picture in table.pictures}
     kept = tuple(
-        replace(picture, twins=contents.get(twins_of.get(picture.path, ""), ""))
+        replace(picture, near_duplicates=contents.get(twins_of.get(picture.path, ""), ""))
         for picture in table.pictures
         if picture.path not in against
     )
     # Without a sha256: the file itself is sound, and is looked at again next time.
-    away = [LeftOut(p.path, p.label, "", against[p.path]) for p in table.pictures if p.path in against]
-    left_out = tuple(sorted([*table.left_out, *away], key=lambda entry: entry.path))
-    return Table(table.root, table.labels, kept, left_out)
+    away = [Excluded(p.path, p.label, "", against[p.path]) for p in table.pictures if p.path in against]
+    excluded = tuple(sorted([*table.excluded, *away], key=lambda entry: entry.path))
+    return Table(table.root, table.labels, kept, excluded)
 
 
 def _document(
     table: Table,
-    looks: Sketches,
+    looks: Fingerprints,
     refusal: DataError | None,
     sheet: Path,
     progress: Progress,
@@ -188,7 +190,7 @@ def _document(
         ),
         *_of_series(table, paths(judged.series)),
         *(image_issues.of_classes(table) if refusal is None else []),
-        *image_issues.of_files(table.left_out),
+        *image_issues.of_files(table.excluded),
         *image_issues.of_layout(table.notes),
         *image_issues.of_pictures(table.pictures, each),
     ]
@@ -197,12 +199,12 @@ def _document(
         "pictures": len(table.pictures),
         "classes": counts,
         "refusal": {"message": refusal.message, "hint": refusal.hint} if refusal else None,
-        "findings": [asdict(finding) for finding in sorted(found, key=lambda f: not f.matters)],
+        "image_issues": [asdict(finding) for finding in sorted(found, key=lambda f: not f.matters)],
         "contradictions": contradictions,
         "groups": together,
-        "twins": [_told(a, b, pair, by_content) for a, b, pair in named],
+        "near_duplicates": [_told(a, b, pair, by_content) for a, b, pair in named],
         "hash_threshold_bits": threshold,
-        "left_out": [[entry.path, entry.label, entry.reason] for entry in table.left_out],
+        "excluded": [[entry.path, entry.label, entry.reason] for entry in table.excluded],
     }
 
 
@@ -223,7 +225,9 @@ def _too_contradictory(
     )
 
 
-def _told(one: str, other: str, pair: Twin, by_content: Mapping[str, Sequence[Picture]]) -> dict[str, Any]:
+def _told(
+    one: str, other: str, pair: NearDuplicate, by_content: Mapping[str, Sequence[Picture]]
+) -> dict[str, Any]:
     return {
         "first": by_content[one][0].path,
         "second": by_content[other][0].path,
@@ -239,12 +243,12 @@ def _of_copies(
     contradictions: Sequence[Sequence[str]],
     together: Sequence[Sequence[str]],
     equal: Sequence[Sequence[str]],
-    named: Sequence[tuple[str, str, Twin]],
+    named: Sequence[tuple[str, str, NearDuplicate]],
     by_content: Mapping[str, Sequence[Picture]],
     *,
     copies: bool,
     series: bool,
-) -> list[Finding]:
+) -> list[ImageIssue]:
     given = {picture.path: picture.given for picture in table.pictures}
     contradicting = {path for group in contradictions for path in group}
     across = [
@@ -275,19 +279,21 @@ def _of_copies(
         ("copies", "near-copies (saved again, resized, cropped, mirrored)", near, close, not copies),
     )
     return [
-        Finding(kind, title, advice, tuple(path for group in groups for path in group), len(groups), matters)
+        ImageIssue(
+            kind, title, advice, tuple(path for group in groups for path in group), len(groups), matters
+        )
         for kind, title, advice, groups, matters in told
         if groups
     ]
 
 
-def _of_series(table: Table, series: Sequence[Sequence[str]]) -> list[Finding]:
+def _of_series(table: Table, series: Sequence[Sequence[str]]) -> list[ImageIssue]:
     grouped = {picture.path for picture in table.pictures if picture.group}
     groups = [group for group in series if not grouped.issuperset(group)]
     if not groups:
         return []
     return [
-        Finding(
+        ImageIssue(
             "series",
             "series of near-copies, across classes or over a tenth of one (one camera, bursts)",
             "only exact copies stay on one side, so the score may flatter: give a table (.csv) with a column "
@@ -300,7 +306,7 @@ def _of_series(table: Table, series: Sequence[Sequence[str]]) -> list[Finding]:
 
 def sentence(document: Mapping[str, Any]) -> str:
     """What the audit found, in one line, the important first."""
-    said = [_short(entry) for entry in document["findings"]]
+    said = [_short(entry) for entry in document["image_issues"]]
     return "; ".join(said[:5]) + ("; and more" if len(said) > 5 else "") if said else "nothing odd"
 
 

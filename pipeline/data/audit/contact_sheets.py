@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.core import parallel, runs
 from pipeline.core.errors import PictureError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
@@ -33,10 +33,10 @@ _TITLES = {
 }
 
 
-def draw_findings(run: Run, found: Audit, listener: Listener) -> list[Path]:
+def draw_image_issues(run: Run, found: Audit, reporter: ProgressReporter) -> list[Path]:
     """Draws a sheet for each finding that is best judged by eye; gives those there are."""
     seen = {picture.path: picture for picture in found.seen}
-    wanted = [entry for entry in found.document["findings"] if entry["kind"] in _TITLES]
+    wanted = [entry for entry in found.document["image_issues"] if entry["kind"] in _TITLES]
     made = []
     for done, entry in enumerate(wanted, 1):
         shown = entry["pictures"][:SHOWN]
@@ -46,7 +46,7 @@ def draw_findings(run: Run, found: Audit, listener: Listener) -> list[Path]:
         inputs = {"pictures": key_of([[path, seen[path].label, seen[path].sha256] for path in shown])}
         name = f"audit-{entry['kind']}.png"
         made.append(draw(run, name, inputs, title, cells))
-        listener.progress("drawing sheets", done, len(wanted))
+        reporter.progress("drawing sheets", done, len(wanted))
     return made
 
 

@@ -1,7 +1,8 @@
 """What near-copies mean for training: which show the very same, and which bind the split.
 
-`twins` tells which pictures are near-copies. Here their pixels are compared at full resolution where
-it matters: under two labels, and in series that cannot all stand on one side. Nothing is left out here.
+`near_duplicates` tells which pictures are near-copies. Here their pixels are compared at full
+resolution where it matters: under two labels, and in series that cannot all stand on one side.
+Nothing is left out here.
 """
 
 from __future__ import annotations

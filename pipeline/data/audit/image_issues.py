@@ -1,7 +1,7 @@
 """What is odd about the pictures of a data set, one Finding a kind, with what to do about it.
 
 Reads the table and the sketches; opens no picture. Which pictures are copies of each other is
-asked in `twins` and told here in words.
+asked in `near_duplicates` and told here in words.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.core.filetypes import ENDINGS
 from pipeline.data.dataset import Picture, Table
-from pipeline.data.folders import LeftOut, Note
+from pipeline.data.folders import Excluded, Note
 
 SMALL_SIDE = 64
 _UNIFORM = 4.0
@@ -27,7 +27,7 @@ _PLAIN_MODES = ("RGB", "L", "P", "1", "YCbCr")
 
 
 @dataclass(frozen=True)
-class Finding:
+class ImageIssue:
     """One kind of oddity.
 
     Attributes:
@@ -47,10 +47,10 @@ class Finding:
     matters: bool = True
 
 
-def of_files(left_out: Sequence[LeftOut]) -> list[Finding]:
+def of_files(excluded: Sequence[Excluded]) -> list[ImageIssue]:
     """What is wrong with files that are not used."""
     by_kind: dict[str, list[str]] = {"unreadable": [], "other_format": [], "passed_over": []}
-    for entry in left_out:
+    for entry in excluded:
         by_kind[entry.kind or "unreadable"].append(entry.path)
     told = (
         (
@@ -76,13 +76,13 @@ def of_files(left_out: Sequence[LeftOut]) -> list[Finding]:
         ),
     )
     return [
-        Finding(kind, title, advice, tuple(paths), len(paths), matters)
+        ImageIssue(kind, title, advice, tuple(paths), len(paths), matters)
         for kind, title, advice, paths, matters in told
         if paths
     ]
 
 
-def of_layout(notes: Sequence[Note]) -> list[Finding]:
+def of_layout(notes: Sequence[Note]) -> list[ImageIssue]:
     """How the data set was understood where it could be meant otherwise."""
     told = {
         "nested": ("pictures in folders inside a class", "nothing: they belong to the class above"),
@@ -91,7 +91,7 @@ def of_layout(notes: Sequence[Note]) -> list[Finding]:
         "backslashes": ("backslashes are read as slashes: {}", "nothing: the pictures are there"),
     }
     return [
-        Finding(
+        ImageIssue(
             note.kind,
             told[note.kind][0].format(note.detail),
             told[note.kind][1],
@@ -103,7 +103,7 @@ def of_layout(notes: Sequence[Note]) -> list[Finding]:
     ]
 
 
-def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[Finding]:
+def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssue]:
     """What is odd about single pictures.
 
     Args:
@@ -174,13 +174,13 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[Finding]:
         ),
     )
     return [
-        Finding(kind, title, advice, tuple(names[where].tolist()), int(where.sum()), matters)
+        ImageIssue(kind, title, advice, tuple(names[where].tolist()), int(where.sum()), matters)
         for kind, title, advice, where, matters in checks
         if where.any()
     ]
 
 
-def of_classes(table: Table) -> list[Finding]:
+def of_classes(table: Table) -> list[ImageIssue]:
     """What is odd about how many pictures the classes have."""
     counts = Counter(picture.label for picture in table.pictures)
     if len(counts) < 2:
@@ -189,7 +189,7 @@ def of_classes(table: Table) -> list[Finding]:
     few = [f"{label} ({counts[label]})" for label in table.labels if counts[label] < _FEW]
     if few:
         found.append(
-            Finding(
+            ImageIssue(
                 "few",
                 f"classes with under {_FEW} pictures: {_some(few)}",
                 "add pictures: nothing else helps as much",
@@ -200,7 +200,7 @@ def of_classes(table: Table) -> list[Finding]:
     (most, many), (least, little) = counts.most_common()[0], counts.most_common()[-1]
     if many > _UNBALANCED * little:
         found.append(
-            Finding(
+            ImageIssue(
                 "balance",
                 f"unbalanced: {most} has {many}, {least} has {little}",
                 f"add pictures to {least}, or train with --set train.class_weights=true",

@@ -48,7 +48,7 @@ Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
-class Twin:
+class NearDuplicate:
     """Two pictures that are one.
 
     Attributes:
@@ -69,15 +69,15 @@ class Twin:
     same: bool = False
 
 
-def find(hashes: np.ndarray, views: Callable[[Sequence[int]], np.ndarray]) -> tuple[list[Twin], int]:
+def find(hashes: np.ndarray, views: Callable[[Sequence[int]], np.ndarray]) -> tuple[list[NearDuplicate], int]:
     """All pairs of twins, and the threshold on hashes that was used.
 
     Args:
-        hashes: uint8, shape (n, 4, 32), as `sketches` makes them; different pictures.
+        hashes: uint8, shape (n, 4, 32), as `fingerprints` makes them; different pictures.
         views: Gives the records of `sketches.VIEWS` of some pictures.
     """
     threshold = threshold_of(hashes[:, INSIDE])
-    found: list[Twin] = []
+    found: list[NearDuplicate] = []
     for pair in nominate(hashes, threshold):
         twin = _confirm(*pair, views(pair[:2]))
         if twin:
@@ -155,7 +155,7 @@ def nominate(hashes: np.ndarray, threshold: int, seed: int = 0) -> list[tuple[in
     ]
 
 
-def _confirm(first: int, second: int, kind: str, distance: int, views: np.ndarray) -> Twin | None:
+def _confirm(first: int, second: int, kind: str, distance: int, views: np.ndarray) -> NearDuplicate | None:
     """The pair as a Twin if the pixels say so, of whichever kind they are most alike."""
     one, other = views
     needed = _LIKE if distance <= _FAR else _LIKE_IF_FAR
@@ -174,7 +174,7 @@ def _confirm(first: int, second: int, kind: str, distance: int, views: np.ndarra
     if kind != CROP:
         first, second = min(first, second), max(first, second)
     same = kind == NEAR and differs_by(one, other) <= _SAME
-    return Twin(first, second, kind, distance, round(found, 4), same)
+    return NearDuplicate(first, second, kind, distance, round(found, 4), same)
 
 
 def likeness(one: np.ndarray, other: np.ndarray) -> float:

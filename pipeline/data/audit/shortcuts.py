@@ -20,7 +20,7 @@ from pipeline.core import files, runs
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Picture, Table
-from pipeline.data.fingerprints import LIBRARIES, Sketches
+from pipeline.data.fingerprints import LIBRARIES, Fingerprints
 from pipeline.data.shares import groups_of
 from pipeline.stats import metrics
 
@@ -58,7 +58,7 @@ FAMILIES = {
 }
 
 
-def make(run: Run, table: Table, looks: Sketches, seed: int) -> dict[str, Any]:
+def make(run: Run, table: Table, looks: Fingerprints, seed: int) -> dict[str, Any]:
     """Writes shortcuts.json unless it is up to date; gives what it holds.
 
     Args:
@@ -77,7 +77,7 @@ def make(run: Run, table: Table, looks: Sketches, seed: int) -> dict[str, Any]:
     return run.read_json(runs.SHORTCUTS)
 
 
-def measure(table: Table, looks: Sketches, seed: int) -> dict[str, Any]:
+def measure(table: Table, looks: Fingerprints, seed: int) -> dict[str, Any]:
     """How well each family of facts tells the classes apart; the keys are those of shortcuts.json."""
     group_of = groups_of(table)
     too_small = _too_small(table, group_of)
@@ -99,9 +99,9 @@ def measure(table: Table, looks: Sketches, seed: int) -> dict[str, Any]:
     contents = [picture.sha256 for picture in chosen]
     rows, views = looks.facts(contents), looks.views(contents, ("tiny", "histogram"))
     for name, seen in _seen(rows, views).items():
-        answers = _answer(seen, truth, folds, len(labels), seed, linear=seen.shape[1] > 32)[asked]
-        score, interval = _scored(truth[asked], answers.argmax(1), groups[asked])
-        apart = told_apart(truth[asked], answers, groups[asked])
+        predictions = _answer(seen, truth, folds, len(labels), seed, linear=seen.shape[1] > 32)[asked]
+        score, interval = _scored(truth[asked], predictions.argmax(1), groups[asked])
+        apart = told_apart(truth[asked], predictions, groups[asked])
         title, advice = FAMILIES[name]
         document["families"].append(
             {
@@ -166,19 +166,19 @@ def _too_small(table: Table, group_of: Mapping[str, str]) -> dict[str, dict[str,
 def _sentence(row: dict[str, Any], chance: float) -> str:
     typical = row["by_class"]
     if row["interval"][0] > chance + MARGIN:
-        subject, score = "the classes can be told apart", row["balanced_accuracy"]
+        experiment, score = "the classes can be told apart", row["balanced_accuracy"]
     else:
         # A mark on some of many classes hardly moves the mean over all.
         first = row["told_apart"][0]
-        subject, score, chance = " and ".join(first["classes"]), first["balanced_accuracy"], 0.5
+        experiment, score, chance = " and ".join(first["classes"]), first["balanced_accuracy"], 0.5
         more = len(row["told_apart"]) - 1
-        subject += f" (and {more} more {'pairs' if more > 1 else 'pair'} of classes)" if more else ""
-        subject += " can be told apart"
+        experiment += f" (and {more} more {'pairs' if more > 1 else 'pair'} of classes)" if more else ""
+        experiment += " can be told apart"
         typical = {label: typical[label] for label in first["classes"] if label in typical}
     told = ", ".join(f"{label} {words}" for label, words in list(typical.items())[:_TOLD])
     told += " and so on" if len(typical) > _TOLD else ""
     return (
-        f"{subject} by {row['title']} alone (balanced accuracy {score:.2f}, chance {chance:.2f}): "
+        f"{experiment} by {row['title']} alone (balanced accuracy {score:.2f}, chance {chance:.2f}): "
         f"{told}. A classifier may learn that instead of the content; {row['advice']}"
     )
 
@@ -193,7 +193,7 @@ def balanced_accuracy_of(confusion: np.ndarray) -> np.ndarray:
 
 
 def told_apart(
-    truth: np.ndarray, answers: np.ndarray, groups: np.ndarray | None = None
+    truth: np.ndarray, predictions: np.ndarray, groups: np.ndarray | None = None
 ) -> list[tuple[int, int, float, float]]:
     """The pairs of classes that are told from each other clearly better than by chance.
 
@@ -207,12 +207,12 @@ def told_apart(
         the lower end of its interval, which holds for all pairs together in 95% (Bonferroni); the
         clearest first. Only pairs whose lower end is above 1/2 + `MARGIN`.
     """
-    classes = answers.shape[1]
+    classes = predictions.shape[1]
     ahead = np.full(
         (classes, classes), 0.5
     )  # the share of row's pictures that is taken for row, not for column
     for label in np.unique(truth):
-        own = answers[truth == label]
+        own = predictions[truth == label]
         ahead[label] = (1 + np.sign(own[:, [label]] - own)).mean(0) / 2
     sizes = _groups_of_classes(truth, np.arange(len(truth)) if groups is None else groups, classes)
     variances = _variances(ahead, sizes[:, None])
@@ -306,11 +306,11 @@ def _answer(
         model = DecisionTreeClassifier(
             max_depth=6, min_samples_leaf=5, class_weight="balanced", random_state=seed
         )
-    answers = np.zeros((len(truth), classes))
+    predictions = np.zeros((len(truth), classes))
     for train, test in folds:
         model.fit(seen[train], truth[train])
-        answers[np.ix_(test, model.classes_)] = model.predict_proba(seen[test])
-    return answers
+        predictions[np.ix_(test, model.classes_)] = model.predict_proba(seen[test])
+    return predictions
 
 
 def _folds(truth: np.ndarray, groups: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -21,7 +21,7 @@ from yt_dlp.networking.exceptions import CertificateVerifyError, HTTPError, Prox
 from pipeline.core import filetypes
 from pipeline.core.channels import Collect
 from pipeline.core.errors import ConfigError, NetworkError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.data.collect.manifest import shown
 
 # Longer than this nobody waits before a screen; the same command continues later.
@@ -44,8 +44,8 @@ class GaveUpError(Exception):
 class Polite(yt_dlp.YoutubeDL):
     """yt-dlp, told to wait. Answers are read whole here, so that half ones are asked for again."""
 
-    def __init__(self, settings: Collect, listener: Listener) -> None:
-        self._settings, self._listener = settings, listener
+    def __init__(self, settings: Collect, reporter: ProgressReporter) -> None:
+        self._settings, self._listener = settings, reporter
         self._free_at = 0.0
         self.requests = 0
         options = {

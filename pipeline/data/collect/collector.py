@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pipeline.core import urls
 from pipeline.core.channels import Channel, Collect
 from pipeline.core.errors import ConfigError, DataError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.data.collect.download import TEST, TRAIN, UNSPLIT, Keeper, Outcome
 from pipeline.data.collect.manifest import Manifest, Row, shown
 from pipeline.data.collect.video_list import Wanted
@@ -41,7 +41,7 @@ def collect_channels(
     channels: Iterable[Channel],
     settings: Collect,
     session: Session,
-    listener: Listener,
+    reporter: ProgressReporter,
     *,
     retry: bool = False,
 ) -> Outcome:
@@ -62,26 +62,31 @@ def collect_channels(
         StorageError: The disk.
     """
     split = TRAIN if settings.test else UNSPLIT
-    with Keeper(folder, session.get, listener, retry=retry) as keeper:
+    with Keeper(folder, session.get, reporter, retry=retry) as keeper:
         keeper.check_layout(split)
         channels = list(channels)
         asked: list[_Asked] = []
         for number, channel in enumerate(channels):
-            listener.progress("reading the lists", number, len(channels))
+            reporter.progress("reading the lists", number, len(channels))
             asked.append(_open(channel, settings, session, keeper.manifest))
-        listener.progress("reading the lists", len(channels), len(channels))
+        reporter.progress("reading the lists", len(channels), len(channels))
         for one in asked:
             _Walk(one, settings, keeper).go()
         return keeper.outcome(lambda row: any(row.channel == one.name for one in asked))
 
 
 def collect_list(
-    folder: Path, wanted: Iterable[Wanted], session: Session, listener: Listener, *, retry: bool = False
+    folder: Path,
+    wanted: Iterable[Wanted],
+    session: Session,
+    reporter: ProgressReporter,
+    *,
+    retry: bool = False,
 ) -> Outcome:
     """Brings a folder of pictures up to date with a list of videos; arguments and errors as above."""
     wanted = list(wanted)
     keys = {(one.label, one.id) for one in wanted}
-    with Keeper(folder, session.get, listener, retry=retry) as keeper:
+    with Keeper(folder, session.get, reporter, retry=retry) as keeper:
         keeper.check_layout(wanted[0].split)
         keeper.mend([row for row in keeper.manifest if row.key in keys], again=lambda row: not row.lasting)
         for number, one in enumerate(wanted, 1):
@@ -89,8 +94,8 @@ def collect_list(
             if row is None:
                 keeper.ask(Row(one.id, one.label, one.split, "", one.position, ""))
             elif row.split != one.split:
-                listener.warn(f"{one.id} stays in {row.split}: no picture changes its side")
-            listener.progress("collecting", number, len(wanted))
+                reporter.warn(f"{one.id} stays in {row.split}: no picture changes its side")
+            reporter.progress("collecting", number, len(wanted))
         return keeper.outcome(lambda row: row.key in keys)
 
 
@@ -139,7 +144,7 @@ class _Walk:
         self._taken: Counter[str] = Counter()
 
     def go(self) -> None:
-        keeper, listener = self._keeper, self._keeper.listener
+        keeper, reporter = self._keeper, self._keeper.reporter
         newest, test = self._needed.keys()
         had = sum(1 for row in self._rows() if row.split == test and row.file)
         keeper.mend(self._rows(), again=self._again)
@@ -159,10 +164,10 @@ class _Walk:
                 self._taken[side] += self._takes(row)
             passed = passed or row.split == test
             done = sum(min(self._taken[side], needed) for side, needed in self._needed.items())
-            listener.progress(f"collecting {self._label}", done, sum(self._needed.values()))
+            reporter.progress(f"collecting {self._label}", done, sum(self._needed.values()))
         joined = keeper.added[self._label, newest]
         if had and joined:
-            listener.say(
+            reporter.say(
                 self._label,
                 f"{joined} newer pictures joined training; the {had} held-out ones stay as they were",
             )
@@ -215,4 +220,4 @@ class _Walk:
                 if self._settings.full
                 else "the others are missing, and full = false leaves their places empty"
             )
-            self._keeper.listener.warn(f"{self._label}: {there} of {needed} {what}; {why}")
+            self._keeper.reporter.warn(f"{self._label}: {there} of {needed} {what}; {why}")

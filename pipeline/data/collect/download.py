@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pipeline.core import files, runs, urls
 from pipeline.core.errors import DataError, NetworkError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.data.collect import thumbnails
 from pipeline.data.collect.manifest import Manifest, Row
 from pipeline.data.collect.thumbnails import Fetched, Missing
@@ -42,9 +42,9 @@ class Keeper:
     """The folder while it is filled: asks for pictures, keeps them and notes what became of each."""
 
     def __init__(
-        self, folder: Path, get: Callable[[str], Fetched], listener: Listener, *, retry: bool
+        self, folder: Path, get: Callable[[str], Fetched], reporter: ProgressReporter, *, retry: bool
     ) -> None:
-        self.folder, self.listener = folder, listener
+        self.folder, self.reporter = folder, reporter
         self.added: Counter[tuple[str, str]] = Counter()
         self._get, self._retry = get, retry
         self._in_vain: Counter[bool] = Counter()
@@ -87,7 +87,7 @@ class Keeper:
             path = self.folder / row.file
             there = path.is_file()
             if not there or decode.digest(path) != row.sha256:
-                self.listener.warn(f"{row.file} was {'changed' if there else 'gone'}; it is fetched again")
+                self.reporter.warn(f"{row.file} was {'changed' if there else 'gone'}; it is fetched again")
                 self.ask(row, keep=there)
 
     def ask(self, row: Row, *, keep: bool = False) -> Row:

@@ -20,7 +20,7 @@ from yt_dlp.utils import YoutubeDLError
 
 from pipeline.core.channels import Collect
 from pipeline.core.errors import DataError, NetworkError, ToolError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.data.collect.client import CONTINUES, GaveUpError, Polite, wall, words
 from pipeline.data.collect.manifest import title_of
 from pipeline.data.collect.thumbnails import Fetched
@@ -58,10 +58,10 @@ class Session:
         ConfigError: The cookies file cannot be used.
     """
 
-    def __init__(self, settings: Collect, listener: Listener) -> None:
+    def __init__(self, settings: Collect, reporter: ProgressReporter) -> None:
         plugin_dirs.value = []  # what a user added to yt-dlp for other purposes stays out
         self._settings = settings
-        self._ydl = Polite(settings, listener)
+        self._ydl = Polite(settings, reporter)
         self._ydl.add_info_extractor(YoutubeTabIE())  # pyright: ignore[reportArgumentType]
 
     def __enter__(self) -> Session:

@@ -89,9 +89,9 @@ def test_every_mistake_is_listed_with_whose_it_is(explained):
     import numpy as np
 
     found = document(explained)
-    answers = {m: np.load(explained / RUN / "answers" / f"{m}.npz") for m in ("keras", "int8")}
-    truth = answers["int8"]["truth"]
-    predicted = {m: one["probabilities"].argmax(1) for m, one in answers.items()}
+    predictions = {m: np.load(explained / RUN / "predictions" / f"{m}.npz") for m in ("keras", "int8")}
+    truth = predictions["int8"]["truth"]
+    predicted = {m: one["probabilities"].argmax(1) for m, one in predictions.items()}
     assert sum(not row["right"] for row in found["mistakes"]) == (predicted["int8"] != truth).sum()
     own = (predicted["int8"] != truth) & (predicted["keras"] != predicted["int8"])
     assert sum(row["flip"] and not row["right"] for row in found["mistakes"]) == own.sum()

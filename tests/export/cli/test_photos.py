@@ -39,11 +39,11 @@ def place(tmp_path_factory, tmp_path, monkeypatch) -> Path:
 def photos(place, draw) -> Path:
     """27 labelled photos of three sessions, darker than the held-out pictures they are made of; five of
     something else, and two that nobody has labelled."""
-    subject = open_trained(Run(RUN))
+    experiment = open_trained(Run(RUN))
     found = bundle.read(RUN / "export/int8")
-    own: dict[str, list[np.ndarray]] = {label: [] for label in subject.labels}
-    for picture in subject.split.held_out:
-        with Image.open(subject.table.file(picture)) as image:
+    own: dict[str, list[np.ndarray]] = {label: [] for label in experiment.labels}
+    for picture in experiment.split.held_out:
+        with Image.open(experiment.table.file(picture)) as image:
             own[picture.label].append(np.asarray(ImageEnhance.Brightness(image).enhance(0.6)))
     number = 0
     for index in range(9):
@@ -143,16 +143,16 @@ def test_repeating_does_nothing_and_a_new_word_does_it_again(place, photos):
 
 
 def test_class_folders_do_as_well(place, photos, draw):
-    subject = open_trained(Run(RUN))
-    for number, picture in enumerate(subject.split.held_out[::4]):
+    experiment = open_trained(Run(RUN))
+    for number, picture in enumerate(experiment.split.held_out[::4]):
         folder = place / "mine" / picture.label
         folder.mkdir(parents=True, exist_ok=True)
-        with Image.open(subject.table.file(picture)) as image:
+        with Image.open(experiment.table.file(picture)) as image:
             image.rotate(10).save(folder / f"{number}.jpg")
     (place / "mine/none").mkdir()
     Image.fromarray(draw(160, 90, seed=77)).save(place / "mine/none/cup.jpg")
     found = document(place, "mine")
-    assert found["field"]["n"] == len(subject.split.held_out[::4])
+    assert found["field"]["n"] == len(experiment.split.held_out[::4])
     assert found["out_of_scope"]["n"] == 1
     assert found["phone"]["n"] == 0
     assert "nothing to compare" in found["phone"]["words"]
@@ -171,15 +171,15 @@ def test_photos_of_another_model_are_told_apart(place, photos):
 
 
 def test_pictures_of_the_run_itself_are_not_scored(place, photos):
-    subject = open_trained(Run(RUN))
-    for label in subject.labels:
+    experiment = open_trained(Run(RUN))
+    for label in experiment.labels:
         (place / "mine" / label).mkdir(parents=True)
-    for picture in subject.split.train[:4]:
-        shutil.copy(subject.table.file(picture), place / "mine" / picture.label / Path(picture.path).name)
-    first = subject.split.train[0]
-    with Image.open(subject.table.file(first)) as image:
+    for picture in experiment.split.train[:4]:
+        shutil.copy(experiment.table.file(picture), place / "mine" / picture.label / Path(picture.path).name)
+    first = experiment.split.train[0]
+    with Image.open(experiment.table.file(first)) as image:
         image.rotate(5).save(place / "mine" / first.label / "own.jpg")
-    for label in subject.labels:
+    for label in experiment.labels:
         if not any((place / "mine" / label).iterdir()):
             (place / "mine" / label).rmdir()
     shown = fine(run(place, "mine"))
@@ -195,7 +195,7 @@ def test_what_is_left_out_is_counted_and_explained(place, photos):
     third.write_text("{", "utf-8")
     shown = fine(run(place, "walk"))
     assert "3 files are left out, listed in photos.json; the first: " in shown
-    reasons = [entry["reason"] for entry in json.loads(PHOTOS.read_text("utf-8"))["left_out"]]
+    reasons = [entry["reason"] for entry in json.loads(PHOTOS.read_text("utf-8"))["excluded"]]
     assert sorted(reason.split(":")[0] for reason in reasons) == [
         "it has no record",
         "its picture is missing",

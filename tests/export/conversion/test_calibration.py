@@ -14,17 +14,17 @@ from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data.dataset import Picture
 from pipeline.images.letterbox import letterbox
-from pipeline.training import experiment as subject_module
+from pipeline.training import experiment as experiments
 from pipeline.training import features
 from tests.support import verbs
 from tests.support.verbs import RUN
 
 
 @pytest.fixture(scope="module")
-def subject(tmp_path_factory) -> Any:
+def experiment(tmp_path_factory) -> Any:
     place = verbs.finished(tmp_path_factory)
     with contextlib.chdir(place):
-        yield subject_module.open_trained(Run(RUN))
+        yield experiments.open_trained(Run(RUN))
 
 
 def pictures(**counts: int) -> list[Picture]:
@@ -72,10 +72,10 @@ def test_the_classes_are_mixed():
     assert 5 < labels(chosen[:20])["cat"] < 15
 
 
-def test_only_training_pictures_are_chosen(subject):
-    chosen = calibration.choose(subject)
-    held_out = {p.sha256 for p in subject.split.held_out}
-    training = {p.path for p in subject.split.train}
+def test_only_training_pictures_are_chosen(experiment):
+    chosen = calibration.choose(experiment)
+    held_out = {p.sha256 for p in experiment.split.held_out}
+    training = {p.path for p in experiment.split.train}
     assert len(chosen) == 25
     assert {p.path for p in chosen} <= training
     assert not {p.sha256 for p in chosen} & held_out
@@ -83,9 +83,9 @@ def test_only_training_pictures_are_chosen(subject):
     assert sorted(labels(chosen).values()) == [8, 8, 9]
 
 
-def test_the_choice_is_written_down(subject):
-    written = subject.run.read_json(calibration.NAME)
-    chosen = calibration.choose(subject)
+def test_the_choice_is_written_down(experiment):
+    written = experiment.run.read_json(calibration.NAME)
+    chosen = calibration.choose(experiment)
     assert written["wanted"] == 25
     assert written["pictures"] == [
         {"path": p.path, "label": p.label, "sha256": p.sha256, "reason": "drawn by the seed within its class"}
@@ -94,10 +94,10 @@ def test_the_choice_is_written_down(subject):
     assert "training pictures" in written["source"]
 
 
-def test_black_and_white_come_first_and_then_the_pictures_as_they_are_scored(subject):
-    chosen = calibration.choose(subject)
+def test_black_and_white_come_first_and_then_the_pictures_as_they_are_scored(experiment):
+    chosen = calibration.choose(experiment)
     done: list[int] = []
-    frames = list(calibration.representative(subject, chosen, done.append)())
+    frames = list(calibration.representative(experiment, chosen, done.append)())
     assert len(frames) == 2 + 25
     for arrays in frames:
         (frame,) = arrays
@@ -105,7 +105,7 @@ def test_black_and_white_come_first_and_then_the_pictures_as_they_are_scored(sub
     assert (frames[0][0] == 0).all()
     assert (frames[1][0] == 255).all()
     for picture, arrays in zip(chosen, frames[2:], strict=True):
-        expected = features.plain_view(subject.table.file(picture), subject.frame)
+        expected = features.plain_view(experiment.table.file(picture), experiment.frame)
         np.testing.assert_array_equal(arrays[0][0], expected)
     assert done == list(range(1, 26))
 
@@ -116,8 +116,8 @@ def test_extremes_have_the_shape_of_the_frame():
     assert black.dtype == white.dtype == np.uint8
 
 
-def test_the_representative_dataset_can_be_read_twice(subject):
-    frames = calibration.representative(subject, calibration.choose(subject)[:2], bool)
+def test_the_representative_dataset_can_be_read_twice(experiment):
+    frames = calibration.representative(experiment, calibration.choose(experiment)[:2], bool)
     assert len(list(frames())) == len(list(frames())) == 4
 
 
@@ -128,7 +128,7 @@ def noise(size: Size = SMALL) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (size.height, size.width, 3), np.uint8)
 
 
-def test_noise_and_one_colour_are_told_from_pictures(subject):
+def test_noise_and_one_colour_are_told_from_pictures(experiment):
     assert calibration.emptiness(noise()) == "noise"
     assert calibration.emptiness(letterbox(noise(Size(1280, 720)), Size(224, 224))) == "noise"
     assert calibration.emptiness(np.full((32, 64, 3), 200, np.uint8)) == "one colour"
@@ -136,15 +136,17 @@ def test_noise_and_one_colour_are_told_from_pictures(subject):
     barred = np.zeros((64, 64, 3), np.uint8)
     barred[16:48] = (40, 90, 10)
     assert calibration.emptiness(barred) == "one colour"
-    for picture in calibration.choose(subject):
-        assert calibration.emptiness(features.plain_view(subject.table.file(picture), subject.frame)) == ""
+    for picture in calibration.choose(experiment):
+        assert (
+            calibration.emptiness(features.plain_view(experiment.table.file(picture), experiment.frame)) == ""
+        )
 
 
 @pytest.fixture
 def spoiled(tmp_path_factory, tmp_path, monkeypatch) -> Any:
     place = verbs.copy_finished(tmp_path_factory, tmp_path)
     monkeypatch.chdir(place)
-    return subject_module.open_trained(Run(RUN))
+    return experiments.open_trained(Run(RUN))
 
 
 @pytest.mark.parametrize("kind", ["noise", "one colour"])
@@ -164,7 +166,7 @@ def test_random_or_constant_input_is_refused_with_the_reason(spoiled, kind):
     assert caught.value.hint == "train on pictures of what the phone will see"
 
 
-def test_one_picture_again_and_again_is_refused(subject):
-    chosen = calibration.choose(subject)
+def test_one_picture_again_and_again_is_refused(experiment):
+    chosen = calibration.choose(experiment)
     with pytest.raises(DataError, match="25 calibration pictures are only 1 different ones"):
-        calibration.require_content(subject, [chosen[0]] * 25)
+        calibration.require_content(experiment, [chosen[0]] * 25)

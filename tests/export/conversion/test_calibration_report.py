@@ -7,34 +7,37 @@ import pytest
 
 from export.conversion import calibration, calibration_report
 from pipeline.core.runs import Run
-from pipeline.training import experiment as subject_module
+from pipeline.training import experiment as experiments
 from tests.support import verbs
 from tests.support.verbs import RUN
 
 
 @pytest.fixture(scope="module")
-def subject(tmp_path_factory) -> Any:
+def experiment(tmp_path_factory) -> Any:
     place = verbs.finished(tmp_path_factory)
     with contextlib.chdir(place):
-        yield subject_module.open_trained(Run(RUN))
+        yield experiments.open_trained(Run(RUN))
 
 
 @pytest.fixture
-def found(subject) -> dict[str, Any]:
-    return subject.run.read_json(calibration_report.NAME)
+def found(experiment) -> dict[str, Any]:
+    return experiment.run.read_json(calibration_report.NAME)
 
 
-def test_shares_of_classes_stand_beside_those_in_training(subject, found):
-    assert [row["label"] for row in found["classes"]] == list(subject.labels)
+def test_shares_of_classes_stand_beside_those_in_training(experiment, found):
+    assert [row["label"] for row in found["classes"]] == list(experiment.labels)
     assert sum(row["n"] for row in found["classes"]) == 25
     assert sum(row["share"] for row in found["classes"]) == pytest.approx(1)
     assert [row["training_share"] for row in found["classes"]] == pytest.approx([1 / 3] * 3)
 
 
-def test_the_covered_input_range_is_that_of_the_pictures(subject, found):
+def test_the_covered_input_range_is_that_of_the_pictures(experiment, found):
     from pipeline.training import features
 
-    frames = [features.plain_view(subject.table.file(p), subject.frame) for p in calibration.choose(subject)]
+    frames = [
+        features.plain_view(experiment.table.file(p), experiment.frame)
+        for p in calibration.choose(experiment)
+    ]
     assert found["input"]["lowest"] == [min(int(f[..., c].min()) for f in frames) for c in range(3)]
     assert found["input"]["highest"] == [max(int(f[..., c].max()) for f in frames) for c in range(3)]
     assert all(2 < levels <= 256 for levels in found["input"]["levels"])

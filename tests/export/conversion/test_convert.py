@@ -16,14 +16,14 @@ from export.bundle import bundle
 from export.conversion import calibration, convert
 from pipeline.core import runs
 from pipeline.core.errors import ConversionError, DataError, GateError, RunError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.data import dataset
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
-from pipeline.training import experiment as subject_module
+from pipeline.training import experiment as experiments
 from pipeline.training import features
-from pipeline.training.experiment import Subject
+from pipeline.training.experiment import Experiment
 from tests.support import odd_models, verbs
 from tests.support.verbs import RUN
 
@@ -31,22 +31,22 @@ FLAVOURS = ("float32", "float16", "dynamic_range", "int8")
 
 
 @pytest.fixture(scope="module")
-def subject(tmp_path_factory) -> Any:
+def experiment(tmp_path_factory) -> Any:
     place = verbs.finished(tmp_path_factory)
     with contextlib.chdir(place):
-        yield subject_module.open_trained(Run(RUN))
+        yield experiments.open_trained(Run(RUN))
 
 
 @pytest.fixture(scope="module")
-def files(subject) -> dict[str, bytes]:
-    return {name: subject.run.path(convert.file_name(name)).read_bytes() for name in FLAVOURS}
+def files(experiment) -> dict[str, bytes]:
+    return {name: experiment.run.path(convert.file_name(name)).read_bytes() for name in FLAVOURS}
 
 
 @pytest.fixture(scope="module")
-def reference(subject) -> Any:
+def reference(experiment) -> Any:
     import keras
 
-    return keras.models.load_model(subject.run.path(runs.MODEL), compile=False)
+    return keras.models.load_model(experiment.run.path(runs.MODEL), compile=False)
 
 
 def model_of(data: bytes) -> Any:
@@ -70,8 +70,11 @@ def weights_of(data: bytes) -> dict[int, int]:
     return found
 
 
-def frames_of(subject: Subject, count: int) -> list[np.ndarray]:
-    return [features.plain_view(subject.table.file(p), subject.frame) for p in subject.split.held_out[:count]]
+def frames_of(experiment: Experiment, count: int) -> list[np.ndarray]:
+    return [
+        features.plain_view(experiment.table.file(p), experiment.frame)
+        for p in experiment.split.held_out[:count]
+    ]
 
 
 # The int8 file, read without the project's own reader.
@@ -137,8 +140,8 @@ def test_the_dynamic_range_file_loads_in_older_runtimes(files):
                 assert code.version <= 11, name
 
 
-def test_float32_equals_keras(files, subject, reference):
-    frames = frames_of(subject, 8)
+def test_float32_equals_keras(files, experiment, reference):
+    frames = frames_of(experiment, 8)
     expected = reference(np.stack(frames).astype(np.float32), training=False).numpy()
     reader = runtime.Interpreter(model_content=files["float32"])
     reader.allocate_tensors()
@@ -150,23 +153,23 @@ def test_float32_equals_keras(files, subject, reference):
 
 
 @pytest.mark.parametrize(("name", "tolerance"), [("float16", 2e-2), ("dynamic_range", 5e-2), ("int8", 0.1)])
-def test_the_others_are_near_keras(files, subject, reference, name, tolerance):
-    frames = frames_of(subject, 12)
+def test_the_others_are_near_keras(files, experiment, reference, name, tolerance):
+    frames = frames_of(experiment, 12)
     expected = reference(np.stack(frames).astype(np.float32), training=False).numpy()
-    found = litert.answers(files[name], frames, lambda frame: frame)
+    found = litert.predictions(files[name], frames, lambda frame: frame)
     np.testing.assert_allclose(found, expected, atol=tolerance)
 
 
-def test_every_bundle_is_whole(subject):
+def test_every_bundle_is_whole(experiment):
     for name in FLAVOURS:
-        folder = subject.run.path(artifacts.EXPORT, name)
+        folder = experiment.run.path(artifacts.EXPORT, name)
         held = ["contract.json", "labels.txt", f"model_{name}.tflite"]
         assert sorted(path.name for path in folder.iterdir()) == held
-        assert tuple((folder / "labels.txt").read_text("utf-8").splitlines()) == subject.labels
+        assert tuple((folder / "labels.txt").read_text("utf-8").splitlines()) == experiment.labels
         rules = bundle.read(folder).contract
-        assert (rules.flavour, rules.labels) == (name, subject.labels)
-        assert rules.threshold == subject.run.read_json(runs.FOLDS)["threshold"]
-        assert rules.input.content_aspect == subject.run.read_json(runs.FRAME)["content_aspect"]
+        assert (rules.flavour, rules.labels) == (name, experiment.labels)
+        assert rules.threshold == experiment.run.read_json(runs.FOLDS)["threshold"]
+        assert rules.input.content_aspect == experiment.run.read_json(runs.FRAME)["content_aspect"]
 
 
 def swapped(data: bytes) -> bytes:
@@ -224,17 +227,17 @@ def test_what_lies_beside_a_file_is_restored_alone_and_without_tensorflow(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("artefact", "key", "value"), [("folds", "threshold", 0.75), ("frame", "content_aspect", 2.5)]
+    ("artifact", "key", "value"), [("folds", "threshold", 0.75), ("frame", "content_aspect", 2.5)]
 )
-def test_a_contract_follows_what_it_states(tmp_path_factory, tmp_path, artefact, key, value):
+def test_a_contract_follows_what_it_states(tmp_path_factory, tmp_path, artifact, key, value):
     place = verbs.copy_finished(tmp_path_factory, tmp_path)
-    stated = json.loads((place / RUN / f"{artefact}.json").read_text("utf-8"))
-    verbs.rewrite(place / RUN, f"{artefact}.json", json.dumps(stated | {key: value}))
+    stated = json.loads((place / RUN / f"{artifact}.json").read_text("utf-8"))
+    verbs.rewrite(place / RUN, f"{artifact}.json", json.dumps(stated | {key: value}))
     before = verbs.stamps(place / RUN)
     with contextlib.chdir(place):
-        subject = subject_module.open_trained(Run(RUN))
-        convert.convert(subject, Listener())
-        rules = bundle.read(subject.run.path(convert.bundle_name("int8"))).contract
+        experiment = experiments.open_trained(Run(RUN))
+        convert.convert(experiment, ProgressReporter())
+        rules = bundle.read(experiment.run.path(convert.bundle_name("int8"))).contract
     assert value in (rules.threshold, rules.input.content_aspect)
     assert (
         verbs.stamps(place / RUN)["export/int8/model_int8.tflite"] == before["export/int8/model_int8.tflite"]
@@ -285,13 +288,13 @@ def converted(reference: Any, configure: Any) -> bytes:
     return tflite.convert(reference, configure)
 
 
-def test_an_int8_file_with_a_float_border_is_refused(subject, reference):
+def test_an_int8_file_with_a_float_border_is_refused(experiment, reference):
     import tensorflow as tf
 
-    chosen = calibration.choose(subject)[:5]
+    chosen = calibration.choose(experiment)[:5]
 
     def configure(converter: Any) -> None:
-        convert._int8(converter, calibration.representative(subject, chosen, bool))
+        convert._int8(converter, calibration.representative(experiment, chosen, bool))
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
 
@@ -306,7 +309,7 @@ def test_an_int8_file_with_a_float_border_is_refused(subject, reference):
     )
 
 
-def test_an_int8_file_calibrated_without_black_and_white_is_refused(subject, reference):
+def test_an_int8_file_calibrated_without_black_and_white_is_refused(experiment, reference):
     def grey() -> Any:
         for level in (40, 200):
             yield [np.full((1, 64, 64, 3), level, np.float32)]
@@ -332,72 +335,74 @@ def test_a_file_without_weights_is_refused(files, reference, name):
         guard(empty, name, reference)
 
 
-def test_answers_far_from_keras_are_refused(subject, reference, files, monkeypatch):
+def test_answers_far_from_keras_are_refused(experiment, reference, files, monkeypatch):
     import keras
 
     other = keras.models.clone_model(reference)
     with pytest.raises(ConversionError) as caught:
-        convert._check_answers(subject, other, files["float32"], "float32")
+        convert._check_answers(experiment, other, files["float32"], "float32")
     assert caught.value.message.startswith("model_float32.tflite is 0.")
     assert caught.value.message.endswith(" away from the Keras model; 0.001 is allowed")
 
 
-def test_float16_is_judged_by_the_gate_and_not_by_its_distance_from_keras(subject, reference, files):
+def test_float16_is_judged_by_the_gate_and_not_by_its_distance_from_keras(experiment, reference, files):
     import keras
 
     other = keras.models.clone_model(reference)
-    convert._check_answers(subject, other, files["float16"], "float16")
+    convert._check_answers(experiment, other, files["float16"], "float16")
 
 
-def test_answers_that_are_not_finite_are_refused(subject, reference, files, monkeypatch):
+def test_answers_that_are_not_finite_are_refused(experiment, reference, files, monkeypatch):
     answer = litert.Interpreter.answer
     monkeypatch.setattr(litert.Interpreter, "answer", lambda self, frame: answer(self, frame) * np.nan)
     with pytest.raises(ConversionError) as caught:
-        convert._check_answers(subject, reference, files["int8"], "int8")
+        convert._check_answers(experiment, reference, files["int8"], "int8")
     assert caught.value.message == "model_int8.tflite answers with numbers that are not finite"
 
 
 # Which flavours, and when.
 
 
-def test_only_the_wanted_flavours_are_made(subject, tmp_path, monkeypatch):
+def test_only_the_wanted_flavours_are_made(experiment, tmp_path, monkeypatch):
     monkeypatch.chdir(verbs.shutil.copytree(Path.cwd(), tmp_path, dirs_exist_ok=True))
     run = Run(RUN)
     config = verbs.tiny_config("export.flavours=['float32']")
     verbs.shutil.rmtree(run.path(artifacts.EXPORT))
-    only = Subject(run, config, subject.table, subject.split, subject.frame)
-    convert.convert(only, Listener())
+    only = Experiment(run, config, experiment.table, experiment.split, experiment.frame)
+    convert.convert(only, ProgressReporter())
     assert [path.name for path in run.path(artifacts.EXPORT).iterdir()] == ["float32"]
 
 
-def test_the_same_model_converts_to_the_same_bytes(subject, reference, files):
+def test_the_same_model_converts_to_the_same_bytes(experiment, reference, files):
     for name in ("float32", "int8"):
         assert (
-            convert.convert_one(subject, reference, name, calibration.choose(subject), Listener())
+            convert.convert_one(
+                experiment, reference, name, calibration.choose(experiment), ProgressReporter()
+            )
             == files[name]
         )
 
 
-def test_a_picture_deleted_since_the_training_is_named(subject, reference, files, monkeypatch):
-    gone = replace(subject.split.train[0], path="kitchen-lab/gone.jpg")
-    split = replace(subject.split, train=(gone, *subject.split.train[1:]))
+def test_a_picture_deleted_since_the_training_is_named(experiment, reference, files, monkeypatch):
+    gone = replace(experiment.split.train[0], path="kitchen-lab/gone.jpg")
+    split = replace(experiment.split, train=(gone, *experiment.split.train[1:]))
     with pytest.raises(DataError, match=r"gone.jpg: No such file or directory"):
-        convert._check_answers(replace(subject, split=split), reference, files["float32"], "float32")
+        convert._check_answers(replace(experiment, split=split), reference, files["float32"], "float32")
 
 
-def test_a_picture_changed_since_the_training_is_not_calibrated_on(subject, tmp_path, monkeypatch):
+def test_a_picture_changed_since_the_training_is_not_calibrated_on(experiment, tmp_path, monkeypatch):
     from pipeline.core.errors import DataError
 
     monkeypatch.chdir(verbs.shutil.copytree(Path.cwd(), tmp_path, dirs_exist_ok=True))
     from export.conversion import calibration
 
-    chosen = calibration.choose(subject)
-    changed = subject.table.file(chosen[7])
+    chosen = calibration.choose(experiment)
+    changed = experiment.table.file(chosen[7])
     changed.write_bytes(changed.read_bytes() + b"more")
     with pytest.raises(DataError) as caught:
-        list(calibration.representative(subject, chosen, bool)())
+        list(calibration.representative(experiment, chosen, bool)())
     assert caught.value.message == f"{changed} was changed since the training"
-    assert isinstance(subject.table, dataset.Table)
+    assert isinstance(experiment.table, dataset.Table)
 
 
 # A flavour that fails.
@@ -412,13 +417,13 @@ def broken_float16(tmp_path_factory, tmp_path, monkeypatch) -> Any:
         raise ConversionError("no half precision here", "use another machine")
 
     monkeypatch.setitem(convert.FLAVOURS, "float16", replace(convert.FLAVOURS["float16"], configure=fail))
-    subject = subject_module.open_trained(Run(RUN))
+    experiment = experiments.open_trained(Run(RUN))
     for name in FLAVOURS:
-        subject.run.forget(convert.recipe(subject, name).stage)
-    return subject
+        experiment.run.forget(convert.recipe(experiment, name).stage)
+    return experiment
 
 
-class Heard(Listener):
+class Heard(ProgressReporter):
     def __init__(self) -> None:
         self.said: dict[str, str] = {}
         self.warned: list[str] = []
@@ -447,7 +452,7 @@ def test_what_exists_is_compared_and_the_failure_ends_with_3_by_name(broken_floa
     from export.parity import recalibration
 
     convert.convert(broken_float16, Heard())
-    found = recalibration.gated(broken_float16, Listener())
+    found = recalibration.gated(broken_float16, ProgressReporter())
     assert [row["model"] for row in found["targets"]] == ["float32", "dynamic_range", "int8"]
     error = recalibration.refusal(broken_float16, found)
     assert error is not None

@@ -118,9 +118,9 @@ def test_metadata_that_mediapipe_refuses_are_named(other, reason):
 def test_mediapipe_reads_and_refuses_metadata_as_is_said(mediapipe, tmp_path, other):
     path = tmp_path / "x.tflite"
     path.write_bytes(OTHERS[other]())
-    answers = judges.ask(mediapipe, path, [(PICTURES[0],)], 60)
+    predictions = judges.ask(mediapipe, path, [(PICTURES[0],)], 60)
     said = verdicts(path.read_bytes())[MEDIAPIPE]
-    assert said.accepts is (answers.found is not None), answers.error
+    assert said.accepts is (predictions.found is not None), predictions.error
 
 
 @pytest.mark.slow
@@ -145,12 +145,12 @@ def test_mediapipe_reads_the_files_of_a_run(mediapipe, tmp_path_factory, tmp_pat
 def compare(judge, data: bytes, pictures, labels, tolerance: float, place) -> None:
     path = place / "x.tflite"
     path.write_bytes(data)
-    answers = judges.ask(judge, path, [(picture,) for picture in pictures], 60)
-    assert answers.error == ""
+    predictions = judges.ask(judge, path, [(picture,) for picture in pictures], 60)
+    assert predictions.error == ""
     reader = litert.Interpreter(data)
     for number, picture in enumerate(pictures):
         expected = reader.answer(picture)
-        categories = answers.found[f"{number}_0"]
+        categories = predictions.found[f"{number}_0"]
         scores = [score for _, _, score in categories]
         assert scores == sorted(scores, reverse=True)
         assert len(categories) == len(labels)
@@ -170,6 +170,6 @@ def test_mediapipe_accepts_and_refuses_what_passports_say(mediapipe, tmp_path, o
     data = odd_models.build(odd)
     path = tmp_path / "x.tflite"
     path.write_bytes(data)
-    answers = judges.ask(mediapipe, path, [(PICTURES[0],)], 60)
+    predictions = judges.ask(mediapipe, path, [(PICTURES[0],)], 60)
     said = verdicts(data)[MEDIAPIPE]
-    assert said.accepts is (answers.found is not None), answers.error
+    assert said.accepts is (predictions.found is not None), predictions.error

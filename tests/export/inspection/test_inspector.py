@@ -285,9 +285,9 @@ def test_json_holds_everything(call, files):
     ended = call(files["dynamic_range"], "--json")
     document = json.loads(ended.stdout)
     assert (document["sound"], document["promised"], document["kind"]) == (True, *["dynamic_range"] * 2)
-    assert document["claimed"]["version"] == document["anatomy"]["says_oldest"] == "2.4.0"
+    assert document["claimed"]["version"] == document["structure"]["says_oldest"] == "2.4.0"
     assert document["metadata"]["labels"]
-    assert document["anatomy"]["float_tensors"]
+    assert document["structure"]["float_tensors"]
     assert [consumer["accepts"] for consumer in document["consumers"]] == [True, True, True, None]
 
 
@@ -390,7 +390,7 @@ def test_a_judge_that_came_to_be_there_since_is_asked(place, monkeypatch):
     """Without its environment the proof is open; that is no reason to keep it open for ever."""
     import contextlib
 
-    from pipeline.core.progress import Listener
+    from pipeline.core.progress import ProgressReporter
     from pipeline.core.runs import Run
 
     if judges.OLDEST.missing:
@@ -399,7 +399,7 @@ def test_a_judge_that_came_to_be_there_since_is_asked(place, monkeypatch):
         run = Run(RUN)
         with monkeypatch.context() as patch:
             patch.setattr(judges.Judge, "missing", property(lambda _: "not there"))
-            found = inspector.of_run(run, Listener())
+            found = inspector.of_run(run, ProgressReporter())
             assert {p.proved.holds for p in found.values()} == {None}
-        found = inspector.of_run(run, Listener())
+        found = inspector.of_run(run, ProgressReporter())
         assert {p.proved.holds for p in found.values()} == {True}

@@ -123,7 +123,7 @@ def test_other_answers_are_no_proof_and_contradict_the_claim(judge, tmp_path):
 
 @pytest.mark.slow
 def test_a_judge_that_takes_too_long_proves_nothing(judge, tmp_path, monkeypatch):
-    late = judges.Answers(None, "gave no answer within 1 seconds", timed_out=True)
+    late = judges.Predictions(None, "gave no answer within 1 seconds", timed_out=True)
     monkeypatch.setattr(judges, "ask", lambda *_: late)
     proof = proved(tmp_path / "x.tflite", build("float32"))
     assert (proof.holds, proof.words) == (None, "gave no answer within 1 seconds")
@@ -135,7 +135,9 @@ def test_an_answer_that_is_not_a_number_is_no_proof(tmp_path, monkeypatch):
     output = structure.read(build("float32")).outputs[0]
     monkeypatch.setattr(judges.Judge, "missing", property(lambda _: ""))
     for expected in (good, bad):
-        monkeypatch.setattr(judges, "ask", lambda *_: judges.Answers({"0_0": good, "1_0": bad, "2_0": good}))
+        monkeypatch.setattr(
+            judges, "ask", lambda *_: judges.Predictions({"0_0": good, "1_0": bad, "2_0": good})
+        )
         proof = oldest_runtime.prove(
             tmp_path / "x.tflite",
             output,
@@ -168,17 +170,17 @@ def test_why_its_environment_could_not_be_made_is_handed_on(tmp_path, monkeypatc
 def test_a_file_that_crashes_the_judge_is_an_answer(judge, tmp_path):
     path = tmp_path / "x.tflite"
     path.write_bytes(odd_models.wild(build("int8")))
-    answers = judges.ask(judge, path, [(np.zeros((1, 32, 64, 3), np.uint8),)], 20)
-    assert answers.found is None
-    assert answers.error
+    predictions = judges.ask(judge, path, [(np.zeros((1, 32, 64, 3), np.uint8),)], 20)
+    assert predictions.found is None
+    assert predictions.error
 
 
 @pytest.mark.slow
 def test_the_judge_is_stopped_in_time(judge, tmp_path):
     path = tmp_path / "x.tflite"
     path.write_bytes(build("int8"))
-    answers = judges.ask(judge, path, [(np.zeros((1, 32, 64, 3), np.uint8),)], 0)
-    assert answers == judges.Answers(None, "gave no answer within 0 seconds", timed_out=True)
+    predictions = judges.ask(judge, path, [(np.zeros((1, 32, 64, 3), np.uint8),)], 0)
+    assert predictions == judges.Predictions(None, "gave no answer within 0 seconds", timed_out=True)
 
 
 def test_the_judges_requirements_are_exact():

@@ -37,17 +37,17 @@ def test_a_healthy_file_is_read_and_run(tmp_path):
     assert (found.trial.runs, found.trial.finite, found.trial.constant) == (True, True, False)
     assert [call[0].shape for call in found.calls] == [(1, 32, 64, 3)] * 4
     assert (found.calls[0][0].max(), found.calls[1][0].min()) == (0, 255)
-    assert len({answer.tobytes() for answer in found.answers}) > 1
+    assert len({answer.tobytes() for answer in found.predictions}) > 1
     assert found.metadata is None
-    (taken,) = found.anatomy.inputs
+    (taken,) = found.structure.inputs
     assert (taken.shape, taken.dtype, taken.scale, taken.zero_point) == ((1, 32, 64, 3), "uint8", 1.0, 0)
-    assert {operator.name for operator in found.anatomy.operators} >= {
+    assert {operator.name for operator in found.structure.operators} >= {
         "CONV_2D",
         "FULLY_CONNECTED",
         "SOFTMAX",
     }
-    assert found.anatomy.per_channel >= 3
-    assert found.anatomy.signatures[0].key == "serving_default"
+    assert found.structure.per_channel >= 3
+    assert found.structure.signatures[0].key == "serving_default"
 
 
 def test_metadata_come_along(tmp_path):
@@ -69,12 +69,12 @@ def test_files_of_others_run_as_well(tmp_path, odd):
 def test_bytes_of_constants_are_counted_by_the_operator_that_takes_them(tmp_path):
     path = tmp_path / "x.tflite"
     path.write_bytes(build("float16"))
-    anatomy = examine(path).anatomy
-    held = {operator.name: operator.constant_bytes for operator in anatomy.operators}
+    structure = examine(path).structure
+    held = {operator.name: operator.constant_bytes for operator in structure.operators}
     # In a float16 file every kernel passes through DEQUANTIZE first.
     assert held["DEQUANTIZE"] == 0
     assert held["CONV_2D"] >= 2 * 3 * 3 * 3 * 8
-    assert sum(held.values()) == sum(anatomy.constants.values())
+    assert sum(held.values()) == sum(structure.constants.values())
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_model_that_cannot_run_says_why(tmp_path):
     found = examine(path)
     assert not found.trial.runs
     assert "Invented" in found.trial.words
-    assert any(operator.name == "CUSTOM Invented" for operator in found.anatomy.operators)
+    assert any(operator.name == "CUSTOM Invented" for operator in found.structure.operators)
 
 
 def hurt(data: bytes, rng: random.Random) -> bytes:

@@ -8,7 +8,7 @@ from sklearn import metrics as oracle
 
 from export.parity import comparison
 from pipeline.stats import paired
-from tests.support.comparisons import LABELS, TRUTH, answers, compared, flipped, sure
+from tests.support.comparisons import LABELS, TRUTH, compared, flipped, predictions, sure
 
 
 def test_scores_are_those_of_scikit_learn():
@@ -38,7 +38,7 @@ def test_macro_f1_is_of_the_classes_that_some_picture_shows():
     random = np.random.default_rng(0)
     one, other = (random.dirichlet(np.ones(3), 300).astype(np.float32) for _ in range(2))
     rows = TRUTH != 1
-    parts = [answers(p[rows], TRUTH[rows]) for p in (one, other)]
+    parts = [predictions(p[rows], TRUTH[rows]) for p in (one, other)]
     found = comparison.compare(parts[0], parts[1], LABELS, None)
     scores = [oracle.f1_score(part.truth, part.predicted, labels=[0, 2], average="macro") for part in parts]
     assert found["macro_f1"] == pytest.approx(scores[1])
@@ -61,7 +61,7 @@ def test_lost_and_gained_answers_are_counted_by_class():
     ["accuracy_drop", "macro_f1_drop", "agreement", "mean_abs_dp", "confidence_shift", "coverage_drop"],
 )
 def test_pictures_in_groups_make_every_interval_wider(name):
-    one, other = answers(sure(TRUTH)), answers(sure(flipped(20)))
+    one, other = predictions(sure(TRUTH)), predictions(sure(flipped(20)))
     other.probabilities[:20] = sure(flipped(20)[:20], 0.4)
     alone = comparison.compare(one, other, LABELS, 0.5)[f"{name}_interval"]
     groups = np.array([str(number // 20) for number in range(300)])
@@ -98,6 +98,6 @@ def test_the_threshold_gives_coverage_and_selective_accuracy_with_intervals():
 
 
 def test_answers_to_other_pictures_are_not_compared():
-    reference, target = answers(sure(TRUTH)), answers(sure(TRUTH), model="int8")
+    reference, target = predictions(sure(TRUTH)), predictions(sure(TRUTH), model="int8")
     with pytest.raises(ValueError, match="different pictures"):
         comparison.compare(reference, replace(target, sha256=target.sha256[::-1]), LABELS, None)

@@ -6,13 +6,13 @@ import numpy as np
 from PIL import Image
 
 from export.parity import flips
-from tests.support.comparisons import LABELS, answers, sure
+from tests.support.comparisons import LABELS, predictions, sure
 
 
 def test_lost_answers_come_first_then_gained_then_those_that_stay_wrong():
     truth = np.array([0, 0, 0, 0])
     before, after = sure(np.array([1, 0, 1, 0])), sure(np.array([2, 1, 0, 0]))
-    assert flips.order(answers(before, truth), answers(after, truth)).tolist() == [1, 2, 0]
+    assert flips.order(predictions(before, truth), predictions(after, truth)).tolist() == [1, 2, 0]
 
 
 def draw(path, count: int) -> list[int]:
@@ -26,7 +26,12 @@ def draw(path, count: int) -> list[int]:
     after = truth.copy()
     after[:count] = 1
     flips.draw(
-        path, "one against other", answers(sure(truth), truth), answers(sure(after), truth), LABELS, frame
+        path,
+        "one against other",
+        predictions(sure(truth), truth),
+        predictions(sure(after), truth),
+        LABELS,
+        frame,
     )
     return asked
 
@@ -41,7 +46,12 @@ def test_the_words_name_the_colours_that_are_drawn(tmp_path, monkeypatch):
     truth = np.array([0, 0, 0])
     before, after = sure(np.array([0, 1, 1])), sure(np.array([1, 0, 2]))
     flips.draw(
-        tmp_path / "x.png", "a", answers(before, truth), answers(after, truth), LABELS, lambda at: None
+        tmp_path / "x.png",
+        "a",
+        predictions(before, truth),
+        predictions(after, truth),
+        LABELS,
+        lambda at: None,
     )
     hues = {"red": (345, 15), "orange": (20, 45), "green": (90, 170)}
     for fate, (_, _, colour) in zip(("was lost", "was gained", "stayed wrong"), sheet["cells"], strict=True):

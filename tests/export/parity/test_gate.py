@@ -8,7 +8,7 @@ import pytest
 from export.parity import comparison, gate
 from pipeline.core.config import Gate
 from pipeline.stats import paired
-from tests.support.comparisons import TRUTH, answers, compared, flipped, judged, sure
+from tests.support.comparisons import TRUTH, compared, flipped, judged, predictions, sure
 
 
 def test_equal_answers_pass():
@@ -166,7 +166,7 @@ def passing(groups: int, size: int, draws: int = 1000) -> float:
             table[close] = 0.02
             table[close, top[close]], table[close, second[close]] = 0.5, 0.44
         two = two + random.normal(0, 0.01, two.shape).clip(-0.02, 0.02)
-        reference, target = (replace(answers(each, truth), groups=names) for each in (one, two))
+        reference, target = (replace(predictions(each, truth), groups=names) for each in (one, two))
         found = comparison.compare(reference, target, list("abcde"), 0.5)
         passes += gate.judge(found, Gate())["passed"]
     return passes / draws

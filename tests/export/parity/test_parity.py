@@ -17,9 +17,9 @@ from export.parity.models import sides
 from pipeline.cli.terminal import speaking
 from pipeline.core.config import Gate
 from pipeline.core.errors import DataError, RunError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
-from pipeline.training import experiment as subject_module
+from pipeline.training import experiment as experiments
 from pipeline.training import train
 from tests.support import verbs
 from tests.support.verbs import RUN
@@ -28,10 +28,10 @@ FLAVOURS = ("float32", "float16", "dynamic_range", "int8")
 
 
 @pytest.fixture(scope="module")
-def subject(tmp_path_factory) -> Any:
+def experiment(tmp_path_factory) -> Any:
     place = verbs.finished(tmp_path_factory)
     with contextlib.chdir(place):
-        yield subject_module.open_trained(Run(RUN))
+        yield experiments.open_trained(Run(RUN))
 
 
 @pytest.fixture
@@ -44,18 +44,18 @@ def copy(tmp_path_factory, tmp_path, monkeypatch) -> Path:
 # parity.json of a real run.
 
 
-def test_the_file_holds_every_flavour_on_the_same_pictures(subject):
-    found = subject.run.read_json(artifacts.PARITY)
-    reference = subject.run.read_arrays("answers", "keras.npz")
+def test_the_file_holds_every_flavour_on_the_same_pictures(experiment):
+    found = experiment.run.read_json(artifacts.PARITY)
+    reference = experiment.run.read_arrays("predictions", "keras.npz")
     assert [row["model"] for row in found["targets"]] == list(FLAVOURS)
     assert found["n"] == 36
     for row in found["targets"]:
-        target = subject.run.read_arrays("answers", f"{row['model']}.npz")
+        target = experiment.run.read_arrays("predictions", f"{row['model']}.npz")
         np.testing.assert_array_equal(target["sha256"], reference["sha256"])
         predicted = target["probabilities"].argmax(1)
         assert row["accuracy"] == pytest.approx(oracle.accuracy_score(target["truth"], predicted))
         assert row["macro_f1"] == pytest.approx(oracle.f1_score(target["truth"], predicted, average="macro"))
-        path = subject.run.path(row["file"])
+        path = experiment.run.path(row["file"])
         assert row["size_bytes"] == path.stat().st_size
         timing = row["latency"]
         assert 0 < timing["median_ms"] <= timing["p90_ms"]
@@ -65,16 +65,16 @@ def test_the_file_holds_every_flavour_on_the_same_pictures(subject):
     assert float32["max_abs_dp"] < 1e-4
 
 
-def test_answers_of_a_file_are_those_of_litert_picture_by_picture(subject):
+def test_answers_of_a_file_are_those_of_litert_picture_by_picture(experiment):
     from ai_edge_litert import interpreter as runtime
 
     from pipeline.training import features
 
-    stored = subject.run.read_arrays("answers", "int8.npz")["probabilities"]
-    reader = runtime.Interpreter(model_path=str(subject.run.path(convert.file_name("int8"))))
+    stored = experiment.run.read_arrays("predictions", "int8.npz")["probabilities"]
+    reader = runtime.Interpreter(model_path=str(experiment.run.path(convert.file_name("int8"))))
     reader.allocate_tensors()
-    for picture, row in zip(subject.split.held_out, stored, strict=True):
-        frame = features.plain_view(subject.table.file(picture), subject.frame)
+    for picture, row in zip(experiment.split.held_out, stored, strict=True):
+        frame = features.plain_view(experiment.table.file(picture), experiment.frame)
         reader.set_tensor(reader.get_input_details()[0]["index"], frame[np.newaxis])
         reader.invoke()
         raw = reader.get_tensor(reader.get_output_details()[0]["index"])[0]
@@ -83,9 +83,9 @@ def test_answers_of_a_file_are_those_of_litert_picture_by_picture(subject):
 
 def test_another_gate_redoes_the_verdict_and_no_answer(copy):
     before = verbs.stamps(RUN)
-    subject = subject_module.open_trained(Run(RUN))
-    strict = subject.config.model_copy(update={"gate": Gate(max_mean_abs_dp=0.0)})
-    found = parity.parity(replace(subject, config=strict), Listener())
+    experiment = experiments.open_trained(Run(RUN))
+    strict = experiment.config.model_copy(update={"gate": Gate(max_mean_abs_dp=0.0)})
+    found = parity.parity(replace(experiment, config=strict), ProgressReporter())
     assert (found["verdict"], found["passed"]) == ("failed", False)
     assert "int8" in [row["model"] for row in found["targets"] if row["verdict"] == gate.FAILED]
     after = verbs.stamps(RUN)
@@ -103,26 +103,26 @@ def test_parity_before_the_export_says_what_to_do(copy):
 def test_one_missing_flavour_is_named(copy):
     (RUN / convert.file_name("int8")).unlink()
     with pytest.raises(RunError) as caught:
-        parity.parity(subject_module.open_trained(Run(RUN)), Listener())
+        parity.parity(experiments.open_trained(Run(RUN)), ProgressReporter())
     assert caught.value.message == f"{RUN / convert.file_name('int8')} is missing"
 
 
 def test_a_changed_held_out_picture_is_refused(copy):
-    subject = subject_module.open_trained(Run(RUN))
-    changed = subject.table.file(subject.split.held_out[5])
+    experiment = experiments.open_trained(Run(RUN))
+    changed = experiment.table.file(experiment.split.held_out[5])
     changed.write_bytes(changed.read_bytes() + b"more")
-    (RUN / "answers" / "int8.npz").unlink()
+    (RUN / "predictions" / "int8.npz").unlink()
     with pytest.raises(DataError) as caught:
-        parity.parity(subject, Listener())
+        parity.parity(experiment, ProgressReporter())
     assert caught.value.message == f"{changed} was changed since the training"
     assert caught.value.hint == "repeat the training: it notes what changed"
-    assert not (RUN / "answers" / "int8.npz").exists()
+    assert not (RUN / "predictions" / "int8.npz").exists()
 
 
 def retrained() -> Run:
     """The run, after a training with another head; its .tflite files are those of the old model."""
     run = Run(RUN)
-    train.train(run, verbs.tiny_config("head.l2=0.5"), Listener())
+    train.train(run, verbs.tiny_config("head.l2=0.5"), ProgressReporter())
     return run
 
 
@@ -130,7 +130,7 @@ def test_a_file_made_from_another_model_is_not_compared(copy):
     """After another training the .tflite files are out of date, and parity alone must say so."""
     run = retrained()
     with pytest.raises(RunError) as caught:
-        parity.parity(subject_module.open_trained(run), Listener())
+        parity.parity(experiments.open_trained(run), ProgressReporter())
     path = RUN / convert.file_name("float32")
     assert caught.value.message == f"{path} was made from another model than the run's"
     assert caught.value.hint == "export it: python -m export tflite pictures"
@@ -146,10 +146,10 @@ def test_a_file_made_from_another_model_is_no_side_of_a_comparison_either(copy):
 def test_answers_of_an_old_file_never_stand_for_a_new_one(copy):
     run = retrained()
     with contextlib.suppress(RunError):
-        parity.parity(subject_module.open_trained(run), Listener())
-    subject = subject_module.open_trained(run)
-    convert.convert(subject, Listener())
-    found = parity.parity(subject, Listener())
+        parity.parity(experiments.open_trained(run), ProgressReporter())
+    experiment = experiments.open_trained(run)
+    convert.convert(experiment, ProgressReporter())
+    found = parity.parity(experiment, ProgressReporter())
     assert found["targets"][0]["max_abs_dp"] < 1e-4
 
 
@@ -160,31 +160,31 @@ def test_answers_of_an_old_file_never_stand_for_a_new_one(copy):
         *("int8 by class (n = 36)", "its change, 95%", "lost", "gained", "confidence, change", "coverage"),
     ],
 )
-def test_the_tables_have_every_column(subject, capfd, column):
+def test_the_tables_have_every_column(experiment, capfd, column):
     from export.cli import comparison_table
 
     with speaking() as terminal:
-        comparison_table.show(terminal, subject, subject.run.read_json(artifacts.PARITY))
+        comparison_table.show(terminal, experiment, experiment.run.read_json(artifacts.PARITY))
     assert column in capfd.readouterr().out
 
 
-def test_the_tables_fit_eighty_columns(subject, capfd):
+def test_the_tables_fit_eighty_columns(experiment, capfd):
     from export.cli import comparison_table
 
-    found = subject.run.read_json(artifacts.PARITY)
+    found = experiment.run.read_json(artifacts.PARITY)
     row = {**found["targets"][0], "model": "dynamic_range", "verdict": "not shown"}
     with speaking() as terminal:
-        comparison_table.table(terminal, "title", {**found, "targets": [row]}, subject.run)
+        comparison_table.table(terminal, "title", {**found, "targets": [row]}, experiment.run)
         comparison_table.judged(terminal, row)
         comparison_table.by_class(terminal, row)
     lines = capfd.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
 
 
-def test_of_very_many_classes_those_that_lost_most_are_shown(subject, capfd):
+def test_of_very_many_classes_those_that_lost_most_are_shown(experiment, capfd):
     from export.cli import comparison_table
 
-    found = subject.run.read_json(artifacts.PARITY)
+    found = experiment.run.read_json(artifacts.PARITY)
     row = found["targets"][0]
     classes = [{**row["classes"][0], "label": f"class{n}", "lost": n, "gained": 0} for n in range(60)]
     with speaking() as terminal:
@@ -195,8 +195,8 @@ def test_of_very_many_classes_those_that_lost_most_are_shown(subject, capfd):
     assert "class39" not in printed
 
 
-def test_parity_json_is_strict_json(subject):
+def test_parity_json_is_strict_json(experiment):
     def never(name: str) -> None:
         raise AssertionError(name)
 
-    json.loads(subject.run.path(artifacts.PARITY).read_text("utf-8"), parse_constant=never)
+    json.loads(experiment.run.path(artifacts.PARITY).read_text("utf-8"), parse_constant=never)

@@ -14,10 +14,10 @@ from export import artifacts
 from export.conversion import calibration, calibration_report, convert
 from export.parity import recalibration
 from pipeline.core.config import Gate
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.tflite import interpreter as litert
-from pipeline.training import experiment as subject_module
+from pipeline.training import experiment as experiments
 from tests.support import verbs
 from tests.support.verbs import RUN, verb
 
@@ -76,12 +76,12 @@ def test_a_no_leads_to_other_pictures_judged_on_training_pictures_and_to_a_secon
 
 def test_no_held_out_picture_and_no_judge_is_in_the_choice(place, told):
     with contextlib.chdir(place):
-        subject = subject_module.open_trained(Run(RUN))
-        chosen = {picture.path for picture in calibration.choose(subject)}
-        first = calibration.first_choice(subject)
-        judges, others = recalibration._outside(subject, first)
+        experiment = experiments.open_trained(Run(RUN))
+        chosen = {picture.path for picture in calibration.choose(experiment)}
+        first = calibration.first_choice(experiment)
+        judges, others = recalibration._outside(experiment, first)
     assert len(chosen) == 30
-    training = {picture.path for picture in subject.split.train}
+    training = {picture.path for picture in experiment.split.train}
     assert chosen <= training
     for part in (judges, others):
         assert not {picture.path for picture in part} & {picture.path for picture in first}
@@ -125,19 +125,19 @@ def test_there_is_no_third_look_and_repeating_does_nothing(told):
 def test_the_choice_is_by_moved_probability_on_plain_and_augmented_views(place, told, monkeypatch):
     """The file with the better agreement, and more probability moved, is not the one that is taken."""
 
-    answers = iter([(0.05, 0.9), (0.2, 0.9), (0.06, 0.9)])
+    predictions = iter([(0.05, 0.9), (0.2, 0.9), (0.06, 0.9)])
     asked: list[int] = []
 
     def answer(_data: bytes, frames: Any, _frame: Any) -> np.ndarray:
         asked.append(len(frames))
-        moved, agreement = next(answers)
+        moved, agreement = next(predictions)
         rows = np.tile(np.array([1 - moved, moved, 0], np.float32), (len(frames), 1))
         # The first file changes answers, the second none, and yet moves more.
         if moved != 0.2:
             rows[: round(len(frames) * (1 - agreement))] = (0.4, 0.6, 0)
         return rows
 
-    monkeypatch.setattr(litert, "answers", answer)
+    monkeypatch.setattr(litert, "predictions", answer)
     monkeypatch.setattr(convert, "load", lambda _: None)
     monkeypatch.setattr(convert, "convert_one", lambda *_: b"")
     monkeypatch.setattr(
@@ -147,10 +147,10 @@ def test_the_choice_is_by_moved_probability_on_plain_and_augmented_views(place, 
     )
     document: dict[str, Any] = {"second_look": False}
     with contextlib.chdir(place):
-        subject = subject_module.open_trained(Run(RUN))
-        first = calibration.first_choice(subject)
-        judges, others = recalibration._outside(subject, first)
-        recalibration._try(subject, "int8", first, judges, others, document, Listener())
+        experiment = experiments.open_trained(Run(RUN))
+        first = calibration.first_choice(experiment)
+        judges, others = recalibration._outside(experiment, first)
+        recalibration._try(experiment, "int8", first, judges, others, document, ProgressReporter())
     assert asked == [2 * len(judges)] * 3
     assert max(document["candidates"], key=lambda row: row["agreement"])["name"].startswith("30 pictures")
     assert (document["second_look"], document["chosen"]) == (False, "as it was, 10 pictures")
@@ -182,11 +182,13 @@ def row(verdict: str, model: str = "int8", look: int = 1) -> dict[str, Any]:
 
 def refusal(place: Path, *rows: dict[str, Any], **bounds: Any) -> Any:
     with contextlib.chdir(place):
-        subject = subject_module.open_trained(Run(RUN))
-    config = subject.config.model_copy(update={"gate": Gate(**bounds)})
-    subject = subject_module.Subject(subject.run, config, subject.table, subject.split, subject.frame)
+        experiment = experiments.open_trained(Run(RUN))
+    config = experiment.config.model_copy(update={"gate": Gate(**bounds)})
+    experiment = experiments.Experiment(
+        experiment.run, config, experiment.table, experiment.split, experiment.frame
+    )
     with contextlib.chdir(place):
-        return recalibration.refusal(subject, {"n": 90, "targets": list(rows)})
+        return recalibration.refusal(experiment, {"n": 90, "targets": list(rows)})
 
 
 def test_what_is_not_shown_is_no_refusal_unless_proof_is_required(place, told):

@@ -7,7 +7,7 @@ import numpy as np
 
 from export.parity import comparison, gate, wording
 from pipeline.core.config import Gate
-from tests.support.comparisons import TRUTH, answers, compared, flipped, sure
+from tests.support.comparisons import TRUTH, compared, flipped, predictions, sure
 
 CERTAIN = "With 95% certainty accuracy changes by between {} points; a loss of 3 points is allowed."
 ONE_LOST = (
@@ -27,7 +27,7 @@ def said(
     threshold: float | None = None,
     **more: Any,
 ) -> list[str]:
-    reference = {"model": "keras", **comparison.scores(answers(before, truth), threshold)}
+    reference = {"model": "keras", **comparison.scores(predictions(before, truth), threshold)}
     found = compared(before, after, truth, threshold)
     row = {"model": "int8", **found, **gate.judge(found, Gate()), **more}
     return wording.sentences(row, reference, Gate())
@@ -104,7 +104,7 @@ def test_flavours_that_are_not_shown_for_the_same_reasons_share_a_line():
 
 def test_groups_are_named_where_there_are_any():
     truth = np.arange(300) % 3
-    one = answers(sure(truth))
+    one = predictions(sure(truth))
     grouped = replace(one, groups=np.array([str(number // 3) for number in range(300)]))
     found = comparison.compare(grouped, grouped, ("ant", "bee", "cat"), None)
     row = {"model": "int8", **found, **gate.judge(found, Gate())}

@@ -18,9 +18,9 @@ from export.explain import explain as explaining
 from export.report import report
 from pipeline.core import config as configuration
 from pipeline.core import files, runs
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
-from pipeline.training import experiment as subjects
+from pipeline.training import experiment as experiments
 from tests.support import verbs
 
 SCRIPT = '<script>alert(1)</script> & "x"'
@@ -39,10 +39,10 @@ They go on here.
 """
 
 
-def explain(run: Run) -> subjects.Subject:
-    subject = subjects.open_trained(run)
-    explaining.explain(subject, Listener(), 40)
-    return subject
+def explain(run: Run) -> experiments.Experiment:
+    experiment = experiments.open_trained(run)
+    explaining.explain(experiment, ProgressReporter(), 40)
+    return experiment
 
 
 @pytest.fixture(scope="session")
@@ -53,12 +53,12 @@ def whole(tmp_path_factory) -> Path:
         verbs.copy_finished(tmp_path_factory, place)
         with contextlib.chdir(place):
             run = Run(verbs.RUN)
-            subject = explain(run)
+            experiment = explain(run)
             verbs.draw_pictures(place / "field", 4)
-            photos.photos(subject, place / "field", Listener())
-            simulate.simulate(subject, Listener())
+            photos.photos(experiment, place / "field", ProgressReporter())
+            simulate.simulate(experiment, ProgressReporter())
             files.write_text(run.path(artifacts.NOTES), NOTES)
-            report.report(run, Listener())
+            report.report(run, ProgressReporter())
 
     return verbs.made_once(tmp_path_factory, "whole", build)
 
@@ -86,7 +86,7 @@ def hostile(tmp_path_factory) -> Path:
         run = Run(runs.RUNS / "hostile")
         verbs.make_run(run, configuration.load(Path("table.csv"), verbs.TINY))
         explain(run)
-        report.report(run, Listener())
+        report.report(run, ProgressReporter())
     return place
 
 

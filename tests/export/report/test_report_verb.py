@@ -98,10 +98,10 @@ ORDER = (
         artifacts.PASSPORT,
         artifacts.PARITY,
         "export",
-        "answers",
+        "predictions",
     ),
-    *(runs.LABEL_DOUBTS, runs.EVALUATION, runs.TRAINING, runs.MODEL, runs.FOLDS, runs.OUT_OF_FOLD),
-    *(runs.FRAME, runs.FIGURES, runs.SHORTCUTS, runs.AUDIT, runs.SPLIT, runs.LEFT_OUT, runs.PICTURES),
+    *(runs.LABEL_ISSUES, runs.EVALUATION, runs.TRAINING, runs.MODEL, runs.FOLDS, runs.OUT_OF_FOLD),
+    *(runs.FRAME, runs.FIGURES, runs.SHORTCUTS, runs.AUDIT, runs.SPLIT, runs.EXCLUDED, runs.PICTURES),
 )
 
 

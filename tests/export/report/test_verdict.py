@@ -7,7 +7,7 @@ import pytest
 
 from export import artifacts
 from export.report import data_section, learned, model_section, verdict
-from export.report.artifacts import Artefacts
+from export.report.artifacts import Artifacts
 from pipeline.core import runs
 from pipeline.core.runs import Run
 
@@ -62,8 +62,8 @@ WHOLE: dict[str, Any] = {
 
 
 @pytest.fixture
-def found(tmp_path) -> Artefacts:
-    made = Artefacts(Run(tmp_path))
+def found(tmp_path) -> Artifacts:
+    made = Artifacts(Run(tmp_path))
     made.found = copy.deepcopy(WHOLE)
     made.missing = {name: row for name, row in made.missing.items() if name not in WHOLE}
     return made
@@ -181,7 +181,9 @@ def test_where_every_held_out_picture_is_a_copy_nothing_is_said_of_new_ones(foun
 
 def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
     found.found[artifacts.PASSPORT] = {
-        "passports": {"int8": {"sound": False, "findings": [], "contradictions": ["float tensors inside"]}}
+        "passports": {
+            "int8": {"sound": False, "image_issues": [], "contradictions": ["float tensors inside"]}
+        }
     }
     told = verdict.verdict(found)
     assert (told.state, told.sentences[0]) == (
@@ -199,7 +201,7 @@ def test_a_model_that_may_be_guessing_is_not_shipped(found):
 
 def test_without_a_file_the_keras_models_score_is_said_as_its_own(found):
     del found.found[artifacts.PARITY]
-    found.missing[artifacts.PARITY] = Artefacts(Run(found.run.folder)).missing[artifacts.PARITY]
+    found.missing[artifacts.PARITY] = Artifacts(Run(found.run.folder)).missing[artifacts.PARITY]
     assert verdict.verdict(found).sentences[1].startswith("The Keras model names 89.0% of new pictures")
 
 
@@ -232,7 +234,7 @@ def test_photos_from_the_field_say_more_than_the_weakest_class(found):
 
 def test_nothing_exported_is_not_known_yet(found):
     del found.found[artifacts.PARITY]
-    found.missing[artifacts.PARITY] = Artefacts(Run(found.run.folder)).missing[artifacts.PARITY]
+    found.missing[artifacts.PARITY] = Artifacts(Run(found.run.folder)).missing[artifacts.PARITY]
     told = verdict.verdict(found)
     assert told.state == "unknown"
     assert "python -m export tflite" in told.sentences[0]

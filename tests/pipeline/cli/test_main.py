@@ -26,7 +26,7 @@ HELP = {
         "--set",
         "--resplit",
     ),
-    ("pipeline", "evaluate"): ("Reads a trained run", "Writes", "evaluation.json", "answers/keras.npz"),
+    ("pipeline", "evaluate"): ("Reads a trained run", "Writes", "evaluation.json", "predictions/keras.npz"),
     ("pipeline", "compare"): ("Reads each run's out-of-fold answers", "Writes nothing"),
     ("export",): ("tflite", "parity", "calibration", "passport", "verify", "apk"),
     ("export", "tflite"): (
@@ -231,7 +231,7 @@ def test_quiet_prints_nothing(place, capfd, name):
 
 def test_parity_of_flavours_alone_needs_no_tensorflow(place):
     """Answers of a .tflite come from LiteRT; those of Keras are kept."""
-    (place / RUN / "answers" / "int8.npz").unlink()
+    (place / RUN / "predictions" / "int8.npz").unlink()
     (place / RUN / "export" / "latency.json").unlink()
     ended, modules = watched("export", "parity", "pictures", cwd=place)
     verbs.fine(ended)

@@ -90,8 +90,8 @@ def test_all_wrong_keys_are_named_at_once(from_toml):
         ("train.folds=1", "train.folds: expected a number greater than or equal to 2. Received: 1"),
         ("train.folds=21", "train.folds: expected a number less than or equal to 20. Received: 21"),
         ("train.folds=true", "train.folds: expected a valid integer. Received: true"),
-        ("train.choose=1", "train.choose: expected a valid boolean. Received: 1"),
-        ("train.choose=yes", 'train.choose: expected a valid boolean. Received: "yes"'),
+        ("train.select_best_epoch=1", "train.select_best_epoch: expected a valid boolean. Received: 1"),
+        ("train.select_best_epoch=yes", 'train.select_best_epoch: expected a valid boolean. Received: "yes"'),
         ("data.held_out=0", "data.held_out: expected a number greater than 0. Received: 0"),
         ("data.held_out=1.0", "data.held_out: expected a number less than 1. Received: 1.0"),
         ("data.pictures=3", "data.pictures: expected a valid string. Received: 3"),
@@ -420,3 +420,17 @@ def test_the_ready_configuration_spells_out_how_thumbnails_are_collected():
     assert config.collect == Collect()
     assert tomllib.loads(path.read_text("utf-8"))["collect"].keys() == Collect.model_fields.keys()
     assert len(config.channels) == 3
+
+
+def test_keys_of_the_version_before_are_read_and_named(tmp_path):
+    config = configuration.load(tmp_path, ["train.choose=false", "train.keep_correct=0.9"])
+    assert not config.train.select_best_epoch
+    assert config.train.min_correct_coverage == 0.9
+    assert config.renamed == ("train.choose", "train.keep_correct")
+    assert "renamed" not in configuration.dump(config)
+
+
+def test_the_new_name_of_a_key_goes_before_the_old_one(tmp_path):
+    both = configuration.load(tmp_path, ["train.choose=false", "train.select_best_epoch=true"])
+    assert both.train.select_best_epoch
+    assert both.renamed == ("train.choose",)

@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+from pydantic import Field
 
 from pipeline.core import documents
 from pipeline.core.documents import DocumentError
@@ -77,3 +78,30 @@ def test_arrays_that_lack_one_or_are_not_equally_long_are_refused():
         documents.arrays_of(packed(a=np.arange(3), b=np.arange(4)), ("a", "b"))
     with pytest.raises(DocumentError):
         documents.arrays_of(b"\x93NUMPY", ())
+
+
+class Score(documents.Document):
+    label: str
+    correct: int
+    of: dict[str, float] = Field(default={})
+
+
+def test_a_document_has_the_types_of_its_form():
+    assert documents.document_of(b'{"label": "cat", "correct": 3}', Score) == Score(label="cat", correct=3)
+    later = b'{"label": "cat", "correct": 3, "of": {"a": 1.5}, "new": 1}'
+    assert documents.document_of(later, Score).of == {"a": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b'{"label": "cat"}', "correct: Field required"),
+        (b'{"label": "cat", "correct": "3"}', "correct: Input should be a valid integer"),
+        (b'{"label": "cat", "correct": 3, "of": {"a": "x"}}', "of.a: Input should be a valid number"),
+        (b"[]", "expected an object"),
+        (b"{", "Expecting"),
+    ],
+)
+def test_a_document_of_another_form_is_refused_by_its_place(text, said):
+    with pytest.raises(documents.DocumentError, match=said):
+        documents.document_of(text, Score)

@@ -79,8 +79,8 @@ def test_a_file_that_is_not_as_its_stage_left_it_is_named_with_the_command_that_
     ("stage", "command"),
     [
         ("folds", "python -m pipeline train data/runs/first/config.toml --name first"),
-        ("answers/keras", "python -m pipeline evaluate first"),
-        ("answers/int8", "python -m export tflite first"),
+        ("predictions/keras", "python -m pipeline evaluate first"),
+        ("predictions/int8", "python -m export tflite first"),
         ("export/int8/contract", "python -m export tflite first"),
         ("recalibration", "python -m export tflite first"),
         ("explain", "python -m export explain first"),
@@ -157,10 +157,10 @@ def test_a_stage_is_done_once_recorded_with_its_outputs(run):
 
 
 def test_stages_with_a_slash_have_records_of_their_own(run):
-    run.record(replace(RECIPE, stage="answers/int8"), [])
-    assert run.recorded("answers/int8")["stage"] == "answers/int8"
-    assert run.recorded("answers/float32") == {}
-    assert run.recorded("answers") == {}
+    run.record(replace(RECIPE, stage="predictions/int8"), [])
+    assert run.recorded("predictions/int8")["stage"] == "predictions/int8"
+    assert run.recorded("predictions/float32") == {}
+    assert run.recorded("predictions") == {}
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[1]", "null", '{"key": '])

@@ -14,7 +14,7 @@ from pipeline.core.errors import DataError, PictureError, RunError
 from pipeline.core.runs import Run
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture, Table, scan
-from pipeline.data.folders import LeftOut
+from pipeline.data.folders import Excluded
 from pipeline.images import decode
 
 
@@ -37,7 +37,7 @@ def table_file(folder: Path, text: str, encoding: str = "utf-8") -> Path:
 
 
 def reasons(table: Table) -> dict[str, str]:
-    return {entry.path: entry.reason for entry in table.left_out}
+    return {entry.path: entry.reason for entry in table.excluded}
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_folder_per_class(two):
     assert [p.path for p in table.pictures] == [f"cat/{i:03d}.png" for i in range(4)] + [
         f"dog/{i:03d}.png" for i in range(5)
     ]
-    assert table.left_out == ()
+    assert table.excluded == ()
     first = table.pictures[0]
     assert (first.label, first.group, first.given, first.width, first.height) == ("cat", "", "", 48, 32)
     assert first.sha256 == decode.digest(table.file(first))
@@ -309,7 +309,7 @@ def test_foreign_and_hidden_files_are_listed_with_the_reason(two):
         "cat/notes.txt": "not a picture, by its name and its first bytes (.txt)",
         "dog/.thumbnails": "a hidden folder",
     }
-    assert {entry.kind for entry in table.left_out} == {"passed_over"}
+    assert {entry.kind for entry in table.excluded} == {"passed_over"}
     assert len(table.pictures) == 9
 
 
@@ -399,7 +399,7 @@ def test_a_pipe_or_a_device_in_a_table_is_listed(two):
     rows = [f"{label}/{number:03d}.png,{label}" for label in ("cat", "dog") for number in range(4)]
     rows += [f"dog/{number:03d}.png,cat" for number in range(4, 5)]
     path = table_file(two, "\n".join(["path,label", *rows, "pipe.jpg,dog"]))
-    assert scan(path, allowed=0.5).left_out[0].reason == (
+    assert scan(path, allowed=0.5).excluded[0].reason == (
         "cannot be opened: not a regular file, but a pipe or a device"
     )
 
@@ -415,8 +415,8 @@ def test_the_first_bytes_decide_and_never_the_ending(two):
 def test_files_that_are_no_pictures_cost_in_proportion(two, monkeypatch):
     """Counted, not timed: what is asked of the file system, and what the entries are compared with."""
     compared = []
-    same = LeftOut.__eq__
-    monkeypatch.setattr(LeftOut, "__eq__", lambda one, other: compared.append(1) or same(one, other))
+    same = Excluded.__eq__
+    monkeypatch.setattr(Excluded, "__eq__", lambda one, other: compared.append(1) or same(one, other))
     asked = []
     for name in ("stat", "open"):
         real = getattr(Path, name)
@@ -426,7 +426,7 @@ def test_files_that_are_no_pictures_cost_in_proportion(two, monkeypatch):
         for number in range(files):
             (two / "cat" / f"{number}.txt").touch()
         asked.clear()
-        assert len(scan(two).left_out) == files
+        assert len(scan(two).excluded) == files
         counts.append(len(asked))
     assert compared == []
     assert counts[1] <= 4.1 * counts[0]
@@ -494,7 +494,7 @@ def test_over_ten_percent_unreadable_is_an_error_that_lists_some(tmp_path, make_
 def test_foreign_files_do_not_count_as_losses(two):
     for number in range(20):
         (two / "cat" / f"{number}.txt").write_text("x", "utf-8")
-    assert len(scan(two).left_out) == 20
+    assert len(scan(two).excluded) == 20
 
 
 def test_endings_may_be_written_in_any_case(tmp_path, make_data_set):
@@ -503,7 +503,7 @@ def test_endings_may_be_written_in_any_case(tmp_path, make_data_set):
         (tmp_path / f"cat/000{suffix}").rename(tmp_path / f"cat/a b{suffix}")
     table = scan(tmp_path)
     assert len(table.pictures) == 16
-    assert table.left_out == ()
+    assert table.excluded == ()
 
 
 def test_symbolic_links_are_followed_and_broken_ones_listed(two, tmp_path, make_data_set):
@@ -586,7 +586,7 @@ def test_a_file_name_that_is_no_unicode_is_no_accident(two, run):
     except OSError:
         pytest.skip("the file system allows no such name")
     table = scan(two)
-    assert len(table.pictures) + len(table.left_out) == 10
+    assert len(table.pictures) + len(table.excluded) == 10
     assert table.key
     dataset.save(run, table)
     assert dataset.load(run, two) == table
@@ -602,9 +602,9 @@ def test_a_table_of_a_csv_comes_back_as_it_was_saved(two, run):
 def test_files_left_out_by_the_version_before_are_read(two, run):
     (two / "cat" / "notes.txt").write_text("x", "utf-8")
     dataset.save(run, scan(two))
-    path = run.path(runs.LEFT_OUT)
+    path = run.path(runs.EXCLUDED)
     path.write_text("path,label,sha256,reason\ncat/notes.txt,cat,,not a picture\n", "utf-8")
-    assert dataset.load(run, two).left_out == (LeftOut("cat/notes.txt", "cat", "", "not a picture"),)
+    assert dataset.load(run, two).excluded == (Excluded("cat/notes.txt", "cat", "", "not a picture"),)
 
 
 def test_a_missing_or_damaged_table_is_a_run_error(two, run):
@@ -718,9 +718,9 @@ def test_a_picture_that_memory_did_not_suffice_for_is_looked_at_again(two, workp
 
     monkeypatch.setattr(decode, "examine", short_of_memory)
     first = dataset.scan(two, allowed=1)
-    assert [entry.path for entry in first.left_out] == ["cat/000.png"]
+    assert [entry.path for entry in first.excluded] == ["cat/000.png"]
     monkeypatch.setattr(decode, "examine", examine)
-    assert scan(two, first).left_out == ()
+    assert scan(two, first).excluded == ()
 
 
 def test_check_unchanged_names_what_was_changed_or_removed(two):
@@ -749,4 +749,4 @@ def test_tables_do_not_depend_on_the_order_on_disk(tmp_path, make_data_set):
 
 def test_pictures_and_left_out_are_values():
     assert Picture("a", "b", "", "", "0", 1, 1) == Picture("a", "b", "", "", "0", 1, 1)
-    assert LeftOut("a", "b", "", "r") != LeftOut("a", "b", "", "other")
+    assert Excluded("a", "b", "", "r") != Excluded("a", "b", "", "other")

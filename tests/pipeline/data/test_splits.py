@@ -75,7 +75,7 @@ def sides(split: Split) -> dict[str, str]:
     return (
         {p.path: f"fold {fold}" for p, fold in zip(split.train, split.folds, strict=True)}
         | {p.path: "held_out" for p in split.held_out}
-        | {p.path: "left out" for p in split.straddling}
+        | {p.path: "left out" for p in split.split_conflicts}
     )
 
 
@@ -92,7 +92,7 @@ def test_groups_stay_whole_and_every_class_is_on_both_sides(draw_split, seed):
     split = draw_split(table, f"seed={seed}")
     places = sides(split)
     assert places.keys() == {p.path for p in table.pictures}
-    assert split.straddling == ()
+    assert split.split_conflicts == ()
     together = defaultdict(set)
     for p in table.pictures:
         together[p.sha256].add(places[p.path])
@@ -290,7 +290,7 @@ def straddle(draw_split) -> tuple[list[Picture], dict[str, str], list[Picture]]:
 def test_a_new_picture_that_belongs_to_both_sides_is_left_out_and_old_ones_stay(draw_split, run):
     joined, before, bridge = straddle(draw_split)
     split = draw_split(table_of(*joined, *bridge))
-    assert [p.path for p in split.straddling] == ["a/bridge.png"]
+    assert [p.path for p in split.split_conflicts] == ["a/bridge.png"]
     after = sides(split)
     assert {path: after[path] for path in before} == before
     assert sides(splits.load(run, table_of(*joined, *bridge))) == after
@@ -326,7 +326,7 @@ def test_given_sides_are_kept_even_where_they_leak(draw_split):
     rows[0] = replace(rows[0], sha256=rows[-1].sha256)
     split = draw_split(table_of(*rows))
     assert len(split.held_out) == 10
-    assert split.straddling == ()
+    assert split.split_conflicts == ()
     assert split.shared_groups == 1
 
 

@@ -106,7 +106,7 @@ def test_drawn_pictures_are_a_data_set(tmp_path):
     synthetic.draw_channels(tmp_path / "demo", train=6, test=3, size=SMALL)
     table = dataset.scan(tmp_path / "demo")
     split = splits.make(Run(tmp_path / "run"), table, configuration.load(tmp_path / "demo"))
-    assert (len(split.train), len(split.held_out), table.left_out) == (18, 9, ())
+    assert (len(split.train), len(split.held_out), table.excluded) == (18, 9, ())
 
 
 def test_the_channels_differ_and_overlap():

@@ -12,11 +12,11 @@ from sklearn import metrics as oracle
 from pipeline.core import config as configuration
 from pipeline.core import files, runs
 from pipeline.core.errors import ConversionError, DataError, RunError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.evaluation import evaluate
 from pipeline.stats import metrics
-from pipeline.training import experiment as subject_module
+from pipeline.training import experiment as experiments
 from pipeline.training import train
 from tests.support import verbs
 from tests.support.verbs import RUN
@@ -40,16 +40,16 @@ def evaluation(finished) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def answers(finished) -> dict[str, np.ndarray]:
-    return Run(finished / RUN).read_arrays("answers", "keras.npz")
+def predictions(finished) -> dict[str, np.ndarray]:
+    return Run(finished / RUN).read_arrays("predictions", "keras.npz")
 
 
 # evaluation.json, against scikit-learn.
 
 
-def test_held_out_scores_are_those_of_scikit_learn(evaluation, answers):
-    found, predicted = evaluation["held_out"], answers["probabilities"].argmax(1)
-    truth = answers["truth"]
+def test_held_out_scores_are_those_of_scikit_learn(evaluation, predictions):
+    found, predicted = evaluation["held_out"], predictions["probabilities"].argmax(1)
+    truth = predictions["truth"]
     assert found["n"] == 36
     assert found["accuracy"] == pytest.approx(oracle.accuracy_score(truth, predicted))
     assert found["macro_f1"] == pytest.approx(oracle.f1_score(truth, predicted, average="macro"))
@@ -63,7 +63,7 @@ def test_held_out_scores_are_those_of_scikit_learn(evaluation, answers):
 
 
 def test_out_of_fold_scores_are_pooled_over_the_folds(evaluation, finished):
-    stored = subject_module.load_out_of_fold(Run(finished / RUN))
+    stored = experiments.load_out_of_fold(Run(finished / RUN))
     truth, predicted = stored["truth"], stored["probabilities"].argmax(1)
     found = evaluation["out_of_fold"]
     assert found["n"] == 84
@@ -105,54 +105,60 @@ def test_the_score_on_training_pictures_is_that_of_the_final_model(evaluation, f
     from pipeline.training import features
 
     monkeypatch.chdir(finished)
-    subject = subject_module.open_trained(Run(RUN))
-    frames = [features.plain_view(subject.table.file(p), subject.frame) for p in subject.split.train]
+    experiment = experiments.open_trained(Run(RUN))
+    frames = [features.plain_view(experiment.table.file(p), experiment.frame) for p in experiment.split.train]
     model = keras.models.load_model(RUN / runs.MODEL, compile=False)
     predicted = model(np.stack(frames).astype(np.float32), training=False).numpy().argmax(1)
-    truth = [subject.labels.index(p.label) for p in subject.split.train]
+    truth = [experiment.labels.index(p.label) for p in experiment.split.train]
     assert evaluation["train"]["accuracy"] == pytest.approx(oracle.accuracy_score(truth, predicted))
 
 
-def test_held_out_answers_are_those_of_the_model_in_the_order_of_the_split(answers, finished, monkeypatch):
+def test_held_out_answers_are_those_of_the_model_in_the_order_of_the_split(
+    predictions, finished, monkeypatch
+):
     import keras
 
     from pipeline.training import features
 
     monkeypatch.chdir(finished)
-    subject = subject_module.open_trained(Run(RUN))
-    assert answers["sha256"].tolist() == [p.sha256 for p in subject.split.held_out]
-    assert answers["truth"].tolist() == [subject.labels.index(p.label) for p in subject.split.held_out]
+    experiment = experiments.open_trained(Run(RUN))
+    assert predictions["sha256"].tolist() == [p.sha256 for p in experiment.split.held_out]
+    assert predictions["truth"].tolist() == [
+        experiment.labels.index(p.label) for p in experiment.split.held_out
+    ]
     model = keras.models.load_model(RUN / runs.MODEL, compile=False)
     for at in (0, 31, 32, 35):  # on both sides of a batch's end
-        frame = features.plain_view(subject.table.file(subject.split.held_out[at]), subject.frame)
+        frame = features.plain_view(experiment.table.file(experiment.split.held_out[at]), experiment.frame)
         one = model(frame[np.newaxis].astype(np.float32), training=False).numpy()[0]
-        np.testing.assert_allclose(answers["probabilities"][at], one, atol=1e-5)
+        np.testing.assert_allclose(predictions["probabilities"][at], one, atol=1e-5)
 
 
 def test_answers_are_made_once(copy, monkeypatch):
-    subject = subject_module.open_trained(Run(RUN))
+    experiment = experiments.open_trained(Run(RUN))
 
     def never(*arguments: object) -> np.ndarray:
         raise AssertionError("the held-out pictures were answered again")
 
-    inputs = {"model": subject.run.key("model")}
+    inputs = {"model": experiment.run.key("model")}
     libraries = evaluate._KERAS_LIBRARIES
-    first, _ = evaluate.answers(subject, evaluate.KERAS, inputs, libraries, never, Listener())
+    first, _ = evaluate.predictions(experiment, evaluate.KERAS, inputs, libraries, never, ProgressReporter())
     assert first.probabilities.shape == (36, 3)
     with pytest.raises(AssertionError, match="answered again"):
-        evaluate.answers(subject, evaluate.KERAS, {"model": "other"}, libraries, never, Listener())
+        evaluate.predictions(
+            experiment, evaluate.KERAS, {"model": "other"}, libraries, never, ProgressReporter()
+        )
 
 
 def test_a_changed_held_out_picture_is_not_answered(copy):
-    subject = subject_module.open_trained(Run(RUN))
-    changed = subject.table.file(subject.split.held_out[3])
+    experiment = experiments.open_trained(Run(RUN))
+    changed = experiment.table.file(experiment.split.held_out[3])
     changed.write_bytes(changed.read_bytes() + b"more")
-    (RUN / "answers" / "keras.npz").unlink()
+    (RUN / "predictions" / "keras.npz").unlink()
     with pytest.raises(DataError) as caught:
-        evaluate.evaluate(subject, Listener())
+        evaluate.evaluate(experiment, ProgressReporter())
     assert caught.value.message == f"{changed} was changed since the training"
     assert caught.value.hint == "repeat the training: it notes what changed"
-    assert not (RUN / "answers" / "keras.npz").exists()
+    assert not (RUN / "predictions" / "keras.npz").exists()
 
 
 # The gaps in words.
@@ -299,7 +305,7 @@ def test_runs_that_share_fewer_than_30_pictures_are_not_compared(workplace):
 def test_equal_pictures_are_shared_pictures_but_count_for_n_each(workplace):
     """n is the number of pictures, as everywhere else, also where two files have the same bytes."""
     run = made_up_run("one", pictures(0, 40))
-    arrays = subject_module.load_out_of_fold(run)
+    arrays = experiments.load_out_of_fold(run)
     arrays["sha256"][1] = arrays["sha256"][0]
     run.write_arrays(runs.OUT_OF_FOLD, **arrays)
     found = evaluate.compare([run, made_up_run("two", pictures(0, 40, wrong=1))])
@@ -325,10 +331,10 @@ def test_a_run_without_out_of_fold_answers_is_named(workplace):
 
 
 def test_doubted_labels_come_with_how_far_to_trust_them(finished):
-    listed = Run(finished / RUN).read_json(runs.LABEL_DOUBTS)
+    listed = Run(finished / RUN).read_json(runs.LABEL_ISSUES)
     trust = listed["trust"]
     assert trust.keys() == {"sure", "agreeing", "likely_wrong", "withheld"}
-    assert trust["likely_wrong"] <= len(listed["doubts"])
+    assert trust["likely_wrong"] <= len(listed["label_issues"])
     assert trust["withheld"] == len(listed["withheld"])
     assert trust["agreeing"] >= 0.9 * trust["sure"]
 
@@ -338,7 +344,7 @@ def test_a_run_compares_with_one_of_another_head(finished, tmp_path):
     with contextlib.chdir(verbs.shutil.copytree(finished, tmp_path, dirs_exist_ok=True)):
         other = Run(runs.RUNS / "other")
         files.make_folder(other.folder)
-        train.train(other, verbs.tiny_config("head.l2=3.0"), Listener())
+        train.train(other, verbs.tiny_config("head.l2=3.0"), ProgressReporter())
         found = evaluate.compare([Run(RUN), other])
     assert {row["run"] for row in found["rows"]} == {"pictures", "other"}
     assert {row["shared_with_best"] for row in found["rows"]} == {84}
@@ -350,4 +356,4 @@ def test_answers_that_are_not_numbers_are_compared_with_nothing():
     for hole in (np.nan, np.inf):
         probabilities = np.array([[0.5, 0.5], [hole, 0.5]], np.float32)
         with pytest.raises(ConversionError, match="keras answers with numbers that are not finite"):
-            evaluate.Answers("keras", names, names, truth, probabilities)
+            evaluate.Predictions("keras", names, names, truth, probabilities)

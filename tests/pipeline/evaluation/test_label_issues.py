@@ -16,7 +16,7 @@ def test_a_label_is_doubted_where_another_class_reaches_its_threshold():
     probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7], [0.1, 0.9]])
     assert label_issues.confident_joint(truth, probabilities).tolist() == [[2, 1], [0, 1]]
     (found,) = label_issues.find(truth, probabilities)
-    assert found == label_issues.Doubt(2, 0, 1, pytest.approx(0.1), pytest.approx(0.9))
+    assert found == label_issues.LabelIssue(2, 0, 1, pytest.approx(0.1), pytest.approx(0.9))
 
 
 def test_the_estimate_of_wrong_labels_gives_every_label_its_count():

@@ -8,13 +8,13 @@ from statsmodels.stats import proportion
 from pipeline.stats import confidence
 
 
-def answers(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def predictions(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
     return random.dirichlet(np.ones(4) / 2, n), random.integers(0, 4, n)
 
 
 def test_calibration_error_is_made_of_scikit_learns_bins():
-    probabilities, truth = answers(1000)
+    probabilities, truth = predictions(1000)
     top, right = probabilities.max(1), probabilities.argmax(1) == truth
     shares, means = calibration.calibration_curve(right, top, n_bins=15, strategy="uniform")
     counts, _ = np.histogram(top, bins=15, range=(0, 1))
@@ -39,12 +39,12 @@ def test_bins_are_closed_above():
 
 
 def test_fewer_than_300_pictures_give_no_calibration_error():
-    assert confidence.calibration_error(*answers(299)) is None
-    assert confidence.calibration_error(*answers(300)) is not None
+    assert confidence.calibration_error(*predictions(299)) is None
+    assert confidence.calibration_error(*predictions(300)) is not None
 
 
 def test_coverage_and_selective_accuracy_have_the_intervals_of_statsmodels():
-    probabilities, truth = answers(500, 1)
+    probabilities, truth = predictions(500, 1)
     found = confidence.selective(probabilities, truth, np.arange(len(truth)), 0.6)
     answered = probabilities.max(1) >= 0.6
     right = probabilities.argmax(1)[answered] == truth[answered]

@@ -108,7 +108,7 @@ def test_the_interval_of_a_drop_of_f1_holds_the_estimate():
         truth, before = labels(200, 5, seed)
         after = labels(200, 5, seed + 100)[1]
         low, high = intervals.f1_drop(truth, before, after, tens(200, 4), 5).macro
-        scores = [judge.f1_score(truth, answers, average="macro") for answers in (before, after)]
+        scores = [judge.f1_score(truth, predictions, average="macro") for predictions in (before, after)]
         assert low <= scores[0] - scores[1] <= high
 
 

@@ -11,7 +11,7 @@ from pipeline.stats import metrics
 
 
 @pytest.fixture
-def answers():
+def predictions():
     """Truth and answers of 5 classes, one of them never there, one never answered."""
     random = np.random.default_rng(0)
     truth = random.choice([0, 1, 2, 4], 300)
@@ -19,8 +19,8 @@ def answers():
     return truth, predicted
 
 
-def test_confusion_equals_scikit_learn(answers):
-    truth, predicted = answers
+def test_confusion_equals_scikit_learn(predictions):
+    truth, predicted = predictions
     expected = judge.confusion_matrix(truth, predicted, labels=range(5))
     np.testing.assert_array_equal(metrics.confusion(truth, predicted, 5), expected)
 
@@ -37,8 +37,8 @@ def test_rows_are_the_truth_and_columns_the_answers():
     assert metrics.confusion(np.array([0, 0, 1]), np.array([1, 1, 1]), 2).tolist() == [[0, 2], [0, 1]]
 
 
-def test_accuracy_and_f1_equal_scikit_learn(answers):
-    truth, predicted = answers
+def test_accuracy_and_f1_equal_scikit_learn(predictions):
+    truth, predicted = predictions
     counts = metrics.confusion(truth, predicted, 5)
     labels = list(range(5))
     f1 = judge.f1_score(truth, predicted, labels=labels, average=None, zero_division=0)
@@ -52,8 +52,8 @@ def test_a_class_that_is_nowhere_has_f1_zero():
     assert metrics.f1_of(np.array([[3, 0], [0, 0]])).tolist() == [1.0, 0.0]
 
 
-def test_many_confusions_are_scored_at_once(answers):
-    truth, predicted = answers
+def test_many_confusions_are_scored_at_once(predictions):
+    truth, predicted = predictions
     stack = np.stack([metrics.confusion(truth, predicted, 5), metrics.confusion(predicted, truth, 5) * 2])
     for score in (metrics.accuracy_of, metrics.f1_of, metrics.macro_f1_of):
         np.testing.assert_allclose(score(stack), [score(stack[0]), score(stack[1])])

@@ -270,8 +270,10 @@ def test_the_confusion_matrix_is_that_of_scikit_learn_with_names_in_any_order(tm
 
     names = ["emu", "ant", "cat", "dog"]
     random = np.random.default_rng(3)
-    truth, answers = random.integers(0, 4, (2, 200))
-    expected = judge.confusion_matrix([names[t] for t in truth], [names[a] for a in answers], labels=names)
+    truth, predictions = random.integers(0, 4, (2, 200))
+    expected = judge.confusion_matrix(
+        [names[t] for t in truth], [names[a] for a in predictions], labels=names
+    )
     held_out = {**held_out_of(names), "confusion": expected.tolist(), "n": 200}
     with mpl.rc_context(plots._STYLE):
         plots.confusion(tmp_path / "m.svg", names, held_out)
@@ -280,7 +282,7 @@ def test_the_confusion_matrix_is_that_of_scikit_learn_with_names_in_any_order(tm
     assert [label.get_text() for label in axis.get_yticklabels()] == names
     shown = {(round(t.get_position()[1]), round(t.get_position()[0])): int(t.get_text()) for t in axis.texts}
     for row, column in np.ndindex(4, 4):
-        times = sum(t == row and a == column for t, a in zip(truth, answers, strict=True))
+        times = sum(t == row and a == column for t, a in zip(truth, predictions, strict=True))
         assert shown[row, column] == expected[row, column] == times
 
 

@@ -258,7 +258,7 @@ def test_a_model_that_takes_no_picture_is_refused():
 
 def test_answers_come_in_order_and_are_counted(float_file, frames):
     seen = []
-    found = litert.answers(float_file, range(20), lambda at: frames[at], seen.append)
+    found = litert.predictions(float_file, range(20), lambda at: frames[at], seen.append)
     interpreter = Interpreter(float_file)
     np.testing.assert_array_equal(found, np.stack([interpreter.answer(frame) for frame in frames]))
     assert found.dtype == np.float32
@@ -268,7 +268,7 @@ def test_answers_come_in_order_and_are_counted(float_file, frames):
 def test_answers_that_are_no_numbers_are_refused(float_file, frames, monkeypatch):
     monkeypatch.setattr(Interpreter, "answer", lambda self, frame: np.array([np.nan, 1], np.float32))
     with pytest.raises(ConversionError, match="not finite"):
-        litert.answers(float_file, frames, lambda frame: frame)
+        litert.predictions(float_file, frames, lambda frame: frame)
 
 
 def test_an_interpreter_is_used_by_one_thread_at_a_time(float_file):

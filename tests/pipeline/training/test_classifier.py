@@ -74,10 +74,10 @@ def test_only_the_head_is_trainable(backbone, head, parameters):
 
 
 def test_the_classifier_answers_with_probabilities(backbone, frames):
-    answers = classifier.build_classifier(backbone, 4, DENSE)(frames).numpy()
-    assert answers.shape == (6, 4)
-    np.testing.assert_allclose(answers.sum(1), 1, atol=1e-6)
-    assert (answers >= 0).all()
+    predictions = classifier.build_classifier(backbone, 4, DENSE)(frames).numpy()
+    assert predictions.shape == (6, 4)
+    np.testing.assert_allclose(predictions.sum(1), 1, atol=1e-6)
+    assert (predictions >= 0).all()
 
 
 def test_the_head_alone_answers_with_logits():

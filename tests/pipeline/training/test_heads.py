@@ -219,7 +219,7 @@ def run_folds(examples: Examples, *settings: str, progress: Progress = silent):
 
 def test_folds_answer_every_picture_once_by_a_head_that_did_not_see_it():
     examples = easy()
-    found = run_folds(examples, "train.choose=false")
+    found = run_folds(examples, "train.select_best_epoch=false")
     config = config_of("train.epochs=8")
     for fold in (0, 1):
         trainer = trainer_of(examples, config.head, config.train)
@@ -242,7 +242,7 @@ def test_the_epoch_with_the_lowest_mean_validation_loss_is_chosen():
 
 
 def test_without_choice_all_epochs_are_taken():
-    found = run_folds(easy(spread=4.0), "train.learning_rate=0.3", "train.choose=false")
+    found = run_folds(easy(spread=4.0), "train.learning_rate=0.3", "train.select_best_epoch=false")
     assert (found.chosen_epoch, found.steps) == (8, 16)
 
 

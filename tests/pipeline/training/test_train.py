@@ -13,7 +13,7 @@ from PIL import Image
 from pipeline.core import config as configuration
 from pipeline.core import files, runs
 from pipeline.core.errors import DataError, RunError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data import dataset, fingerprints, splits
@@ -21,13 +21,13 @@ from pipeline.data.audit import audit
 from pipeline.evaluation import evaluate
 from pipeline.images import decode
 from pipeline.training import backbones, classifier, train
-from pipeline.training import experiment as subject_module
+from pipeline.training import experiment as experiments
 from tests.support import verbs
 from tests.support.verbs import ROOT, RUN
 
 MADE_BY_TRAIN = {
     "pictures.csv",
-    "left_out.csv",
+    "excluded.csv",
     "audit.json",
     "shortcuts.json",
     "split.csv",
@@ -42,16 +42,16 @@ MADE_BY_TRAIN = {
     "figures/augmentation.png",
 }
 MADE_BY_EVALUATE = {
-    "answers/keras.npz",
+    "predictions/keras.npz",
     "evaluation.json",
-    "label_doubts.json",
-    "figures/label_doubts.png",
+    "label_issues.json",
+    "figures/label_issues.png",
     "figures/confusion.svg",
     "figures/f1.svg",
 }
 FLAVOURS = ("float32", "float16", "dynamic_range", "int8")
 MADE_BY_EXPORT = {
-    *(f"answers/{name}.npz" for name in FLAVOURS),
+    *(f"predictions/{name}.npz" for name in FLAVOURS),
     *(f"export/{name}/model_{name}.tflite" for name in FLAVOURS),
     *(f"export/{name}/labels.txt" for name in FLAVOURS),
     *(f"export/{name}/contract.json" for name in FLAVOURS),
@@ -63,9 +63,9 @@ MADE_BY_EXPORT = {
     "parity.xml",
 }
 STAGES = {
-    *("audit", "shortcuts", "pictures", "split", "frame", "folds", "model", "evaluation", "label_doubts"),
+    *("audit", "shortcuts", "pictures", "split", "frame", "folds", "model", "evaluation", "label_issues"),
     *("calibration", "latency", "parity", "passport"),
-    *(f"answers/{name}" for name in ("keras", *FLAVOURS)),
+    *(f"predictions/{name}" for name in ("keras", *FLAVOURS)),
     *(f"export/{name}" for name in FLAVOURS),
     *(f"export/{name}/{part}" for name in FLAVOURS for part in ("labels", "contract")),
     *(name for name in MADE_BY_TRAIN | MADE_BY_EVALUATE | MADE_BY_EXPORT if name.startswith("figures/")),
@@ -88,7 +88,7 @@ def spoiled(tmp_path_factory, tmp_path, monkeypatch) -> Path:
     return place
 
 
-class Heard(Listener):
+class Heard(ProgressReporter):
     """Keeps what is said."""
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ def siblings(run: Path, name: str) -> set[str]:
 
 
 def test_every_artefact_is_there(finished):
-    assert set(verbs.artefacts(finished / RUN)) == EVERYTHING
+    assert set(verbs.artifacts(finished / RUN)) == EVERYTHING
     assert (finished / RUN / runs.CONFIG).is_file()
 
 
@@ -151,8 +151,8 @@ def test_a_deleted_artefact_comes_back_equal_and_nothing_else_is_touched(spoiled
 def test_the_same_configuration_gives_the_same_numbers_again(finished, spoiled):
     run = Run(runs.RUNS / "again")
     files.make_folder(run.folder)
-    train.train(run, verbs.tiny_config(), Listener())
-    evaluate.evaluate(subject_module.open_trained(run), Listener())
+    train.train(run, verbs.tiny_config(), ProgressReporter())
+    evaluate.evaluate(experiments.open_trained(run), ProgressReporter())
     made, expected = verbs.contents(run.folder), verbs.contents(finished / RUN)
     assert made.keys() >= MADE_BY_TRAIN | MADE_BY_EVALUATE
     assert [name for name in made if made[name] != expected[name]] == []
@@ -165,7 +165,7 @@ def test_a_new_cache_gives_the_same_features(finished, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     run = Run(RUN)
     files.make_folder(run.folder)
-    train.train(run, verbs.tiny_config(), Listener())
+    train.train(run, verbs.tiny_config(), ProgressReporter())
     for name in (runs.FOLDS, runs.OUT_OF_FOLD, runs.MODEL):
         assert verbs.content(run.path(name)) == verbs.content(finished / RUN / name)
 
@@ -174,7 +174,7 @@ def test_a_new_cache_gives_the_same_features(finished, tmp_path, monkeypatch):
 def test_another_seed_gives_another_split_and_other_numbers(finished, spoiled):
     run = Run(runs.RUNS / "seeded")
     files.make_folder(run.folder)
-    train.train(run, verbs.tiny_config("seed=1"), Listener())
+    train.train(run, verbs.tiny_config("seed=1"), ProgressReporter())
     for name in (runs.SPLIT, runs.FOLDS, runs.OUT_OF_FOLD):
         assert verbs.content(run.path(name)) != verbs.content(finished / RUN / name)
 
@@ -184,15 +184,15 @@ def test_out_of_fold_answers_are_those_of_a_model_that_did_not_see_the_picture(f
     monkeypatch.chdir(finished)
     from pipeline.training import heads
 
-    subject = subject_module.open_trained(Run(RUN))
-    stored, folds = subject_module.load_out_of_fold(Run(RUN)), json.loads((RUN / runs.FOLDS).read_text())
-    examples = subject_module.examples_of(subject, Listener())
-    trainer = subject_module.trainer_of(subject, examples)
+    experiment = experiments.open_trained(Run(RUN))
+    stored, folds = experiments.load_out_of_fold(Run(RUN)), json.loads((RUN / runs.FOLDS).read_text())
+    examples = experiments.examples_of(experiment, ProgressReporter())
+    trainer = experiments.trainer_of(experiment, examples)
     assert sorted(set(stored["fold"].tolist())) == [0, 1, 2]
     for fold in range(3):
         inside, outside = (np.flatnonzero(stored["fold"] != fold), np.flatnonzero(stored["fold"] == fold))
         trainer.start(examples, inside)
-        steps = folds["chosen_epoch"] * -(-len(inside) // subject.config.train.batch_size)
+        steps = folds["chosen_epoch"] * -(-len(inside) // experiment.config.train.batch_size)
         for _ in trainer.epochs(examples, inside, steps):
             pass
         np.testing.assert_array_equal(trainer.logits(examples, outside), stored["logits"][outside])
@@ -219,7 +219,7 @@ def test_held_out_pictures_are_never_opened_while_training(finished, tmp_path, m
     monkeypatch.setattr(decode, "read", note)
     run = Run(RUN)
     files.make_folder(run.folder)
-    train.train(run, verbs.tiny_config(), Listener())
+    train.train(run, verbs.tiny_config(), ProgressReporter())
     assert len(held_out) == 36
     assert opened
     assert not opened & held_out
@@ -257,7 +257,7 @@ def test_without_choice_the_last_epoch_counts(spoiled):
     run = Run(runs.RUNS / "all")
     files.make_folder(run.folder)
     heard = Heard()
-    train.train(run, verbs.tiny_config("train.choose=false", "train.epochs=5"), heard)
+    train.train(run, verbs.tiny_config("train.select_best_epoch=false", "train.epochs=5"), heard)
     folds = run.read_json(runs.FOLDS)
     assert (folds["chosen_epoch"], folds["epoch_was_chosen"]) == (5, False)
     assert heard.warnings == []
@@ -277,16 +277,16 @@ def test_a_loss_that_still_falls_at_the_last_epoch_is_said(spoiled):
 def test_the_temperature_is_folded_into_the_model_and_kept_in_the_run(finished, monkeypatch):
     monkeypatch.chdir(finished)
     run = Run(RUN)
-    folds, stored = run.read_json(runs.FOLDS), subject_module.load_out_of_fold(run)
+    folds, stored = run.read_json(runs.FOLDS), experiments.load_out_of_fold(run)
     calibrated = stored["logits"] / folds["temperature"]
     expected = np.exp(calibrated) / np.exp(calibrated).sum(1, keepdims=True)
     np.testing.assert_allclose(stored["probabilities"], expected, atol=1e-6)
     assert folds["temperature"] != 1
 
     # The head once more, on all training pictures: the shipped model is it, divided.
-    subject = subject_module.open_trained(run)
-    examples = subject_module.examples_of(subject, Listener())
-    trainer = subject_module.trainer_of(subject, examples)
+    experiment = experiments.open_trained(run)
+    examples = experiments.examples_of(experiment, ProgressReporter())
+    trainer = experiments.trainer_of(experiment, examples)
     rows = np.arange(84)
     trainer.start(examples, rows)
     for _ in trainer.epochs(examples, rows, folds["steps"]):
@@ -298,7 +298,7 @@ def test_the_temperature_is_folded_into_the_model_and_kept_in_the_run(finished, 
 
     model = keras.models.load_model(run.path(runs.MODEL), compile=False)
     frames = np.stack(
-        [features.plain_view(subject.table.file(p), subject.frame) for p in subject.split.train[:8]]
+        [features.plain_view(experiment.table.file(p), experiment.frame) for p in experiment.split.train[:8]]
     ).astype(np.float32)
     wanted = special.softmax(trainer.logits(examples, rows[:8]) / folds["temperature"], axis=1)
     np.testing.assert_allclose(model(frames, training=False).numpy(), wanted, atol=1e-4)
@@ -306,7 +306,7 @@ def test_the_temperature_is_folded_into_the_model_and_kept_in_the_run(finished, 
 
 def test_the_threshold_keeps_the_wanted_share_of_right_answers(finished):
     run = Run(finished / RUN)
-    folds, stored = run.read_json(runs.FOLDS), subject_module.load_out_of_fold(run)
+    folds, stored = run.read_json(runs.FOLDS), experiments.load_out_of_fold(run)
     right = stored["probabilities"].argmax(1) == stored["truth"]
     sure = stored["probabilities"].max(1)[right]
     assert (sure >= folds["threshold"]).mean() >= 0.95
@@ -383,11 +383,11 @@ def test_a_cell_of_a_search_scores_what_a_run_of_it_alone_scores(searched, finis
 def test_the_winner_of_a_search_is_opened_by_later_verbs(searched, monkeypatch):
     monkeypatch.chdir(searched[0].parents[2])
     run = Run(runs.RUNS / "search")
-    subject = subject_module.open_trained(run)
+    experiment = experiments.open_trained(run)
     winner = run.read_json(runs.SEARCH)["winner"]
-    assert subject.config.head.l2 == winner["head.l2"]
-    assert str(subject.frame) == winner["model.input"]
-    assert subject.config.search == {}
+    assert experiment.config.head.l2 == winner["head.l2"]
+    assert str(experiment.frame) == winner["model.input"]
+    assert experiment.config.search == {}
     assert run.config().search.keys() == {"head.l2", "model.input"}
 
 
@@ -401,7 +401,7 @@ def test_a_deleted_result_of_a_search_comes_back_equal(searched, monkeypatch, na
         siblings(run.folder, name),
     )
     run.path(name).unlink()
-    train.train(run, run.config(), Listener())
+    train.train(run, run.config(), ProgressReporter())
     assert verbs.content(run.path(name)) == before
     after = verbs.stamps(run.folder)
     assert {key for key in after if after[key] != stamps.get(key)} <= together
@@ -422,9 +422,9 @@ def test_a_given_split_is_kept_and_a_leak_is_said(finished, tmp_path, monkeypatc
     verbs.shutil.copy(one, Path("given", "test", "kitchen-lab", "same.jpg"))
     run, heard = Run(runs.RUNS / "given"), Heard()
     files.make_folder(run.folder)
-    subject = train.train(run, verbs.tiny_config(source="given"), heard)
-    assert {p.path.split("/")[0] for p in subject.split.held_out} == {"test"}
-    assert {p.path.split("/")[0] for p in subject.split.train} == {"train", "val"}
+    experiment = train.train(run, verbs.tiny_config(source="given"), heard)
+    assert {p.path.split("/")[0] for p in experiment.split.held_out} == {"test"}
+    assert {p.path.split("/")[0] for p in experiment.split.train} == {"train", "val"}
     assert heard.said["split"].endswith("held out, as the data set gives it")
     leak = (
         "the given split leaks: copies of 1 picture stand on both sides (1 of the held-out ones); "
@@ -436,7 +436,7 @@ def test_a_given_split_is_kept_and_a_leak_is_said(finished, tmp_path, monkeypatc
 def test_a_run_that_is_not_finished_cannot_be_opened(spoiled):
     (RUN / runs.MODEL).unlink()
     with pytest.raises(RunError) as caught:
-        subject_module.open_trained(Run(RUN))
+        experiments.open_trained(Run(RUN))
     assert caught.value.message == f"{RUN / runs.MODEL} is missing"
     assert caught.value.hint == (
         f"finish the training first: python -m pipeline train {RUN / runs.CONFIG} --name pictures"
@@ -445,7 +445,7 @@ def test_a_run_that_is_not_finished_cannot_be_opened(spoiled):
 
 def refused_to_open(run: Run) -> str:
     with pytest.raises(RunError) as caught:
-        subject_module.open_trained(run)
+        experiments.open_trained(run)
     assert caught.value.hint == (
         f"finish the training first: python -m pipeline train {run.path(runs.CONFIG)} --name {run.name}"
     )
@@ -458,7 +458,7 @@ def test_a_model_is_not_opened_with_labels_that_were_renamed_since(spoiled):
     folders = sorted(path for path in Path("pictures").iterdir() if path.is_dir())
     folders[0].rename("pictures/zz-last")
     with fingerprints.open_cache() as looks:
-        audit.look(run, run.config(), Listener(), looks)
+        audit.look(run, run.config(), ProgressReporter(), looks)
     assert refused_to_open(run) == "was trained on other pictures, labels or folds than those of the run now"
     ended = verbs.verb("export", "tflite", cwd=spoiled)
     verbs.refused(
@@ -472,12 +472,13 @@ def test_a_model_is_not_opened_with_labels_that_were_renamed_since(spoiled):
 
 def test_a_model_is_not_opened_with_a_label_that_only_held_out_pictures_have(spoiled):
     run = Run(RUN)
-    subject = subject_module.open_trained(run)
+    experiment = experiments.open_trained(run)
     rows = tuple(
-        replace(p, label="another") if p == subject.split.held_out[0] else p for p in subject.table.pictures
+        replace(p, label="another") if p == experiment.split.held_out[0] else p
+        for p in experiment.table.pictures
     )
     run.forget("pictures")
-    dataset.save(run, replace(subject.table, pictures=rows))
+    dataset.save(run, replace(experiment.table, pictures=rows))
     assert refused_to_open(Run(RUN)) == "was trained for other labels than those of the run now"
 
 
@@ -500,7 +501,7 @@ def test_an_old_model_is_not_opened_after_a_training_that_was_interrupted(
     run = Run(RUN)
     monkeypatch.setattr(train, "_folds", killed)
     with pytest.raises(KeyboardInterrupt):
-        train.train(run, verbs.tiny_config(setting), Listener())
+        train.train(run, verbs.tiny_config(setting), ProgressReporter())
     assert refused_to_open(run) == words
 
 
@@ -511,7 +512,7 @@ def test_an_old_model_is_not_opened_beside_new_folds(spoiled, monkeypatch):
     run = Run(RUN)
     monkeypatch.setattr(train, "_model", killed)
     with pytest.raises(KeyboardInterrupt):
-        train.train(run, verbs.tiny_config("head.l2=0.5"), Listener())
+        train.train(run, verbs.tiny_config("head.l2=0.5"), ProgressReporter())
     assert refused_to_open(run) == "was not trained after the folds that lie beside it"
 
 
@@ -524,7 +525,7 @@ def test_an_old_model_is_not_opened_after_a_search_that_was_interrupted(spoiled,
 
 def test_a_class_without_a_held_out_picture_is_named(spoiled):
     run = Run(RUN)
-    split = subject_module.open_trained(run).split
+    split = experiments.open_trained(run).split
     gone = [p for p in split.held_out if p.label == split.held_out[0].label]
     table = dataset.load(run, Path("pictures"))
     run.forget("pictures")
@@ -532,12 +533,12 @@ def test_a_class_without_a_held_out_picture_is_named(spoiled):
     with pytest.raises(
         DataError, match=f"class {split.held_out[0].label} has no picture in the held-out set"
     ):
-        subject_module.open_trained(run)
+        experiments.open_trained(run)
 
 
 def test_a_split_that_is_given_later_moves_nothing_and_says_so(spoiled):
     run, heard = Run(RUN), Heard()
-    split = subject_module.open_trained(run).split
+    split = experiments.open_trained(run).split
     rows = ["path,label,split"]
     for picture in (*split.train, *split.held_out):
         side = "test" if picture in (split.train[0], *split.held_out) else "train"
@@ -591,8 +592,8 @@ def test_a_damaged_artefact_is_named_and_the_command_that_is_named_makes_it_agai
     run = Run(RUN)
 
     def opened() -> None:
-        subject_module.open_trained(run)
-        subject_module.load_out_of_fold(run)
+        experiments.open_trained(run)
+        experiments.load_out_of_fold(run)
 
     with pytest.raises(RunError) as caught:
         opened()
@@ -600,7 +601,7 @@ def test_a_damaged_artefact_is_named_and_the_command_that_is_named_makes_it_agai
     assert caught.value.hint == (
         f"make it again: python -m pipeline train {RUN / runs.CONFIG} --name pictures"
     )
-    train.train(run, run.config(), Listener())
+    train.train(run, run.config(), ProgressReporter())
     assert verbs.content(RUN / file) == verbs.content(finished / RUN / file)
     opened()
 
@@ -610,7 +611,7 @@ def test_a_split_with_later_additions_is_put_back_from_its_copy_and_this_is_said
     label = min(path.name for path in Path("pictures").iterdir())
     for number in range(3):
         Image.new("RGB", (160, 90), (40 * number, 9, 9)).save(f"pictures/{label}/new{number}.jpg")
-    train.train(run, run.config(), Listener())
+    train.train(run, run.config(), ProgressReporter())
     grown = (RUN / runs.SPLIT).read_bytes()
     another_side(RUN / runs.SPLIT)
     train.train(run, run.config(), heard)
@@ -619,7 +620,7 @@ def test_a_split_with_later_additions_is_put_back_from_its_copy_and_this_is_said
     for path in (RUN / runs.SPLIT, RUN / "recipes/split.csv"):
         another_side(path)
     with pytest.raises(RunError) as caught:
-        train.train(run, run.config(), Listener())
+        train.train(run, run.config(), ProgressReporter())
     assert caught.value.message == (
         f"{RUN / runs.SPLIT} is damaged, and its copy {RUN / 'recipes/split.csv'} too"
     )
@@ -633,8 +634,8 @@ def test_a_damaged_note_is_made_again_with_what_it_is_of(spoiled):
     path.write_text(json.dumps({**note, "inputs": {**note["inputs"], "train": "x"}}), "utf-8")
     run = Run(RUN)
     refused_to_open(run)
-    train.train(run, run.config(), Listener())
-    subject_module.open_trained(run)
+    train.train(run, run.config(), ProgressReporter())
+    experiments.open_trained(run)
 
 
 def test_a_run_of_an_older_version_opens_and_is_given_digests_when_it_is_trained_again(spoiled):
@@ -645,7 +646,7 @@ def test_a_run_of_an_older_version_opens_and_is_given_digests_when_it_is_trained
         path.write_text(json.dumps(note), "utf-8")
     (RUN / "recipes/split.csv").unlink()
     before = verbs.stamps(RUN)
-    subject_module.open_trained(run)
+    experiments.open_trained(run)
     assert verbs.stamps(RUN) == before
     verbs.make_run(run, verbs.tiny_config())
     after = verbs.stamps(RUN)
@@ -653,7 +654,7 @@ def test_a_run_of_an_older_version_opens_and_is_given_digests_when_it_is_trained
     assert rewritten <= RECORDS | {runs.SPLIT}
     flipped(RUN / runs.MODEL)
     with pytest.raises(RunError, match="not the file that `train` wrote"):
-        subject_module.open_trained(run)
+        experiments.open_trained(run)
 
 
 def moved(count: int) -> None:
@@ -665,7 +666,7 @@ def moved(count: int) -> None:
 def test_pictures_that_were_relabelled_since_the_training_are_said_in_one_line(spoiled):
     moved(6)
     heard = Heard()
-    subject_module.open_trained(Run(RUN), heard)
+    experiments.open_trained(Run(RUN), heard)
     (warning,) = heard.warnings
     assert warning == (
         "pictures were changed since the training (6 relabelled), and count as they were; to train again: "
@@ -676,14 +677,14 @@ def test_pictures_that_were_relabelled_since_the_training_are_said_in_one_line(s
 def test_pictures_that_are_as_they_were_are_not_read_and_nothing_is_said(spoiled, monkeypatch):
     monkeypatch.setattr(decode, "digest", lambda path: pytest.fail(f"{path} was read"))
     heard = Heard()
-    subject_module.open_trained(Run(RUN), heard)
+    experiments.open_trained(Run(RUN), heard)
     assert heard.warnings == []
 
 
 def test_pictures_that_are_gone_are_said(spoiled):
     Path("pictures").rename("elsewhere")
     heard = Heard()
-    subject_module.open_trained(Run(RUN), heard)
+    experiments.open_trained(Run(RUN), heard)
     (warning,) = heard.warnings
     assert warning.startswith(
         "the pictures are not those of the training: pictures: no such folder of pictures; to train again: "
@@ -694,7 +695,7 @@ def test_pictures_that_are_gone_are_said(spoiled):
 def test_the_reference_recipe_builds_the_reference_numbers_of_parameters(monkeypatch):
     monkeypatch.chdir(ROOT)
     config = configuration.load(Path("configs/thumbnails.toml"), ["model.weights=none"])
-    assert (config.train.folds, config.train.epochs, config.train.choose) == (2, 30, False)
+    assert (config.train.folds, config.train.epochs, config.train.select_best_epoch) == (2, 30, False)
     backbone = backbones.build(config.model, config.model.frame or Size(224, 224), config.seed)
     model = classifier.build_classifier(backbone, 3, config.head)
     trainable, frozen = (
@@ -708,7 +709,9 @@ def test_the_reference_recipe_builds_the_reference_numbers_of_parameters(monkeyp
 def test_the_dense_head_trains_and_ships_the_same_parameters_as_it_builds(spoiled):
     run = Run(runs.RUNS / "dense")
     files.make_folder(run.folder)
-    train.train(run, verbs.tiny_config("head.kind=dense", "head.units=10", "train.epochs=3"), Listener())
+    train.train(
+        run, verbs.tiny_config("head.kind=dense", "head.units=10", "train.epochs=3"), ProgressReporter()
+    )
     training = run.read_json(runs.TRAINING)
     assert training["trainable_parameters"] == 32 * 10 + 10 + 10 * 3 + 3
     assert training["frozen_parameters"] == 3 * 3 * (3 * 8 + 8 * 16 + 16 * 32) + 8 + 16 + 32

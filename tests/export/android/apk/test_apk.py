@@ -17,7 +17,7 @@ from export import app_versions, artifacts
 from export.android.apk import apk as stage
 from export.android.apk import build, toolchain
 from pipeline.core.errors import GateError, UsageError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.training.experiment import open_trained
 from tests.export.android.apk.conftest import needs_tools
@@ -127,7 +127,7 @@ def test_a_run_in_use_is_refused(exported, made):
 # Which flavour.
 
 
-class Heard(Listener):
+class Heard(ProgressReporter):
     def __init__(self) -> None:
         self.warned: list[str] = []
 
@@ -139,15 +139,15 @@ class Heard(Listener):
 def judged(tmp_path_factory, tmp_path, monkeypatch) -> Any:
     """`judged(int8="failed", …)`: a run of those verdicts; what is not named passed."""
     monkeypatch.chdir(copy_finished(tmp_path_factory, tmp_path / "place"))
-    subject = open_trained(Run(RUN))
-    found = subject.run.read_json(artifacts.PARITY)
+    experiment = open_trained(Run(RUN))
+    found = experiment.run.read_json(artifacts.PARITY)
 
     def say(**verdicts: str) -> Any:
         for row in found["targets"]:
             row["verdict"] = verdicts.get(row["model"], "passed")
             row["broken"] = ["agreement is 0.5"] if row["verdict"] == "failed" else []
         monkeypatch.setattr(stage.parity, "parity", lambda *_: found)
-        return subject
+        return experiment
 
     return say
 
@@ -200,11 +200,11 @@ def test_another_flavour_can_be_named(judged):
 def test_an_unknown_flavour_or_one_that_the_run_does_not_export_is_refused(judged):
     with pytest.raises(UsageError, match="--flavour int4: there is no such flavour"):
         stage.Options(flavour="int4")
-    subject = judged()
-    export = subject.config.export.model_copy(update={"flavours": ("float32", "int8")})
-    subject = replace(subject, config=subject.config.model_copy(update={"export": export}))
+    experiment = judged()
+    export = experiment.config.export.model_copy(update={"flavours": ("float32", "int8")})
+    experiment = replace(experiment, config=experiment.config.model_copy(update={"export": export}))
     with pytest.raises(UsageError) as caught:
-        stage.choose(subject, "float16", Heard())
+        stage.choose(experiment, "float16", Heard())
     assert caught.value.message == "--flavour float16: data/runs/pictures exports float32, int8"
 
 

@@ -113,7 +113,7 @@ def test_signature_holds_by_schemes_2_and_3(built, tools):
     assert found.verified
     assert found.schemes == (2, 3)
     assert found.errors == ()
-    assert found.subject == "CN=Android Debug,O=Android,C=US"
+    assert found.experiment == "CN=Android Debug,O=Android,C=US"
     with zipfile.ZipFile(built[0]) as archive:
         assert not [name for name in archive.namelist() if name.startswith("META-INF/")]
 

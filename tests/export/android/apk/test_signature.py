@@ -37,7 +37,7 @@ def test_given_keystore_signs_with_its_only_key(tools, built, monkeypatch, tmp_p
     key = signature.choose_key(make_store(tmp_path / "own.p12", "mine"))
     signature.sign(tools.apksig, key, built[0], tmp_path / "signed.apk", 26)
     found = signature.verify(tools.apksig, tmp_path / "signed.apk", 26, key.origin)
-    assert (found.verified, found.schemes, found.subject) == (True, (2, 3), "CN=mine")
+    assert (found.verified, found.schemes, found.experiment) == (True, (2, 3), "CN=mine")
     assert found.key == "the keystore that was given"
 
 

@@ -13,7 +13,7 @@ from export.conversion import convert
 from pipeline.core import files
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
-from pipeline.training import experiment as subjects
+from pipeline.training import experiment as experiments
 from tests.support.fake_app import FakeApp
 from tests.support.fake_phone import FakePhone
 from tests.support.verbs import RUN, copy_finished
@@ -39,7 +39,7 @@ def place(tmp_path_factory, tmp_path) -> Path:
             "runtime": {"name": "tensorflow-lite 2.16.1", "version": "2.16.1"},
         }
         files.write_json(run.path(artifacts.APK_PASSPORT), passport)
-        key = convert.contract_recipe(subjects.open_trained(run), "int8").key
+        key = convert.contract_recipe(experiments.open_trained(run), "int8").key
         run.record(Recipe("apk", 1, {bundle.CONTRACT: key}), [artifacts.APK, artifacts.APK_PASSPORT])
     return place
 

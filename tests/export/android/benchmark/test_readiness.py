@@ -7,10 +7,10 @@ from export.android.adb.device import Device
 from export.android.benchmark import readiness
 from export.android.benchmark.readiness import Heat
 from pipeline.core.errors import PhoneError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 
 
-class Heard(Listener):
+class Heard(ProgressReporter):
     def __init__(self) -> None:
         self.said: list[str] = []
         self.steps: list[tuple[str, int, int]] = []

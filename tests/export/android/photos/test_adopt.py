@@ -22,7 +22,7 @@ LABELS = ("cat", "dog")
 
 
 @pytest.fixture
-def subject(workplace, make_data_set) -> Any:
+def experiment(workplace, make_data_set) -> Any:
     return subject_of(make_data_set(workplace / "data/pictures/animals", {"cat": 10, "dog": 10}))
 
 
@@ -49,8 +49,8 @@ def rows_of(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_labelled_photos_join_the_pictures_of_the_run(subject, photos):
-    found = adopt.adopt(subject, photos, "field")
+def test_labelled_photos_join_the_pictures_of_the_run(experiment, photos):
+    found = adopt.adopt(experiment, photos, "field")
     assert (found.photos, found.pictures, found.skipped) == (4, 20, 0)
     rows = rows_of(found.table)
     new = [row for row in rows if row["path"].startswith("field/")]
@@ -61,14 +61,14 @@ def test_labelled_photos_join_the_pictures_of_the_run(subject, photos):
         assert (runs.PICTURE_SETS / row["path"]).read_bytes() == photos.file(photo).read_bytes()
 
 
-def test_the_table_is_a_data_set_with_the_same_held_out_pictures(subject, photos):
-    found = adopt.adopt(subject, photos, "field")
+def test_the_table_is_a_data_set_with_the_same_held_out_pictures(experiment, photos):
+    found = adopt.adopt(experiment, photos, "field")
     table = dataset.scan(found.table)
-    assert (len(table.pictures), table.left_out, table.labels) == (24, (), LABELS)
+    assert (len(table.pictures), table.excluded, table.labels) == (24, (), LABELS)
     split = splits.make(
         Run(Path("data/runs/field")), table, configuration.load(found.table, ["train.folds=2"])
     )
-    before = {picture.sha256 for picture in subject.split.held_out}
+    before = {picture.sha256 for picture in experiment.split.held_out}
     assert {picture.sha256 for picture in split.held_out} == before
     folds = {
         fold for picture, fold in zip(split.train, split.folds, strict=True) if "20261124" in picture.path
@@ -77,61 +77,61 @@ def test_the_table_is_a_data_set_with_the_same_held_out_pictures(subject, photos
 
 
 def test_pictures_that_lie_elsewhere_are_not_named(workplace, make_data_set, photos):
-    subject = subject_of(make_data_set(workplace / "elsewhere", {"cat": 10, "dog": 10}))
-    found = adopt.adopt(subject, photos, "field")
+    experiment = subject_of(make_data_set(workplace / "elsewhere", {"cat": 10, "dog": 10}))
+    found = adopt.adopt(experiment, photos, "field")
     assert (found.photos, found.pictures) == (4, 0)
     assert set(rows_of(found.table)[0]) == {"path", "label", "group"}
     assert dataset.scan(found.table).labels == LABELS
 
 
 def test_photos_of_one_class_alone_are_no_data_set(workplace, make_data_set, photos):
-    subject = subject_of(make_data_set(workplace / "elsewhere", {"cat": 10, "dog": 10}))
+    experiment = subject_of(make_data_set(workplace / "elsewhere", {"cat": 10, "dog": 10}))
     for path in (workplace / "photos/20261125-080000").iterdir():
         path.unlink()
     path = max((workplace / "photos").rglob("*.png"))
     path.unlink()
     with pytest.raises(DataError, match="show one class only") as refused:
-        adopt.adopt(subject, folder.read(workplace / "photos", LABELS), "field")
+        adopt.adopt(experiment, folder.read(workplace / "photos", LABELS), "field")
     assert "below data/pictures" in refused.value.hint
 
 
-def test_a_data_set_of_that_name_is_never_overwritten(subject, photos):
-    adopt.adopt(subject, photos, "field")
+def test_a_data_set_of_that_name_is_never_overwritten(experiment, photos):
+    adopt.adopt(experiment, photos, "field")
     before = Path("data/pictures/field.csv").read_bytes()
     with pytest.raises(UsageError, match=r"--adopt field: data/pictures/field\.csv is there already"):
-        adopt.adopt(subject, photos, "field")
+        adopt.adopt(experiment, photos, "field")
     assert Path("data/pictures/field.csv").read_bytes() == before
     with pytest.raises(UsageError, match=r"--adopt animals: data/pictures/animals/.* is there already"):
-        adopt.adopt(subject, photos, "animals")
+        adopt.adopt(experiment, photos, "animals")
 
 
-def test_what_a_killed_process_left_is_continued(subject, photos):
-    adopt.adopt(subject, photos, "field")
+def test_what_a_killed_process_left_is_continued(experiment, photos):
+    adopt.adopt(experiment, photos, "field")
     expected = Path("data/pictures/field.csv").read_bytes()
     Path("data/pictures/field.csv").unlink()
     next(Path("data/pictures/field").rglob("*.png")).unlink()
-    adopt.adopt(subject, photos, "field")
+    adopt.adopt(experiment, photos, "field")
     assert Path("data/pictures/field.csv").read_bytes() == expected
     assert len(list(Path("data/pictures/field").rglob("*.png"))) == 4
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "a b", ".hidden"])
-def test_a_name_that_is_no_folder_name_is_refused(subject, photos, name):
+def test_a_name_that_is_no_folder_name_is_refused(experiment, photos, name):
     with pytest.raises(UsageError, match="a data set's name is one folder name"):
-        adopt.adopt(subject, photos, name)
+        adopt.adopt(experiment, photos, name)
 
 
-def test_photos_without_a_class_are_nothing_to_adopt(subject, photos, workplace, small_bundles, draw):
+def test_photos_without_a_class_are_nothing_to_adopt(experiment, photos, workplace, small_bundles, draw):
     shutil.rmtree(workplace / "photos")
     take(workplace / "photos", 0, draw(90, 70), bundle.read(small_bundles["int8"]))
     with pytest.raises(DataError, match="no photo has a class yet; there is nothing to adopt") as refused:
-        adopt.adopt(subject, folder.read(workplace / "photos", LABELS), "field")
+        adopt.adopt(experiment, folder.read(workplace / "photos", LABELS), "field")
     assert "tap what each shows" in refused.value.hint
     assert not Path("data/pictures/field").exists()
 
 
-def test_photos_that_are_in_the_run_already_are_not_adopted_again(subject, photos):
-    found = adopt.adopt(subject, photos, "field")
+def test_photos_that_are_in_the_run_already_are_not_adopted_again(experiment, photos):
+    found = adopt.adopt(experiment, photos, "field")
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree("data/runs")
     table = dataset.scan(found.table)

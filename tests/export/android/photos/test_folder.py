@@ -33,12 +33,12 @@ def read(root: Path) -> Photos:
 
 
 def reasons(found: Photos) -> dict[str, str]:
-    return {Path(entry.path).name: entry.reason for entry in found.left_out}
+    return {Path(entry.path).name: entry.reason for entry in found.excluded}
 
 
 def test_photos_of_the_app_come_with_truth_session_and_record(root):
     found = read(root)
-    assert found.left_out == ()
+    assert found.excluded == ()
     assert [photo.truth for photo in found.photos] == [*LABELS[:3], OUT_OF_SCOPE, None, None]
     assert [photo.session for photo in found.photos] == [SESSION] * 4 + ["20261125-080000"] * 2
     for photo in found.photos:

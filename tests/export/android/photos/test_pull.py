@@ -12,7 +12,7 @@ from export.android.photos.pull import Pulled
 from export.bundle import bundle
 from pipeline.core import runs
 from pipeline.core.errors import AccessError, PhoneError, StorageError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from tests.support.app_folder import NOBODY_SAID, take
 from tests.support.small_models import LABELS
 
@@ -32,7 +32,7 @@ def photos(phone, workplace, small_bundles, draw) -> Path:
 
 
 def pulled() -> Pulled:
-    return pull.pull(connect.connect(), Listener())
+    return pull.pull(connect.connect(), ProgressReporter())
 
 
 def lies(place: Path) -> dict[str, bytes]:

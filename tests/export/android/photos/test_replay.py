@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from export.android.photos import folder, replay
-from export.android.photos.replay import Rerun
+from export.android.photos.replay import Replay
 from export.bundle import bundle
 from pipeline.tflite import interpreter as litert
 from tests.support.app_folder import take
@@ -39,7 +39,7 @@ def root(tmp_path, int8, draw) -> Path:
     return tmp_path
 
 
-def again(root: Path, bundles) -> list[Rerun]:
+def again(root: Path, bundles) -> list[Replay]:
     return replay.rerun(folder.read(root, LABELS), bundles)
 
 
@@ -205,8 +205,10 @@ def test_a_desktop_that_answers_no_numbers_is_beyond_any_tolerance(root, bundles
     }
     compare = replay._compare
 
-    def nothing(photo, record, found, sha256, answers):
-        return compare(photo, record, found, sha256, {name: own * np.nan for name, own in answers.items()})
+    def nothing(photo, record, found, sha256, predictions):
+        return compare(
+            photo, record, found, sha256, {name: own * np.nan for name, own in predictions.items()}
+        )
 
     monkeypatch.setattr(replay, "_compare", nothing)
     results = again(root, free)

@@ -12,7 +12,7 @@ from PIL import Image
 from export import artifacts
 from export.android.photos import simulate
 from pipeline.core.runs import Run
-from pipeline.evaluation.evaluate import Answers
+from pipeline.evaluation.evaluate import Predictions
 from pipeline.training.experiment import open_trained
 from tests.support import verbs
 from tests.support.verbs import RUN, fine, refused
@@ -29,11 +29,11 @@ def place(tmp_path_factory, tmp_path, monkeypatch) -> Path:
     return place
 
 
-def answers(labels: np.ndarray, truth: np.ndarray, confidence: float = 0.9) -> Answers:
+def predictions(labels: np.ndarray, truth: np.ndarray, confidence: float = 0.9) -> Predictions:
     rows = np.full((len(labels), 3), (1 - confidence) / 2, np.float32)
     rows[np.arange(len(labels)), labels] = confidence
     names = np.array([f"picture{number}" for number in range(len(labels))])
-    return Answers("int8", names, names, truth, rows)
+    return Predictions("int8", names, names, truth, rows)
 
 
 def compared(lost: int, gained: int, n: int = 300) -> dict:
@@ -42,7 +42,7 @@ def compared(lost: int, gained: int, n: int = 300) -> dict:
     plain, seen = truth.copy(), truth.copy()
     seen[:lost] = wrong[:lost]
     plain[lost : lost + gained] = wrong[lost : lost + gained]
-    found = simulate.compare(answers(plain, truth), answers(seen, truth, 0.6), 0.7)
+    found = simulate.compare(predictions(plain, truth), predictions(seen, truth, 0.6), 0.7)
     return {"n": n, "trained_on_screens": False, **found}
 
 
@@ -93,17 +93,17 @@ def test_a_model_that_trained_on_the_simulator_is_told_to_be_flattered():
 def test_photos_for_judging_are_not_those_of_training(place):
     from pipeline.images import decode, screen_capture
 
-    subject = open_trained(Run(RUN))
-    picture = subject.split.held_out[0]
-    judged = simulate.photographed(subject, picture)
-    assert judged.shape == (subject.frame.height, subject.frame.width, 3)
-    np.testing.assert_array_equal(simulate.photographed(subject, picture), judged)
+    experiment = open_trained(Run(RUN))
+    picture = experiment.split.held_out[0]
+    judged = simulate.photographed(experiment, picture)
+    assert judged.shape == (experiment.frame.height, experiment.frame.width, 3)
+    np.testing.assert_array_equal(simulate.photographed(experiment, picture), judged)
     for view in (1, 5):
-        numbers = screen_capture.generator(subject.config.seed, picture.sha256, f"training view {view}")
+        numbers = screen_capture.generator(experiment.config.seed, picture.sha256, f"training view {view}")
         assert screen_capture.draw_scene(numbers) != screen_capture.draw_scene(
-            screen_capture.generator(subject.config.seed, picture.sha256, "judging")
+            screen_capture.generator(experiment.config.seed, picture.sha256, "judging")
         )
-    assert decode.read(subject.table.file(picture)).shape != judged.shape
+    assert decode.read(experiment.table.file(picture)).shape != judged.shape
 
 
 def test_the_verb_shows_both_and_the_drop_and_writes_them(place):
@@ -121,13 +121,13 @@ def test_the_verb_shows_both_and_the_drop_and_writes_them(place):
     held_out = len(open_trained(Run(RUN)).split.held_out)
     assert found["n"] == held_out
     assert found["words"][-1] in shown
-    stored = np.load(RUN / "answers/int8_simulated.npz")["probabilities"]
+    stored = np.load(RUN / "predictions/int8_simulated.npz")["probabilities"]
     assert stored.shape == (held_out, len(found["labels"]))
 
 
 def test_repeating_does_nothing_and_what_is_deleted_comes_back_the_same(place):
     fine(verbs.verb("export", "photos", "--simulate", "--run", "pictures", "--quiet", cwd=place))
-    names = (SIMULATED, SHEET, RUN / "answers/int8_simulated.npz")
+    names = (SIMULATED, SHEET, RUN / "predictions/int8_simulated.npz")
     before, stamps = [name.read_bytes() for name in names], [name.stat().st_mtime_ns for name in names]
     fine(verbs.verb("export", "photos", "--simulate", "--run", "pictures", cwd=place))
     assert [name.stat().st_mtime_ns for name in names] == stamps

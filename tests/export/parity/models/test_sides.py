@@ -13,7 +13,7 @@ from export.model_file import metadata
 from export.parity.models import sides, versus
 from export.parity.models.sides import ByHand
 from pipeline.core.errors import ConversionError, DataError, UsageError
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.size import Size
 from tests.support import bare_models, odd_models
 from tests.support.bare_models import KIND
@@ -44,7 +44,7 @@ def written(path: Path, data: bytes, labels: tuple[str, ...] = ()) -> str:
 
 
 def compared(one: str, other: str, folder: Path, hand: ByHand = HAND) -> dict:
-    return versus.versus(one, other, folder, None, hand, None, Listener())["targets"][0]
+    return versus.versus(one, other, folder, None, hand, None, ProgressReporter())["targets"][0]
 
 
 @pytest.mark.parametrize("kind", [KIND.UINT8, KIND.INT32, KIND.INT16])
@@ -104,9 +104,9 @@ def test_a_softmax_on_a_grid_may_add_up_to_less(tmp_path, folder):
     labels = (*COLOURS, *(f"other {number}" for number in range(998)))
     model = written(tmp_path / "coarse.tflite", bare_models.coarse(1001))
     side = sides.side(model, None, replace(HAND, labels=labels))
-    answers = side.answer([folder / "red/0.png"], bool)
-    assert (answers.argmax(), answers.shape) == (0, (1, 1001))
-    assert answers.sum() < 0.9
+    predictions = side.answer([folder / "red/0.png"], bool)
+    assert (predictions.argmax(), predictions.shape) == (0, (1, 1001))
+    assert predictions.sum() < 0.9
 
 
 def test_numbers_that_are_no_probabilities_are_still_refused(tmp_path, folder):

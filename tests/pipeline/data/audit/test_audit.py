@@ -12,7 +12,7 @@ from PIL import Image
 
 from pipeline.core import config as configuration
 from pipeline.core import files, runs
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import library_version
 from pipeline.core.runs import Run
 from pipeline.data import dataset, fingerprints, folders, splits
@@ -33,7 +33,7 @@ def looked(source: Path, *settings: str, strict: bool = True) -> audit.Audit:
     run = Run(RUN)
     config = configuration.load(source, settings)
     with run.locked(), fingerprints.open_cache() as looks:
-        return audit.look(run, config, Listener(), looks, strict=strict)
+        return audit.look(run, config, ProgressReporter(), looks, strict=strict)
 
 
 def hint(run: Path) -> str:
@@ -41,7 +41,7 @@ def hint(run: Path) -> str:
 
 
 def kinds(found: audit.Audit) -> dict[str, int]:
-    return {entry["kind"]: entry["count"] for entry in found.document["findings"]}
+    return {entry["kind"]: entry["count"] for entry in found.document["image_issues"]}
 
 
 def again(path: Path, copy: Path, quality: int = 80) -> None:
@@ -63,14 +63,14 @@ def test_copies_stay_together_and_lose_no_picture(folder):
     assert kinds(found) == {"equal": 1, "copies": 1}
     assert found.document["groups"] == [["cat/000.png", "cat/saved.jpg"], ["dog/003.png", "dog/equal.png"]]
     assert len(found.table.pictures) == 50
-    (pair,) = found.document["twins"]
+    (pair,) = found.document["near_duplicates"]
     assert (pair["kind"], pair["same"]) == ("near", True)
     split = splits.make(Run(RUN), found.table, configuration.load(folder))
     assert split.groups["cat/000.png"] == split.groups["cat/saved.jpg"]
     folds = dict(zip((p.path for p in split.train), split.folds, strict=True))
     for one, other in found.document["groups"]:
         assert folds.get(one, "held out") == folds.get(other, "held out")
-    # Opened from its artefacts alone, the run has the same groups.
+    # Opened from its artifacts alone, the run has the same groups.
     loaded = splits.load(Run(RUN), dataset.load(Run(RUN), folder))
     assert loaded.train_key == split.train_key
 
@@ -83,7 +83,7 @@ def test_grouping_of_near_copies_can_be_turned_off(folder):
     assert found.document["contradictions"] == []
     assert kinds(found) == {"copies": 2}
     assert len(found.table.pictures) == 50
-    assert found.document["findings"][0]["advice"] == "they may stand on both sides of the split"
+    assert found.document["image_issues"][0]["advice"] == "they may stand on both sides of the split"
 
 
 def test_one_picture_under_two_labels_is_left_out_until_it_is_decided(workplace, make_data_set):
@@ -93,7 +93,7 @@ def test_one_picture_under_two_labels_is_left_out_until_it_is_decided(workplace,
     found = looked(folder)
     assert kinds(found)["contradictions"] == 2
     assert len(found.table.pictures) == 86
-    reasons = {entry.path: entry.reason for entry in found.table.left_out}
+    reasons = {entry.path: entry.reason for entry in found.table.excluded}
     assert reasons["dog/same.jpg"] == (
         "the same picture as cat/000.png, which is labelled cat; decide which is right"
     )
@@ -102,7 +102,7 @@ def test_one_picture_under_two_labels_is_left_out_until_it_is_decided(workplace,
     (folder / "cat/equal.png").unlink()
     mended = looked(folder)
     assert len(mended.table.pictures) == 88
-    assert mended.table.left_out == ()
+    assert mended.table.excluded == ()
 
 
 def test_more_than_a_twentieth_of_a_class_is_never_left_out_and_two_ways_out_are_told(folder, capfd):
@@ -148,13 +148,15 @@ def test_two_shots_by_a_fixed_camera_are_no_contradiction_and_the_set_can_be_spl
         workplace / "pictures", draw, {"good": 60, "cracked": 60}, crack="cracked", save={"quality": quality}
     )
     found = looked(root)
-    assert len(found.document["twins"]) > 1000  # the case: nearly everything is a copy of everything
+    assert (
+        len(found.document["near_duplicates"]) > 1000
+    )  # the case: nearly everything is a copy of everything
     assert found.document["contradictions"] == []
     assert found.refusal is None
     assert len(found.table.pictures) == 120
-    (series,) = [entry for entry in found.document["findings"] if entry["kind"] == "series"]
+    (series,) = [entry for entry in found.document["image_issues"] if entry["kind"] == "series"]
     assert series["matters"]
-    (near,) = [entry for entry in found.document["findings"] if entry["kind"] == "copies"]
+    (near,) = [entry for entry in found.document["image_issues"] if entry["kind"] == "copies"]
     assert near["advice"].endswith("; in the series they may stand on both sides of the split")
     assert "a table (.csv) with a column group" in series["advice"]
     split = splits.make(Run(RUN), found.table, configuration.load(root))
@@ -204,7 +206,7 @@ def test_mirrored_pictures_under_two_labels_are_no_contradiction(folder):
     Image.fromarray(np.ascontiguousarray(pixels[:, ::-1])).save(folder / "dog/mirror.png")
     found = looked(folder)
     assert found.document["contradictions"] == []
-    assert [pair["kind"] for pair in found.document["twins"]] == ["mirrored"]
+    assert [pair["kind"] for pair in found.document["near_duplicates"]] == ["mirrored"]
     # Nor do they hold two classes together.
     assert found.document["groups"] == []
     assert kinds(found)["series"] == 1
@@ -215,7 +217,7 @@ def test_a_given_split_that_leaks_is_found(workplace, make_data_set):
     make_data_set(workplace / "pictures/test", {"cat": 8, "dog": 8}, size=(96, 72), first_seed=500)
     again(workplace / "pictures/train/cat/002.png", workplace / "pictures/test/cat/leak.jpg")
     found = looked(workplace / "pictures")
-    (leaks,) = [entry for entry in found.document["findings"] if entry["kind"] == "leaks"]
+    (leaks,) = [entry for entry in found.document["image_issues"] if entry["kind"] == "leaks"]
     assert leaks["pictures"] == ["test/cat/leak.jpg", "train/cat/002.png"]
     assert leaks["matters"]
     split = splits.make(Run(RUN), found.table, configuration.load(workplace / "pictures"))
@@ -267,7 +269,7 @@ def test_every_kind_of_odd_picture_is_listed_with_what_to_do(folder, draw):
     exif[0x0112] = 6
     Image.fromarray(draw(96, 72, 83)).save(cat / "turned.jpg", exif=exif)
     found = looked(folder)
-    listed = {entry["kind"]: entry for entry in found.document["findings"]}
+    listed = {entry["kind"]: entry for entry in found.document["image_issues"]}
     expected = {
         "unreadable": "damaged.jpg",
         "other_formats": "phone.jxl",
@@ -287,7 +289,7 @@ def test_every_kind_of_odd_picture_is_listed_with_what_to_do(folder, draw):
     assert set(listed) == set(expected)
     assert all(entry["advice"] for entry in listed.values())
     # What somebody should do something about comes first.
-    assert [entry["matters"] for entry in found.document["findings"]] == [True] * 6 + [False] * 5
+    assert [entry["matters"] for entry in found.document["image_issues"]] == [True] * 6 + [False] * 5
 
 
 def test_how_folders_were_understood_is_listed(workplace, make_data_set):
@@ -295,7 +297,7 @@ def test_how_folders_were_understood_is_listed(workplace, make_data_set):
     make_data_set(workplace / "pictures/Test/cat", {"2024/trip": 8}, size=(96, 72), first_seed=500)
     make_data_set(workplace / "pictures/Test", {"dog": 8}, size=(96, 72), first_seed=600)
     found = looked(workplace / "pictures")
-    listed = {entry["kind"]: entry for entry in found.document["findings"]}
+    listed = {entry["kind"]: entry for entry in found.document["image_issues"]}
     assert listed["splits"]["title"] == "the split is given: Test/ is test, Train/ is train"
     assert listed["nested"]["count"] == 8
     assert listed["nested"]["advice"] == "nothing: they belong to the class above"
@@ -308,7 +310,7 @@ def test_a_picture_of_one_colour_is_named_whatever_the_colour(folder):
         Image.new("RGB", (96, 72), colour).save(folder / f"cat/{name}.png")
         Image.new("RGB", (96, 72), colour).save(folder / f"cat/{name}.jpg")
     found = looked(folder)
-    (uniform,) = [entry for entry in found.document["findings"] if entry["kind"] == "uniform"]
+    (uniform,) = [entry for entry in found.document["image_issues"] if entry["kind"] == "uniform"]
     assert uniform["count"] == 6
 
 
@@ -324,7 +326,7 @@ def test_unbalanced_and_small_classes_and_mixed_shapes_are_told(workplace, make_
         path = root / f"cat/{number:03d}.png"
         Image.open(path).transpose(Image.Transpose.ROTATE_90).save(path)
     found = looked(root)
-    titles = {entry["kind"]: entry["title"] for entry in found.document["findings"]}
+    titles = {entry["kind"]: entry["title"] for entry in found.document["image_issues"]}
     assert titles["few"] == "classes with under 20 pictures: dog (8)"
     assert titles["balance"] == "unbalanced: cat has 40, dog has 8"
     assert titles["orientation"] == "upright among lying ones"
@@ -346,8 +348,17 @@ def test_the_first_screen_says_what_to_do_and_strict_ends_with_3(folder, capfd):
     ended = call(capfd, "pipeline", "audit", "pictures", "--json", cwd=folder.parent)
     document = json.loads(fine(ended))
     assert document.keys() == {
-        *("run", "pictures", "classes", "refusal", "findings", "contradictions", "groups", "twins"),
-        *("hash_threshold_bits", "left_out", "shortcuts", "alarms", "warnings", "files"),
+        *(
+            "run",
+            "pictures",
+            "classes",
+            "refusal",
+            "image_issues",
+            "contradictions",
+            "groups",
+            "near_duplicates",
+        ),
+        *("hash_threshold_bits", "excluded", "shortcuts", "alarms", "warnings", "files"),
     }
     assert all((folder.parent / file).is_file() for file in document["files"])
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageEnhance
 
 from pipeline.core import config as configuration
 from pipeline.core import runs
-from pipeline.core.progress import Listener
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.data import fingerprints
 from pipeline.data.audit import audit, shortcuts
@@ -84,7 +84,7 @@ CHANGES = {"again": again, "resized": resized, "shifted": shifted, "mirrored": m
 def looked(source: Path) -> audit.Audit:
     run = Run(runs.RUNS / "photos")
     with run.locked(), fingerprints.open_cache() as looks:
-        return audit.look(run, configuration.load(source), Listener(), looks)
+        return audit.look(run, configuration.load(source), ProgressReporter(), looks)
 
 
 def number_of(path: str) -> str:
@@ -111,9 +111,9 @@ def test_planted_copies_among_3000_photos(real_pictures, workplace, record_prope
         planted[frozenset((f"{source.parent.name}/{source.name}", f"{copy.parent.name}/{copy.name}"))] = kind
 
     found = looked(root)
-    equal = next(entry["pictures"] for entry in found.document["findings"] if entry["kind"] == "equal")
+    equal = next(entry["pictures"] for entry in found.document["image_issues"] if entry["kind"] == "equal")
     pairs = {frozenset(equal[at : at + 2]) for at in range(0, len(equal), 2)}
-    near = [frozenset((twin["first"], twin["second"])) for twin in found.document["twins"]]
+    near = [frozenset((twin["first"], twin["second"])) for twin in found.document["near_duplicates"]]
     pairs |= set(near)
     wrong = []
     for pair in pairs:
@@ -140,14 +140,14 @@ def test_the_three_pictures_of_trashnet_that_have_two_labels_each(real_pictures,
         ["train/glass/glass115.jpg", "train/metal/metal91.jpg"],
         ["train/glass/glass389.jpg", "val/plastic/plastic332.jpg"],
     ]
-    assert len(found.table.left_out) == 6
+    assert len(found.table.excluded) == 6
     assert len(found.table.pictures) == 2521
 
 
 def test_flowers_raise_no_alarm_and_planted_shortcuts_do(real_pictures, workplace):
     flowers = real_pictures / "flowers5"
     with fingerprints.open_cache() as looks:
-        table = audit.look(Run(runs.RUNS / "f"), configuration.load(flowers), Listener(), looks).table
+        table = audit.look(Run(runs.RUNS / "f"), configuration.load(flowers), ProgressReporter(), looks).table
         assert shortcuts.alarms(shortcuts.measure(table, looks, seed=0)) == []
     for name in ("bars", "quality"):
         root = workplace / name
@@ -165,6 +165,6 @@ def test_flowers_raise_no_alarm_and_planted_shortcuts_do(real_pictures, workplac
             image.save(folder / photo.name, quality=quality)
         with fingerprints.open_cache() as looks:
             run = Run(runs.RUNS / name)
-            table = audit.look(run, configuration.load(root), Listener(), looks).table
+            table = audit.look(run, configuration.load(root), ProgressReporter(), looks).table
             found = shortcuts.measure(table, looks, seed=0)
         assert name in {row["name"] for row in found["families"] if row["alarm"]}, found["families"]

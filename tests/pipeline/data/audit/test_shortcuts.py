@@ -116,11 +116,11 @@ def test_a_mark_on_one_class_of_five_is_named_with_the_class(workplace, draw):
 def test_a_pair_of_classes_is_told_apart_only_well_above_chance():
     numbers = np.random.default_rng(1)
     truth = np.repeat([0, 1, 2], 200)
-    answers = numbers.random((600, 3)) * 0.1
-    assert shortcuts.told_apart(truth, answers) == []
-    answers[truth == 0, 0] += 1  # 0 is always right; 1 and 2 are guessed, but never taken for 0
-    answers[truth != 0, 0] -= 1
-    found = shortcuts.told_apart(truth, answers)
+    predictions = numbers.random((600, 3)) * 0.1
+    assert shortcuts.told_apart(truth, predictions) == []
+    predictions[truth == 0, 0] += 1  # 0 is always right; 1 and 2 are guessed, but never taken for 0
+    predictions[truth != 0, 0] -= 1
+    found = shortcuts.told_apart(truth, predictions)
     assert [pair[:2] for pair in found] == [(0, 1), (0, 2)]
     assert all(score == 1 and 0.95 < low < 1 for *_, score, low in found)
     # Undecided answers are half right, and a handful of pictures proves nothing.
@@ -221,11 +221,11 @@ def test_pictures_of_one_group_are_never_learned_from_and_asked_about(workplace)
 
 
 def test_a_few_groups_prove_less_than_as_many_pictures():
-    truth, answers = np.repeat([0, 1], 40), np.repeat(np.eye(2), 40, axis=0)
-    ((*_, alone),) = shortcuts.told_apart(truth, answers)
-    ((*_, grouped),) = shortcuts.told_apart(truth, answers, np.arange(80) // 8)
+    truth, predictions = np.repeat([0, 1], 40), np.repeat(np.eye(2), 40, axis=0)
+    ((*_, alone),) = shortcuts.told_apart(truth, predictions)
+    ((*_, grouped),) = shortcuts.told_apart(truth, predictions, np.arange(80) // 8)
     assert grouped < alone
-    assert shortcuts.told_apart(truth, answers, np.arange(80) // 20) == []
+    assert shortcuts.told_apart(truth, predictions, np.arange(80) // 20) == []
 
 
 def test_chance_raises_no_alarm_among_thousands_of_pairs():

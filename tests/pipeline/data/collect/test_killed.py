@@ -29,15 +29,15 @@ FORKS.set_forkserver_preload(["pipeline.data.collect.collector", "pipeline.data.
 
 def collect(place: str, settings: list[str]) -> None:
     """What the verb does, in a process of its own."""
-    from pipeline.core.progress import Listener
+    from pipeline.core.progress import ProgressReporter
     from pipeline.data.collect.collector import collect_channels
     from pipeline.data.collect.youtube import Session
 
     os.chdir(place)
     config = configuration.load(Path("channels.toml"), settings)
-    listener = Listener()
-    with Session(config.collect, listener) as session:
-        collect_channels(Path(config.data.pictures), config.channels, config.collect, session, listener)
+    reporter = ProgressReporter()
+    with Session(config.collect, reporter) as session:
+        collect_channels(Path(config.data.pictures), config.channels, config.collect, session, reporter)
 
 
 def faulty(youtube: YouTube) -> None:

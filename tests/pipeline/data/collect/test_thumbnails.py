@@ -19,9 +19,9 @@ def jpeg(pixels: np.ndarray, quality: int = 80, **options: object) -> bytes:
     return file.getvalue()
 
 
-def server(**answers: Fetched):
+def server(**predictions: Fetched):
     """Gives these by the name of the size, and 404 for the others."""
-    return lambda address: answers.get(address.rsplit("/", 1)[1].replace(".", "_"), GONE)
+    return lambda address: predictions.get(address.rsplit("/", 1)[1].replace(".", "_"), GONE)
 
 
 @pytest.mark.parametrize(
