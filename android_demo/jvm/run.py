@@ -49,13 +49,9 @@ SHARED_WITH_POM = (
 MADE_FROM = {
     "cases": ("pipeline/images/letterbox.py", "export/bundle/camera.py"),
     "bundles": (
-        *(
-            "pipeline/images/letterbox.py",
-            "pipeline/tflite/interpreter.py",
-            "export/bundle/bundle.py",
-            "export/bundle/contract.py",
-        ),
-        *("export/bundle/golden.py", "export/bundle/tolerance.py", "tests/support/small_models.py"),
+        *("pipeline/images/letterbox.py", "pipeline/tflite/interpreter.py", "export/bundle/bundle.py"),
+        *("export/bundle/contract.py", "export/bundle/golden.py", "export/bundle/tolerance.py"),
+        "tests/support/small_models.py",
     ),
 }
 
