@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv with the newest Python from 3.11 to 3.13 and installs everything, once for each version of the
+# Makes .venv with python3 where that is 3.11 to 3.13, else with the newest that is, and installs everything, once for each version of the
 # requirements; then fetches what builds and tests the Android app, where a JDK (17 or later) and Maven are there.
 set -eu
 cd "$(dirname "$0")"
@@ -12,10 +12,10 @@ esac
 # As requires-python in pyproject.toml.
 FITS='import sys; assert (3, 11) <= sys.version_info < (3, 14)'
 
-# The newest one that can make environments; else the newest, whose python3.X-venv is missing.
+# The first that can make environments; else the first, whose python3.X-venv is missing.
 find_python() {
     for module in ensurepip sys; do
-        for candidate in ${VIGNETTE_PYTHON:+"$VIGNETTE_PYTHON"} python3.13 python3.12 python3.11 python3; do
+        for candidate in ${VIGNETTE_PYTHON:+"$VIGNETTE_PYTHON"} python3 python3.13 python3.12 python3.11; do
             if "$candidate" -c "$FITS; import $module" 2>/dev/null; then
                 echo "$candidate"
                 return
