@@ -20,7 +20,7 @@ from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
-from pipeline.training import features
+from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
 
 NAME = f"{artifacts.EXPORT}/calibration.json"
@@ -137,9 +137,7 @@ def representative(
         dataset.check_unchanged(experiment.table, chosen)
         for frame in extremes(experiment.frame):
             yield [frame[np.newaxis].astype(np.float32)]
-        plain = parallel.ordered(
-            lambda p: features.plain_view(experiment.table.file(p), experiment.frame), chosen
-        )
+        plain = parallel.ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), chosen)
         for done, frame in enumerate(plain, 1):
             yield [frame[np.newaxis].astype(np.float32)]
             advance(done)
@@ -178,9 +176,7 @@ def require_content(experiment: Experiment, chosen: Sequence[Picture]) -> None:
         DataError: It is not; ranges measured on it would say nothing.
     """
     files = {picture.path: experiment.table.file(picture) for picture in chosen}
-    found = list(
-        parallel.ordered(lambda p: emptiness(features.plain_view(files[p.path], experiment.frame)), chosen)
-    )
+    found = list(parallel.ordered(lambda p: emptiness(plain_view(files[p.path], experiment.frame)), chosen))
     empty = [(picture, why) for picture, why in zip(chosen, found, strict=True) if why]
     distinct = len({picture.sha256 for picture in chosen})
     if len(empty) > _MOST_EMPTY * len(chosen):

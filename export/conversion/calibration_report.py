@@ -20,7 +20,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
-from pipeline.training import features
+from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
 
 NAME = calibration.NAME
@@ -61,7 +61,7 @@ def audit(experiment: Experiment, data: bytes, made: Recipe, reporter: ProgressR
         total = len(chosen) + len(others)
 
         def look(number: int, picture: Picture) -> tuple[np.ndarray | None, dict[str, Any]]:
-            frame = features.plain_view(experiment.table.file(picture), experiment.frame)
+            frame = plain_view(experiment.table.file(picture), experiment.frame)
             return (frame if number < INSIDE else None), _facts(frame)
 
         numbered = [*enumerate(chosen), *enumerate(others)]

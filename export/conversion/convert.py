@@ -28,9 +28,9 @@ from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
+from pipeline.images.views import plain_view
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -299,7 +299,7 @@ def _check_answers(experiment: Experiment, model: keras.Model, data: bytes, name
     """The first training pictures, black and white: finite, and equal to Keras where that can be said."""
     first = experiment.split.train[:_LOOK_AT]
     dataset.check_unchanged(experiment.table, first)
-    frames = [features.plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
+    frames = [plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
     frames += calibration.extremes(experiment.frame)
     interpreter = litert.Interpreter(data)
     target = np.stack([interpreter.answer(frame) for frame in frames])

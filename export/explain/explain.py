@@ -30,6 +30,7 @@ from pipeline.evaluation import evaluate
 from pipeline.evaluation.evaluate import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
+from pipeline.images.views import plain_view
 from pipeline.tflite import interpreter as litert
 from pipeline.training import features
 from pipeline.training.experiment import Experiment
@@ -158,7 +159,7 @@ def _explained(
 
     def seen(picture: dataset.Picture) -> View:
         edge = border.mask(picture.width, picture.height, experiment.frame)
-        return View(features.plain_view(experiment.table.file(picture), experiment.frame), edge)
+        return View(plain_view(experiment.table.file(picture), experiment.frame), edge)
 
     views = list(ordered(seen, picked))
     data = run.path(convert.file_name(target.model)).read_bytes()

@@ -16,9 +16,9 @@ from pipeline.core.errors import DataError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
+from pipeline.images.views import plain_view
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
 
 NAME = f"{artifacts.EXPORT}/calibration_curve.json"
@@ -69,9 +69,7 @@ def _measure(experiment: Experiment, reporter: ProgressReporter) -> dict[str, An
             f"{len(others)} training pictures are left to calibrate on: {', '.join(map(str, counts))}"
         )
     dataset.check_unchanged(experiment.table, judges)
-    frames = list(
-        parallel.ordered(lambda p: features.plain_view(experiment.table.file(p), experiment.frame), judges)
-    )
+    frames = list(parallel.ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), judges))
     model = convert.load(experiment)
     reference = recalibration.reference_answers(model, frames)
     points = []

@@ -21,9 +21,9 @@ from pipeline.core.errors import ConversionError, GateError
 from pipeline.core.progress import ProgressReporter
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
+from pipeline.images.views import all_views, plain_view
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
 
 MORE = 3
@@ -113,7 +113,7 @@ def worst_layers(experiment: Experiment, found: dict[str, Any], count: int = 5) 
     ] or experiment.split.train
     judges = calibration.stratified(rest, _LOOK_INSIDE, experiment.config.seed)
     dataset.check_unchanged(experiment.table, judges)
-    frames = [features.plain_view(experiment.table.file(picture), experiment.frame) for picture in judges]
+    frames = [plain_view(experiment.table.file(picture), experiment.frame) for picture in judges]
     reference, target = (path.read_bytes() for path in paths)
     return layers.partings(reference, target, frames)[:count]
 
@@ -196,7 +196,7 @@ def _try(
     )
 
     def views(picture: Picture) -> np.ndarray:
-        return features.views(experiment.table.file(picture), picture.sha256, seen, experiment.frame)
+        return all_views(experiment.table.file(picture), picture.sha256, seen, experiment.frame)
 
     frames = [frame for pair in parallel.ordered(views, judges) for frame in pair]
     reference = reference_answers(model, frames)

@@ -24,10 +24,10 @@ from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
 from pipeline.data import dataset
 from pipeline.evaluation import label_issues
+from pipeline.images.views import plain_view
 from pipeline.stats import intervals, metrics
 from pipeline.stats.metrics import Interval, accuracy_of, f1_of, macro_f1_of
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment, load_out_of_fold, settled_config
 
 KERAS = "keras"
@@ -131,7 +131,7 @@ def keras_predictions(experiment: Experiment, reporter: ProgressReporter) -> tup
         frames: list[np.ndarray] = []
 
         def frame(picture: dataset.Picture) -> np.ndarray:
-            return features.plain_view(experiment.table.file(picture), experiment.frame)
+            return plain_view(experiment.table.file(picture), experiment.frame)
 
         for done, prepared in enumerate(ordered(frame, pictures), 1):
             frames.append(prepared)

@@ -24,6 +24,7 @@ from pipeline.data.audit import audit, contact_sheets, shortcuts
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.images.letterbox import auto_frame, median_aspect
+from pipeline.images.views import all_views, plain_view, view_settings
 from pipeline.stats import metrics
 from pipeline.training import backbones, features
 from pipeline.training.experiment import (
@@ -267,7 +268,7 @@ def _figures(experiment: Experiment, reporter: ProgressReporter) -> None:
     }
     picked = [next(p for p in split.train if p.label == label) for label in experiment.labels][:6]
     sheet = {"train": split.train_key, "frame": str(experiment.frame)}
-    augment = {"augment": features.view_settings(config.augment), "seed": config.seed}
+    augment = {"augment": view_settings(config.augment), "seed": config.seed}
     drawings = {
         "curves.svg": ({"folds": folds}, {}, lambda path: plots.curves(path, histories)),
         "classes.svg": (
@@ -282,10 +283,7 @@ def _figures(experiment: Experiment, reporter: ProgressReporter) -> None:
             lambda path: plots.augmentation_sheet(
                 path,
                 [p.label for p in picked],
-                [
-                    features.views(experiment.table.file(p), p.sha256, config, experiment.frame)
-                    for p in picked
-                ],
+                [all_views(experiment.table.file(p), p.sha256, config, experiment.frame) for p in picked],
             ),
         ),
     }
@@ -308,5 +306,5 @@ def _sample_sheet(path: Path, experiment: Experiment) -> None:
     for label in experiment.labels:
         own = [p for p in experiment.split.train if p.label == label]
         picked = [own[at * len(own) // columns] for at in range(min(columns, len(own)))]
-        rows.append([features.plain_view(experiment.table.file(p), experiment.frame) for p in picked])
+        rows.append([plain_view(experiment.table.file(p), experiment.frame) for p in picked])
     plots.sample_sheet(path, experiment.labels, rows)

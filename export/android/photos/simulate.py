@@ -23,9 +23,9 @@ from pipeline.evaluation import evaluate
 from pipeline.evaluation.evaluate import Predictions
 from pipeline.images import decode, screen_capture
 from pipeline.images.letterbox import letterbox
+from pipeline.images.views import plain_view
 from pipeline.stats import intervals, paired
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import DRAWN, Experiment
 
 VERSION = 3
@@ -171,7 +171,7 @@ def _draw(experiment: Experiment, plain: Predictions, seen: Predictions) -> None
             before, after = (experiment.labels[a.predicted[at]] for a in (plain, seen))
             cells.append(
                 (
-                    features.plain_view(experiment.table.file(picture), experiment.frame),
+                    plain_view(experiment.table.file(picture), experiment.frame),
                     f"{picture.label}\n→ {before}",
                     plots.VERMILION if before != picture.label else "black",
                 )

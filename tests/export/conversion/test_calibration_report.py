@@ -32,12 +32,9 @@ def test_shares_of_classes_stand_beside_those_in_training(experiment, found):
 
 
 def test_the_covered_input_range_is_that_of_the_pictures(experiment, found):
-    from pipeline.training import features
+    from pipeline.images.views import plain_view
 
-    frames = [
-        features.plain_view(experiment.table.file(p), experiment.frame)
-        for p in calibration.choose(experiment)
-    ]
+    frames = [plain_view(experiment.table.file(p), experiment.frame) for p in calibration.choose(experiment)]
     assert found["input"]["lowest"] == [min(int(f[..., c].min()) for f in frames) for c in range(3)]
     assert found["input"]["highest"] == [max(int(f[..., c].max()) for f in frames) for c in range(3)]
     assert all(2 < levels <= 256 for levels in found["input"]["levels"])

@@ -102,11 +102,11 @@ def test_recall_has_wilsons_interval(evaluation):
 def test_the_score_on_training_pictures_is_that_of_the_final_model(evaluation, finished, monkeypatch):
     import keras
 
-    from pipeline.training import features
+    from pipeline.images.views import plain_view
 
     monkeypatch.chdir(finished)
     experiment = experiments.open_trained(Run(RUN))
-    frames = [features.plain_view(experiment.table.file(p), experiment.frame) for p in experiment.split.train]
+    frames = [plain_view(experiment.table.file(p), experiment.frame) for p in experiment.split.train]
     model = keras.models.load_model(RUN / runs.MODEL, compile=False)
     predicted = model(np.stack(frames).astype(np.float32), training=False).numpy().argmax(1)
     truth = [experiment.labels.index(p.label) for p in experiment.split.train]
@@ -118,7 +118,7 @@ def test_held_out_answers_are_those_of_the_model_in_the_order_of_the_split(
 ):
     import keras
 
-    from pipeline.training import features
+    from pipeline.images.views import plain_view
 
     monkeypatch.chdir(finished)
     experiment = experiments.open_trained(Run(RUN))
@@ -128,7 +128,7 @@ def test_held_out_answers_are_those_of_the_model_in_the_order_of_the_split(
     ]
     model = keras.models.load_model(RUN / runs.MODEL, compile=False)
     for at in (0, 31, 32, 35):  # on both sides of a batch's end
-        frame = features.plain_view(experiment.table.file(experiment.split.held_out[at]), experiment.frame)
+        frame = plain_view(experiment.table.file(experiment.split.held_out[at]), experiment.frame)
         one = model(frame[np.newaxis].astype(np.float32), training=False).numpy()[0]
         np.testing.assert_allclose(predictions["probabilities"][at], one, atol=1e-5)
 

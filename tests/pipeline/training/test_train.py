@@ -294,11 +294,11 @@ def test_the_temperature_is_folded_into_the_model_and_kept_in_the_run(finished, 
     import keras
     from scipy import special
 
-    from pipeline.training import features
+    from pipeline.images.views import plain_view
 
     model = keras.models.load_model(run.path(runs.MODEL), compile=False)
     frames = np.stack(
-        [features.plain_view(experiment.table.file(p), experiment.frame) for p in experiment.split.train[:8]]
+        [plain_view(experiment.table.file(p), experiment.frame) for p in experiment.split.train[:8]]
     ).astype(np.float32)
     wanted = special.softmax(trainer.logits(examples, rows[:8]) / folds["temperature"], axis=1)
     np.testing.assert_allclose(model(frames, training=False).numpy(), wanted, atol=1e-4)
