@@ -32,6 +32,7 @@ from pipeline.images.views import plain_view
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
+from pipeline.training.results import Folds, Frame
 
 if TYPE_CHECKING:
     import keras
@@ -142,8 +143,8 @@ def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
     settings = {
         "contract_version": contract.VERSION,
         "labels": list(experiment.labels),
-        "threshold": experiment.run.read_json(runs.FOLDS)["threshold"],
-        "content_aspect": experiment.run.read_json(runs.FRAME)["content_aspect"],
+        "threshold": experiment.run.read(Folds, runs.FOLDS).threshold,
+        "content_aspect": experiment.run.read(Frame, runs.FRAME).content_aspect,
     }
     inputs = {"export": recipe(experiment, flavour).key}
     return Recipe(f"{bundle_name(flavour)}/contract", 1, inputs, settings, CONTRACT_LIBRARIES)
