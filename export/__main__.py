@@ -12,7 +12,7 @@ try:
     from export.cli import (
         apk,
         benchmark,
-        calibration,
+        compare_models,
         explain,
         parity,
         passport,
@@ -26,7 +26,7 @@ except ModuleNotFoundError as error:
     packages.refuse(error)
 
 VERBS = (
-    *(tflite.tflite, parity.parity, calibration.calibration),
+    *(tflite.tflite, parity.parity, compare_models.compare_models),
     *(passport.passport, verify.verify, apk.apk, benchmark.phone, photos.photos),
     *(explain.explain, report.report),
 )

@@ -16,8 +16,7 @@ import numpy as np
 
 from export import artifacts
 from export.bundle import bundle, contract
-from export.conversion import calibration, failures
-from export.conversion.calibration_report import audit
+from export.conversion import calibration, calibration_report, failures
 from export.conversion.failures import Failure
 from export.model_file import flavours, metadata, structure
 from pipeline.core import files, runs
@@ -216,7 +215,7 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
             continue
         failures.forget(run, made)
         if FLAVOURS[name].calibrated:
-            audit(experiment, run.path(file_name(name)).read_bytes(), made, reporter)
+            calibration_report.report(experiment, made, reporter)
         size = run.path(file_name(name)).stat().st_size
         current = "" if fresh else " (contract made again)" if rules else " (up to date)"
         reporter.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")

@@ -2,7 +2,7 @@
 
 Compares stored predictions, which `pipeline.evaluation.predictions` makes. Numbers come from `comparison`,
 the verdict from `gate`, sentences from `wording`. A failed gate is handled in `recalibration`; models from
-elsewhere are compared in `versus`.
+elsewhere are compared in `models`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from export import artifacts
 from export.conversion import calibration, convert
 from export.parity import comparison, flips, gate, wording
-from export.parity.junit import junit
 from export.parity.latency import latency
 from pipeline.core import files, runs
 from pipeline.core.progress import ProgressReporter
@@ -38,7 +37,7 @@ _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
     """Compares every flavour of a run with its Keras model; gives parity.json.
 
-    Writes parity.json, parity.xml and the sheet of the changed answers.
+    Writes parity.json and the sheet of the changed answers.
 
     Raises:
         RunError: A flavour has not been exported.
@@ -53,10 +52,11 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]
         targets[name], recipe = tflite_answers(experiment, name, reporter)
         keys[name] = recipe.key
     timing = latency(experiment, reporter)
+    first_look = calibration.first_look(experiment)
     settings = {
         "gate": config.gate.model_dump(mode="json"),
         "threshold": run.read(Folds, runs.FOLDS).threshold,
-        "first_look": calibration.first_look(experiment),
+        "first_look": first_look and first_look.model_dump(mode="json"),
     }
     inputs = {**keys, "latency": timing["key"]}
     recipe = Recipe("parity", VERSION, inputs, settings, ("numpy", "scipy"))
@@ -76,12 +76,10 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]
         verdict = gate.overall([row["verdict"] for row in rows])
         value = {**document, "reference": scores, "targets": rows, "verdict": verdict}
         value["passed"] = verdict == gate.PASSED
-        xml = junit(run.name, document["n"], rows, require_proof=config.gate.require_proof)
         files.write_json(run.path(artifacts.PARITY), value)
-        files.write_text(run.path(artifacts.PARITY_XML), xml)
         reporter.progress("intervals", 1, 1)
 
-    run.make(recipe, [artifacts.PARITY, artifacts.PARITY_XML], build)
+    run.make(recipe, [artifacts.PARITY], build)
     shipped = targets.get(SHIPPED) or targets[flavours[-1]]
     _draw_flips(experiment, reference, shipped, {name: keys[name] for name in (KERAS, shipped.model)})
     return run.read_json(artifacts.PARITY)

@@ -243,27 +243,6 @@ def _bare(axis: Axes) -> None:
 
 
 @_styled
-def calibration_curve(path: Path, found: dict[str, Any]) -> None:
-    """Agreement over the number of calibration pictures, with 95% intervals."""
-    figure, axis = _figure(6, 3.6)
-    points = found["points"]
-    counts = [point["pictures"] for point in points]
-    values = np.array([point["agreement"] for point in points])
-    bounds = np.array([point["interval"] for point in points])
-    reach = np.clip(np.stack([values - bounds[:, 0], bounds[:, 1] - values]), 0, None)
-    axis.errorbar(counts, values, yerr=reach, fmt="o-", color=BLUE, capsize=3)
-    axis.set_xscale("log")
-    axis.set_xticks(counts, [str(count) for count in counts])
-    axis.minorticks_off()
-    axis.set(
-        title=f"int8 against Keras, {found['judges']} training pictures outside every choice",
-        xlabel="calibration pictures",
-        ylabel="agreement, with 95% interval",
-    )
-    _save(figure, path)
-
-
-@_styled
 def captioned_sheet(
     path: Path, title: str, cells: Sequence[tuple[np.ndarray, str, str]], columns: int = 8
 ) -> None:

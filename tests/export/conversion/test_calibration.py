@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.conversion import calibration
+from export.conversion import calibration, calibration_report
 from pipeline.core.errors import DataError
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
@@ -84,7 +84,7 @@ def test_only_training_pictures_are_chosen(experiment):
 
 
 def test_the_choice_is_written_down(experiment):
-    written = experiment.run.read_json(calibration.NAME)
+    written = experiment.run.read_json(calibration_report.NAME)
     chosen = calibration.choose(experiment)
     assert written["wanted"] == 25
     assert written["pictures"] == [
@@ -158,7 +158,7 @@ def test_random_or_constant_input_is_refused_with_the_reason(spoiled, kind):
     with pytest.raises(DataError) as caught:
         calibration.require_content(spoiled, chosen)
     assert caught.value.message.startswith(
-        f"calibration refused: 13 of 25 calibration pictures are {kind} (the first: "
+        f"calibration refused: 13 of 25 calibration pictures are {kind} (such as "
     )
     assert "would be wrong for real pictures" in caught.value.message
     assert caught.value.hint == "train on pictures of what the phone will see"
@@ -166,5 +166,5 @@ def test_random_or_constant_input_is_refused_with_the_reason(spoiled, kind):
 
 def test_one_picture_again_and_again_is_refused(experiment):
     chosen = calibration.choose(experiment)
-    with pytest.raises(DataError, match="25 calibration pictures are only 1 different ones"):
+    with pytest.raises(DataError, match="only 1 of 25 calibration pictures are different"):
         calibration.require_content(experiment, [chosen[0]] * 25)

@@ -419,7 +419,12 @@ def test_the_real_app_builds(cache, tools, small_bundles, tmp_path):
         text=True,
         check=True,
     ).stdout
-    for name in (".MainActivity", ".BenchmarkActivity", ".PhotosActivity", ".SharedFiles"):
+    for name in (
+        ".MainActivity",
+        ".benchmark.BenchmarkActivity",
+        ".photos.PhotosActivity",
+        ".core.SharedFiles",
+    ):
         assert f'="org.vignette.demo{name}"' in tree or f'="{name}"' in tree
     assert '="android.permission.DUMP"' in tree
     assert "E: queries" not in tree
