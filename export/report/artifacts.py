@@ -22,7 +22,7 @@ from pipeline.core import runs
 from pipeline.core.config import Config, Gate
 from pipeline.core.errors import RunError, VignetteError
 from pipeline.core.runs import Run
-from pipeline.evaluation import evaluate
+from pipeline.evaluation.predictions import KERAS
 
 SHIPPED = preference.ORDER[0]
 CALIBRATION = f"{artifacts.EXPORT}/calibration.json"
@@ -146,7 +146,7 @@ class Artifacts:
         source = Path(self.config.data.pictures)
         return source if source.is_dir() else source.parent
 
-    def predictions(self, model: str = evaluate.KERAS) -> dict[str, np.ndarray] | None:
+    def predictions(self, model: str = KERAS) -> dict[str, np.ndarray] | None:
         """The stored answers of a model, or None."""
         try:
             found = self.run.read_arrays(runs.PREDICTIONS, f"{model}.npz")

@@ -15,15 +15,15 @@ from pathlib import Path
 
 from pipeline.core.errors import ToolError
 
-JDK = 17
-APT = f"sudo apt install openjdk-{JDK}-jdk-headless maven"
+JDK = 17  # the oldest supported version
+APT = "sudo apt install default-jdk-headless maven"
 # Short-lived programs start faster with these, and use one core only.
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
 
 def missing_programs() -> list[str]:
     """What has to be installed before an APK can be built; empty if nothing is missing."""
-    missing = [f"a JDK {JDK}"] if _jdk_version() < JDK else []
+    missing = [f"a JDK ({JDK} or later)"] if _jdk_version() < JDK else []
     if not os.environ.get("ANDROID_HOME") and not shutil.which("mvn"):
         missing.append("Maven")
     return missing

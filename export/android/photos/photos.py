@@ -31,7 +31,7 @@ from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe, key_of
 from pipeline.data.folders import Excluded
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.stats import intervals

@@ -42,7 +42,7 @@ def test_archive_without_its_sister_is_refused(tmp_path):
         UsageError, match=r"litert\.aar lacks org\.tensorflow\.lite\.InterpreterApi"
     ) as caught:
         runtime.open_archives([path], ABIS)
-    assert "litert and litert-api: give both" in caught.value.hint
+    assert "give both litert and litert-api" in caught.value.hint
 
 
 def test_archive_without_a_processors_library_is_refused(tmp_path):

@@ -13,7 +13,7 @@ from export import artifacts
 from export.android.photos import simulate
 from export.android.photos.simulate import Simulated
 from pipeline.core.runs import Run
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 from pipeline.training.experiment import open_trained
 from tests.support import verbs
 from tests.support.verbs import RUN, fine, refused
