@@ -42,8 +42,8 @@ def apk(
     That is int8 unless it fails the gate. Needs an exported run, a JDK (17 or later), and Maven or
     ANDROID_HOME (an Android SDK). Writes demo.apk and apk.json into the run, or with --assets-only the bundle
     into android_demo/app/src/main/assets. Signs with your keystore, else with your Android debug key, else
-    with a debug key that it creates once. Exit code 3: every flavour failed the gate, or the app's runtime cannot
-    run the model.
+    with a debug key that it creates once. Exit code 3: every flavour failed the gate, or the app's runtime
+    cannot run the model.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export import artifacts

@@ -164,7 +164,7 @@ class Session:
         listing = self._list()
         if listing.error:
             raise AccessError(
-                f"the app on the phone cannot read {listing.folder}: {listing.error}", program.BY_HAND
+                f"the app on the phone cannot read {listing.folder}: {listing.error}", program.DENIED
             )
         seen = {listed.name: listed for listed in listing.models}
         for flavour, whole in flavours.items():
@@ -172,7 +172,7 @@ class Session:
             if listed is None or listed.error:
                 why = listed.error if listed else "it does not see the file"
                 raise AccessError(
-                    f"the app on the phone cannot read the {flavour} model: {why}", program.BY_HAND
+                    f"the app on the phone cannot read the {flavour} model: {why}", program.DENIED
                 )
             if listed.sha256 != whole.contract.model.sha256:
                 raise PhoneError(

@@ -323,7 +323,7 @@ def test_without_a_phone_the_last_figures_are_named(measure, ready, place, capfd
 
 def test_a_machine_without_adb_is_told_how_to_install_it(place, capfd, no_adb):
     ended = verbs.call(capfd, "export", "benchmark", cwd=place)
-    message = "adb is missing, the program that speaks to phones"
+    message = "adb, the program that talks to Android phones, is not installed"
     refused(ended, 1, message, "install it: sudo apt install adb")
 
 
@@ -339,7 +339,7 @@ def test_two_phones_end_with_2_until_one_is_chosen(measure, place, ready, connec
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: 2 phones are connected: ")
     assert f"{other.serial} (Fake Phone)" in ended.stderr
-    assert "hint: choose one: --serial 127.0.0.1:" in ended.stderr
+    assert "hint: choose one, e.g. --serial 127.0.0.1:" in ended.stderr
     assert ready.asked("^shell|^SEND|^install") == other.asked("^shell|^SEND|^install") == []
     assert measure("--serial", ready.serial).returncode == 0
 
@@ -347,8 +347,8 @@ def test_two_phones_end_with_2_until_one_is_chosen(measure, place, ready, connec
 def test_a_phone_that_does_not_allow_this_computer_ends_with_1(place, capfd, connect_phone):
     phone = connect_phone("unauthorized")
     ended = verbs.call(capfd, "export", "benchmark", cwd=place)
-    hint = "unlock it, answer “Allow USB debugging?” with yes, then repeat the command"
-    refused(ended, 1, f"the phone {phone.serial} does not allow this computer yet", hint)
+    hint = "unlock it, confirm “Allow USB debugging?”, then repeat the command"
+    refused(ended, 1, f"the phone {phone.serial} has not allowed this computer yet", hint)
     assert phone.log == []
 
 
@@ -396,7 +396,7 @@ def test_a_full_phone_is_told_and_left_as_it_was(measure, ready, place):
     ended = measure()
     assert ended.returncode == 1
     assert "failed: the phone's storage is full (adb: error: failed to copy" in ended.stderr
-    assert ended.stderr.endswith("hint: delete something on the phone, then repeat the command\n")
+    assert ended.stderr.endswith("hint: free some space on the phone, then repeat the command\n")
     assert not (place / RUN / "phone.json").exists()
 
 
@@ -503,7 +503,7 @@ def test_a_cable_pulled_is_told_and_the_next_command_clears_the_phone(
     ready.when(moment, ready.pull_cable)
     ended = measure(clean=False)
     assert ended.returncode == 1
-    assert f"the phone {ready.serial} is gone" in ended.stderr
+    assert f"the phone {ready.serial} was disconnected" in ended.stderr
     assert f"hint: plug it in again, then repeat the command; {STAYS} (" in ended.stderr
     assert ended.stderr.endswith("; the next command removes them\n")
     assert (place / RUN / artifacts.PHONE_SESSIONS).is_file()

@@ -79,13 +79,13 @@ def test_a_keystore_of_ones_own_signs(exported, made, tmp_path):
     ]
     subprocess.run(command, check=True, capture_output=True)
     words = ("export", "apk", "--keystore", tmp_path / "own.p12")
+    hint = "set it in VIGNETTE_KEYSTORE_PASSWORD"
+    refused(verb(*words, cwd=place), 2, f"--keystore {tmp_path / 'own.p12'}: its password is missing", hint)
     ended = verb(*words, cwd=place, env=environment(VIGNETTE_KEYSTORE_PASSWORD="secret1"))
     assert "by your keystore" in fine(ended)
     written = (place / RUN / "apk.json").read_text("utf-8")
     assert json.loads(written)["signature"]["subject"] == "CN=Somebody"
     assert "secret1" not in written
-    hint = "set it in VIGNETTE_KEYSTORE_PASSWORD"
-    refused(verb(*words, cwd=place), 2, f"--keystore {tmp_path / 'own.p12'}: its password is missing", hint)
 
 
 def test_a_run_in_use_is_refused(exported, made):
