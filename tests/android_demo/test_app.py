@@ -263,7 +263,7 @@ def test_a_machine_without_a_jdk_is_told_so(tmp_path):
         [sys.executable, RUN], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 1
-    assert ended.stderr == "error: no mvn; install a JDK 17 and Maven\n"
+    assert ended.stderr == "error: no mvn; install a JDK (17 or later) and Maven\n"
 
 
 def test_kept_screens_stay_small():
