@@ -19,9 +19,10 @@ from export import artifacts
 from export.parity import preference
 from export.report.freshness import out_of_date
 from pipeline.core import runs
-from pipeline.core.config import Config, Gate
+from pipeline.core.config import Config
 from pipeline.core.errors import RunError, VignetteError
 from pipeline.core.runs import Run
+from pipeline.core.sections import Gate
 from pipeline.evaluation.predictions import KERAS
 
 SHIPPED = preference.ORDER[0]

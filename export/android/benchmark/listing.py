@@ -19,7 +19,7 @@ from export.android.benchmark.app_document import (
     require_all_or_error,
 )
 from export.bundle.contract import Sha256
-from pipeline.core.config import Flavour
+from pipeline.core.sections import Flavour
 
 
 class Listed(AppPart):

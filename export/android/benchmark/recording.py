@@ -23,7 +23,7 @@ from export.android.benchmark.app_document import (
     require_all_or_error,
 )
 from export.bundle.contract import Sha256
-from pipeline.core.config import Flavour
+from pipeline.core.sections import Flavour
 
 PERCENTILES = (50, 90, 99)
 # The app rounds the times that it writes, so a percentile may be off by this much.

@@ -22,7 +22,7 @@ from export.android.photos.drift import Difference
 from export.android.photos.folder import OUT_OF_SCOPE, Photo, PhotoFolder
 from export.android.photos.mistakes import Mistake
 from export.android.photos.replay import ReplaySummary
-from export.android.photos.score import MODEL, Bounds, Gap, HeldOutScores, Scores
+from export.android.photos.score import Bounds, Gap, HeldOutScores, Scores
 from export.bundle import bundle
 from export.bundle.bundle import Bundle
 from export.conversion import convert
@@ -30,6 +30,7 @@ from export.parity import parity
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe, key_of
+from pipeline.core.sections import INT8
 from pipeline.data.folders import Excluded
 from pipeline.evaluation.predictions import Predictions
 from pipeline.images import decode
@@ -105,10 +106,10 @@ def photos(experiment: Experiment, root: Path, reporter: ProgressReporter) -> tu
         RunError: The run has no int8 file yet.
     """
     run = experiment.run
-    convert.require(experiment, MODEL)
-    threshold = bundle.read(run.path(convert.bundle_name(MODEL))).contract.threshold
+    convert.require(experiment, INT8)
+    threshold = bundle.read(run.path(convert.bundle_name(INT8))).contract.threshold
     taken = folder.read(root, experiment.labels, reporter.progress)
-    held_out, predicted = parity.tflite_answers(experiment, MODEL, reporter)
+    held_out, predicted = parity.tflite_answers(experiment, INT8, reporter)
     exports = {name: convert.recipe(experiment, name).key for name in experiment.config.export.flavours}
     inputs = {
         **exports,
@@ -156,7 +157,7 @@ def _score(
     reporter: ProgressReporter,
 ) -> Photos:
     bundles, own = _exported(experiment), {picture.sha256 for picture in experiment.table.pictures}
-    data = experiment.run.path(convert.file_name(MODEL)).read_bytes()
+    data = experiment.run.path(convert.file_name(INT8)).read_bytes()
 
     def frame(photo: Photo) -> np.ndarray:
         return letterbox(decode.read(taken.file(photo)), experiment.frame)
@@ -188,7 +189,7 @@ def _score(
     return Photos(
         folder=str(taken.root),
         labels=tuple(labels),
-        model=MODEL,
+        model=INT8,
         threshold=threshold,
         photos=len(taken.photos),
         field=field,

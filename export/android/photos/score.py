@@ -13,7 +13,6 @@ from pipeline.core.documents import Document
 from pipeline.stats import intervals, metrics
 from pipeline.stats.metrics import Interval
 
-MODEL = "int8"
 _FEW = 10
 
 Bounds = tuple[float, float]

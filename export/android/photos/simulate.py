@@ -13,7 +13,7 @@ from pydantic import computed_field
 
 from export import artifacts
 from export.android.photos import score
-from export.android.photos.score import MODEL, Bounds, Scores
+from export.android.photos.score import Bounds, Scores
 from export.bundle import bundle
 from export.conversion import convert
 from export.parity import parity
@@ -21,6 +21,7 @@ from pipeline.core import runs
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
+from pipeline.core.sections import INT8
 from pipeline.data.dataset import Picture
 from pipeline.evaluation.predictions import Predictions, stored_predictions
 from pipeline.images import decode, screen_capture
@@ -98,9 +99,9 @@ def simulate(experiment: Experiment, reporter: ProgressReporter) -> Simulated:
         DataError: A held-out picture was changed since the training.
     """
     run, config = experiment.run, experiment.config
-    convert.require(experiment, MODEL)
-    threshold = bundle.read(run.path(convert.bundle_name(MODEL))).contract.threshold
-    plain, plain_recipe = parity.tflite_answers(experiment, MODEL, reporter)
+    convert.require(experiment, INT8)
+    threshold = bundle.read(run.path(convert.bundle_name(INT8))).contract.threshold
+    plain, plain_recipe = parity.tflite_answers(experiment, INT8, reporter)
     simulated, simulated_recipe = _simulated_predictions(experiment, reporter)
     settings = {
         "threshold": threshold,
@@ -114,7 +115,7 @@ def simulate(experiment: Experiment, reporter: ProgressReporter) -> Simulated:
         document = Simulated(
             **dict(compare(plain, simulated, threshold)),
             labels=tuple(experiment.labels),
-            model=MODEL,
+            model=INT8,
             simulator=screen_capture.VERSION,
             seed=config.seed,
             trained_on_screens=config.augment.screen,
@@ -190,11 +191,11 @@ def _sentences(comparison: Comparison, trained_on_screens: bool) -> Iterator[str
 
 def _simulated_predictions(experiment: Experiment, reporter: ProgressReporter) -> tuple[Predictions, Recipe]:
     def make(held_out: Sequence[Picture], advance: Callable[[int], object]) -> np.ndarray:
-        data = experiment.run.path(convert.file_name(MODEL)).read_bytes()
+        data = experiment.run.path(convert.file_name(INT8)).read_bytes()
         return litert.predictions(data, held_out, lambda picture: photographed(experiment, picture), advance)
 
     inputs = {
-        "export": convert.recipe(experiment, MODEL).key,
+        "export": convert.recipe(experiment, INT8).key,
         "scenes": f"simulator {screen_capture.VERSION}, seed {experiment.config.seed}, {_PURPOSE}",
     }
     return stored_predictions(experiment, _STORED, inputs, _LIBRARIES, make, reporter)

@@ -21,9 +21,9 @@ from export.bundle import bundle
 from export.conversion import convert
 from export.model_file import operators
 from pipeline.core import files
-from pipeline.core.config import FLAVOURS
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
+from pipeline.core.sections import FLAVOURS
 from pipeline.training import experiment as experiments
 from tests.support import fake_app as fake_app_module
 from tests.support import verbs
