@@ -7,7 +7,6 @@ from pipeline.core import runs
 EXPORT = "export"
 PASSPORT = "passport.json"
 PARITY = "parity.json"
-PARITY_XML = "parity.xml"
 SIMULATED = "simulated.json"
 PHOTOS = "photos.json"
 EXPLANATIONS = "explanations"

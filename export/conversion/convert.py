@@ -3,7 +3,7 @@
 Beside each file go its labels and its contract, which `bundle` makes from the file itself. How a
 file is converted, and the guard against files without weights, is in `pipeline.tflite.interpreter`; what a
 flavour's name promises stands in `promises`. To add a flavour, add a row to `FLAVOURS` and to
-the tables there, and its name to `pipeline.core.config.Flavour`.
+the tables there, and its name to `pipeline.core.sections.Flavour`.
 """
 
 from __future__ import annotations
@@ -16,22 +16,23 @@ import numpy as np
 
 from export import artifacts
 from export.bundle import bundle, contract
-from export.conversion import calibration, failures
-from export.conversion.calibration_report import audit
+from export.conversion import calibration, calibration_report, failures
 from export.conversion.failures import Failure
 from export.model_file import flavours, metadata, structure
 from pipeline.core import files, runs
-from pipeline.core.config import Flavour as FlavourName
 from pipeline.core.errors import ConversionError, DataError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
+from pipeline.core.sections import DYNAMIC_RANGE, FLOAT16, FLOAT32, INT8
+from pipeline.core.sections import Flavour as FlavourName
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
+from pipeline.images.views import plain_view
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
+from pipeline.training.results import Folds, Frame
 
 if TYPE_CHECKING:
     import keras
@@ -98,10 +99,10 @@ def _int8(converter: Any, representative: Any) -> None:
 
 
 FLAVOURS = {
-    "float32": Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
-    "float16": Flavour("weights in float16, arithmetic in float32", _float16, False, None),
-    "dynamic_range": Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
-    "int8": Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, None),
+    FLOAT32: Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
+    FLOAT16: Flavour("weights in float16, arithmetic in float32", _float16, False, None),
+    DYNAMIC_RANGE: Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
+    INT8: Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, None),
 }
 
 
@@ -142,8 +143,8 @@ def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
     settings = {
         "contract_version": contract.VERSION,
         "labels": list(experiment.labels),
-        "threshold": experiment.run.read_json(runs.FOLDS)["threshold"],
-        "content_aspect": experiment.run.read_json(runs.FRAME)["content_aspect"],
+        "threshold": experiment.run.read(Folds, runs.FOLDS).threshold,
+        "content_aspect": experiment.run.read(Frame, runs.FRAME).content_aspect,
     }
     inputs = {"export": recipe(experiment, flavour).key}
     return Recipe(f"{bundle_name(flavour)}/contract", 1, inputs, settings, CONTRACT_LIBRARIES)
@@ -215,7 +216,7 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
             continue
         failures.forget(run, made)
         if FLAVOURS[name].calibrated:
-            audit(experiment, run.path(file_name(name)).read_bytes(), made, reporter)
+            calibration_report.report(experiment, made, reporter)
         size = run.path(file_name(name)).stat().st_size
         current = "" if fresh else " (contract made again)" if rules else " (up to date)"
         reporter.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
@@ -299,7 +300,7 @@ def _check_answers(experiment: Experiment, model: keras.Model, data: bytes, name
     """The first training pictures, black and white: finite, and equal to Keras where that can be said."""
     first = experiment.split.train[:_LOOK_AT]
     dataset.check_unchanged(experiment.table, first)
-    frames = [features.plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
+    frames = [plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
     frames += calibration.extremes(experiment.frame)
     interpreter = litert.Interpreter(data)
     target = np.stack([interpreter.answer(frame) for frame in frames])

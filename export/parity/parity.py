@@ -1,8 +1,8 @@
 """Reference against target on the held-out pictures of a run: the Keras model against every flavour.
 
-Compares stored answers only; making them is `pipeline.evaluation.evaluate`'s. Figures come from `comparison`,
-the verdict from `gate`, its meaning from `wording`. What happens when the gate says no is in
-`recalibration`; models from elsewhere are compared in `versus`.
+Compares stored predictions, which `pipeline.evaluation.predictions` makes. Numbers come from `comparison`,
+the verdict from `gate`, sentences from `wording`. A failed gate is handled in `recalibration`; models from
+elsewhere are compared in `models`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ import numpy as np
 from export import artifacts
 from export.conversion import calibration, convert
 from export.parity import comparison, flips, gate, wording
-from export.parity.junit import junit
 from export.parity.latency import latency
 from pipeline.core import files, runs
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
+from pipeline.core.sections import INT8
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
-from pipeline.evaluation import evaluate
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.evaluate import without_leaked
+from pipeline.evaluation.predictions import KERAS, Predictions, keras_predictions, stored_predictions
+from pipeline.images.views import plain_view
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
+from pipeline.training.results import Folds
 
-SHIPPED = "int8"
+SHIPPED = INT8
 VERSION = 4
 FLIPS = f"{runs.FIGURES}/{flips.NAME}"
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
@@ -37,7 +38,7 @@ _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
     """Compares every flavour of a run with its Keras model; gives parity.json.
 
-    Writes parity.json, parity.xml and the sheet of the changed answers.
+    Writes parity.json and the sheet of the changed answers.
 
     Raises:
         RunError: A flavour has not been exported.
@@ -46,16 +47,17 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]
     flavours = convert.exported(experiment)
     for name in flavours:
         convert.require(experiment, name)
-    reference, made = evaluate.keras_predictions(experiment, reporter)
-    targets, keys = {}, {evaluate.KERAS: made.key}
+    reference, made = keras_predictions(experiment, reporter)
+    targets, keys = {}, {KERAS: made.key}
     for name in flavours:
         targets[name], recipe = tflite_answers(experiment, name, reporter)
         keys[name] = recipe.key
     timing = latency(experiment, reporter)
+    first_look = calibration.first_look(experiment)
     settings = {
         "gate": config.gate.model_dump(mode="json"),
-        "threshold": run.read_json(runs.FOLDS)["threshold"],
-        "first_look": calibration.first_look(experiment),
+        "threshold": run.read(Folds, runs.FOLDS).threshold,
+        "first_look": first_look and first_look.model_dump(mode="json"),
     }
     inputs = {**keys, "latency": timing["key"]}
     recipe = Recipe("parity", VERSION, inputs, settings, ("numpy", "scipy"))
@@ -69,22 +71,18 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]
 
     def build() -> None:
         reporter.progress("intervals", 0, 1)
-        scores = {"model": evaluate.KERAS, **comparison.scores(reference, settings["threshold"])}
-        scores["without_leaked"] = evaluate.without_leaked(experiment, reference)
+        scores = {"model": KERAS, **comparison.scores(reference, settings["threshold"])}
+        scores["without_leaked"] = _without_leaked(experiment, reference)
         rows = [_row(experiment, reference, targets[name], scores, settings, timing) for name in targets]
         verdict = gate.overall([row["verdict"] for row in rows])
         value = {**document, "reference": scores, "targets": rows, "verdict": verdict}
         value["passed"] = verdict == gate.PASSED
-        xml = junit(run.name, document["n"], rows, require_proof=config.gate.require_proof)
         files.write_json(run.path(artifacts.PARITY), value)
-        files.write_text(run.path(artifacts.PARITY_XML), xml)
         reporter.progress("intervals", 1, 1)
 
-    run.make(recipe, [artifacts.PARITY, artifacts.PARITY_XML], build)
+    run.make(recipe, [artifacts.PARITY], build)
     shipped = targets.get(SHIPPED) or targets[flavours[-1]]
-    _draw_flips(
-        experiment, reference, shipped, {name: keys[name] for name in (evaluate.KERAS, shipped.model)}
-    )
+    _draw_flips(experiment, reference, shipped, {name: keys[name] for name in (KERAS, shipped.model)})
     return run.read_json(artifacts.PARITY)
 
 
@@ -106,7 +104,7 @@ def _row(
         "file": path.relative_to(experiment.run.folder).as_posix(),
         "size_bytes": path.stat().st_size,
         **found,
-        "without_leaked": evaluate.without_leaked(experiment, target),
+        "without_leaked": _without_leaked(experiment, target),
         **gate.judge(found, bounds),
         "look": 2 if first else 1,
         "first_look": first,
@@ -129,7 +127,7 @@ def _draw_flips(
         dataset.check_unchanged(experiment.table, [held_out[i] for i in changed])
 
         def frame(place: int) -> np.ndarray:
-            return features.plain_view(experiment.table.file(held_out[place]), experiment.frame)
+            return plain_view(experiment.table.file(held_out[place]), experiment.frame)
 
         title = f"{run.name}: Keras against {target.model}, held-out pictures"
         flips.draw(run.path(FLIPS), title, reference, target, experiment.labels, frame)
@@ -146,9 +144,14 @@ def tflite_answers(
         data = experiment.run.path(convert.file_name(name)).read_bytes()
 
         def frame(picture: Picture) -> np.ndarray:
-            return features.plain_view(experiment.table.file(picture), experiment.frame)
+            return plain_view(experiment.table.file(picture), experiment.frame)
 
         return litert.predictions(data, pictures, frame, advance)
 
     inputs = {"export": convert.recipe(experiment, name).key}
-    return evaluate.predictions(experiment, name, inputs, _LIBRARIES, make, reporter)
+    return stored_predictions(experiment, name, inputs, _LIBRARIES, make, reporter)
+
+
+def _without_leaked(experiment: Experiment, predictions: Predictions) -> dict[str, Any] | None:
+    clean = without_leaked(experiment, predictions)
+    return clean.model_dump(mode="json") if clean else None

@@ -19,13 +19,14 @@ from export import artifacts
 from export.parity import preference
 from export.report.freshness import out_of_date
 from pipeline.core import runs
-from pipeline.core.config import Config, Gate
+from pipeline.core.config import Config
 from pipeline.core.documents import Document
 from pipeline.core.errors import RunError, VignetteError
 from pipeline.core.runs import Run
+from pipeline.core.sections import Gate
 from pipeline.data.audit.audit import Audit
 from pipeline.data.audit.shortcuts import Shortcuts
-from pipeline.evaluation import evaluate
+from pipeline.evaluation.predictions import KERAS
 
 SHIPPED = preference.ORDER[0]
 CALIBRATION = f"{artifacts.EXPORT}/calibration.json"
@@ -67,11 +68,11 @@ JSON = {
     LATENCY: ("times on this computer", "python -m export parity RUN", "latency"),
     artifacts.EXPLAINED: ("where the model looks", "python -m export explain --run RUN", "explain"),
     artifacts.APK_PASSPORT: ("the app", "python -m export apk RUN", "apk"),
-    artifacts.PHONE: ("times on a phone", "python -m export phone RUN", "phone"),
+    artifacts.PHONE: ("times on a phone", "python -m export benchmark RUN", "phone"),
     artifacts.PHOTOS: ("photos from the field", "python -m export photos FOLDER --run RUN", "photos"),
     artifacts.SIMULATED: (
         "the model on pictures of a screen",
-        "python -m export photos --simulate --run RUN",
+        "python -m export simulate RUN",
         "simulated",
     ),
 }
@@ -151,7 +152,7 @@ class Artifacts:
         source = Path(self.config.data.pictures)
         return source if source.is_dir() else source.parent
 
-    def predictions(self, model: str = evaluate.KERAS) -> dict[str, np.ndarray] | None:
+    def predictions(self, model: str = KERAS) -> dict[str, np.ndarray] | None:
         """The stored answers of a model, or None."""
         try:
             found = self.run.read_arrays(runs.PREDICTIONS, f"{model}.npz")

@@ -15,10 +15,10 @@ from export.conversion import convert
 from export.parity import gate, parity
 from export.parity.models import sides
 from pipeline.cli.terminal import speaking
-from pipeline.core.config import Gate
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
+from pipeline.core.sections import Gate
 from pipeline.training import experiment as experiments
 from pipeline.training import train
 from tests.support import verbs
@@ -68,13 +68,13 @@ def test_the_file_holds_every_flavour_on_the_same_pictures(experiment):
 def test_answers_of_a_file_are_those_of_litert_picture_by_picture(experiment):
     from ai_edge_litert import interpreter as runtime
 
-    from pipeline.training import features
+    from pipeline.images.views import plain_view
 
     stored = experiment.run.read_arrays("predictions", "int8.npz")["probabilities"]
     reader = runtime.Interpreter(model_path=str(experiment.run.path(convert.file_name("int8"))))
     reader.allocate_tensors()
     for picture, row in zip(experiment.split.held_out, stored, strict=True):
-        frame = features.plain_view(experiment.table.file(picture), experiment.frame)
+        frame = plain_view(experiment.table.file(picture), experiment.frame)
         reader.set_tensor(reader.get_input_details()[0]["index"], frame[np.newaxis])
         reader.invoke()
         raw = reader.get_tensor(reader.get_output_details()[0]["index"])[0]
@@ -90,7 +90,7 @@ def test_another_gate_redoes_the_verdict_and_no_answer(copy):
     assert "int8" in [row["model"] for row in found["targets"] if row["verdict"] == gate.FAILED]
     after = verbs.stamps(RUN)
     changed = {key for key in after if after[key] != before[key]}
-    assert changed == {"parity.json", "parity.xml", "recipes/parity.json"}
+    assert changed == {"parity.json", "recipes/parity.json"}
 
 
 def test_parity_before_the_export_says_what_to_do(copy):
