@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from export import artifacts
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
 
@@ -26,7 +27,6 @@ def calibration(
     looked at.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
-        from export.conversion import calibration_report
         from export.parity import calibration_curve
         from pipeline.core import runs
         from pipeline.core.errors import RunError
@@ -35,13 +35,13 @@ def calibration(
         run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
             experiment = experiments.open_trained(run, terminal)
-            if not run.path(calibration_report.NAME).is_file():
+            if not run.path(artifacts.CALIBRATION).is_file():
                 raise RunError(
-                    f"{run.path(calibration_report.NAME)} is missing",
+                    f"{run.path(artifacts.CALIBRATION)} is missing",
                     f"export int8 first: python -m export tflite {run.name}",
                 )
-            found = run.read_json(calibration_report.NAME)
-            files = [str(run.path(calibration_report.NAME))]
+            found = run.read_json(artifacts.CALIBRATION)
+            files = [str(run.path(artifacts.CALIBRATION))]
             drawn = calibration_curve.curve(experiment, terminal) if curve else None
             if drawn:
                 files += [str(run.path(calibration_curve.FIGURE))]

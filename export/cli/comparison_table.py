@@ -35,7 +35,7 @@ def show(terminal: Terminal, experiment: Experiment, found: dict[str, Any]) -> N
     timing = found["targets"][0]["latency"]
     terminal.text(f"Times: this machine, {timing['num_threads']} threads, {timing['delegate']}, one picture.")
     files = [str(run.path(row["file"])) for row in found["targets"] if row is shipped]
-    terminal.finish(document, [str(run.path(artifacts.PARITY)), str(run.path(parity.FLIPS)), *files])
+    terminal.finish(document, [str(run.path(artifacts.PARITY)), str(run.path(artifacts.FLIPS)), *files])
     if error:
         raise error
     terminal.next("export", "explain", "--run", run.name)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from export import artifacts
-from pipeline.core import parallel
+from pipeline.core import parallel, stages
 from pipeline.core.errors import DataError
 from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.size import Size
@@ -23,8 +23,6 @@ from pipeline.data.dataset import Picture
 from pipeline.training import features
 from pipeline.training.experiment import Experiment
 
-NAME = f"{artifacts.EXPORT}/calibration.json"
-REDONE = f"{artifacts.EXPORT}/recalibration.json"
 # A real picture's neighbouring pixels are alike; those of noise are not, even when it was shrunk.
 _LEAST_ALIKE = 0.4
 _LEAST_SPREAD = 1.0
@@ -50,19 +48,19 @@ def recipe(experiment: Experiment) -> Recipe:
 def recalibration_recipe(experiment: Experiment) -> Recipe:
     """What the one recalibration of a model is made from."""
     inputs = {"model": experiment.run.key("model"), "calibration": first_recipe(experiment).key}
-    return Recipe("recalibration", 2, inputs, {}, ("tensorflow", "numpy", "pillow"))
+    return stages.recipe("recalibration", inputs, {}, ("tensorflow", "numpy", "pillow"))
 
 
 def recalibration_done(experiment: Experiment) -> bool:
     """Whether the one recalibration that a model may have was made, whatever it came to."""
-    return experiment.run.done(recalibration_recipe(experiment), [REDONE])
+    return experiment.run.done(recalibration_recipe(experiment))
 
 
 def recalibrated(experiment: Experiment) -> dict[str, Any] | None:
     """The recalibration in force; None where there was none, or where it found nothing better."""
     if not recalibration_done(experiment):
         return None
-    found = experiment.run.read_json(REDONE)
+    found = experiment.run.read_json(artifacts.RECALIBRATION)
     return found if found["second_look"] else None
 
 

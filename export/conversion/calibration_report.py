@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from export import artifacts
 from export.conversion import calibration
 from export.conversion.layers import Inside, Layer
-from pipeline.core import files, parallel
+from pipeline.core import files, parallel, stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
@@ -23,8 +24,6 @@ from pipeline.data.dataset import Picture
 from pipeline.training import features
 from pipeline.training.experiment import Experiment
 
-NAME = calibration.NAME
-VERSION = 3
 OTHERS = 200
 INSIDE = 16
 # The share of a layer's numbers that may be cut off without a word.
@@ -45,9 +44,8 @@ def audit(experiment: Experiment, data: bytes, made: Recipe, reporter: ProgressR
     """
     run = experiment.run
     chosen = calibration.choose(experiment)
-    recipe = Recipe(
+    recipe = stages.recipe(
         "calibration",
-        VERSION,
         {"export": made.key},
         {"look": calibration.look(experiment)},
         ("ai-edge-litert", "numpy", "pillow"),
@@ -89,10 +87,10 @@ def audit(experiment: Experiment, data: bytes, made: Recipe, reporter: ProgressR
             ),
             "drift": _drift([facts for _, facts in own], [facts for _, facts in other]),
         }
-        files.write_json(run.path(NAME), {**found, "words": sentences(found)})
+        files.write_json(run.path(artifacts.CALIBRATION), {**found, "words": sentences(found)})
 
-    run.make(recipe, [NAME], build)
-    return run.read_json(NAME)
+    run.make(recipe, build)
+    return run.read_json(artifacts.CALIBRATION)
 
 
 def sentences(found: dict[str, Any]) -> list[str]:

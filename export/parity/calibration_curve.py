@@ -11,10 +11,9 @@ from typing import Any
 from export import artifacts
 from export.conversion import calibration, convert
 from export.parity import recalibration
-from pipeline.core import files, parallel, runs
+from pipeline.core import files, parallel, runs, stages
 from pipeline.core.errors import DataError
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
@@ -36,19 +35,19 @@ def curve(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
     run = experiment.run
     inputs = {"model": run.key("model"), "train": experiment.split.train_key}
     settings = {"seed": experiment.config.seed, "counts": list(COUNTS)}
-    recipe = Recipe(
-        "calibration_curve", 1, inputs, settings, (*convert.LIBRARIES, "ai-edge-litert", "pillow")
+    recipe = stages.recipe(
+        "calibration_curve", inputs, settings, (*convert.LIBRARIES, "ai-edge-litert", "pillow")
     )
-    run.make(recipe, [NAME], lambda: files.write_json(run.path(NAME), _measure(experiment, reporter)))
+    run.make(recipe, lambda: files.write_json(run.path(NAME), _measure(experiment, reporter)))
     found = run.read_json(NAME)
-    drawn = Recipe(FIGURE, 1, {"curve": recipe.key}, {}, ("matplotlib",))
+    drawn = stages.recipe(FIGURE, {"curve": recipe.key}, {}, ("matplotlib",))
 
     def draw() -> None:
         from pipeline.stats import plots
 
         plots.calibration_curve(run.path(FIGURE), found)
 
-    run.make(drawn, [FIGURE], draw)
+    run.make(drawn, draw)
     return found
 
 

@@ -9,13 +9,11 @@ import numpy as np
 
 from export import artifacts
 from export.conversion import convert
-from pipeline.core import files
+from pipeline.core import files, stages
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
 
-NAME = f"{artifacts.EXPORT}/latency.json"
 _WARM_UP_RUNS, _RUNS = 10, 100
 
 
@@ -24,7 +22,7 @@ def latency(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any
     run, config = experiment.run, experiment.config
     keys = {name: convert.recipe(experiment, name).key for name in convert.exported(experiment)}
     threads = config.export.num_threads
-    recipe = Recipe("latency", 1, keys, {"num_threads": threads}, ("ai-edge-litert",))
+    recipe = stages.recipe("latency", keys, {"num_threads": threads}, ("ai-edge-litert",))
 
     def build() -> None:
         interpreters = {
@@ -50,7 +48,7 @@ def latency(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any
             for name, values in took.items()
         }
         measured = {"runs": _RUNS, "warm_up_runs": _WARM_UP_RUNS, "flavours": flavours}
-        files.write_json(run.path(NAME), measured)
+        files.write_json(run.path(artifacts.LATENCY), measured)
 
-    run.make(recipe, [NAME], build)
-    return {**run.read_json(NAME), "key": recipe.key}
+    run.make(recipe, build)
+    return {**run.read_json(artifacts.LATENCY), "key": recipe.key}

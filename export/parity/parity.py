@@ -17,7 +17,7 @@ from export.conversion import calibration, convert
 from export.parity import comparison, flips, gate, wording
 from export.parity.junit import junit
 from export.parity.latency import latency
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
@@ -29,8 +29,6 @@ from pipeline.training import features
 from pipeline.training.experiment import Experiment
 
 SHIPPED = "int8"
-VERSION = 4
-FLIPS = f"{runs.FIGURES}/{flips.NAME}"
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 
 
@@ -58,7 +56,7 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]
         "first_look": calibration.first_look(experiment),
     }
     inputs = {**keys, "latency": timing["key"]}
-    recipe = Recipe("parity", VERSION, inputs, settings, ("numpy", "scipy"))
+    recipe = stages.recipe("parity", inputs, settings, ("numpy", "scipy"))
     document = {
         "n": len(reference.truth),
         "groups": len(set(reference.groups.tolist())),
@@ -80,7 +78,7 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]
         files.write_text(run.path(artifacts.PARITY_XML), xml)
         reporter.progress("intervals", 1, 1)
 
-    run.make(recipe, [artifacts.PARITY, artifacts.PARITY_XML], build)
+    run.make(recipe, build)
     shipped = targets.get(SHIPPED) or targets[flavours[-1]]
     _draw_flips(
         experiment, reference, shipped, {name: keys[name] for name in (evaluate.KERAS, shipped.model)}
@@ -121,7 +119,7 @@ def _draw_flips(
 ) -> None:
     """The sheet of the flavour that ships."""
     run = experiment.run
-    drawn = Recipe(FLIPS, 1, predictions, {"model": target.model}, ("matplotlib",))
+    drawn = stages.recipe(artifacts.FLIPS, predictions, {"model": target.model}, ("matplotlib",))
     held_out = experiment.split.held_out
 
     def build() -> None:
@@ -132,9 +130,9 @@ def _draw_flips(
             return features.plain_view(experiment.table.file(held_out[place]), experiment.frame)
 
         title = f"{run.name}: Keras against {target.model}, held-out pictures"
-        flips.draw(run.path(FLIPS), title, reference, target, experiment.labels, frame)
+        flips.draw(run.path(artifacts.FLIPS), title, reference, target, experiment.labels, frame)
 
-    run.make(drawn, [FLIPS], build)
+    run.make(drawn, build)
 
 
 def tflite_answers(

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from export import artifacts
 from export.conversion import calibration, convert, failures, layers
 from export.parity import gate, parity, preference
 from pipeline.core import files, parallel
@@ -158,8 +159,7 @@ def _recalibrate(experiment: Experiment, row: dict[str, Any], reporter: Progress
         )
     experiment.run.make(
         calibration.recalibration_recipe(experiment),
-        [calibration.REDONE],
-        lambda: files.write_json(experiment.run.path(calibration.REDONE), document),
+        lambda: files.write_json(experiment.run.path(artifacts.RECALIBRATION), document),
     )
     return document["second_look"]
 

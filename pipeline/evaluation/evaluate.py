@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core import config as configuration
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError
 from pipeline.core.parallel import ordered
@@ -31,7 +31,6 @@ from pipeline.training import features
 from pipeline.training.experiment import Experiment, load_out_of_fold, settled_config
 
 KERAS = "keras"
-VERSION = 5
 MIN_SHARED = 30
 _BATCH = 32
 _KERAS_LIBRARIES = ("tensorflow", "keras", "numpy", "pillow")
@@ -98,8 +97,8 @@ def predictions(
     """
     run, split = experiment.run, experiment.split
     name = f"{runs.PREDICTIONS}/{model}.npz"
-    recipe = Recipe(
-        f"{runs.PREDICTIONS}/{model}", 1, {**inputs, "held_out": split.held_out_key}, {}, libraries
+    recipe = stages.recipe(
+        f"{runs.PREDICTIONS}/{model}", {**inputs, "held_out": split.held_out_key}, {}, libraries
     )
 
     def build() -> None:
@@ -115,7 +114,7 @@ def predictions(
             probabilities=found.astype(np.float32),
         )
 
-    run.make(recipe, [name], build)
+    run.make(recipe, build)
     return Predictions(model, **run.read_arrays(name)), recipe
 
 
@@ -151,14 +150,14 @@ def evaluate(experiment: Experiment, reporter: ProgressReporter) -> dict[str, An
     run = experiment.run
     held_out, made = keras_predictions(experiment, reporter)
     inputs = {"predictions": made.key, "folds": run.key("folds")}
-    recipe = Recipe("evaluation", VERSION, inputs, {}, ("numpy", "scipy"))
+    recipe = stages.recipe("evaluation", inputs, {}, ("numpy", "scipy"))
 
     def build() -> None:
         reporter.progress("intervals", 0, 1)
         files.write_json(run.path(runs.EVALUATION), _evaluation(experiment, held_out))
         reporter.progress("intervals", 1, 1)
 
-    run.make(recipe, [runs.EVALUATION], build)
+    run.make(recipe, build)
     found = run.read_json(runs.EVALUATION)
     label_issues.find_label_issues(experiment)
     from pipeline.stats import plots
@@ -169,8 +168,8 @@ def evaluate(experiment: Experiment, reporter: ProgressReporter) -> dict[str, An
     }
     for name, draw in drawings.items():
         output = f"{runs.FIGURES}/{name}"
-        drawn = Recipe(f"figures/{name}", 1, {"evaluation": recipe.key}, {}, ("matplotlib",))
-        run.make(drawn, [output], lambda draw=draw, output=output: draw(run.path(output)))
+        drawn = stages.recipe(output, {"evaluation": recipe.key}, {}, ("matplotlib",))
+        run.make(drawn, lambda draw=draw, output=output: draw(run.path(output)))
     return found
 
 

@@ -15,12 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core import files, runs
-from pipeline.core.recipes import Recipe
+from pipeline.core import files, runs, stages
 from pipeline.data.audit import contact_sheets
 from pipeline.training.experiment import Experiment, load_out_of_fold
 
-VERSION = 2
 # Answers count from the surest down to where they agree with fewer labels than this.
 AGREEMENT = 0.9
 # Wrong labels are contradicted by the surest answers as often as by others; a model's own mistakes are not.
@@ -164,10 +162,9 @@ def _confident(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 def find_label_issues(experiment: Experiment) -> dict[str, object]:
     """Writes label_issues.json and its sheet; gives what it holds."""
     run = experiment.run
-    recipe = Recipe("label_issues", VERSION, {"folds": run.key("folds")}, {}, ("numpy", "scipy"))
+    recipe = stages.recipe("label_issues", {"folds": run.key("folds")}, {}, ("numpy", "scipy"))
     run.make(
         recipe,
-        [runs.LABEL_ISSUES],
         lambda: files.write_json(run.path(runs.LABEL_ISSUES), _label_issues(experiment)),
     )
     found = run.read_json(runs.LABEL_ISSUES)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe, key_of
+from pipeline.core.recipes import key_of
 from pipeline.core.runs import Run
 from pipeline.core.size import parse_size
 from pipeline.data.dataset import Table
@@ -41,9 +41,8 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
         (values, Experiment(run, cell, table, split, cell.model.frame or auto_frame(sizes)))
         for values, cell in config.grid()
     ]
-    recipe = Recipe(
+    recipe = stages.recipe(
         "search",
-        2,
         {
             "train": split.train_key,
             "features": key_of([features.recipe(s.config, s.frame).key for _, s in cells]),
@@ -79,13 +78,13 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
         value = {"n": len(split.train), "winner": rows[0]["values"], "note": note, "rows": rows}
         files.write_json(run.path(runs.SEARCH), value)
 
-    run.make(recipe, [runs.SEARCH], build)
+    run.make(recipe, build)
     from pipeline.stats import plots
 
     found = run.read_json(runs.SEARCH)
-    drawing = Recipe("figures/search", 1, {"search": recipe.key}, {}, DRAWN)
     name = f"{runs.FIGURES}/search.svg"
-    run.make(drawing, [name], lambda: plots.search(run.path(name), found))
+    drawing = stages.recipe(name, {"search": recipe.key}, {}, DRAWN)
+    run.make(drawing, lambda: plots.search(run.path(name), found))
     best = ", ".join(f"{key}={value}" for key, value in found["winner"].items())
     reporter.say("search", f"{len(found['rows'])} settings tried, best out-of-fold: {best}")
     for key, value in beyond(config, found["winner"]).items():

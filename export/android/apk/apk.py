@@ -18,7 +18,7 @@ from export.android.apk import build, signature
 from export.android.apk.verdict import Verdict
 from export.conversion import convert
 from export.parity import gate, parity, preference
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.config import FLAVOURS
 from pipeline.core.errors import ConversionError, GateError, RunError, UsageError
 from pipeline.core.progress import ProgressReporter
@@ -106,8 +106,8 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
             else f"the gate says no to {_reasons(rows[first])}"
         )
         reporter.warn(f"{name} goes into the app, because {why}")
-    whole = run.done(convert.contract_recipe(experiment, name), [convert.contract_name(name)])
-    if not whole or not run.done(convert.recipe(experiment, name), [convert.file_name(name)]):
+    whole = run.done(convert.contract_recipe(experiment, name))
+    if not whole or not run.done(convert.recipe(experiment, name)):
         raise RunError(
             f"{run.path(convert.bundle_name(name))} is missing, or older than the model",
             f"export it first: python -m export tflite {run.name}",
@@ -152,13 +152,12 @@ def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -
         found["words"]["gate"] = f"{inside.flavour}: {inside.verdict}"
         files.write_json(passport, {**found, "flavour": inside.flavour})
 
-    outputs = [artifacts.APK, artifacts.APK_PASSPORT]
-    fresh = options.out is not None or not run.done(_recipe(experiment, options, inside), outputs)
+    fresh = options.out is not None or not run.done(_recipe(experiment, options, inside))
     if fresh:
         construct()
     if fresh and options.out is None:
         # Anew, because the build may have made the key.
-        run.record(_recipe(experiment, options, inside), outputs)
+        run.record(_recipe(experiment, options, inside))
     reporter.say("apk", f"{apk.stat().st_size / 1e6:.2f} MB{'' if fresh else ' (up to date)'}")
     return apk, runs.Run(passport.parent).read_json(passport.name)
 
@@ -178,8 +177,8 @@ def _recipe(experiment: Experiment, options: Options, inside: Inside) -> Recipe:
         "verdict": inside.verdict.as_dict(),
         "android_home": os.environ.get("ANDROID_HOME", ""),
     }
-    return Recipe(
-        "apk", 2, {inside.flavour: convert.contract_recipe(experiment, inside.flavour).key}, settings
+    return stages.recipe(
+        "apk", {inside.flavour: convert.contract_recipe(experiment, inside.flavour).key}, settings
     )
 
 

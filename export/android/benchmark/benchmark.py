@@ -20,8 +20,7 @@ from export.bundle import bundle as bundles
 from export.bundle.bundle import Bundle
 from export.conversion import convert
 from export.model_file import operators
-from export.parity import latency
-from pipeline.core import files
+from pipeline.core import files, stages
 from pipeline.core.errors import AccessError, GateError, PhoneError, RunError, UsageError, VignetteError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe, key_of
@@ -93,10 +92,7 @@ def choose(experiment: Experiment) -> Choice:
     skipped: dict[str, str] = {}
     for flavour in experiment.config.export.flavours:
         names = [convert.contract_name(flavour), convert.file_name(flavour)]
-        if (
-            not run.done(convert.contract_recipe(experiment, flavour), names[:1])
-            or not run.path(names[1]).is_file()
-        ):
+        if not run.done(convert.contract_recipe(experiment, flavour)) or not run.path(names[1]).is_file():
             skipped[flavour] = f"not exported: python -m export tflite {run.name}"
             continue
         whole = bundles.read(run.path(convert.bundle_name(flavour)))
@@ -126,11 +122,11 @@ def make(experiment: Experiment, request: Request, reporter: ProgressReporter) -
     chosen = choose(experiment)
     device = _connect(run, request)
     recipe = _recipe(experiment, request, chosen, device)
-    fresh = request.again or not run.done(recipe, [artifacts.PHONE])
+    fresh = request.again or not run.done(recipe)
     if fresh:
         found = _measure(experiment, request, chosen, device, reporter)
         files.write_json(run.path(artifacts.PHONE), found.as_json())
-        run.record(recipe, [artifacts.PHONE])
+        run.record(recipe)
     else:
         reporter.say("phone", "this phone was measured with these files already; --again measures anew")
     return document.read(run.path(artifacts.PHONE))
@@ -246,8 +242,8 @@ def _recipe(experiment: Experiment, request: Request, chosen: Choice, device: De
     inputs = {flavour: convert.contract_recipe(experiment, flavour).key for flavour in chosen.bundles}
     settings: dict[str, Any] = json.loads(json.dumps(asdict(request.order)))
     # Another phone is measured anew; its serial number itself is nobody's business.
-    return Recipe(
-        "phone", 1, {**inputs, "apk": experiment.run.key("apk")}, {**settings, "phone": _key(device)}
+    return stages.recipe(
+        "phone", {**inputs, "apk": experiment.run.key("apk")}, {**settings, "phone": _key(device)}
     )
 
 
@@ -256,9 +252,9 @@ def _key(device: Device) -> str:
 
 
 def _host(run: Run, chosen: Choice) -> dict[str, Host] | None:
-    if not run.path(latency.NAME).is_file():
+    if not run.path(artifacts.LATENCY).is_file():
         return None
-    timed = run.read_json(latency.NAME)["flavours"]
+    timed = run.read_json(artifacts.LATENCY)["flavours"]
     kept = ("median_ms", "p90_ms", "num_threads", "delegate")
     return {
         flavour: Host(**{name: timed[flavour][name] for name in kept})

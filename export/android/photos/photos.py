@@ -21,9 +21,9 @@ from export.android.photos import drift, folder, model, replay, score
 from export.android.photos.folder import OUT_OF_SCOPE, Photo, Photos
 from export.conversion import convert
 from export.parity import parity
-from pipeline.core import files, runs
+from pipeline.core import files, stages
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe, key_of
+from pipeline.core.recipes import key_of
 from pipeline.evaluation.evaluate import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
@@ -31,8 +31,6 @@ from pipeline.stats import intervals
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import DRAWN, Experiment
 
-SHEET = f"{runs.FIGURES}/photos_errors.png"
-VERSION = 3
 _LOOKED_AT = 300
 _SHOWN = 32
 _COLUMNS = 8
@@ -53,16 +51,21 @@ def photos(experiment: Experiment, root: Path, reporter: ProgressReporter) -> tu
     inputs = {**exports, "held_out": made.key, "train": experiment.split.train_key, "photos": _key(found)}
     settings = {"threshold": threshold, "root": str(found.root)}
     libraries = ("ai-edge-litert", "numpy", "pillow", "scipy")
-    recipe = Recipe("photos", VERSION, inputs, settings, libraries)
+    recipe = stages.recipe("photos", inputs, settings, libraries)
 
     def build() -> None:
         files.write_json(run.path(artifacts.PHOTOS), _judge(experiment, found, held_out, threshold, reporter))
 
-    run.make(recipe, [artifacts.PHOTOS], build)
+    run.make(recipe, build)
     judged = run.read_json(artifacts.PHOTOS)
     if judged["errors"]:
-        drawn = Recipe(f"figures/{SHEET}", 1, {"photos": recipe.key}, {"frame": str(experiment.frame)}, DRAWN)
-        run.make(drawn, [SHEET], lambda: _draw(experiment, found, judged))
+        drawn = stages.recipe(
+            f"figures/{artifacts.PHOTOS_SHEET}",
+            {"photos": recipe.key},
+            {"frame": str(experiment.frame)},
+            DRAWN,
+        )
+        run.make(drawn, lambda: _draw(experiment, found, judged))
     return judged, found
 
 
@@ -231,4 +234,6 @@ def _draw(experiment: Experiment, found: Photos, judged: dict[str, Any]) -> None
     total = len(judged["errors"])
     shown = f", the surest {_SHOWN} of {total}" if total > _SHOWN else ""
     title = f"Photos with a wrong answer{shown} (orange: said without doubt)"
-    plots.captioned_sheet(experiment.run.path(SHEET), title, cells, min(_COLUMNS, len(cells)))
+    plots.captioned_sheet(
+        experiment.run.path(artifacts.PHOTOS_SHEET), title, cells, min(_COLUMNS, len(cells))
+    )

@@ -15,7 +15,7 @@ from export import artifacts
 from export.android.photos import model, score
 from export.conversion import convert
 from export.parity import parity
-from pipeline.core import files, runs
+from pipeline.core import files, stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data.dataset import Picture
@@ -28,8 +28,6 @@ from pipeline.tflite import interpreter as litert
 from pipeline.training import features
 from pipeline.training.experiment import DRAWN, Experiment
 
-VERSION = 3
-SHEET = f"{runs.FIGURES}/simulated.png"
 _STORED = "int8_simulated"
 # Training draws its scenes for other purposes, so that no scene is met twice.
 _PURPOSE = "judging"
@@ -54,8 +52,8 @@ def simulate(experiment: Experiment, reporter: ProgressReporter) -> dict[str, An
         "trained_on_screens": trained_on_screens,
         "seed": experiment.config.seed,
     }
-    recipe = Recipe(
-        "simulated", VERSION, {"plain": made.key, "simulated": seen_recipe.key}, settings, ("numpy", "scipy")
+    recipe = stages.recipe(
+        "simulated", {"plain": made.key, "simulated": seen_recipe.key}, settings, ("numpy", "scipy")
     )
 
     def build() -> None:
@@ -70,9 +68,14 @@ def simulate(experiment: Experiment, reporter: ProgressReporter) -> dict[str, An
         }
         files.write_json(run.path(artifacts.SIMULATED), {**value, "words": words(value)})
 
-    run.make(recipe, [artifacts.SIMULATED], build)
-    drawn = Recipe(f"figures/{SHEET}", 1, {"simulated": recipe.key}, {"frame": str(experiment.frame)}, DRAWN)
-    run.make(drawn, [SHEET], lambda: _draw(experiment, plain, seen))
+    run.make(recipe, build)
+    drawn = stages.recipe(
+        f"figures/{artifacts.SIMULATED_SHEET}",
+        {"simulated": recipe.key},
+        {"frame": str(experiment.frame)},
+        DRAWN,
+    )
+    run.make(drawn, lambda: _draw(experiment, plain, seen))
     return run.read_json(artifacts.SIMULATED)
 
 
@@ -179,4 +182,4 @@ def _draw(experiment: Experiment, plain: Predictions, seen: Predictions) -> None
             colour = plots.VERMILION if after != picture.label else "black"
             cells.append((photographed(experiment, picture), f"photographed\n→ {after}", colour))
     title = "Held-out pictures, and as if photographed from a screen (orange: wrong)"
-    plots.captioned_sheet(experiment.run.path(SHEET), title, cells, 2 * _PAIRS)
+    plots.captioned_sheet(experiment.run.path(artifacts.SIMULATED_SHEET), title, cells, 2 * _PAIRS)

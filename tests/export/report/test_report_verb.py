@@ -287,6 +287,7 @@ def test_notes_without_end_are_cut(place, capfd):
 def test_an_app_of_any_flavour_is_shown_until_its_bundle_changes(place, monkeypatch, name, key):
     """An app that was built before it could hold other flavours than int8 names the contract."""
     from export.report.freshness import out_of_date
+
     from pipeline.core.recipes import Recipe
     from pipeline.core.runs import Run
 
