@@ -13,6 +13,7 @@ try:
         apk,
         benchmark,
         calibration,
+        compare_models,
         explain,
         parity,
         passport,
@@ -26,7 +27,7 @@ except ModuleNotFoundError as error:
     packages.refuse(error)
 
 VERBS = (
-    *(tflite.tflite, parity.parity, calibration.calibration),
+    *(tflite.tflite, parity.parity, compare_models.compare_models, calibration.calibration),
     *(passport.passport, verify.verify, apk.apk, benchmark.phone, photos.photos),
     *(explain.explain, report.report),
 )

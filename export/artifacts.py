@@ -12,7 +12,6 @@ CALIBRATION_CURVE = f"{EXPORT}/calibration_curve.json"
 LATENCY = f"{EXPORT}/latency.json"
 PASSPORT = "passport.json"
 PARITY = "parity.json"
-PARITY_XML = "parity.xml"
 FLIPS = f"{FIGURES}/flips.png"
 SIMULATED = "simulated.json"
 SIMULATED_SHEET = f"{FIGURES}/simulated.png"
@@ -52,7 +51,7 @@ stages.add(
     Stage(
         "parity",
         4,
-        (PARITY, PARITY_XML),
+        (PARITY,),
         {**_ANSWERS, "latency": "latency"},
         _TFLITE,
         "the comparison with the Keras model",

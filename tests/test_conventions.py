@@ -219,7 +219,7 @@ def test_commands_in_the_documents_exist():
     import pipeline.__main__ as training
 
     verbs = {
-        f"{name} {command.name or command.callback.__name__}"
+        f"{name} {command.name or command.callback.__name__.replace('_', '-')}"
         for name, main in (("pipeline", training), ("export", exporting))
         for command in main.app.registered_commands
     }
@@ -229,7 +229,7 @@ def test_commands_in_the_documents_exist():
             words = command.split()
             if words[0] == "make" and words[1] not in targets:
                 wrong.append(f"{shown(path)}: {command}")
-            verb = re.match(r"python -m ((?:pipeline|export) \w+)", command)
+            verb = re.match(r"python -m ((?:pipeline|export) \w[\w-]*)", command)
             if verb and verb[1] not in verbs:
                 wrong.append(f"{shown(path)}: {command}")
     assert wrong == []

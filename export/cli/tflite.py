@@ -16,11 +16,10 @@ def tflite(
     """Convert to .tflite and compare every file with Keras.
 
     Reads a trained run. Writes export/FLAVOUR (model_FLAVOUR.tflite, labels.txt, contract.json),
-    export/calibration.json, export/latency.json, predictions/MODEL.npz, passport.json, parity.json,
-    parity.xml and figures/flips.png. Where the gate says no to int8, it is calibrated on other pictures
-    once and judged once more, called a second look (export/recalibration.json). A flavour that fails does not stop
-    the others. Exit code 3: a flavour could not be made, the gate said no, or a file is not what its name
-    says.
+    export/calibration.json, export/latency.json, predictions/MODEL.npz, passport.json, parity.json and
+    figures/flips.png. If int8 fails the gate, it is recalibrated once and evaluated again: a second look
+    (export/recalibration.json). A flavour that fails does not stop the others. Exit code 3: a flavour could
+    not be made or failed the gate, or a file is not what its name says.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.conversion import convert

@@ -2,7 +2,7 @@
 
 Compares stored answers only; making them is `pipeline.evaluation.evaluate`'s. Figures come from `comparison`,
 the verdict from `gate`, its meaning from `wording`. What happens when the gate says no is in
-`recalibration`; models from elsewhere are compared in `versus`.
+`recalibration`; models from elsewhere are compared in `models`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 from export import artifacts
 from export.conversion import calibration, convert
 from export.parity import comparison, flips, gate, wording
-from export.parity.junit import junit
 from export.parity.latency import latency
 from pipeline.core import files, runs, stages
 from pipeline.core.progress import ProgressReporter
@@ -35,7 +34,7 @@ _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
     """Compares every flavour of a run with its Keras model; gives parity.json.
 
-    Writes parity.json, parity.xml and the sheet of the changed answers.
+    Writes parity.json and the sheet of the changed answers.
 
     Raises:
         RunError: A flavour has not been exported.
@@ -73,9 +72,7 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]
         verdict = gate.overall([row["verdict"] for row in rows])
         value = {**document, "reference": scores, "targets": rows, "verdict": verdict}
         value["passed"] = verdict == gate.PASSED
-        xml = junit(run.name, document["n"], rows, require_proof=config.gate.require_proof)
         files.write_json(run.path(artifacts.PARITY), value)
-        files.write_text(run.path(artifacts.PARITY_XML), xml)
         reporter.progress("intervals", 1, 1)
 
     run.make(recipe, build)

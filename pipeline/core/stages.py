@@ -34,6 +34,7 @@ PREDICTIONS = "predictions"
 EVALUATION = "evaluation.json"
 LABEL_ISSUES = "label_issues.json"
 FIGURES = "figures"
+BACKBONE = "backbone.tflite"  # in a folder of the cache
 
 
 class Command(NamedTuple):
@@ -141,6 +142,7 @@ add(
     Stage("pictures", 2, (PICTURES, EXCLUDED), {"audit": "audit"}),
     Stage("shortcuts", 3, (SHORTCUTS,), title="the check for shortcuts"),
     Stage("split", 2, (SPLIT, SPLIT_COPY)),
+    Stage("features", 2, (BACKBONE,)),
     Stage("search", 2, (SEARCH,)),
     Stage("frame", 1, (FRAME,), title="the model's frame"),
     Stage("folds", 2, (FOLDS, OUT_OF_FOLD), title="the folds"),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from export import artifacts
 from export.conversion import calibration
 from pipeline.core.errors import DataError
 from pipeline.core.runs import Run
@@ -84,7 +85,7 @@ def test_only_training_pictures_are_chosen(experiment):
 
 
 def test_the_choice_is_written_down(experiment):
-    written = experiment.run.read_json(calibration.NAME)
+    written = experiment.run.read_json(artifacts.CALIBRATION)
     chosen = calibration.choose(experiment)
     assert written["wanted"] == 25
     assert written["pictures"] == [

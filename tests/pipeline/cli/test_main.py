@@ -28,10 +28,10 @@ HELP = {
     ),
     ("pipeline", "evaluate"): ("Reads a trained run", "Writes", "evaluation.json", "predictions/keras.npz"),
     ("pipeline", "compare"): ("Reads each run's out-of-fold answers", "Writes nothing"),
-    ("export",): ("tflite", "parity", "calibration", "passport", "verify", "apk"),
+    ("export",): ("tflite", "parity", "compare-models", "calibration", "passport", "verify", "apk"),
     ("export", "tflite"): (
         *("Reads a trained run", "Writes", "model_FLAVOUR.tflite", "calibration.json", "parity.json"),
-        *("parity.xml", "flips.png", "second look", "code 3"),
+        *("flips.png", "second look", "code 3"),
     ),
     ("export", "verify"): ("Reads a bundle", "every bundle of a run", "Writes nothing", "code 3"),
     ("export", "apk"): (
@@ -40,17 +40,10 @@ HELP = {
         "--flavour",
     ),
     ("export", "passport"): ("Reads one file", "limits on time and memory", "passport.json", "code 3"),
-    ("export", "parity"): (
-        *(
-            "Reads an exported run",
-            "Writes",
-            "parity.json",
-            "code 3",
-            "--reference",
-            "--target",
-            "--pictures",
-        ),
-        *("--flavour", "--range", "--labels", "--fit", "--out"),
+    ("export", "parity"): ("Reads an exported run", "Writes", "parity.json", "code 3"),
+    ("export", "compare-models"): (
+        *("Reads two models and the pictures", "Writes to --out only", "code 3"),
+        *("--reference", "--target", "--pictures", "--flavour", "--range", "--labels", "--fit", "--out"),
     ),
     ("export", "calibration"): ("Reads an exported run", "Writes nothing", "--curve", "never looked at"),
 }
@@ -141,7 +134,7 @@ def test_every_verb_that_is_about_one_run_takes_it_by_the_same_option():
         for name, command in commands.items()
         if "--run" not in {o for p in command.params for o in p.opts}
     }
-    assert without == {"draw", "collect", "compare"}
+    assert without == {"draw", "collect", "compare", "compare-models"}
 
 
 @pytest.mark.parametrize("words", [("second",), ("--run", "second"), ("data/runs/second",)], ids=" ".join)

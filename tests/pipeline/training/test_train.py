@@ -60,7 +60,6 @@ MADE_BY_EXPORT = {
     "figures/flips.png",
     "parity.json",
     "passport.json",
-    "parity.xml",
 }
 STAGES = {
     *("audit", "shortcuts", "pictures", "split", "frame", "folds", "model", "evaluation", "label_issues"),

@@ -10,8 +10,7 @@ from export import artifacts
 from export.android.benchmark import session
 from export.bundle import bundle
 from export.conversion import convert
-from pipeline.core import files
-from pipeline.core.recipes import Recipe
+from pipeline.core import files, stages
 from pipeline.core.runs import Run
 from pipeline.training import experiment as experiments
 from tests.support.fake_app import FakeApp
@@ -40,7 +39,7 @@ def place(tmp_path_factory, tmp_path) -> Path:
         }
         files.write_json(run.path(artifacts.APK_PASSPORT), passport)
         key = convert.contract_recipe(experiments.open_trained(run), "int8").key
-        run.record(Recipe("apk", 1, {bundle.CONTRACT: key}), [artifacts.APK, artifacts.APK_PASSPORT])
+        run.record(stages.recipe("apk", {bundle.CONTRACT: key}))
     return place
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from export.model_file import metadata
-from export.parity.models import sides, versus
+from export.parity.models import compare, sides
 from export.parity.models.sides import ByHand
 from pipeline.core.errors import ConversionError, DataError, UsageError
 from pipeline.core.progress import ProgressReporter
@@ -44,7 +44,7 @@ def written(path: Path, data: bytes, labels: tuple[str, ...] = ()) -> str:
 
 
 def compared(one: str, other: str, folder: Path, hand: ByHand = HAND) -> dict:
-    return versus.versus(one, other, folder, None, hand, None, ProgressReporter())["targets"][0]
+    return compare.compare_models(one, other, folder, None, hand, None, ProgressReporter())["targets"][0]
 
 
 @pytest.mark.parametrize("kind", [KIND.UINT8, KIND.INT32, KIND.INT16])
@@ -90,7 +90,7 @@ def test_two_outputs_with_one_label_stay_two(tmp_path, folder):
 
 
 def test_equal_labels_are_told_apart_by_their_order():
-    assert versus._order(("b", "a", "b"), ("a", "b", "b")) == [1, 0, 2]
+    assert compare._order(("b", "a", "b"), ("a", "b", "b")) == [1, 0, 2]
 
 
 def test_labels_given_by_hand_may_not_rename_what_stands_once(tmp_path):

@@ -14,7 +14,6 @@ import numpy as np
 
 from export import artifacts
 from export.parity import comparison, flips, gate, wording
-from export.parity.junit import junit
 from export.parity.models import sides
 from export.parity.models.sides import ByHand, Side
 from pipeline.core import files
@@ -31,7 +30,7 @@ from pipeline.images.letterbox import on_pattern
 _THUMBNAIL = Size(224, 224)
 
 
-def versus(
+def compare_models(
     reference: str,
     target: str,
     folder: Path,
@@ -155,15 +154,11 @@ def _write(
     rows: Sequence[Picture],
     table: Table,
 ) -> list[str]:
-    labels, bounds = document["labels"], Gate.model_validate(document["gate"])
-    json_file, xml_file, sheet = (out / name for name in (artifacts.PARITY, artifacts.PARITY_XML, flips.NAME))
+    json_file, sheet = out / artifacts.PARITY, out / flips.NAME
     files.write_json(json_file, document)
-    name = f"{Path(one.model).name} and {Path(other.model).name}"
-    xml = junit(name, document["n"], document["targets"], require_proof=bounds.require_proof)
-    files.write_text(xml_file, xml)
 
     def frame(place: int) -> np.ndarray:
         return on_pattern(decode.read(table.file(rows[place])), _THUMBNAIL)
 
-    flips.draw(sheet, f"{one.model} against {other.model}", one, other, labels, frame)
-    return [str(json_file), str(xml_file), str(sheet)]
+    flips.draw(sheet, f"{one.model} against {other.model}", one, other, document["labels"], frame)
+    return [str(json_file), str(sheet)]
