@@ -12,7 +12,6 @@ try:
     from export.cli import (
         apk,
         benchmark,
-        calibration,
         compare_models,
         explain,
         parity,
@@ -27,7 +26,7 @@ except ModuleNotFoundError as error:
     packages.refuse(error)
 
 VERBS = (
-    *(tflite.tflite, parity.parity, compare_models.compare_models, calibration.calibration),
+    *(tflite.tflite, parity.parity, compare_models.compare_models),
     *(passport.passport, verify.verify, apk.apk, benchmark.phone, photos.photos),
     *(explain.explain, report.report),
 )

@@ -8,7 +8,6 @@ from pipeline.core.stages import FIGURES, PREDICTIONS, Command, Stage
 EXPORT = "export"
 CALIBRATION = f"{EXPORT}/calibration.json"
 RECALIBRATION = f"{EXPORT}/recalibration.json"
-CALIBRATION_CURVE = f"{EXPORT}/calibration_curve.json"
 LATENCY = f"{EXPORT}/latency.json"
 PASSPORT = "passport.json"
 PARITY = "parity.json"
@@ -66,7 +65,7 @@ stages.add(
     ),
     Stage(
         "calibration",
-        3,
+        4,
         (CALIBRATION,),
         {"export": f"{EXPORT}/int8"},
         _TFLITE,
@@ -74,7 +73,6 @@ stages.add(
         flavour="int8",
     ),
     Stage("latency", 1, (LATENCY,), {"*": f"{EXPORT}/*"}, _TFLITE, "times on this computer"),
-    Stage("calibration_curve", 1, (CALIBRATION_CURVE,), {"model": "model"}),
     Stage("explain", 2, (EXPLAINED,), _ANSWERS, Command("export", "explain"), "where the model looks"),
     Stage(
         "apk",

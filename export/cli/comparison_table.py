@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from export import artifacts
@@ -29,13 +29,12 @@ def show(terminal: Terminal, experiment: Experiment, found: dict[str, Any]) -> N
     for line in wording.others([row for row in found["targets"] if row is not shipped]):
         terminal.text(line)
     error = recalibration.refusal(experiment, found)
-    worst = recalibration.worst_layers(experiment, found)
-    _layers(terminal, worst)
-    document = {"run": run.name, **found, "worst_layers": worst}
     timing = found["targets"][0]["latency"]
     terminal.text(f"Times: this machine, {timing['num_threads']} threads, {timing['delegate']}, one picture.")
     files = [str(run.path(row["file"])) for row in found["targets"] if row is shipped]
-    terminal.finish(document, [str(run.path(artifacts.PARITY)), str(run.path(artifacts.FLIPS)), *files])
+    terminal.finish(
+        {"run": run.name, **found}, [str(run.path(artifacts.PARITY)), str(run.path(artifacts.FLIPS)), *files]
+    )
     if error:
         raise error
     terminal.next("export", "explain", "--run", run.name)
@@ -119,10 +118,3 @@ def by_class(terminal: Terminal, row: Mapping[str, Any]) -> None:
         else f", the {len(kept)} of {len(row['classes'])} that lost most"
     )
     terminal.table(f"{row['model']} by class (n = {row['n']:,}{some})", columns, rows)
-
-
-def _layers(terminal: Terminal, worst: Sequence[Mapping[str, Any]]) -> None:
-    if worst:
-        rows = [[row["layer"], f"{row['error']:.1%}", f"{row['added']:.1%}"] for row in worst]
-        title = "For information: the layers that add most to the distance from float32"
-        terminal.table(title, ["layer", "error", "added"], rows)

@@ -16,8 +16,7 @@ import numpy as np
 
 from export import artifacts
 from export.bundle import bundle, contract
-from export.conversion import calibration, failures
-from export.conversion.calibration_report import audit
+from export.conversion import calibration, calibration_report, failures
 from export.conversion.failures import Failure
 from export.model_file import flavours, metadata, structure
 from pipeline.core import files, runs, stages
@@ -28,10 +27,11 @@ from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
+from pipeline.images.views import plain_view
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
+from pipeline.training.results import Folds, Frame
 
 if TYPE_CHECKING:
     import keras
@@ -142,8 +142,8 @@ def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
     settings = {
         "contract_version": contract.VERSION,
         "labels": list(experiment.labels),
-        "threshold": experiment.run.read_json(runs.FOLDS)["threshold"],
-        "content_aspect": experiment.run.read_json(runs.FRAME)["content_aspect"],
+        "threshold": experiment.run.read(Folds, runs.FOLDS).threshold,
+        "content_aspect": experiment.run.read(Frame, runs.FRAME).content_aspect,
     }
     inputs = {"export": recipe(experiment, flavour).key}
     return stages.recipe(f"{bundle_name(flavour)}/contract", inputs, settings, CONTRACT_LIBRARIES)
@@ -215,7 +215,7 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
             continue
         failures.forget(run, made)
         if FLAVOURS[name].calibrated:
-            audit(experiment, run.path(file_name(name)).read_bytes(), made, reporter)
+            calibration_report.report(experiment, made, reporter)
         size = run.path(file_name(name)).stat().st_size
         current = "" if fresh else " (contract made again)" if rules else " (up to date)"
         reporter.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
@@ -298,7 +298,7 @@ def _check_answers(experiment: Experiment, model: keras.Model, data: bytes, name
     """The first training pictures, black and white: finite, and equal to Keras where that can be said."""
     first = experiment.split.train[:_LOOK_AT]
     dataset.check_unchanged(experiment.table, first)
-    frames = [features.plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
+    frames = [plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
     frames += calibration.extremes(experiment.frame)
     interpreter = litert.Interpreter(data)
     target = np.stack([interpreter.answer(frame) for frame in frames])

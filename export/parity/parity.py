@@ -1,8 +1,8 @@
 """Reference against target on the held-out pictures of a run: the Keras model against every flavour.
 
-Compares stored answers only; making them is `pipeline.evaluation.evaluate`'s. Figures come from `comparison`,
-the verdict from `gate`, its meaning from `wording`. What happens when the gate says no is in
-`recalibration`; models from elsewhere are compared in `models`.
+Compares stored predictions, which `pipeline.evaluation.predictions` makes. Numbers come from `comparison`,
+the verdict from `gate`, sentences from `wording`. A failed gate is handled in `recalibration`; models from
+elsewhere are compared in `models`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
-from pipeline.evaluation import evaluate
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.evaluate import without_leaked
+from pipeline.evaluation.predictions import KERAS, Predictions, keras_predictions, stored_predictions
+from pipeline.images.views import plain_view
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
+from pipeline.training.results import Folds
 
 SHIPPED = "int8"
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
@@ -43,16 +44,17 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]
     flavours = convert.exported(experiment)
     for name in flavours:
         convert.require(experiment, name)
-    reference, made = evaluate.keras_predictions(experiment, reporter)
-    targets, keys = {}, {evaluate.KERAS: made.key}
+    reference, made = keras_predictions(experiment, reporter)
+    targets, keys = {}, {KERAS: made.key}
     for name in flavours:
         targets[name], recipe = tflite_answers(experiment, name, reporter)
         keys[name] = recipe.key
     timing = latency(experiment, reporter)
+    first_look = calibration.first_look(experiment)
     settings = {
         "gate": config.gate.model_dump(mode="json"),
-        "threshold": run.read_json(runs.FOLDS)["threshold"],
-        "first_look": calibration.first_look(experiment),
+        "threshold": run.read(Folds, runs.FOLDS).threshold,
+        "first_look": first_look and first_look.model_dump(mode="json"),
     }
     inputs = {**keys, "latency": timing["key"]}
     recipe = stages.recipe("parity", inputs, settings, ("numpy", "scipy"))
@@ -66,8 +68,8 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]
 
     def build() -> None:
         reporter.progress("intervals", 0, 1)
-        scores = {"model": evaluate.KERAS, **comparison.scores(reference, settings["threshold"])}
-        scores["without_leaked"] = evaluate.without_leaked(experiment, reference)
+        scores = {"model": KERAS, **comparison.scores(reference, settings["threshold"])}
+        scores["without_leaked"] = _without_leaked(experiment, reference)
         rows = [_row(experiment, reference, targets[name], scores, settings, timing) for name in targets]
         verdict = gate.overall([row["verdict"] for row in rows])
         value = {**document, "reference": scores, "targets": rows, "verdict": verdict}
@@ -77,9 +79,7 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]
 
     run.make(recipe, build)
     shipped = targets.get(SHIPPED) or targets[flavours[-1]]
-    _draw_flips(
-        experiment, reference, shipped, {name: keys[name] for name in (evaluate.KERAS, shipped.model)}
-    )
+    _draw_flips(experiment, reference, shipped, {name: keys[name] for name in (KERAS, shipped.model)})
     return run.read_json(artifacts.PARITY)
 
 
@@ -101,7 +101,7 @@ def _row(
         "file": path.relative_to(experiment.run.folder).as_posix(),
         "size_bytes": path.stat().st_size,
         **found,
-        "without_leaked": evaluate.without_leaked(experiment, target),
+        "without_leaked": _without_leaked(experiment, target),
         **gate.judge(found, bounds),
         "look": 2 if first else 1,
         "first_look": first,
@@ -124,7 +124,7 @@ def _draw_flips(
         dataset.check_unchanged(experiment.table, [held_out[i] for i in changed])
 
         def frame(place: int) -> np.ndarray:
-            return features.plain_view(experiment.table.file(held_out[place]), experiment.frame)
+            return plain_view(experiment.table.file(held_out[place]), experiment.frame)
 
         title = f"{run.name}: Keras against {target.model}, held-out pictures"
         flips.draw(run.path(artifacts.FLIPS), title, reference, target, experiment.labels, frame)
@@ -141,9 +141,14 @@ def tflite_answers(
         data = experiment.run.path(convert.file_name(name)).read_bytes()
 
         def frame(picture: Picture) -> np.ndarray:
-            return features.plain_view(experiment.table.file(picture), experiment.frame)
+            return plain_view(experiment.table.file(picture), experiment.frame)
 
         return litert.predictions(data, pictures, frame, advance)
 
     inputs = {"export": convert.recipe(experiment, name).key}
-    return evaluate.predictions(experiment, name, inputs, _LIBRARIES, make, reporter)
+    return stored_predictions(experiment, name, inputs, _LIBRARIES, make, reporter)
+
+
+def _without_leaked(experiment: Experiment, predictions: Predictions) -> dict[str, Any] | None:
+    clean = without_leaked(experiment, predictions)
+    return clean.model_dump(mode="json") if clean else None

@@ -9,33 +9,30 @@ model has one such step.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from export import artifacts
-from export.conversion import calibration, convert, failures, layers
+from export.conversion import calibration, convert, failures
+from export.conversion.calibration import Candidate, FirstLook, Recalibration
 from export.parity import gate, parity, preference
-from pipeline.core import files, parallel
+from pipeline.core import parallel
 from pipeline.core.errors import ConversionError, GateError
 from pipeline.core.progress import ProgressReporter
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
+from pipeline.images.views import all_views
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
 
 MORE = 3
 JUDGES = 300
 # With fewer judges one picture decides.
 MIN_JUDGES = 30
-_LOOK_INSIDE = 8
-_KEPT = (
-    *("verdict", "accuracy", "macro_f1", "agreement", "flips", "lost", "gained", "mean_abs_dp"),
-    *("confidence_shift", "accuracy_drop", "accuracy_drop_interval", "macro_f1_drop", "broken"),
-)
 
 
 def gated(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
@@ -93,32 +90,6 @@ def refusal(experiment: Experiment, found: dict[str, Any]) -> GateError | None:
     )
 
 
-def worst_layers(experiment: Experiment, found: dict[str, Any], count: int = 5) -> list[dict[str, Any]]:
-    """Where a calibrated file that failed for good parts from float32, on a few training pictures.
-
-    For information. Empty where none failed, or the run has no float32 file to compare with.
-    """
-    failed = [
-        row["model"]
-        for row in found["targets"]
-        if row["verdict"] == gate.FAILED and convert.FLAVOURS[row["model"]].calibrated
-    ]
-    if not failed or not calibration.recalibration_done(experiment):
-        return []
-    paths = [experiment.run.path(convert.file_name(name)) for name in ("float32", failed[0])]
-    if not all(path.is_file() for path in paths):
-        return []
-    taken = {picture.path for picture in calibration.choose(experiment)}
-    rest = [
-        picture for picture in experiment.split.train if picture.path not in taken
-    ] or experiment.split.train
-    judges = calibration.stratified(rest, _LOOK_INSIDE, experiment.config.seed)
-    dataset.check_unchanged(experiment.table, judges)
-    frames = [features.plain_view(experiment.table.file(picture), experiment.frame) for picture in judges]
-    reference, target = (path.read_bytes() for path in paths)
-    return layers.partings(reference, target, frames)[:count]
-
-
 def _advice(experiment: Experiment, found: dict[str, Any], said_no: Sequence[dict[str, Any]]) -> str:
     if any(
         convert.FLAVOURS[row["model"]].calibrated for row in said_no
@@ -134,23 +105,23 @@ def _advice(experiment: Experiment, found: dict[str, Any], said_no: Sequence[dic
 
 
 def _recalibrate(experiment: Experiment, row: dict[str, Any], reporter: ProgressReporter) -> bool:
-    """Tries other calibration pictures and writes down what came of it; whether one choice was better."""
+    """Tries other calibration pictures and stores the outcome; whether one choice was better."""
     first = calibration.first_choice(experiment)
     judges, others = _outside(experiment, first)
-    document: dict[str, Any] = {
-        "first_look": {name: row[name] for name in _KEPT},
-        "judges": len(judges),
-        "candidates": [],
-        "second_look": False,
-        "chosen": "",
-        "pictures": [],
-    }
+    document = Recalibration(
+        first_look=FirstLook.model_validate_json(json.dumps(row)),
+        judges=len(judges),
+        candidates=(),
+        second_look=False,
+        chosen="",
+        pictures=(),
+    )
     if len(judges) >= MIN_JUDGES and others:
-        _try(experiment, row["model"], first, judges, others, document, reporter)
-        reporter.say("calibration", calibration.tried(document))
-    if document["second_look"]:
-        reporter.say("calibration", f"taken: {document['chosen']}")
-    elif document["candidates"]:
+        document = document.model_copy(update=_try(experiment, row["model"], first, judges, others, reporter))
+        reporter.say("calibration", document.summary)
+    if document.second_look:
+        reporter.say("calibration", f"taken: {document.chosen}")
+    elif document.candidates:
         reporter.warn("no other calibration pictures come closer to Keras, so the file stays as it is")
     else:
         reporter.warn(
@@ -159,9 +130,9 @@ def _recalibrate(experiment: Experiment, row: dict[str, Any], reporter: Progress
         )
     experiment.run.make(
         calibration.recalibration_recipe(experiment),
-        lambda: files.write_json(experiment.run.path(artifacts.RECALIBRATION), document),
+        lambda: experiment.run.write(document, artifacts.RECALIBRATION),
     )
-    return document["second_look"]
+    return document.second_look
 
 
 def _outside(experiment: Experiment, first: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
@@ -181,10 +152,9 @@ def _try(
     first: Sequence[Picture],
     judges: Sequence[Picture],
     others: Sequence[Picture],
-    document: dict[str, Any],
     reporter: ProgressReporter,
-) -> None:
-    """Judges the file as it is and those of two other choices; fills in the document."""
+) -> dict[str, Any]:
+    """Judges the file as it is and those of two other choices; the fields of the Recalibration."""
     seed, count = experiment.config.seed, len(first)
     more = [*first, *calibration.stratified(others, (MORE - 1) * count, seed)]
     other = calibration.stratified(others, count, seed + 2)
@@ -196,22 +166,23 @@ def _try(
     )
 
     def views(picture: Picture) -> np.ndarray:
-        return features.views(experiment.table.file(picture), picture.sha256, seen, experiment.frame)
+        return all_views(experiment.table.file(picture), picture.sha256, seen, experiment.frame)
 
     frames = [frame for pair in parallel.ordered(views, judges) for frame in pair]
     reference = reference_answers(model, frames)
 
-    def score(name: str, data: bytes, pictures: Sequence[Picture]) -> dict[str, Any]:
+    def score(name: str, data: bytes) -> Candidate:
         target = litert.predictions(data, frames, lambda frame: frame)
-        return {
-            "name": name,
-            "agreement": metrics.agreement(reference, target),
-            "mean_abs_dp": metrics.mean_abs_dp(reference, target),
-            "pictures": [picture.path for picture in pictures],
-        }
+        return Candidate(
+            name=name,
+            agreement=metrics.agreement(reference, target),
+            mean_abs_dp=metrics.mean_abs_dp(reference, target),
+        )
 
-    made = experiment.run.path(convert.file_name(flavour)).read_bytes()
-    candidates = [score(f"as it was, {count} pictures", made, first)]
+    unchanged = score(
+        f"as it was, {count} pictures", experiment.run.path(convert.file_name(flavour)).read_bytes()
+    )
+    candidates = [(unchanged, first)]
     for name, pictures in choices.items():
         reporter.progress(f"calibrating again on {name}", 0, 1)
         try:
@@ -219,18 +190,18 @@ def _try(
         except ConversionError as error:
             reporter.warn(f"{name}: {error.message}")
             continue
-        candidates.append(score(name, data, pictures))
-    best = min(candidates, key=lambda row: row["mean_abs_dp"])
-    document["second_look"] = best is not candidates[0]
-    document["candidates"] = [{key: row[key] for key in row if key != "pictures"} for row in candidates]
-    document["chosen"] = best["name"]
-    document["pictures"] = best["pictures"]
+        candidates.append((score(name, data), pictures))
+    best, pictures = min(candidates, key=lambda pair: pair[0].mean_abs_dp)
+    return {
+        "second_look": best is not unchanged,
+        "candidates": tuple(candidate for candidate, _ in candidates),
+        "chosen": best.name,
+        "pictures": tuple(picture.path for picture in pictures),
+    }
 
 
 def reference_answers(model: Any, frames: Sequence[np.ndarray]) -> np.ndarray:
     """What the Keras model says to frames; float32, shape (frames, classes)."""
-    rows = [
-        model.predict_on_batch(np.stack(frames[at : at + 32]).astype(np.float32))
-        for at in range(0, len(frames), 32)
-    ]
-    return np.concatenate(rows)
+    from pipeline.training import classifier  # loads TensorFlow
+
+    return classifier.predict(model, frames)

@@ -21,7 +21,7 @@ from pipeline.core.errors import RunError, VignetteError
 from pipeline.core.records import OutOfDate
 from pipeline.core.runs import Run
 from pipeline.core.stages import Stage
-from pipeline.evaluation import evaluate
+from pipeline.evaluation.predictions import KERAS
 
 SHIPPED = preference.ORDER[0]
 
@@ -115,7 +115,7 @@ class Artifacts:
         source = Path(self.config.data.pictures)
         return source if source.is_dir() else source.parent
 
-    def predictions(self, model: str = evaluate.KERAS) -> dict[str, np.ndarray] | None:
+    def predictions(self, model: str = KERAS) -> dict[str, np.ndarray] | None:
         """The stored answers of a model, or None."""
         try:
             found = self.run.read_arrays(runs.PREDICTIONS, f"{model}.npz")

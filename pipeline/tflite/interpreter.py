@@ -66,7 +66,6 @@ class Interpreter:
         data: The file.
         num_threads: Threads inside one run.
         kernels: `XNNPACK` (the default delegate) or `built-in`.
-        keep_inside: Keeps what every operator gave, for `inside`; with built-in kernels only.
         size: Of the input, where the file leaves it open.
 
     Raises:
@@ -80,7 +79,6 @@ class Interpreter:
         num_threads: int = 1,
         kernels: str = XNNPACK,
         *,
-        keep_inside: bool = False,
         size: Size | None = None,
     ) -> None:
         from ai_edge_litert import interpreter as runtime
@@ -93,7 +91,6 @@ class Interpreter:
                     model_content=data,
                     num_threads=num_threads,
                     experimental_op_resolver_type=kind,
-                    experimental_preserve_all_tensors=keep_inside,
                 )
                 settle_size(self._runtime, size)
                 self._runtime.allocate_tensors()
@@ -136,10 +133,6 @@ class Interpreter:
         if raw.dtype.kind == "f" or not scale:
             return raw.astype(np.float32, copy=False)
         return ((raw.astype(np.int32) - zero_point) * np.float32(scale)).astype(np.float32)
-
-    def inside(self, index: int) -> np.ndarray:
-        """What the operator whose output has this index gave in the last run, without the batch's axis."""
-        return self._runtime.get_tensor(index)[0]
 
     def _border(self, frame: np.ndarray) -> np.ndarray:
         dtype = self.input["dtype"]

@@ -58,7 +58,7 @@ SUITES = {
     "AnswerTest": 4,
     "BenchmarkActivityTest": 24,
     "BenchmarkScreenTest": 18,
-    "CameraTest": 14,
+    "CameraTest": 13,
     "ClassifierTest": 17,
     "ConditionsTest": 6,
     "ContractTest": 54,
@@ -72,13 +72,15 @@ SUITES = {
     "PhotoMakerTest": 1,
     "PhotosActivityTest": 14,
     "PhotosTest": 11,
-    "PictureTest": 15,
+    "PictureTest": 13,
     "PngTest": 2,
     "ResourcesTest": 5,
+    "SampleSizeTest": 1,
     "ScreenshotTest": 5,
     "SelfTestTest": 3,
     "SharedFilesTest": 6,
     "ShutterTest": 12,
+    "StreamSizeTest": 1,
     "ThrottlingTest": 4,
     "ViewfinderTest": 2,
     "YuvTest": 3,
@@ -261,7 +263,7 @@ def test_a_machine_without_a_jdk_is_told_so(tmp_path):
         [sys.executable, RUN], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 1
-    assert ended.stderr == "error: no mvn; install a JDK 17 and Maven\n"
+    assert ended.stderr == "error: no mvn; install a JDK (17 or later) and Maven\n"
 
 
 def test_kept_screens_stay_small():

@@ -8,7 +8,7 @@ import numpy as np
 
 from export.parity import comparison, gate
 from pipeline.core.config import Gate
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 
 TRUTH = np.arange(300) % 3
 LABELS = ("ant", "bee", "cat")

@@ -18,7 +18,7 @@ PACKAGE = "org.vignette.demo"
 # Its external files: what adb can reach and the app reads without asking for permission.
 FILES = f"/sdcard/Android/data/{PACKAGE}/files"
 _ACTION = f"{PACKAGE}.action"
-_ACTIVITY = f"{PACKAGE}/.BenchmarkActivity"
+_ACTIVITY = f"{PACKAGE}/.benchmark.BenchmarkActivity"
 
 _BY_HAND = (
     f"save its photos (python -m export photos --pull), then adb uninstall {PACKAGE} and repeat the command"

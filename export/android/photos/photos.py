@@ -24,7 +24,7 @@ from export.parity import parity
 from pipeline.core import files, stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import key_of
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.stats import intervals
@@ -234,6 +234,5 @@ def _draw(experiment: Experiment, found: Photos, judged: dict[str, Any]) -> None
     total = len(judged["errors"])
     shown = f", the surest {_SHOWN} of {total}" if total > _SHOWN else ""
     title = f"Photos with a wrong answer{shown} (orange: said without doubt)"
-    plots.captioned_sheet(
-        experiment.run.path(artifacts.PHOTOS_SHEET), title, cells, min(_COLUMNS, len(cells))
-    )
+    sheet = experiment.run.path(artifacts.PHOTOS_SHEET)
+    plots.captioned_sheet(sheet, title, cells, min(_COLUMNS, len(cells)))

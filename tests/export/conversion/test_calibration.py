@@ -15,8 +15,8 @@ from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data.dataset import Picture
 from pipeline.images.letterbox import letterbox
+from pipeline.images.views import plain_view
 from pipeline.training import experiment as experiments
-from pipeline.training import features
 from tests.support import verbs
 from tests.support.verbs import RUN
 
@@ -106,7 +106,7 @@ def test_black_and_white_come_first_and_then_the_pictures_as_they_are_scored(exp
     assert (frames[0][0] == 0).all()
     assert (frames[1][0] == 255).all()
     for picture, arrays in zip(chosen, frames[2:], strict=True):
-        expected = features.plain_view(experiment.table.file(picture), experiment.frame)
+        expected = plain_view(experiment.table.file(picture), experiment.frame)
         np.testing.assert_array_equal(arrays[0][0], expected)
     assert done == list(range(1, 26))
 
@@ -138,9 +138,7 @@ def test_noise_and_one_colour_are_told_from_pictures(experiment):
     barred[16:48] = (40, 90, 10)
     assert calibration.emptiness(barred) == "one colour"
     for picture in calibration.choose(experiment):
-        assert (
-            calibration.emptiness(features.plain_view(experiment.table.file(picture), experiment.frame)) == ""
-        )
+        assert calibration.emptiness(plain_view(experiment.table.file(picture), experiment.frame)) == ""
 
 
 @pytest.fixture
@@ -161,7 +159,7 @@ def test_random_or_constant_input_is_refused_with_the_reason(spoiled, kind):
     with pytest.raises(DataError) as caught:
         calibration.require_content(spoiled, chosen)
     assert caught.value.message.startswith(
-        f"calibration refused: 13 of 25 calibration pictures are {kind} (the first: "
+        f"calibration refused: 13 of 25 calibration pictures are {kind} (such as "
     )
     assert "would be wrong for real pictures" in caught.value.message
     assert caught.value.hint == "train on pictures of what the phone will see"
@@ -169,5 +167,5 @@ def test_random_or_constant_input_is_refused_with_the_reason(spoiled, kind):
 
 def test_one_picture_again_and_again_is_refused(experiment):
     chosen = calibration.choose(experiment)
-    with pytest.raises(DataError, match="25 calibration pictures are only 1 different ones"):
+    with pytest.raises(DataError, match="only 1 of 25 calibration pictures are different"):
         calibration.require_content(experiment, [chosen[0]] * 25)

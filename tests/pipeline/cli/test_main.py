@@ -28,14 +28,14 @@ HELP = {
     ),
     ("pipeline", "evaluate"): ("Reads a trained run", "Writes", "evaluation.json", "predictions/keras.npz"),
     ("pipeline", "compare"): ("Reads each run's out-of-fold answers", "Writes nothing"),
-    ("export",): ("tflite", "parity", "compare-models", "calibration", "passport", "verify", "apk"),
+    ("export",): ("tflite", "parity", "compare-models", "passport", "verify", "apk"),
     ("export", "tflite"): (
         *("Reads a trained run", "Writes", "model_FLAVOUR.tflite", "calibration.json", "parity.json"),
         *("flips.png", "second look", "code 3"),
     ),
     ("export", "verify"): ("Reads a bundle", "every bundle of a run", "Writes nothing", "code 3"),
     ("export", "apk"): (
-        *("Reads an exported run", "Writes demo.apk", "apk.json", "Needs a JDK 17", "code 3"),
+        *("Reads an exported run", "Writes demo.apk", "apk.json", "Needs a JDK (17 or later)", "code 3"),
         *("--assets-only", "--fetch", "--keystore", "VIGNETTE_KEYSTORE_PASSWORD", "--runtime", "--out"),
         "--flavour",
     ),
@@ -45,7 +45,6 @@ HELP = {
         *("Reads two models and the pictures", "Writes to --out only", "code 3"),
         *("--reference", "--target", "--pictures", "--flavour", "--range", "--labels", "--fit", "--out"),
     ),
-    ("export", "calibration"): ("Reads an exported run", "Writes nothing", "--curve", "never looked at"),
 }
 HEAVY = ("tensorflow", "keras")
 
@@ -181,13 +180,11 @@ UP_TO_DATE = {
     "compare": ("pipeline", "compare", "pictures", "second"),
     "tflite": ("export", "tflite", "pictures"),
     "parity": ("export", "parity", "pictures"),
-    "calibration": ("export", "calibration", "pictures"),
     "verify": ("export", "verify", "pictures"),
     "draw": ("pipeline", "draw", "drawn", "--train", "2", "--test", "1", "--size", "64x36"),
 }
 PARITY_KEYS = {
     *("run", "n", "groups", "labels", "gate", "threshold", "reference", "targets", "verdict", "passed"),
-    "worst_layers",
 }
 KEYS = {
     "train": {"run", "out_of_fold", "training"},
@@ -195,10 +192,6 @@ KEYS = {
     "compare": {"ranked_by", "rows", "configuration"},
     "tflite": PARITY_KEYS,
     "parity": PARITY_KEYS,
-    "calibration": {
-        *("run", "source", "second_look", "wanted", "pictures", "classes", "input", "empty", "saturation"),
-        *("drift", "words", "curve", "recalibration"),
-    },
     "verify": {"passed", "bundles"},
     "draw": {"pictures", "folder"},
 }

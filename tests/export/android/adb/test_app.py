@@ -106,7 +106,7 @@ def test_an_app_without_the_screen_is_told(connected):
     with pytest.raises(errors.PhoneError) as caught:
         app.start(connected, "LIST", {"session": "s1"})
     assert caught.value.message == (
-        "the app on the phone did not start: Activity class {org.vignette.demo/.BenchmarkActivity} "
+        "the app on the phone did not start: Activity class {org.vignette.demo/.benchmark.BenchmarkActivity} "
         "does not exist."
     )
     assert caught.value.hint == (
@@ -122,7 +122,7 @@ def test_what_is_asked_of_the_app_arrives_word_by_word(connected, phone, apk):
     app.stop(connected)
     assert seen == [
         [
-            *("start", "-n", "org.vignette.demo/.BenchmarkActivity"),
+            *("start", "-n", "org.vignette.demo/.benchmark.BenchmarkActivity"),
             *("-a", "org.vignette.demo.action.BENCHMARK"),
             *("--es", "session", "s 1", "--es", "models", "a,b", "--ei", "runs", "5"),
         ],
