@@ -59,8 +59,8 @@ def compare_models(
         from export.parity import gate
         from export.parity.models import compare
         from export.parity.models.sides import ByHand
-        from pipeline.core.config import Gate
         from pipeline.core.errors import GateError
+        from pipeline.core.sections import Gate
 
         by_hand = ByHand.read(input_range, labels, fit, size)
         result = compare.compare_models(reference, target, pictures, flavour, by_hand, out, terminal)

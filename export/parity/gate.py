@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import ceil, isinf
 from typing import Any
 
-from pipeline.core.config import Gate
+from pipeline.core.sections import Gate
 from pipeline.stats.metrics import Z
 
 FAILED, PASSED, NOT_SHOWN = "failed", "passed", "not shown"

@@ -19,6 +19,7 @@ from export.parity.latency import latency
 from pipeline.core import files, runs, stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
+from pipeline.core.sections import INT8
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
 from pipeline.evaluation.evaluate import without_leaked
@@ -28,7 +29,7 @@ from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
 from pipeline.training.results import Folds
 
-SHIPPED = "int8"
+SHIPPED = INT8
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from export.parity import gate as gates
-from pipeline.core.config import Gate
+from pipeline.core.sections import Gate
 from pipeline.stats import confidence
 
 # A drop is shown as the change of what it is a drop of: fewer right answers are a minus.

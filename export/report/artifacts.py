@@ -16,10 +16,11 @@ import numpy as np
 from export import artifacts
 from export.parity import preference
 from pipeline.core import runs, stages
-from pipeline.core.config import Config, Gate
+from pipeline.core.config import Config
 from pipeline.core.errors import RunError, VignetteError
 from pipeline.core.records import OutOfDate
 from pipeline.core.runs import Run
+from pipeline.core.sections import Gate
 from pipeline.core.stages import Stage
 from pipeline.evaluation.predictions import KERAS
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from export.parity import comparison, gate
-from pipeline.core.config import Gate
+from pipeline.core.sections import Gate
 from pipeline.evaluation.predictions import Predictions
 
 TRUTH = np.arange(300) % 3

@@ -17,9 +17,9 @@ from export.parity import comparison, flips, gate, wording
 from export.parity.models import sides
 from export.parity.models.sides import ByHand, Side
 from pipeline.core import files
-from pipeline.core.config import Gate
 from pipeline.core.errors import DataError
 from pipeline.core.progress import ProgressReporter
+from pipeline.core.sections import Gate
 from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture, Table

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export.parity import comparison, gate
-from pipeline.core.config import Gate
+from pipeline.core.sections import Gate
 from pipeline.stats import paired
 from tests.support.comparisons import TRUTH, compared, flipped, judged, predictions, sure
 
