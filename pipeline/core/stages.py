@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.core.config import FLAVOURS
 from pipeline.core.recipes import Recipe
+from pipeline.core.sections import FLAVOURS
 
 # The files of a run, in the order in which they are made.
 CONFIG = "config.toml"

@@ -9,7 +9,7 @@ import pytest
 from export.bundle import bundle
 from export.conversion import convert
 from pipeline.core import stages
-from pipeline.core.config import FLAVOURS
+from pipeline.core.sections import FLAVOURS
 
 RUN = Path("data/runs/first")
 
