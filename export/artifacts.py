@@ -37,7 +37,7 @@ runs.FORMS.update(
 
 _TFLITE = Command("export", "tflite")
 _PHOTOS = Command("export", "photos", "FOLDER --run RUN")
-_SIMULATE = Command("export", "photos", "--simulate --run RUN")
+_SIMULATE = Command("export", "simulate")
 _ANSWERS = {"keras": f"{PREDICTIONS}/keras", "*": f"{PREDICTIONS}/*"}
 
 stages.add(
@@ -88,12 +88,12 @@ stages.add(
         1,
         (PHONE,),
         {"apk": "apk", "*": f"{EXPORT}/*/contract"},
-        Command("export", "phone"),
+        Command("export", "benchmark"),
         "times on a phone",
     ),
     Stage(
         "photos",
-        3,
+        4,
         (PHOTOS,),
         {"held_out": f"{PREDICTIONS}/int8", "*": f"{EXPORT}/*"},
         _PHOTOS,
