@@ -18,6 +18,7 @@ from export.android.apk import build, signature
 from export.android.apk.verdict import Verdict
 from export.conversion import convert
 from export.parity import gate, parity, preference
+from export.parity.result import FlavourTarget
 from pipeline.core import files, runs
 from pipeline.core.config import FLAVOURS
 from pipeline.core.errors import ConversionError, GateError, RunError, UsageError
@@ -88,16 +89,16 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
     failed = convert.failed(experiment)
     if flavour in failed:
         raise ConversionError(f"could not make {flavour} ({failed[flavour].message})", failed[flavour].hint)
-    found = parity.parity(experiment, reporter)
-    rows = {row["model"]: row for row in found["targets"]}
-    row = rows[flavour] if flavour else preference.best(found["targets"], config.gate)
+    result = parity.parity(experiment, reporter)
+    rows = {row.model: row for row in result.targets}
+    row = rows[flavour] if flavour else preference.best(result.targets, config.gate)
     if row is None:
         raise GateError(
             f"the gate says no to every flavour of {run.folder}: {'; '.join(map(_reasons, rows.values()))}",
             f"--flavour NAME puts {' or '.join(rows)} inside all the same; the app's About shows its verdict",
         )
-    name, first = row["model"], preference.ORDER[0]
-    if gate.says_no(row["verdict"], config.gate):
+    name, first = row.model, preference.ORDER[0]
+    if gate.says_no(row.verdict, config.gate):
         reporter.warn(f"the gate says no to {_reasons(row)}; the app's About shows it")
     elif not flavour and name != first and first in (*rows, *failed):
         why = (
@@ -112,7 +113,7 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
             f"{run.path(convert.bundle_name(name))} is missing, or older than the model",
             f"export it first: python -m export tflite {run.name}",
         )
-    verdict = Verdict(row["verdict"], found["n"], second_look=row["look"] == 2)
+    verdict = Verdict(row.verdict, result.n, second_look=row.second_look)
     return Inside(name, run.path(convert.bundle_name(name)), verdict)
 
 
@@ -121,8 +122,8 @@ def flavour_inside(run: runs.Run) -> str:
     return str(run.recorded("apk").get("settings", {}).get("flavour", preference.ORDER[0]))
 
 
-def _reasons(row: Mapping[str, Any]) -> str:
-    return f"{row['model']} ({', '.join(row['broken'] or row['unproved'])})"
+def _reasons(row: FlavourTarget) -> str:
+    return f"{row.model} ({', '.join(row.reasons)})"
 
 
 def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -> tuple[Path, dict[str, Any]]:
