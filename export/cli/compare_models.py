@@ -62,9 +62,7 @@ def compare_models(
         from pipeline.core.errors import GateError
 
         by_hand = ByHand.read(input_range, labels, fit, size)
-        result, files = compare.compare_models(
-            reference, target, pictures, flavour, by_hand, out, terminal
-        )
+        result, files = compare.compare_models(reference, target, pictures, flavour, by_hand, out, terminal)
         row = result.targets[0]
         title = f"{result.n:,} pictures in {pictures}"
         comparison_table.table(terminal, title, result.reference, result.targets)

@@ -9,7 +9,7 @@ from export import artifacts
 from pipeline.cli.terminal import Terminal
 
 if TYPE_CHECKING:
-    from export.parity.result import FlavourTarget, ParityResult, Reference, Target
+    from export.parity.result import ParityResult, Reference, Target
     from pipeline.core.runs import Run
     from pipeline.training.experiment import Experiment
 

@@ -21,7 +21,7 @@ from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
-from pipeline.training import features
+from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
 
 RECALIBRATION = f"{artifacts.EXPORT}/recalibration.json"
@@ -181,9 +181,7 @@ def representative(
         dataset.check_unchanged(experiment.table, chosen)
         for frame in extremes(experiment.frame):
             yield [frame[np.newaxis].astype(np.float32)]
-        plain = parallel.ordered(
-            lambda p: features.plain_view(experiment.table.file(p), experiment.frame), chosen
-        )
+        plain = parallel.ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), chosen)
         for done, frame in enumerate(plain, 1):
             yield [frame[np.newaxis].astype(np.float32)]
             advance(done)
@@ -222,9 +220,7 @@ def require_content(experiment: Experiment, chosen: Sequence[Picture]) -> None:
         DataError: Ranges measured on it would be wrong for real pictures.
     """
     files = {picture.path: experiment.table.file(picture) for picture in chosen}
-    reasons = parallel.ordered(
-        lambda p: emptiness(features.plain_view(files[p.path], experiment.frame)), chosen
-    )
+    reasons = parallel.ordered(lambda p: emptiness(plain_view(files[p.path], experiment.frame)), chosen)
     empty = [(picture, reason) for picture, reason in zip(chosen, reasons, strict=True) if reason]
     distinct = len({picture.sha256 for picture in chosen})
     if len(empty) > _MAX_EMPTY * len(chosen):

@@ -21,7 +21,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
-from pipeline.training import features
+from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
 
 NAME = f"{artifacts.EXPORT}/calibration.json"
@@ -151,7 +151,7 @@ def report(experiment: Experiment, made: Recipe, reporter: ProgressReporter) -> 
         dataset.check_unchanged(experiment.table, [*chosen, *others])
         facts = []
         for row in parallel.ordered(
-            lambda p: _facts(features.plain_view(experiment.table.file(p), experiment.frame)),
+            lambda p: _facts(plain_view(experiment.table.file(p), experiment.frame)),
             [*chosen, *others],
         ):
             facts.append(row)

@@ -27,10 +27,11 @@ from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
+from pipeline.images.views import plain_view
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
+from pipeline.training.results import Folds, Frame
 
 if TYPE_CHECKING:
     import keras
@@ -141,8 +142,8 @@ def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
     settings = {
         "contract_version": contract.VERSION,
         "labels": list(experiment.labels),
-        "threshold": experiment.run.read_json(runs.FOLDS)["threshold"],
-        "content_aspect": experiment.run.read_json(runs.FRAME)["content_aspect"],
+        "threshold": experiment.run.read(Folds, runs.FOLDS).threshold,
+        "content_aspect": experiment.run.read(Frame, runs.FRAME).content_aspect,
     }
     inputs = {"export": recipe(experiment, flavour).key}
     return Recipe(f"{bundle_name(flavour)}/contract", 1, inputs, settings, CONTRACT_LIBRARIES)
@@ -298,7 +299,7 @@ def _check_answers(experiment: Experiment, model: keras.Model, data: bytes, name
     """The first training pictures, black and white: finite, and equal to Keras where that can be said."""
     first = experiment.split.train[:_LOOK_AT]
     dataset.check_unchanged(experiment.table, first)
-    frames = [features.plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
+    frames = [plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
     frames += calibration.extremes(experiment.frame)
     interpreter = litert.Interpreter(data)
     target = np.stack([interpreter.answer(frame) for frame in frames])

@@ -26,10 +26,10 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
-from pipeline.evaluation import evaluate
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import KERAS, Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
+from pipeline.images.views import plain_view
 from pipeline.tflite import interpreter as litert
 from pipeline.training import features
 from pipeline.training.experiment import Experiment
@@ -64,7 +64,7 @@ def explain(experiment: Experiment, reporter: ProgressReporter, limit: int = LIM
     """
     run, name = experiment.run, flavour(experiment)
     parity.parity(experiment, reporter)  # the stored answers are those of the files that are there
-    keys = {model: run.key(f"{runs.PREDICTIONS}/{model}") for model in (evaluate.KERAS, name)}
+    keys = {model: run.key(f"{runs.PREDICTIONS}/{model}") for model in (KERAS, name)}
     inputs = {**keys, "train": experiment.split.train_key}
     recipe = Recipe(STAGE, VERSION, inputs, {"limit": limit, "seed": experiment.config.seed}, _LIBRARIES)
 
@@ -158,7 +158,7 @@ def _explained(
 
     def seen(picture: dataset.Picture) -> View:
         edge = border.mask(picture.width, picture.height, experiment.frame)
-        return View(features.plain_view(experiment.table.file(picture), experiment.frame), edge)
+        return View(plain_view(experiment.table.file(picture), experiment.frame), edge)
 
     views = list(ordered(seen, picked))
     data = run.path(convert.file_name(target.model)).read_bytes()

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 
 SAMPLE, FLIP, MISTAKE, SUREST, LEAST_SURE = "sample", "flip", "mistake", "most confident", "least confident"
 EACH = 3

@@ -24,8 +24,8 @@ from pipeline.data import dataset
 from pipeline.data.dataset import Picture
 from pipeline.evaluation.evaluate import without_leaked
 from pipeline.evaluation.predictions import KERAS, Predictions, keras_predictions, stored_predictions
+from pipeline.images.views import plain_view
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
 from pipeline.training.results import Folds
 
@@ -133,7 +133,7 @@ def _draw_flips(
         dataset.check_unchanged(experiment.table, [held_out[i] for i in changed])
 
         def frame(place: int) -> np.ndarray:
-            return features.plain_view(experiment.table.file(held_out[place]), experiment.frame)
+            return plain_view(experiment.table.file(held_out[place]), experiment.frame)
 
         title = f"{run.name}: Keras against {target.model}, held-out pictures"
         flips.draw(run.path(FLIPS), title, reference, target, experiment.labels, frame)
@@ -150,7 +150,7 @@ def tflite_answers(
         data = experiment.run.path(convert.file_name(name)).read_bytes()
 
         def frame(picture: Picture) -> np.ndarray:
-            return features.plain_view(experiment.table.file(picture), experiment.frame)
+            return plain_view(experiment.table.file(picture), experiment.frame)
 
         return litert.predictions(data, pictures, frame, advance)
 

@@ -22,9 +22,9 @@ from pipeline.core.errors import ConversionError, GateError
 from pipeline.core.progress import ProgressReporter
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
+from pipeline.images.views import all_views
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
 
 MORE = 3
@@ -162,7 +162,7 @@ def _try(
     )
 
     def views(picture: Picture) -> np.ndarray:
-        return features.views(experiment.table.file(picture), picture.sha256, seen, experiment.frame)
+        return all_views(experiment.table.file(picture), picture.sha256, seen, experiment.frame)
 
     frames = [frame for pair in parallel.ordered(views, judges) for frame in pair]
     reference = reference_answers(model, frames)
@@ -198,8 +198,6 @@ def _try(
 
 def reference_answers(model: Any, frames: Sequence[np.ndarray]) -> np.ndarray:
     """What the Keras model says to frames; float32, shape (frames, classes)."""
-    rows = [
-        model.predict_on_batch(np.stack(frames[at : at + 32]).astype(np.float32))
-        for at in range(0, len(frames), 32)
-    ]
-    return np.concatenate(rows)
+    from pipeline.training import classifier  # loads TensorFlow
+
+    return classifier.predict(model, frames)

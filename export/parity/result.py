@@ -241,5 +241,3 @@ class ParityResult(Document):
     def target(self, model: str) -> FlavourTarget | None:
         """The file of that flavour, if it was compared."""
         return next((row for row in self.targets if row.model == model), None)
-
-

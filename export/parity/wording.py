@@ -76,9 +76,7 @@ def others(targets: Sequence[FlavourTarget]) -> list[str]:
     return [f"{', '.join(names)}: {verdict} ({titles})." for (verdict, titles), names in alike.items()]
 
 
-def sentences(
-    target: Target, reference: Reference, gate: Gate, noun: str = "held-out pictures"
-) -> list[str]:
+def sentences(target: Target, reference: Reference, gate: Gate, noun: str = "held-out pictures") -> list[str]:
     """A paragraph on one target, sentence by sentence.
 
     Args:

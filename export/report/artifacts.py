@@ -23,7 +23,7 @@ from pipeline.core import runs
 from pipeline.core.config import Config
 from pipeline.core.errors import RunError, VignetteError
 from pipeline.core.runs import Run
-from pipeline.evaluation import evaluate
+from pipeline.evaluation.predictions import KERAS
 
 SHIPPED = preference.ORDER[0]
 CALIBRATION = f"{artifacts.EXPORT}/calibration.json"
@@ -73,6 +73,7 @@ JSON = {
         "simulated",
     ),
 }
+_FORMS = {artifacts.PARITY: ParityResult}
 # Made only where there is reason to; nobody is told that they lack it.
 _OCCASIONAL = {runs.SEARCH: "search"}
 # What only a run with an int8 file can have.
@@ -92,7 +93,8 @@ class Artifacts:
                 try:
                     reason = out_of_date(run, stage)
                     if not reason:
-                        self.found[name] = self.run.read_json(name)
+                        form = _FORMS.get(name)
+                        self.found[name] = run.read(form, name) if form else run.read_json(name)
                         continue
                 except RunError as error:
                     reason = error.message
@@ -147,7 +149,7 @@ class Artifacts:
         source = Path(self.config.data.pictures)
         return source if source.is_dir() else source.parent
 
-    def predictions(self, model: str = evaluate.KERAS) -> dict[str, np.ndarray] | None:
+    def predictions(self, model: str = KERAS) -> dict[str, np.ndarray] | None:
         """The stored answers of a model, or None."""
         try:
             found = self.run.read_arrays(runs.PREDICTIONS, f"{model}.npz")

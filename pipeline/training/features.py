@@ -9,7 +9,7 @@ is found by what made it, shared between runs, and may be deleted at any time.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core import files, parallel, runs
-from pipeline.core.config import Augment, Config
+from pipeline.core.config import Config
 from pipeline.core.errors import DataError, PictureError, RunError, storage_error
 from pipeline.core.progress import Progress, silent, unheard
 from pipeline.core.quiet import quiet
@@ -25,15 +25,12 @@ from pipeline.core.recipes import Recipe
 from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture, Table
-from pipeline.images import augment, decode, screen_capture
-from pipeline.images.letterbox import letterbox
+from pipeline.images.views import all_views, view_settings
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
 from pipeline.training import backbones
 
 PLAIN = 0
-# Out of fold, on flowers5 and trashnet, more photos of a screen cost clean pictures more than they gain.
-SCREEN_EVERY = 4
 LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow", "pi-heif")
 _VERSION = 2
 # Of the file of records, whose features are the same in every version.
@@ -102,15 +99,6 @@ def settings(config: Config, frame: Size, layer: str = backbones.POOLED) -> dict
     }
 
 
-def view_settings(settings: Augment) -> dict[str, Any]:
-    """The part of the configuration that random views are made by, for recipes.
-
-    A simulation that is off is not named, so that features without it stay what they were.
-    """
-    named = settings.model_dump(mode="json", exclude={"screen"})
-    return named | ({"screen": [screen_capture.VERSION, SCREEN_EVERY]} if settings.screen else {})
-
-
 def compute(
     config: Config,
     frame: Size,
@@ -161,49 +149,6 @@ def compute(
     if known is None:
         raise RunError(f"{folder}: the cache of features is empty", "delete this folder and repeat")
     return Store(known, rows)
-
-
-def plain_view(path: Path, frame: Size) -> np.ndarray:
-    """A picture as the model sees it when it is scored.
-
-    Returns:
-        RGB, uint8, shape (height, width, 3).
-
-    Raises:
-        PictureError: The file cannot be read.
-    """
-    return letterbox(decode.read(path), frame)
-
-
-def views(path: Path, sha256: str, config: Config, frame: Size) -> np.ndarray:
-    """The plain view and the random ones of a picture, as training sees them.
-
-    Returns:
-        RGB, uint8, shape (1 + views, height, width, 3).
-
-    Raises:
-        PictureError: The file cannot be read.
-    """
-    random = random_views(path, sha256, config.augment, frame, config.seed)
-    return np.stack([plain_view(path, frame), *random])
-
-
-def random_views(path: Path, sha256: str, settings: Augment, frame: Size, seed: int) -> Iterator[np.ndarray]:
-    """The random views alone, from a JPEG decoded at reduced scale.
-
-    With `settings.screen`, every fourth, from the first, is taken from a photo of a simulated screen.
-    """
-    if settings.views:
-        picture = decode.read(path, for_frame=frame)
-        plain = letterbox(picture, frame)
-        for view in range(1, settings.views + 1):
-            start = plain
-            if settings.screen and view % SCREEN_EVERY == 1:
-                numbers = screen_capture.generator(seed, sha256, f"training view {view}")
-                start = letterbox(
-                    screen_capture.photograph(picture, screen_capture.draw_scene(numbers), numbers), frame
-                )
-            yield augment.random_view(start, settings, augment.generator(seed, sha256, view))
 
 
 def _dtype(views: int, width: int) -> np.dtype:
@@ -281,7 +226,7 @@ def _compute_missing(
         dataset.check_unchanged(table, [picture])
         path = table.file(picture)
         try:
-            frames = views(path, picture.sha256, config, frame)
+            frames = all_views(path, picture.sha256, config, frame)
         except (PictureError, OSError) as error:
             raise DataError(f"{path} cannot be read any more: {error}", "repeat the command") from error
         with interpreters.one() as interpreter:

@@ -24,7 +24,7 @@ from export.parity import parity
 from pipeline.core import files, runs
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe, key_of
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.stats import intervals

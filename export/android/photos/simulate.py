@@ -19,13 +19,12 @@ from pipeline.core import files, runs
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data.dataset import Picture
-from pipeline.evaluation import evaluate
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions, stored_predictions
 from pipeline.images import decode, screen_capture
 from pipeline.images.letterbox import letterbox
+from pipeline.images.views import plain_view
 from pipeline.stats import intervals, paired
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import DRAWN, Experiment
 
 VERSION = 3
@@ -154,7 +153,7 @@ def _simulated_answers(experiment: Experiment, reporter: ProgressReporter) -> tu
         "export": convert.recipe(experiment, model.SHIPPED).key,
         "scenes": f"simulator {screen_capture.VERSION}, seed {experiment.config.seed}, {_PURPOSE}",
     }
-    return evaluate.predictions(experiment, _STORED, inputs, _LIBRARIES, make, reporter)
+    return stored_predictions(experiment, _STORED, inputs, _LIBRARIES, make, reporter)
 
 
 def _draw(experiment: Experiment, plain: Predictions, seen: Predictions) -> None:
@@ -171,7 +170,7 @@ def _draw(experiment: Experiment, plain: Predictions, seen: Predictions) -> None
             before, after = (experiment.labels[a.predicted[at]] for a in (plain, seen))
             cells.append(
                 (
-                    features.plain_view(experiment.table.file(picture), experiment.frame),
+                    plain_view(experiment.table.file(picture), experiment.frame),
                     f"{picture.label}\n→ {before}",
                     plots.VERMILION if before != picture.label else "black",
                 )

@@ -24,16 +24,16 @@ from pipeline.core.config import FLAVOURS, Gate
 from pipeline.core.errors import ConversionError, DataError, UsageError
 from pipeline.core.quiet import quiet
 from pipeline.core.size import Size, asked_size
-from pipeline.evaluation import evaluate
+from pipeline.evaluation.predictions import KERAS
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox, stretch
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
+from pipeline.training.results import Folds
 
 FITS = {"stretch": stretch, "letterbox": letterbox}
 # A softmax adds up to one, give or take what its arithmetic loses.
 _SUM_SLACK = 0.1
-_BATCH = 32
 _MODELS = (".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pt", ".pth", ".task", ".zip")
 
 Advance = Callable[[int], object]
@@ -146,18 +146,11 @@ def _of_run(run: runs.Run, flavour: str | None) -> Side:
 
             model = classifier.load(run.path(runs.MODEL))
         frames = parallel.ordered(lambda file: letterbox(decode.read(file), experiment.frame), files)
-        rows, waiting = [], []
-        for done, frame in enumerate(frames, 1):
-            waiting.append(frame)
-            if len(waiting) == _BATCH or done == len(files):
-                rows.append(model.predict_on_batch(np.stack(waiting).astype(np.float32)))
-                waiting.clear()
-                advance(done)
-        return np.concatenate(rows)
+        return classifier.predict(model, frames, advance)
 
-    threshold = run.read_json(runs.FOLDS)["threshold"]
+    threshold = run.read(Folds, runs.FOLDS).threshold
     prepared = _prepared(experiment.frame, "letterbox", "0 to 255", "the run")
-    return Side(f"{run.name}, {evaluate.KERAS}", experiment.labels, prepared, answer, threshold, **known)
+    return Side(f"{run.name}, {KERAS}", experiment.labels, prepared, answer, threshold, **known)
 
 
 def _of_bundle(folder: Path) -> Side:

@@ -42,12 +42,9 @@ def test_shares_of_classes_stand_beside_those_in_training(experiment, document):
 
 
 def test_the_covered_input_range_is_that_of_the_pictures(experiment, document):
-    from pipeline.training import features
+    from pipeline.images.views import plain_view
 
-    frames = [
-        features.plain_view(experiment.table.file(p), experiment.frame)
-        for p in calibration.choose(experiment)
-    ]
+    frames = [plain_view(experiment.table.file(p), experiment.frame) for p in calibration.choose(experiment)]
     assert document.input.lowest == tuple(min(int(f[..., c].min()) for f in frames) for c in range(3))
     assert document.input.highest == tuple(max(int(f[..., c].max()) for f in frames) for c in range(3))
     assert all(2 < levels <= 256 for levels in document.input.levels)

@@ -19,10 +19,10 @@ from pipeline.core.errors import ConversionError, DataError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.data import dataset
+from pipeline.images.views import plain_view
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
 from tests.support import odd_models, verbs
 from tests.support.verbs import RUN
@@ -71,10 +71,7 @@ def weights_of(data: bytes) -> dict[int, int]:
 
 
 def frames_of(experiment: Experiment, count: int) -> list[np.ndarray]:
-    return [
-        features.plain_view(experiment.table.file(p), experiment.frame)
-        for p in experiment.split.held_out[:count]
-    ]
+    return [plain_view(experiment.table.file(p), experiment.frame) for p in experiment.split.held_out[:count]]
 
 
 # The int8 file, read without the project's own reader.

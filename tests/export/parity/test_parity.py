@@ -68,13 +68,13 @@ def test_the_file_holds_every_flavour_on_the_same_pictures(experiment):
 def test_answers_of_a_file_are_those_of_litert_picture_by_picture(experiment):
     from ai_edge_litert import interpreter as runtime
 
-    from pipeline.training import features
+    from pipeline.images.views import plain_view
 
     stored = experiment.run.read_arrays("predictions", "int8.npz")["probabilities"]
     reader = runtime.Interpreter(model_path=str(experiment.run.path(convert.file_name("int8"))))
     reader.allocate_tensors()
     for picture, row in zip(experiment.split.held_out, stored, strict=True):
-        frame = features.plain_view(experiment.table.file(picture), experiment.frame)
+        frame = plain_view(experiment.table.file(picture), experiment.frame)
         reader.set_tensor(reader.get_input_details()[0]["index"], frame[np.newaxis])
         reader.invoke()
         raw = reader.get_tensor(reader.get_output_details()[0]["index"])[0]

@@ -12,7 +12,7 @@ from PIL import Image
 from export import artifacts
 from export.android.photos import simulate
 from pipeline.core.runs import Run
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 from pipeline.training.experiment import open_trained
 from tests.support import verbs
 from tests.support.verbs import RUN, fine, refused
