@@ -46,9 +46,9 @@ def apk(
 
     That is int8 unless the gate says no to it. Without Google's SDK. Reads an exported run and
     android_demo. Writes demo.apk and its passport, apk.json, into the run; with --assets-only the bundle
-    into android_demo/app/src/main/assets. Needs a JDK 17, and Maven or ANDROID_HOME. Signed with the
-    keystore given, else the user's Android debug key, else one that is made once. Exit code 3: the gate
-    says no to every flavour, or the runtime inside cannot run the model.
+    into android_demo/app/src/main/assets. Needs a JDK (17 or later), and Maven or ANDROID_HOME.
+    Signed with the keystore given, else the user's Android debug key, else one that is made once. Exit code
+    3: the gate says no to every flavour, or the runtime inside cannot run the model.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.android.apk import apk as stage

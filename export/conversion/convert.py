@@ -3,7 +3,7 @@
 Beside each file go its labels and its contract, which `bundle` makes from the file itself. How a
 file is converted, and the guard against files without weights, is in `pipeline.tflite.interpreter`; what a
 flavour's name promises stands in `promises`. To add a flavour, add a row to `FLAVOURS` and to
-the tables there, and its name to `pipeline.core.config.Flavour`.
+the tables there, and its name to `pipeline.core.sections.Flavour`.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from export.conversion import calibration, calibration_report, failures
 from export.conversion.failures import Failure
 from export.model_file import flavours, metadata, structure
 from pipeline.core import files, runs
-from pipeline.core.config import Flavour as FlavourName
 from pipeline.core.errors import ConversionError, DataError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
+from pipeline.core.sections import DYNAMIC_RANGE, FLOAT16, FLOAT32, INT8
+from pipeline.core.sections import Flavour as FlavourName
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
 from pipeline.images.views import plain_view
@@ -98,10 +99,10 @@ def _int8(converter: Any, representative: Any) -> None:
 
 
 FLAVOURS = {
-    "float32": Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
-    "float16": Flavour("weights in float16, arithmetic in float32", _float16, False, None),
-    "dynamic_range": Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
-    "int8": Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, None),
+    FLOAT32: Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
+    FLOAT16: Flavour("weights in float16, arithmetic in float32", _float16, False, None),
+    DYNAMIC_RANGE: Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
+    INT8: Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, None),
 }
 
 

@@ -25,6 +25,7 @@ from pipeline.core.parallel import ordered
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
+from pipeline.core.sections import INT8
 from pipeline.data import dataset
 from pipeline.evaluation.predictions import KERAS, Predictions
 from pipeline.images import decode
@@ -52,7 +53,7 @@ class View:
 def flavour(experiment: Experiment) -> str:
     """The file that is explained: the int8 one where there is one."""
     made = convert.exported(experiment)
-    return "int8" if "int8" in made else made[-1]
+    return INT8 if INT8 in made else made[-1]
 
 
 def explain(experiment: Experiment, reporter: ProgressReporter, limit: int = LIMIT) -> dict[str, Any]:

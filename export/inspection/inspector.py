@@ -34,6 +34,7 @@ from pipeline.core.errors import BundleError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
+from pipeline.core.sections import INT8
 from pipeline.core.size import Size
 from pipeline.images.letterbox import letterbox
 
@@ -289,7 +290,7 @@ def _remarks(found: Examination) -> list[str]:
     structure, remarks = found.structure, []
     if found.trial.constant:
         remarks.append("it gives the very same answer to black, white and random pictures")
-    if flavours.kind(structure) == "int8":
+    if flavours.kind(structure) == INT8:
         sides = {t.dtype for t in (*structure.inputs, *structure.outputs)}
         if "float32" in sides:
             remarks.append(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import ceil, inf, isinf
 
 from export.parity.result import Check, Comparison, Judgement, Quantity, Verdict
-from pipeline.core.config import Gate
+from pipeline.core.sections import Gate
 from pipeline.stats.metrics import Interval, Z
 
 # Rounding: a value exactly on a limit is within.

@@ -20,6 +20,7 @@ from export.parity.result import FlavourTarget, KerasReference, ParityResult
 from pipeline.core import runs
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
+from pipeline.core.sections import INT8
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
 from pipeline.evaluation.evaluate import without_leaked
@@ -29,7 +30,7 @@ from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
 from pipeline.training.results import Folds
 
-SHIPPED = "int8"
+SHIPPED = INT8
 VERSION = 5
 FLIPS = f"{runs.FIGURES}/{flips.NAME}"
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")

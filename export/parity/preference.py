@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from export.parity import gate
 from export.parity.result import FlavourTarget, Verdict
-from pipeline.core.config import Gate
+from pipeline.core.sections import DYNAMIC_RANGE, FLOAT16, FLOAT32, INT8, Gate
 
 # Small and fast first; what is further from Keras last.
-ORDER = ("int8", "float16", "float32", "dynamic_range")
+ORDER = (INT8, FLOAT16, FLOAT32, DYNAMIC_RANGE)
 
 
 def best(targets: Sequence[FlavourTarget], bounds: Gate) -> FlavourTarget | None:

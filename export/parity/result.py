@@ -12,8 +12,8 @@ from pydantic import computed_field
 
 from export.conversion.calibration import FirstLook
 from export.parity.latency import Timing
-from pipeline.core.config import Gate
 from pipeline.core.documents import Document
+from pipeline.core.sections import Gate
 from pipeline.evaluation.evaluate import WithoutLeaked
 from pipeline.stats.metrics import Interval
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from export.parity.result import Check, DontKnow, FlavourTarget, Quantity, Reference, Target, Verdict
-from pipeline.core.config import Gate
+from pipeline.core.sections import Gate
 from pipeline.evaluation.predictions import KERAS
 from pipeline.stats import confidence
 

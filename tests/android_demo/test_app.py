@@ -26,7 +26,7 @@ from export.android.benchmark import recording
 from export.bundle import bundle, golden
 from export.conversion import calibration, convert
 from export.model_file import metadata
-from pipeline.core import config, files
+from pipeline.core import files, sections
 from pipeline.core.packages import ROOT
 from pipeline.core.quiet import quiet
 from pipeline.core.size import Size
@@ -110,8 +110,8 @@ def deep_bundles(tmp_path_factory) -> list[Path]:
     with quiet():
         from pipeline.training import classifier
 
-        backbone = backbones.build(config.Model(), FRAME, 0)
-        model = classifier.build_classifier(backbone, len(LABELS), config.Head(kind="dense", units=16))
+        backbone = backbones.build(sections.Model(), FRAME, 0)
+        model = classifier.build_classifier(backbone, len(LABELS), sections.Head(kind="dense", units=16))
     folders = []
     for flavour, kind in convert.FLAVOURS.items():
         folder = tmp_path_factory.mktemp("deep") / flavour
@@ -166,7 +166,7 @@ def test_no_test_on_the_jvm_has(outcome, tested):
 def test_golden_vectors_of_every_real_flavour_go_through_the_apps_own_classes(tested, deep_bundles):
     names = [case.attrib["name"] for case in suites()["ClassifierTest"].iter("testcase")]
     passed = [name for name in names if name.startswith("selfTestPassesOnEveryBundle")]
-    assert len(passed) == len(config.FLAVOURS) + len(deep_bundles)
+    assert len(passed) == len(sections.FLAVOURS) + len(deep_bundles)
 
 
 def judge(kind: str) -> jsonschema.Draft202012Validator:
@@ -263,7 +263,7 @@ def test_a_machine_without_a_jdk_is_told_so(tmp_path):
         [sys.executable, RUN], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
     )
     assert ended.returncode == 1
-    assert ended.stderr == "error: no mvn; install a JDK 17 and Maven\n"
+    assert ended.stderr == "error: no mvn; install a JDK (17 or later) and Maven\n"
 
 
 def test_kept_screens_stay_small():

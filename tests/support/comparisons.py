@@ -17,7 +17,7 @@ from export.parity.result import (
     ParityResult,
     Verdict,
 )
-from pipeline.core.config import Gate
+from pipeline.core.sections import Gate
 from pipeline.evaluation.predictions import Predictions
 from pipeline.stats.metrics import Interval
 

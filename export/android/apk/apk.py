@@ -20,10 +20,10 @@ from export.conversion import convert
 from export.parity import gate, parity, preference
 from export.parity.result import FlavourTarget
 from pipeline.core import files, runs
-from pipeline.core.config import FLAVOURS
 from pipeline.core.errors import ConversionError, GateError, RunError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
+from pipeline.core.sections import FLAVOURS
 from pipeline.training.experiment import Experiment
 
 

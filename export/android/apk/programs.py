@@ -15,15 +15,15 @@ from pathlib import Path
 
 from pipeline.core.errors import ToolError
 
-JDK = 17
-APT = f"sudo apt install openjdk-{JDK}-jdk-headless maven"
+JDK = 17  # the oldest that will do
+APT = "sudo apt install default-jdk-headless maven"
 # Short-lived programs start faster so, and leave the other core alone.
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
 
 def missing_programs() -> list[str]:
     """What has to be installed before an APK can be built, in words; empty where all is there."""
-    missing = [f"a JDK {JDK}"] if _jdk_version() < JDK else []
+    missing = [f"a JDK ({JDK} or later)"] if _jdk_version() < JDK else []
     if not os.environ.get("ANDROID_HOME") and not shutil.which("mvn"):
         missing.append("Maven")
     return missing

@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from export.android.benchmark.device_info import App, Phone
 from export.bundle.contract import Sha256, explain
 from pipeline.core import documents
-from pipeline.core.config import Flavour
 from pipeline.core.documents import DocumentError
 from pipeline.core.errors import DataError
+from pipeline.core.sections import Flavour
 
 VERSION = 1
 PERCENTILES = (50, 90, 99)

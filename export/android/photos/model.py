@@ -6,9 +6,10 @@ from export import artifacts
 from export.bundle import bundle
 from export.bundle.bundle import Bundle
 from export.conversion import convert
+from pipeline.core.sections import INT8
 from pipeline.training.experiment import Experiment
 
-SHIPPED = "int8"
+SHIPPED = INT8
 
 
 def shipped(experiment: Experiment) -> Bundle:

@@ -16,9 +16,9 @@ from export.android.benchmark.device_info import App, Phone
 from export.bundle import contract
 from export.bundle.contract import Sha256
 from pipeline.core import documents
-from pipeline.core.config import Flavour
 from pipeline.core.documents import DocumentError
 from pipeline.core.errors import DataError
+from pipeline.core.sections import Flavour
 
 VERSION = 1
 FILE = r"^\d{8}-\d{6}-\d{3}\.png$"

@@ -19,10 +19,10 @@ from export.parity.models import sides
 from export.parity.models.sides import ByHand, Side
 from export.parity.result import Reference, Target, Verdict
 from pipeline.core import files
-from pipeline.core.config import Gate
 from pipeline.core.documents import Document
 from pipeline.core.errors import DataError
 from pipeline.core.progress import ProgressReporter
+from pipeline.core.sections import Gate
 from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture, Table

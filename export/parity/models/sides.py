@@ -20,9 +20,9 @@ from export.inspection import sandbox
 from export.model_file import metadata
 from export.parity.models import foreign
 from pipeline.core import filetypes, parallel, runs
-from pipeline.core.config import FLAVOURS, Gate
 from pipeline.core.errors import ConversionError, DataError, UsageError
 from pipeline.core.quiet import quiet
+from pipeline.core.sections import FLAVOURS, Gate
 from pipeline.core.size import Size, asked_size
 from pipeline.evaluation.predictions import KERAS
 from pipeline.images import decode

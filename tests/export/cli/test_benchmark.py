@@ -13,7 +13,7 @@ import pytest
 from export import artifacts
 from export.android.adb import app
 from export.model_file import operators
-from pipeline.core.config import FLAVOURS
+from pipeline.core.sections import FLAVOURS
 from tests.support import fake_app as fake_app_module
 from tests.support import verbs
 from tests.support.fake_app import FakeApp, wait_for

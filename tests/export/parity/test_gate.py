@@ -7,7 +7,7 @@ import pytest
 
 from export.parity import comparison, gate
 from export.parity.result import Verdict
-from pipeline.core.config import Gate
+from pipeline.core.sections import Gate
 from pipeline.stats import paired
 from tests.support.comparisons import TRUTH, compared, flipped, judged, predictions, sure
 
@@ -34,9 +34,7 @@ def test_moved_probability_is_broken_alone():
 @pytest.mark.parametrize(("before", "after", "shown"), [(0.9, 0.8, "-0.1000"), (0.8, 0.9, "0.1000")])
 def test_shifted_confidence_is_broken_alone_in_both_directions(before, after, shown):
     found = judged(sure(TRUTH, before), sure(TRUTH, after), max_confidence_shift=0.02)
-    assert found.broken == [
-        f"confidence_shift is {shown} (95%: {shown} to {shown}), must be -0.02 to 0.02"
-    ]
+    assert found.broken == [f"confidence_shift is {shown} (95%: {shown} to {shown}), must be -0.02 to 0.02"]
 
 
 def test_fewer_answers_above_the_threshold_are_broken_alone():

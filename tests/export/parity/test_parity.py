@@ -15,10 +15,10 @@ from export.conversion import convert
 from export.parity import gate, parity
 from export.parity.models import sides
 from pipeline.cli.terminal import speaking
-from pipeline.core.config import Gate
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
+from pipeline.core.sections import Gate
 from pipeline.training import experiment as experiments
 from pipeline.training import train
 from tests.support import verbs

@@ -12,9 +12,9 @@ import pytest
 from export import artifacts
 from export.conversion import calibration, calibration_report, convert
 from export.parity import recalibration
-from pipeline.core.config import Gate
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
+from pipeline.core.sections import Gate
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
 from tests.support import verbs

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from export.parity import comparison, gate, wording
-from pipeline.core.config import Gate
+from pipeline.core.sections import Gate
 from tests.support.comparisons import TRUTH, compared, flipped, predictions, sure
 
 CERTAIN = "With 95% certainty accuracy changes by between {} points; a loss of 3 points is allowed."

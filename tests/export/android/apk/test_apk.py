@@ -241,8 +241,8 @@ def test_a_machine_without_tools_is_told_both_at_once(place, no_programs):
 
     (no_programs / "python").symlink_to(sys.executable)
     ended = verb("export", "apk", cwd=place)
-    message = "building the APK needs a JDK 17 and Maven, which this machine lacks"
-    refused(ended, 1, message, "sudo apt install openjdk-17-jdk-headless maven")
+    message = "building the APK needs a JDK (17 or later) and Maven, which this machine lacks"
+    refused(ended, 1, message, "sudo apt install default-jdk-headless maven")
 
 
 def test_assets_go_where_gradle_finds_them(place, monkeypatch):
