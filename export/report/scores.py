@@ -69,7 +69,7 @@ def scores(found: Artifacts) -> Scores | None:
             interval=interval,
             leaked=parity.n - n,
             coverage=coverage(row),
-            threshold=parity.threshold,
+            threshold=row.dont_know.threshold if row.dont_know else parity.threshold,
             right_of_answered=row.dont_know and row.dont_know.selective_accuracy,
         )
     evaluation, predictions = found.get(runs.EVALUATION), found.predictions()
