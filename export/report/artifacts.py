@@ -65,11 +65,11 @@ JSON = {
     LATENCY: ("times on this computer", "python -m export parity RUN", "latency"),
     artifacts.EXPLAINED: ("where the model looks", "python -m export explain --run RUN", "explain"),
     artifacts.APK_PASSPORT: ("the app", "python -m export apk RUN", "apk"),
-    artifacts.PHONE: ("times on a phone", "python -m export phone RUN", "phone"),
+    artifacts.PHONE: ("times on a phone", "python -m export benchmark RUN", "phone"),
     artifacts.PHOTOS: ("photos from the field", "python -m export photos FOLDER --run RUN", "photos"),
     artifacts.SIMULATED: (
         "the model on pictures of a screen",
-        "python -m export photos --simulate --run RUN",
+        "python -m export simulate RUN",
         "simulated",
     ),
 }
