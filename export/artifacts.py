@@ -29,7 +29,6 @@ NOTES = "notes.md"  # the user's own
 
 runs.FORMS.update(
     {
-        PARITY: frozenset(("n", "reference", "targets")),
         PASSPORT: frozenset(("passports",)),
         EXPLAINED: frozenset(("model", "n", "pictures", "mistakes", "classes", "alarms")),
     }
@@ -49,7 +48,7 @@ stages.add(
     Stage(f"{PREDICTIONS}/*", 1, (f"{PREDICTIONS}/*.npz",), {"export": f"{EXPORT}/*"}, _TFLITE),
     Stage(
         "parity",
-        4,
+        5,
         (PARITY,),
         {**_ANSWERS, "latency": "latency"},
         _TFLITE,

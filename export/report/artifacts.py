@@ -15,12 +15,12 @@ import numpy as np
 
 from export import artifacts
 from export.parity import preference
+from export.parity.result import FlavourTarget, ParityResult
 from pipeline.core import runs, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import RunError, VignetteError
 from pipeline.core.records import OutOfDate
 from pipeline.core.runs import Run
-from pipeline.core.sections import Gate
 from pipeline.core.stages import Stage
 from pipeline.evaluation.predictions import KERAS
 
@@ -42,6 +42,7 @@ class Missing:
     reason: str = ""
 
 
+_FORMS = {artifacts.PARITY: ParityResult}
 _REASONS = {
     OutOfDate.UNFINISHED: "it was not finished",
     OutOfDate.OTHER_VERSION: "another version of Vignette made it",
@@ -62,7 +63,8 @@ class Artifacts:
                 try:
                     stale = run.out_of_date(stage.name)
                     if stale is None:
-                        self.found[name] = run.read_json(name)
+                        form = _FORMS.get(name)
+                        self.found[name] = run.read(form, name) if form else run.read_json(name)
                         continue
                     reason = _REASONS[stale]
                 except RunError as error:
@@ -125,19 +127,22 @@ class Artifacts:
         except (RunError, KeyError):
             return None
 
-    def target(self, model: str = "") -> dict[str, Any] | None:
+    @property
+    def parity(self) -> ParityResult | None:
+        """parity.json, or None."""
+        return self.found.get(artifacts.PARITY)
+
+    def target(self, model: str = "") -> FlavourTarget | None:
         """A flavour's row of parity.json, or None.
 
-        Without a name that of the flavour to ship; where the gate said no to all, int8's or the last.
+        Without a name that of the flavour to ship; if the gate refused all, int8's or the last.
         """
-        parity = self.get(artifacts.PARITY) or {}
-        rows = parity.get("targets") or []
-        named = {row.get("model"): row for row in rows}
+        if self.parity is None:
+            return None
         if model:
-            return named.get(model)
-        proof = (parity.get("gate") or {}).get("require_proof", False)
-        chosen = preference.best(rows, Gate(require_proof=proof))
-        return named[chosen["model"]] if chosen else named.get(SHIPPED, rows[-1] if rows else None)
+            return self.parity.target(model)
+        best = preference.best(self.parity.targets, self.parity.gate)
+        return best or self.parity.target(SHIPPED) or self.parity.targets[-1]
 
     @cached_property
     def failed(self) -> dict[str, str]:
