@@ -67,11 +67,11 @@ def test_the_page_refers_to_nothing_outside(place):
     assert "http" not in re.sub(r"data:[^\"]+", "", text).replace("http-equiv", "")
 
 
-def test_notes_are_paragraphs_and_lists_and_nothing_else(place):
+def test_notes_are_markdown_without_html(place):
     text = page(place)
-    assert "<p>The *red* ones are &lt;b&gt;easy&lt;/b&gt;. They go on here.</p>" in text
-    assert "<ul><li>dark pictures</li><li>&lt;script&gt;alert(2)&lt;/script&gt;</li></ul>" in text
-    assert "<ol><li>first</li><li>second</li></ol>" in text
+    assert "<p>The <em>red</em> ones are &lt;b&gt;easy&lt;/b&gt;.\nThey go on here.</p>" in text
+    assert "<ul>\n<li>dark pictures</li>\n<li>&lt;script&gt;alert(2)&lt;/script&gt;</li>\n</ul>" in text
+    assert "<ol>\n<li>first</li>\n<li>second</li>\n</ol>" in text
 
 
 def test_without_pictures_there_are_none(place):
@@ -87,7 +87,7 @@ def test_pictures_that_are_gone_leave_a_gap(place):
     shutil.rmtree(place / "pictures")
     (place / RUN / artifacts.REPORT).unlink()
     fine(verb("export", "report", cwd=place))
-    assert "not there any more" in page(place)
+    assert "file is gone" in page(place)
 
 
 ORDER = (
@@ -245,10 +245,10 @@ def test_pictures_that_come_back_are_shown_again(place, capfd):
     away = place / "away"
     (place / "pictures").rename(away)
     missing(capfd, place)
-    assert "not there any more" in page(place)
+    assert "file is gone" in page(place)
     away.rename(place / "pictures")
     missing(capfd, place)
-    assert "not there any more" not in page(place)
+    assert "file is gone" not in page(place)
 
 
 @pytest.mark.parametrize("value", ["3", '"x"', "[1]", "{}"])
