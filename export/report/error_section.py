@@ -28,7 +28,7 @@ def failures(found: Artifacts) -> dict[str, Any]:
         "wrong": wrong,
         "own": sum(entry["flip"] for entry in wrong),
         "mended": [entry for entry in mistakes if entry["right"]],
-        "flips": row.get("flips") if row else None,
+        "flips": row.flips if row else None,
         "missing": found.lacks(artifacts.EXPLAINED),
     }
 
