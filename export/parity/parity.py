@@ -124,7 +124,7 @@ def _target(
 def _draw_flips(
     experiment: Experiment, reference: Predictions, target: Predictions, predictions: dict[str, str]
 ) -> None:
-    """The sheet of the flavour that ships."""
+    """Draws the changed answers of the flavour that ships."""
     run = experiment.run
     drawn = Recipe(FLIPS, 1, predictions, {"model": target.model}, ("matplotlib",))
     held_out = experiment.split.held_out
