@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from export import artifacts
 from export.conversion import calibration, convert, failures
 from export.conversion.calibration import Candidate, FirstLook, Recalibration
 from export.parity import gate, parity, preference
@@ -125,8 +126,7 @@ def _recalibrate(experiment: Experiment, row: FlavourTarget, reporter: ProgressR
         )
     experiment.run.make(
         calibration.recalibration_recipe(experiment),
-        [calibration.RECALIBRATION],
-        lambda: experiment.run.write(document, calibration.RECALIBRATION),
+        lambda: experiment.run.write(document, artifacts.RECALIBRATION),
     )
     return document.second_look
 
