@@ -1,4 +1,4 @@
-"""One picture through every flavour on this machine: how long it takes."""
+"""How long each flavour takes for one picture on this computer."""
 
 from __future__ import annotations
 

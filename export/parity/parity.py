@@ -122,7 +122,7 @@ def _target(
 def _draw_flips(
     experiment: Experiment, reference: Predictions, target: Predictions, predictions: dict[str, str]
 ) -> None:
-    """The sheet of the flavour that ships."""
+    """Draws the changed answers of the flavour that ships."""
     run = experiment.run
     drawn = stages.recipe(artifacts.FLIPS, predictions, {"model": target.model}, ("matplotlib",))
     held_out = experiment.split.held_out

@@ -89,7 +89,7 @@ def test_no_held_out_picture_and_no_judge_is_in_the_choice(place, told):
     assert not chosen & {picture.path for picture in judges}
 
 
-def test_the_second_look_stands_in_every_artefact(place, told):
+def test_the_second_look_stands_in_every_artifact(place, told):
     found = json.loads((place / RUN / artifacts.PARITY).read_text("utf-8"))
     rows = {row["model"]: row for row in found["targets"]}
     assert rows["int8"]["look"] == 2
