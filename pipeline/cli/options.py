@@ -54,7 +54,7 @@ def one_of(argument: str | None, option: str | None) -> str | None:
     from pipeline.core.errors import UsageError
 
     if argument and option and argument != option:
-        raise UsageError(f"{argument} and --run {option} are both given", "leave one of them out")
+        raise UsageError(f"{argument} and --run {option} are both given", "omit one of them")
     return option or argument
 
 
@@ -74,11 +74,11 @@ def source_of(source: Path | None, option: str | None, name: str | None) -> tupl
 
     if source is None and option is None:
         raise UsageError(
-            "neither pictures nor a run is named",
-            "give a folder, a configuration or a table, or --run NAME to repeat a run; --help says more",
+            "no pictures and no run given",
+            "give a folder, a configuration or a table, or --run NAME to repeat a run; see --help",
         )
     if source is not None and option is not None:
-        raise UsageError(f"{source} and --run {option} are both given", "leave one of them out")
+        raise UsageError(f"{source} and --run {option} are both given", "omit one of them")
     if source is not None and not runs.is_run(source):
         return source, name or runs.run_name(source)
     run = runs.find(option or str(source))

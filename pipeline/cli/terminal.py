@@ -61,7 +61,7 @@ class Terminal(ProgressReporter):
         self._bar: Progress | None = None
         self._stage: tuple[str, float] = ("", 0.0)
         self.warnings: list[str] = []
-        self._next = "the same command continues where it stopped"
+        self._next = "run the same command again to continue"
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Draws a bar for a stage that takes longer than a moment; on a terminal only."""

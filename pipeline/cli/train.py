@@ -51,7 +51,9 @@ def train(
         )
         run = runs.open_for(name, config, overwrite=overwrite, resplit=resplit)
         if source.suffix.lower() != ".toml":
-            terminal.say("defaults", f"no configuration given; all of it will be in {run.path(runs.CONFIG)}")
+            terminal.say(
+                "defaults", f"no configuration given; the full one will be in {run.path(runs.CONFIG)}"
+            )
         with run.locked():
             training.train(run, config, terminal)
             folds = run.read(Folds, runs.FOLDS)

@@ -160,13 +160,13 @@ def test_the_audit_under_another_name_names_it_in_what_comes_next(tmp_path, capf
 )
 def test_an_argument_and_another_run_are_too_much(place, capfd, program):
     ended = call(capfd, *program.split(), "pictures", "--run", "second", cwd=place)
-    verbs.refused(ended, 2, "pictures and --run second are both given", "leave one of them out")
+    verbs.refused(ended, 2, "pictures and --run second are both given", "omit one of them")
 
 
 def test_neither_pictures_nor_a_run_is_too_little(tmp_path, capfd):
     ended = call(capfd, "pipeline", "train", cwd=tmp_path)
-    hint = "give a folder, a configuration or a table, or --run NAME to repeat a run; --help says more"
-    verbs.refused(ended, 2, "neither pictures nor a run is named", hint)
+    hint = "give a folder, a configuration or a table, or --run NAME to repeat a run; see --help"
+    verbs.refused(ended, 2, "no pictures and no run given", hint)
 
 
 def test_a_run_that_is_not_there_is_wrong_use(place, capfd):
@@ -268,7 +268,7 @@ def test_verbs_take_the_newest_run(place, capfd):
 
 def test_a_folder_alone_is_enough_and_the_defaults_are_named(place, capfd):
     said = verbs.fine(call(capfd, *UP_TO_DATE["train"], cwd=place))
-    assert f"     defaults  no configuration given; all of it will be in {RUN / runs.CONFIG}\n" in said
+    assert f"     defaults  no configuration given; the full one will be in {RUN / runs.CONFIG}\n" in said
 
 
 def test_a_gate_that_says_no_ends_with_3_and_still_gives_the_document(tmp_path_factory, tmp_path, capfd):

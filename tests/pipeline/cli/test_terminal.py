@@ -66,7 +66,7 @@ def test_ctrl_c_ends_with_130(capfd):
     assert fail(capfd, KeyboardInterrupt()) == (
         130,
         "",
-        "interrupted; the same command continues where it stopped\n",
+        "interrupted; run the same command again to continue\n",
     )
 
 
