@@ -22,7 +22,7 @@ import pytest
 from referencing import Registry, Resource
 
 from export.android.apk import programs
-from export.android.benchmark import recording
+from export.android.benchmark import app_document, listing, recording
 from export.bundle import bundle, golden
 from export.conversion import calibration, convert
 from export.model_file import metadata
@@ -228,9 +228,9 @@ def test_what_the_app_writes_of_phones_is_what_python_reads(tested):
     for path, document in found.items():
         text = path.read_text("utf-8")
         if "listing_version" in document:
-            read = recording.read(text, path.name, recording.Listing)
+            read = app_document.read(text, path.name, listing.Listing)
         elif "now" in document:
-            read = recording.read(text, path.name, recording.Progress)
+            read = app_document.read(text, path.name, recording.Progress)
         else:
             read = recording.read_outcome(text, path.name)
         assert read.model_dump(mode="json", exclude_unset=True) == document
