@@ -245,7 +245,9 @@ def test_results_are_told_in_words_and_tables(place, capfd):
     for sentence in evaluation["gaps"]:
         assert sentence in said
     epoch = evaluation["out_of_fold"]["chosen_epoch"]
-    assert f"The out-of-fold score is that at epoch {epoch}, which was chosen on the same answers." in said
+    assert (
+        f"The out-of-fold score is that at epoch {epoch}, which was selected on the same predictions." in said
+    )
     assert f"open  {RUN}/figures/confusion.svg" in said
     assert said.endswith("next: python -m export tflite pictures\n")
 

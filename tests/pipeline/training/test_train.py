@@ -359,7 +359,7 @@ def test_training_over_lists_prints_what_was_tried_the_best_first(searched, capf
     place, run = searched[0].parents[2], Run(searched[0])
     config = str(runs.RUNS / "search" / runs.CONFIG)
     out = verbs.fine(verbs.call(capfd, "pipeline", "train", config, "--name", "search", cwd=place))
-    assert "What was tried, the best first (out-of-fold, n = 84)" in out
+    assert "Settings tried, best first (out-of-fold, n = 84)" in out
     lines = out.splitlines()
     (header,) = [at for at, line in enumerate(lines) if line.startswith(("head.l2", "model.input"))]
     assert lines[header].split() == ["model.input", "head.l2", "accuracy", "95%", "log", "loss", "epoch"]
