@@ -17,8 +17,9 @@ def compare(
 ) -> None:
     """Rank runs by out-of-fold accuracy.
 
-    Compares each run with the best one on the training pictures they share. Reads the runs'
-    out-of-fold predictions and configurations; writes nothing.
+    Compares each run with the best one on the training pictures they share.
+
+    Reads each run's out-of-fold predictions and configuration. Writes nothing.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import runs

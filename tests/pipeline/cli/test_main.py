@@ -27,7 +27,7 @@ HELP = {
         "--resplit",
     ),
     ("pipeline", "evaluate"): ("Reads a trained run", "Writes", "evaluation.json", "predictions/keras.npz"),
-    ("pipeline", "compare"): ("Reads each run's out-of-fold answers", "Writes nothing"),
+    ("pipeline", "compare"): ("Reads each run's out-of-fold predictions", "Writes nothing"),
     ("export",): ("tflite", "parity", "compare-models", "passport", "verify", "apk"),
     ("export", "tflite"): (
         *("Reads a trained run", "Writes", "model_FLAVOUR.tflite", "calibration.json", "parity.json"),
