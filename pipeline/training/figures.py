@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe
 from pipeline.images.views import all_views, plain_view, view_settings
 from pipeline.training.experiment import DRAWN, Experiment
 from pipeline.training.results import Folds
@@ -51,8 +50,8 @@ def draw(experiment: Experiment, folds: str, reporter: ProgressReporter) -> None
     made = 0
     for done, (name, (inputs, settings, draw)) in enumerate(drawings.items(), 1):
         output = f"{runs.FIGURES}/{name}"
-        recipe = Recipe(f"figures/{name}", 4, inputs, settings, DRAWN)
-        made += run.make(recipe, [output], lambda draw=draw, output=output: draw(run.path(output)))
+        recipe = stages.recipe(output, inputs, settings, DRAWN)
+        made += run.make(recipe, lambda draw=draw, output=output: draw(run.path(output)))
         reporter.progress("drawing figures", done, len(drawings))
     reporter.say(
         "figures", f"{len(drawings)} in {run.path(runs.FIGURES)}" + ("" if made else " (up to date)")
