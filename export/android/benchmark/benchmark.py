@@ -67,7 +67,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Selection:
+class _Selection:
     """The bundles to measure, by flavour, and the flavours to skip, each with the reason."""
 
     bundles: dict[str, Bundle]
@@ -94,7 +94,7 @@ class _Leftovers(Document):
     sessions: tuple[_Leftover, ...]
 
 
-def select(experiment: Experiment) -> Selection:
+def select(experiment: Experiment) -> _Selection:
     """Every flavour of a run that the runtime in its app can load.
 
     Raises:
@@ -133,7 +133,7 @@ def select(experiment: Experiment) -> Selection:
             "build the app with a newer runtime: "
             "python -m export apk --runtime litert.aar --runtime litert-api.aar",
         )
-    return Selection(selected, skipped)
+    return _Selection(selected, skipped)
 
 
 def benchmark(experiment: Experiment, request: Request, reporter: ProgressReporter) -> PhoneBenchmarks:
@@ -155,7 +155,7 @@ def benchmark(experiment: Experiment, request: Request, reporter: ProgressReport
 
 
 def _measure(
-    run: Run, request: Request, selection: Selection, device: Device, reporter: ProgressReporter
+    run: Run, request: Request, selection: _Selection, device: Device, reporter: ProgressReporter
 ) -> PhoneBenchmarks:
     for flavour, why in selection.skipped.items():
         reporter.warn(f"{flavour} is skipped: {why}")

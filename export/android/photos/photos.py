@@ -43,7 +43,7 @@ VERSION = 4
 _SAMPLED = 300
 
 
-class OutOfScope(Document):
+class _OutOfScope(Document):
     """The photos that show none of the classes; `dont_know` is None if there are none."""
 
     n: int
@@ -51,7 +51,7 @@ class OutOfScope(Document):
     dont_know_interval: Bounds
 
 
-class OtherModels(Document):
+class _OtherModels(Document):
     """The photos that a model of another run answered: their number by its sha256, and their scores."""
 
     models: dict[str, int]
@@ -88,9 +88,9 @@ class Photos(Document):
     field: Scores | None
     held_out: HeldOutScores
     gap: Gap | None
-    out_of_scope: OutOfScope
+    out_of_scope: _OutOfScope
     unlabelled: tuple[str, ...]
-    other_models: OtherModels
+    other_models: _OtherModels
     already_in_the_run: tuple[str, ...]
     excluded: tuple[Excluded, ...]
     phone: ReplaySummary
@@ -195,13 +195,13 @@ def _score(
         field=field,
         held_out=compared,
         gap=score.gap(field, compared) if field else None,
-        out_of_scope=OutOfScope(
+        out_of_scope=_OutOfScope(
             n=len(outside),
             dont_know=float(unsure.mean()) if outside else None,
             dont_know_interval=intervals.share(unsure, sessions(outside)),
         ),
         unlabelled=tuple(taken.photos[n].path for n in in_field if taken.photos[n].truth is None),
-        other_models=OtherModels(
+        other_models=_OtherModels(
             models={sha256: count for sha256, count in others.items() if sha256 not in bundles},
             scored=scored(_Kind.OTHER_MODEL),
         ),

@@ -18,7 +18,7 @@ _FEW = 10
 Bounds = tuple[float, float]
 
 
-class ClassScores(Document):
+class _ClassScores(Document):
     """The scores of one class; `index` is its place in the labels."""
 
     index: int
@@ -51,7 +51,7 @@ class Scores(Document):
     dont_know: float
     dont_know_interval: Bounds
     right_of_answered: float | None
-    classes: tuple[ClassScores, ...]
+    classes: tuple[_ClassScores, ...]
     confusion: tuple[tuple[int, ...], ...]
 
 
@@ -98,7 +98,7 @@ def score(truth: np.ndarray, probabilities: np.ndarray, groups: Sequence[str], t
     for index in present.tolist():
         own = truth == index
         rows.append(
-            ClassScores(
+            _ClassScores(
                 index=index,
                 n=int(own.sum()),
                 recall=float(right[own].mean()),
