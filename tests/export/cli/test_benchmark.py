@@ -357,8 +357,8 @@ def test_what_disturbs_the_figures_is_said_and_kept(measure, ready, place):
 def test_a_key_that_does_not_match_is_told_and_nothing_is_uninstalled(measure, ready):
     ready.refusal = "INSTALL_FAILED_UPDATE_INCOMPATIBLE: Package org.vignette.demo signatures do not match"
     message = (
-        "data/runs/pictures/demo.apk was not installed: the app on the phone was signed by another key, so "
-        f"Android does not update it ({ready.refusal})"
+        "data/runs/pictures/demo.apk was not installed: the app on the phone was signed with another key, "
+        f"so Android refuses to update it ({ready.refusal})"
     )
     hint = (
         "build with the key that signed it (python -m export apk --keystore FILE); or save its photos "
