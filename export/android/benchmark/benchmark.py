@@ -80,12 +80,12 @@ class _Leftover(Document):
     Attributes:
         session: The session's name.
         phone: A hash of the phone's serial number.
-        made: The folders that the session created.
+        created: The folders that the session created.
     """
 
     session: str
     phone: str
-    made: tuple[str, ...]
+    created: tuple[str, ...]
 
 
 class _Leftovers(Document):
@@ -200,7 +200,9 @@ def _by_hand_if_denied() -> Iterator[None]:
 @contextmanager
 def _cleared(run: Run, session: Session, reporter: ProgressReporter) -> Iterator[None]:
     """Notes a session in the run before it touches the phone, and clears it however it ends."""
-    leftover = _Leftover(session=session.name, phone=_phone_key(session.device), made=tuple(session.made))
+    leftover = _Leftover(
+        session=session.name, phone=_phone_key(session.device), created=tuple(session.created)
+    )
     _note(run, (*_noted(run), leftover))
     try:
         yield
@@ -236,7 +238,7 @@ def _clear_earlier(run: Run, device: Device, reporter: ProgressReporter) -> None
     """Removes what killed or disconnected sessions have left on this phone."""
     for leftover in _noted(run):
         if leftover.phone == _phone_key(device):
-            left = _clear(run, Session(device, leftover.session, made=list(leftover.made)), leftover)
+            left = _clear(run, Session(device, leftover.session, created=list(leftover.created)), leftover)
             reporter.say("cleared", left or f"the files of {leftover.session} from the phone")
 
 
