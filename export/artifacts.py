@@ -22,7 +22,6 @@ NOTES = "notes.md"  # the user's own
 
 runs.FORMS.update(
     {
-        PARITY: frozenset(("n", "reference", "targets")),
         PASSPORT: frozenset(("passports",)),
         EXPLAINED: frozenset(("model", "n", "pictures", "mistakes", "classes", "alarms")),
     }

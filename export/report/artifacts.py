@@ -17,12 +17,12 @@ import numpy as np
 
 from export import artifacts
 from export.parity import preference
+from export.parity.result import FlavourTarget, ParityResult
 from export.report.freshness import out_of_date
 from pipeline.core import runs
 from pipeline.core.config import Config
 from pipeline.core.errors import RunError, VignetteError
 from pipeline.core.runs import Run
-from pipeline.core.sections import Gate
 from pipeline.evaluation.predictions import KERAS
 
 SHIPPED = preference.ORDER[0]
@@ -73,6 +73,7 @@ JSON = {
         "simulated",
     ),
 }
+_FORMS = {artifacts.PARITY: ParityResult}
 # Made only where there is reason to; nobody is told that they lack it.
 _OCCASIONAL = {runs.SEARCH: "search"}
 # What only a run with an int8 file can have.
@@ -92,7 +93,8 @@ class Artifacts:
                 try:
                     reason = out_of_date(run, stage)
                     if not reason:
-                        self.found[name] = self.run.read_json(name)
+                        form = _FORMS.get(name)
+                        self.found[name] = run.read(form, name) if form else run.read_json(name)
                         continue
                 except RunError as error:
                     reason = error.message
@@ -156,19 +158,22 @@ class Artifacts:
         except (RunError, KeyError):
             return None
 
-    def target(self, model: str = "") -> dict[str, Any] | None:
+    @property
+    def parity(self) -> ParityResult | None:
+        """parity.json, or None."""
+        return self.found.get(artifacts.PARITY)
+
+    def target(self, model: str = "") -> FlavourTarget | None:
         """A flavour's row of parity.json, or None.
 
-        Without a name that of the flavour to ship; where the gate said no to all, int8's or the last.
+        Without a name that of the flavour to ship; if the gate refused all, int8's or the last.
         """
-        parity = self.get(artifacts.PARITY) or {}
-        rows = parity.get("targets") or []
-        named = {row.get("model"): row for row in rows}
+        if self.parity is None:
+            return None
         if model:
-            return named.get(model)
-        proof = (parity.get("gate") or {}).get("require_proof", False)
-        chosen = preference.best(rows, Gate(require_proof=proof))
-        return named[chosen["model"]] if chosen else named.get(SHIPPED, rows[-1] if rows else None)
+            return self.parity.target(model)
+        best = preference.best(self.parity.targets, self.parity.gate)
+        return best or self.parity.target(SHIPPED) or self.parity.targets[-1]
 
     @cached_property
     def failed(self) -> dict[str, str]:

@@ -14,9 +14,7 @@ def speed(found: Artifacts) -> dict[str, Any]:
     """The part of the page."""
     timed = found.get(LATENCY)
     rows = (timed or {}).get("flavours") or {
-        row["model"]: row["latency"]
-        for row in (found.get(artifacts.PARITY) or {}).get("targets", [])
-        if row.get("latency")
+        row.model: row.latency for row in (found.parity.targets if found.parity else ())
     }
     part: dict[str, Any] = {"host": rows, "runs": (timed or {}).get("runs"), "phone": None}
     part["missing"] = found.lacks(artifacts.PHONE) + ([] if rows else found.lacks(LATENCY))

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from export import app_versions, artifacts
 from export.android.apk import build, signature
@@ -18,6 +17,7 @@ from export.android.apk.apk_info import ApkInfo
 from export.android.apk.verdict import Verdict
 from export.conversion import convert
 from export.parity import gate, parity, preference
+from export.parity.result import FlavourTarget
 from pipeline.core import runs
 from pipeline.core.errors import ConversionError, GateError, RunError, UsageError
 from pipeline.core.progress import ProgressReporter
@@ -80,16 +80,16 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
         raise ConversionError(
             f"could not convert to {flavour} ({failed[flavour].message})", failed[flavour].hint
         )
-    found = parity.parity(experiment, reporter)
-    rows = {row["model"]: row for row in found["targets"]}
-    row = rows[flavour] if flavour else preference.best(found["targets"], config.gate)
+    result = parity.parity(experiment, reporter)
+    rows = {row.model: row for row in result.targets}
+    row = rows[flavour] if flavour else preference.best(result.targets, config.gate)
     if row is None:
         raise GateError(
             f"every flavour of {run.folder} failed the gate: {'; '.join(map(_reasons, rows.values()))}",
             f"--flavour NAME puts {' or '.join(rows)} inside anyway; the About screen shows the verdict",
         )
-    name, first = row["model"], preference.ORDER[0]
-    if gate.says_no(row["verdict"], config.gate):
+    name, first = row.model, preference.ORDER[0]
+    if gate.says_no(row.verdict, config.gate):
         reporter.warn(f"{_reasons(row)} failed the gate; the app's About screen says so")
     elif not flavour and name != first and first in (*rows, *failed):
         why = (
@@ -104,7 +104,7 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
             f"{run.path(convert.bundle_name(name))} is missing, or older than the model",
             f"export it first: python -m export tflite {run.name}",
         )
-    verdict = Verdict(verdict=row["verdict"], n=found["n"], second_look=row["look"] == 2)
+    verdict = Verdict(verdict=str(row.verdict), n=result.n, second_look=row.second_look)
     return _Inside(name, run.path(convert.bundle_name(name)), verdict)
 
 
@@ -113,8 +113,8 @@ def flavour_inside(run: runs.Run) -> str:
     return str(run.recorded("apk").get("settings", {}).get("flavour", preference.ORDER[0]))
 
 
-def _reasons(row: Mapping[str, Any]) -> str:
-    return f"{row['model']} ({', '.join(row['broken'] or row['unproved'])})"
+def _reasons(row: FlavourTarget) -> str:
+    return f"{row.model} ({', '.join(row.reasons)})"
 
 
 def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -> ApkInfo:

@@ -22,7 +22,7 @@ from export.android.photos.drift import Difference
 from export.android.photos.folder import OUT_OF_SCOPE, Photo, PhotoFolder
 from export.android.photos.mistakes import Mistake
 from export.android.photos.replay import ReplaySummary
-from export.android.photos.score import Bounds, Gap, HeldOutScores, Scores
+from export.android.photos.score import Gap, HeldOutScores, Scores
 from export.bundle import bundle
 from export.bundle.bundle import Bundle
 from export.conversion import convert
@@ -36,6 +36,7 @@ from pipeline.evaluation.predictions import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.stats import intervals
+from pipeline.stats.metrics import Interval
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import DRAWN, Experiment
 
@@ -48,7 +49,7 @@ class _OutOfScope(Document):
 
     n: int
     dont_know: float | None
-    dont_know_interval: Bounds
+    dont_know_interval: Interval
 
 
 class _OtherModels(Document):

@@ -13,7 +13,7 @@ from pydantic import computed_field
 
 from export import artifacts
 from export.android.photos import score
-from export.android.photos.score import Bounds, Scores
+from export.android.photos.score import Scores
 from export.bundle import bundle
 from export.conversion import convert
 from export.parity import parity
@@ -28,6 +28,7 @@ from pipeline.images import decode, screen_capture
 from pipeline.images.letterbox import letterbox
 from pipeline.images.views import plain_view
 from pipeline.stats import intervals, paired
+from pipeline.stats.metrics import Interval
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import DRAWN, Experiment
 
@@ -51,9 +52,9 @@ class _Drop(Document):
     """
 
     accuracy: float
-    accuracy_interval: Bounds
+    accuracy_interval: Interval
     macro_f1: float
-    macro_f1_interval: Bounds
+    macro_f1_interval: Interval
     lost: int
     gained: int
 

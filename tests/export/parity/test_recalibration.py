@@ -12,12 +12,14 @@ import pytest
 from export import artifacts
 from export.conversion import calibration, calibration_report, convert
 from export.parity import recalibration
+from export.parity.result import FlavourTarget, Verdict
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.core.sections import Gate
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
 from tests.support import verbs
+from tests.support.comparisons import flavour, parity_result
 from tests.support.verbs import RUN, verb
 
 pytestmark = pytest.mark.slow
@@ -157,21 +159,10 @@ def test_a_deleted_recalibration_is_made_again_to_the_same_end(place, told):
     assert (place / RUN / convert.file_name("int8")).read_bytes() == data
 
 
-def row(verdict: str, model: str = "int8", look: int = 1) -> dict[str, Any]:
-    return {
-        "model": model,
-        "verdict": verdict,
-        "look": look,
-        "broken": ["agreement is 0.9, must be >= 0.94"] if verdict == "failed" else [],
-        "unproved": ["accuracy_drop may be 0.04"] if verdict == "not shown" else [],
-        "agreement": 0.999,
-        "accuracy": 0.9,
-        "size_bytes": 6_800_000,
-        "latency": {"median_ms": 2.8},
-    }
+FAILED = ("int8", Verdict.FAILED, "agreement is 0.9, must be >= 0.94")
 
 
-def refusal(place: Path, *rows: dict[str, Any], **bounds: Any) -> Any:
+def refusal(place: Path, *rows: FlavourTarget, **bounds: Any) -> Any:
     with contextlib.chdir(place):
         experiment = experiments.open_trained(Run(RUN))
     config = experiment.config.model_copy(update={"gate": Gate(**bounds)})
@@ -179,23 +170,25 @@ def refusal(place: Path, *rows: dict[str, Any], **bounds: Any) -> Any:
         experiment.run, config, experiment.table, experiment.split, experiment.frame
     )
     with contextlib.chdir(place):
-        return recalibration.refusal(experiment, {"n": 90, "targets": list(rows)})
+        return recalibration.refusal(experiment, parity_result(*rows, n=90))
 
 
 def test_what_is_not_shown_is_no_refusal_unless_proof_is_required(place, told):
-    assert refusal(place, row("passed"), row("not shown")) is None
-    error = refusal(place, row("not shown"), require_proof=True)
+    open_row = flavour("int8", Verdict.NOT_SHOWN, "accuracy_drop may be 0.04")
+    assert refusal(place, flavour("float32"), open_row) is None
+    error = refusal(place, open_row, require_proof=True)
     assert error.exit_code == 3
     assert error.message == "the gate asks for proof: int8: accuracy_drop may be 0.04 (not shown with n = 90)"
     assert error.hint == "hold out more pictures (data.held_out), or set gate.require_proof = false"
 
 
 def test_the_recommendation_is_a_flavour_that_did_not_fail(place, told):
-    error = refusal(place, row("failed", look=2), row("passed", "float16"))
+    good = flavour("float16", agreement=0.999, accuracy=0.9)
+    error = refusal(place, flavour(*FAILED, look=2), good)
     assert error.hint == (
         "ship float16 instead: agreement 0.999, accuracy 0.900, 6.8 MB, 2.8 ms a picture here"
     )
-    nothing = refusal(place, row("failed", look=2), row("failed", "float16"))
+    nothing = refusal(place, flavour(*FAILED, look=2), flavour("float16", *FAILED[1:]))
     assert nothing.hint == (
         "no flavour is close enough; add float16 to export.flavours, or change the bounds of [gate]"
     )
