@@ -58,7 +58,7 @@ def compare_models(
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.parity import gate
         from export.parity.models import compare
-        from export.parity.models.sides import ByHand
+        from export.parity.models.by_hand import ByHand
         from pipeline.core.errors import GateError
 
         by_hand = ByHand.read(input_range, labels, fit, size)

@@ -30,7 +30,7 @@ def show(terminal: Terminal, experiment: Experiment, result: ParityResult) -> No
         terminal.text(line)
     timing = shipped.latency
     terminal.text(f"Times: this machine, {timing.num_threads} threads, {timing.delegate}, one picture.")
-    files = [run.path(artifacts.PARITY), run.path(parity.FLIPS), run.path(shipped.file)]
+    files = [run.path(artifacts.PARITY), run.path(artifacts.FLIPS), run.path(shipped.file)]
     terminal.finish({"run": run.name, **result.model_dump(mode="json")}, list(map(str, files)))
     if error := recalibration.refusal(experiment, result):
         raise error

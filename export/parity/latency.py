@@ -1,4 +1,4 @@
-"""One picture through every flavour on this machine: how long it takes."""
+"""How long each flavour takes for one picture on this computer."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import numpy as np
 
 from export import artifacts
 from export.conversion import convert
+from pipeline.core import stages
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
 
-NAME = f"{artifacts.EXPORT}/latency.json"
 _WARM_UP_RUNS, _RUNS = 10, 100
 
 
@@ -40,7 +39,7 @@ def latency(experiment: Experiment, reporter: ProgressReporter) -> tuple[Latency
     run, config = experiment.run, experiment.config
     keys = {name: convert.recipe(experiment, name).key for name in convert.exported(experiment)}
     threads = config.export.num_threads
-    recipe = Recipe("latency", 1, keys, {"num_threads": threads}, ("ai-edge-litert",))
+    recipe = stages.recipe("latency", keys, {"num_threads": threads}, ("ai-edge-litert",))
 
     def build() -> None:
         interpreters = {
@@ -65,7 +64,7 @@ def latency(experiment: Experiment, reporter: ProgressReporter) -> tuple[Latency
             )
             for name, values in took.items()
         }
-        run.write(Latency(runs=_RUNS, warm_up_runs=_WARM_UP_RUNS, flavours=flavours), NAME)
+        run.write(Latency(runs=_RUNS, warm_up_runs=_WARM_UP_RUNS, flavours=flavours), artifacts.LATENCY)
 
-    run.make(recipe, [NAME], build)
-    return run.read(Latency, NAME), recipe.key
+    run.make(recipe, build)
+    return run.read(Latency, artifacts.LATENCY), recipe.key

@@ -17,7 +17,7 @@ from export.conversion.calibration import FirstLook
 from export.parity import comparison, flips, gate, wording
 from export.parity.latency import Timing, latency
 from export.parity.result import FlavourTarget, KerasReference, ParityResult
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.core.sections import INT8
@@ -31,8 +31,6 @@ from pipeline.training.experiment import Experiment
 from pipeline.training.results import Folds
 
 SHIPPED = INT8
-VERSION = 5
-FLIPS = f"{runs.FIGURES}/{flips.NAME}"
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 
 
@@ -62,7 +60,7 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> ParityResult:
         "first_look": first_look and first_look.model_dump(mode="json"),
     }
     inputs = {**keys, "latency": timing_key}
-    recipe = Recipe("parity", VERSION, inputs, settings, ("numpy", "scipy"))
+    recipe = stages.recipe("parity", inputs, settings, ("numpy", "scipy"))
 
     def build() -> None:
         reporter.progress("intervals", 0, 1)
@@ -89,7 +87,7 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> ParityResult:
         run.write(result, artifacts.PARITY)
         reporter.progress("intervals", 1, 1)
 
-    run.make(recipe, [artifacts.PARITY], build)
+    run.make(recipe, build)
     shipped = targets.get(SHIPPED) or targets[flavours[-1]]
     _draw_flips(experiment, reference, shipped, {name: keys[name] for name in (KERAS, shipped.model)})
     return run.read(ParityResult, artifacts.PARITY)
@@ -124,9 +122,9 @@ def _target(
 def _draw_flips(
     experiment: Experiment, reference: Predictions, target: Predictions, predictions: dict[str, str]
 ) -> None:
-    """The sheet of the flavour that ships."""
+    """Draws the changed answers of the flavour that ships."""
     run = experiment.run
-    drawn = Recipe(FLIPS, 1, predictions, {"model": target.model}, ("matplotlib",))
+    drawn = stages.recipe(artifacts.FLIPS, predictions, {"model": target.model}, ("matplotlib",))
     held_out = experiment.split.held_out
 
     def build() -> None:
@@ -137,9 +135,9 @@ def _draw_flips(
             return plain_view(experiment.table.file(held_out[place]), experiment.frame)
 
         title = f"{run.name}: Keras against {target.model}, held-out pictures"
-        flips.draw(run.path(FLIPS), title, reference, target, experiment.labels, frame)
+        flips.draw(run.path(artifacts.FLIPS), title, reference, target, experiment.labels, frame)
 
-    run.make(drawn, [FLIPS], build)
+    run.make(drawn, build)
 
 
 def tflite_answers(

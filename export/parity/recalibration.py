@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from export import artifacts
 from export.conversion import calibration, convert, failures
 from export.conversion.calibration import Candidate, FirstLook, Recalibration
 from export.parity import gate, parity, preference
@@ -27,7 +28,7 @@ from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
 
-MORE = 3
+_MORE = 3
 JUDGES = 300
 # With fewer judges one picture decides.
 MIN_JUDGES = 30
@@ -117,22 +118,21 @@ def _recalibrate(experiment: Experiment, row: FlavourTarget, reporter: ProgressR
     if document.second_look:
         reporter.say("calibration", f"taken: {document.chosen}")
     elif document.candidates:
-        reporter.warn("no other calibration pictures come closer to Keras, so the file stays as it is")
+        reporter.warn("no other calibration pictures come closer to Keras; the file stays as it is")
     else:
         reporter.warn(
             f"no other calibration pictures were tried: {len(judges)} training pictures are left to judge "
-            f"by, {MIN_JUDGES} are needed"
+            f"by, but it takes {MIN_JUDGES}"
         )
     experiment.run.make(
         calibration.recalibration_recipe(experiment),
-        [calibration.RECALIBRATION],
-        lambda: experiment.run.write(document, calibration.RECALIBRATION),
+        lambda: experiment.run.write(document, artifacts.RECALIBRATION),
     )
     return document.second_look
 
 
 def _outside(experiment: Experiment, first: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
-    """Training pictures that are not in the first choice: those that judge, and those to choose from."""
+    """The training pictures outside the first choice: those that judge, and those to choose from."""
     taken = {picture.path for picture in first}
     rest = [picture for picture in experiment.split.train if picture.path not in taken]
     if not rest:
@@ -150,9 +150,9 @@ def _try(
     others: Sequence[Picture],
     reporter: ProgressReporter,
 ) -> dict[str, Any]:
-    """Judges the file as it is and those of two other choices; the fields of the Recalibration."""
+    """Compares the file as it is with those of two other choices; returns fields of the Recalibration."""
     seed, count = experiment.config.seed, len(first)
-    more = [*first, *calibration.stratified(others, (MORE - 1) * count, seed)]
+    more = [*first, *calibration.stratified(others, (_MORE - 1) * count, seed)]
     other = calibration.stratified(others, count, seed + 2)
     choices = {f"{len(more)} pictures instead of {count}": more, f"{len(other)} other pictures": other}
     dataset.check_unchanged(experiment.table, judges)
@@ -197,7 +197,7 @@ def _try(
 
 
 def reference_answers(model: Any, frames: Sequence[np.ndarray]) -> np.ndarray:
-    """What the Keras model says to frames; float32, shape (frames, classes)."""
+    """The Keras model's probabilities for frames; float32, shape (frames, classes)."""
     from pipeline.training import classifier  # loads TensorFlow
 
     return classifier.predict(model, frames)

@@ -8,7 +8,7 @@ from export import artifacts
 from export.parity.recalibration import both_looks
 from export.parity.result import FlavourTarget
 from export.report import scores, verdict
-from export.report.artifacts import CALIBRATION, Artifacts
+from export.report.artifacts import Artifacts
 from pipeline.core import runs
 
 
@@ -27,7 +27,7 @@ def shipped(found: Artifacts) -> dict[str, Any]:
         "failed": found.failed,
         "words": _words(row) if row else [],
         "passport": _passport(passports.get(name)),
-        "calibration": (found.get(CALIBRATION) or {}).get("words", []),
+        "calibration": (found.get(artifacts.CALIBRATION) or {}).get("words", []),
         "threshold": (found.get(runs.FOLDS) or {}).get("threshold"),
         "temperature": (found.get(runs.FOLDS) or {}).get("temperature"),
         "frame": found.get(runs.FRAME),

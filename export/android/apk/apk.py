@@ -18,7 +18,7 @@ from export.android.apk.verdict import Verdict
 from export.conversion import convert
 from export.parity import gate, parity, preference
 from export.parity.result import FlavourTarget
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.errors import ConversionError, GateError, RunError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
@@ -98,8 +98,8 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
             else f"{_reasons(rows[first])} failed the gate"
         )
         reporter.warn(f"the app contains {name}, because {why}")
-    whole = run.done(convert.contract_recipe(experiment, name), [convert.contract_name(name)])
-    if not whole or not run.done(convert.recipe(experiment, name), [convert.file_name(name)]):
+    whole = run.done(convert.contract_recipe(experiment, name))
+    if not whole or not run.done(convert.recipe(experiment, name)):
         raise RunError(
             f"{run.path(convert.bundle_name(name))} is missing, or older than the model",
             f"export it first: python -m export tflite {run.name}",
@@ -124,8 +124,7 @@ def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -
         VignetteError: Any of those of `choose` and `build.build_apk`.
     """
     run, inside = experiment.run, choose(experiment, options.flavour, reporter)
-    outputs = [artifacts.APK, artifacts.APK_PASSPORT]
-    fresh = not run.done(_recipe(experiment, options, inside), outputs)
+    fresh = not run.done(_recipe(experiment, options, inside))
     if fresh:
         info = build.build_apk(
             inside.folder,
@@ -138,7 +137,7 @@ def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -
         )
         run.write(info, artifacts.APK_PASSPORT)
         # The recipe is computed again, because the build may have created the key.
-        run.record(_recipe(experiment, options, inside), outputs)
+        run.record(_recipe(experiment, options, inside))
     size = run.path(artifacts.APK).stat().st_size
     reporter.say("apk", f"{size / 1e6:.2f} MB{'' if fresh else ' (up to date)'}")
     return run.read(ApkInfo, artifacts.APK_PASSPORT)
@@ -158,9 +157,8 @@ def _recipe(experiment: Experiment, options: Options, inside: _Inside) -> Recipe
         "verdict": inside.verdict.model_dump(),
         "android_home": os.environ.get("ANDROID_HOME", ""),
     }
-    return Recipe(
-        "apk", 2, {inside.flavour: convert.contract_recipe(experiment, inside.flavour).key}, settings
-    )
+    inputs = {inside.flavour: convert.contract_recipe(experiment, inside.flavour).key}
+    return stages.recipe("apk", inputs, settings)
 
 
 def _sha256(path: Path) -> str:

@@ -21,7 +21,7 @@ from export.bundle import bundle as bundles
 from export.bundle.bundle import Bundle
 from export.conversion import convert
 from export.model_file import operators
-from export.parity import latency
+from pipeline.core import stages
 from pipeline.core.documents import Document
 from pipeline.core.errors import AccessError, GateError, PhoneError, RunError, UsageError, VignetteError
 from pipeline.core.progress import ProgressReporter
@@ -114,10 +114,7 @@ def select(experiment: Experiment) -> _Selection:
     skipped: dict[str, str] = {}
     for flavour in experiment.config.export.flavours:
         names = [convert.contract_name(flavour), convert.file_name(flavour)]
-        if (
-            not run.done(convert.contract_recipe(experiment, flavour), names[:1])
-            or not run.path(names[1]).is_file()
-        ):
+        if not run.done(convert.contract_recipe(experiment, flavour)) or not run.path(names[1]).is_file():
             skipped[flavour] = f"not exported: python -m export tflite {run.name}"
             continue
         bundle = bundles.read(run.path(convert.bundle_name(flavour)))
@@ -146,9 +143,9 @@ def benchmark(experiment: Experiment, request: Request, reporter: ProgressReport
     selection = select(experiment)
     device = _connect(run, request)
     recipe = _recipe(experiment, request, selection.bundles, device)
-    if request.again or not run.done(recipe, [artifacts.PHONE]):
+    if request.again or not run.done(recipe):
         run.write(_measure(run, request, selection, device, reporter), artifacts.PHONE)
-        run.record(recipe, [artifacts.PHONE])
+        run.record(recipe)
     else:
         reporter.say("phone", "already measured with these files; --again measures again")
     return run.read(PhoneBenchmarks, artifacts.PHONE)
@@ -273,9 +270,8 @@ def _recipe(
     inputs = {flavour: convert.contract_recipe(experiment, flavour).key for flavour in selected}
     settings: dict[str, Any] = json.loads(json.dumps(asdict(request.order)))
     # Another phone is measured anew; the serial number itself is private.
-    return Recipe(
-        "phone", 1, {**inputs, "apk": experiment.run.key("apk")}, {**settings, "phone": _phone_key(device)}
-    )
+    inputs["apk"] = experiment.run.key("apk")
+    return stages.recipe("phone", inputs, {**settings, "phone": _phone_key(device)})
 
 
 def _phone_key(device: Device) -> str:
@@ -283,9 +279,9 @@ def _phone_key(device: Device) -> str:
 
 
 def _host(run: Run, selected: Mapping[str, Bundle]) -> dict[str, Host] | None:
-    if not run.path(latency.NAME).is_file():
+    if not run.path(artifacts.LATENCY).is_file():
         return None
-    timed = run.read_json(latency.NAME)["flavours"]
+    timed = run.read_json(artifacts.LATENCY)["flavours"]
     kept = ("median_ms", "p90_ms", "num_threads", "delegate")
     return {
         flavour: Host(**{name: timed[flavour][name] for name in kept})

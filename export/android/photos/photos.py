@@ -27,9 +27,10 @@ from export.bundle import bundle
 from export.bundle.bundle import Bundle
 from export.conversion import convert
 from export.parity import parity
+from pipeline.core import stages
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe, key_of
+from pipeline.core.recipes import key_of
 from pipeline.core.sections import INT8
 from pipeline.data.folders import Excluded
 from pipeline.evaluation.predictions import Predictions
@@ -40,7 +41,6 @@ from pipeline.stats.metrics import Interval
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import DRAWN, Experiment
 
-VERSION = 4
 _SAMPLED = 300
 
 
@@ -120,17 +120,17 @@ def photos(experiment: Experiment, root: Path, reporter: ProgressReporter) -> tu
     }
     settings = {"threshold": threshold, "root": str(taken.root)}
     libraries = ("ai-edge-litert", "numpy", "pillow", "scipy")
-    recipe = Recipe("photos", VERSION, inputs, settings, libraries)
+    recipe = stages.recipe("photos", inputs, settings, libraries)
 
     def build() -> None:
         run.write(_score(experiment, taken, held_out, threshold, reporter), artifacts.PHOTOS)
 
-    run.make(recipe, [artifacts.PHOTOS], build)
+    run.make(recipe, build)
     scored = run.read(Photos, artifacts.PHOTOS)
     if scored.errors:
-        sheet = mistakes.SHEET
-        drawn = Recipe(f"figures/{sheet}", 1, {"photos": recipe.key}, {"frame": str(experiment.frame)}, DRAWN)
-        run.make(drawn, [sheet], lambda: mistakes.draw(experiment, taken, scored.errors))
+        stage, settings = f"figures/{artifacts.PHOTOS_SHEET}", {"frame": str(experiment.frame)}
+        drawn = stages.recipe(stage, {"photos": recipe.key}, settings, DRAWN)
+        run.make(drawn, lambda: mistakes.draw(experiment, taken, scored.errors))
     return scored, taken
 
 

@@ -17,7 +17,7 @@ from export.android.photos.score import Scores
 from export.bundle import bundle
 from export.conversion import convert
 from export.parity import parity
-from pipeline.core import runs
+from pipeline.core import stages
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
@@ -32,8 +32,6 @@ from pipeline.stats.metrics import Interval
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import DRAWN, Experiment
 
-VERSION = 3
-SHEET = f"{runs.FIGURES}/simulated.png"
 _STORED = "int8_simulated"
 # Training uses other purposes, so that no scene of the training is seen again.
 _PURPOSE = "judging"
@@ -110,7 +108,7 @@ def simulate(experiment: Experiment, reporter: ProgressReporter) -> Simulated:
         "seed": config.seed,
     }
     inputs = {"plain": plain_recipe.key, "simulated": simulated_recipe.key}
-    recipe = Recipe("simulated", VERSION, inputs, settings, ("numpy", "scipy"))
+    recipe = stages.recipe("simulated", inputs, settings, ("numpy", "scipy"))
 
     def build() -> None:
         document = Simulated(
@@ -123,9 +121,14 @@ def simulate(experiment: Experiment, reporter: ProgressReporter) -> Simulated:
         )
         run.write(document, artifacts.SIMULATED)
 
-    run.make(recipe, [artifacts.SIMULATED], build)
-    drawn = Recipe(f"figures/{SHEET}", 1, {"simulated": recipe.key}, {"frame": str(experiment.frame)}, DRAWN)
-    run.make(drawn, [SHEET], lambda: _draw(experiment, plain, simulated))
+    run.make(recipe, build)
+    drawn = stages.recipe(
+        f"figures/{artifacts.SIMULATED_SHEET}",
+        {"simulated": recipe.key},
+        {"frame": str(experiment.frame)},
+        DRAWN,
+    )
+    run.make(drawn, lambda: _draw(experiment, plain, simulated))
     return run.read(Simulated, artifacts.SIMULATED)
 
 
@@ -224,4 +227,4 @@ def _draw(experiment: Experiment, plain: Predictions, simulated: Predictions) ->
             colour = plots.VERMILION if after != picture.label else "black"
             cells.append((photographed(experiment, picture), f"photographed\n→ {after}", colour))
     title = "Held-out pictures, plain and as if photographed from a screen (orange: wrong)"
-    plots.captioned_sheet(experiment.run.path(SHEET), title, cells, 2 * _PAIRS)
+    plots.captioned_sheet(experiment.run.path(artifacts.SIMULATED_SHEET), title, cells, 2 * _PAIRS)

@@ -16,7 +16,8 @@ from pydantic import computed_field
 from export import artifacts
 from export.parity import comparison, flips, gate, wording
 from export.parity.models import sides
-from export.parity.models.sides import ByHand, Side
+from export.parity.models.by_hand import ByHand
+from export.parity.models.sides import Side
 from export.parity.result import Reference, Target, Verdict
 from pipeline.core import files
 from pipeline.core.documents import Document
@@ -132,7 +133,7 @@ def _check_labels(one: Side, other: Side) -> None:
     only = [sorted((Counter(a.labels) - Counter(b.labels)).keys()) for a, b in ((one, other), (other, one))]
     if any(only):
         parts = [
-            f"{side.name} alone knows {', '.join(own)}"
+            f"only {side.name} knows {', '.join(own)}"
             for side, own in zip((one, other), only, strict=True)
             if own
         ]
@@ -152,7 +153,7 @@ def _check_classes(one: Side, table: Table, folder: Path) -> None:
     if several:
         raise DataError(
             f"{folder} has pictures of {', '.join(several)}, which is the label of several outputs",
-            "give these outputs labels of their own (--labels FILE), or leave the pictures out",
+            "give each output its own label (--labels FILE), or leave out the pictures",
         )
 
 

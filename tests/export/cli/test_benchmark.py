@@ -18,8 +18,7 @@ from export.android.benchmark import session
 from export.bundle import bundle
 from export.conversion import convert
 from export.model_file import operators
-from pipeline.core import files
-from pipeline.core.recipes import Recipe
+from pipeline.core import files, stages
 from pipeline.core.runs import Run
 from pipeline.core.sections import FLAVOURS
 from pipeline.training import experiment as experiments
@@ -58,7 +57,7 @@ def place(tmp_path_factory, tmp_path) -> Path:
         files.write_bytes(run.path(artifacts.APK), APP_BYTES)
         run.write(apk_infos.apk_info_of(hashlib.sha256(APP_BYTES).hexdigest()), artifacts.APK_PASSPORT)
         key = convert.contract_recipe(experiments.open_trained(run), "int8").key
-        run.record(Recipe("apk", 1, {bundle.CONTRACT: key}), [artifacts.APK, artifacts.APK_PASSPORT])
+        run.record(stages.recipe("apk", {bundle.CONTRACT: key}))
     return place
 
 

@@ -12,7 +12,6 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from export import artifacts
-from export.android.photos import mistakes
 from export.android.photos.replay import Disagreement
 from export.bundle import bundle
 from pipeline.core.runs import Run
@@ -208,8 +207,8 @@ def test_errors_are_drawn_the_surest_first(place, photos):
     assert found["errors"]
     sure = [row["probability"] for row in found["errors"]]
     assert sure == sorted(sure, reverse=True)
-    assert found["files"] == [str(RUN / mistakes.SHEET), str(PHOTOS)]
-    with Image.open(RUN / mistakes.SHEET) as sheet:
+    assert found["files"] == [str(RUN / artifacts.PHOTOS_SHEET), str(PHOTOS)]
+    with Image.open(RUN / artifacts.PHOTOS_SHEET) as sheet:
         assert sheet.size[0] > 300
 
 

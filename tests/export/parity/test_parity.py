@@ -14,6 +14,7 @@ from export import artifacts
 from export.conversion import convert
 from export.parity import parity
 from export.parity.models import sides
+from export.parity.models.by_hand import ByHand
 from export.parity.result import ParityResult, Verdict
 from pipeline.cli.terminal import speaking
 from pipeline.core.errors import DataError, RunError
@@ -140,7 +141,7 @@ def test_a_file_made_from_another_model_is_not_compared(copy):
 def test_a_file_made_from_another_model_is_no_side_of_a_comparison_either(copy):
     retrained()
     with pytest.raises(RunError, match="was made from another model than the run's"):
-        sides.side("pictures", "int8", sides.ByHand())
+        sides.side("pictures", "int8", ByHand())
 
 
 @pytest.mark.slow

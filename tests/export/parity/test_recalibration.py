@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from export import artifacts
-from export.conversion import calibration, calibration_report, convert
+from export.conversion import calibration, convert
 from export.parity import recalibration
 from export.parity.result import FlavourTarget, Verdict
 from pipeline.core.progress import ProgressReporter
@@ -49,7 +49,7 @@ def told(place) -> Any:
 
 
 def redone(place: Path) -> dict[str, Any]:
-    return json.loads((place / RUN / calibration.RECALIBRATION).read_text("utf-8"))
+    return json.loads((place / RUN / artifacts.RECALIBRATION).read_text("utf-8"))
 
 
 def test_a_no_leads_to_other_pictures_judged_on_training_pictures_and_to_a_second_look(place, told):
@@ -89,14 +89,14 @@ def test_no_held_out_picture_and_no_judge_is_in_the_choice(place, told):
     assert not chosen & {picture.path for picture in judges}
 
 
-def test_the_second_look_stands_in_every_artefact(place, told):
+def test_the_second_look_stands_in_every_artifact(place, told):
     found = json.loads((place / RUN / artifacts.PARITY).read_text("utf-8"))
     rows = {row["model"]: row for row in found["targets"]}
     assert rows["int8"]["look"] == 2
     assert rows["int8"]["first_look"]["broken"][0].startswith("mean_abs_dp is 0.0")
     assert rows["float32"]["look"] == 1
     assert rows["float32"]["first_look"] is None
-    audit = json.loads((place / RUN / calibration_report.NAME).read_text("utf-8"))
+    audit = json.loads((place / RUN / artifacts.CALIBRATION).read_text("utf-8"))
     assert audit["second_look"] is True
     assert {row["reason"] for row in audit["pictures"]} == {"30 pictures instead of 10"}
 
@@ -151,9 +151,9 @@ def test_the_choice_is_by_moved_probability_on_plain_and_augmented_views(place, 
 
 @pytest.mark.slow
 def test_a_deleted_recalibration_is_made_again_to_the_same_end(place, told):
-    kept = {name: verbs.content(place / RUN / name) for name in (calibration.RECALIBRATION, artifacts.PARITY)}
+    kept = {name: verbs.content(place / RUN / name) for name in (artifacts.RECALIBRATION, artifacts.PARITY)}
     data = (place / RUN / convert.file_name("int8")).read_bytes()
-    (place / RUN / calibration.RECALIBRATION).unlink()
+    (place / RUN / artifacts.RECALIBRATION).unlink()
     assert verb("export", "tflite", "pictures", "--quiet", cwd=place).returncode == 3
     assert {name: verbs.content(place / RUN / name) for name in kept} == kept
     assert (place / RUN / convert.file_name("int8")).read_bytes() == data

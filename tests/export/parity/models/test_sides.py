@@ -11,7 +11,7 @@ from PIL import Image
 
 from export.model_file import metadata
 from export.parity.models import compare, sides
-from export.parity.models.sides import ByHand
+from export.parity.models.by_hand import ByHand
 from pipeline.core.errors import ConversionError, DataError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.size import Size
@@ -60,7 +60,7 @@ def test_raw_bytes_need_no_range(tmp_path, folder):
     raw = written(tmp_path / "raw.tflite", bare_models.linear(kind=KIND.UINT8))
     found = compared(raw, raw, folder, ByHand(labels=tuple(COLOURS), fit="stretch"))
     assert found.accuracy == 1.0
-    assert found.prepared == "32x32, stretch, pixels as its bytes, by what was given by hand"
+    assert found.prepared == "32x32, stretch, pixels as its bytes, by the options"
 
 
 def test_a_range_that_whole_numbers_cannot_hold_is_refused(tmp_path):
@@ -118,7 +118,7 @@ def test_numbers_that_are_no_probabilities_are_still_refused(tmp_path, folder):
         graph.outputs = [graph.operators.pop().inputs[0]]
 
     path.write_bytes(odd_models.changed(bare_models.linear(), cut))
-    with pytest.raises(ConversionError, match="does not answer with probabilities"):
+    with pytest.raises(ConversionError, match="does not return probabilities"):
         compared(str(path), str(path), folder)
 
 
@@ -164,5 +164,5 @@ def test_models_of_other_kinds_are_named_with_the_way_to_a_tflite(tmp_path, name
     assert f"{name} is {what}" in caught.value.message
     assert "Teachable Machine" in caught.value.hint
     assert "load_model" in caught.value.hint
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(DataError, match="no such file"):
         sides.side(str(tmp_path / f"other_{name}"), None, HAND)
