@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks import measure
 from benchmarks.measure import Figure, Spread
 from pipeline.core import parallel
-from pipeline.core.config import Augment
+from pipeline.core.sections import Augment
 from pipeline.core.size import Size
 from pipeline.data import synthetic
 from pipeline.images import decode

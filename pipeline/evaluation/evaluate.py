@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe
 from pipeline.evaluation import label_issues
 from pipeline.evaluation.predictions import Predictions, keras_predictions
 from pipeline.stats import intervals, metrics
 from pipeline.stats.metrics import Interval, accuracy_of, f1_of, macro_f1_of
 from pipeline.training.experiment import Experiment, load_out_of_fold
 from pipeline.training.results import Folds, Training
-
-VERSION = 5
 
 
 class TrainScore(Document):
@@ -95,14 +92,14 @@ def evaluate(experiment: Experiment, reporter: ProgressReporter) -> Evaluation:
     run = experiment.run
     held_out, made = keras_predictions(experiment, reporter)
     inputs = {"predictions": made.key, "folds": run.key("folds")}
-    recipe = Recipe("evaluation", VERSION, inputs, {}, ("numpy", "scipy"))
+    recipe = stages.recipe("evaluation", inputs, {}, ("numpy", "scipy"))
 
     def build() -> None:
         reporter.progress("intervals", 0, 1)
         run.write(_evaluation(experiment, held_out), runs.EVALUATION)
         reporter.progress("intervals", 1, 1)
 
-    run.make(recipe, [runs.EVALUATION], build)
+    run.make(recipe, build)
     evaluation = run.read(Evaluation, runs.EVALUATION)
     label_issues.find_label_issues(experiment)
     from pipeline.stats import plots
@@ -116,8 +113,8 @@ def evaluate(experiment: Experiment, reporter: ProgressReporter) -> Evaluation:
     }
     for name, draw in drawings.items():
         output = f"{runs.FIGURES}/{name}"
-        drawn = Recipe(f"figures/{name}", 1, {"evaluation": recipe.key}, {}, ("matplotlib",))
-        run.make(drawn, [output], lambda draw=draw, output=output: draw(run.path(output)))
+        drawn = stages.recipe(output, {"evaluation": recipe.key}, {}, ("matplotlib",))
+        run.make(drawn, lambda draw=draw, output=output: draw(run.path(output)))
     return evaluation
 
 

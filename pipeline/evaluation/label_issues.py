@@ -14,13 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.documents import Document
-from pipeline.core.recipes import Recipe
 from pipeline.data.audit import contact_sheets
 from pipeline.training.experiment import Experiment, load_out_of_fold
 
-VERSION = 2
 # Answers count from the surest down to where they agree with fewer labels than this.
 AGREEMENT = 0.9
 # Wrong labels are contradicted by the surest answers as often as by others; a model's own mistakes are not.
@@ -195,8 +193,8 @@ def _confident(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 def find_label_issues(experiment: Experiment) -> LabelIssues:
     """Writes label_issues.json and its contact sheet; returns the document."""
     run = experiment.run
-    recipe = Recipe("label_issues", VERSION, {"folds": run.key("folds")}, {}, ("numpy", "scipy"))
-    run.make(recipe, [runs.LABEL_ISSUES], lambda: run.write(_document(experiment), runs.LABEL_ISSUES))
+    recipe = stages.recipe("label_issues", {"folds": run.key("folds")}, {}, ("numpy", "scipy"))
+    run.make(recipe, lambda: run.write(_document(experiment), runs.LABEL_ISSUES))
     document = run.read(LabelIssues, runs.LABEL_ISSUES)
     rows, title = document.label_issues, "Labels that may be wrong, the most doubtful first"
     if not rows:

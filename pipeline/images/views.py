@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core.config import Augment, Config
+from pipeline.core.config import Config
+from pipeline.core.sections import Augment
 from pipeline.core.size import Size
 from pipeline.images import augment, decode, screen_capture
 from pipeline.images.letterbox import letterbox

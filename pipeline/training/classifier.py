@@ -15,8 +15,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.core.config import Head
 from pipeline.core.errors import RunError
+from pipeline.core.sections import Head
 
 _BATCH = 32
 

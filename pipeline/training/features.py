@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core import files, parallel, runs
+from pipeline.core import files, parallel, runs, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, PictureError, RunError, storage_error
 from pipeline.core.progress import Progress, silent, unheard
@@ -32,12 +32,10 @@ from pipeline.training import backbones
 
 PLAIN = 0
 LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow", "pi-heif")
-_VERSION = 2
 # Of the file of records, whose features are the same in every version.
 _LAYOUT = 2
 _INFO = "store.json"
 _RECORDS = "records.bin"
-_BACKBONE = "backbone.tflite"
 
 
 @dataclass(frozen=True)
@@ -78,9 +76,8 @@ def recipe(config: Config, frame: Size, layer: str = backbones.POOLED) -> Recipe
     Raises:
         WeightsError: The weights file is missing.
     """
-    return Recipe(
+    return stages.recipe(
         "features",
-        _VERSION,
         {"weights": backbones.weights_key(config.model)},
         settings(config, frame, layer),
         LIBRARIES,
@@ -194,7 +191,7 @@ def _checksum(record: np.void) -> int:
 def _backbone(
     made: Recipe, folder: Path, config: Config, frame: Size, layer: str, progress: Progress
 ) -> bytes:
-    store, path = runs.Run(folder), folder / _BACKBONE
+    store, path = runs.Run(folder), folder / stages.BACKBONE
 
     def build() -> None:
         progress("converting the backbone for feature extraction", 0, 1)
@@ -207,7 +204,7 @@ def _backbone(
         files.write_bytes(path, tflite.convert(extractor))
         progress("converting the backbone for feature extraction", 1, 1)
 
-    store.make(made, [_BACKBONE], build)
+    store.make(made, build)
     return path.read_bytes()
 
 

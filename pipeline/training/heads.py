@@ -15,9 +15,10 @@ import numpy as np
 import tensorflow as tf
 from scipy import special
 
-from pipeline.core.config import Config, Head, Train
+from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import Progress
+from pipeline.core.sections import Head, Train
 from pipeline.stats import metrics
 from pipeline.training import classifier
 from pipeline.training.features import PLAIN, Store

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe, key_of
+from pipeline.core.recipes import key_of
 from pipeline.core.runs import Run
 from pipeline.core.size import parse_size
 from pipeline.data.dataset import Table
@@ -47,9 +47,8 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
         (values, Experiment(run, cell, table, split, cell.model.frame or auto_frame(sizes)))
         for values, cell in config.grid()
     ]
-    recipe = Recipe(
+    recipe = stages.recipe(
         "search",
-        2,
         {
             "train": split.train_key,
             "features": key_of([features.recipe(s.config, s.frame).key for _, s in cells]),
@@ -80,12 +79,12 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
         document = Search(n=len(split.train), winner=candidates[0].values, note=_NOTE, rows=tuple(candidates))
         run.write(document, runs.SEARCH)
 
-    run.make(recipe, [runs.SEARCH], build)
+    run.make(recipe, build)
     from pipeline.stats import plots
 
     result = run.read(Search, runs.SEARCH)
-    drawing = Recipe("figures/search", 1, {"search": recipe.key}, {}, DRAWN)
     name = f"{runs.FIGURES}/search.svg"
+    drawing = stages.recipe(name, {"search": recipe.key}, {}, DRAWN)
     bars = [
         plots.Bar(
             ", ".join(f"{key.split('.')[-1]} {value}" for key, value in row.values.items()),
@@ -94,7 +93,7 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
         )
         for row in result.rows
     ]
-    run.make(drawing, [name], lambda: plots.search(run.path(name), bars, result.n))
+    run.make(drawing, lambda: plots.search(run.path(name), bars, result.n))
     winner = result.winner
     reporter.say("search", f"{len(result.rows)} settings tried, best out-of-fold: {_listed(winner)}")
     for key, value in beyond(config, winner).items():

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core import config as configuration
-from pipeline.core import files, grid, runs
+from pipeline.core import files, grid, runs, stages
 from pipeline.core.config import RENAMED, Config
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
@@ -38,8 +38,6 @@ from pipeline.training.experiment import (
 )
 from pipeline.training.results import Folds, Frame, Training
 from pipeline.training.search import search
-
-VERSION = 2
 
 
 def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
@@ -146,21 +144,21 @@ def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None
 
 def _frame(run: Run, config: Config, split: Split) -> Size:
     sizes = [(p.width, p.height) for p in split.train]
-    recipe = Recipe("frame", 1, {"train": split.train_key}, {"input": config.model.input})
+    recipe = stages.recipe("frame", {"train": split.train_key}, {"input": config.model.input})
 
     def build() -> None:
         frame = config.model.frame or auto_frame(sizes)
         aspect = round(median_aspect(sizes), 6)
         run.write(Frame(width=frame.width, height=frame.height, content_aspect=aspect), runs.FRAME)
 
-    run.make(recipe, [runs.FRAME], build)
+    run.make(recipe, build)
     return run.read(Frame, runs.FRAME).size
 
 
 def _folds_recipe(experiment: Experiment) -> Recipe:
     made = features.recipe(experiment.config, experiment.frame)
     inputs = {"train": experiment.split.train_key, "features": made.key}
-    return Recipe("folds", VERSION, inputs, training_settings(experiment), NUMERIC)
+    return stages.recipe("folds", inputs, training_settings(experiment), NUMERIC)
 
 
 def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:
@@ -199,7 +197,7 @@ def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:
         )
         run.write(document, runs.FOLDS)
 
-    run.make(_folds_recipe(experiment), [runs.FOLDS, runs.OUT_OF_FOLD], build)
+    run.make(_folds_recipe(experiment), build)
     result = run.read(Folds, runs.FOLDS)
     if result.epoch_was_chosen and result.chosen_epoch == config.train.epochs:
         more = f"--set train.epochs={2 * config.train.epochs}"
@@ -214,7 +212,7 @@ def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:
 
 def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
     run = experiment.run
-    recipe = Recipe("model", VERSION, {"folds": _folds_recipe(experiment).key}, {}, NUMERIC)
+    recipe = stages.recipe("model", {"folds": _folds_recipe(experiment).key}, {}, NUMERIC)
 
     def build() -> None:
         folds = run.read(Folds, runs.FOLDS)
@@ -241,7 +239,7 @@ def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
         run.write(document, runs.TRAINING)
         reporter.progress("training the final model", 1, 1)
 
-    run.make(recipe, [runs.MODEL, runs.TRAINING], build)
+    run.make(recipe, build)
     result = run.read(Training, runs.TRAINING)
     reporter.say(
         "model",
@@ -289,8 +287,8 @@ def _figures(experiment: Experiment, reporter: ProgressReporter) -> None:
     made = 0
     for done, (name, (inputs, settings, draw)) in enumerate(drawings.items(), 1):
         output = f"{runs.FIGURES}/{name}"
-        recipe = Recipe(f"figures/{name}", 4, inputs, settings, DRAWN)
-        made += run.make(recipe, [output], lambda draw=draw, output=output: draw(run.path(output)))
+        recipe = stages.recipe(output, inputs, settings, DRAWN)
+        made += run.make(recipe, lambda draw=draw, output=output: draw(run.path(output)))
         reporter.progress("drawing figures", done, len(drawings))
     reporter.say(
         "figures", f"{len(drawings)} in {run.path(runs.FIGURES)}" + ("" if made else " (up to date)")

@@ -10,9 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 
 from pipeline.core import config as configuration
-from pipeline.core.config import Config, Head, Train
+from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import Progress, silent
+from pipeline.core.sections import Head, Train
 from pipeline.stats import metrics
 from pipeline.training import heads
 from pipeline.training.features import Store
