@@ -89,7 +89,7 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
             f"--flavour NAME puts {' or '.join(rows)} inside anyway; the About screen shows the verdict",
         )
     name, first = row.model, preference.ORDER[0]
-    if gate.says_no(row.verdict, config.gate):
+    if gate.refuses(row.verdict, config.gate):
         reporter.warn(f"{_reasons(row)} failed the gate; the app's About screen says so")
     elif not flavour and name != first and first in (*rows, *failed):
         why = (

@@ -280,7 +280,7 @@ def test_a_gate_that_says_no_ends_with_3_and_still_gives_the_document(tmp_path_f
     document = json.loads(ended.stdout)
     assert document["passed"] is False
     message, hint = ended.stderr.splitlines()
-    assert message.startswith("error: the gate says no: ")
+    assert message.startswith("error: failed the gate: ")
     assert "int8: mean_abs_dp is 0.0" in message
     assert message.endswith(", must be <= 0 (n = 36)")
     assert hint == "hint: python -m export tflite pictures tries other calibration pictures, once"
