@@ -230,7 +230,7 @@ def test_commands_in_the_documents_exist():
     known, wrong = verbs(), []
     for path in DOCUMENTS:
         for command in commands_of(path):
-            first = re.match(r"make [\w-]+|vignette [\w-]+|python -m (?:pipeline|export) [\w-]+", command)
+            first = re.match(r"(?:make|vignette|python -m (?:pipeline|export)) \w[\w-]*", command)
             if not first:
                 continue
             options = set(re.findall(r"(?<!\S)--[a-z-]+", command))

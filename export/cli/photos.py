@@ -46,7 +46,6 @@ def photos(
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.android.photos import adopt as adoption
-        from export.android.photos import mistakes
         from export.android.photos import photos as scoring
         from pipeline.core import runs
         from pipeline.core.errors import UsageError
@@ -68,7 +67,7 @@ def photos(
         _show(terminal, run, scored, taken)
         files = [str(run.path(artifacts.PHOTOS))]
         if scored.errors:
-            files.insert(0, str(run.path(mistakes.SHEET)))
+            files.insert(0, str(run.path(artifacts.PHOTOS_SHEET)))
         result = {"run": run.name, **scored.model_dump(mode="json")}
         if adopted:
             more = f" and {adopted.pictures:,} pictures of the run" if adopted.pictures else ""

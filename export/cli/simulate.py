@@ -33,7 +33,7 @@ def simulate(
         with run.locked():
             simulated = simulation.simulate(experiments.open_trained(run, terminal), terminal)
         _show(terminal, run, simulated)
-        files = [str(run.path(simulation.SHEET)), str(run.path(artifacts.SIMULATED))]
+        files = [str(run.path(artifacts.SIMULATED_SHEET)), str(run.path(artifacts.SIMULATED))]
         terminal.finish({"run": run.name, **simulated.model_dump(mode="json")}, files)
 
 

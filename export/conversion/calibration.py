@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from export import artifacts
-from pipeline.core import parallel
+from pipeline.core import parallel, stages
 from pipeline.core.documents import Document
 from pipeline.core.errors import DataError
 from pipeline.core.recipes import Recipe, key_of
@@ -24,7 +24,6 @@ from pipeline.data.dataset import Picture
 from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
 
-RECALIBRATION = f"{artifacts.EXPORT}/recalibration.json"
 # Neighbouring pixels of a photo correlate; those of noise do not, even after shrinking.
 _MIN_CORRELATION = 0.4
 _MIN_SPREAD = 1.0
@@ -113,19 +112,19 @@ def recipe(experiment: Experiment) -> Recipe:
 def recalibration_recipe(experiment: Experiment) -> Recipe:
     """Recipe of the one recalibration that a model may have."""
     inputs = {"model": experiment.run.key("model"), "calibration": first_recipe(experiment).key}
-    return Recipe("recalibration", 2, inputs, {}, ("tensorflow", "numpy", "pillow"))
+    return stages.recipe("recalibration", inputs, {}, ("tensorflow", "numpy", "pillow"))
 
 
 def recalibration_done(experiment: Experiment) -> bool:
     """Whether the model has had its one recalibration, whatever the outcome."""
-    return experiment.run.done(recalibration_recipe(experiment), [RECALIBRATION])
+    return experiment.run.done(recalibration_recipe(experiment))
 
 
 def recalibrated(experiment: Experiment) -> Recalibration | None:
     """The recalibration in force; None if there was none, or if it found nothing better."""
     if not recalibration_done(experiment):
         return None
-    recalibration = experiment.run.read(Recalibration, RECALIBRATION)
+    recalibration = experiment.run.read(Recalibration, artifacts.RECALIBRATION)
     return recalibration if recalibration.second_look else None
 
 

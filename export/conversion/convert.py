@@ -19,7 +19,7 @@ from export.bundle import bundle, contract
 from export.conversion import calibration, calibration_report, failures
 from export.conversion.failures import Failure
 from export.model_file import flavours, metadata, structure
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.errors import ConversionError, DataError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
@@ -122,7 +122,7 @@ def recipe(experiment: Experiment, flavour: str) -> Recipe:
     if FLAVOURS[flavour].calibrated:
         inputs["calibration"] = calibration.recipe(experiment).key
     settings = {"flavour": flavour, "labels": list(experiment.labels)}
-    return Recipe(bundle_name(flavour), 3, inputs, settings, LIBRARIES)
+    return stages.recipe(bundle_name(flavour), inputs, settings, LIBRARIES)
 
 
 def require(experiment: Experiment, flavour: str) -> None:
@@ -132,7 +132,7 @@ def require(experiment: Experiment, flavour: str) -> None:
         RunError: It is not, or does not.
     """
     run, path = experiment.run, experiment.run.path(file_name(flavour))
-    if not run.done(recipe(experiment, flavour), [file_name(flavour)]):
+    if not run.done(recipe(experiment, flavour)):
         run.require_whole(bundle_name(flavour))
         what = "was made from another model than the run's" if path.is_file() else "is missing"
         raise RunError(f"{path} {what}", f"export it: python -m export tflite {run.name}")
@@ -147,7 +147,7 @@ def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
         "content_aspect": experiment.run.read(Frame, runs.FRAME).content_aspect,
     }
     inputs = {"export": recipe(experiment, flavour).key}
-    return Recipe(f"{bundle_name(flavour)}/contract", 1, inputs, settings, CONTRACT_LIBRARIES)
+    return stages.recipe(f"{bundle_name(flavour)}/contract", inputs, settings, CONTRACT_LIBRARIES)
 
 
 def contract_name(flavour: str) -> str:
@@ -199,7 +199,7 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
     for number, name in enumerate(config.export.flavours, 1):
         made = recipe(experiment, name)
         stage = f"converting to {name} ({number} of {len(config.export.flavours)})"
-        fresh = not run.done(made, [file_name(name)])
+        fresh = not run.done(made)
         try:
             if fresh:
                 reporter.progress(stage, 0, 1)
@@ -208,7 +208,7 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
                 reporter.progress(stage, 1, 1)
                 run.forget(made.stage)
                 files.write_bytes(run.path(file_name(name)), data)
-                run.record(made, [file_name(name)])
+                run.record(made)
             rules = _write_contract(experiment, name)
         except ConversionError as error:
             failures.note(run, made, [contract_name(name), file_name(name)], error)
@@ -237,10 +237,9 @@ def _write_contract(experiment: Experiment, name: FlavourName) -> bool:
         )
         bundle.write_contract(rules, run.path(folder))
 
-    labels = Recipe(f"{folder}/labels", 1, {}, {"labels": list(experiment.labels)})
-    lines = f"{folder}/{bundle.LABELS}"
-    run.make(labels, [lines], lambda: bundle.write_labels(experiment.labels, run.path(folder)))
-    return run.make(made, [contract_name(name)], build)
+    labels = stages.recipe(f"{folder}/labels", {}, {"labels": list(experiment.labels)})
+    run.make(labels, lambda: bundle.write_labels(experiment.labels, run.path(folder)))
+    return run.make(made, build)
 
 
 def load(experiment: Experiment) -> keras.Model:

@@ -19,12 +19,11 @@ from export.explain import border, gradcam, neighbours, occlusion, panels, selec
 from export.explain.gradcam import Look
 from export.explain.occlusion import Occluded
 from export.parity import parity
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.errors import DataError, PictureError, RunError
 from pipeline.core.parallel import ordered
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
-from pipeline.core.recipes import Recipe
 from pipeline.core.sections import INT8
 from pipeline.data import dataset
 from pipeline.evaluation.predictions import KERAS, Predictions
@@ -35,10 +34,8 @@ from pipeline.tflite import interpreter as litert
 from pipeline.training import features
 from pipeline.training.experiment import Experiment
 
-STAGE = "explain"
 LIMIT = 100
 GIVEN_MAPS = f"{artifacts.EXPLANATIONS}/given"
-VERSION = 2
 _LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
 
 
@@ -67,18 +64,15 @@ def explain(experiment: Experiment, reporter: ProgressReporter, limit: int = LIM
     parity.parity(experiment, reporter)  # the stored answers are those of the files that are there
     keys = {model: run.key(f"{runs.PREDICTIONS}/{model}") for model in (KERAS, name)}
     inputs = {**keys, "train": experiment.split.train_key}
-    recipe = Recipe(STAGE, VERSION, inputs, {"limit": limit, "seed": experiment.config.seed}, _LIBRARIES)
+    recipe = stages.recipe("explain", inputs, {"limit": limit, "seed": experiment.config.seed}, _LIBRARIES)
 
-    def build() -> None:
+    def build() -> list[str]:
         reference, target = (Predictions(m, **run.read_arrays(runs.PREDICTIONS, f"{m}.npz")) for m in keys)
         explained = _explained(experiment, reference, target, limit, reporter)
         files.write_json(run.path(artifacts.EXPLAINED), explained)
-        outputs[:] = [artifacts.EXPLAINED, *(row["maps"] for row in explained["pictures"])]
+        return [row["maps"] for row in explained["pictures"]]
 
-    outputs = list(run.recorded(STAGE).get("outputs", [artifacts.EXPLAINED]))
-    if outputs == [artifacts.EXPLAINED] and run.done(recipe, outputs):  # of an older version
-        outputs += [row["maps"] for row in run.read_json(artifacts.EXPLAINED)["pictures"]]
-    run.make(recipe, outputs, build)
+    run.make(recipe, build)
     return run.read_json(artifacts.EXPLAINED)
 
 
@@ -93,7 +87,7 @@ def explain_given(
     """
     name, labels = flavour(experiment), experiment.labels
     path = experiment.run.path(convert.file_name(name))
-    if not experiment.run.done(convert.recipe(experiment, name), [convert.file_name(name)]):
+    if not experiment.run.done(convert.recipe(experiment, name)):
         raise RunError(
             f"{path} is missing or out of date", f"export it: python -m export tflite {experiment.run.name}"
         )

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from export.report.artifacts import Artifacts
-from export.report.verdict import alarms_of, capital
+from export.report.verdict import alarms_of
 from pipeline.core import runs
 from pipeline.data.audit.audit import Audit
 from pipeline.data.audit.shortcuts import Shortcuts
@@ -41,7 +41,7 @@ def material(found: Artifacts) -> dict[str, Any]:
         "families": shortcuts.model_dump(mode="json")["families"] if shortcuts else [],
         "shortcut_limits": shortcuts.limits if shortcuts else "",
         "chance": shortcuts.chance if shortcuts else None,
-        "alarms": [capital(sentence) for sentence in alarms_of(found)],
+        "alarms": alarms_of(found),
         "label_issues": doubts.get("label_issues", [])[:_LABEL_ISSUES],
         "label_issues_count": len(doubts.get("label_issues", [])),
         "label_issues_n": doubts.get("n"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.parallel import ordered
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
@@ -83,8 +83,8 @@ def stored_predictions(
     """
     run, split = experiment.run, experiment.split
     name = f"{runs.PREDICTIONS}/{model}.npz"
-    recipe = Recipe(
-        f"{runs.PREDICTIONS}/{model}", 1, {**inputs, "held_out": split.held_out_key}, {}, libraries
+    recipe = stages.recipe(
+        f"{runs.PREDICTIONS}/{model}", {**inputs, "held_out": split.held_out_key}, {}, libraries
     )
 
     def build() -> None:
@@ -100,7 +100,7 @@ def stored_predictions(
             probabilities=probabilities.astype(np.float32),
         )
 
-    run.make(recipe, [name], build)
+    run.make(recipe, build)
     return Predictions(model, **run.read_arrays(name)), recipe
 
 

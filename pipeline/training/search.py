@@ -1,6 +1,6 @@
-"""Search over settings: every combination on the cached features, ranked out of fold.
+"""Searches settings: trains every combination on cached features and ranks them out of fold.
 
-Held-out pictures are not looked at. The winner is trained on in `train`.
+Held-out pictures are not used. `train` continues with the winner.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe, key_of
+from pipeline.core.recipes import key_of
 from pipeline.core.runs import Run
 from pipeline.core.size import parse_size
 from pipeline.data.dataset import Table
@@ -38,18 +38,17 @@ _NOTE = (
 
 
 def search(run: Run, config: Config, table: Table, split: Split, reporter: ProgressReporter) -> Config:
-    """Tries every combination of the searched values; gives the configuration that came out best.
+    """Tries every combination of the searched values; returns the best configuration.
 
-    Writes search.json and its figure. The ranking is by out-of-fold accuracy, then by log loss.
+    Writes search.json and its figure. Ranks by out-of-fold accuracy, then by log loss.
     """
     sizes = [(p.width, p.height) for p in split.train]
     cells = [
         (values, Experiment(run, cell, table, split, cell.model.frame or auto_frame(sizes)))
         for values, cell in config.grid()
     ]
-    recipe = Recipe(
+    recipe = stages.recipe(
         "search",
-        2,
         {
             "train": split.train_key,
             "features": key_of([features.recipe(s.config, s.frame).key for _, s in cells]),
@@ -80,12 +79,12 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
         document = Search(n=len(split.train), winner=candidates[0].values, note=_NOTE, rows=tuple(candidates))
         run.write(document, runs.SEARCH)
 
-    run.make(recipe, [runs.SEARCH], build)
+    run.make(recipe, build)
     from pipeline.stats import plots
 
     result = run.read(Search, runs.SEARCH)
-    drawing = Recipe("figures/search", 1, {"search": recipe.key}, {}, DRAWN)
     name = f"{runs.FIGURES}/search.svg"
+    drawing = stages.recipe(name, {"search": recipe.key}, {}, DRAWN)
     bars = [
         plots.Bar(
             ", ".join(f"{key.split('.')[-1]} {value}" for key, value in row.values.items()),
@@ -94,13 +93,13 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
         )
         for row in result.rows
     ]
-    run.make(drawing, [name], lambda: plots.search(run.path(name), bars, result.n))
+    run.make(drawing, lambda: plots.search(run.path(name), bars, result.n))
     winner = result.winner
     reporter.say("search", f"{len(result.rows)} settings tried, best out-of-fold: {_listed(winner)}")
     for key, value in beyond(config, winner).items():
         here = winner[key]
         reporter.warn(
-            f"the best {key}, {here}, lies at the edge of what was tried; try the next value, too: "
+            f"the best {key}, {here}, is at the edge of the values tried; try the next one too: "
             f"--set '{key}={_toml([here, value])}'"
         )
     return config.with_values(winner)
@@ -111,9 +110,9 @@ def _listed(values: Mapping[str, Any]) -> str:
 
 
 def beyond(config: Config, winner: Mapping[str, Any]) -> dict[str, Any]:
-    """The next value to try of each searched number or frame whose best value lies at an edge.
+    """The next value to try for each searched number or frame whose best value is at an edge.
 
-    Where the key allows nothing beyond, there is no edge.
+    Keys that allow no value beyond are omitted.
     """
     following = {}
     for key, here in winner.items():
@@ -126,14 +125,14 @@ def beyond(config: Config, winner: Mapping[str, Any]) -> dict[str, Any]:
     return following
 
 
-# Shares, which are tried in even steps; other numbers in factors.
+# Searched in even steps; other numbers by factors.
 _EVEN = ("head.dropout", "model.alpha")
 _LARGEST_FACTOR = 10.0
 _FRAME_STEP = 32
 
 
 def _next(tried: Sequence[Any], here: Any, *, even: bool) -> Any:
-    """What comes after the last of the tried values, on the side where the best one lies; or None."""
+    """The value after the outermost tried one, on the best value's side; or None."""
     if all(isinstance(value, str) for value in tried):
         sizes = {value: parse_size(value) for value in tried}
         known = {value: size for value, size in sizes.items() if size}

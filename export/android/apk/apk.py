@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from export import app_versions, artifacts
 from export.android.apk import build, signature
@@ -18,7 +17,8 @@ from export.android.apk.apk_info import ApkInfo
 from export.android.apk.verdict import Verdict
 from export.conversion import convert
 from export.parity import gate, parity, preference
-from pipeline.core import runs
+from export.parity.result import FlavourTarget
+from pipeline.core import runs, stages
 from pipeline.core.errors import ConversionError, GateError, RunError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
@@ -46,7 +46,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Inside:
+class _Inside:
     """What goes into the app.
 
     Attributes:
@@ -60,7 +60,7 @@ class Inside:
     verdict: Verdict
 
 
-def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> Inside:
+def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> _Inside:
     """Chooses the bundle that goes into the app: the named flavour, else the best one.
 
     Raises:
@@ -80,16 +80,16 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
         raise ConversionError(
             f"could not convert to {flavour} ({failed[flavour].message})", failed[flavour].hint
         )
-    found = parity.parity(experiment, reporter)
-    rows = {row["model"]: row for row in found["targets"]}
-    row = rows[flavour] if flavour else preference.best(found["targets"], config.gate)
+    result = parity.parity(experiment, reporter)
+    rows = {row.model: row for row in result.targets}
+    row = rows[flavour] if flavour else preference.best(result.targets, config.gate)
     if row is None:
         raise GateError(
             f"every flavour of {run.folder} failed the gate: {'; '.join(map(_reasons, rows.values()))}",
             f"--flavour NAME puts {' or '.join(rows)} inside anyway; the About screen shows the verdict",
         )
-    name, first = row["model"], preference.ORDER[0]
-    if gate.says_no(row["verdict"], config.gate):
+    name, first = row.model, preference.ORDER[0]
+    if gate.refuses(row.verdict, config.gate):
         reporter.warn(f"{_reasons(row)} failed the gate; the app's About screen says so")
     elif not flavour and name != first and first in (*rows, *failed):
         why = (
@@ -98,14 +98,14 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
             else f"{_reasons(rows[first])} failed the gate"
         )
         reporter.warn(f"the app contains {name}, because {why}")
-    whole = run.done(convert.contract_recipe(experiment, name), [convert.contract_name(name)])
-    if not whole or not run.done(convert.recipe(experiment, name), [convert.file_name(name)]):
+    whole = run.done(convert.contract_recipe(experiment, name))
+    if not whole or not run.done(convert.recipe(experiment, name)):
         raise RunError(
             f"{run.path(convert.bundle_name(name))} is missing, or older than the model",
             f"export it first: python -m export tflite {run.name}",
         )
-    verdict = Verdict(verdict=row["verdict"], n=found["n"], second_look=row["look"] == 2)
-    return Inside(name, run.path(convert.bundle_name(name)), verdict)
+    verdict = Verdict(verdict=str(row.verdict), n=result.n, second_look=row.second_look)
+    return _Inside(name, run.path(convert.bundle_name(name)), verdict)
 
 
 def flavour_inside(run: runs.Run) -> str:
@@ -113,8 +113,8 @@ def flavour_inside(run: runs.Run) -> str:
     return str(run.recorded("apk").get("settings", {}).get("flavour", preference.ORDER[0]))
 
 
-def _reasons(row: Mapping[str, Any]) -> str:
-    return f"{row['model']} ({', '.join(row['broken'] or row['unproved'])})"
+def _reasons(row: FlavourTarget) -> str:
+    return f"{row.model} ({', '.join(row.reasons)})"
 
 
 def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -> ApkInfo:
@@ -124,8 +124,7 @@ def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -
         VignetteError: Any of those of `choose` and `build.build_apk`.
     """
     run, inside = experiment.run, choose(experiment, options.flavour, reporter)
-    outputs = [artifacts.APK, artifacts.APK_PASSPORT]
-    fresh = not run.done(_recipe(experiment, options, inside), outputs)
+    fresh = not run.done(_recipe(experiment, options, inside))
     if fresh:
         info = build.build_apk(
             inside.folder,
@@ -138,13 +137,13 @@ def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -
         )
         run.write(info, artifacts.APK_PASSPORT)
         # The recipe is computed again, because the build may have created the key.
-        run.record(_recipe(experiment, options, inside), outputs)
+        run.record(_recipe(experiment, options, inside))
     size = run.path(artifacts.APK).stat().st_size
     reporter.say("apk", f"{size / 1e6:.2f} MB{'' if fresh else ' (up to date)'}")
     return run.read(ApkInfo, artifacts.APK_PASSPORT)
 
 
-def _recipe(experiment: Experiment, options: Options, inside: Inside) -> Recipe:
+def _recipe(experiment: Experiment, options: Options, inside: _Inside) -> Recipe:
     sources = app_versions.PROJECT / build.SOURCES
     assets = app_versions.PROJECT / build.ASSETS
     files = [path for path in sorted(sources.rglob("*")) if path.is_file() and assets not in path.parents]
@@ -158,9 +157,8 @@ def _recipe(experiment: Experiment, options: Options, inside: Inside) -> Recipe:
         "verdict": inside.verdict.model_dump(),
         "android_home": os.environ.get("ANDROID_HOME", ""),
     }
-    return Recipe(
-        "apk", 2, {inside.flavour: convert.contract_recipe(experiment, inside.flavour).key}, settings
-    )
+    inputs = {inside.flavour: convert.contract_recipe(experiment, inside.flavour).key}
+    return stages.recipe("apk", inputs, settings)
 
 
 def _sha256(path: Path) -> str:

@@ -21,7 +21,7 @@ from export.bundle import bundle as bundles
 from export.bundle.bundle import Bundle
 from export.conversion import convert
 from export.model_file import operators
-from export.parity import latency
+from pipeline.core import stages
 from pipeline.core.documents import Document
 from pipeline.core.errors import AccessError, GateError, PhoneError, RunError, UsageError, VignetteError
 from pipeline.core.progress import ProgressReporter
@@ -67,7 +67,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Selection:
+class _Selection:
     """The bundles to measure, by flavour, and the flavours to skip, each with the reason."""
 
     bundles: dict[str, Bundle]
@@ -80,12 +80,12 @@ class _Leftover(Document):
     Attributes:
         session: The session's name.
         phone: A hash of the phone's serial number.
-        made: The folders that the session created.
+        created: The folders that the session created.
     """
 
     session: str
     phone: str
-    made: tuple[str, ...]
+    created: tuple[str, ...]
 
 
 class _Leftovers(Document):
@@ -94,7 +94,7 @@ class _Leftovers(Document):
     sessions: tuple[_Leftover, ...]
 
 
-def select(experiment: Experiment) -> Selection:
+def select(experiment: Experiment) -> _Selection:
     """Every flavour of a run that the runtime in its app can load.
 
     Raises:
@@ -114,10 +114,7 @@ def select(experiment: Experiment) -> Selection:
     skipped: dict[str, str] = {}
     for flavour in experiment.config.export.flavours:
         names = [convert.contract_name(flavour), convert.file_name(flavour)]
-        if (
-            not run.done(convert.contract_recipe(experiment, flavour), names[:1])
-            or not run.path(names[1]).is_file()
-        ):
+        if not run.done(convert.contract_recipe(experiment, flavour)) or not run.path(names[1]).is_file():
             skipped[flavour] = f"not exported: python -m export tflite {run.name}"
             continue
         bundle = bundles.read(run.path(convert.bundle_name(flavour)))
@@ -133,7 +130,7 @@ def select(experiment: Experiment) -> Selection:
             "build the app with a newer runtime: "
             "python -m export apk --runtime litert.aar --runtime litert-api.aar",
         )
-    return Selection(selected, skipped)
+    return _Selection(selected, skipped)
 
 
 def benchmark(experiment: Experiment, request: Request, reporter: ProgressReporter) -> PhoneBenchmarks:
@@ -146,16 +143,16 @@ def benchmark(experiment: Experiment, request: Request, reporter: ProgressReport
     selection = select(experiment)
     device = _connect(run, request)
     recipe = _recipe(experiment, request, selection.bundles, device)
-    if request.again or not run.done(recipe, [artifacts.PHONE]):
+    if request.again or not run.done(recipe):
         run.write(_measure(run, request, selection, device, reporter), artifacts.PHONE)
-        run.record(recipe, [artifacts.PHONE])
+        run.record(recipe)
     else:
         reporter.say("phone", "already measured with these files; --again measures again")
     return run.read(PhoneBenchmarks, artifacts.PHONE)
 
 
 def _measure(
-    run: Run, request: Request, selection: Selection, device: Device, reporter: ProgressReporter
+    run: Run, request: Request, selection: _Selection, device: Device, reporter: ProgressReporter
 ) -> PhoneBenchmarks:
     for flavour, why in selection.skipped.items():
         reporter.warn(f"{flavour} is skipped: {why}")
@@ -200,7 +197,9 @@ def _by_hand_if_denied() -> Iterator[None]:
 @contextmanager
 def _cleared(run: Run, session: Session, reporter: ProgressReporter) -> Iterator[None]:
     """Notes a session in the run before it touches the phone, and clears it however it ends."""
-    leftover = _Leftover(session=session.name, phone=_phone_key(session.device), made=tuple(session.made))
+    leftover = _Leftover(
+        session=session.name, phone=_phone_key(session.device), created=tuple(session.created)
+    )
     _note(run, (*_noted(run), leftover))
     try:
         yield
@@ -236,7 +235,7 @@ def _clear_earlier(run: Run, device: Device, reporter: ProgressReporter) -> None
     """Removes what killed or disconnected sessions have left on this phone."""
     for leftover in _noted(run):
         if leftover.phone == _phone_key(device):
-            left = _clear(run, Session(device, leftover.session, made=list(leftover.made)), leftover)
+            left = _clear(run, Session(device, leftover.session, created=list(leftover.created)), leftover)
             reporter.say("cleared", left or f"the files of {leftover.session} from the phone")
 
 
@@ -271,9 +270,8 @@ def _recipe(
     inputs = {flavour: convert.contract_recipe(experiment, flavour).key for flavour in selected}
     settings: dict[str, Any] = json.loads(json.dumps(asdict(request.order)))
     # Another phone is measured anew; the serial number itself is private.
-    return Recipe(
-        "phone", 1, {**inputs, "apk": experiment.run.key("apk")}, {**settings, "phone": _phone_key(device)}
-    )
+    inputs["apk"] = experiment.run.key("apk")
+    return stages.recipe("phone", inputs, {**settings, "phone": _phone_key(device)})
 
 
 def _phone_key(device: Device) -> str:
@@ -281,9 +279,9 @@ def _phone_key(device: Device) -> str:
 
 
 def _host(run: Run, selected: Mapping[str, Bundle]) -> dict[str, Host] | None:
-    if not run.path(latency.NAME).is_file():
+    if not run.path(artifacts.LATENCY).is_file():
         return None
-    timed = run.read_json(latency.NAME)["flavours"]
+    timed = run.read_json(artifacts.LATENCY)["flavours"]
     kept = ("median_ms", "p90_ms", "num_threads", "delegate")
     return {
         flavour: Host(**{name: timed[flavour][name] for name in kept})

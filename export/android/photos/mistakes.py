@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from export import artifacts
 from export.android.photos.folder import OUT_OF_SCOPE, Photo, PhotoFolder
-from pipeline.core import runs
 from pipeline.core.documents import Document
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.training.experiment import Experiment
 
-SHEET = f"{runs.FIGURES}/photos_errors.png"
 _SHOWN = 32
 _COLUMNS = 8
 
@@ -89,4 +88,5 @@ def draw(experiment: Experiment, photos: PhotoFolder, wrong: Sequence[Mistake]) 
         cells.append((pixels, f"{mistake.truth or 'none of them'}\n→ {answer}", colour))
     shown = f", the {_SHOWN} most confident of {len(wrong)}" if len(wrong) > _SHOWN else ""
     title = f"Photos with a wrong answer{shown} (orange: above the threshold)"
-    plots.captioned_sheet(experiment.run.path(SHEET), title, cells, min(_COLUMNS, len(cells)))
+    sheet = experiment.run.path(artifacts.PHOTOS_SHEET)
+    plots.captioned_sheet(sheet, title, cells, min(_COLUMNS, len(cells)))

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from pydantic import AliasChoices, Field
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.config import Config
 from pipeline.core.documents import Document
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import Progress, ProgressReporter
-from pipeline.core.recipes import Recipe, key_of, library_version
+from pipeline.core.recipes import key_of, library_version
 from pipeline.core.runs import Run
 from pipeline.data import dataset, fingerprints
 from pipeline.data.audit import copies, copy_issues, image_issues, near_duplicates
@@ -30,7 +30,6 @@ from pipeline.data.dataset import Picture, Table
 from pipeline.data.fingerprints import Fingerprints
 from pipeline.data.folders import Excluded
 
-VERSION = 3
 # Training refuses to exclude more of a class than this for having two labels.
 MAX_CONTRADICTORY = 0.05
 # What reads pictures, and so decides which ones it refuses.
@@ -136,7 +135,7 @@ def make(
     notes = [asdict(note) for note in table.notes]
     inputs = {"pictures": table.key, "excluded": key_of(excluded), "notes": key_of(notes)}
     settings = {"group_copies": config.data.group_copies, "refusal": refusal.message if refusal else ""}
-    recipe = Recipe("audit", VERSION, inputs, settings, fingerprints.LIBRARIES)
+    recipe = stages.recipe("audit", inputs, settings, fingerprints.LIBRARIES)
     contact_sheet = run.path(runs.FIGURES, f"audit-{IssueKind.CONTRADICTIONS}.png")
 
     def build() -> None:
@@ -145,14 +144,14 @@ def make(
             _audit(table, cache, refusal, contact_sheet, reporter.progress, grouped=grouped), runs.AUDIT
         )
 
-    run.make(recipe, [runs.AUDIT], build)
+    run.make(recipe, build)
     audit = run.read(Audit, runs.AUDIT)
     refusal = refusal or _too_contradictory(table, audit.contradictions, contact_sheet)
     result = apply(table, audit)
     change = compare(known, result) if known else None
     if not refusal:
-        made = Recipe("pictures", 2, {"pictures": result.key, "audit": recipe.key}, {}, _DECODERS)
-        run.make(made, [runs.PICTURES, runs.EXCLUDED], lambda: dataset.save(run, result))
+        made = stages.recipe("pictures", {"pictures": result.key, "audit": recipe.key}, {}, _DECODERS)
+        run.make(made, lambda: dataset.save(run, result))
     return AuditResult(result, audit, table.pictures, change, refusal)
 
 

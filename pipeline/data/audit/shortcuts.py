@@ -14,9 +14,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import Field
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.documents import Document
-from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
 from pipeline.data.audit import separability
 from pipeline.data.audit.separability import MARGIN
@@ -24,7 +23,6 @@ from pipeline.data.dataset import Picture, Table
 from pipeline.data.fingerprints import LIBRARIES, Fingerprints
 from pipeline.data.groups import groups_of
 
-VERSION = 3
 # Pictures that are sampled, as evenly over the classes as they allow: more cost time and tell nothing new.
 MOST = 2500
 # A class needs so many pictures, from so many groups: some to train on, others to test.
@@ -148,8 +146,8 @@ def make(run: Run, table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
         seed: Of the folds and of the sample.
     """
     settings = {"seed": seed, "margin": MARGIN}
-    recipe = Recipe("shortcuts", VERSION, {"pictures": table.key}, settings, ("scikit-learn", *LIBRARIES))
-    run.make(recipe, [runs.SHORTCUTS], lambda: run.write(measure(table, cache, seed), runs.SHORTCUTS))
+    recipe = stages.recipe("shortcuts", {"pictures": table.key}, settings, ("scikit-learn", *LIBRARIES))
+    run.make(recipe, lambda: run.write(measure(table, cache, seed), runs.SHORTCUTS))
     return run.read(Shortcuts, runs.SHORTCUTS)
 
 

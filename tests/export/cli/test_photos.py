@@ -12,7 +12,6 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from export import artifacts
-from export.android.photos import mistakes
 from export.android.photos.replay import Disagreement
 from export.bundle import bundle
 from pipeline.core.runs import Run
@@ -103,7 +102,7 @@ def test_photos_are_scored_against_the_held_out_set(place, photos):
     assert "from 3 sessions" in shown
 
 
-def test_phone_and_desktop_disagree_on_none(place, photos):
+def test_phone_and_computer_agree(place, photos):
     found = document(place, "walk")["phone"]
     assert (found["n"], found["equal"], found["disagree"]) == (34, 34, 0)
     assert found["words"].startswith("Phone and computer agree on all 34 photos")
@@ -208,8 +207,8 @@ def test_errors_are_drawn_the_surest_first(place, photos):
     assert found["errors"]
     sure = [row["probability"] for row in found["errors"]]
     assert sure == sorted(sure, reverse=True)
-    assert found["files"] == [str(RUN / mistakes.SHEET), str(PHOTOS)]
-    with Image.open(RUN / mistakes.SHEET) as sheet:
+    assert found["files"] == [str(RUN / artifacts.PHOTOS_SHEET), str(PHOTOS)]
+    with Image.open(RUN / artifacts.PHOTOS_SHEET) as sheet:
         assert sheet.size[0] > 300
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.conversion import calibration, calibration_report
+from export import artifacts
+from export.conversion import calibration
 from pipeline.core.errors import DataError
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
@@ -84,7 +85,7 @@ def test_only_training_pictures_are_chosen(experiment):
 
 
 def test_the_choice_is_written_down(experiment):
-    written = experiment.run.read_json(calibration_report.NAME)
+    written = experiment.run.read_json(artifacts.CALIBRATION)
     chosen = calibration.choose(experiment)
     assert written["wanted"] == 25
     assert written["pictures"] == [

@@ -450,7 +450,7 @@ def test_what_exists_is_compared_and_the_failure_ends_with_3_by_name(broken_floa
 
     convert.convert(broken_float16, Heard())
     found = recalibration.gated(broken_float16, ProgressReporter())
-    assert [row["model"] for row in found["targets"]] == ["float32", "dynamic_range", "int8"]
+    assert [row.model for row in found.targets] == ["float32", "dynamic_range", "int8"]
     error = recalibration.refusal(broken_float16, found)
     assert error is not None
     assert error.exit_code == 3

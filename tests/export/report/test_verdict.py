@@ -6,22 +6,42 @@ from typing import Any
 import pytest
 
 from export import artifacts
+from export.parity.result import DontKnow, FlavourTarget, ParityResult, Verdict
 from export.report import data_section, learned, model_section, verdict
 from export.report.artifacts import Artifacts
 from pipeline.core import runs
 from pipeline.core.runs import Run
+from pipeline.evaluation.evaluate import WithoutLeaked
+from pipeline.stats.metrics import Interval
+from tests.support.comparisons import check, flavour, parity_result
 
-TARGET = {
-    "model": "int8",
-    "accuracy": 0.88,
-    "accuracy_interval": [0.802, 0.930],
-    "agreement": 0.967,
-    "verdict": "passed",
-    "look": 1,
-    "smallest_drop_that_would_show": 0.02,
-    "broken": [],
-    "dont_know": {"threshold": 0.5, "coverage": 0.9, "selective_accuracy": 0.92},
-}
+DONT_KNOW = DontKnow(
+    threshold=0.5,
+    coverage=0.9,
+    coverage_interval=Interval(0.8, 0.95),
+    selective_accuracy=0.92,
+    selective_accuracy_interval=Interval(0.85, 0.96),
+)
+TARGET = flavour(
+    n=100,
+    accuracy=0.88,
+    accuracy_interval=Interval(0.802, 0.930),
+    agreement=0.967,
+    smallest_drop_that_would_show=0.02,
+    dont_know=DONT_KNOW,
+)
+
+
+def broken(target: FlavourTarget, **fields: Any) -> FlavourTarget:
+    checks = (check("agreement is 0.5"),)
+    return target.model_copy(update={"verdict": Verdict.FAILED, "checks": checks, **fields})
+
+
+def parity(*targets: FlavourTarget, **reference: Any) -> ParityResult:
+    keras = {"accuracy": 0.89, "accuracy_interval": Interval(0.81, 0.94), "dont_know": None, **reference}
+    return parity_result(*targets, **keras)
+
+
 CLASSES = [
     {
         "label": "cat",
@@ -41,11 +61,7 @@ CLASSES = [
     },
 ]
 WHOLE: dict[str, Any] = {
-    artifacts.PARITY: {
-        "n": 100,
-        "reference": {"accuracy": 0.89, "accuracy_interval": [0.81, 0.94]},
-        "targets": [TARGET],
-    },
+    artifacts.PARITY: parity(TARGET),
     runs.EVALUATION: {
         "labels": ["cat", "<dog>"],
         "held_out": {
@@ -72,72 +88,69 @@ def found(tmp_path) -> Artifacts:
 def test_a_file_that_passed_may_be_shipped_and_the_weakest_class_is_named(found):
     told = verdict.verdict(found)
     assert told.state == "yes"
-    assert "on 100 pictures that no choice has seen, 96.7% of its answers" in told.sentences[0]
+    assert "on 100 pictures that no decision has used, 96.7% of its answers match" in told.sentences[0]
     assert told.sentences[1] == (
-        "The int8 file names 88.0% of new pictures correctly (n = 100; with 95% certainty between 80.2% and "
-        "93.0%); below a score of 0.500 it says “I don't know”: it answers 90.0%, 92.0% of those correctly."
+        "The int8 file recognises 88.0% of new pictures (n = 100; 95% interval 80.2% to 93.0%). Below a "
+        "score of 0.500 it says “I don't know”: it answers 90.0%, 92.0% of those correctly."
     )
     assert told.sentences[2] == (
-        "The weakest class is <dog> (F1 0.60): 9 of its 50 pictures are taken for cat. "
-        "Nothing has been measured on a phone yet."
+        "The weakest class is <dog> (F1 0.60): 9 of its 50 pictures are mistaken for cat. "
+        "It has not been timed on a phone yet."
     )
 
 
 def test_what_so_few_pictures_cannot_show_is_said(found):
-    found.found[artifacts.PARITY]["targets"][0]["verdict"] = "not shown"
+    unsure = TARGET.model_copy(update={"verdict": Verdict.NOT_SHOWN})
+    found.found[artifacts.PARITY] = parity(unsure)
     told = verdict.verdict(found)
     assert told.state == "look"
-    assert (
-        "a loss of less than 2.0 points would not show in so few; parity is not shown." in told.sentences[0]
+    assert told.sentences[0].startswith("No problem found with the int8 file: on 100 pictures")
+    assert told.sentences[0].endswith(
+        "But the sample is too small to confirm parity: a loss below 2.0 points would not show. Check the "
+        "changed answers in figures/flips.png; to confirm parity, hold out more pictures."
     )
 
 
 def test_a_file_that_failed_is_not_shipped_and_the_bound_is_named(found):
-    found.found[artifacts.PARITY]["targets"][0] |= {
-        "verdict": "failed",
-        "broken": ["agreement is 0.5"],
-        "look": 2,
-    }
+    found.found[artifacts.PARITY] = parity(broken(TARGET, look=2))
     told = verdict.verdict(found)
     assert told.state == "no"
     assert told.sentences[0] == (
-        "The int8 file lost too much on the way from the Keras model: agreement is 0.5 (n = 100). "
-        "This is a second look: the gate had said no to a first file."
+        "The int8 file lost too much in conversion: agreement is 0.5 (n = 100). "
+        "This is the second look: a first file failed the gate."
     )
 
 
-FLOAT16 = {**TARGET, "model": "float16", "accuracy": 0.89, "agreement": 1.0}
+FLOAT16 = TARGET.model_copy(update={"model": "float16", "accuracy": 0.89, "agreement": 1.0})
 
 
 def test_where_int8_failed_the_best_flavour_is_named_and_judged(found):
-    targets = found.found[artifacts.PARITY]["targets"]
-    targets[0] |= {"verdict": "failed", "broken": ["agreement is 0.5"]}
-    targets += [FLOAT16, {**FLOAT16, "model": "float32", "verdict": "not shown"}]
+    float32 = FLOAT16.model_copy(update={"model": "float32", "verdict": Verdict.NOT_SHOWN})
+    found.found[artifacts.PARITY] = parity(broken(TARGET), FLOAT16, float32)
     told = verdict.verdict(found)
     assert told.state == "look"
-    assert told.sentences[0].startswith("The float16 file answers as its original does: on 100 pictures")
-    assert told.sentences[0].endswith(
-        "It takes the place of int8, to which the gate says no: agreement is 0.5."
-    )
-    assert told.sentences[1].startswith("The float16 file names 89.0% of new pictures correctly")
+    assert told.sentences[0].startswith("The float16 file matches the Keras model: on 100 pictures")
+    assert told.sentences[0].endswith("It replaces int8, which failed the gate: agreement is 0.5.")
+    assert told.sentences[1].startswith("The float16 file recognises 89.0% of new pictures")
     assert verdict.flavour(found) == "float16"
 
 
 def test_where_int8_passed_no_other_flavour_is_spoken_of(found):
-    found.found[artifacts.PARITY]["targets"].insert(0, FLOAT16)
+    found.found[artifacts.PARITY] = parity(FLOAT16, TARGET)
     assert verdict.flavour(found) == "int8"
     assert "float16" not in " ".join(verdict.verdict(found).sentences)
 
 
 def test_a_file_that_never_answers_is_not_shipped_whatever_its_guesses(found):
     """All right and never sure: the app says "I don't know" to everything."""
-    silent = {"threshold": 1.0, "coverage": 0.0, "selective_accuracy": None}
-    found.found[artifacts.PARITY]["targets"][0] |= {"accuracy": 1.0, "dont_know": silent}
-    found.found[artifacts.PARITY]["reference"]["dont_know"] = {**silent, "coverage": 0.97}
+    silent = DONT_KNOW.model_copy(update={"threshold": 1.0, "coverage": 0.0, "selective_accuracy": None})
+    target = TARGET.model_copy(update={"accuracy": 1.0, "dont_know": silent})
+    keras = silent.model_copy(update={"coverage": 0.97})
+    found.found[artifacts.PARITY] = parity(target, dont_know=keras)
     told = verdict.verdict(found)
     assert told.state == "no"
     assert told.sentences[0] == (
-        "The int8 file gives no answer at all with its threshold of 1.000: coverage is 0% (the Keras model: "
+        "The int8 file never gives an answer with its threshold of 1.000: coverage is 0% (the Keras model: "
         "97.0%), so the app says “I don't know” to every picture."
     )
     assert "correctly" not in " ".join(told.sentences)
@@ -145,17 +158,21 @@ def test_a_file_that_never_answers_is_not_shipped_whatever_its_guesses(found):
 
 def test_the_score_without_leaked_pictures_leads_for_the_file_and_for_keras(found):
     clean = {"n": 60, "accuracy_interval": [0.6, 0.8], "leaked": ["a.jpg"]}
-    parity = found.found[artifacts.PARITY]
-    parity["targets"][0]["without_leaked"] = {**clean, "accuracy": 0.7}
-    parity["reference"]["without_leaked"] = {**clean, "accuracy": 0.72}
+    target, keras = (
+        WithoutLeaked(n=60, accuracy=accuracy, accuracy_interval=Interval(0.6, 0.8), leaked=("a.jpg",))
+        for accuracy in (0.7, 0.72)
+    )
+    found.found[artifacts.PARITY] = parity(
+        TARGET.model_copy(update={"without_leaked": target}), without_leaked=keras
+    )
     found.found[runs.EVALUATION]["without_leaked"] = {**clean, "accuracy": 0.72}
     found.found[runs.EVALUATION]["train"] = {"n": 10, "accuracy": 1.0}
     found.found[runs.EVALUATION]["out_of_fold"] = {"n": 10, "accuracy": 0.7}
     told = verdict.verdict(found)
     assert "its accuracy is 0.700 against 0.720 on the 60 without copies in training" in told.sentences[0]
     assert told.sentences[1].startswith(
-        "The int8 file names 70.0% of new pictures correctly (n = 60, 40 with copies in training left out; "
-        "with 95% certainty between 60.0% and 80.0%)"
+        "The int8 file recognises 70.0% of new pictures (n = 60, 40 with copies in training excluded; "
+        "95% interval 60.0% to 80.0%)"
     )
     leading = [row for row in learned.learned(found)["scores"] if row["leads"]]
     assert [(row["title"], row["accuracy"]) for row in leading] == [
@@ -168,14 +185,14 @@ def test_the_score_without_leaked_pictures_leads_for_the_file_and_for_keras(foun
 
 
 def test_where_every_held_out_picture_is_a_copy_nothing_is_said_of_new_ones(found):
-    none = {"n": 0, "accuracy": None, "accuracy_interval": [0.0, 1.0], "leaked": ["a.jpg"]}
-    found.found[artifacts.PARITY]["targets"][0]["without_leaked"] = none
-    found.found[artifacts.PARITY]["reference"]["without_leaked"] = none
+    none = WithoutLeaked(n=0, accuracy=None, accuracy_interval=Interval(0.0, 1.0), leaked=("a.jpg",))
+    target = TARGET.model_copy(update={"without_leaked": none})
+    found.found[artifacts.PARITY] = parity(target, without_leaked=none)
     told = verdict.verdict(found)
     assert told.state == "look"
     assert "its accuracy is" not in told.sentences[0]
     assert told.sentences[1] == (
-        "How good it is on new pictures is not known: every held-out picture has a copy in training."
+        "Its accuracy on new pictures is unknown: every held-out picture has a copy in training."
     )
 
 
@@ -193,37 +210,38 @@ def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
 
 
 def test_a_model_that_may_be_guessing_is_not_shipped(found):
-    found.found[artifacts.PARITY]["targets"][0] |= {"accuracy": 0.58, "accuracy_interval": [0.48, 0.67]}
+    guesses = {"accuracy": 0.58, "accuracy_interval": Interval(0.48, 0.67)}
+    found.found[artifacts.PARITY] = parity(TARGET.model_copy(update=guesses))
     told = verdict.verdict(found)
     assert told.state == "no"
-    assert told.sentences[0].startswith("The int8 file is not surely better than always saying cat")
+    assert told.sentences[0].startswith("The int8 file may be no better than always answering cat")
 
 
 def test_without_a_file_the_keras_models_score_is_said_as_its_own(found):
     del found.found[artifacts.PARITY]
     found.missing[artifacts.PARITY] = Artifacts(Run(found.run.folder)).missing[artifacts.PARITY]
-    assert verdict.verdict(found).sentences[1].startswith("The Keras model names 89.0% of new pictures")
+    assert verdict.verdict(found).sentences[1].startswith("The Keras model recognises 89.0% of new pictures")
 
 
 def test_a_class_that_is_never_recognised_asks_to_look_first(found):
     found.found[runs.EVALUATION]["held_out"]["classes"][1]["recall"] = 0
     told = verdict.verdict(found)
     assert told.state == "look"
-    assert told.sentences[2] == "Mind this: of 50 pictures of <dog> none is recognised."
+    assert told.sentences[2] == "Warning: none of the 50 pictures of <dog> is recognised."
 
 
 def test_after_a_second_look_the_pictures_are_not_called_unseen(found):
-    assert "that no choice has seen" in verdict.verdict(found).sentences[0]
-    found.found[artifacts.PARITY]["targets"][0]["look"] = 2
-    assert "that no choice has seen" not in verdict.verdict(found).sentences[0]
+    assert "that no decision has used" in verdict.verdict(found).sentences[0]
+    found.found[artifacts.PARITY] = parity(TARGET.model_copy(update={"look": 2}))
+    assert "that no decision has used" not in verdict.verdict(found).sentences[0]
 
 
 def test_an_alarm_asks_to_look_first(found):
     found.found[artifacts.EXPLAINED] = {"alarms": ["in 9 of 10 pictures the border carries the answer."]}
     told = verdict.verdict(found)
     assert told.state == "look"
-    assert told.sentences[2] == "Mind this: in 9 of 10 pictures the border carries the answer."
-    assert data_section.improve(found)[0].startswith("Take away what the classes can be told by")
+    assert told.sentences[2] == "Warning: in 9 of 10 pictures the border carries the answer."
+    assert data_section.improve(found)[0].startswith("Remove the shortcuts")
 
 
 def test_photos_from_the_field_say_more_than_the_weakest_class(found):
@@ -242,5 +260,5 @@ def test_nothing_exported_is_not_known_yet(found):
 
 def test_the_classes_that_are_mixed_up_are_what_to_work_on(found):
     said = data_section.improve(found)
-    assert said[0].startswith("11 of the Keras model's 11 mistakes take cat for <dog> or the other way round")
+    assert said[0].startswith("11 of the Keras model's 11 mistakes confuse cat and <dog>")
     assert any(sentence.startswith("<dog> is weaker than the others") for sentence in said)

@@ -16,11 +16,13 @@ import pytest
 from export import app_versions, artifacts
 from export.android.apk import apk as stage
 from export.android.apk import build, toolchain
+from export.parity.result import ParityResult, Verdict
 from pipeline.core.errors import GateError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.training.experiment import open_trained
 from tests.export.android.apk.conftest import needs_tools
+from tests.support.comparisons import check
 from tests.support.verbs import RUN, call, copy_finished, environment, fine, refused, stamps, verb
 
 # Each builds an APK.
@@ -114,13 +116,16 @@ def judged(tmp_path_factory, tmp_path, monkeypatch) -> Any:
     """`judged(int8="failed", …)`: a run of those verdicts; what is not named passed."""
     monkeypatch.chdir(copy_finished(tmp_path_factory, tmp_path / "place"))
     experiment = open_trained(Run(RUN))
-    found = experiment.run.read_json(artifacts.PARITY)
+    result = experiment.run.read(ParityResult, artifacts.PARITY)
 
     def say(**verdicts: str) -> Any:
-        for row in found["targets"]:
-            row["verdict"] = verdicts.get(row["model"], "passed")
-            row["broken"] = ["agreement is 0.5"] if row["verdict"] == "failed" else []
-        monkeypatch.setattr(stage.parity, "parity", lambda *_: found)
+        rows = []
+        for row in result.targets:
+            verdict = Verdict(verdicts.get(row.model, "passed"))
+            checks = (check("agreement is 0.5"),) if verdict == Verdict.FAILED else ()
+            rows.append(row.model_copy(update={"verdict": verdict, "checks": checks}))
+        judged = result.model_copy(update={"targets": tuple(rows)})
+        monkeypatch.setattr(stage.parity, "parity", lambda *_: judged)
         return experiment
 
     return say

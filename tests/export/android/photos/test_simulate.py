@@ -20,7 +20,7 @@ from tests.support.verbs import RUN, fine, refused
 
 pytestmark = pytest.mark.slow
 
-SIMULATED, SHEET = RUN / artifacts.SIMULATED, RUN / simulate.SHEET
+SIMULATED, SHEET = RUN / artifacts.SIMULATED, RUN / artifacts.SIMULATED_SHEET
 
 
 @pytest.fixture
