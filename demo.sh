@@ -20,7 +20,7 @@ if [ -z "$missing" ]; then
     run export apk demo
     app='data/runs/demo/demo.apk                  the app with this file inside, signed, for an Android phone'
 else
-    app="(no demo.apk: this machine lacks $missing; sudo apt install openjdk-17-jdk-headless maven)"
+    app="(no demo.apk: this machine lacks $missing; sudo apt install default-jdk-headless maven)"
 fi
 
 run export explain --run demo --limit 60

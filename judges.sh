@@ -1,11 +1,24 @@
 #!/bin/sh
 # Makes the environments of the outside judges, each once for each version of its requirements. What cannot be
-# made is said in one line: the tests that need it skip with the reason, and passports say "not checked".
+# made is said in one line, which is kept: the tests that need it skip with that reason, and passports give it.
 set -u
 cd "$(dirname "$0")"
 
+# tflite-runtime has wheels up to Python 3.11 only: its environment may have another Python than .venv.
+python_for() {
+    [ "$1" = oldest ] || { echo .venv/bin/python; return; }
+    for candidate in .venv/bin/python python3.11; do
+        if "$candidate" -c 'import ensurepip, sys; assert sys.version_info < (3, 12)' 2>/dev/null; then
+            echo "$candidate"
+            return
+        fi
+    done
+    echo "tflite-runtime has no wheel for a Python above 3.11, and there is no python3.11 with venv" >&2
+    return 1
+}
+
 make_environment() {
-    .venv/bin/python -m venv ".venv-$1" \
+    "$2" -m venv --clear ".venv-$1" \
         && ".venv-$1/bin/python" -m pip install --quiet --disable-pip-version-check -r "requirements-$1.txt"
 }
 
@@ -31,12 +44,14 @@ make_judge() {
     if [ -x ".venv-$name/bin/python" ] && [ "$(cat ".venv-$name/requirements" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
-    echo "setting up .venv-$name ($size)"
-    rm -f ".venv-$name/requirements"
-    if words=$(make_environment "$name" 2>&1 && graphics_for "$name" 2>&1); then
+    rm -f ".venv-$name/requirements" ".venv-$name/missing"
+    if words=$(python_for "$name" 2>&1) && python=$words \
+        && echo "setting up .venv-$name ($size)" \
+        && words=$(make_environment "$name" "$python" 2>&1 && graphics_for "$name" 2>&1); then
         echo "$wanted" > ".venv-$name/requirements"
     else
         why=$(echo "$words" | grep . | tail -n 1)
+        mkdir -p ".venv-$name" && echo "$why" > ".venv-$name/missing"
         echo "note: no judge from requirements-$name.txt: $why; make judges tries again"
     fi
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes .venv with Python 3.11 and installs everything, once for each version of the requirements; then
-# fetches what builds and tests the Android app, where a JDK and Maven are there.
+# Makes .venv with python3 where that is 3.11 to 3.13, else with the newest that is, and installs everything, once for each version of the
+# requirements; then fetches what builds and tests the Android app, where a JDK (17 or later) and Maven are there.
 set -eu
 cd "$(dirname "$0")"
 
@@ -9,12 +9,18 @@ case "$(uname -s)" in
     *) echo "error: Vignette runs on Linux, on Windows through WSL, and as far as it works on macOS" >&2; exit 2 ;;
 esac
 
+# As requires-python in pyproject.toml.
+FITS='import sys; assert (3, 11) <= sys.version_info < (3, 14)'
+
+# The first that can make environments; else the first, whose python3.X-venv is missing.
 find_python() {
-    for candidate in "${VIGNETTE_PYTHON:-python3.11}" python3 python; do
-        if "$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
-            echo "$candidate"
-            return
-        fi
+    for module in ensurepip sys; do
+        for candidate in ${VIGNETTE_PYTHON:+"$VIGNETTE_PYTHON"} python3 python3.13 python3.12 python3.11; do
+            if "$candidate" -c "$FITS; import $module" 2>/dev/null; then
+                echo "$candidate"
+                return
+            fi
+        done
     done
 }
 
@@ -24,11 +30,27 @@ can_apt() {
 
 apt_install() {
     if can_apt; then
-        apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+        apt-get update -qq \
+            && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
     else
         echo "error: $* is missing; install it: sudo apt-get install $*" >&2
         return 1
     fi
+}
+
+make_venv() {
+    if ! command -v python3 >/dev/null && [ -z "$(find_python)" ]; then
+        apt_install python3 python3-venv || exit 2
+    fi
+    python=$(find_python)
+    if [ -z "$python" ]; then
+        echo "error: Python 3.11, 3.12 or 3.13 is needed; install one and set VIGNETTE_PYTHON to it" >&2
+        exit 2
+    fi
+    if ! "$python" -c 'import ensurepip' 2>/dev/null; then
+        apt_install "$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')" || exit 2
+    fi
+    "$python" -m venv --clear .venv
 }
 
 set_up_python() {
@@ -36,17 +58,10 @@ set_up_python() {
     if [ -x .venv/bin/python ] && [ "$(cat .venv/requirements 2>/dev/null)" = "$wanted" ]; then
         return
     fi
-    python=$(find_python)
-    if [ -z "$python" ]; then
-        apt_install python3.11 python3.11-venv \
-            || { echo "error: Python 3.11 is needed; set VIGNETTE_PYTHON to one" >&2; exit 2; }
-        python=$(find_python)
-    fi
-    if ! "$python" -c 'import ensurepip' 2>/dev/null; then
-        apt_install python3.11-venv || exit 2
-    fi
     echo "setting up .venv (3.2 GB, a minute or two)"
-    "$python" -m venv .venv
+    if ! .venv/bin/python -c "$FITS; import pip" 2>/dev/null; then
+        make_venv
+    fi
     .venv/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt --group dev
     # The command vignette, a link to this checkout.
@@ -58,33 +73,27 @@ set_up_python() {
 
 # Packages of what is missing for the app and its tests; gcc builds the native half of the tests' runtime.
 missing_packages() {
-    command -v javac >/dev/null || [ -x "${JAVA_HOME:-}/bin/javac" ] || printf 'openjdk-17-jdk-headless '
+    command -v javac >/dev/null || [ -x "${JAVA_HOME:-}/bin/javac" ] || printf 'default-jdk-headless '
     command -v mvn >/dev/null || printf 'maven '
     command -v gcc >/dev/null || printf 'gcc libc6-dev '
 }
 
-# adb measures on a phone; its tests use it, too.
-set_up_adb() {
-    if command -v adb >/dev/null || [ -x "${ANDROID_HOME:-}/platform-tools/adb" ]; then
+# What is useful but not needed. What apt-get does not know is asked for once: Ubuntu has Chromium only as a snap.
+set_up_extra() {
+    program=$1 purpose=$2 lost=$3
+    if command -v "$program" >/dev/null; then
         return
     fi
-    if can_apt; then
-        echo "installing adb (for phones)"
-        apt_install adb >/dev/null || true
+    if can_apt && [ ! -e ".venv/no-$program" ]; then
+        echo "installing $program ($purpose)"
+        apt_install "$program" 2>/dev/null || apt-cache show "$program" >/dev/null 2>&1 \
+            || touch ".venv/no-$program"
     fi
-    command -v adb >/dev/null || echo "note: no benchmark on a phone without adb: sudo apt-get install adb"
-}
-
-# The report is tested in a real browser.
-set_up_browser() {
-    if command -v chromium >/dev/null; then
-        return
+    if [ -e ".venv/no-$program" ]; then
+        echo "note: $lost without $program, which apt-get cannot install here"
+    elif ! command -v "$program" >/dev/null; then
+        echo "note: $lost without $program: sudo apt-get install $program"
     fi
-    if can_apt; then
-        echo "installing chromium (the report is tested in it)"
-        apt_install chromium >/dev/null || true
-    fi
-    command -v chromium >/dev/null || echo "note: the report's page is not tested without chromium: sudo apt-get install chromium"
 }
 
 # The app is no reason to refuse everything else: what is missing is said in one line.
@@ -97,7 +106,7 @@ set_up_app() {
     if [ -n "$packages" ] && can_apt; then
         echo "installing $packages(for the Android app)"
         # shellcheck disable=SC2086  (several words on purpose)
-        apt_install $packages >/dev/null || true
+        apt_install $packages || true
         packages=$(missing_packages)
     fi
     if [ -n "$packages" ]; then
@@ -113,6 +122,8 @@ set_up_app() {
 }
 
 set_up_python
-set_up_adb
-set_up_browser
+if [ ! -x "${ANDROID_HOME:-}/platform-tools/adb" ]; then
+    set_up_extra adb "for phones" "no benchmark on a phone"
+fi
+set_up_extra chromium "the report is tested in it" "the report's page is not tested"
 set_up_app

@@ -29,9 +29,10 @@ import numpy as np
 from benchmarks import measure
 from benchmarks.measure import Figure
 from pipeline.core import parallel
-from pipeline.core.config import Config, Data, Train
+from pipeline.core.config import Config
 from pipeline.core.progress import silent
 from pipeline.core.quiet import quiet
+from pipeline.core.sections import Data, Train
 from pipeline.images import augment, decode
 from pipeline.images.letterbox import letterbox
 from pipeline.stats import intervals

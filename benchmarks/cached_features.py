@@ -24,8 +24,9 @@ from typing import Any, cast
 
 from benchmarks import measure
 from benchmarks.measure import Figure
-from pipeline.core.config import Augment, Config, Data, Train
+from pipeline.core.config import Config
 from pipeline.core.quiet import quiet
+from pipeline.core.sections import Augment, Data, Train
 from pipeline.core.size import Size
 from pipeline.data import synthetic
 from pipeline.training import backbones

@@ -17,10 +17,10 @@ from pipeline.core import parallel, runs
 from pipeline.core.errors import DataError
 from pipeline.core.progress import ProgressReporter
 from pipeline.data import dataset
+from pipeline.images.views import plain_view
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
 
 COUNTS = (10, 30, 100, 300)
@@ -52,9 +52,7 @@ def curve(experiment: Experiment) -> tuple[int, list[Point]]:
     kept = {picture.path for picture in judges}
     others = [picture for picture in training if picture.path not in kept]
     dataset.check_unchanged(experiment.table, judges)
-    frames = list(
-        parallel.ordered(lambda p: features.plain_view(experiment.table.file(p), experiment.frame), judges)
-    )
+    frames = list(parallel.ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), judges))
     model = convert.load(experiment)
     reference = recalibration.reference_answers(model, frames)
     points = []

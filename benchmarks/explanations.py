@@ -27,9 +27,10 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.data import synthetic
 from pipeline.evaluation import evaluate
+from pipeline.images.views import plain_view
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
-from pipeline.training import features, train
+from pipeline.training import train
 from pipeline.training.experiment import Experiment
 
 TRAIN, HELD_OUT, EXPLAINED = 40, 200, 100  # the first two a class
@@ -80,6 +81,6 @@ def _one_thread(experiment: Experiment) -> float:
     interpreter = litert.Interpreter(experiment.run.path(convert.file_name("int8")).read_bytes())
     begin = time.perf_counter()
     for picture in experiment.split.held_out[:_TENTH]:
-        frame = features.plain_view(experiment.table.file(picture), experiment.frame)
+        frame = plain_view(experiment.table.file(picture), experiment.frame)
         occlusion.occlude(interpreter, frame, border.mask(picture.width, picture.height, experiment.frame))
     return (time.perf_counter() - begin) * EXPLAINED / _TENTH

@@ -21,8 +21,9 @@ from pathlib import Path
 
 from benchmarks import measure
 from benchmarks.measure import Figure
-from pipeline.core.config import Augment, Config, Data, Model, Train
+from pipeline.core.config import Config
 from pipeline.core.quiet import quiet
+from pipeline.core.sections import Augment, Data, Model, Train
 from pipeline.core.size import Size
 from pipeline.data import synthetic
 from pipeline.training import features

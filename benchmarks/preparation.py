@@ -16,12 +16,12 @@ from pathlib import Path
 from benchmarks import measure
 from benchmarks.measure import Figure, Spread
 from pipeline.core import parallel
-from pipeline.core.config import Augment
+from pipeline.core.sections import Augment
 from pipeline.core.size import Size
 from pipeline.data import synthetic
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
-from pipeline.training import features
+from pipeline.images.views import plain_view, random_views
 
 FRAME = Size(224, 128)
 PER_CLASS = 20
@@ -36,13 +36,13 @@ def run(folder: Path) -> list[Figure]:
     views = settings.views
 
     def plain(path: Path) -> object:
-        return features.plain_view(path, FRAME)
+        return plain_view(path, FRAME)
 
     def reduced(path: Path) -> object:
         return letterbox(decode.read(path, for_frame=FRAME), FRAME)
 
     def augmented(path: Path) -> object:
-        return list(features.random_views(path, path.stem, settings, FRAME, seed=0))
+        return list(random_views(path, path.stem, settings, FRAME, seed=0))
 
     def rate(way: Callable[[Path], object], threads: int | None) -> float:
         for path in paths[:4]:

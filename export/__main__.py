@@ -1,7 +1,6 @@
-"""The command line of the export: a trained classifier → files that a phone can trust.
+"""`python -m export`: from a trained classifier to an Android app that is proved to match it.
 
-Each verb is in a module of `verbs`. They load what they need when they run, so that `--help`
-answers at once.
+Each verb is a module of `export.cli` that imports what it needs when it runs, so that `--help` is instant.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ try:
         passport,
         photos,
         report,
+        simulate,
         tflite,
         verify,
     )
@@ -27,10 +27,16 @@ except ModuleNotFoundError as error:
 
 VERBS = (
     *(tflite.tflite, parity.parity, compare_models.compare_models),
-    *(passport.passport, verify.verify, apk.apk, benchmark.phone, photos.photos),
-    *(explain.explain, report.report),
+    *(passport.passport, verify.verify, apk.apk, benchmark.benchmark),
+    *(photos.photos, simulate.simulate, explain.explain, report.report),
 )
-app = options.command_line("python -m export", "A trained classifier to files that a phone can trust.", VERBS)
+RENAMED = {"phone": "python -m export benchmark"}
+app = options.command_line(
+    "python -m export",
+    "Export a trained classifier to LiteRT and Android, and prove it there.",
+    VERBS,
+    RENAMED,
+)
 
 if __name__ == "__main__":
     terminal.main(app)

@@ -1,4 +1,4 @@
-"""The versions that the Android app pins, as its `versions.properties` has them."""
+"""The versions that the Android app pins in `versions.properties`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.core.packages import ROOT
 
 PROJECT = ROOT / "android_demo"
 VERSIONS = "versions.properties"
-# The entries of versions.properties that the pinned tools come from.
+# The entries of versions.properties for the pinned build tools.
 PINNED = ("apktool_lib", "android_all", "r8", "apksig")
 
 
@@ -18,7 +18,7 @@ def read_versions(project: Path) -> dict[str, str]:
     """The entries of the Android project's `versions.properties`.
 
     Raises:
-        ConfigError: It is missing, or lacks an entry that the build needs.
+        ConfigError: It is missing or incomplete.
     """
     path = project / VERSIONS
     try:

@@ -1,14 +1,21 @@
-"""The names of what export writes into a run, and the keys that its documents have at the least."""
+"""What export writes into a run: the names of the files, and the rows of the table of stages."""
 
 from __future__ import annotations
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
+from pipeline.core.stages import FIGURES, PREDICTIONS, Command, Stage
 
 EXPORT = "export"
+CALIBRATION = f"{EXPORT}/calibration.json"
+RECALIBRATION = f"{EXPORT}/recalibration.json"
+LATENCY = f"{EXPORT}/latency.json"
 PASSPORT = "passport.json"
 PARITY = "parity.json"
+FLIPS = f"{FIGURES}/flips.png"
 SIMULATED = "simulated.json"
+SIMULATED_SHEET = f"{FIGURES}/simulated.png"
 PHOTOS = "photos.json"
+PHOTOS_SHEET = f"{FIGURES}/photos_errors.png"
 EXPLANATIONS = "explanations"
 EXPLAINED = "explain.json"
 APK = "demo.apk"
@@ -22,8 +29,93 @@ NOTES = "notes.md"  # the user's own
 
 runs.FORMS.update(
     {
-        PARITY: frozenset(("n", "reference", "targets")),
         PASSPORT: frozenset(("passports",)),
         EXPLAINED: frozenset(("model", "n", "pictures", "mistakes", "classes", "alarms")),
     }
+)
+
+_TFLITE = Command("export", "tflite")
+_PHOTOS = Command("export", "photos", "FOLDER --run RUN")
+_SIMULATE = Command("export", "simulate")
+_ANSWERS = {"keras": f"{PREDICTIONS}/keras", "*": f"{PREDICTIONS}/*"}
+
+stages.add(
+    Stage(f"{EXPORT}/*", 3, (f"{EXPORT}/*/model_*.tflite",), {"model": "model"}, _TFLITE),
+    Stage(f"{EXPORT}/*/failure", 1, command=_TFLITE),
+    Stage(f"{EXPORT}/*/labels", 1, (f"{EXPORT}/*/labels.txt",), command=_TFLITE),
+    Stage(f"{EXPORT}/*/contract", 1, (f"{EXPORT}/*/contract.json",), {"export": f"{EXPORT}/*"}, _TFLITE),
+    Stage("recalibration", 2, (RECALIBRATION,), {"model": "model"}, _TFLITE),
+    Stage(f"{PREDICTIONS}/*", 1, (f"{PREDICTIONS}/*.npz",), {"export": f"{EXPORT}/*"}, _TFLITE),
+    Stage(
+        "parity",
+        5,
+        (PARITY,),
+        {**_ANSWERS, "latency": "latency"},
+        _TFLITE,
+        "the comparison with the Keras model",
+    ),
+    Stage(FLIPS, 1, (FLIPS,), _ANSWERS, _TFLITE),
+    Stage(
+        "passport",
+        3,
+        (PASSPORT,),
+        command=Command("export", "passport"),
+        title="what each file is, and who can load it",
+    ),
+    Stage(
+        "calibration",
+        4,
+        (CALIBRATION,),
+        {"export": f"{EXPORT}/int8"},
+        _TFLITE,
+        "what the integer ranges were measured on",
+        flavour="int8",
+    ),
+    Stage("latency", 1, (LATENCY,), {"*": f"{EXPORT}/*"}, _TFLITE, "times on this computer"),
+    Stage("explain", 2, (EXPLAINED,), _ANSWERS, Command("export", "explain"), "where the model looks"),
+    Stage(
+        "apk",
+        2,
+        (APK, APK_PASSPORT),
+        # An app that was built before it could hold other flavours names the contract.
+        {"contract.json": f"{EXPORT}/int8/contract", "*": f"{EXPORT}/*/contract"},
+        Command("export", "apk"),
+        "the app",
+    ),
+    Stage(
+        "phone",
+        1,
+        (PHONE,),
+        {"apk": "apk", "*": f"{EXPORT}/*/contract"},
+        Command("export", "benchmark"),
+        "times on a phone",
+    ),
+    Stage(
+        "photos",
+        4,
+        (PHOTOS,),
+        {"held_out": f"{PREDICTIONS}/int8", "*": f"{EXPORT}/*"},
+        _PHOTOS,
+        "photos from the field",
+        flavour="int8",
+    ),
+    Stage(f"{FIGURES}/{PHOTOS_SHEET}", 1, (PHOTOS_SHEET,), {"photos": "photos"}, _PHOTOS),
+    Stage(
+        f"{PREDICTIONS}/int8_simulated",
+        1,
+        (f"{PREDICTIONS}/int8_simulated.npz",),
+        {"export": f"{EXPORT}/int8"},
+        _SIMULATE,
+    ),
+    Stage(
+        "simulated",
+        3,
+        (SIMULATED,),
+        {"plain": f"{PREDICTIONS}/int8"},
+        _SIMULATE,
+        "the model on pictures of a screen",
+        flavour="int8",
+    ),
+    Stage(f"{FIGURES}/{SIMULATED_SHEET}", 1, (SIMULATED_SHEET,), {"simulated": "simulated"}, _SIMULATE),
+    Stage("report", 2, (REPORT, REPORT_JSON, MODEL_CARD), command=Command("export", "report")),
 )

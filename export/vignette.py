@@ -1,20 +1,21 @@
-"""The command `vignette`: every verb of `pipeline` and of `export`, from any folder.
+"""The command `vignette`: every verb of `pipeline` and `export`, callable from any folder.
 
-Files of the user are looked for in the current folder, as with `python -m`; the package's own lie beside it.
+As with `python -m`, paths are relative to the current folder; the package finds its own files by itself.
 """
 
 from __future__ import annotations
 
+from export.__main__ import RENAMED
 from export.__main__ import VERBS as EXPORTING
 from pipeline.__main__ import VERBS as TRAINING
 from pipeline.cli import options, terminal
 
 NAME = "vignette"
 app = options.command_line(
-    NAME, "Labelled pictures to an image classifier on an Android phone.", (*TRAINING, *EXPORTING)
+    NAME, "Turn labelled pictures into an image classifier for Android.", (*TRAINING, *EXPORTING), RENAMED
 )
 
 
 def main() -> None:
-    """What is installed as `vignette`."""
+    """The entry point that is installed as `vignette`."""
     terminal.main(app, program=NAME)

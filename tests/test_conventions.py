@@ -17,7 +17,10 @@ from tests.support.verbs import ROOT, environment
 
 MODULES = sorted([*(ROOT / "pipeline").rglob("*.py"), *(ROOT / "export").rglob("*.py")])
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "data/README.md", "android_demo/README.md")
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md", "android_demo/README.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 _WORKER = """
 import os, sys, time
 from pathlib import Path
@@ -199,63 +202,74 @@ def test_no_text_is_left_unfinished():
 
 
 def commands_of(path: Path) -> list[str]:
-    """The lines of a document's blocks of shell commands, their comments aside."""
-    blocks = re.findall(r"```sh\n(.*?)```", path.read_text("utf-8"), re.DOTALL)
+    """The commands in a document: lines of its shell blocks without comments, and those within the text."""
+    text = path.read_text("utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
     lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
-    inline = re.findall(r"`((?:make|python -m) [^`]+)`", path.read_text("utf-8"))
+    inline = re.findall(r"`((?:make|vignette|python -m) [^`]+)`", text)
     return [line for line in [*lines, *inline] if line]
 
 
-def documents() -> list[Path]:
-    return [ROOT / name for name in DOCUMENTS if (ROOT / name).is_file()]
-
-
-def test_commands_in_the_documents_exist():
-    if not (ROOT / "README.md").is_file():
-        pytest.skip("there is no README yet")
-    makefile = (ROOT / "Makefile").read_text("utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    import export.__main__ as exporting
-    import pipeline.__main__ as training
-
-    verbs = {
-        f"{name} {command.name or command.callback.__name__.replace('_', '-')}"
-        for name, main in (("pipeline", training), ("export", exporting))
-        for command in main.app.registered_commands
-    }
-    wrong = []
-    for path in documents():
-        for command in commands_of(path):
-            words = command.split()
-            if words[0] == "make" and words[1] not in targets:
-                wrong.append(f"{shown(path)}: {command}")
-            verb = re.match(r"python -m ((?:pipeline|export) \w[\w-]*)", command)
-            if verb and verb[1] not in verbs:
-                wrong.append(f"{shown(path)}: {command}")
-    assert wrong == []
-
-
-def test_options_in_the_readme_exist():
-    if not (ROOT / "README.md").is_file():
-        pytest.skip("there is no README yet")
+def verbs() -> dict[str, set[str]]:
+    """The options of every command, as a document may write it."""
     from typer.main import get_command
 
     import export.__main__ as exporting
     import pipeline.__main__ as training
 
-    known = {"--help"}
-    for app in (training.app, exporting.app):
-        for command in get_command(app).commands.values():
-            known |= {name for option in command.params for name in option.opts}
-    for command in commands_of(ROOT / "README.md"):
-        if command.startswith("python -m "):
-            assert set(re.findall(r"(?<!\S)--[a-z-]+", command)) <= known, command
+    known = {"vignette VERB": {"--help"}}
+    for module, main in (("pipeline", training), ("export", exporting)):
+        for name, command in get_command(main.app).commands.items():
+            options = {option for parameter in command.params for option in parameter.opts}
+            known[f"python -m {module} {name}"] = known[f"vignette {name}"] = {*options, "--help"}
+    return known
+
+
+def test_commands_in_the_documents_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    known, wrong = verbs(), []
+    for path in DOCUMENTS:
+        for command in commands_of(path):
+            first = re.match(r"(?:make|vignette|python -m (?:pipeline|export)) \w[\w-]*", command)
+            if not first:
+                continue
+            options = set(re.findall(r"(?<!\S)--[a-z-]+", command))
+            if first[0].startswith("make "):
+                if first[0].removeprefix("make ") not in targets:
+                    wrong.append(f"{shown(path)}: {command}")
+            elif first[0] not in known or not options <= known[first[0]]:
+                wrong.append(f"{shown(path)}: {command}")
+    assert wrong == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text("utf-8").split()) <= 900
+
+
+def test_every_name_in_the_readme_s_map_is_a_file():
+    text = (ROOT / "README.md").read_text("utf-8")
+    lines = re.search(r"```text\n(.*?)```", text, re.DOTALL)
+    assert lines
+    top = folder = ""
+    missing = []
+    for line in re.sub(r"\([^)]*\)", "", lines[1]).splitlines():
+        place = re.match(r"(  )?([\w/-]+/)(?=\s|$)", line)
+        if place:
+            folder = top + place[2] if place[1] else place[2]
+            top = top if place[1] else folder
+        names = re.split(r"[,\s]+", line[place.end() if place else 0 :].strip())
+        missing += [
+            folder + name
+            for name in names
+            if not list(ROOT.glob(f"{folder}{name}")) + list(ROOT.glob(f"{folder}{name}.*"))
+        ]
+    assert missing == []
 
 
 def test_links_in_the_documents_lead_somewhere():
     broken = [
         f"{shown(path)}: {target}"
-        for path in documents()
+        for path in DOCUMENTS
         for target in re.findall(r"\]\(([^)#]+)\)", path.read_text("utf-8"))
         if not target.startswith("http") and not (path.parent / target).exists()
     ]
@@ -354,7 +368,7 @@ def test_what_all_workers_need_is_made_once(tmp_path):
 
 
 def test_files_read_in_one_sitting():
-    """About six screens; what is longer has two subjects."""
+    """About four screens; what is longer has two subjects."""
     long = {
         shown(path): text.count("\n") for path, text in texts() if path in MODULES and text.count("\n") > 450
     }

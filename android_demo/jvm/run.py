@@ -5,11 +5,11 @@
     python run.py --photos OUT [--pictures DIR] [--bundle DIR] [--kernels XNNPACK]
 
 Makes what Gradle would make (R.java and the resource table by aapt2), the native half of TensorFlow
-Lite for this machine, the golden cases and small bundles of every flavour (by tests/android_demo),
+Lite for this machine, the golden cases and small bundles of every flavour (by tests/support),
 then runs Maven. The second form tests nothing: it empties OUT and lets the app's own classes fill
 it with photos of the pictures in DIR/CLASS (in DIR/unsaid: unnamed ones), or of noise.
 
-Needs a JDK 17, Maven and the repository's .venv; without gcc the tests that need a running model
+Needs a JDK (17 or later), Maven and the repository's .venv; without gcc the tests that need a running model
 are skipped, and say so. Everything made lies in target/.
 """
 
@@ -49,13 +49,9 @@ SHARED_WITH_POM = (
 MADE_FROM = {
     "cases": ("pipeline/images/letterbox.py", "export/bundle/camera.py"),
     "bundles": (
-        *(
-            "pipeline/images/letterbox.py",
-            "pipeline/tflite/interpreter.py",
-            "export/bundle/bundle.py",
-            "export/bundle/contract.py",
-        ),
-        *("export/bundle/golden.py", "export/bundle/tolerance.py", "tests/support/small_models.py"),
+        *("pipeline/images/letterbox.py", "pipeline/tflite/interpreter.py", "export/bundle/bundle.py"),
+        *("export/bundle/contract.py", "export/bundle/golden.py", "export/bundle/tolerance.py"),
+        "tests/support/small_models.py",
     ),
 }
 
@@ -154,7 +150,7 @@ def make_native() -> None:
     unpack(TOOLS / "host-tensorflow-lite.jar", library, native / "libjnitensorflowlite.so")
     javac = shutil.which("javac")
     if not javac:
-        raise BuildError("no javac; install a JDK 17")
+        raise BuildError("no javac; install a JDK (17 or later)")
     include = Path(os.path.realpath(javac)).parents[1] / "include"
     run(
         *(compiler, "-std=c11", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"),
@@ -167,7 +163,7 @@ def make_native() -> None:
 def make_cases() -> None:
     """Golden cases from the Python side, and small bundles of every flavour."""
     for made, sources in MADE_FROM.items():
-        files = [ROOT / "tests/android_demo" / f"{made}.py", *(ROOT / name for name in sources)]
+        files = [ROOT / f"tests/support/app_{made}.py", *(ROOT / name for name in sources)]
         digest = hashlib.sha256(b"".join(path.read_bytes() for path in files))
         digest.update(
             repr([metadata.version(name) for name in ("numpy", "pillow", "ai-edge-litert")]).encode()
@@ -175,7 +171,7 @@ def make_cases() -> None:
         stamp = MADE / made / "made-by"
         if not stamp.exists() or stamp.read_text() != digest.hexdigest():
             shutil.rmtree(MADE / made, ignore_errors=True)
-            run(sys.executable, "-m", f"tests.android_demo.{made}", MADE / made, cwd=ROOT)
+            run(sys.executable, "-m", f"tests.support.app_{made}", MADE / made, cwd=ROOT)
             stamp.write_text(digest.hexdigest())
     shutil.rmtree(MADE / "assets", ignore_errors=True)
     shutil.copytree(MADE / "bundles/int8", MADE / "assets", ignore=shutil.ignore_patterns("made-by"))
@@ -202,7 +198,7 @@ def main() -> int:
     try:
         for needed in ("mvn", "javac"):
             if not shutil.which(needed):
-                raise BuildError(f"no {needed}; install a JDK 17 and Maven")
+                raise BuildError(f"no {needed}; install a JDK (17 or later) and Maven")
         known = versions()
         MADE.mkdir(parents=True, exist_ok=True)
         jars = [MADE / f"{name}.jar" for name in ("tensorflow-lite", "tensorflow-lite-api")]

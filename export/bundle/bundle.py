@@ -23,9 +23,9 @@ from export.bundle import golden
 from export.bundle.contract import Contract
 from export.bundle.tolerance import difference, tolerance
 from pipeline.core import files, filetypes
-from pipeline.core.config import Flavour
 from pipeline.core.errors import BundleError, ConversionError
 from pipeline.core.recipes import library_version
+from pipeline.core.sections import Flavour
 from pipeline.images.letterbox import letterbox
 from pipeline.tflite import interpreter as litert
 from pipeline.tflite.interpreter import Interpreter

@@ -15,9 +15,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.core import documents
-from pipeline.core.config import Flavour
 from pipeline.core.documents import DocumentError
 from pipeline.core.errors import BundleError
+from pipeline.core.sections import Flavour
 from pipeline.core.size import Size
 
 VERSION = 1

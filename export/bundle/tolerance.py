@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.core.config import Flavour
 from pipeline.core.errors import ConversionError
+from pipeline.core.sections import DYNAMIC_RANGE, INT8, Flavour
 from pipeline.images.letterbox import letterbox
 from pipeline.tflite import interpreter as litert
 from pipeline.tflite.interpreter import Interpreter
@@ -38,12 +38,12 @@ def tolerance(data: bytes, flavour: Flavour, difference: float = 0.0) -> float:
     Raises:
         ConversionError: An int8 file without a quantized softmax.
     """
-    if flavour == "int8":
+    if flavour == INT8:
         steps = max(1, math.ceil(128 * _softmax_scale(data)), math.ceil(512 * difference - 1e-6))
         return min(1.0, steps / 256)
     # Rounded up, so that noise in the last digits does not reach the file.
     measured = math.ceil(2000 * difference - 1e-6) / 1000
-    return min(1.0, max(DYNAMIC_RANGE_TOLERANCE if flavour == "dynamic_range" else FLOAT_TOLERANCE, measured))
+    return min(1.0, max(DYNAMIC_RANGE_TOLERANCE if flavour == DYNAMIC_RANGE else FLOAT_TOLERANCE, measured))
 
 
 def difference(data: bytes, pictures: Sequence[np.ndarray]) -> float:

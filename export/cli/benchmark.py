@@ -1,4 +1,4 @@
-"""`phone`: a run's models measured on a phone, by adb and the app."""
+"""`benchmark`: measure a run's models on a phone."""
 
 from __future__ import annotations
 
@@ -12,70 +12,75 @@ from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
 
 if TYPE_CHECKING:
-    from export.android.benchmark.document import Document
+    from export.android.benchmark.phone_benchmarks import PhoneBenchmarks
 
 
-def phone(
+def benchmark(
     run_name: options.RunName = None,
     run_option: options.RunOption = None,
     serial: Annotated[
-        str | None, typer.Option(metavar="SERIAL", help="Which phone, where several are connected.")
+        str | None, typer.Option(metavar="SERIAL", help="The phone to use if several are connected.")
     ] = None,
     num_runs: Annotated[
-        int, typer.Option("--runs", metavar="N", help="Runs for each combination, 1 to 1000.")
+        int, typer.Option("--runs", metavar="N", help="Measured runs per combination, 1 to 1000.")
     ] = 50,
-    warm_up_runs: Annotated[int, typer.Option(metavar="N", help="Runs before them, 0 to 1000.")] = 10,
+    warm_up_runs: Annotated[int, typer.Option(metavar="N", help="Warm-up runs, 0 to 1000.")] = 10,
     threads: Annotated[str, typer.Option(metavar="N,N", help="Numbers of threads.")] = "1,2,4",
     kernels: Annotated[
         str, typer.Option(metavar="KIND,KIND", help="XNNPACK, built-in.")
     ] = "XNNPACK,built-in",
     sustained: Annotated[
-        int, typer.Option(metavar="SECONDS", help="Also without a pause, for each model; 0 to 1800.")
+        int, typer.Option(metavar="SECONDS", help="Also run each model without a pause; 0 to 1800.")
     ] = 0,
     cool_below: Annotated[
-        float, typer.Option(metavar="CELSIUS", help="Begin when the battery is not warmer.")
+        float, typer.Option(metavar="CELSIUS", help="Wait until the battery is this cool.")
     ] = 35.0,
     cool_minutes: Annotated[float, typer.Option(metavar="MINUTES", help="How long to wait for that.")] = 10.0,
-    again: Annotated[bool, typer.Option("--again", help="Measure, though nothing has changed.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Measure even if nothing has changed.")] = False,
     replay: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Only show a phone.json, or what the app has shared.")
+        Path | None, typer.Option(metavar="FILE", help="Only show a phone.json, or a file the app shared.")
     ] = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Benchmark a run's .tflite files on a phone.
+    """Benchmark a run's models on a phone.
 
-    Time, spread, threads, kernels, heat, memory. Reads a run with its demo.apk. Installs or updates the app
-    by adb (and never uninstalls it), lends the phone every flavour that the runtime inside can load, and
-    writes phone.json. Removes from the phone what it put there, also after Ctrl-C. Needs adb, and a phone
-    with USB debugging. Exit code 1: no phone, or it did not do what was asked.
+    Measures latency, its spread, heat and memory by number of threads and kind of kernels. Needs a run with
+    demo.apk, adb, and a phone with USB debugging. Installs or updates the app (and never uninstalls it),
+    copies every flavour that its runtime can load, and writes phone.json. Removes its files from the phone
+    again, even after Ctrl-C. Exit code 1: there is no phone, or the benchmark failed.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
-        from export.android.benchmark import benchmark, document, session
+        from export.android.benchmark import benchmark as benchmarking
+        from export.android.benchmark import phone_benchmarks, session
         from pipeline.core import runs
 
         if replay:
-            found = document.read(replay)
-            _show(terminal, str(replay), found)
-            terminal.finish(found.as_json(), [str(replay)])
+            benchmarks = phone_benchmarks.read(replay)
+            _show(terminal, str(replay), benchmarks)
+            terminal.finish(benchmarks.model_dump(mode="json"), [str(replay)])
             return
         from pipeline.training import experiment as experiments
 
         order = session.read_order(num_runs, warm_up_runs, threads, kernels, sustained)
-        request = benchmark.Request(order, serial, cool_below, cool_minutes, again)
+        request = benchmarking.Request(order, serial, cool_below, cool_minutes, again)
         run = runs.find(options.one_of(run_name, run_option))
-        meanwhile = "interrupted: removing from the phone what was put there"
-        with run.locked(), terminal.unwinding(meanwhile, "the same command measures from the beginning"):
-            found = benchmark.make(experiments.open_trained(run, terminal), request, terminal)
-            _show(terminal, run.name, found)
-            terminal.finish({"run": run.name, **found.as_json()}, [str(run.path(artifacts.PHONE))])
+        meanwhile = "interrupted: cleaning up the phone"
+        with run.locked(), terminal.unwinding(meanwhile, "the same command starts over"):
+            experiment = experiments.open_trained(run, terminal)
+            benchmarks = benchmarking.benchmark(experiment, request, terminal)
+            _show(terminal, run.name, benchmarks)
+            result = {"run": run.name, **benchmarks.model_dump(mode="json")}
+            terminal.finish(result, [str(run.path(artifacts.PHONE))])
 
 
-def _show(terminal: Terminal, name: str, found: Document) -> None:
+def _show(terminal: Terminal, name: str, benchmarks: PhoneBenchmarks) -> None:
     from export.android.benchmark import summary
 
-    if summary.fastest(found):
-        terminal.table(f"{name}: every combination, in ms", summary.COLUMNS, summary.rows(found))
-        terminal.table(f"{name}: each model at its fastest, in ms", summary.FASTEST, summary.fastest(found))
-    for sentence in summary.sentences(found):
+    if summary.fastest(benchmarks):
+        terminal.table(f"{name}: every combination, in ms", summary.COLUMNS, summary.rows(benchmarks))
+        terminal.table(
+            f"{name}: each model at its fastest, in ms", summary.FASTEST, summary.fastest(benchmarks)
+        )
+    for sentence in summary.sentences(benchmarks):
         terminal.text(sentence)

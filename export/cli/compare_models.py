@@ -58,21 +58,20 @@ def compare_models(
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.parity import gate
         from export.parity.models import compare
-        from export.parity.models.sides import ByHand
-        from pipeline.core.config import Gate
+        from export.parity.models.by_hand import ByHand
         from pipeline.core.errors import GateError
 
         by_hand = ByHand.read(input_range, labels, fit, size)
-        result = compare.compare_models(reference, target, pictures, flavour, by_hand, out, terminal)
-        row = result["targets"][0]
-        comparison_table.table(terminal, f"{result['n']:,} pictures in {pictures}", result)
+        result, files = compare.compare_models(reference, target, pictures, flavour, by_hand, out, terminal)
+        row = result.targets[0]
+        title = f"{result.n:,} pictures in {pictures}"
+        comparison_table.table(terminal, title, result.reference, result.targets)
         comparison_table.judged(terminal, row)
         comparison_table.by_class(terminal, row)
         comparison_table.paragraph(terminal, row)
-        terminal.finish(result, result["files"])
-        if gate.says_no(row["verdict"], Gate.model_validate(result["gate"])):
-            reasons = ", ".join(row["broken"] or row["unproved"])
+        terminal.finish(result.model_dump(mode="json"), files)
+        if gate.says_no(row.verdict, result.gate):
             raise GateError(
-                f"the gate says no: {row['model']}: {reasons} (n = {result['n']})",
+                f"the gate says no: {row.model}: {', '.join(row.reasons)} (n = {result.n})",
                 "look at the answers that differ (--out FOLDER writes flips.png)",
             )

@@ -1,9 +1,9 @@
-"""`photos`: photos from the field, or the held-out pictures as if photographed from a screen."""
+"""`photos`: score photos from the field."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,8 +12,11 @@ from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
 
 if TYPE_CHECKING:
-    from export.android.photos.folder import Photos
-    from pipeline.training.experiment import Experiment
+    from export.android.photos.folder import PhotoFolder
+    from export.android.photos.photos import Photos
+    from export.android.photos.replay import ReplaySummary
+    from export.android.photos.score import Scores
+    from pipeline.core.runs import Run
 
 
 def photos(
@@ -24,213 +27,163 @@ def photos(
     run_name: options.OnlyRunOption = None,
     pull: Annotated[bool, typer.Option("--pull", help="Copy the app's photos from the phone first.")] = False,
     serial: Annotated[
-        str | None, typer.Option(metavar="SERIAL", help="Which phone, where several are connected.")
+        str | None, typer.Option(metavar="SERIAL", help="The phone to use if several are connected.")
     ] = None,
-    simulate: Annotated[
-        bool, typer.Option("--simulate", help="The held-out pictures, as if photographed from a screen.")
-    ] = False,
     adopt: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Write the labelled photos as the data set NAME, too."),
+        typer.Option(metavar="NAME", help="Also write the labelled photos as the data set NAME."),
     ] = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Score photos from the field against the held-out set.
 
-    And compare the phone with this machine. Reads an exported run and a folder of photos; a class folder
-    called none holds what is none of the classes. Writes photos.json and figures/photos_errors.png into the
-    run, with --pull the photos into data/photos/SERIAL, with --adopt data/pictures/NAME.csv and the photos
-    beside it; with --simulate only simulated.json and figures/simulated.png. Exit code 3: phone and desktop
-    differ by more than the contract allows.
+    Also checks that the phone gives the same answers as this computer. Needs an exported run and a folder of
+    photos, in which a class folder called none is for photos of something else. Writes photos.json and
+    figures/photos_errors.png into the run, with --pull the photos into data/photos/SERIAL, and with --adopt
+    data/pictures/NAME.csv and the photos beside it. Exit code 3: phone and computer differ by more than the
+    contract allows.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.android.photos import adopt as adoption
-        from export.android.photos import photos as stage
-        from export.android.photos import simulate as simulation
+        from export.android.photos import photos as scoring
         from pipeline.core import runs
         from pipeline.core.errors import UsageError
         from pipeline.training import experiment as experiments
 
-        if simulate and (pull or adopt):
-            other = "--pull" if pull else "--adopt"
-            raise UsageError(f"--simulate takes no photos, so it does not go with {other}", "leave one away")
         if serial and not pull:
-            raise UsageError("--serial chooses a phone, so it needs --pull", "add --pull, or leave it away")
-        if folder and (pull or simulate):
+            raise UsageError("--serial only makes sense with --pull", "add --pull, or omit --serial")
+        if folder and pull:
             raise UsageError(
-                f"{'--pull' if pull else '--simulate'} takes no folder: {folder}",
-                f"leave it out; to name a run: --run {folder.name}",
+                f"--pull takes no folder: {folder}", f"omit it; to name a run: --run {folder.name}"
             )
-        if folder is None and not (pull or simulate):
-            raise UsageError(
-                "no photos are given",
-                "give their folder, --pull for those on the phone, or --simulate for a first answer without",
-            )
+        if folder is None and not pull:
+            raise UsageError("no photos given", "give their folder, or --pull to copy those on the phone")
         run = runs.find(run_name)
         with run.locked():
             experiment = experiments.open_trained(run, terminal)
-            if simulate:
-                _show_simulated(terminal, experiment, simulation.simulate(experiment, terminal))
-                return
-            place = folder or _pulled(terminal, serial)
-            found, taken = stage.photos(experiment, place, terminal)
+            scored, taken = scoring.photos(experiment, folder or _pulled(terminal, serial), terminal)
             adopted = adoption.adopt(experiment, taken, adopt) if adopt else None
-        _show(terminal, experiment, found, taken)
+        _show(terminal, run, scored, taken)
         files = [str(run.path(artifacts.PHOTOS))]
-        if found["errors"]:
-            files.insert(0, str(run.path(stage.SHEET)))
-        document = {"run": run.name, **found}
+        if scored.errors:
+            files.insert(0, str(run.path(artifacts.PHOTOS_SHEET)))
+        result = {"run": run.name, **scored.model_dump(mode="json")}
         if adopted:
             more = f" and {adopted.pictures:,} pictures of the run" if adopted.pictures else ""
             terminal.say("adopted", f"{adopted.photos} photos{more}, grouped by session, in {adopted.table}")
             terminal.text(f"{'next':>12}  python -m pipeline train {adopted.table}")
-            document["adopted"] = {"table": str(adopted.table), "photos": adopted.photos}
-        terminal.finish(document, files)
-        _judge(found["phone"])
+            result["adopted"] = {"table": str(adopted.table), "photos": adopted.photos}
+        terminal.finish(result, files)
+        _require_agreement(scored.phone)
 
 
 def _pulled(terminal: Terminal, serial: str | None) -> Path:
     from export.android.adb import connect
     from export.android.photos import pull as pulling
 
-    done = pulling.pull(connect.connect(serial), terminal)
+    pulled = pulling.pull(connect.connect(serial), terminal)
     terminal.say(
         "pulled",
-        f"{done.new} new and {done.changed} changed files of {done.sessions} sessions: {done.folder}",
+        f"{pulled.new} new and {pulled.changed} changed files of {pulled.sessions} sessions: {pulled.folder}",
     )
-    return done.folder
+    return pulled.folder
 
 
-def _judge(phone: dict[str, Any]) -> None:
+def _require_agreement(phone: ReplaySummary) -> None:
     from pipeline.core.errors import GateError
 
-    if phone["broken"]:
-        first = next(row for row in phone["photos"] if row["reasons"])
+    if phone.broken:
+        first = next(photo for photo in phone.photos if photo.reasons)
+        reasons = "; ".join(reason.text for reason in first.reasons)
         raise GateError(
-            f"phone and desktop disagree on {phone['disagree']} of {phone['n']} photos; the first: "
-            f"{first['path']}: {'; '.join(first['reasons'])}",
-            "photos must reach this machine as the app wrote them (no messenger, no gallery); if they did, "
-            "run the app's self-test: python -m export verify does the same here",
+            f"phone and computer disagree on {phone.disagree} of {phone.n} photos; the first: "
+            f"{first.path}: {reasons}",
+            "copy the photos exactly as the app wrote them (not through a messenger or gallery). If you did, "
+            "run the app's self-test and compare with python -m export verify",
         )
 
 
-def _show_simulated(terminal: Terminal, experiment: Experiment, found: dict[str, Any]) -> None:
-    from export.android.photos import simulate as simulation
+def _show(terminal: Terminal, run: Run, scored: Photos, taken: PhotoFolder) -> None:
+    from export.android.photos.score import interval_text
 
-    run = experiment.run
-    rows = [
-        [
-            title,
-            f"{part['accuracy']:.3f}",
-            _between(part["accuracy_interval"]),
-            f"{part['macro_f1']:.3f}",
-            f"{part['dont_know']:.3f}",
-        ]
-        for title, part in (("plain", found["plain"]), ("as if photographed", found["simulated"]))
-    ]
-    drop = found["drop"]
-    low, high = drop["accuracy_interval"]
-    change = [f"{-drop['accuracy']:+z.3f}", f"{-high:+z.3f} to {-low:+z.3f}", f"{-drop['macro_f1']:+z.3f}"]
-    rows.append(["change", *change, ""])
-    terminal.table(
-        f"{run.name}: {found['n']:,} held-out pictures, int8, photographed from a simulated screen",
-        ["pictures", "accuracy", "95%", "macro F1", "don't know"],
-        rows,
-    )
-    for sentence in found["words"]:
-        terminal.text(sentence)
-    terminal.text("")
-    terminal.finish(
-        {"run": run.name, **found}, [str(run.path(simulation.SHEET)), str(run.path(artifacts.SIMULATED))]
-    )
-
-
-def _show(terminal: Terminal, experiment: Experiment, found: dict[str, Any], taken: Photos) -> None:
-    _show_counts(terminal, found, taken)
-    field = found["field"]
-    if field:
+    _show_counts(terminal, scored, taken)
+    if scored.field:
         rows = [
-            [title, f"{part['n']:,}", *_scores(part)]
-            for title, part in (("from the field", field), ("held out", found["held_out"]))
+            [title, f"{scores.n:,}", *_score_cells(scores)]
+            for title, scores in (("from the field", scored.field), ("held out", scored.held_out))
         ]
-        if other := found["other_models"]["scored"]:
-            rows.insert(1, ["by other models", f"{other['n']:,}", *_scores(other)])
+        if others := scored.other_models.scored:
+            rows.insert(1, ["by other models", f"{others.n:,}", *_score_cells(others)])
         terminal.table(
-            f"{experiment.run.name}: photos from the field against the held-out pictures",
+            f"{run.name}: photos from the field against the held-out pictures",
             ["pictures", "n", "accuracy", "95%", "macro F1", "95%", "don't know", "95%"],
             rows,
         )
-        held_out = {row["index"]: row for row in found["held_out"]["classes"]}
+        held_out = {row.index: row for row in scored.held_out.classes}
         terminal.table(
             "By class",
             ["class", "photos", "recall", "95%", "don't know", "held out"],
             [
                 [
-                    found["labels"][row["index"]],
-                    str(row["n"]),
-                    f"{row['recall']:.3f}",
-                    _between(row["recall_interval"]),
-                    f"{row['dont_know']:.3f}",
-                    f"{held_out[row['index']]['recall']:.3f}" if row["index"] in held_out else "",
+                    scored.labels[row.index],
+                    str(row.n),
+                    f"{row.recall:.3f}",
+                    interval_text(row.recall_interval),
+                    f"{row.dont_know:.3f}",
+                    f"{held_out[row.index].recall:.3f}" if row.index in held_out else "",
                 ]
-                for row in field["classes"]
+                for row in scored.field.classes
             ],
         )
-    outside = found["out_of_scope"]
-    if outside["n"]:
+    outside = scored.out_of_scope
+    if outside.dont_know is not None:
         terminal.say(
             "none of them",
-            f"on {outside['n']} photos of something else it said “don't know” in a share of "
-            f"{outside['dont_know']:.3f} ({_between(outside['dont_know_interval'])})",
+            f"“don't know” for {outside.dont_know:.0%} of {outside.n} photos of something else "
+            f"(95%: {interval_text(outside.dont_know_interval)})",
         )
-    terminal.say("phone", found["phone"]["words"])
-    for row in found["shift"]:
-        if row["words"]:
-            terminal.say(row["name"], row["words"])
-    if found["gap"]:
+    terminal.say("phone", scored.phone.words)
+    for difference in scored.drift:
+        if difference.words:
+            terminal.say(difference.name, difference.words)
+    if scored.gap:
         terminal.text("")
-        for sentence in found["gap"]["words"]:
+        for sentence in scored.gap.words:
             terminal.text(sentence)
     terminal.text("")
 
 
-def _show_counts(terminal: Terminal, found: dict[str, Any], taken: Photos) -> None:
-    labelled = found["field"]["n"] if found["field"] else 0
-    terminal.say(
-        "photos", f"{found['photos']:,} in {taken.root}, {labelled:,} of them with a class and scored"
-    )
-    for key, what in (
-        ("unlabelled", "photos have no label yet, so they are not scored: tap what they show in the app"),
-        ("already_in_the_run", "photos are pictures of this run, so they are not scored"),
+def _show_counts(terminal: Terminal, scored: Photos, taken: PhotoFolder) -> None:
+    labelled = scored.field.n if scored.field else 0
+    terminal.say("photos", f"{scored.photos:,} in {taken.root}, {labelled:,} of them labelled and scored")
+    for paths, what in (
+        (scored.unlabelled, "photos have no label yet and are not scored: label them in the app"),
+        (scored.already_in_the_run, "photos are pictures of this run and are not scored"),
     ):
-        if found[key]:
-            terminal.warn(f"{len(found[key])} {what}; the first: {found[key][0]}")
-    others = found["other_models"]["models"]
-    if others:
-        count = sum(others.values())
+        if paths:
+            terminal.warn(f"{len(paths)} {what}; the first: {paths[0]}")
+    if others := scored.other_models.models:
         names = ", ".join(f"{sha256[:12]}…" for sha256 in others)
         terminal.warn(
-            f"{count} photos were taken with another model ({names}): answered by this one and told apart"
+            f"{sum(others.values())} photos were taken with another model ({names}) and are scored separately"
         )
-    if found["excluded"]:
-        first, count = found["excluded"][0], len(found["excluded"])
+    if scored.excluded:
+        first, count = scored.excluded[0], len(scored.excluded)
         terminal.warn(
-            f"{count} {'file is' if count == 1 else 'files are'} left out, listed in photos.json; the first: "
-            f"{first['path']}: {first['reason']}"
+            f"{count} {'file is' if count == 1 else 'files are'} excluded and listed in photos.json; the "
+            f"first: {first.path}: {first.reason}"
         )
 
 
-def _scores(part: dict[str, Any]) -> list[str]:
+def _score_cells(scores: Scores) -> list[str]:
+    from export.android.photos.score import interval_text
+
     return [
-        f"{part['accuracy']:.3f}",
-        _between(part["accuracy_interval"]),
-        f"{part['macro_f1']:.3f}",
-        _between(part["macro_f1_interval"]),
-        f"{part['dont_know']:.3f}",
-        _between(part["dont_know_interval"]),
+        f"{scores.accuracy:.3f}",
+        interval_text(scores.accuracy_interval),
+        f"{scores.macro_f1:.3f}",
+        interval_text(scores.macro_f1_interval),
+        f"{scores.dont_know:.3f}",
+        interval_text(scores.dont_know_interval),
     ]
-
-
-def _between(bounds: list[float]) -> str:
-    return f"{bounds[0]:.3f} to {bounds[1]:.3f}"

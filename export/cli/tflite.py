@@ -32,10 +32,10 @@ def tflite(
         with run.locked():
             experiment = experiments.open_trained(run, terminal)
             convert.convert(experiment, terminal)
-            found = recalibration.gated(experiment, terminal)
+            result = recalibration.gated(experiment, terminal)
             passports = inspector.of_run(run, terminal)
             for name, entry in passports.items():
                 if not entry.sound:
                     terminal.warn(f"{name} is not what its name says: {entry.verdict}")
-            comparison_table.show(terminal, experiment, found)
+            comparison_table.show(terminal, experiment, result)
             inspector.require(passports)

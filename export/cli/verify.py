@@ -57,8 +57,8 @@ def _bundles(run: Run) -> list[Path]:
     """
     from export.bundle import bundle
     from export.conversion import failures
-    from pipeline.core.config import FLAVOURS
     from pipeline.core.errors import RunError
+    from pipeline.core.sections import FLAVOURS
 
     folders = {name: run.path(artifacts.EXPORT, name) for name in FLAVOURS}
     there = [name for name, folder in folders.items() if (folder / bundle.CONTRACT).is_file()]

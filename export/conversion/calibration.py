@@ -14,17 +14,16 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from export import artifacts
-from pipeline.core import parallel
+from pipeline.core import parallel, stages
 from pipeline.core.documents import Document
 from pipeline.core.errors import DataError
 from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
-from pipeline.training import features
+from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
 
-RECALIBRATION = f"{artifacts.EXPORT}/recalibration.json"
 # Neighbouring pixels of a photo correlate; those of noise do not, even after shrinking.
 _MIN_CORRELATION = 0.4
 _MIN_SPREAD = 1.0
@@ -113,19 +112,19 @@ def recipe(experiment: Experiment) -> Recipe:
 def recalibration_recipe(experiment: Experiment) -> Recipe:
     """Recipe of the one recalibration that a model may have."""
     inputs = {"model": experiment.run.key("model"), "calibration": first_recipe(experiment).key}
-    return Recipe("recalibration", 2, inputs, {}, ("tensorflow", "numpy", "pillow"))
+    return stages.recipe("recalibration", inputs, {}, ("tensorflow", "numpy", "pillow"))
 
 
 def recalibration_done(experiment: Experiment) -> bool:
     """Whether the model has had its one recalibration, whatever the outcome."""
-    return experiment.run.done(recalibration_recipe(experiment), [RECALIBRATION])
+    return experiment.run.done(recalibration_recipe(experiment))
 
 
 def recalibrated(experiment: Experiment) -> Recalibration | None:
     """The recalibration in force; None if there was none, or if it found nothing better."""
     if not recalibration_done(experiment):
         return None
-    recalibration = experiment.run.read(Recalibration, RECALIBRATION)
+    recalibration = experiment.run.read(Recalibration, artifacts.RECALIBRATION)
     return recalibration if recalibration.second_look else None
 
 
@@ -181,9 +180,7 @@ def representative(
         dataset.check_unchanged(experiment.table, chosen)
         for frame in extremes(experiment.frame):
             yield [frame[np.newaxis].astype(np.float32)]
-        plain = parallel.ordered(
-            lambda p: features.plain_view(experiment.table.file(p), experiment.frame), chosen
-        )
+        plain = parallel.ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), chosen)
         for done, frame in enumerate(plain, 1):
             yield [frame[np.newaxis].astype(np.float32)]
             advance(done)
@@ -222,9 +219,7 @@ def require_content(experiment: Experiment, chosen: Sequence[Picture]) -> None:
         DataError: Ranges measured on it would be wrong for real pictures.
     """
     files = {picture.path: experiment.table.file(picture) for picture in chosen}
-    reasons = parallel.ordered(
-        lambda p: emptiness(features.plain_view(files[p.path], experiment.frame)), chosen
-    )
+    reasons = parallel.ordered(lambda p: emptiness(plain_view(files[p.path], experiment.frame)), chosen)
     empty = [(picture, reason) for picture, reason in zip(chosen, reasons, strict=True) if reason]
     distinct = len({picture.sha256 for picture in chosen})
     if len(empty) > _MAX_EMPTY * len(chosen):

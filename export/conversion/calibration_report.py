@@ -15,17 +15,15 @@ import numpy as np
 from export import artifacts
 from export.conversion import calibration
 from export.conversion.calibration import Trial
-from pipeline.core import parallel
+from pipeline.core import parallel, stages
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
-from pipeline.training import features
+from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
 
-NAME = f"{artifacts.EXPORT}/calibration.json"
-VERSION = 4
 _OTHERS = 200
 # Three quantities are compared: 1 in 20 that any of them differs by chance.
 _BY_CHANCE = 2.39
@@ -135,9 +133,8 @@ def report(experiment: Experiment, made: Recipe, reporter: ProgressReporter) -> 
     """
     run = experiment.run
     recalibration = calibration.recalibrated(experiment)
-    recipe = Recipe(
+    recipe = stages.recipe(
         "calibration",
-        VERSION,
         {"export": made.key},
         {"look": 2 if recalibration else 1},
         ("numpy", "pillow"),
@@ -151,7 +148,7 @@ def report(experiment: Experiment, made: Recipe, reporter: ProgressReporter) -> 
         dataset.check_unchanged(experiment.table, [*chosen, *others])
         facts = []
         for row in parallel.ordered(
-            lambda p: _facts(features.plain_view(experiment.table.file(p), experiment.frame)),
+            lambda p: _facts(plain_view(experiment.table.file(p), experiment.frame)),
             [*chosen, *others],
         ):
             facts.append(row)
@@ -175,9 +172,9 @@ def report(experiment: Experiment, made: Recipe, reporter: ProgressReporter) -> 
             ),
             drift=_drift(own, other),
         )
-        run.write(document.model_copy(update={"words": tuple(sentences(document))}), NAME)
+        run.write(document.model_copy(update={"words": tuple(sentences(document))}), artifacts.CALIBRATION)
 
-    run.make(recipe, [NAME], build)
+    run.make(recipe, build)
 
 
 def sentences(document: CalibrationReport) -> list[str]:

@@ -3,7 +3,7 @@
 Beside each file go its labels and its contract, which `bundle` makes from the file itself. How a
 file is converted, and the guard against files without weights, is in `pipeline.tflite.interpreter`; what a
 flavour's name promises stands in `promises`. To add a flavour, add a row to `FLAVOURS` and to
-the tables there, and its name to `pipeline.core.config.Flavour`.
+the tables there, and its name to `pipeline.core.sections.Flavour`.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from export.bundle import bundle, contract
 from export.conversion import calibration, calibration_report, failures
 from export.conversion.failures import Failure
 from export.model_file import flavours, metadata, structure
-from pipeline.core import files, runs
-from pipeline.core.config import Flavour as FlavourName
+from pipeline.core import files, runs, stages
 from pipeline.core.errors import ConversionError, DataError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
+from pipeline.core.sections import DYNAMIC_RANGE, FLOAT16, FLOAT32, INT8
+from pipeline.core.sections import Flavour as FlavourName
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
+from pipeline.images.views import plain_view
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
+from pipeline.training.results import Folds, Frame
 
 if TYPE_CHECKING:
     import keras
@@ -97,10 +99,10 @@ def _int8(converter: Any, representative: Any) -> None:
 
 
 FLAVOURS = {
-    "float32": Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
-    "float16": Flavour("weights in float16, arithmetic in float32", _float16, False, None),
-    "dynamic_range": Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
-    "int8": Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, None),
+    FLOAT32: Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
+    FLOAT16: Flavour("weights in float16, arithmetic in float32", _float16, False, None),
+    DYNAMIC_RANGE: Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
+    INT8: Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, None),
 }
 
 
@@ -120,7 +122,7 @@ def recipe(experiment: Experiment, flavour: str) -> Recipe:
     if FLAVOURS[flavour].calibrated:
         inputs["calibration"] = calibration.recipe(experiment).key
     settings = {"flavour": flavour, "labels": list(experiment.labels)}
-    return Recipe(bundle_name(flavour), 3, inputs, settings, LIBRARIES)
+    return stages.recipe(bundle_name(flavour), inputs, settings, LIBRARIES)
 
 
 def require(experiment: Experiment, flavour: str) -> None:
@@ -130,7 +132,7 @@ def require(experiment: Experiment, flavour: str) -> None:
         RunError: It is not, or does not.
     """
     run, path = experiment.run, experiment.run.path(file_name(flavour))
-    if not run.done(recipe(experiment, flavour), [file_name(flavour)]):
+    if not run.done(recipe(experiment, flavour)):
         run.require_whole(bundle_name(flavour))
         what = "was made from another model than the run's" if path.is_file() else "is missing"
         raise RunError(f"{path} {what}", f"export it: python -m export tflite {run.name}")
@@ -141,11 +143,11 @@ def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
     settings = {
         "contract_version": contract.VERSION,
         "labels": list(experiment.labels),
-        "threshold": experiment.run.read_json(runs.FOLDS)["threshold"],
-        "content_aspect": experiment.run.read_json(runs.FRAME)["content_aspect"],
+        "threshold": experiment.run.read(Folds, runs.FOLDS).threshold,
+        "content_aspect": experiment.run.read(Frame, runs.FRAME).content_aspect,
     }
     inputs = {"export": recipe(experiment, flavour).key}
-    return Recipe(f"{bundle_name(flavour)}/contract", 1, inputs, settings, CONTRACT_LIBRARIES)
+    return stages.recipe(f"{bundle_name(flavour)}/contract", inputs, settings, CONTRACT_LIBRARIES)
 
 
 def contract_name(flavour: str) -> str:
@@ -197,7 +199,7 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
     for number, name in enumerate(config.export.flavours, 1):
         made = recipe(experiment, name)
         stage = f"converting to {name} ({number} of {len(config.export.flavours)})"
-        fresh = not run.done(made, [file_name(name)])
+        fresh = not run.done(made)
         try:
             if fresh:
                 reporter.progress(stage, 0, 1)
@@ -206,7 +208,7 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
                 reporter.progress(stage, 1, 1)
                 run.forget(made.stage)
                 files.write_bytes(run.path(file_name(name)), data)
-                run.record(made, [file_name(name)])
+                run.record(made)
             rules = _write_contract(experiment, name)
         except ConversionError as error:
             failures.note(run, made, [contract_name(name), file_name(name)], error)
@@ -235,10 +237,9 @@ def _write_contract(experiment: Experiment, name: FlavourName) -> bool:
         )
         bundle.write_contract(rules, run.path(folder))
 
-    labels = Recipe(f"{folder}/labels", 1, {}, {"labels": list(experiment.labels)})
-    lines = f"{folder}/{bundle.LABELS}"
-    run.make(labels, [lines], lambda: bundle.write_labels(experiment.labels, run.path(folder)))
-    return run.make(made, [contract_name(name)], build)
+    labels = stages.recipe(f"{folder}/labels", {}, {"labels": list(experiment.labels)})
+    run.make(labels, lambda: bundle.write_labels(experiment.labels, run.path(folder)))
+    return run.make(made, build)
 
 
 def load(experiment: Experiment) -> keras.Model:
@@ -298,7 +299,7 @@ def _check_answers(experiment: Experiment, model: keras.Model, data: bytes, name
     """The first training pictures, black and white: finite, and equal to Keras where that can be said."""
     first = experiment.split.train[:_LOOK_AT]
     dataset.check_unchanged(experiment.table, first)
-    frames = [features.plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
+    frames = [plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
     frames += calibration.extremes(experiment.frame)
     interpreter = litert.Interpreter(data)
     target = np.stack([interpreter.answer(frame) for frame in frames])

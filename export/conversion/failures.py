@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from pipeline.core import stages
 from pipeline.core.errors import ConversionError, storage_error
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
@@ -35,7 +36,7 @@ def note(run: Run, made: Recipe, files: Sequence[str], error: ConversionError) -
             run.path(name).unlink(missing_ok=True)
         except OSError as reason:
             raise storage_error(run.path(name), reason) from reason
-    run.record(_recipe(made), [], message=error.message, hint=error.hint)
+    run.record(_recipe(made), message=error.message, hint=error.hint)
 
 
 def forget(run: Run, made: Recipe) -> None:
@@ -62,4 +63,4 @@ def in_words(failed: Mapping[str, Failure]) -> str:
 
 
 def _recipe(made: Recipe) -> Recipe:
-    return Recipe(f"{made.stage}/failure", 1, {"export": made.key})
+    return stages.recipe(f"{made.stage}/failure", {"export": made.key})

@@ -16,27 +16,24 @@ from export.explain import border, maps, selection
 from export.explain.explanation import AnsweredPicture, ClassBorder, ExplainedPicture, Explanation
 from export.explain.maps import View
 from export.parity import parity
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.parallel import ordered
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe
+from pipeline.core.sections import INT8
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
-from pipeline.evaluation import evaluate
-from pipeline.evaluation.evaluate import Predictions
-from pipeline.training import features
+from pipeline.evaluation.predictions import KERAS, Predictions
+from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
 
-STAGE = "explain"
 LIMIT = 100
-VERSION = 2
 _LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
 
 
 def flavour(experiment: Experiment) -> str:
     """The flavour to explain: int8 if the run has it."""
     made = convert.exported(experiment)
-    return "int8" if "int8" in made else made[-1]
+    return INT8 if INT8 in made else made[-1]
 
 
 def explain(experiment: Experiment, reporter: ProgressReporter, limit: int = LIMIT) -> Explanation:
@@ -48,20 +45,17 @@ def explain(experiment: Experiment, reporter: ProgressReporter, limit: int = LIM
     """
     run, name = experiment.run, flavour(experiment)
     parity.parity(experiment, reporter)  # so that the stored answers are those of the present files
-    keys = {model: run.key(f"{runs.PREDICTIONS}/{model}") for model in (evaluate.KERAS, name)}
+    keys = {model: run.key(f"{runs.PREDICTIONS}/{model}") for model in (KERAS, name)}
     inputs = {**keys, "train": experiment.split.train_key}
-    recipe = Recipe(STAGE, VERSION, inputs, {"limit": limit, "seed": experiment.config.seed}, _LIBRARIES)
+    recipe = stages.recipe("explain", inputs, {"limit": limit, "seed": experiment.config.seed}, _LIBRARIES)
 
-    def build() -> None:
+    def build() -> list[str]:
         reference, target = (Predictions(m, **run.read_arrays(runs.PREDICTIONS, f"{m}.npz")) for m in keys)
         explanation = _explain(experiment, reference, target, limit, reporter)
         run.write(explanation, artifacts.EXPLAINED)
-        outputs[:] = [artifacts.EXPLAINED, *(row.maps for row in explanation.pictures)]
+        return [row.maps for row in explanation.pictures]
 
-    outputs = list(run.recorded(STAGE).get("outputs", [artifacts.EXPLAINED]))
-    if outputs == [artifacts.EXPLAINED] and run.done(recipe, outputs):  # written by an older version
-        outputs += [row.maps for row in run.read(Explanation, artifacts.EXPLAINED).pictures]
-    run.make(recipe, outputs, build)
+    run.make(recipe, build)
     return run.read(Explanation, artifacts.EXPLAINED)
 
 
@@ -79,7 +73,7 @@ def _explain(
 
     def view(picture: Picture) -> View:
         edge = border.mask(picture.width, picture.height, experiment.frame)
-        return View(features.plain_view(experiment.table.file(picture), experiment.frame), edge)
+        return View(plain_view(experiment.table.file(picture), experiment.frame), edge)
 
     def answered(place: int) -> AnsweredPicture:
         truth, picture = int(target.truth[place]), held_out[place]

@@ -33,7 +33,7 @@ def explain_files(
     """
     flavour = explain.flavour(experiment)
     path = experiment.run.path(convert.file_name(flavour))
-    if not experiment.run.done(convert.recipe(experiment, flavour), [convert.file_name(flavour)]):
+    if not experiment.run.done(convert.recipe(experiment, flavour)):
         raise RunError(
             f"{path} is missing or out of date", f"export it: python -m export tflite {experiment.run.name}"
         )

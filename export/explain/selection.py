@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from export.explain.explanation import Answer, JudgedAnswer, Reason
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 from pipeline.training.features import Store
 
 SAMPLE: Reason = "sample"

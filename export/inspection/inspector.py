@@ -7,7 +7,6 @@ passports of its flavours; files of any origin get one, too.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,16 +28,17 @@ from export.inspection.oldest_runtime import Claim, Proof
 from export.model_file import flavours, operators
 from export.model_file.metadata import Metadata
 from export.model_file.structure import Part, Structure, short
-from pipeline.core import files, parallel
+from pipeline.core import files, parallel, stages
 from pipeline.core.errors import BundleError, GateError, RunError
+from pipeline.core.files import digest
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
+from pipeline.core.sections import INT8
 from pipeline.core.size import Size
 from pipeline.images.letterbox import letterbox
 
 # A file of our own has no reason to hang; a busy machine has.
-VERSION = 2
 PATIENCE = 60
 # A stranger's is read, run and judged in under ten seconds.
 _SECONDS = 9
@@ -150,7 +150,7 @@ def of_run(run: Run, reporter: ProgressReporter) -> dict[str, Passport]:
     Raises:
         RunError: The run has no exported file.
     """
-    if not run.done(_recipe(_files(run)), [artifacts.PASSPORT]):
+    if not run.done(_recipe(_files(run))):
         passports = examine(run, reporter)
         write(run, passports)
         return passports
@@ -185,7 +185,7 @@ def write(run: Run, passports: Mapping[str, Passport]) -> None:
     run.forget(recipe.stage)
     document = {"passports": {name: as_json(passport) for name, passport in passports.items()}}
     files.write_json(run.path(artifacts.PASSPORT), document)
-    run.record(recipe, [artifacts.PASSPORT])
+    run.record(recipe)
 
 
 def _files(run: Run) -> dict[str, Path]:
@@ -234,10 +234,10 @@ def _recipe(files: Mapping[str, Path]) -> Recipe:
     for name, path in files.items():
         for file in (path, path.with_name(bundle.CONTRACT)):
             if file.is_file():
-                inputs[f"{name}/{file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()[:24]
+                inputs[f"{convert.bundle_name(name)}/{file.name}"] = digest(file)
     # A judge that has come to be there since is asked.
     settings = {"oldest_judge": judges.OLDEST.version}
-    return Recipe("passport", VERSION, inputs, settings, ("ai-edge-litert",))
+    return stages.recipe("passport", inputs, settings, ("ai-edge-litert",))
 
 
 def _contract(path: Path, structure: Structure) -> tuple[Contract | None, list[str]]:
@@ -289,7 +289,7 @@ def _remarks(found: Examination) -> list[str]:
     structure, remarks = found.structure, []
     if found.trial.constant:
         remarks.append("it gives the very same answer to black, white and random pictures")
-    if flavours.kind(structure) == "int8":
+    if flavours.kind(structure) == INT8:
         sides = {t.dtype for t in (*structure.inputs, *structure.outputs)}
         if "float32" in sides:
             remarks.append(

@@ -45,6 +45,9 @@ class Judge:
         """Why it cannot be asked; empty if it can."""
         if (self.folder / "requirements").is_file():
             return ""
+        reason = self.folder / "missing"  # written by judges.sh
+        if reason.is_file():
+            return f"{self.folder.name} could not be made: {reason.read_text('utf-8').strip()}"
         return f"{self.folder.name} is not there; make judges makes it"
 
     @property

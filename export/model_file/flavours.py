@@ -10,21 +10,21 @@ import re
 from typing import cast
 
 from export.model_file.structure import Structure, Tensor, short
-from pipeline.core.config import FLAVOURS, Flavour
+from pipeline.core.sections import DYNAMIC_RANGE, FLAVOURS, FLOAT16, FLOAT32, INT8, Flavour
 
 # What the weights of a flavour are, and in words.
 WEIGHTS: dict[str, str] = {
-    "float32": "FLOAT32",
-    "float16": "FLOAT16",
-    "dynamic_range": "INT8",
-    "int8": "INT8",
+    FLOAT32: "FLOAT32",
+    FLOAT16: "FLOAT16",
+    DYNAMIC_RANGE: "INT8",
+    INT8: "INT8",
 }
 _INTEGER_WEIGHTS = ("INT8", "UINT8", "INT4", "INT2")
 _KINDS = {
-    "float32": "a float32 file: weights and arithmetic in float32",
-    "float16": "a float16 file: weights in float16, arithmetic in float32",
-    "dynamic_range": "a dynamic-range file: weights in integers, arithmetic in float32",
-    "int8": "an int8 file: weights and arithmetic in integers of 8 bits",
+    FLOAT32: "a float32 file: weights and arithmetic in float32",
+    FLOAT16: "a float16 file: weights in float16, arithmetic in float32",
+    DYNAMIC_RANGE: "a dynamic-range file: weights in integers, arithmetic in float32",
+    INT8: "an int8 file: weights and arithmetic in integers of 8 bits",
     "int16x8": "an int16x8 file: weights in int8, arithmetic in int16",
     "fallback": "an int8 file that falls back to float32 in places",
     "nothing": "a file without weights",
@@ -50,12 +50,12 @@ def kind(structure: Structure) -> str:
     if structure.variables or (structure.layers and structure.bare_count == structure.layers):
         return "nothing"
     if weights not in _INTEGER_WEIGHTS:
-        return {"FLOAT32": "float32", "FLOAT16": "float16"}.get(weights, weights)
+        return {"FLOAT32": FLOAT32, "FLOAT16": FLOAT16}.get(weights, weights)
     if structure.computed.get("INT16"):
         return "int16x8"
     if not structure.float_count:
-        return "int8"
-    return "fallback" if any(structure.computed.get(k) for k in ("INT8", "UINT8")) else "dynamic_range"
+        return INT8
+    return "fallback" if any(structure.computed.get(k) for k in ("INT8", "UINT8")) else DYNAMIC_RANGE
 
 
 def in_words(structure: Structure) -> str:
@@ -75,13 +75,13 @@ def broken(structure: Structure, flavour: str, file: str) -> list[str]:
         return [f"the weights of {file} are {weights}; expected {WEIGHTS[flavour]}"]
     if found == flavour:
         return []
-    if flavour == "int8" and structure.float_count:
-        kinds = "FLOAT32" if found == "dynamic_range" else "float"
+    if flavour == INT8 and structure.float_count:
+        kinds = "FLOAT32" if found == DYNAMIC_RANGE else "float"
         tensors = f"{structure.float_count} tensor{'s' * (structure.float_count > 1)}"
         names = ", ".join(short(name) for name in structure.float_tensors[:3]) + ", …" * (
             structure.float_count > 3
         )
-        if found == "dynamic_range":
+        if found == DYNAMIC_RANGE:
             return [f"{file} is a dynamic-range file: it calculates in {kinds} ({tensors}: {names})"]
         return [f"{file} falls back to {kinds} in places ({tensors}: {names})"]
     return [f"{file} is {in_words(structure)}; expected {_KINDS[flavour]}"]
@@ -94,9 +94,9 @@ def broken_border(structure: Structure, flavour: str, file: str) -> list[str]:
         expected = Tensor(
             name="",
             shape=(),
-            dtype="uint8" if flavour == "int8" else "float32",
-            scale=scale if flavour == "int8" else None,
-            zero_point=0 if flavour == "int8" else None,
+            dtype="uint8" if flavour == INT8 else "float32",
+            scale=scale if flavour == INT8 else None,
+            zero_point=0 if flavour == INT8 else None,
         )
         if len(tensors) != 1:
             wrong.append(f"{file} has {len(tensors)} {side}s; expected 1")

@@ -11,82 +11,81 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.evaluation.evaluate import Predictions
+from export.parity.result import ClassChange, Comparison, DontKnow, Scores
+from pipeline.evaluation.predictions import Predictions
 from pipeline.stats import confidence, intervals, metrics, paired
 
 
-def scores(predictions: Predictions, threshold: float | None) -> dict[str, Any]:
+def scores(predictions: Predictions, threshold: float | None) -> Scores:
     """How good one model is, and how far its confidence can be trusted.
 
     Args:
-        answers: To all pictures.
-        threshold: Below it the answer is "I don't know"; None where the model has none.
+        predictions: For all pictures.
+        threshold: Below it the answer is "I don't know"; None if the model has none.
     """
     counts = predictions.confusion
-    return {
-        "accuracy": float(metrics.accuracy_of(counts)),
-        "accuracy_interval": list(
-            intervals.share(predictions.predicted == predictions.truth, predictions.groups)
-        ),
-        "macro_f1": float(metrics.f1_of(counts)[_present(predictions)].mean()),
-        "calibration_error": confidence.calibration_error(predictions.probabilities, predictions.truth),
-        "dont_know": None if threshold is None else _dont_know(predictions, threshold),
-    }
+    return Scores(
+        accuracy=float(metrics.accuracy_of(counts)),
+        accuracy_interval=intervals.share(predictions.predicted == predictions.truth, predictions.groups),
+        macro_f1=float(metrics.f1_of(counts)[_present(predictions)].mean()),
+        calibration_error=confidence.calibration_error(predictions.probabilities, predictions.truth),
+        dont_know=None if threshold is None else _dont_know(predictions, threshold),
+    )
 
 
 def compare(
     reference: Predictions, target: Predictions, labels: Sequence[str], threshold: float | None
-) -> dict[str, Any]:
-    """The target's scores and all that changed, with 95% intervals that respect groups; JSON values.
+) -> Comparison:
+    """The target's scores and all that changed, with 95% intervals that respect groups.
 
     Both must hold the same pictures in the same order.
 
     Args:
-        reference: Answers of the one.
-        target: Answers of the other.
+        reference: Predictions of the one.
+        target: Predictions of the other.
         labels: In the order of both models' outputs.
         threshold: As in `scores`.
     """
     if not np.array_equal(reference.sha256, target.sha256):
         raise ValueError("reference and target answered different pictures")
     truth, before, after, groups = reference.truth, reference.predicted, target.predicted, reference.groups
-    counted = paired.changes(before == truth, after == truth)
-    f1_drop = metrics.f1_of(reference.confusion) - metrics.f1_of(target.confusion)
-    of_f1 = intervals.f1_drop(truth, before, after, groups, len(labels))
+    changes = paired.changes(before == truth, after == truth)
+    f1_drops = metrics.f1_of(reference.confusion) - metrics.f1_of(target.confusion)
+    f1_intervals = intervals.f1_drop(truth, before, after, groups, len(labels))
     accuracy = intervals.drop(before == truth, after == truth, groups)
     moved = metrics.moved(reference.probabilities, target.probabilities)
     shifts = paired.confidence_shifts(reference.probabilities, target.probabilities)
-    return {
-        "n": counted.n,
-        "groups": len(np.unique(groups)),
-        **scores(target, threshold),
-        "agreement": metrics.agreement(reference.probabilities, target.probabilities),
-        "agreement_interval": list(intervals.share(before == after, groups)),
-        "flips": int((before != after).sum()),
-        "lost": counted.lost,
-        "gained": counted.gained,
-        "mean_abs_dp": float(moved.mean()),
-        "mean_abs_dp_interval": list(intervals.mean(moved, groups, 0, 1)),
-        "max_abs_dp": float(np.abs(reference.probabilities - target.probabilities).max()),
-        "confidence_shift": float(shifts.mean()),
-        "confidence_shift_interval": list(intervals.mean(shifts, groups, -1, 1)),
-        "accuracy_drop": counted.drop,
-        "accuracy_drop_interval": list(accuracy),
-        "macro_f1_drop": float(f1_drop[_present(reference)].mean()),
-        "macro_f1_drop_interval": list(of_f1.macro),
+    return Comparison(
+        **dict(scores(target, threshold)),
+        n=changes.n,
+        groups=len(np.unique(groups)),
+        agreement=metrics.agreement(reference.probabilities, target.probabilities),
+        agreement_interval=intervals.share(before == after, groups),
+        flips=int((before != after).sum()),
+        lost=changes.lost,
+        gained=changes.gained,
+        mean_abs_dp=float(moved.mean()),
+        mean_abs_dp_interval=intervals.mean(moved, groups, 0, 1),
+        max_abs_dp=float(np.abs(reference.probabilities - target.probabilities).max()),
+        confidence_shift=float(shifts.mean()),
+        confidence_shift_interval=intervals.mean(shifts, groups, -1, 1),
+        accuracy_drop=changes.drop,
+        accuracy_drop_interval=accuracy,
+        macro_f1_drop=float(f1_drops[_present(reference)].mean()),
+        macro_f1_drop_interval=f1_intervals.macro,
         **_coverage(reference, target, threshold),
-        "mcnemar_p": paired.mcnemar(counted),
-        "smallest_drop_that_would_show": counted.drop - accuracy.low,
-        "classes": [
-            {
-                "label": label,
+        mcnemar_p=paired.mcnemar(changes),
+        smallest_drop_that_would_show=changes.drop - accuracy.low,
+        classes=tuple(
+            ClassChange(
+                label=label,
                 **_class(truth == index, before == index, after == index, groups),
-                "f1_drop": float(f1_drop[index]),
-                "f1_drop_interval": of_f1.classes[:, index].tolist(),
-            }
+                f1_drop=float(f1_drops[index]),
+                f1_drop_interval=metrics.Interval(*f1_intervals.classes[:, index].tolist()),
+            )
             for index, label in enumerate(labels)
-        ],
-    }
+        ),
+    )
 
 
 def _coverage(reference: Predictions, target: Predictions, threshold: float | None) -> dict[str, Any]:
@@ -97,7 +96,7 @@ def _coverage(reference: Predictions, target: Predictions, threshold: float | No
     return {
         "coverage": float(after.mean()),
         "coverage_drop": float(before.mean() - after.mean()),
-        "coverage_drop_interval": list(intervals.drop(before, after, reference.groups)),
+        "coverage_drop_interval": intervals.drop(before, after, reference.groups),
     }
 
 
@@ -107,25 +106,27 @@ def _present(predictions: Predictions) -> np.ndarray:
 
 
 def _class(own: np.ndarray, before: np.ndarray, after: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
-    """Recall of one class; nothing to say where no picture shows it."""
-    counted = paired.changes(before[own], after[own])
-    if not counted.n:
+    """Recall of one class; None if no picture shows it."""
+    changes = paired.changes(before[own], after[own])
+    if not changes.n:
         return {"n": 0, "lost": 0, "gained": 0, "recall": None, "recall_drop_interval": None}
     return {
-        "n": counted.n,
-        "lost": counted.lost,
-        "gained": counted.gained,
+        "n": changes.n,
+        "lost": changes.lost,
+        "gained": changes.gained,
         "recall": float(after[own].mean()),
-        "recall_drop_interval": list(intervals.drop(before[own], after[own], groups[own])),
+        "recall_drop_interval": intervals.drop(before[own], after[own], groups[own]),
     }
 
 
-def _dont_know(predictions: Predictions, threshold: float) -> dict[str, Any]:
-    found = confidence.selective(predictions.probabilities, predictions.truth, predictions.groups, threshold)
-    return {
-        "threshold": threshold,
-        "coverage": found.coverage,
-        "coverage_interval": list(found.coverage_interval),
-        "selective_accuracy": found.accuracy,
-        "selective_accuracy_interval": list(found.accuracy_interval),
-    }
+def _dont_know(predictions: Predictions, threshold: float) -> DontKnow:
+    selective = confidence.selective(
+        predictions.probabilities, predictions.truth, predictions.groups, threshold
+    )
+    return DontKnow(
+        threshold=threshold,
+        coverage=selective.coverage,
+        coverage_interval=selective.coverage_interval,
+        selective_accuracy=selective.accuracy,
+        selective_accuracy_interval=selective.accuracy_interval,
+    )

@@ -1,4 +1,4 @@
-"""The pictures whose answer changed from reference to target, as a sheet to look at."""
+"""The pictures whose answer changed from reference to target, as a contact sheet."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 
 NAME = "flips.png"
 MOST = 36
 
 
 def order(reference: Predictions, target: Predictions) -> np.ndarray:
-    """The places of the changed answers: lost ones first, then gained, then those that stay wrong."""
+    """Indices of the changed answers: lost ones first, then gained, then those that stay wrong."""
     before, after, truth = reference.predicted, target.predicted, reference.truth
     changed = np.flatnonzero(before != after)
     rank = np.where(before == truth, 0, np.where(after == truth, 1, 2))[changed]
@@ -34,19 +34,19 @@ def draw(
     Args:
         path: A .png.
         title: What was compared; the count is added.
-        reference: Answers of the one.
-        target: Answers of the other.
+        reference: Predictions of the one.
+        target: Predictions of the other, on the same pictures.
         labels: In output order.
-        frame: Gives the picture of a place in the answers: RGB, uint8.
+        frame: Returns the picture at an index: RGB, uint8.
     """
     from pipeline.stats import plots
 
-    found = order(reference, target)
-    shown = found[:MOST]
+    changed = order(reference, target)
+    shown = changed[:MOST]
     columns = (reference.truth, reference.predicted, target.predicted)
     names = [tuple(labels[int(column[place])] for column in columns) for place in shown]
-    count = f"{len(found)} of {len(reference.truth):,} answers changed"
-    more = f", the first {MOST} of them" if len(found) > MOST else ""
+    count = f"{len(changed)} of {len(reference.truth):,} answers changed"
+    more = f", the first {MOST} of them" if len(changed) > MOST else ""
     cells = []
     for place, (truth, before, after) in zip(shown, names, strict=True):
         colour = plots.VERMILION if before == truth else plots.GREEN if after == truth else plots.GREY

@@ -1,30 +1,45 @@
-"""One picture through every flavour on this machine: how long it takes."""
+"""How long each flavour takes for one picture on this computer."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import numpy as np
 
 from export import artifacts
 from export.conversion import convert
-from pipeline.core import files
+from pipeline.core import stages
+from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
 
-NAME = f"{artifacts.EXPORT}/latency.json"
 _WARM_UP_RUNS, _RUNS = 10, 100
 
 
-def latency(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
-    """Times every flavour; they take turns. Gives latency.json and its recipe's `key`."""
+class Timing(Document):
+    """How long one flavour takes for one picture."""
+
+    median_ms: float
+    p90_ms: float
+    num_threads: int
+    delegate: str
+
+
+class Latency(Document):
+    """latency.json: every flavour on the computer that made it; warm-up runs are not counted."""
+
+    runs: int
+    warm_up_runs: int
+    flavours: dict[str, Timing]
+
+
+def latency(experiment: Experiment, reporter: ProgressReporter) -> tuple[Latency, str]:
+    """Times every flavour, in turns; returns latency.json and its recipe's key."""
     run, config = experiment.run, experiment.config
     keys = {name: convert.recipe(experiment, name).key for name in convert.exported(experiment)}
     threads = config.export.num_threads
-    recipe = Recipe("latency", 1, keys, {"num_threads": threads}, ("ai-edge-litert",))
+    recipe = stages.recipe("latency", keys, {"num_threads": threads}, ("ai-edge-litert",))
 
     def build() -> None:
         interpreters = {
@@ -41,16 +56,15 @@ def latency(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any
                 took[name].append(1000 * (time.perf_counter() - begin))
             reporter.progress("timing the flavours", turn + 1, _WARM_UP_RUNS + _RUNS)
         flavours = {
-            name: {
-                "median_ms": float(np.median(values[_WARM_UP_RUNS:])),
-                "p90_ms": float(np.percentile(values[_WARM_UP_RUNS:], 90)),
-                "num_threads": threads,
-                "delegate": litert.XNNPACK,
-            }
+            name: Timing(
+                median_ms=float(np.median(values[_WARM_UP_RUNS:])),
+                p90_ms=float(np.percentile(values[_WARM_UP_RUNS:], 90)),
+                num_threads=threads,
+                delegate=litert.XNNPACK,
+            )
             for name, values in took.items()
         }
-        measured = {"runs": _RUNS, "warm_up_runs": _WARM_UP_RUNS, "flavours": flavours}
-        files.write_json(run.path(NAME), measured)
+        run.write(Latency(runs=_RUNS, warm_up_runs=_WARM_UP_RUNS, flavours=flavours), artifacts.LATENCY)
 
-    run.make(recipe, [NAME], build)
-    return {**run.read_json(NAME), "key": recipe.key}
+    run.make(recipe, build)
+    return run.read(Latency, artifacts.LATENCY), recipe.key

@@ -1,40 +1,41 @@
-"""Reference against target on the held-out pictures of a run: the Keras model against every flavour.
+"""A run's Keras model against each of its .tflite files, on the held-out pictures.
 
-Compares stored answers only; making them is `pipeline.evaluation.evaluate`'s. Figures come from `comparison`,
-the verdict from `gate`, its meaning from `wording`. What happens when the gate says no is in
-`recalibration`; models from elsewhere are compared in `models`.
+Compares stored predictions (`pipeline.evaluation.predictions`). Figures come from `comparison`, the verdict
+from `gate`, its words from `wording`. `recalibration` acts on a failed int8 file; `models` compares models
+from elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from export import artifacts
 from export.conversion import calibration, convert
+from export.conversion.calibration import FirstLook
 from export.parity import comparison, flips, gate, wording
-from export.parity.latency import latency
-from pipeline.core import files, runs
+from export.parity.latency import Timing, latency
+from export.parity.result import FlavourTarget, KerasReference, ParityResult
+from pipeline.core import runs, stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
+from pipeline.core.sections import INT8
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
-from pipeline.evaluation import evaluate
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.evaluate import without_leaked
+from pipeline.evaluation.predictions import KERAS, Predictions, keras_predictions, stored_predictions
+from pipeline.images.views import plain_view
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
+from pipeline.training.results import Folds
 
-SHIPPED = "int8"
-VERSION = 4
-FLIPS = f"{runs.FIGURES}/{flips.NAME}"
+SHIPPED = INT8
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 
 
-def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
-    """Compares every flavour of a run with its Keras model; gives parity.json.
+def parity(experiment: Experiment, reporter: ProgressReporter) -> ParityResult:
+    """Compares every flavour of a run with its Keras model.
 
     Writes parity.json and the sheet of the changed answers.
 
@@ -45,81 +46,85 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]
     flavours = convert.exported(experiment)
     for name in flavours:
         convert.require(experiment, name)
-    reference, made = evaluate.keras_predictions(experiment, reporter)
-    targets, keys = {}, {evaluate.KERAS: made.key}
+    reference, made = keras_predictions(experiment, reporter)
+    targets, keys = {}, {KERAS: made.key}
     for name in flavours:
         targets[name], recipe = tflite_answers(experiment, name, reporter)
         keys[name] = recipe.key
-    timing = latency(experiment, reporter)
+    timing, timing_key = latency(experiment, reporter)
     first_look = calibration.first_look(experiment)
+    threshold = run.read(Folds, runs.FOLDS).threshold
     settings = {
         "gate": config.gate.model_dump(mode="json"),
-        "threshold": run.read_json(runs.FOLDS)["threshold"],
+        "threshold": threshold,
         "first_look": first_look and first_look.model_dump(mode="json"),
     }
-    inputs = {**keys, "latency": timing["key"]}
-    recipe = Recipe("parity", VERSION, inputs, settings, ("numpy", "scipy"))
-    document = {
-        "n": len(reference.truth),
-        "groups": len(set(reference.groups.tolist())),
-        "labels": list(experiment.labels),
-        "gate": settings["gate"],
-        "threshold": settings["threshold"],
-    }
+    inputs = {**keys, "latency": timing_key}
+    recipe = stages.recipe("parity", inputs, settings, ("numpy", "scipy"))
 
     def build() -> None:
         reporter.progress("intervals", 0, 1)
-        scores = {"model": evaluate.KERAS, **comparison.scores(reference, settings["threshold"])}
-        scores["without_leaked"] = evaluate.without_leaked(experiment, reference)
-        rows = [_row(experiment, reference, targets[name], scores, settings, timing) for name in targets]
-        verdict = gate.overall([row["verdict"] for row in rows])
-        value = {**document, "reference": scores, "targets": rows, "verdict": verdict}
-        value["passed"] = verdict == gate.PASSED
-        files.write_json(run.path(artifacts.PARITY), value)
+        keras = KerasReference(
+            **dict(comparison.scores(reference, threshold)),
+            model=KERAS,
+            without_leaked=without_leaked(experiment, reference),
+        )
+        rows = []
+        for name, target in targets.items():
+            row = _target(experiment, reference, target, threshold, first_look, timing.flavours[name])
+            words = tuple(wording.sentences(row, keras, config.gate))
+            rows.append(row.model_copy(update={"words": words}))
+        result = ParityResult(
+            n=len(reference.truth),
+            groups=len(np.unique(reference.groups)),
+            labels=tuple(experiment.labels),
+            gate=config.gate,
+            threshold=threshold,
+            reference=keras,
+            targets=tuple(rows),
+            verdict=gate.overall([row.verdict for row in rows]),
+        )
+        run.write(result, artifacts.PARITY)
         reporter.progress("intervals", 1, 1)
 
-    run.make(recipe, [artifacts.PARITY], build)
+    run.make(recipe, build)
     shipped = targets.get(SHIPPED) or targets[flavours[-1]]
-    _draw_flips(
-        experiment, reference, shipped, {name: keys[name] for name in (evaluate.KERAS, shipped.model)}
-    )
-    return run.read_json(artifacts.PARITY)
+    _draw_flips(experiment, reference, shipped, {name: keys[name] for name in (KERAS, shipped.model)})
+    return run.read(ParityResult, artifacts.PARITY)
 
 
-def _row(
+def _target(
     experiment: Experiment,
     reference: Predictions,
     target: Predictions,
-    scores: dict[str, Any],
-    settings: dict[str, Any],
-    timing: dict[str, Any],
-) -> dict[str, Any]:
-    """All that is said about one flavour; the keys of parity.json's targets."""
-    bounds = experiment.config.gate
+    threshold: float | None,
+    first_look: FirstLook | None,
+    timing: Timing,
+) -> FlavourTarget:
+    """A flavour's row of parity.json, without its words."""
     path = experiment.run.path(convert.file_name(target.model))
-    found = comparison.compare(reference, target, experiment.labels, settings["threshold"])
-    first = settings["first_look"] if convert.FLAVOURS[target.model].calibrated else None
-    row = {
-        "model": target.model,
-        "file": path.relative_to(experiment.run.folder).as_posix(),
-        "size_bytes": path.stat().st_size,
-        **found,
-        "without_leaked": evaluate.without_leaked(experiment, target),
-        **gate.judge(found, bounds),
-        "look": 2 if first else 1,
-        "first_look": first,
-        "latency": timing["flavours"][target.model],
-    }
-    said = wording.sentences(row, scores, bounds)
-    return {**row, "words": [*said, wording.advice(row["verdict"], target.model, bounds)]}
+    changes = comparison.compare(reference, target, experiment.labels, threshold)
+    first = first_look if convert.FLAVOURS[target.model].calibrated else None
+    return FlavourTarget(
+        **dict(changes),
+        **dict(gate.judge(changes, experiment.config.gate)),
+        model=target.model,
+        look=2 if first else 1,
+        words=(),
+        file=path.relative_to(experiment.run.folder).as_posix(),
+        size_bytes=path.stat().st_size,
+        without_leaked=without_leaked(experiment, target),
+        first_look=first,
+        latency=timing,
+    )
 
 
 def _draw_flips(
     experiment: Experiment, reference: Predictions, target: Predictions, predictions: dict[str, str]
 ) -> None:
-    """The sheet of the flavour that ships."""
+    """Draws the changed answers of the flavour that ships."""
     run = experiment.run
-    drawn = Recipe(FLIPS, 1, predictions, {"model": target.model}, ("matplotlib",))
+    drawn = stages.recipe(artifacts.FLIPS, predictions, {"model": target.model}, ("matplotlib",))
     held_out = experiment.split.held_out
 
     def build() -> None:
@@ -127,26 +132,26 @@ def _draw_flips(
         dataset.check_unchanged(experiment.table, [held_out[i] for i in changed])
 
         def frame(place: int) -> np.ndarray:
-            return features.plain_view(experiment.table.file(held_out[place]), experiment.frame)
+            return plain_view(experiment.table.file(held_out[place]), experiment.frame)
 
         title = f"{run.name}: Keras against {target.model}, held-out pictures"
-        flips.draw(run.path(FLIPS), title, reference, target, experiment.labels, frame)
+        flips.draw(run.path(artifacts.FLIPS), title, reference, target, experiment.labels, frame)
 
-    run.make(drawn, [FLIPS], build)
+    run.make(drawn, build)
 
 
 def tflite_answers(
     experiment: Experiment, name: str, reporter: ProgressReporter
 ) -> tuple[Predictions, Recipe]:
-    """The stored answers of an exported flavour on the held-out pictures, made now if they are not there."""
+    """An exported flavour's predictions on the held-out pictures, from the run or computed now."""
 
     def make(pictures: Sequence[Picture], advance: Callable[[int], object]) -> np.ndarray:
         data = experiment.run.path(convert.file_name(name)).read_bytes()
 
         def frame(picture: Picture) -> np.ndarray:
-            return features.plain_view(experiment.table.file(picture), experiment.frame)
+            return plain_view(experiment.table.file(picture), experiment.frame)
 
         return litert.predictions(data, pictures, frame, advance)
 
     inputs = {"export": convert.recipe(experiment, name).key}
-    return evaluate.predictions(experiment, name, inputs, _LIBRARIES, make, reporter)
+    return stored_predictions(experiment, name, inputs, _LIBRARIES, make, reporter)

@@ -1,31 +1,29 @@
-"""Which flavour to ship: int8 unless the gate says no to it, else the best of the others."""
+"""Which flavour to ship: int8 unless it fails the gate, else the best of the others."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from export.parity import gate
-from pipeline.core.config import Gate
+from export.parity.result import FlavourTarget, Verdict
+from pipeline.core.sections import DYNAMIC_RANGE, FLOAT16, FLOAT32, INT8, Gate
 
 # Small and fast first; what is further from Keras last.
-ORDER = ("int8", "float16", "float32", "dynamic_range")
+ORDER = (INT8, FLOAT16, FLOAT32, DYNAMIC_RANGE)
 
 
-def best(targets: Sequence[Mapping[str, Any]], bounds: Gate) -> Mapping[str, Any] | None:
-    """The flavour to ship; None where the gate says no to all of them.
+def best(targets: Sequence[FlavourTarget], bounds: Gate) -> FlavourTarget | None:
+    """The flavour to ship; None if the gate says no to all of them.
 
-    Of the others, one that passed goes before one of which parity is not shown.
+    Of the others, one that passed goes before one whose parity is not shown.
 
     Args:
         targets: Those of parity.json.
         bounds: The gate that judged them.
     """
-    fine = [row for row in targets if not gate.says_no(row["verdict"], bounds)]
 
-    def rank(row: Mapping[str, Any]) -> tuple[bool, bool, int]:
-        name = row["model"]
-        place = ORDER.index(name) if name in ORDER else len(ORDER)
-        return (name != ORDER[0], row["verdict"] != gate.PASSED, place)
+    def rank(row: FlavourTarget) -> tuple[bool, bool, int]:
+        place = ORDER.index(row.model) if row.model in ORDER else len(ORDER)
+        return (row.model != ORDER[0], row.verdict != Verdict.PASSED, place)
 
-    return min(fine, key=rank, default=None)
+    return min((row for row in targets if not gate.says_no(row.verdict, bounds)), key=rank, default=None)

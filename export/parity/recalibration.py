@@ -1,114 +1,111 @@
-"""When the gate says no to a calibrated file: other calibration pictures, then the gate once more.
+"""If a calibrated file fails the gate: other calibration pictures, then the gate once more.
 
-Two other choices are tried, more pictures and other pictures. Which file is taken, or whether the
-first one stays, is decided on training pictures that calibrated none of them, plain and in one
-augmented view each: by the least probability that moves away from the Keras model's answers. The
-held-out pictures see the winner only, once, and that verdict is a *second look* from then on. A
-model has one such step.
+Two other choices are tried, more pictures and other pictures. Training pictures that calibrated none of
+the files decide, plain and in one augmented view each: the file that moves the least probability away from
+the Keras model wins, and that may be the first one. Only the winner sees the held-out pictures, once, and
+from then on its verdict is a *second look*. A model gets one recalibration.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from export import artifacts
 from export.conversion import calibration, convert, failures
 from export.conversion.calibration import Candidate, FirstLook, Recalibration
 from export.parity import gate, parity, preference
+from export.parity.result import FlavourTarget, ParityResult, Verdict
 from pipeline.core import parallel
 from pipeline.core.errors import ConversionError, GateError
 from pipeline.core.progress import ProgressReporter
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
+from pipeline.images.views import all_views
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
 
-MORE = 3
+_MORE = 3
 JUDGES = 300
 # With fewer judges one picture decides.
 MIN_JUDGES = 30
 
 
-def gated(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Any]:
-    """What `parity.parity` gives, after one recalibration where the gate said no to a calibrated file."""
-    found = parity.parity(experiment, reporter)
-    said_no = [row for row in found["targets"] if row["verdict"] == gate.FAILED]
-    calibrated = [row for row in said_no if convert.FLAVOURS[row["model"]].calibrated]
-    if not calibrated or calibration.recalibration_done(experiment):
-        return found
-    row = calibrated[0]
-    reporter.say("gate", f"no to {row['model']}: {'; '.join(row['broken'])} (n = {found['n']})")
-    better = _recalibrate(experiment, row, reporter)
-    if not better:
-        return found
+def gated(experiment: Experiment, reporter: ProgressReporter) -> ParityResult:
+    """The result of `parity.parity`, after one recalibration if a calibrated file failed."""
+    result = parity.parity(experiment, reporter)
+    failed = [row for row in result.targets if row.verdict == Verdict.FAILED and _calibrated(row)]
+    if not failed or calibration.recalibration_done(experiment):
+        return result
+    row = failed[0]
+    reporter.say("gate", f"no to {row.model}: {'; '.join(row.broken)} (n = {result.n})")
+    if not _recalibrate(experiment, row, reporter):
+        return result
     convert.convert(experiment, reporter)
-    reporter.say("gate", f"second look at the {found['n']} held-out pictures")
-    found = parity.parity(experiment, reporter)
-    for row in found["targets"]:
-        if row["first_look"]:
-            reporter.say("gate", both_looks(row))
-    return found
+    reporter.say("gate", f"second look at the {result.n} held-out pictures")
+    result = parity.parity(experiment, reporter)
+    for row in result.targets:
+        if row.first_look:
+            reporter.say("gate", both_looks(row.first_look, row))
+    return result
 
 
-def both_looks(row: Mapping[str, Any]) -> str:
-    """The figures on the held-out pictures of the file before a recalibration and of the one after it."""
-    files = (("first", row["first_look"]), ("second", row))
+def both_looks(first: FirstLook, second: FlavourTarget) -> str:
+    """The held-out figures of the file before a recalibration and of the one after it."""
     return "; ".join(
-        f"{name} file: accuracy {look['accuracy']:.3f}, agreement {look['agreement']:.3f}, "
-        f"mean |Δp| {look['mean_abs_dp']:.4f}, shift {look['confidence_shift']:+z.4f}"
-        for name, look in files
+        f"{name} file: accuracy {look.accuracy:.3f}, agreement {look.agreement:.3f}, "
+        f"mean |Δp| {look.mean_abs_dp:.4f}, shift {look.confidence_shift:+z.4f}"
+        for name, look in (("first", first), ("second", second))
     )
 
 
-def refusal(experiment: Experiment, found: dict[str, Any]) -> GateError | None:
-    """The error that a comparison ends with; None where every flavour was made and the gate says yes."""
+def refusal(experiment: Experiment, result: ParityResult) -> GateError | None:
+    """The error that a comparison ends with; None if every flavour was made and the gate accepts all."""
     bounds = experiment.config.gate
-    said_no = [row for row in found["targets"] if gate.says_no(row["verdict"], bounds)]
+    refused = [row for row in result.targets if gate.says_no(row.verdict, bounds)]
     missing = convert.failed(experiment)
-    if not said_no:
+    if not refused:
         if not missing:
             return None
         return GateError(f"could not make {failures.in_words(missing)}", next(iter(missing.values())).hint)
-    n = found["n"]
-    failed = any(row["verdict"] == gate.FAILED for row in said_no)
-    parts = [f"{row['model']}: {', '.join(row['broken'] or row['unproved'])}" for row in said_no]
-    second = ", second look" if any(row["look"] == 2 for row in said_no) else ""
+    parts = "; ".join(f"{row.model}: {', '.join(row.reasons)}" for row in refused)
+    second = ", second look" if any(row.second_look for row in refused) else ""
     more = f"; could not make {failures.in_words(missing)}" if missing else ""
-    if not failed:
+    if not any(row.verdict == Verdict.FAILED for row in refused):
         return GateError(
-            f"the gate asks for proof: {'; '.join(parts)} (not shown with n = {n}){more}",
+            f"the gate asks for proof: {parts} (not shown with n = {result.n}){more}",
             "hold out more pictures (data.held_out), or set gate.require_proof = false",
         )
     return GateError(
-        f"the gate says no: {'; '.join(parts)} (n = {n}{second}){more}", _advice(experiment, found, said_no)
+        f"the gate says no: {parts} (n = {result.n}{second}){more}", _hint(experiment, result, refused)
     )
 
 
-def _advice(experiment: Experiment, found: dict[str, Any], said_no: Sequence[dict[str, Any]]) -> str:
-    if any(
-        convert.FLAVOURS[row["model"]].calibrated for row in said_no
-    ) and not calibration.recalibration_done(experiment):
+def _hint(experiment: Experiment, result: ParityResult, refused: Sequence[FlavourTarget]) -> str:
+    if any(map(_calibrated, refused)) and not calibration.recalibration_done(experiment):
         return f"python -m export tflite {experiment.run.name} tries other calibration pictures, once"
-    row = preference.best(found["targets"], experiment.config.gate)
+    row = preference.best(result.targets, experiment.config.gate)
     if row is None:
         return "no flavour is close enough; add float16 to export.flavours, or change the bounds of [gate]"
     return (
-        f"ship {row['model']} instead: agreement {row['agreement']:.3f}, accuracy {row['accuracy']:.3f}, "
-        f"{row['size_bytes'] / 1e6:.1f} MB, {row['latency']['median_ms']:.1f} ms a picture here"
+        f"ship {row.model} instead: agreement {row.agreement:.3f}, accuracy {row.accuracy:.3f}, "
+        f"{row.size_bytes / 1e6:.1f} MB, {row.latency.median_ms:.1f} ms a picture here"
     )
 
 
-def _recalibrate(experiment: Experiment, row: dict[str, Any], reporter: ProgressReporter) -> bool:
+def _calibrated(row: FlavourTarget) -> bool:
+    return convert.FLAVOURS[row.model].calibrated
+
+
+def _recalibrate(experiment: Experiment, row: FlavourTarget, reporter: ProgressReporter) -> bool:
     """Tries other calibration pictures and stores the outcome; whether one choice was better."""
     first = calibration.first_choice(experiment)
     judges, others = _outside(experiment, first)
     document = Recalibration(
-        first_look=FirstLook.model_validate_json(json.dumps(row)),
+        first_look=FirstLook.model_validate_json(row.model_dump_json()),
         judges=len(judges),
         candidates=(),
         second_look=False,
@@ -116,27 +113,26 @@ def _recalibrate(experiment: Experiment, row: dict[str, Any], reporter: Progress
         pictures=(),
     )
     if len(judges) >= MIN_JUDGES and others:
-        document = document.model_copy(update=_try(experiment, row["model"], first, judges, others, reporter))
+        document = document.model_copy(update=_try(experiment, row.model, first, judges, others, reporter))
         reporter.say("calibration", document.summary)
     if document.second_look:
         reporter.say("calibration", f"taken: {document.chosen}")
     elif document.candidates:
-        reporter.warn("no other calibration pictures come closer to Keras, so the file stays as it is")
+        reporter.warn("no other calibration pictures come closer to Keras; the file stays as it is")
     else:
         reporter.warn(
             f"no other calibration pictures were tried: {len(judges)} training pictures are left to judge "
-            f"by, {MIN_JUDGES} are needed"
+            f"by, but it takes {MIN_JUDGES}"
         )
     experiment.run.make(
         calibration.recalibration_recipe(experiment),
-        [calibration.RECALIBRATION],
-        lambda: experiment.run.write(document, calibration.RECALIBRATION),
+        lambda: experiment.run.write(document, artifacts.RECALIBRATION),
     )
     return document.second_look
 
 
 def _outside(experiment: Experiment, first: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
-    """Training pictures that are not in the first choice: those that judge, and those to choose from."""
+    """The training pictures outside the first choice: those that judge, and those to choose from."""
     taken = {picture.path for picture in first}
     rest = [picture for picture in experiment.split.train if picture.path not in taken]
     if not rest:
@@ -154,9 +150,9 @@ def _try(
     others: Sequence[Picture],
     reporter: ProgressReporter,
 ) -> dict[str, Any]:
-    """Judges the file as it is and those of two other choices; the fields of the Recalibration."""
+    """Compares the file as it is with those of two other choices; returns fields of the Recalibration."""
     seed, count = experiment.config.seed, len(first)
-    more = [*first, *calibration.stratified(others, (MORE - 1) * count, seed)]
+    more = [*first, *calibration.stratified(others, (_MORE - 1) * count, seed)]
     other = calibration.stratified(others, count, seed + 2)
     choices = {f"{len(more)} pictures instead of {count}": more, f"{len(other)} other pictures": other}
     dataset.check_unchanged(experiment.table, judges)
@@ -166,7 +162,7 @@ def _try(
     )
 
     def views(picture: Picture) -> np.ndarray:
-        return features.views(experiment.table.file(picture), picture.sha256, seen, experiment.frame)
+        return all_views(experiment.table.file(picture), picture.sha256, seen, experiment.frame)
 
     frames = [frame for pair in parallel.ordered(views, judges) for frame in pair]
     reference = reference_answers(model, frames)
@@ -201,9 +197,7 @@ def _try(
 
 
 def reference_answers(model: Any, frames: Sequence[np.ndarray]) -> np.ndarray:
-    """What the Keras model says to frames; float32, shape (frames, classes)."""
-    rows = [
-        model.predict_on_batch(np.stack(frames[at : at + 32]).astype(np.float32))
-        for at in range(0, len(frames), 32)
-    ]
-    return np.concatenate(rows)
+    """The Keras model's probabilities for frames; float32, shape (frames, classes)."""
+    from pipeline.training import classifier  # loads TensorFlow
+
+    return classifier.predict(model, frames)

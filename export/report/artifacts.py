@@ -6,8 +6,6 @@ counts as missing, with the reason; nothing here computes or repairs anything.
 
 from __future__ import annotations
 
-import re
-import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,16 +15,16 @@ import numpy as np
 
 from export import artifacts
 from export.parity import preference
-from export.report.freshness import out_of_date
-from pipeline.core import runs
-from pipeline.core.config import Config, Gate
+from export.parity.result import FlavourTarget, ParityResult
+from pipeline.core import runs, stages
+from pipeline.core.config import Config
 from pipeline.core.errors import RunError, VignetteError
+from pipeline.core.records import OutOfDate
 from pipeline.core.runs import Run
-from pipeline.evaluation import evaluate
+from pipeline.core.stages import Stage
+from pipeline.evaluation.predictions import KERAS
 
 SHIPPED = preference.ORDER[0]
-CALIBRATION = f"{artifacts.EXPORT}/calibration.json"
-LATENCY = f"{artifacts.EXPORT}/latency.json"
 
 
 @dataclass(frozen=True)
@@ -44,38 +42,12 @@ class Missing:
     reason: str = ""
 
 
-# What is read; what it is to a reader, the verb that makes it, with RUN and PICTURES to be filled in,
-# and the stage that records it.
-JSON = {
-    runs.AUDIT: ("the audit of the pictures", "python -m pipeline audit PICTURES", "audit"),
-    runs.SHORTCUTS: ("the look for shortcuts", "python -m pipeline train CONFIG", "shortcuts"),
-    runs.FRAME: ("the model's frame", "python -m pipeline train CONFIG", "frame"),
-    runs.FOLDS: ("the folds", "python -m pipeline train CONFIG", "folds"),
-    runs.TRAINING: ("the final model", "python -m pipeline train CONFIG", "model"),
-    runs.EVALUATION: ("the scores on the held-out pictures", "python -m pipeline evaluate RUN", "evaluation"),
-    runs.LABEL_ISSUES: ("labels that may be wrong", "python -m pipeline evaluate RUN", "label_issues"),
-    artifacts.PARITY: ("the comparison with the Keras model", "python -m export tflite RUN", "parity"),
-    artifacts.PASSPORT: (
-        "what each file is, and who can load it",
-        "python -m export passport RUN",
-        "passport",
-    ),
-    CALIBRATION: ("what the integer ranges were measured on", "python -m export tflite RUN", "calibration"),
-    LATENCY: ("times on this computer", "python -m export parity RUN", "latency"),
-    artifacts.EXPLAINED: ("where the model looks", "python -m export explain --run RUN", "explain"),
-    artifacts.APK_PASSPORT: ("the app", "python -m export apk RUN", "apk"),
-    artifacts.PHONE: ("times on a phone", "python -m export phone RUN", "phone"),
-    artifacts.PHOTOS: ("photos from the field", "python -m export photos FOLDER --run RUN", "photos"),
-    artifacts.SIMULATED: (
-        "the model on pictures of a screen",
-        "python -m export photos --simulate --run RUN",
-        "simulated",
-    ),
+_FORMS = {artifacts.PARITY: ParityResult}
+_REASONS = {
+    OutOfDate.UNFINISHED: "it was not finished",
+    OutOfDate.OTHER_VERSION: "another version of Vignette made it",
+    OutOfDate.CHANGED: "it was made from something that has changed since",
 }
-# Made only where there is reason to; nobody is told that they lack it.
-_OCCASIONAL = {runs.SEARCH: "search"}
-# What only a run with an int8 file can have.
-_OF_INT8 = (CALIBRATION, artifacts.PHOTOS, artifacts.SIMULATED)
 
 
 class Artifacts:
@@ -85,23 +57,23 @@ class Artifacts:
         self.run = run
         self.found: dict[str, Any] = {}
         self.missing: dict[str, Missing] = {}
-        for name, stage in ({name: row[-1] for name, row in JSON.items()} | _OCCASIONAL).items():
-            reason = ""
+        for stage in stages.table():
+            name, reason = stage.document, ""
             if run.path(name).is_file():
                 try:
-                    reason = out_of_date(run, stage)
-                    if not reason:
-                        self.found[name] = self.run.read_json(name)
+                    stale = run.out_of_date(stage.name)
+                    if stale is None:
+                        form = _FORMS.get(name)
+                        self.found[name] = run.read(form, name) if form else run.read_json(name)
                         continue
+                    reason = _REASONS[stale]
                 except RunError as error:
                     reason = error.message
-            if name in JSON and not (name in _OF_INT8 and self._without_int8):
-                what, command, _ = JSON[name]
-                self.missing[name] = Missing(what, self._filled(command), reason)
+            if stage.title and self._can_have(stage):
+                self.missing[name] = Missing(stage.title, stage.command.of(run.folder), reason)
 
-    @property
-    def _without_int8(self) -> bool:
-        return self.config is not None and SHIPPED not in self.config.export.flavours
+    def _can_have(self, stage: Stage) -> bool:
+        return not stage.flavour or self.config is None or stage.flavour in self.config.export.flavours
 
     def get(self, name: str) -> Any:
         """A JSON artifact, or None."""
@@ -146,7 +118,7 @@ class Artifacts:
         source = Path(self.config.data.pictures)
         return source if source.is_dir() else source.parent
 
-    def predictions(self, model: str = evaluate.KERAS) -> dict[str, np.ndarray] | None:
+    def predictions(self, model: str = KERAS) -> dict[str, np.ndarray] | None:
         """The stored answers of a model, or None."""
         try:
             found = self.run.read_arrays(runs.PREDICTIONS, f"{model}.npz")
@@ -155,19 +127,22 @@ class Artifacts:
         except (RunError, KeyError):
             return None
 
-    def target(self, model: str = "") -> dict[str, Any] | None:
+    @property
+    def parity(self) -> ParityResult | None:
+        """parity.json, or None."""
+        return self.found.get(artifacts.PARITY)
+
+    def target(self, model: str = "") -> FlavourTarget | None:
         """A flavour's row of parity.json, or None.
 
-        Without a name that of the flavour to ship; where the gate said no to all, int8's or the last.
+        Without a name that of the flavour to ship; if the gate refused all, int8's or the last.
         """
-        parity = self.get(artifacts.PARITY) or {}
-        rows = parity.get("targets") or []
-        named = {row.get("model"): row for row in rows}
+        if self.parity is None:
+            return None
         if model:
-            return named.get(model)
-        proof = (parity.get("gate") or {}).get("require_proof", False)
-        chosen = preference.best(rows, Gate(require_proof=proof))
-        return named[chosen["model"]] if chosen else named.get(SHIPPED, rows[-1] if rows else None)
+            return self.parity.target(model)
+        best = preference.best(self.parity.targets, self.parity.gate)
+        return best or self.parity.target(SHIPPED) or self.parity.targets[-1]
 
     @cached_property
     def failed(self) -> dict[str, str]:
@@ -177,15 +152,6 @@ class Artifacts:
             name: self.run.recorded(f"{artifacts.EXPORT}/{name}/failure").get("message") for name in flavours
         }
         return {name: str(message) for name, message in notes.items() if message and not self.target(name)}
-
-    def _filled(self, command: str) -> str:
-        name = shlex.quote(self.run.name)
-        words = {
-            "CONFIG": f"{shlex.quote(str(self.run.path(runs.CONFIG)))} --name {name}",
-            "PICTURES": shlex.quote(self.config.data.pictures) if self.config else "PICTURES",
-            "RUN": name,
-        }
-        return re.sub("|".join(words), lambda found: words[found[0]], command)
 
     def _csv(self, name: str, *columns: str) -> list[dict[str, str]]:
         try:

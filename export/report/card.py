@@ -31,7 +31,8 @@ def card(found: Artifacts) -> str:
     """The whole card."""
     told, file = verdict.verdict(found), model_section.shipped(found)
     data, facts = material.material(found), repeat.repeat(found)
-    second = (found.target() or {}).get("look") == 2
+    target = found.target()
+    second = target is not None and target.second_look
     calibrated = (
         "; the gate's first no on them led to other calibration pictures"
         if second

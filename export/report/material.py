@@ -9,7 +9,7 @@ from export.report.artifacts import Artifacts
 from export.report.verdict import alarms_of, capital
 from pipeline.core import runs
 from pipeline.data.audit import shortcuts
-from pipeline.evaluation.label_issues import in_words
+from pipeline.evaluation.label_issues import Trust, in_words
 
 _LABEL_ISSUES, _LISTED = 24, 12
 
@@ -42,7 +42,7 @@ def material(found: Artifacts) -> dict[str, Any]:
         "label_issues": doubts.get("label_issues", [])[:_LABEL_ISSUES],
         "label_issues_count": len(doubts.get("label_issues", [])),
         "label_issues_n": doubts.get("n"),
-        "label_issues_trust": in_words(len(doubts["label_issues"]), doubts["trust"])
+        "label_issues_trust": in_words(len(doubts["label_issues"]), Trust.model_validate(doubts["trust"]))
         if "trust" in doubts
         else "",
         "missing": found.lacks(runs.AUDIT, runs.SHORTCUTS, runs.LABEL_ISSUES),

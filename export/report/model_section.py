@@ -6,29 +6,28 @@ from typing import Any
 
 from export import artifacts
 from export.parity.recalibration import both_looks
+from export.parity.result import FlavourTarget
 from export.report import scores, verdict
-from export.report.artifacts import CALIBRATION, Artifacts
+from export.report.artifacts import Artifacts
 from pipeline.core import runs
 
 
 def shipped(found: Artifacts) -> dict[str, Any]:
     """The part of the page."""
-    parity, row = found.get(artifacts.PARITY), found.target()
+    parity, row = found.parity, found.target()
     name = verdict.flavour(found)
     passports = (found.get(artifacts.PASSPORT) or {}).get("passports") or {}
     return {
         "flavour": name,
-        "n": parity and parity["n"],
-        "reference": parity and parity["reference"],
-        "gate": parity and parity.get("gate"),
-        "targets": [_target(one, parity["n"]) for one in parity["targets"]] if parity else [],
-        "reference_accuracy": parity and scores.clean(parity["reference"], parity["n"])[0],
-        "reference_coverage": parity and scores.coverage(parity["reference"]),
-        "leaked": parity["n"] - scores.clean(parity["reference"], parity["n"])[2] if parity else 0,
+        "n": parity and parity.n,
+        "targets": [_target(one, parity.n) for one in parity.targets] if parity else [],
+        "reference_accuracy": parity and scores.clean(parity.reference, parity.n).accuracy,
+        "reference_coverage": parity and scores.coverage(parity.reference),
+        "leaked": parity.n - scores.clean(parity.reference, parity.n).n if parity else 0,
         "failed": found.failed,
-        "words": _words(row or {}),
+        "words": _words(row) if row else [],
         "passport": _passport(passports.get(name)),
-        "calibration": (found.get(CALIBRATION) or {}).get("words", []),
+        "calibration": (found.get(artifacts.CALIBRATION) or {}).get("words", []),
         "threshold": (found.get(runs.FOLDS) or {}).get("threshold"),
         "temperature": (found.get(runs.FOLDS) or {}).get("temperature"),
         "frame": found.get(runs.FRAME),
@@ -37,21 +36,20 @@ def shipped(found: Artifacts) -> dict[str, Any]:
     }
 
 
-def _target(row: dict[str, Any], n: int) -> dict[str, Any]:
+def _target(row: FlavourTarget, n: int) -> dict[str, Any]:
     """A flavour's row of the table; its accuracy is without pictures that have copies in training."""
-    accuracy, *_ = scores.clean(row, n)
-    return {**row, "accuracy": accuracy, "coverage": scores.coverage(row), "said": said(row)}
+    return {
+        **row.model_dump(mode="json"),
+        "accuracy": scores.clean(row, n).accuracy,
+        "coverage": scores.coverage(row),
+        "said": f"{row.verdict}{', second look' if row.second_look else ''}",
+    }
 
 
-def _words(row: dict[str, Any]) -> list[str]:
-    """What the comparison means, with the figures of both files where there was a second look."""
-    looks = [f"Second look: {both_looks(row)}."] if row.get("first_look") else []
-    return [*row.get("words", []), *looks]
-
-
-def said(row: dict[str, Any]) -> str:
-    """A flavour's verdict in a few words."""
-    return f"{row['verdict']}{', second look' if row.get('look') == 2 else ''}"
+def _words(row: FlavourTarget) -> list[str]:
+    """What the comparison means, with the figures of both files after a second look."""
+    looks = [f"Second look: {both_looks(row.first_look, row)}."] if row.first_look else []
+    return [*row.words, *looks]
 
 
 def _passport(found: dict[str, Any] | None) -> list[tuple[str, str]]:

@@ -28,13 +28,12 @@ from export.report import (
 )
 from export.report.artifacts import Artifacts
 from export.report.thumbnails import of_file, thumbnails
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.errors import RunError
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe, key_of
+from pipeline.core.recipes import key_of
 from pipeline.core.runs import Run
 
-_VERSION = 2
 _MOST_NOTES = 100_000  # characters
 OUTPUTS = (artifacts.REPORT, artifacts.REPORT_JSON, artifacts.MODEL_CARD)
 # Figures on the page, with the artifact that they belong to, and words for those who do not see them.
@@ -62,7 +61,7 @@ def report(run: Run, reporter: ProgressReporter, *, pictures: bool = True) -> di
         StorageError: It could not be written.
     """
     found = Artifacts(run)
-    recipe = Recipe("report", _VERSION, _inputs(found), {"pictures": pictures}, ("jinja2", "pillow"))
+    recipe = stages.recipe("report", _inputs(found), {"pictures": pictures}, ("jinja2", "pillow"))
 
     def build() -> None:
         view = _view(found, reporter, pictures=pictures)
@@ -71,7 +70,7 @@ def report(run: Run, reporter: ProgressReporter, *, pictures: bool = True) -> di
         files.write_text(run.path(artifacts.MODEL_CARD), card.card(found))
         files.write_json(run.path(artifacts.REPORT_JSON), _summary(found, view, len(html.encode())))
 
-    run.make(recipe, OUTPUTS, build)
+    run.make(recipe, build)
     return run.read_json(artifacts.REPORT_JSON)
 
 

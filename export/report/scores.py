@@ -5,10 +5,9 @@ Pictures that have copies among the training pictures say nothing about new ones
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from export import artifacts
+from export.parity.result import FlavourTarget, KerasReference
 from export.report.artifacts import Artifacts
 from pipeline.core import runs
 from pipeline.stats import confidence
@@ -38,47 +37,48 @@ class Scores(NamedTuple):
     right_of_answered: float | None
 
 
-def clean(row: Mapping[str, Any], n: int) -> tuple[float | None, tuple[float, float], int]:
-    """Accuracy, its interval and the number of pictures, without those that have copies in training.
+class Clean(NamedTuple):
+    """Accuracy, its 95% interval and the number of pictures, without those that have copies in training."""
 
-    Args:
-        row: A model's entry in parity.json or evaluation.json.
-        n: How many pictures it answered, copies included.
-    """
-    found = row.get("without_leaked") or {**row, "n": n}
-    accuracy, counted = found["accuracy"], found["n"]
-    low, high = found["accuracy_interval"]
-    return accuracy, (low, high), counted
+    accuracy: float | None
+    interval: tuple[float, float]
+    n: int
 
 
-def coverage(row: Mapping[str, Any]) -> float | None:
-    """The share of pictures that gets an answer from a model of parity.json."""
-    return row.get("coverage", (row.get("dont_know") or {}).get("coverage"))
+def clean(row: KerasReference | FlavourTarget, n: int) -> Clean:
+    """The clean score of a model that answered n pictures, copies included."""
+    if row.without_leaked:
+        return Clean(row.without_leaked.accuracy, row.without_leaked.accuracy_interval, row.without_leaked.n)
+    return Clean(row.accuracy, row.accuracy_interval, n)
+
+
+def coverage(row: KerasReference | FlavourTarget) -> float | None:
+    """The share of pictures that gets an answer; None without a threshold."""
+    return row.dont_know and row.dont_know.coverage
 
 
 def scores(found: Artifacts) -> Scores | None:
     """Of the file to ship; of the Keras model where there is none yet."""
-    parity, row = found.get(artifacts.PARITY), found.target()
+    parity, row = found.parity, found.target()
     if parity and row:
-        accuracy, bounds, n = clean(row, parity["n"])
-        selective = row.get("dont_know") or {}
+        accuracy, interval, n = clean(row, parity.n)
         return Scores(
-            who=f"The {row['model']} file",
+            who=f"The {row.model} file",
             n=n,
             accuracy=accuracy,
-            interval=bounds,
-            leaked=parity["n"] - n,
+            interval=interval,
+            leaked=parity.n - n,
             coverage=coverage(row),
-            threshold=selective.get("threshold", parity.get("threshold")),
-            right_of_answered=selective.get("selective_accuracy"),
+            threshold=row.dont_know.threshold if row.dont_know else parity.threshold,
+            right_of_answered=row.dont_know and row.dont_know.selective_accuracy,
         )
     evaluation, predictions = found.get(runs.EVALUATION), found.predictions()
     if not evaluation:
         return None
     held_out = evaluation["held_out"]
-    accuracy, bounds, n = clean(
-        {**held_out, "without_leaked": evaluation.get("without_leaked")}, held_out["n"]
-    )
+    counted = evaluation.get("without_leaked") or held_out
+    accuracy, n = counted["accuracy"], counted["n"]
+    low, high = counted["accuracy_interval"]
     threshold, selective = evaluation.get("threshold"), None
     if predictions is not None and threshold is not None:
         selective = confidence.selective(
@@ -88,7 +88,7 @@ def scores(found: Artifacts) -> Scores | None:
         who="The Keras model",
         n=n,
         accuracy=accuracy,
-        interval=bounds,
+        interval=(low, high),
         leaked=held_out["n"] - n,
         coverage=selective and selective.coverage,
         threshold=threshold,

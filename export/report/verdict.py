@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from export import artifacts
+from export.parity.result import Verdict as Gated
 from export.report.artifacts import SHIPPED, Artifacts
 from export.report.scores import clean, coverage, scores
 from pipeline.core import runs
@@ -72,37 +73,36 @@ def points(share: float) -> str:
 
 
 def _file(found: Artifacts) -> tuple[str, str]:
-    parity, row = found.get(artifacts.PARITY), found.target()
+    parity, row = found.parity, found.target()
     if parity is None or row is None:
         command = found.missing[artifacts.PARITY].command if artifacts.PARITY in found.missing else ""
         return (
             UNKNOWN,
             f"No file for the phone has been compared with its original yet; this does it: {command}.",
         )
-    name, n = row["model"], parity["n"]
+    name, n = row.model, parity.n
     wrong = _contradictions(found, name)
     if wrong:
         return NO, f"The {name} file is not what its name says: {wrong}."
-    seen = "that no choice has seen" if row.get("look") != 2 else "that it was not trained on"
-    (own, _, counted), (keras, *_) = clean(row, n), clean(parity["reference"], n)
+    seen = "that it was not trained on" if row.second_look else "that no choice has seen"
+    (own, _, counted), (keras, *_) = clean(row, n), clean(parity.reference, n)
     compared = (
-        f"on {n:,} pictures {seen}, {points(row['agreement'])} of its answers are those of the Keras model"
+        f"on {n:,} pictures {seen}, {points(row.agreement)} of its answers are those of the Keras model"
     )
     if own is not None and keras is not None:
         where = f" on the {counted:,} without copies in training" if counted < n else ""
         compared += f", and its accuracy is {own:.3f} against {keras:.3f}{where}"
-    said = row["verdict"]
-    look = " This is a second look: the gate had said no to a first file." if row.get("look") == 2 else ""
-    if said == "failed":
-        broken = "; ".join(row.get("broken", [])) or "a bound of the gate is broken"
+    look = " This is a second look: the gate had said no to a first file." if row.second_look else ""
+    if row.verdict == Gated.FAILED:
+        broken = "; ".join(row.broken)
         return (
             NO,
             f"The {name} file lost too much on the way from the Keras model: {broken} (n = {n:,}).{look}",
         )
-    if said == "passed":
+    if row.verdict == Gated.PASSED:
         return YES, f"The {name} file answers as its original does: {compared}.{look}"
-    least = row.get("smallest_drop_that_would_show")
-    unseen = f", but a loss of less than {100 * least:.1f} points would not show in so few" if least else ""
+    least = 100 * row.smallest_drop_that_would_show
+    unseen = f", but a loss of less than {least:.1f} points would not show in so few"
     return LOOK, f"Nothing speaks against the {name} file: {compared}{unseen}; parity is not shown.{look}"
 
 
@@ -116,14 +116,13 @@ def _contradictions(found: Artifacts, name: str) -> str:
 def _instead(found: Artifacts) -> str:
     """Said where another file takes the place of int8: why, and which."""
     row, first = found.target(), found.target(SHIPPED)
-    if row is None or row["model"] == SHIPPED:
+    if row is None or row.model == SHIPPED:
         return ""
     if SHIPPED in found.failed:
         return f"It takes the place of int8, which could not be made: {found.failed[SHIPPED]}."
     if first is None:
         return ""
-    reasons = "; ".join(first.get("broken") or first.get("unproved") or ["a bound of the gate"])
-    return f"It takes the place of int8, to which the gate says no: {reasons}."
+    return f"It takes the place of int8, to which the gate says no: {'; '.join(first.reasons)}."
 
 
 def _silent(found: Artifacts) -> str:
@@ -131,8 +130,7 @@ def _silent(found: Artifacts) -> str:
     known = scores(found)
     if known is None or known.coverage != 0:
         return ""
-    reference = (found.get(artifacts.PARITY) or {}).get("reference") or {}
-    keras = coverage(reference)
+    keras = found.parity and coverage(found.parity.reference)
     beside = f" (the Keras model: {points(keras)})" if keras is not None else ""
     below = "" if known.threshold is None else f" with its threshold of {known.threshold:.3f}"
     return (
@@ -232,4 +230,4 @@ def _weakest(evaluation: dict[str, Any]) -> str:
 def flavour(found: Artifacts) -> str:
     """The flavour that the verdict is about."""
     row = found.target()
-    return row["model"] if row else SHIPPED
+    return row.model if row else SHIPPED

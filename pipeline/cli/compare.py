@@ -24,37 +24,37 @@ def compare(
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import runs
         from pipeline.core.errors import UsageError
-        from pipeline.evaluation import evaluate as evaluation
+        from pipeline.evaluation import compare as comparison
 
-        found_runs = [runs.find(name) for name in names]
-        if len({run.folder.resolve() for run in found_runs}) < 2:
+        named_runs = [runs.find(name) for name in names]
+        if len({run.folder.resolve() for run in named_runs}) < 2:
             raise UsageError("compare needs two different runs", "python -m pipeline compare RUN RUN")
-        found = evaluation.compare(found_runs)
+        ranking = comparison.compare(named_runs)
         terminal.table(
             "Runs by out-of-fold accuracy",
             ["run", "n", "accuracy", "shared with the best", "difference", "95%"],
             [
                 [
-                    row["run"],
-                    f"{row['n']:,}",
-                    f"{row['accuracy']:.3f}",
-                    f"{row['shared_with_best']:,}",
-                    f"{row['difference_to_best']:+.3f}" if number else "",
-                    "{:+.3f} to {:+.3f}".format(*row["difference_interval"]) if number else "",
+                    row.run,
+                    f"{row.n:,}",
+                    f"{row.accuracy:.3f}",
+                    f"{row.shared_with_best:,}",
+                    f"{row.difference_to_best:+.3f}" if place else "",
+                    "{:+.3f} to {:+.3f}".format(*row.difference_interval) if place else "",
                 ]
-                for number, row in enumerate(found["rows"])
+                for place, row in enumerate(ranking.rows)
             ],
         )
-        order = [row["run"] for row in found["rows"]]
-        if found["configuration"]:
+        order = [row.run for row in ranking.rows]
+        if ranking.configuration:
             terminal.table(
                 "Configuration keys that differ",
                 ["key", *order],
                 [
                     [key, *(str(values.get(name)) for name in order)]
-                    for key, values in found["configuration"].items()
+                    for key, values in ranking.configuration.items()
                 ],
             )
         else:
             terminal.text("The configurations are the same.")
-        terminal.finish(found)
+        terminal.finish(ranking.model_dump(mode="json"))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
 
 if TYPE_CHECKING:
     from pipeline.core.runs import Run
+    from pipeline.evaluation.evaluate import Evaluation
+    from pipeline.stats.metrics import Interval
 
 
 def evaluate(
@@ -24,50 +26,51 @@ def evaluate(
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import runs
-        from pipeline.evaluation import evaluate as evaluation
-        from pipeline.evaluation.label_issues import in_words
+        from pipeline.evaluation import evaluate as scoring
+        from pipeline.evaluation.label_issues import LabelIssues, in_words
         from pipeline.training import experiment as experiments
 
         run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
-            found = evaluation.evaluate(experiments.open_trained(run, terminal), terminal)
-            doubts = run.read_json(runs.LABEL_ISSUES)
-        _show_evaluation(terminal, run, found)
-        if doubts["label_issues"]:
+            evaluation = scoring.evaluate(experiments.open_trained(run, terminal), terminal)
+            issues = run.read(LabelIssues, runs.LABEL_ISSUES)
+        _show(terminal, run, evaluation)
+        count = len(issues.label_issues)
+        if count:
             terminal.say(
                 "label_issues",
-                f"{len(doubts['label_issues'])} of {doubts['n']:,} labels may be wrong, listed in "
-                f"{run.path(runs.LABEL_ISSUES)}; look at {run.path(runs.FIGURES, 'label_issues.png')}",
+                f"{count} of {issues.n:,} labels may be wrong, listed in {run.path(runs.LABEL_ISSUES)}; "
+                f"look at {run.path(runs.FIGURES, 'label_issues.png')}",
             )
-        if doubts["label_issues"] or doubts["trust"]["withheld"]:
-            terminal.say("trust", in_words(len(doubts["label_issues"]), doubts["trust"]))
+        if count or issues.trust.withheld:
+            terminal.say("trust", in_words(count, issues.trust))
         terminal.finish(
-            {"run": run.name, **found},
+            {"run": run.name, **evaluation.model_dump(mode="json")},
             [str(run.path(runs.FIGURES, "confusion.svg")), str(run.path(runs.FIGURES, "f1.svg"))],
         )
         terminal.next("export", "tflite", run.name)
 
 
-def _show_evaluation(terminal: Terminal, run: Run, found: dict[str, Any]) -> None:
-    def between(bounds: list[float]) -> str:
-        return f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+def _show(terminal: Terminal, run: Run, evaluation: Evaluation) -> None:
+    def between(bounds: Interval) -> str:
+        return f"{bounds.low:.3f} to {bounds.high:.3f}"
 
-    out_of_fold, held_out = found["out_of_fold"], found["held_out"]
+    train, out_of_fold, held_out = evaluation.train, evaluation.out_of_fold, evaluation.held_out
     terminal.table(
         f"{run.name}: scores",
         ["pictures", "n", "accuracy", "95%", "macro F1", "95%"],
         [
-            ["trained on", f"{found['train']['n']:,}", f"{found['train']['accuracy']:.3f}", "", "", ""],
+            ["trained on", f"{train.n:,}", f"{train.accuracy:.3f}", "", "", ""],
             *(
                 [
                     title,
-                    f"{part['n']:,}",
-                    f"{part['accuracy']:.3f}",
-                    between(part["accuracy_interval"]),
-                    f"{part['macro_f1']:.3f}",
-                    between(part["macro_f1_interval"]),
+                    f"{score.n:,}",
+                    f"{score.accuracy:.3f}",
+                    between(score.accuracy_interval),
+                    f"{score.macro_f1:.3f}",
+                    between(score.macro_f1_interval),
                 ]
-                for title, part in (("out-of-fold", out_of_fold), ("held out", held_out))
+                for title, score in (("out-of-fold", out_of_fold), ("held out", held_out))
             ),
         ],
     )
@@ -76,21 +79,21 @@ def _show_evaluation(terminal: Terminal, run: Run, found: dict[str, Any]) -> Non
         ["class", "n", "recall", "95%", "F1", "95%"],
         [
             [
-                row["label"],
-                str(row["n"]),
-                f"{row['recall']:.3f}",
-                between(row["recall_interval"]),
-                f"{row['f1']:.3f}",
-                between(row["f1_interval"]),
+                row.label,
+                str(row.n),
+                f"{row.recall:.3f}",
+                between(row.recall_interval),
+                f"{row.f1:.3f}",
+                between(row.f1_interval),
             ]
-            for row in held_out["classes"]
+            for row in held_out.classes
         ],
     )
-    if out_of_fold["epoch_was_chosen"]:
-        epoch = out_of_fold["chosen_epoch"]
+    if out_of_fold.epoch_was_chosen:
         terminal.text(
-            f"The out-of-fold score is that at epoch {epoch}, which was chosen on the same answers."
+            f"The out-of-fold score is that at epoch {out_of_fold.chosen_epoch}, "
+            "which was chosen on the same answers."
         )
-    for sentence in found["gaps"]:
+    for sentence in evaluation.gaps:
         terminal.text(sentence)
     terminal.text("")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -24,13 +24,16 @@ Source = Annotated[
 ]
 
 
-def command_line(name: str, text: str, verbs: Iterable[Callable[..., None]]) -> typer.Typer:
-    """A program with these verbs, each called as its function is.
+def command_line(
+    name: str, text: str, verbs: Iterable[Callable[..., None]], renamed: Mapping[str, str] | None = None
+) -> typer.Typer:
+    """A program with these verbs, each named after its function.
 
     Args:
         name: As the user types it.
         text: What it is for.
         verbs: In the order of the help.
+        renamed: What verbs were called before, and the command that has replaced each.
     """
     app = typer.Typer(
         name=name,
@@ -42,7 +45,20 @@ def command_line(name: str, text: str, verbs: Iterable[Callable[..., None]]) -> 
     )
     for verb in verbs:
         app.command()(verb)
+    for old, command in (renamed or {}).items():
+        settings = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+        app.command(old, hidden=True, context_settings=settings)(_refusal(old, command))
     return app
+
+
+def _refusal(old: str, command: str) -> Callable[[], None]:
+    def refuse() -> None:
+        from pipeline.cli.terminal import speaking
+
+        with speaking():
+            raise UsageError(f"the command {old} has a new name", command)
+
+    return refuse
 
 
 def one_of(argument: str | None, option: str | None) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
+
+if TYPE_CHECKING:
+    from pipeline.training.results import Search
 
 
 def train(
@@ -40,6 +43,7 @@ def train(
         from pipeline.core import config as configuration
         from pipeline.core import runs
         from pipeline.training import train as training
+        from pipeline.training.results import Folds, Search, Training
 
         source, name = options.source_of(source, run_option, name)
         config = configuration.load(
@@ -50,37 +54,37 @@ def train(
             terminal.say("defaults", f"no configuration given; all of it will be in {run.path(runs.CONFIG)}")
         with run.locked():
             training.train(run, config, terminal)
-            folds = run.read_json(runs.FOLDS)
-            searched = run.read_json(runs.SEARCH) if config.search else None
-        if searched:
-            _show_search(terminal, list(config.search), searched)
+            folds = run.read(Folds, runs.FOLDS)
+            search = run.read(Search, runs.SEARCH) if config.search else None
+            fit = run.read(Training, runs.TRAINING)
+        if search:
+            _show_search(terminal, list(config.search), search)
+        kept = {"n", "accuracy", "fold_accuracy", "chosen_epoch"}
         terminal.finish(
             {
                 "run": run.name,
-                "out_of_fold": {
-                    key: folds[key] for key in ("n", "accuracy", "fold_accuracy", "chosen_epoch")
-                },
-                "training": run.read_json(runs.TRAINING),
-                **({"search": searched} if searched else {}),
+                "out_of_fold": folds.model_dump(mode="json", include=kept),
+                "training": fit.model_dump(mode="json"),
+                **({"search": search.model_dump(mode="json")} if search else {}),
             },
             [str(run.path(runs.FIGURES, "curves.svg")), str(run.path(runs.FIGURES, "augmentation.png"))],
         )
         terminal.next("pipeline", "evaluate", run.name)
 
 
-def _show_search(terminal: Terminal, keys: list[str], searched: dict[str, Any]) -> None:
+def _show_search(terminal: Terminal, keys: list[str], search: Search) -> None:
     """What was tried, the best first; a key that a combination does not use is empty."""
     terminal.table(
-        f"What was tried, the best first (out-of-fold, n = {searched['n']:,})",
+        f"What was tried, the best first (out-of-fold, n = {search.n:,})",
         [*keys, "accuracy", "95%", "log loss", "epoch"],
         [
             [
-                *(str(row["values"].get(key, "")) for key in keys),
-                f"{row['accuracy']:.3f}",
-                "{:.3f} to {:.3f}".format(*row["interval"]),
-                f"{row['log_loss']:.3f}",
-                str(row["chosen_epoch"]),
+                *(str(row.values.get(key, "")) for key in keys),
+                f"{row.accuracy:.3f}",
+                "{:.3f} to {:.3f}".format(*row.interval),
+                f"{row.log_loss:.3f}",
+                str(row.chosen_epoch),
             ]
-            for row in searched["rows"]
+            for row in search.rows
         ],
     )

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import difflib
 import json
-import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args, get_origin
+from typing import Annotated, Any, Self, get_origin
 
 import tomli_w
 from pydantic import (
     BaseModel,
     Field,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -27,154 +25,7 @@ from pydantic import (
 from pipeline.core import filetypes, grid, urls
 from pipeline.core.channels import Channel, Collect, Part
 from pipeline.core.errors import ConfigError, DataError
-from pipeline.core.size import Size, parse_size
-
-Flavour = Literal["float32", "float16", "dynamic_range", "int8"]
-FLAVOURS: tuple[str, ...] = get_args(Flavour)
-Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
-
-
-class Data(Part):
-    """Where the pictures are, how many are held out, and whether copies stay on one side.
-
-    `allow_unreadable` is the share of a class that may be left out because it cannot be read.
-    """
-
-    pictures: str
-    held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    group_copies: bool = True
-    allow_unreadable: Share = 0.1
-
-
-class Model(Part):
-    """The frozen backbone and the frame that it sees.
-
-    `weights` is `auto` (what the backbone comes with), `imagenet`, `none` (untrained), the
-    path of a `.weights.h5` file, or a table of those by backbone name.
-    `input` is `auto` or a size as `224x128`, width first.
-    """
-
-    backbone: Literal["efficientnet_lite0", "mobilenet_v2", "tiny"] = "efficientnet_lite0"
-    alpha: Annotated[float, Field(gt=0, le=2)] = 1.0
-    weights: str | dict[str, str] = "auto"
-    input: str = "auto"
-
-    @field_validator("weights")
-    @classmethod
-    def _backbones(cls, value: str | dict[str, str]) -> str | dict[str, str]:
-        known = get_args(cls.model_fields["backbone"].annotation)
-        if isinstance(value, dict) and not value.keys() <= set(known):
-            raise ValueError(f"a table by backbone: {', '.join(known)}")
-        return value
-
-    @field_validator("input", mode="before")
-    @classmethod
-    def _size(cls, value: object) -> object:
-        size = parse_size(value) if isinstance(value, str) else None
-        if value != "auto" and (size is None or not all(32 <= side <= 1024 for side in size)):
-            raise ValueError("auto, or width x height from 32x32 to 1024x1024, such as 224x128")
-        return value
-
-    @property
-    def frame(self) -> Size | None:
-        """The frame as given, or None for `auto`."""
-        return parse_size(self.input)
-
-    @property
-    def weights_source(self) -> str:
-        """The origin of this backbone's weights, taken out of the table where there is one."""
-        return self.weights if isinstance(self.weights, str) else self.weights.get(self.backbone, "auto")
-
-
-class Head(Part):
-    """What is trained: `linear` is one softmax layer on standardized features, `dense` the
-    reference head: dropout, dense ReLU, dropout, softmax."""
-
-    kind: Literal["linear", "dense"] = "linear"
-    l2: Annotated[float, Field(ge=0)] = 0.01
-    units: Annotated[int, Field(ge=1, le=4096)] = 100
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.3
-
-
-class Augment(Part):
-    """Random views of the training pictures, made once and kept as features.
-
-    `rotation` in turns to either side; `zoom` as Keras means it: the side of the picture
-    that is seen grows by this fraction, so -0.2 comes closer and 0.5 steps back;
-    `brightness`, `contrast` and `saturation` are factors up to 1 ± the value. With `screen`,
-    every fourth view, from the first, is made from the picture as if photographed from a screen.
-    """
-
-    views: Annotated[int, Field(ge=0, le=64)] = 4
-    flip: bool = True
-    rotation: Annotated[float, Field(ge=0, le=0.5)] = 0.04
-    zoom: tuple[float, float] = (-0.2, 0.1)
-    brightness: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    saturation: Annotated[float, Field(ge=0, lt=1)] = 0.2
-    screen: bool = False
-
-    @field_validator("screen")
-    @classmethod
-    def _seen(cls, value: bool, info: ValidationInfo) -> bool:
-        if value and info.data.get("views") == 0:
-            raise ValueError("augment.views of at least 1 where it is true")
-        return value
-
-    @field_validator("zoom", mode="before")
-    @classmethod
-    def _range(cls, value: object) -> object:
-        if isinstance(value, list | tuple) and len(value) == 2:
-            low, high = (float(v) if type(v) in (int, float) else math.nan for v in value)
-            if -1 < low <= high <= 4:
-                return (low, high)
-        raise ValueError("two numbers, lower first, each above -1 and at most 4, such as [-0.2, 0.5]")
-
-
-class Train(Part):
-    """How the head learns. With `select_best_epoch`, `epochs` is the most that is tried."""
-
-    folds: Annotated[int, Field(ge=2, le=20)] = 5
-    epochs: Annotated[int, Field(ge=1, le=1000)] = 100
-    select_best_epoch: bool = True
-    batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
-    optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
-    learning_rate: Positive = 0.0003
-    class_weights: bool = False
-    min_correct_coverage: Annotated[float, Field(gt=0, le=1)] = 0.95
-
-
-class Export(Part):
-    """Which `.tflite` files are made, and how they are calibrated and timed."""
-
-    flavours: tuple[Flavour, ...] = ("float32", "float16", "dynamic_range", "int8")
-    calibration_pictures: Annotated[int, Field(ge=10, le=10_000)] = 100
-    num_threads: Annotated[int, Field(ge=1, le=64)] = 2
-
-    @field_validator("flavours", mode="before")
-    @classmethod
-    def _known(cls, value: object) -> object:
-        chosen = list(value) if isinstance(value, list | tuple) else []
-        if not chosen or len(set(map(str, chosen))) < len(chosen) or not set(chosen) <= set(FLAVOURS):
-            raise ValueError("a list of " + ", ".join(FLAVOURS) + ", each at most once")
-        return tuple(chosen)
-
-
-class Gate(Part):
-    """How far a `.tflite` file may be from the Keras model on the held-out pictures.
-
-    Each quantity is judged by its 95% interval. With `require_proof` a verdict of "not shown" ends with exit
-    code 3, too.
-    """
-
-    min_agreement: Share = 0.9
-    max_drop: Share = 0.03
-    max_f1_drop: Share = 0.05
-    max_mean_abs_dp: Share = 0.05
-    max_confidence_shift: Share = 0.02
-    max_coverage_drop: Share = 0.05
-    require_proof: bool = False
+from pipeline.core.sections import Augment, Data, Export, Gate, Head, Model, Train
 
 
 class Config(Part):

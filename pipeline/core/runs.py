@@ -1,9 +1,7 @@
-"""The folder of a run: fixed names, whole writes, one lock, and what is still true.
+"""The folder of a run: finding it, reading and writing what lies in it, and its lock.
 
-Whether an artifact is up to date follows from its recipe: what it was made from, with which
-settings, by which version of the stage and of the libraries; and from its bytes, which must be
-those that the stage wrote. What the stages compute belongs to them; this module knows only names
-and keys.
+Which files there are is in `stages`, what is up to date in `records`. Everything read here must be
+what the stage wrote that made it.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ import io
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,12 +20,28 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipeline.core import config as configuration
-from pipeline.core import documents, files, makers
+from pipeline.core import documents, files
 from pipeline.core.config import Config
 from pipeline.core.documents import Document, DocumentError, Form
-from pipeline.core.errors import ConfigError, RunError, UsageError, storage_error
-from pipeline.core.files import digest
-from pipeline.core.recipes import Recipe, key_of
+from pipeline.core.errors import ConfigError, RunError, UsageError
+from pipeline.core.records import Records
+from pipeline.core.stages import AUDIT as AUDIT
+from pipeline.core.stages import CONFIG as CONFIG
+from pipeline.core.stages import EVALUATION as EVALUATION
+from pipeline.core.stages import EXCLUDED as EXCLUDED
+from pipeline.core.stages import FIGURES as FIGURES
+from pipeline.core.stages import FOLDS as FOLDS
+from pipeline.core.stages import FRAME as FRAME
+from pipeline.core.stages import LABEL_ISSUES as LABEL_ISSUES
+from pipeline.core.stages import MODEL as MODEL
+from pipeline.core.stages import OUT_OF_FOLD as OUT_OF_FOLD
+from pipeline.core.stages import PICTURES as PICTURES
+from pipeline.core.stages import PREDICTIONS as PREDICTIONS
+from pipeline.core.stages import SEARCH as SEARCH
+from pipeline.core.stages import SHORTCUTS as SHORTCUTS
+from pipeline.core.stages import SPLIT as SPLIT
+from pipeline.core.stages import TRAIN
+from pipeline.core.stages import TRAINING as TRAINING
 
 Parsed = TypeVar("Parsed")
 
@@ -36,24 +50,6 @@ CACHE = Path("data/cache")
 PICTURE_SETS = Path("data/pictures")
 PULLED = Path("data/photos")
 
-# The names of everything in a run, in the order in which it comes to be.
-CONFIG = "config.toml"
-PICTURES = "pictures.csv"
-EXCLUDED = "excluded.csv"
-AUDIT = "audit.json"
-SHORTCUTS = "shortcuts.json"
-SPLIT = "split.csv"
-SEARCH = "search.json"
-FRAME = "frame.json"
-FOLDS = "folds.json"
-OUT_OF_FOLD = "out_of_fold.npz"
-MODEL = "model.keras"
-TRAINING = "training.json"
-PREDICTIONS = "predictions"
-EVALUATION = "evaluation.json"
-LABEL_ISSUES = "label_issues.json"
-FIGURES = "figures"
-_RECIPES = "recipes"
 _PICTURES_KEY = "data.pictures"
 
 # What a document has at the least: keys of an object, columns of a table, arrays of one length.
@@ -77,18 +73,12 @@ FORMS: dict[str, frozenset[str]] = {
 }
 
 
-class Run:
-    """One run's folder. `path` resolves the names above; `done` and `record` keep the recipes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+class Run(Records):
+    """One run's folder, with what its stages noted there."""
 
     @property
     def name(self) -> str:
         return self.folder.name
-
-    def path(self, *names: str) -> Path:
-        return self.folder.joinpath(*names)
 
     def config(self) -> Config:
         """The effective configuration that the run was made with.
@@ -103,76 +93,6 @@ class Run:
                 f"or write it anew: python -m pipeline train CONFIG_OR_FOLDER --name {self.name} --overwrite"
             )
             raise
-
-    def done(self, recipe: Recipe, outputs: Sequence[str]) -> bool:
-        """Whether the stage was finished by this very recipe and its outputs lie there as it left them."""
-        entry = self.recorded(recipe.stage)
-        # Both the key and what it was made of: a note with a damaged part is no note.
-        whole = key_of({name: entry.get(name) for name in recipe.as_dict()}) == recipe.key
-        return (
-            whole
-            and entry["key"] == recipe.key
-            and all(self.path(name).is_file() for name in outputs)
-            and not self.altered(recipe.stage)
-        )
-
-    def altered(self, stage: str) -> list[str]:
-        """Outputs of a stage that are there, but not as it left them.
-
-        Runs of an older version have no digests; what lies in them is trusted.
-        """
-        written = self.recorded(stage).get("files", {})
-        return [
-            name for name in written if self.path(name).is_file() and digest(self.path(name)) != written[name]
-        ]
-
-    def record(self, recipe: Recipe, outputs: Sequence[str], **facts: Any) -> None:
-        """Notes that the stage is finished, with the digests of its outputs; the last thing that it does."""
-        entry = {"key": recipe.key, **recipe.as_dict(), "outputs": list(outputs), **facts}
-        self._note(recipe.stage, entry)
-
-    def _note(self, stage: str, entry: dict[str, Any]) -> None:
-        digests = {name: digest(path) for name in entry["outputs"] if (path := self.path(name)).is_file()}
-        files.write_json(self._recipe_path(stage), {**entry, "files": digests})
-
-    def recorded(self, stage: str) -> dict[str, Any]:
-        """The entry that `record` wrote for a stage, or an empty one."""
-        try:
-            entry = documents.object_of(self._recipe_path(stage).read_bytes(), ("key", "outputs"))
-        except (OSError, DocumentError):
-            return {}
-        forms = {"outputs": list, "inputs": dict, "settings": dict, "libraries": dict, "files": dict}
-        return entry if all(isinstance(entry.get(name, form()), form) for name, form in forms.items()) else {}
-
-    def forget(self, stage: str) -> None:
-        """Takes the note of `record` back, before outputs are replaced; raises StorageError."""
-        path = self._recipe_path(stage)
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise storage_error(path, error) from error
-
-    def make(self, recipe: Recipe, outputs: Sequence[str], build: Callable[[], None]) -> bool:
-        """Builds the outputs unless they are up to date; says whether it did."""
-        if self.done(recipe, outputs):
-            entry = self.recorded(recipe.stage)
-            if "files" not in entry:
-                self._note(recipe.stage, entry)  # of a run of an older version
-            return False
-        self.forget(recipe.stage)
-        build()
-        self.record(recipe, outputs)
-        return True
-
-    def require_whole(self, *stages: str) -> None:
-        """Makes sure that what stages made lies there as they left it.
-
-        Raises:
-            RunError: A file was changed since; the hint names the command that makes it again.
-        """
-        for stage in stages:
-            for name in self.altered(stage):
-                raise self._altered_error(stage, name)
 
     def read(self, form: type[Form], *names: str) -> Form:
         """A JSON artifact as the document that it is.
@@ -228,62 +148,13 @@ class Run:
             raise RunError(f"{path} is missing", training_hint(self)) from error
         except OSError as error:
             raise RunError(f"{path} cannot be read: {error.strerror}", "allow reading it") from error
-        stage, written = self._origin(name)
+        stage, written = self.maker(name)
         if stage and hashlib.sha256(data).hexdigest() != written:
-            raise self._altered_error(stage, name)
+            raise self.altered_error(stage, name)
         try:
             return parse(data)
         except DocumentError as error:
             raise RunError(f"{path} is damaged: {error}", "delete it and repeat the command") from error
-
-    def holds(self, name: str) -> bool:
-        """Whether a file is there, and as the stage left it that made it."""
-        path = self.path(name)
-        stage, written = self._origin(name)
-        return path.is_file() and (not stage or digest(path) == written)
-
-    def warn_of_damage(self, warn: Callable[[str], object]) -> None:
-        """Names, in one line, the files that are not as their stages left them."""
-        names = sorted({name for stage in self._stages() for name in self.altered(stage)})
-        if names:
-            shown = ", ".join(names[:3]) + f" and {len(names) - 3} more" * (len(names) > 3)
-            warn(
-                f"damaged in {self.folder}: {shown}; what is not as it was written is never used, "
-                "but made again by the command that makes it"
-            )
-
-    def _stages(self) -> Iterator[str]:
-        for path in sorted(self.path(_RECIPES).rglob("*.json")):
-            yield path.relative_to(self.path(_RECIPES)).with_suffix("").as_posix()
-
-    def _origin(self, name: str) -> tuple[str, str]:
-        """The stage that made a file, and the digest that it noted; empty where none is known."""
-        for stage in self._stages():
-            if name in (files := self.recorded(stage).get("files", {})):
-                return stage, files[name]
-        return "", ""
-
-    def _altered_error(self, stage: str, name: str) -> RunError:
-        command = makers.maker(stage)
-        verb = command.split()[1] if command else "train"
-        again = f"python -m {command} {self.name}" if command else training_command(self)
-        return RunError(
-            f"{self.path(name)} is damaged: it is not the file that `{verb}` wrote", f"make it again: {again}"
-        )
-
-    def key(self, stage: str) -> str:
-        """The key of a finished stage.
-
-        Raises:
-            RunError: The stage has not been done.
-        """
-        key = self.recorded(stage).get("key")
-        if not isinstance(key, str):
-            raise RunError(f"{self.folder}: {stage} has not been made yet", training_hint(self))
-        return key
-
-    def _recipe_path(self, stage: str) -> Path:
-        return self.path(_RECIPES, *stage.split("/")[:-1], stage.split("/")[-1] + ".json")
 
     def locked(
         self, hint: str = "wait until it is done, or give this run another --name"
@@ -385,7 +256,7 @@ def _known_runs() -> str:
 
 def training_command(run: Run) -> str:
     """What trains a run, or what it lacks of it."""
-    return f"python -m pipeline train {run.path(CONFIG)} --name {run.name}"
+    return TRAIN.of(run.folder)
 
 
 def training_hint(run: Run) -> str:

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.recipes import Recipe, key_of
@@ -26,7 +26,6 @@ _STAGE = "split"
 # The settings that say who is held out.
 _SIDES = ("held_out", "seed")
 # What puts a damaged split back: it holds more than could be drawn again.
-_COPY = "recipes/split.csv"
 _MOST_FOLDS = 20  # that a configuration may ask for
 
 
@@ -92,8 +91,8 @@ def make(run: Run, table: Table, config: Config) -> Split:
     check(table, split, config)
     text = _to_csv(table, places, before)
     same_rules = before.rows and before.folds_stay and entry
-    kept = [runs.SPLIT, _COPY]
-    if not same_rules or not run.done(recipe, kept) or run.path(runs.SPLIT).read_bytes() != text.encode():
+    kept = [runs.SPLIT, stages.SPLIT_COPY]
+    if not same_rules or not run.done(recipe) or run.path(runs.SPLIT).read_bytes() != text.encode():
         run.forget(_STAGE)
         for name in kept:
             files.write_text(run.path(name), text)
@@ -102,7 +101,7 @@ def make(run: Run, table: Table, config: Config) -> Split:
             drawn_from = entry.get("pictures", "") if entry.get("version") == recipe.version else ""
         else:
             drawn_from = table.key if not before.rows or _drawn_from(table, config) == text else ""
-        run.record(recipe, kept, pictures=drawn_from)
+        run.record(recipe, pictures=drawn_from)
     return split
 
 
@@ -119,7 +118,7 @@ def preview(run: Run, table: Table, config: Config) -> Split:
 
 def _recipe(config: Config) -> Recipe:
     settings = {"held_out": config.data.held_out, "folds": config.train.folds, "seed": config.seed}
-    return Recipe(_STAGE, 2, {}, settings)
+    return stages.recipe(_STAGE, {}, settings)
 
 
 def _before(run: Run, table: Table, config: Config) -> _Before:
@@ -158,8 +157,8 @@ def restore(run: Run) -> bool:
     altered = run.altered(_STAGE)
     if runs.SPLIT not in altered:
         return False
-    copy = run.path(_COPY)
-    if _COPY in altered or not copy.is_file():
+    copy = run.path(stages.SPLIT_COPY)
+    if stages.SPLIT_COPY in altered or not copy.is_file():
         raise RunError(
             f"{run.path(runs.SPLIT)} is damaged, and its copy {copy} {'too' if altered[1:] else 'is gone'}",
             "put the file back, or use --resplit to make another run",

@@ -9,18 +9,16 @@ gets wrong, `earned` keeps of the doubts only what its surest answers support.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.core import files, runs
-from pipeline.core.recipes import Recipe
+from pipeline.core import runs, stages
+from pipeline.core.documents import Document
 from pipeline.data.audit import contact_sheets
 from pipeline.training.experiment import Experiment, load_out_of_fold
 
-VERSION = 2
 # Answers count from the surest down to where they agree with fewer labels than this.
 AGREEMENT = 0.9
 # Wrong labels are contradicted by the surest answers as often as by others; a model's own mistakes are not.
@@ -47,22 +45,47 @@ class LabelIssue:
     suggestion_score: float
 
 
-@dataclass(frozen=True)
-class Trust:
-    """How far doubts can be trusted.
+class Trust(Document):
+    """How far the doubts can be trusted.
 
     Attributes:
-        sure: How many answers are sure enough to doubt a label.
+        sure: How many predictions are sure enough to doubt a label.
         agreeing: How many of these agree with the label.
-        likely_wrong: About how many of the doubted labels are wrong, if the surer half of those
-            answers hits wrong labels alone.
-        withheld: How many doubts were left out as likely the model's own mistakes.
+        likely_wrong: About how many of the doubted labels are wrong, assuming that the surer half of those
+            predictions contradicts wrong labels only.
+        withheld: How many doubts were dropped as probably the model's own mistakes.
     """
 
     sure: int
     agreeing: int
     likely_wrong: int
     withheld: int
+
+
+class ListedIssue(Document):
+    """A doubted label, with names for numbers."""
+
+    path: str
+    sha256: str
+    label: str
+    suggestion: str
+    label_score: float
+    suggestion_score: float
+
+
+class LabelIssues(Document):
+    """label_issues.json: the doubted labels among n training pictures, the most doubtful first.
+
+    `withheld` are those whose doubt was dropped. In `confident_joint`, rows are the labels.
+    """
+
+    n: int
+    share_wrong_estimate: float
+    labels: tuple[str, ...]
+    confident_joint: tuple[tuple[int, ...], ...]
+    trust: Trust
+    label_issues: tuple[ListedIssue, ...]
+    withheld: tuple[ListedIssue, ...]
 
 
 def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[LabelIssue], Trust]:
@@ -74,7 +97,7 @@ def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[LabelIssu
     """
     from scipy import stats
 
-    label_issues = find(truth, probabilities)
+    issues = find(truth, probabilities)
     confident = _confident(truth, probabilities)
     rows = np.flatnonzero(confident >= 0)
     sureness = probabilities[rows, confident[rows]]
@@ -84,21 +107,27 @@ def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[LabelIssu
     sure = int(np.flatnonzero(contradicted <= (1 - AGREEMENT) * counts + 1e-9)[-1])
     total, surer = int(contradicted[sure]), int(contradicted[sure // 2])
     if stats.binom.cdf(surer, total, 0.5) < _UNEVEN:
-        return [], Trust(sure, sure - total, 0, len(label_issues))
+        return [], Trust(sure=sure, agreeing=sure - total, likely_wrong=0, withheld=len(issues))
     reached = set(rows[:sure].tolist())
-    kept = [doubt for doubt in label_issues if doubt.index in reached]
-    return kept, Trust(sure, sure - total, min(total, 2 * surer), len(label_issues) - len(kept))
+    kept = [issue for issue in issues if issue.index in reached]
+    trust = Trust(
+        sure=sure,
+        agreeing=sure - total,
+        likely_wrong=min(total, 2 * surer),
+        withheld=len(issues) - len(kept),
+    )
+    return kept, trust
 
 
-def in_words(count: int, trust: Mapping[str, int]) -> str:
-    """How far so many doubts can be trusted, in words; the keys are those of Trust."""
+def in_words(count: int, trust: Trust) -> str:
+    """How far that many doubts can be trusted, as a sentence."""
     if not count:
         own = "likely by the model's own mistakes"
-        return f"no label is doubted: {trust['withheld']} are contradicted, but {own}"
-    likely, others = trust["likely_wrong"], count - trust["likely_wrong"]
+        return f"no label is doubted: {trust.withheld} are contradicted, but {own}"
+    likely, others = trust.likely_wrong, count - trust.likely_wrong
     mistakes = f", {others} of the contradictions are the model's own mistakes" if others else ""
     return (
-        f"answers as sure as these agree with {trust['agreeing']:,} of {trust['sure']:,} labels; "
+        f"answers as sure as these agree with {trust.agreeing:,} of {trust.sure:,} labels; "
         f"about {likely} of the {count} are likely wrong{mistakes}"
     )
 
@@ -161,56 +190,53 @@ def _confident(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     return np.where(reached.max(1) > 0, reached.argmax(1), -1)
 
 
-def find_label_issues(experiment: Experiment) -> dict[str, object]:
-    """Writes label_issues.json and its sheet; gives what it holds."""
+def find_label_issues(experiment: Experiment) -> LabelIssues:
+    """Writes label_issues.json and its contact sheet; returns the document."""
     run = experiment.run
-    recipe = Recipe("label_issues", VERSION, {"folds": run.key("folds")}, {}, ("numpy", "scipy"))
-    run.make(
-        recipe,
-        [runs.LABEL_ISSUES],
-        lambda: files.write_json(run.path(runs.LABEL_ISSUES), _label_issues(experiment)),
-    )
-    found = run.read_json(runs.LABEL_ISSUES)
-    rows, title = found["label_issues"], "Labels that may be wrong, the most doubtful first"
+    recipe = stages.recipe("label_issues", {"folds": run.key("folds")}, {}, ("numpy", "scipy"))
+    run.make(recipe, lambda: run.write(_document(experiment), runs.LABEL_ISSUES))
+    document = run.read(LabelIssues, runs.LABEL_ISSUES)
+    rows, title = document.label_issues, "Labels that may be wrong, the most doubtful first"
     if not rows:
-        rows, title = found["withheld"], "Contradicted labels, likely by the model's own mistakes"
+        rows, title = document.withheld, "Contradicted labels, likely by the model's own mistakes"
     shown = rows[: contact_sheets.SHOWN]
     if shown:
-        cells = [(_caption(row), experiment.table.root / row["path"]) for row in shown]
+        cells = [(_caption(row), experiment.table.root / row.path) for row in shown]
         more = f", the first {len(shown)} of {len(rows)}" if len(rows) > contact_sheets.SHOWN else ""
         contact_sheets.draw(run, "label_issues.png", {"label_issues": recipe.key}, f"{title}{more}", cells)
-    return found
+    return document
 
 
-def _caption(row: dict[str, Any]) -> str:
-    filed = f"filed: {row['label']} {row['label_score']:.2f}"
-    return f"{filed}\nrather: {row['suggestion']} {row['suggestion_score']:.2f}"
+def _caption(row: ListedIssue) -> str:
+    filed = f"filed: {row.label} {row.label_score:.2f}"
+    return f"{filed}\nrather: {row.suggestion} {row.suggestion_score:.2f}"
 
 
-def _label_issues(experiment: Experiment) -> dict[str, object]:
+def _document(experiment: Experiment) -> LabelIssues:
     stored = load_out_of_fold(experiment.run)
     truth, probabilities = stored["truth"], stored["probabilities"]
     joint = confident_joint(truth, probabilities)
-    own = np.bincount(truth, minlength=len(experiment.labels)).tolist()
-    doubted, trust = earned(truth, probabilities)
-    return {
-        "n": len(truth),
-        "share_wrong_estimate": share_wrong(joint, own),
-        "labels": list(experiment.labels),
-        "confident_joint": joint.tolist(),
-        "trust": asdict(trust),
-        "label_issues": [_row(experiment, doubt) for doubt in doubted],
-        "withheld": [_row(experiment, doubt) for doubt in find(truth, probabilities) if doubt not in doubted],
-    }
+    counts = np.bincount(truth, minlength=len(experiment.labels)).tolist()
+    issues, trust = earned(truth, probabilities)
+    withheld = [issue for issue in find(truth, probabilities) if issue not in issues]
+    return LabelIssues(
+        n=len(truth),
+        share_wrong_estimate=share_wrong(joint, counts),
+        labels=experiment.labels,
+        confident_joint=tuple(map(tuple, joint.tolist())),
+        trust=trust,
+        label_issues=tuple(_listed(experiment, issue) for issue in issues),
+        withheld=tuple(_listed(experiment, issue) for issue in withheld),
+    )
 
 
-def _row(experiment: Experiment, doubt: LabelIssue) -> dict[str, object]:
-    picture = experiment.split.train[doubt.index]
-    return {
-        "path": picture.path,
-        "sha256": picture.sha256,
-        "label": experiment.labels[doubt.label],
-        "suggestion": experiment.labels[doubt.suggestion],
-        "label_score": round(doubt.label_score, 6),
-        "suggestion_score": round(doubt.suggestion_score, 6),
-    }
+def _listed(experiment: Experiment, issue: LabelIssue) -> ListedIssue:
+    picture = experiment.split.train[issue.index]
+    return ListedIssue(
+        path=picture.path,
+        sha256=picture.sha256,
+        label=experiment.labels[issue.label],
+        suggestion=experiment.labels[issue.suggestion],
+        label_score=round(issue.label_score, 6),
+        suggestion_score=round(issue.suggestion_score, 6),
+    )

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from pipeline.core.config import Augment
+from pipeline.core.sections import Augment
 
 
 def generator(seed: int, sha256: str, view: int) -> np.random.Generator:

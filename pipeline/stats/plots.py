@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import textwrap
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 
 from pipeline.core import files
+from pipeline.stats.metrics import Interval, accuracy_of
 
 # Okabe and Ito's palette; their vermilion looks orange, and is called so where a figure names its colours.
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
@@ -62,16 +63,22 @@ def _plain(text: str, limit: int = 24) -> str:
 
 
 @_styled
-def curves(path: Path, folds: dict[str, Any]) -> None:
+def curves(path: Path, histories: Sequence[Mapping[str, Sequence[float]]], chosen: int, n: int) -> None:
     """Loss and accuracy over the epochs, and what another number of epochs would have changed.
 
     Bands reach from the lowest fold to the highest. Folds differ more from each other than epochs do, so the
     third plot takes the difference within each fold first: where its band leaves the line, that many epochs
     would have been worse in every fold.
+
+    Args:
+        path: The file.
+        histories: Each fold's `train_loss`, `train_accuracy`, `validation_loss` and `validation_accuracy`,
+            a value per epoch.
+        chosen: The chosen epoch, counted from 1.
+        n: The number of pictures.
     """
     figure, axes = _figure(12, 3.9, 3)
-    histories = [curve for curve in folds["history"] if curve["validation_loss"]]
-    chosen = folds["chosen_epoch"]
+    histories = [curve for curve in histories if curve["validation_loss"]]
     for axis, quantity, unit in zip(
         axes, ("loss", "accuracy"), ("cross-entropy, nats", "share right"), strict=False
     ):
@@ -96,7 +103,7 @@ def curves(path: Path, folds: dict[str, Any]) -> None:
     )
     axis.legend()
     figure.suptitle(
-        f"{len(histories)} folds, {folds['n']:,} pictures; bands: from the lowest fold to the highest",
+        f"{len(histories)} folds, {n:,} pictures; bands: from the lowest fold to the highest",
         fontsize=9,
     )
     _save(figure, path)
@@ -128,9 +135,8 @@ def class_histogram(path: Path, labels: Sequence[str], counts: dict[str, list[in
 
 
 @_styled
-def confusion(path: Path, labels: Sequence[str], held_out: dict[str, Any]) -> None:
-    """Counts of the held-out pictures: rows are the truth, columns the answers."""
-    counts = np.array(held_out["confusion"])
+def confusion(path: Path, labels: Sequence[str], counts: np.ndarray) -> None:
+    """The confusion matrix of the held-out pictures, shape (classes, classes): rows are the truth."""
     side = max(4.5, 1.8 + 0.55 * len(labels))
     figure, axis = _figure(side + 0.8, side)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
@@ -143,45 +149,58 @@ def confusion(path: Path, labels: Sequence[str], held_out: dict[str, Any]) -> No
     axis.set_yticks(range(len(names)), names)
     axis.grid(visible=False)
     axis.set(
-        title=f"Held-out pictures (n = {held_out['n']:,}, accuracy {held_out['accuracy']:.3f})",
+        title=f"Held-out pictures (n = {counts.sum():,}, accuracy {accuracy_of(counts):.3f})",
         xlabel="answer",
         ylabel="truth",
     )
     _save(figure, path)
 
 
+class Bar(NamedTuple):
+    """A named value with its 95% interval."""
+
+    name: str
+    value: float
+    interval: Interval
+
+
+def _reach(bars: Sequence[Bar]) -> np.ndarray:
+    """How far each interval reaches below and above its value, shape (2, bars)."""
+    return np.clip(
+        [
+            [bar.value - bar.interval.low for bar in bars],
+            [bar.interval.high - bar.value for bar in bars],
+        ],
+        0,
+        None,
+    )
+
+
 @_styled
-def f1(path: Path, classes: Sequence[dict[str, Any]], n: int) -> None:
-    """F1 of each class on the held-out pictures, with its 95% interval."""
+def f1(path: Path, classes: Sequence[Bar], counts: Sequence[int]) -> None:
+    """F1 of each class on the held-out pictures, with its 95% interval; `counts` has the pictures of each."""
     figure, axis = _figure(7, 1.4 + 0.4 * len(classes))
-    places = np.arange(len(classes))
-    values = np.array([row["f1"] for row in classes])
-    bounds = np.array([row["f1_interval"] for row in classes])
-    reach = np.clip(np.stack([values - bounds[:, 0], bounds[:, 1] - values]), 0, None)
-    axis.barh(places, values, color=BLUE, xerr=reach, error_kw={"ecolor": "black", "capsize": 3})
-    axis.set_yticks(places, [f"{_plain(row['label'])} (n = {row['n']})" for row in classes])
+    places, values = np.arange(len(classes)), [bar.value for bar in classes]
+    axis.barh(places, values, color=BLUE, xerr=_reach(classes), error_kw={"ecolor": "black", "capsize": 3})
+    names = [f"{_plain(bar.name)} (n = {n})" for bar, n in zip(classes, counts, strict=True)]
+    axis.set_yticks(places, names)
     axis.invert_yaxis()
-    axis.set(title=f"F1 of each class, held out (n = {n:,})", xlabel="F1, with 95% interval", xlim=(0, 1.02))
+    title = f"F1 of each class, held out (n = {sum(counts):,})"
+    axis.set(title=title, xlabel="F1, with 95% interval", xlim=(0, 1.02))
     _save(figure, path)
 
 
 @_styled
-def search(path: Path, found: dict[str, Any]) -> None:
-    """The settings tried, by out-of-fold accuracy, with their intervals."""
-    rows = found["rows"][:30]
-    figure, axis = _figure(8, 1.4 + 0.32 * len(rows))
-    places = np.arange(len(rows))
-    values = np.array([row["accuracy"] for row in rows])
-    bounds = np.array([row["interval"] for row in rows])
-    reach = np.clip(np.stack([values - bounds[:, 0], bounds[:, 1] - values]), 0, None)
-    axis.errorbar(values, places, xerr=reach, fmt="o", color=BLUE, capsize=3)
-    names = [
-        ", ".join(f"{key.split('.')[-1]} {value}" for key, value in row["values"].items()) for row in rows
-    ]
-    axis.set_yticks(places, [_plain(name, 60) for name in names])
+def search(path: Path, candidates: Sequence[Bar], n: int) -> None:
+    """The settings tried on n pictures, by out-of-fold accuracy, best first, with 95% intervals."""
+    bars = candidates[:30]
+    figure, axis = _figure(8, 1.4 + 0.32 * len(bars))
+    places, values = np.arange(len(bars)), [bar.value for bar in bars]
+    axis.errorbar(values, places, xerr=_reach(bars), fmt="o", color=BLUE, capsize=3)
+    axis.set_yticks(places, [_plain(bar.name, 60) for bar in bars])
     axis.invert_yaxis()
-    more = f", the best {len(rows)} of {len(found['rows'])}" if len(rows) < len(found["rows"]) else ""
-    axis.set(title=f"Settings tried{more}", xlabel=f"out-of-fold accuracy, 95% interval (n = {found['n']:,})")
+    more = f", the best {len(bars)} of {len(candidates)}" if len(bars) < len(candidates) else ""
+    axis.set(title=f"Settings tried{more}", xlabel=f"out-of-fold accuracy, 95% interval (n = {n:,})")
     _save(figure, path)
 
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core import filetypes
-from pipeline.core.config import Model
 from pipeline.core.errors import WeightsError
+from pipeline.core.sections import Model
 from pipeline.core.size import Size
 
 if TYPE_CHECKING:

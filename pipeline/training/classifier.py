@@ -7,14 +7,18 @@ ships is the plain one.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from pipeline.core.config import Head
 from pipeline.core.errors import RunError
+from pipeline.core.sections import Head
+
+_BATCH = 32
 
 
 def build_head(width: int, classes: int, head: Head, seed: int) -> keras.Model:
@@ -95,6 +99,26 @@ def load(path: Path) -> Any:
         raise RunError(
             f"{path} cannot be loaded, it is damaged: {reason}", "delete it and repeat the training"
         ) from error
+
+
+def predict(model: Any, frames: Iterable[np.ndarray], advance: Callable[[int], object] = bool) -> np.ndarray:
+    """A Keras model's predictions, in batches.
+
+    Args:
+        model: As `load` returns it.
+        frames: RGB, uint8, shape (height, width, 3); at least one, drawn batch by batch.
+        advance: Called with the number of frames done.
+
+    Returns:
+        Probabilities, float32, shape (frames, classes).
+    """
+    rows: list[np.ndarray] = []
+    remaining = iter(frames)
+    while batch := list(itertools.islice(remaining, _BATCH)):
+        # A compiled graph: calling the model keeps every feature map until it is done.
+        rows.append(model.predict_on_batch(np.stack(batch).astype(np.float32)))
+        advance(sum(map(len, rows)))
+    return np.concatenate(rows)
 
 
 def _layers(x: Any, classes: int, head: Head, seed: int, activation: str | None) -> Any:

@@ -24,6 +24,7 @@ from pipeline.data import dataset, splits
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.training import features
+from pipeline.training.results import Folds, Frame, Search
 
 if TYPE_CHECKING:
     from pipeline.training import heads
@@ -55,15 +56,15 @@ def settled_config(run: Run) -> Config:
         RunError: The search was not finished.
     """
     config = run.config()
-    return config.with_values(run.read_json(runs.SEARCH)["winner"]) if config.search else config
+    return config.with_values(run.read(Search, runs.SEARCH).winner) if config.search else config
 
 
 def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experiment:
-    """The Subject of a run whose training is finished, from its artifacts alone.
+    """The Experiment of a run whose training is finished, from its artifacts alone.
 
     Args:
         run: What `train` made.
-        listener: Hears what became of the pictures and of the run's files since, if anything.
+        reporter: Hears what became of the pictures and of the run's files since, if anything.
 
     Raises:
         RunError: Something is missing, or the model was trained on other pictures, labels, folds or
@@ -73,10 +74,10 @@ def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experime
     config = settled_config(run)
     table = dataset.load(run, Path(config.data.pictures))
     split = splits.load(run, table)
-    frame = run.read_json(runs.FRAME)
+    frame = run.read(Frame, runs.FRAME).size
     if not run.path(runs.MODEL).is_file():
         raise RunError(f"{run.path(runs.MODEL)} is missing", runs.training_hint(run))
-    experiment = Experiment(run, config, table, split, Size(frame["width"], frame["height"]))
+    experiment = Experiment(run, config, table, split, frame)
     if other := _trained_otherwise(experiment):
         raise RunError(f"the model {run.path(runs.MODEL)} {other}", runs.training_hint(run))
     run.require_whole("frame", "folds", "model")
@@ -114,7 +115,7 @@ def _trained_otherwise(experiment: Experiment) -> str:
         return "was not trained after the folds that lie beside it"
     if folds["inputs"].get("train") != experiment.split.train_key:
         return "was trained on other pictures, labels or folds than those of the run now"
-    if tuple(run.read_json(runs.FOLDS)["labels"]) != experiment.labels:
+    if run.read(Folds, runs.FOLDS).labels != experiment.labels:
         return "was trained for other labels than those of the run now"
     if folds["settings"] != training_settings(experiment):
         return "was trained with other settings than those of the run now"

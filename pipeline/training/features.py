@@ -9,15 +9,15 @@ is found by what made it, shared between runs, and may be deleted at any time.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.core import files, parallel, runs
-from pipeline.core.config import Augment, Config
+from pipeline.core import files, parallel, runs, stages
+from pipeline.core.config import Config
 from pipeline.core.errors import DataError, PictureError, RunError, storage_error
 from pipeline.core.progress import Progress, silent, unheard
 from pipeline.core.quiet import quiet
@@ -25,22 +25,17 @@ from pipeline.core.recipes import Recipe
 from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture, Table
-from pipeline.images import augment, decode, screen_capture
-from pipeline.images.letterbox import letterbox
+from pipeline.images.views import all_views, view_settings
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
 from pipeline.training import backbones
 
 PLAIN = 0
-# Out of fold, on flowers5 and trashnet, more photos of a screen cost clean pictures more than they gain.
-SCREEN_EVERY = 4
 LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow", "pi-heif")
-_VERSION = 2
 # Of the file of records, whose features are the same in every version.
 _LAYOUT = 2
 _INFO = "store.json"
 _RECORDS = "records.bin"
-_BACKBONE = "backbone.tflite"
 
 
 @dataclass(frozen=True)
@@ -81,9 +76,8 @@ def recipe(config: Config, frame: Size, layer: str = backbones.POOLED) -> Recipe
     Raises:
         WeightsError: The weights file is missing.
     """
-    return Recipe(
+    return stages.recipe(
         "features",
-        _VERSION,
         {"weights": backbones.weights_key(config.model)},
         settings(config, frame, layer),
         LIBRARIES,
@@ -100,15 +94,6 @@ def settings(config: Config, frame: Size, layer: str = backbones.POOLED) -> dict
         "augment": view_settings(config.augment),
         "seed": config.seed,
     }
-
-
-def view_settings(settings: Augment) -> dict[str, Any]:
-    """The part of the configuration that random views are made by, for recipes.
-
-    A simulation that is off is not named, so that features without it stay what they were.
-    """
-    named = settings.model_dump(mode="json", exclude={"screen"})
-    return named | ({"screen": [screen_capture.VERSION, SCREEN_EVERY]} if settings.screen else {})
 
 
 def compute(
@@ -163,49 +148,6 @@ def compute(
     return Store(known, rows)
 
 
-def plain_view(path: Path, frame: Size) -> np.ndarray:
-    """A picture as the model sees it when it is scored.
-
-    Returns:
-        RGB, uint8, shape (height, width, 3).
-
-    Raises:
-        PictureError: The file cannot be read.
-    """
-    return letterbox(decode.read(path), frame)
-
-
-def views(path: Path, sha256: str, config: Config, frame: Size) -> np.ndarray:
-    """The plain view and the random ones of a picture, as training sees them.
-
-    Returns:
-        RGB, uint8, shape (1 + views, height, width, 3).
-
-    Raises:
-        PictureError: The file cannot be read.
-    """
-    random = random_views(path, sha256, config.augment, frame, config.seed)
-    return np.stack([plain_view(path, frame), *random])
-
-
-def random_views(path: Path, sha256: str, settings: Augment, frame: Size, seed: int) -> Iterator[np.ndarray]:
-    """The random views alone, from a JPEG decoded at reduced scale.
-
-    With `settings.screen`, every fourth, from the first, is taken from a photo of a simulated screen.
-    """
-    if settings.views:
-        picture = decode.read(path, for_frame=frame)
-        plain = letterbox(picture, frame)
-        for view in range(1, settings.views + 1):
-            start = plain
-            if settings.screen and view % SCREEN_EVERY == 1:
-                numbers = screen_capture.generator(seed, sha256, f"training view {view}")
-                start = letterbox(
-                    screen_capture.photograph(picture, screen_capture.draw_scene(numbers), numbers), frame
-                )
-            yield augment.random_view(start, settings, augment.generator(seed, sha256, view))
-
-
 def _dtype(views: int, width: int) -> np.dtype:
     # "V32", not "S32": numpy strips trailing zero bytes from strings.
     return np.dtype([("sha256", "V32"), ("features", "<f4", (views, width)), ("crc32", "<u4")])
@@ -249,7 +191,7 @@ def _checksum(record: np.void) -> int:
 def _backbone(
     made: Recipe, folder: Path, config: Config, frame: Size, layer: str, progress: Progress
 ) -> bytes:
-    store, path = runs.Run(folder), folder / _BACKBONE
+    store, path = runs.Run(folder), folder / stages.BACKBONE
 
     def build() -> None:
         progress("converting the backbone for feature extraction", 0, 1)
@@ -262,7 +204,7 @@ def _backbone(
         files.write_bytes(path, tflite.convert(extractor))
         progress("converting the backbone for feature extraction", 1, 1)
 
-    store.make(made, [_BACKBONE], build)
+    store.make(made, build)
     return path.read_bytes()
 
 
@@ -281,7 +223,7 @@ def _compute_missing(
         dataset.check_unchanged(table, [picture])
         path = table.file(picture)
         try:
-            frames = views(path, picture.sha256, config, frame)
+            frames = all_views(path, picture.sha256, config, frame)
         except (PictureError, OSError) as error:
             raise DataError(f"{path} cannot be read any more: {error}", "repeat the command") from error
         with interpreters.one() as interpreter:

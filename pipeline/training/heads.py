@@ -15,12 +15,14 @@ import numpy as np
 import tensorflow as tf
 from scipy import special
 
-from pipeline.core.config import Config, Head, Train
+from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import Progress
+from pipeline.core.sections import Head, Train
 from pipeline.stats import metrics
 from pipeline.training import classifier
 from pipeline.training.features import PLAIN, Store
+from pipeline.training.results import Curves
 
 _PORTION = 512
 
@@ -45,19 +47,19 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Folds:
-    """What the folds showed.
+class CrossValidation:
+    """The outcome of training every fold.
 
     Attributes:
-        history: For each fold, the curves by name, a value for every epoch.
-        chosen_epoch: Where the mean validation loss is lowest, counted from 1; or the last.
-        steps: The training steps that the final model takes.
+        history: Each fold's learning curves.
+        chosen_epoch: The epoch with the lowest mean validation loss, counted from 1; or the last.
+        steps: The number of training steps for the final model.
         logits: Out-of-fold, at the chosen epoch, shape (n, classes).
         temperature: What logits are divided by.
         threshold: Below it the answer is "don't know".
     """
 
-    history: list[dict[str, list[float]]]
+    history: tuple[Curves, ...]
     chosen_epoch: int
     steps: int
     logits: np.ndarray
@@ -159,43 +161,37 @@ class HeadTrainer:
 
 def run_folds(
     trainer: HeadTrainer, examples: Examples, config: Config, progress: Progress, stage: str
-) -> Folds:
+) -> CrossValidation:
     """Trains and validates every fold, chooses the epoch, and calibrates on the answers."""
     train, numbers = config.train, np.arange(len(examples.truth))
     logits = np.zeros((train.epochs, len(numbers), examples.classes), np.float32)
-    history: list[dict[str, list[float]]] = []
+    history: list[Curves] = []
     per_epoch: list[int] = []
     for fold in range(train.folds):
         inside, outside = numbers[examples.folds != fold], numbers[examples.folds == fold]
         per_epoch.append(-(-len(inside) // train.batch_size))
-        curves: dict[str, list[float]] = {name: [] for name in _CURVES}
-        history.append(curves)
         if not len(outside):
+            history.append(Curves())
             continue
         trainer.start(examples, inside)
+        points: list[tuple[float, float, float, float]] = []
         for epoch, (loss, accuracy) in enumerate(
             trainer.epochs(examples, inside, train.epochs * per_epoch[-1])
         ):
-            found = _finite(trainer.logits(examples, outside), train)
-            logits[epoch, outside] = found
-            truth = examples.truth[outside]
-            values = (
-                loss,
-                accuracy,
-                metrics.log_loss(found, truth),
-                float((found.argmax(1) == truth).mean()),
-            )
-            for name, value in zip(_CURVES, values, strict=True):
-                curves[name].append(float(value))
+            validation, truth = _finite(trainer.logits(examples, outside), train), examples.truth[outside]
+            logits[epoch, outside] = validation
+            hits = float((validation.argmax(1) == truth).mean())
+            points.append((loss, accuracy, metrics.log_loss(validation, truth), hits))
             progress(stage, fold * train.epochs + epoch + 1, train.folds * train.epochs)
-    losses = np.mean([curves["validation_loss"] for curves in history if curves["validation_loss"]], axis=0)
+        history.append(Curves(**dict(zip(Curves.model_fields, zip(*points, strict=True), strict=True))))
+    losses = np.mean([curves.validation_loss for curves in history if curves.validation_loss], axis=0)
     chosen = int(losses.argmin()) + 1 if train.select_best_epoch else train.epochs
-    found = logits[chosen - 1]
-    temperature = metrics.fit_temperature(found, examples.truth)
-    probabilities = special.softmax(found / temperature, axis=1)
+    out_of_fold = logits[chosen - 1]
+    temperature = metrics.fit_temperature(out_of_fold, examples.truth)
+    probabilities = special.softmax(out_of_fold / temperature, axis=1)
     threshold = metrics.dont_know_threshold(probabilities, examples.truth, train.min_correct_coverage)
     steps = chosen * round(float(np.mean(per_epoch)))
-    return Folds(history, chosen, steps, found, temperature, threshold)
+    return CrossValidation(tuple(history), chosen, steps, out_of_fold, temperature, threshold)
 
 
 def fit_final(
@@ -229,9 +225,6 @@ def _finite(logits: np.ndarray, train: Train) -> np.ndarray:
             f"use a smaller train.learning_rate than {train.learning_rate:g}",
         )
     return logits
-
-
-_CURVES = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
 
 
 def _optimizer(train: Train) -> keras.optimizers.Optimizer:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.core import files, runs
+from pipeline.core import runs, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe, key_of
+from pipeline.core.recipes import key_of
 from pipeline.core.runs import Run
 from pipeline.core.size import parse_size
 from pipeline.data.dataset import Table
@@ -29,6 +29,12 @@ from pipeline.training.experiment import (
     load_heads,
     trainer_of,
 )
+from pipeline.training.results import Candidate, Search
+
+_NOTE = (
+    "ranked by out-of-fold accuracy; the best of several is slightly optimistic, "
+    "the held-out pictures were not looked at"
+)
 
 
 def search(run: Run, config: Config, table: Table, split: Split, reporter: ProgressReporter) -> Config:
@@ -41,9 +47,8 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
         (values, Experiment(run, cell, table, split, cell.model.frame or auto_frame(sizes)))
         for values, cell in config.grid()
     ]
-    recipe = Recipe(
+    recipe = stages.recipe(
         "search",
-        2,
         {
             "train": split.train_key,
             "features": key_of([features.recipe(s.config, s.frame).key for _, s in cells]),
@@ -53,48 +58,55 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
     )
 
     def build() -> None:
-        rows = []
+        candidates = []
         for number, (values, experiment) in enumerate(cells, 1):
             examples = examples_of(experiment, reporter)
             trainer = trainer_of(experiment, examples)
-            name = ", ".join(f"{key}={value}" for key, value in values.items())
-            stage = f"search {number}/{len(cells)}: {name}"
-            found = load_heads().run_folds(trainer, examples, experiment.config, reporter.progress, stage)
-            right = found.logits.argmax(1) == examples.truth
-            rows.append(
-                {
-                    "values": values,
-                    "frame": str(experiment.frame),
-                    "accuracy": float(right.mean()),
-                    "interval": list(intervals.share(right, examples.groups)),
-                    "log_loss": metrics.log_loss(found.logits / found.temperature, examples.truth),
-                    "chosen_epoch": found.chosen_epoch,
-                }
+            stage = f"search {number}/{len(cells)}: {_listed(values)}"
+            folds = load_heads().run_folds(trainer, examples, experiment.config, reporter.progress, stage)
+            hits = folds.logits.argmax(1) == examples.truth
+            candidates.append(
+                Candidate(
+                    values=values,
+                    frame=str(experiment.frame),
+                    accuracy=float(hits.mean()),
+                    interval=intervals.share(hits, examples.groups),
+                    log_loss=metrics.log_loss(folds.logits / folds.temperature, examples.truth),
+                    chosen_epoch=folds.chosen_epoch,
+                )
             )
-        rows.sort(key=lambda row: (-row["accuracy"], row["log_loss"]))
-        note = (
-            "ranked by out-of-fold accuracy; the best of several is slightly optimistic, "
-            "the held-out pictures were not looked at"
-        )
-        value = {"n": len(split.train), "winner": rows[0]["values"], "note": note, "rows": rows}
-        files.write_json(run.path(runs.SEARCH), value)
+        candidates.sort(key=lambda candidate: (-candidate.accuracy, candidate.log_loss))
+        document = Search(n=len(split.train), winner=candidates[0].values, note=_NOTE, rows=tuple(candidates))
+        run.write(document, runs.SEARCH)
 
-    run.make(recipe, [runs.SEARCH], build)
+    run.make(recipe, build)
     from pipeline.stats import plots
 
-    found = run.read_json(runs.SEARCH)
-    drawing = Recipe("figures/search", 1, {"search": recipe.key}, {}, DRAWN)
+    result = run.read(Search, runs.SEARCH)
     name = f"{runs.FIGURES}/search.svg"
-    run.make(drawing, [name], lambda: plots.search(run.path(name), found))
-    best = ", ".join(f"{key}={value}" for key, value in found["winner"].items())
-    reporter.say("search", f"{len(found['rows'])} settings tried, best out-of-fold: {best}")
-    for key, value in beyond(config, found["winner"]).items():
-        here = found["winner"][key]
+    drawing = stages.recipe(name, {"search": recipe.key}, {}, DRAWN)
+    bars = [
+        plots.Bar(
+            ", ".join(f"{key.split('.')[-1]} {value}" for key, value in row.values.items()),
+            row.accuracy,
+            row.interval,
+        )
+        for row in result.rows
+    ]
+    run.make(drawing, lambda: plots.search(run.path(name), bars, result.n))
+    winner = result.winner
+    reporter.say("search", f"{len(result.rows)} settings tried, best out-of-fold: {_listed(winner)}")
+    for key, value in beyond(config, winner).items():
+        here = winner[key]
         reporter.warn(
             f"the best {key}, {here}, lies at the edge of what was tried; try the next value, too: "
             f"--set '{key}={_toml([here, value])}'"
         )
-    return config.with_values(found["winner"])
+    return config.with_values(winner)
+
+
+def _listed(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={value}" for key, value in values.items())
 
 
 def beyond(config: Config, winner: Mapping[str, Any]) -> dict[str, Any]:

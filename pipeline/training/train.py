@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core import config as configuration
-from pipeline.core import files, grid, runs
+from pipeline.core import files, grid, runs, stages
 from pipeline.core.config import RENAMED, Config
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
@@ -24,6 +24,7 @@ from pipeline.data.audit import audit, contact_sheets, shortcuts
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.images.letterbox import auto_frame, median_aspect
+from pipeline.images.views import all_views, plain_view, view_settings
 from pipeline.stats import metrics
 from pipeline.training import backbones, features
 from pipeline.training.experiment import (
@@ -35,9 +36,8 @@ from pipeline.training.experiment import (
     trainer_of,
     training_settings,
 )
+from pipeline.training.results import Folds, Frame, Training
 from pipeline.training.search import search
-
-VERSION = 2
 
 
 def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
@@ -144,23 +144,21 @@ def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None
 
 def _frame(run: Run, config: Config, split: Split) -> Size:
     sizes = [(p.width, p.height) for p in split.train]
-    recipe = Recipe("frame", 1, {"train": split.train_key}, {"input": config.model.input})
+    recipe = stages.recipe("frame", {"train": split.train_key}, {"input": config.model.input})
 
     def build() -> None:
         frame = config.model.frame or auto_frame(sizes)
         aspect = round(median_aspect(sizes), 6)
-        value = {"width": frame.width, "height": frame.height, "content_aspect": aspect}
-        files.write_json(run.path(runs.FRAME), value)
+        run.write(Frame(width=frame.width, height=frame.height, content_aspect=aspect), runs.FRAME)
 
-    run.make(recipe, [runs.FRAME], build)
-    stored = run.read_json(runs.FRAME)
-    return Size(stored["width"], stored["height"])
+    run.make(recipe, build)
+    return run.read(Frame, runs.FRAME).size
 
 
 def _folds_recipe(experiment: Experiment) -> Recipe:
     made = features.recipe(experiment.config, experiment.frame)
     inputs = {"train": experiment.split.train_key, "features": made.key}
-    return Recipe("folds", VERSION, inputs, training_settings(experiment), NUMERIC)
+    return stages.recipe("folds", inputs, training_settings(experiment), NUMERIC)
 
 
 def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:
@@ -169,7 +167,7 @@ def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:
     def build() -> None:
         examples = examples_of(experiment, reporter)
         trainer = trainer_of(experiment, examples)
-        found = load_heads().run_folds(trainer, examples, config, reporter.progress, "training the folds")
+        folds = load_heads().run_folds(trainer, examples, config, reporter.progress, "training the folds")
         truth = examples.truth
         run.write_arrays(
             runs.OUT_OF_FOLD,
@@ -177,81 +175,76 @@ def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:
             group=np.array(examples.groups),
             truth=truth,
             fold=examples.folds,
-            logits=found.logits,
-            probabilities=found.probabilities,
+            logits=folds.logits,
+            probabilities=folds.probabilities,
         )
-        right = found.logits.argmax(1) == truth
-        files.write_json(
-            run.path(runs.FOLDS),
-            {
-                "labels": list(experiment.labels),
-                "n": len(truth),
-                "accuracy": float(right.mean()),
-                "fold_accuracy": [
-                    float(right[examples.folds == fold].mean())
-                    for fold in range(config.train.folds)
-                    if (examples.folds == fold).any()
-                ],
-                "chosen_epoch": found.chosen_epoch,
-                "epoch_was_chosen": config.train.select_best_epoch,
-                "steps": found.steps,
-                "temperature": found.temperature,
-                "threshold": found.threshold,
-                "history": found.history,
-            },
+        hits = folds.logits.argmax(1) == truth
+        document = Folds(
+            labels=experiment.labels,
+            n=len(truth),
+            accuracy=float(hits.mean()),
+            fold_accuracy=tuple(
+                float(hits[examples.folds == fold].mean())
+                for fold in range(config.train.folds)
+                if (examples.folds == fold).any()
+            ),
+            chosen_epoch=folds.chosen_epoch,
+            epoch_was_chosen=config.train.select_best_epoch,
+            steps=folds.steps,
+            temperature=folds.temperature,
+            threshold=folds.threshold,
+            history=folds.history,
         )
+        run.write(document, runs.FOLDS)
 
-    run.make(_folds_recipe(experiment), [runs.FOLDS, runs.OUT_OF_FOLD], build)
-    made = run.read_json(runs.FOLDS)
-    spread = made["fold_accuracy"]
-    chosen = f"epoch {made['chosen_epoch']} of {config.train.epochs}"
-    if made["epoch_was_chosen"] and made["chosen_epoch"] == config.train.epochs:
+    run.make(_folds_recipe(experiment), build)
+    result = run.read(Folds, runs.FOLDS)
+    if result.epoch_was_chosen and result.chosen_epoch == config.train.epochs:
         more = f"--set train.epochs={2 * config.train.epochs}"
         reporter.warn(f"the validation loss was still falling at the last epoch; try {more}")
+    spread = result.fold_accuracy
     reporter.say(
         "folds",
-        f"out-of-fold accuracy {made['accuracy']:.3f} (folds {min(spread):.3f} to {max(spread):.3f}, "
-        f"n = {made['n']:,}) at {chosen}",
+        f"out-of-fold accuracy {result.accuracy:.3f} (folds {min(spread):.3f} to {max(spread):.3f}, "
+        f"n = {result.n:,}) at epoch {result.chosen_epoch} of {config.train.epochs}",
     )
 
 
 def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
     run = experiment.run
-    recipe = Recipe("model", VERSION, {"folds": _folds_recipe(experiment).key}, {}, NUMERIC)
+    recipe = stages.recipe("model", {"folds": _folds_recipe(experiment).key}, {}, NUMERIC)
 
     def build() -> None:
-        folds = run.read_json(runs.FOLDS)
+        folds = run.read(Folds, runs.FOLDS)
         examples = examples_of(experiment, reporter)
         trainer = trainer_of(experiment, examples)
         reporter.progress("training the final model", 0, 1)
         with quiet():
             backbone = backbones.build(experiment.config.model, experiment.frame, experiment.config.seed)
             model, logits = load_heads().fit_final(
-                trainer, examples, backbone, experiment.config, folds["steps"], folds["temperature"]
+                trainer, examples, backbone, experiment.config, folds.steps, folds.temperature
             )
         with files.replacing(run.path(runs.MODEL)) as path:
             model.save(path)
         trainable = sum(int(np.prod(v.shape)) for v in model.trainable_weights)
         frozen = sum(int(np.prod(v.shape)) for v in model.non_trainable_weights)
-        files.write_json(
-            run.path(runs.TRAINING),
-            {
-                "n": len(examples.truth),
-                "accuracy": float((logits.argmax(1) == examples.truth).mean()),
-                "log_loss": metrics.log_loss(logits, examples.truth),
-                "steps": folds["steps"],
-                "trainable_parameters": trainable,
-                "frozen_parameters": frozen,
-            },
+        document = Training(
+            n=len(examples.truth),
+            accuracy=float((logits.argmax(1) == examples.truth).mean()),
+            log_loss=metrics.log_loss(logits, examples.truth),
+            steps=folds.steps,
+            trainable_parameters=trainable,
+            frozen_parameters=frozen,
         )
+        run.write(document, runs.TRAINING)
         reporter.progress("training the final model", 1, 1)
 
-    run.make(recipe, [runs.MODEL, runs.TRAINING], build)
-    made = run.read_json(runs.TRAINING)
+    run.make(recipe, build)
+    result = run.read(Training, runs.TRAINING)
     reporter.say(
         "model",
-        f"{experiment.config.model.backbone}, {made['trainable_parameters']:,} trained and "
-        f"{made['frozen_parameters']:,} frozen parameters, {made['steps']:,} steps",
+        f"{experiment.config.model.backbone}, {result.trainable_parameters:,} trained and "
+        f"{result.frozen_parameters:,} frozen parameters, {result.steps:,} steps",
     )
 
 
@@ -260,16 +253,21 @@ def _figures(experiment: Experiment, reporter: ProgressReporter) -> None:
 
     run, config, split = experiment.run, experiment.config, experiment.split
     folds = _folds_recipe(experiment).key
-    histories = run.read_json(runs.FOLDS)
+    result = run.read(Folds, runs.FOLDS)
+    histories = [curves.model_dump() for curves in result.history]
     counts = {
         "train": [sum(p.label == label for p in split.train) for label in experiment.labels],
         "held-out": [sum(p.label == label for p in split.held_out) for label in experiment.labels],
     }
     picked = [next(p for p in split.train if p.label == label) for label in experiment.labels][:6]
     sheet = {"train": split.train_key, "frame": str(experiment.frame)}
-    augment = {"augment": features.view_settings(config.augment), "seed": config.seed}
+    augment = {"augment": view_settings(config.augment), "seed": config.seed}
     drawings = {
-        "curves.svg": ({"folds": folds}, {}, lambda path: plots.curves(path, histories)),
+        "curves.svg": (
+            {"folds": folds},
+            {},
+            lambda path: plots.curves(path, histories, result.chosen_epoch, result.n),
+        ),
         "classes.svg": (
             {"train": split.train_key, "held_out": split.held_out_key},
             {},
@@ -282,18 +280,15 @@ def _figures(experiment: Experiment, reporter: ProgressReporter) -> None:
             lambda path: plots.augmentation_sheet(
                 path,
                 [p.label for p in picked],
-                [
-                    features.views(experiment.table.file(p), p.sha256, config, experiment.frame)
-                    for p in picked
-                ],
+                [all_views(experiment.table.file(p), p.sha256, config, experiment.frame) for p in picked],
             ),
         ),
     }
     made = 0
     for done, (name, (inputs, settings, draw)) in enumerate(drawings.items(), 1):
         output = f"{runs.FIGURES}/{name}"
-        recipe = Recipe(f"figures/{name}", 4, inputs, settings, DRAWN)
-        made += run.make(recipe, [output], lambda draw=draw, output=output: draw(run.path(output)))
+        recipe = stages.recipe(output, inputs, settings, DRAWN)
+        made += run.make(recipe, lambda draw=draw, output=output: draw(run.path(output)))
         reporter.progress("drawing figures", done, len(drawings))
     reporter.say(
         "figures", f"{len(drawings)} in {run.path(runs.FIGURES)}" + ("" if made else " (up to date)")
@@ -308,5 +303,5 @@ def _sample_sheet(path: Path, experiment: Experiment) -> None:
     for label in experiment.labels:
         own = [p for p in experiment.split.train if p.label == label]
         picked = [own[at * len(own) // columns] for at in range(min(columns, len(own)))]
-        rows.append([features.plain_view(experiment.table.file(p), experiment.frame) for p in picked])
+        rows.append([plain_view(experiment.table.file(p), experiment.frame) for p in picked])
     plots.sample_sheet(path, experiment.labels, rows)

@@ -9,10 +9,10 @@ import pytest
 
 from export.bundle import bundle, golden, verify
 from export.parity import comparison, gate
-from pipeline.core.config import Gate
 from pipeline.core.errors import BundleError
+from pipeline.core.sections import Gate
 from pipeline.core.size import Size
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 from pipeline.images import letterbox
 from pipeline.tflite import interpreter as litert
 from tests.support import damages, small_models

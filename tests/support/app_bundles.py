@@ -13,7 +13,7 @@ from pathlib import Path
 
 from export.bundle import bundle
 from export.model_file import metadata
-from pipeline.core import config, files
+from pipeline.core import files, sections
 from pipeline.core.size import Size
 from tests.support import small_models
 
@@ -22,7 +22,7 @@ LABELS = ("bicycle", "kettle", "window", "a label that is much too long for a na
 FRAME = Size(64, 48)
 
 
-def write(folder: Path, flavour: config.Flavour) -> None:
+def write(folder: Path, flavour: sections.Flavour) -> None:
     """A whole bundle in a folder."""
     said = metadata.classifier(LABELS, FRAME, flavour)
     data = metadata.write(small_models.build(flavour, len(LABELS), FRAME, spread=1.0), said, FRAME)
@@ -45,7 +45,7 @@ def write_future(folder: Path, int8: Path) -> None:
 
 
 def main(folder: Path) -> None:
-    for flavour in config.FLAVOURS:
+    for flavour in sections.FLAVOURS:
         write(folder / flavour, flavour)
     write_future(folder / "future", folder / "int8")
 

@@ -16,7 +16,7 @@ def build(flavour: str, labels: int = len(LABELS), frame: Size = FRAME, spread: 
     """A .tflite whose answers depend on colours, edges and places.
 
     Args:
-        flavour: As in `pipeline.core.config.FLAVOURS`.
+        flavour: As in `pipeline.core.sections.FLAVOURS`.
         labels: How many numbers it answers with.
         frame: Of its input.
         spread: How far apart its logits are.

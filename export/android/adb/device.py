@@ -1,7 +1,4 @@
-"""One phone: its shell, its files, its apps. Every call ends within a time.
-
-What is asked of a phone, and what in its storage belongs to whom, is the callers' to know.
-"""
+"""One phone: its shell, its files, its apps. Every call has a timeout."""
 
 from __future__ import annotations
 
@@ -22,68 +19,72 @@ _NOT_THERE = 44
 class Device:
     """One phone.
 
-    Every method raises PhoneError when the phone is gone or does not answer in time, and
-    AccessError where it denies access.
+    Every method raises PhoneError if the phone was disconnected or does not answer in time, and AccessError
+    if it denies access.
 
     Args:
         adb: The program's path.
-        serial: Which phone, as `adb devices` lists it.
+        serial: The phone's serial number, as `adb devices` lists it.
     """
 
     def __init__(self, adb: str, serial: str) -> None:
         self.adb, self.serial = adb, serial
 
     def shell(self, command: str, what: str, seconds: float = program.QUICK) -> Answer:
-        """What a command line comes to in the phone's own shell.
+        """Runs a command line in the phone's shell.
 
-        Its exit code travels in its output: so a command that failed there is told from a phone
-        that went away, whatever version of adb is at either end.
+        The exit code is part of the output, so that a command that failed can be told from a phone that was
+        disconnected, whatever the versions of adb.
 
         Args:
-            command: For sh; paths in it are quoted by the caller.
-            what: What it is for, in words, for the message.
-            seconds: How long it may take.
+            command: For sh; the caller quotes paths.
+            what: What it is for, for the message.
+            seconds: The timeout.
         """
-        told = f"{{ {command}\n}}; code=$?; echo; echo {_EXIT}$code"
-        done = self._adb("shell", "-n", told, what=what, seconds=seconds)
-        said, marker, code = done.out.replace("\r\n", "\n").rpartition(f"\n{_EXIT}")
+        line = f"{{ {command}\n}}; code=$?; echo; echo {_EXIT}$code"
+        done = self._adb("shell", "-n", line, what=what, seconds=seconds)
+        output, marker, code = done.out.replace("\r\n", "\n").rpartition(f"\n{_EXIT}")
         if not marker:
-            # adb may well call that a success.
-            raise self._failure(what, done.said if done.err else "the connection broke")
-        return Answer(int(code), said, done.err)
+            # adb may exit with 0 here.
+            raise self._failure(what, done.message if done.err else "the connection broke")
+        return Answer(int(code), output, done.err)
 
     def check(self, command: str, what: str, seconds: float = program.QUICK) -> str:
-        """What a command prints that has to succeed; the arguments are those of `shell`.
+        """Runs a command that has to succeed; the arguments are those of `shell`.
+
+        Returns:
+            What it prints.
+
 
         Raises:
             PhoneError: It failed.
         """
         done = self.shell(command, what, seconds)
         if done.code:
-            raise self._failure(what, done.said)
+            raise self._failure(what, done.message)
         return done.out
 
     def read(self, path: str) -> str | None:
-        """The text of a file; None where there is none."""
+        """The text of a file; None if it does not exist."""
         what, quoted = f"reading {path}", shlex.quote(path)
-        # Looked for only after it could not be read: the app may remove it in between.
+        # Existence is checked after reading failed, because the app may remove it in between.
         done = self.shell(
             f"cat {quoted} || if [ -e {quoted} ]; then (exit 1); else (exit {_NOT_THERE}); fi", what
         )
         if done.code == _NOT_THERE:
             return None
         if done.code:
-            raise self._failure(what, done.said)
+            raise self._failure(what, done.message)
         return done.out
 
     def names(self, folder: str) -> list[str]:
-        """What lies in a folder, in order; nothing where there is no such folder."""
+        """The sorted names in a folder; empty if it does not exist."""
         quoted = shlex.quote(folder)
         listed = self.check(f"if [ -d {quoted} ]; then ls -1A {quoted}; fi", f"reading {folder}")
         return sorted(line for line in listed.splitlines() if line)
 
     def push(self, local: Path, remote: str, seconds: float = program.SLOW) -> None:
-        """Copies a file to the phone; folders that are missing there are made.
+        """Copies a file to the phone and creates missing folders.
 
         Raises:
             PhoneError: The phone's storage is full.
@@ -91,29 +92,29 @@ class Device:
         self._copy("push", str(local), remote, what=f"copying {local} to the phone", seconds=seconds)
 
     def pull(self, remote: str, local: Path, seconds: float = program.SLOW) -> None:
-        """Copies a file, or a folder with all that is in it, from the phone.
+        """Copies a file or a whole folder from the phone.
 
         Args:
-            remote: On the phone.
-            local: A file's new name; for a folder, a folder that is there: it is put inside.
-            seconds: How long it may take.
+            remote: Its path on the phone.
+            local: The name of the new file; for a folder, an existing folder to put it into.
+            seconds: The timeout.
 
         Raises:
-            PhoneError: It is not there.
-            StorageError: The folder for it cannot be made.
+            PhoneError: It does not exist.
+            StorageError: The folder for it cannot be created.
         """
         files.make_folder(local.parent)
         self._copy("pull", remote, str(local), what=f"copying {remote} from the phone", seconds=seconds)
 
     def remove(self, paths: Iterable[str], below: str) -> None:
-        """Removes files and folders; what is not there is no error.
+        """Removes files and folders, if they exist.
 
         Args:
             paths: What to remove.
-            below: Where they lie; nothing else is ever removed.
+            below: The folder that they must be in.
 
         Raises:
-            ValueError: A path lies elsewhere: a mistake in this program.
+            ValueError: A path is somewhere else; that is a bug.
         """
         inside = below.rstrip("/") + "/"
         kept = list(paths)
@@ -131,7 +132,7 @@ class Device:
         """Installs an app, or updates it and keeps its data.
 
         Returns:
-            Nothing; or why Android refused, e.g. `INSTALL_FAILED_OLDER_SDK`, with what follows it.
+            An empty text, or why Android refused, e.g. `INSTALL_FAILED_OLDER_SDK`.
         """
         what = f"installing {apk}"
         done = self._adb("install", "-r", str(apk), what=what, seconds=seconds)
@@ -139,22 +140,22 @@ class Device:
             return ""
         refused = re.search(r"INSTALL_\w+(?:: [^\]\n]*)?", f"{done.err}\n{done.out}")
         if not refused:
-            raise self._failure(what, done.said)
+            raise self._failure(what, done.message)
         return refused[0]
 
     def property(self, name: str) -> str:
-        """A system property such as `ro.product.model`; empty where the phone has none."""
-        return self.check(f"getprop {shlex.quote(name)}", f"asking for {name}").strip()
+        """A system property such as `ro.product.model`; empty if it is not set."""
+        return self.check(f"getprop {shlex.quote(name)}", f"reading {name}").strip()
 
     def _copy(self, *words: str, what: str, seconds: float) -> None:
         done = self._adb(*words, what=what, seconds=seconds)
         if done.code:
-            raise self._failure(what, done.said)
+            raise self._failure(what, done.message)
 
-    def _failure(self, what: str, said: str) -> VignetteError:
-        """The error for a command that failed; adb's words often leave open whether the phone is there."""
+    def _failure(self, what: str, message: str) -> VignetteError:
+        """The error for a failed command; checks whether the phone is there, since adb often does not say."""
         state = self._adb("get-state", what=what, seconds=program.QUICK).out.strip()
-        return program.failure(what, said, gone="" if state == "device" else self.serial)
+        return program.failure(what, message, gone="" if state == "device" else self.serial)
 
     def _adb(self, *words: str, what: str, seconds: float) -> Answer:
         return program.run([self.adb, "-s", self.serial, *words], what, seconds)

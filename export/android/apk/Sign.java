@@ -12,19 +12,26 @@ import java.util.List;
 
 /**
  * Signs an APK with schemes 2 and 3: Sign KEYSTORE ALIAS MIN_SDK IN OUT. The password of the keystore and the key is
- * taken from VIGNETTE_KEYSTORE_PASSWORD, since arguments can be read by other users. With an empty ALIAS the keystore
- * must hold one key. Entries stay where they are. What is wrong with the keystore ends in one line and exit code 1.
+ * read from VIGNETTE_KEYSTORE_PASSWORD, because other users can see arguments. With an empty ALIAS the keystore must
+ * hold exactly one key. Entries are not moved. Exit code 3: the keystore cannot be opened, standard output says why;
+ * 4: it does not hold the key, standard output lists those that it holds.
  */
 public final class Sign {
     private static final String PASSWORD = "VIGNETTE_KEYSTORE_PASSWORD";
+
+    private static final class NotOneKey extends GeneralSecurityException {
+        NotOneKey(String keys) {
+            super(keys);
+        }
+    }
 
     public static void main(String[] arguments) throws Exception {
         ApkSigner.SignerConfig signer = null;
         try {
             signer = signer(new File(arguments[0]), arguments[1], System.getenv(PASSWORD).toCharArray());
         } catch (GeneralSecurityException | java.io.IOException e) {
-            System.err.println("keystore " + arguments[0] + ": " + e.getMessage());
-            System.exit(1);
+            System.out.println(e.getMessage());
+            System.exit(e instanceof NotOneKey ? 4 : 3);
         }
         new ApkSigner.Builder(Collections.singletonList(signer))
                 .setInputApk(new File(arguments[3]))
@@ -49,7 +56,7 @@ public final class Sign {
             }
         }
         if (alias.isEmpty() && keys.size() != 1 || !alias.isEmpty() && !store.isKeyEntry(alias)) {
-            throw new GeneralSecurityException("which key? It holds " + (keys.isEmpty() ? "none" : keys));
+            throw new NotOneKey(keys.isEmpty() ? "none" : String.join(", ", keys));
         }
         String name = alias.isEmpty() ? keys.get(0) : alias;
         Key key = store.getKey(name, password);

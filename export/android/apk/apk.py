@@ -1,28 +1,28 @@
-"""The app of a run: demo.apk around one of its bundles, and the passport beside it, made when out of date.
+"""The app of a run: demo.apk around one of its bundles and apk.json, rebuilt when out of date.
 
-Building belongs to `build`; what an up-to-date bundle is, to `convert`; which flavour is to be
-shipped, to `parity.preference`.
+`build` builds it; `parity.preference` decides which flavour to ship.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from export import app_versions, artifacts
 from export.android.apk import build, signature
+from export.android.apk.apk_info import ApkInfo
 from export.android.apk.verdict import Verdict
 from export.conversion import convert
 from export.parity import gate, parity, preference
-from pipeline.core import files, runs
-from pipeline.core.config import FLAVOURS
+from export.parity.result import FlavourTarget
+from pipeline.core import runs, stages
 from pipeline.core.errors import ConversionError, GateError, RunError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
+from pipeline.core.sections import FLAVOURS
 from pipeline.training.experiment import Experiment
 
 
@@ -31,28 +31,18 @@ class Options:
     """What the user asked for.
 
     Attributes:
-        archives: LiteRT's .aar files in place of the pinned runtime.
-        keystore: A key of one's own.
-        alias: Its name, where the keystore holds several.
-        out: Another place for the APK; the passport goes beside it.
-        flavour: The one to put inside, whatever the gate says of it; empty for the one to ship.
+        archives: LiteRT's .aar files, to replace the pinned runtime.
+        keystore: The user's own.
+        flavour: The flavour to put inside even if it failed the gate; empty for the best one.
     """
 
     archives: Sequence[Path] = ()
     keystore: Path | None = None
-    alias: str = ""
-    out: Path | None = None
     flavour: str = ""
 
     def __post_init__(self) -> None:
         if self.flavour and self.flavour not in FLAVOURS:
-            raise UsageError(
-                f"--flavour {self.flavour}: there is no such flavour", f"take {', '.join(FLAVOURS)}"
-            )
-        if self.alias and self.keystore is None:
-            raise UsageError(
-                f"--alias {self.alias}: there is no --keystore that it is in", "give --keystore FILE, too"
-            )
+            raise UsageError(f"--flavour {self.flavour}: no such flavour", f"expected {', '.join(FLAVOURS)}")
 
 
 @dataclass(frozen=True)
@@ -60,9 +50,9 @@ class Inside:
     """What goes into the app.
 
     Attributes:
-        flavour: Its name.
+        flavour: The name of the flavour.
         folder: Its bundle.
-        verdict: What the gate said of it; the app's About shows it.
+        verdict: What the gate says about it; shown on the app's About screen.
     """
 
     flavour: str
@@ -71,96 +61,86 @@ class Inside:
 
 
 def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> Inside:
-    """The bundle that goes into the app: the flavour named, else the one to ship.
+    """Chooses the bundle that goes into the app: the named flavour, else the best one.
 
     Raises:
         UsageError: The run does not export that flavour.
         RunError: It has not been exported, or is older than the model.
-        GateError: The gate says no to every flavour, and none is named.
-        ConversionError: It could not be made.
+        GateError: Every flavour failed the gate, and none is named.
+        ConversionError: It could not be converted.
     """
     run, config = experiment.run, experiment.config
     if flavour and flavour not in config.export.flavours:
         raise UsageError(
             f"--flavour {flavour}: {run.folder} exports {', '.join(config.export.flavours)}",
-            "name one of these, or train with export.flavours that hold it",
+            "name one of these, or add it to export.flavours and train again",
         )
     failed = convert.failed(experiment)
     if flavour in failed:
-        raise ConversionError(f"could not make {flavour} ({failed[flavour].message})", failed[flavour].hint)
-    found = parity.parity(experiment, reporter)
-    rows = {row["model"]: row for row in found["targets"]}
-    row = rows[flavour] if flavour else preference.best(found["targets"], config.gate)
+        raise ConversionError(
+            f"could not convert to {flavour} ({failed[flavour].message})", failed[flavour].hint
+        )
+    result = parity.parity(experiment, reporter)
+    rows = {row.model: row for row in result.targets}
+    row = rows[flavour] if flavour else preference.best(result.targets, config.gate)
     if row is None:
         raise GateError(
-            f"the gate says no to every flavour of {run.folder}: {'; '.join(map(_reasons, rows.values()))}",
-            f"--flavour NAME puts {' or '.join(rows)} inside all the same; the app's About shows its verdict",
+            f"every flavour of {run.folder} failed the gate: {'; '.join(map(_reasons, rows.values()))}",
+            f"--flavour NAME puts {' or '.join(rows)} inside anyway; the About screen shows the verdict",
         )
-    name, first = row["model"], preference.ORDER[0]
-    if gate.says_no(row["verdict"], config.gate):
-        reporter.warn(f"the gate says no to {_reasons(row)}; the app's About shows it")
+    name, first = row.model, preference.ORDER[0]
+    if gate.says_no(row.verdict, config.gate):
+        reporter.warn(f"{_reasons(row)} failed the gate; the app's About screen says so")
     elif not flavour and name != first and first in (*rows, *failed):
         why = (
-            f"{first} could not be made"
+            f"{first} could not be converted"
             if first in failed
-            else f"the gate says no to {_reasons(rows[first])}"
+            else f"{_reasons(rows[first])} failed the gate"
         )
-        reporter.warn(f"{name} goes into the app, because {why}")
-    whole = run.done(convert.contract_recipe(experiment, name), [convert.contract_name(name)])
-    if not whole or not run.done(convert.recipe(experiment, name), [convert.file_name(name)]):
+        reporter.warn(f"the app contains {name}, because {why}")
+    whole = run.done(convert.contract_recipe(experiment, name))
+    if not whole or not run.done(convert.recipe(experiment, name)):
         raise RunError(
             f"{run.path(convert.bundle_name(name))} is missing, or older than the model",
             f"export it first: python -m export tflite {run.name}",
         )
-    verdict = Verdict(row["verdict"], found["n"], second_look=row["look"] == 2)
+    verdict = Verdict(verdict=str(row.verdict), n=result.n, second_look=row.second_look)
     return Inside(name, run.path(convert.bundle_name(name)), verdict)
 
 
 def flavour_inside(run: runs.Run) -> str:
-    """The flavour in the app that was built last; int8 where it does not say."""
+    """The flavour in the app that was built last; int8 if that is not recorded."""
     return str(run.recorded("apk").get("settings", {}).get("flavour", preference.ORDER[0]))
 
 
-def _reasons(row: Mapping[str, Any]) -> str:
-    return f"{row['model']} ({', '.join(row['broken'] or row['unproved'])})"
+def _reasons(row: FlavourTarget) -> str:
+    return f"{row.model} ({', '.join(row.reasons)})"
 
 
-def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -> tuple[Path, dict[str, Any]]:
-    """Builds the APK where it is out of date.
-
-    Returns:
-        The APK, and its passport as JSON values.
+def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -> ApkInfo:
+    """Builds the APK if it is out of date.
 
     Raises:
         VignetteError: Any of those of `choose` and `build.build_apk`.
     """
     run, inside = experiment.run, choose(experiment, options.flavour, reporter)
-    apk = options.out or run.path(artifacts.APK)
-    passport = apk.with_suffix(".json") if options.out else run.path(artifacts.APK_PASSPORT)
-
-    def construct() -> None:
-        made = build.build_apk(
+    fresh = not run.done(_recipe(experiment, options, inside))
+    if fresh:
+        info = build.build_apk(
             inside.folder,
-            apk,
+            run.path(artifacts.APK),
+            flavour=inside.flavour,
             verdict=inside.verdict,
             archives=options.archives,
             keystore=options.keystore,
-            alias=options.alias,
             progress=reporter.progress,
         )
-        found = made.as_dict()
-        found["words"]["gate"] = f"{inside.flavour}: {inside.verdict}"
-        files.write_json(passport, {**found, "flavour": inside.flavour})
-
-    outputs = [artifacts.APK, artifacts.APK_PASSPORT]
-    fresh = options.out is not None or not run.done(_recipe(experiment, options, inside), outputs)
-    if fresh:
-        construct()
-    if fresh and options.out is None:
-        # Anew, because the build may have made the key.
-        run.record(_recipe(experiment, options, inside), outputs)
-    reporter.say("apk", f"{apk.stat().st_size / 1e6:.2f} MB{'' if fresh else ' (up to date)'}")
-    return apk, runs.Run(passport.parent).read_json(passport.name)
+        run.write(info, artifacts.APK_PASSPORT)
+        # The recipe is computed again, because the build may have created the key.
+        run.record(_recipe(experiment, options, inside))
+    size = run.path(artifacts.APK).stat().st_size
+    reporter.say("apk", f"{size / 1e6:.2f} MB{'' if fresh else ' (up to date)'}")
+    return run.read(ApkInfo, artifacts.APK_PASSPORT)
 
 
 def _recipe(experiment: Experiment, options: Options, inside: Inside) -> Recipe:
@@ -173,14 +153,12 @@ def _recipe(experiment: Experiment, options: Options, inside: Inside) -> Recipe:
         "sources": {path.relative_to(app_versions.PROJECT).as_posix(): _sha256(path) for path in files},
         "archives": [_sha256(path) for path in options.archives if path.is_file()],
         "key": _sha256(key) if key.is_file() else "",
-        "alias": options.alias,
         "flavour": inside.flavour,
-        "verdict": inside.verdict.as_dict(),
+        "verdict": inside.verdict.model_dump(),
         "android_home": os.environ.get("ANDROID_HOME", ""),
     }
-    return Recipe(
-        "apk", 2, {inside.flavour: convert.contract_recipe(experiment, inside.flavour).key}, settings
-    )
+    inputs = {inside.flavour: convert.contract_recipe(experiment, inside.flavour).key}
+    return stages.recipe("apk", inputs, settings)
 
 
 def _sha256(path: Path) -> str:

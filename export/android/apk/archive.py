@@ -1,7 +1,6 @@
-"""The APK as a file: a zip whose stored entries start where Android can map them.
+"""The APK as a file: a zip whose stored entries are aligned so that Android can map them.
 
-Entries get a fixed time and order, so that the same contents give the same bytes. What goes in
-belongs to `build`; signing, which keeps every entry where it is, to `signature`.
+Entries have a fixed time, so that the same contents give the same bytes. `build` decides what goes in.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ class Entry:
     """One entry of an APK.
 
     Attributes:
-        name: Its path inside.
-        size_bytes: What it takes in the file.
-        stored: Whether it is not compressed.
+        name: Its path in the APK.
+        size_bytes: Its size in the file.
+        stored: Whether it is uncompressed.
         offset: Where its data begin.
     """
 
@@ -40,20 +39,20 @@ class Entry:
 
 
 def alignment(name: str) -> int:
-    """Where a stored entry must start: at a multiple of this many bytes."""
+    """The number of bytes that a stored entry must be aligned to."""
     if name.endswith(".so"):
         return PAGE
     return 4096 if name.endswith(".tflite") else 4
 
 
 def add(archive: zipfile.ZipFile, name: str, data: bytes, *, stored: bool) -> None:
-    """Adds one entry, aligned if it is stored.
+    """Adds an entry, aligned if it is stored.
 
     Args:
         archive: Open for writing.
-        name: The path inside.
-        data: The contents.
-        stored: Whether it is kept uncompressed.
+        name: Its path in the APK.
+        data: Its contents.
+        stored: Whether to leave it uncompressed.
     """
     info = zipfile.ZipInfo(name, _TIME)
     info.create_system = 0
@@ -70,38 +69,38 @@ def add(archive: zipfile.ZipFile, name: str, data: bytes, *, stored: bool) -> No
 
 def entries(path: Path) -> list[Entry]:
     """The entries of an APK, in order."""
-    found = []
+    listed = []
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
         for info in archive.infolist():
             file.seek(info.header_offset)
             name_length, extra_length = struct.unpack("<26xHH", file.read(_LOCAL_HEADER))
             offset = info.header_offset + _LOCAL_HEADER + name_length + extra_length
             stored = info.compress_type == zipfile.ZIP_STORED
-            found.append(Entry(info.filename, info.compress_size, stored, offset))
-    return found
+            listed.append(Entry(info.filename, info.compress_size, stored, offset))
+    return listed
 
 
 def load_alignment(library: bytes) -> int:
     """The smallest alignment of a native library's LOAD segments, in bytes.
 
     Raises:
-        ValueError: The file is no ELF library.
+        ValueError: It is not an ELF library.
     """
     if library[:4] != b"\x7fELF" or library[5] != 1:
-        raise ValueError("no little-endian ELF file")
+        raise ValueError("not a little-endian ELF file")
     wide = library[4] == 2
     table, size, count = (
         struct.unpack_from("<Q", library, 0x20)[0] if wide else struct.unpack_from("<I", library, 0x1C)[0],
         *struct.unpack_from("<HH", library, 0x36 if wide else 0x2A),
     )
     headers = (table + size * number for number in range(count))
-    found = [
+    alignments = [
         struct.unpack_from("<Q", library, at + 0x30)[0]
         if wide
         else struct.unpack_from("<I", library, at + 0x1C)[0]
         for at in headers
         if struct.unpack_from("<I", library, at)[0] == 1
     ]
-    if not found:
+    if not alignments:
         raise ValueError("no LOAD segment")
-    return min(found)
+    return min(alignments)

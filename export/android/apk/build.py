@@ -1,12 +1,11 @@
-"""The Android app, built around a bundle: resources, classes, dex, zip, signature.
+"""Builds the Android app around a bundle: resources, classes, dex, zip, signature.
 
-The sources are `android_demo`, the same that Gradle builds. The programs come from `toolchain`,
-the runtime inside from `runtime`; what the finished file is, is said by `passport`.
+The sources are those in `android_demo`, which Gradle builds, too. `toolchain` finds the programs,
+`runtime` the runtime inside; `apk_info` describes the finished file.
 """
 
 from __future__ import annotations
 
-import io
 import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -15,9 +14,9 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from export import app_versions
-from export.android.apk import apk_info, archive, members, programs, runtime, signature, toolchain
+from export.android.apk import apk_info, archive, programs, runtime, signature, toolchain
 from export.android.apk import verdict as verdicts
-from export.android.apk.apk_info import ApkPassport
+from export.android.apk.apk_info import ApkInfo, Origin, RuntimeInside
 from export.android.apk.runtime import Runtime
 from export.android.apk.toolchain import Toolchain
 from export.android.apk.verdict import Verdict
@@ -25,15 +24,14 @@ from export.bundle import bundle as bundles
 from export.bundle.bundle import Bundle
 from export.model_file import operators
 from pipeline.core import files
-from pipeline.core import files as disk
 from pipeline.core.errors import ConfigError, storage_error
 from pipeline.core.progress import Progress, silent
 
-STAGE = "building the APK"
+_STAGE = "building the APK"
 SOURCES = Path("app/src/main")
 ASSETS = SOURCES / "assets"
 _ANDROID = "http://schemas.android.com/apk/res/android"
-_STEPS = ("tools", "resources", "classes", "dex", "zip", "signature", "passport")
+_STEPS = ("tools", "resources", "classes", "dex", "zip", "signature", "description")
 
 
 @dataclass(frozen=True)
@@ -52,40 +50,40 @@ def build_apk(
     *,
     archives: Sequence[Path] = (),
     keystore: Path | None = None,
-    alias: str = "",
+    flavour: str = "",
     verdict: Verdict | None = None,
     project: Path = app_versions.PROJECT,
     cache: Path = toolchain.CACHE,
     progress: Progress = silent,
-) -> ApkPassport:
-    """Builds a signed release APK with a bundle inside; the same inputs give the same bytes.
+) -> ApkInfo:
+    """Builds a signed release APK with a bundle inside.
 
-    (With an RSA key: other kinds of keys sign with a random number.)
+    The same inputs give the same bytes if the key is an RSA key; other kinds sign with random numbers.
 
     Args:
         bundle: A bundle's folder.
         out: The .apk to write.
-        archives: LiteRT's .aar files in place of the pinned runtime.
-        keystore: A key of one's own; its password stands in VIGNETTE_KEYSTORE_PASSWORD.
-        alias: The key's name, where the keystore holds several.
-        verdict: What the gate said of the file; None where it was not asked.
+        archives: LiteRT's .aar files, to replace the pinned runtime.
+        keystore: The user's own; its password is in VIGNETTE_KEYSTORE_PASSWORD.
+        flavour: The bundle's flavour, for `ApkInfo`.
+        verdict: What the gate says about the model; None if it was not asked.
         project: The Android project.
         cache: A folder for unpacked tools.
-        progress: Told of every step.
+        progress: Called after every step.
 
     Raises:
         BundleError: The bundle's files do not belong together.
         GateError: The runtime cannot run the model.
-        UsageError: An archive, a keystore or ANDROID_HOME is not what it must be.
-        ConfigError: The project lacks something.
-        ToolError: A program is missing, or failed.
+        UsageError: An archive, the keystore or ANDROID_HOME is unusable.
+        ConfigError: The project is incomplete.
+        ToolError: A program is missing or failed.
         StorageError: The APK could not be written.
     """
     steps = iter(range(1, len(_STEPS) + 1))
-    progress(STAGE, 0, len(_STEPS))
+    progress(_STAGE, 0, len(_STEPS))
 
     def advance() -> None:
-        progress(STAGE, next(steps), len(_STEPS))
+        progress(_STAGE, next(steps), len(_STEPS))
 
     whole = bundles.read(bundle)
     versions = app_versions.read_versions(project)
@@ -93,11 +91,11 @@ def build_apk(
     inside = runtime.open_archives(archives, versions["abis"].split(",")) if archives else None
     version = inside.version if inside else app_versions.pinned_version(versions)
     needed = operators.compare(whole.data, version)
-    # Before anything is fetched or built.
+    # Refuse before anything is fetched or built.
     runtime.require(needed, inside.name if inside else f"tensorflow-lite {version}", whole.model.name)
     tools = toolchain.find(versions, cache)
     inside = inside or runtime.pinned(versions, cache)
-    key = signature.choose_key(keystore, alias, cache.parent.with_name("keys") / signature.OWN.name)
+    key = signature.choose_key(keystore, cache.parent.with_name("keys") / signature.OWN.name)
     advance()
     min_sdk = int(versions["min_sdk"])
     with tempfile.TemporaryDirectory(prefix="vignette-apk-") as temporary:
@@ -115,24 +113,21 @@ def build_apk(
         except OSError as error:
             raise storage_error(site.folder, error) from error
         advance()
-        with disk.replacing(out) as beside:
+        with files.replacing(out) as beside:
             signature.sign(tools.apksig, key, unsigned, beside, min_sdk)
         advance()
-        missing = None
-        if tools.oldest:
-            compiled = [path.read_bytes() for path in classes]
-            missing = tuple(members.missing([*compiled, *_class_files(inside)], tools.android, tools.oldest))
-    made = apk_info.ApkPassport(
-        **apk_info.describe(out, tools),
+    origin = Origin(
         built_with=tools.origin,
         model=f"{whole.contract.model.file}, sha256 {whole.contract.model.sha256}",
-        runtime=apk_info.RuntimeInside(inside.name, inside.version, tuple(needed)),
-        missing_at_min_sdk=missing,
-        signature=signature.verify(tools.apksig, out, min_sdk, key.origin),
+        runtime=RuntimeInside(name=inside.name, version=inside.version, operators=tuple(needed)),
+        flavour=flavour,
+        verdict=verdict,
     )
-    apk_info.require(made)
+    verified = signature.verify(tools.apksig, out, min_sdk, key.origin)
+    info = apk_info.describe(out, tools, verified, origin)
+    apk_info.require(info)
     advance()
-    return made
+    return info
 
 
 def fetch(
@@ -140,33 +135,33 @@ def fetch(
     cache: Path = toolchain.CACHE,
     progress: Progress = silent,
 ) -> str:
-    """Fetches everything that a build needs, so that it can run without a network.
+    """Fetches everything that a build needs, so that it works offline.
 
     Args:
         project: The Android project.
         cache: A folder for unpacked tools.
-        progress: Told when it begins and ends.
+        progress: Called at the beginning and at the end.
 
     Returns:
-        Where the tools come from, in words.
+        Where the tools come from, as a phrase.
 
     Raises:
         ToolError: A JDK or Maven is missing, or Maven could not fetch something.
-        UsageError: ANDROID_HOME names no usable SDK.
+        UsageError: ANDROID_HOME is not a usable SDK.
         ConfigError: There is no such project.
     """
-    progress("fetching what builds the APK", 0, 1)
+    progress("fetching the build tools", 0, 1)
     versions = app_versions.read_versions(project)
     tools = toolchain.find(versions, cache)
     runtime.pinned(versions, cache)
-    progress("fetching what builds the APK", 1, 1)
+    progress("fetching the build tools", 1, 1)
     return tools.origin
 
 
 def fill_assets(
     bundle: Path, project: Path = app_versions.PROJECT, *, verdict: Verdict | None = None
 ) -> list[Path]:
-    """Puts a bundle where Gradle finds it; git ignores that folder.
+    """Copies a bundle to where Gradle looks for it; git ignores that folder.
 
     Args:
         bundle: A bundle's folder.
@@ -186,7 +181,7 @@ def fill_assets(
     folder = project / ASSETS
     files.make_folder(folder)
     contents = _assets(whole, verdict)
-    # The contract goes first and comes last: what lies between is no bundle.
+    # The contract is removed first and written last, so that a half-written folder is never a bundle.
     stale = [path for path in (*folder.glob("*.tflite"), folder / verdicts.NAME) if path.name not in contents]
     for path in (folder / bundles.CONTRACT, *stale):
         try:
@@ -199,14 +194,14 @@ def fill_assets(
 
 
 def _assets(whole: Bundle, verdict: Verdict | None) -> dict[str, bytes]:
-    """The verdict and the bundle's files by name, the contract last."""
-    said = {verdicts.NAME: verdict.as_file()} if verdict else {}
-    files = {name: (whole.folder / name).read_bytes() for name in (bundles.LABELS, bundles.CONTRACT)}
-    return {**said, whole.model.name: whole.data, **files}
+    """The verdict and the bundle's files, by name, the contract last."""
+    verdict_file = {verdicts.NAME: verdict.as_file()} if verdict else {}
+    texts = {name: (whole.folder / name).read_bytes() for name in (bundles.LABELS, bundles.CONTRACT)}
+    return {**verdict_file, whole.model.name: whole.data, **texts}
 
 
 def _manifest(site: _Site) -> Path:
-    """The manifest with what Gradle would add to it."""
+    """Writes the manifest with what Gradle would add."""
     path = site.sources / "AndroidManifest.xml"
     ET.register_namespace("android", _ANDROID)
     try:
@@ -215,7 +210,7 @@ def _manifest(site: _Site) -> Path:
         raise ConfigError(f"{path} cannot be read: {error}", "restore it from the repository") from error
     root.set("package", site.versions["application_id"])
     for application in root.iter("application"):
-        # Libraries are mapped from the APK, so they are stored and aligned in it.
+        # Android maps the libraries from the APK, where they are stored and aligned.
         application.set(f"{{{_ANDROID}}}extractNativeLibs", "false")
     made = site.folder / "AndroidManifest.xml"
     made.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
@@ -223,7 +218,7 @@ def _manifest(site: _Site) -> Path:
 
 
 def _resources(site: _Site) -> Path:
-    """An archive with the manifest, the resources and their table; R.java is written beside it."""
+    """Writes an archive with the manifest and the resources, and R.java beside it."""
     compiled, linked = site.folder / "resources.zip", site.folder / "resources.apk"
     aapt2, versions = site.tools.aapt2, site.versions
     what = "compiling resources"
@@ -248,7 +243,7 @@ def _unpack_classes(site: _Site, inside: Runtime) -> list[Path]:
 
 
 def _compile(site: _Site, jars: Sequence[Path]) -> list[Path]:
-    """The class files of the app, for Java 8, which is what every Android since 26 has of java.*."""
+    """Compiles the app for Java 8, which every Android since API level 26 supports."""
     sources = [
         *sorted((site.sources / "java").rglob("*.java")),
         *sorted(site.folder.glob("generated/**/*.java")),
@@ -288,11 +283,3 @@ def _zip(
             archive.add(apk, f"assets/{name}", data, stored=name.endswith(".tflite"))
         for name, data in sorted(inside.libraries.items()):
             archive.add(apk, name, data, stored=True)
-
-
-def _class_files(inside: Runtime) -> list[bytes]:
-    found = []
-    for jar in inside.classes:
-        with zipfile.ZipFile(io.BytesIO(jar)) as opened:
-            found += [opened.read(name) for name in opened.namelist() if name.endswith(".class")]
-    return found

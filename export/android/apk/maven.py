@@ -1,7 +1,7 @@
-"""Artifacts through Maven's own resolver, with strict checksums.
+"""Fetches artifacts with Maven's own resolver and strict checksums.
 
-Maven's settings, mirrors and local repository are the user's. Which artifacts are wanted is
-said by `toolchain` and `runtime`.
+Maven's settings, mirrors and local repository are the user's. `toolchain` and `runtime` decide which
+artifacts they need.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ REMEMBERED = "artifacts.json"
 
 
 def fetch(artifacts: Sequence[str], cache: Path) -> list[Path]:
-    """Where artifacts lie in Maven's own local repository, in order.
+    """The paths of artifacts in Maven's local repository, in order.
 
-    Maven is asked only for what was not fetched before: its default repository first, and
-    Google's where that lacks something.
+    Only what was not fetched before is fetched: from Maven's default repository, else from Google's.
 
     Args:
-        artifacts: `group:artifact:type:version`; the same artifact in one version only.
-        cache: A folder in which the answer is remembered.
+        artifacts: `group:artifact:type:version`, each artifact in one version only.
+        cache: A folder for the list of what was fetched.
 
     Raises:
         ToolError: Maven is missing, or could not fetch something.
@@ -56,7 +55,7 @@ def _remembered(cache: Path) -> dict[str, Path]:
 
 def _ask_maven(artifacts: Sequence[str], cache: Path) -> dict[str, Path]:
     if not shutil.which("mvn"):
-        raise ToolError("building the APK needs Maven, which this machine lacks", programs.APT)
+        raise ToolError("building the APK needs Maven", programs.APT)
     ET.register_namespace("", NAMESPACE)
     root = ET.parse(POM).getroot()  # noqa: S314  (a file of this repository)
     listing = _element(root, "dependencies")
@@ -76,19 +75,19 @@ def _ask_maven(artifacts: Sequence[str], cache: Path) -> dict[str, Path]:
         programs.run(*command, *options, what=what)
     except ToolError:
         programs.run(*command, *options, "-Pgoogle", what=what)
-    found = {}
+    paths = {}
     for line in listed.read_text("utf-8").splitlines():
         match = re.match(r"\s*([^:\s]+:[^:]+:[^:]+:[^:]+):compile:(.+?)(?: -- module .*)?$", line)
         if match:
-            found[match[1]] = Path(match[2])
+            paths[match[1]] = Path(match[2])
     listed.unlink()
-    absent = [artifact for artifact in artifacts if artifact not in found]
+    absent = [artifact for artifact in artifacts if artifact not in paths]
     if absent:
         raise ToolError(
-            f"Maven did not say where it put {', '.join(absent)}",
-            "repeat the command; make setup fetches them",
+            f"Maven did not list {', '.join(absent)}",
+            "repeat the command, or run make setup, which fetches everything",
         )
-    return found
+    return paths
 
 
 def _element(parent: ET.Element, name: str, text: str | None = None) -> ET.Element:

@@ -1,6 +1,6 @@
-"""Programs from outside, run with one kind of error: the JDK's, and whatever it runs.
+"""Runs the JDK and other external programs; every failure is a ToolError.
 
-Which programs and jars there are belongs to `toolchain`.
+`toolchain` knows which programs and jars there are.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from pathlib import Path
 
 from pipeline.core.errors import ToolError
 
-JDK = 17
-APT = f"sudo apt install openjdk-{JDK}-jdk-headless maven"
-# Short-lived programs start faster so, and leave the other core alone.
+JDK = 17  # the oldest supported version
+APT = "sudo apt install default-jdk-headless maven"
+# Short-lived programs start faster with these, and use one core only.
 JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 
 
 def missing_programs() -> list[str]:
-    """What has to be installed before an APK can be built, in words; empty where all is there."""
-    missing = [f"a JDK {JDK}"] if _jdk_version() < JDK else []
+    """What has to be installed before an APK can be built; empty if nothing is missing."""
+    missing = [f"a JDK ({JDK} or later)"] if _jdk_version() < JDK else []
     if not os.environ.get("ANDROID_HOME") and not shutil.which("mvn"):
         missing.append("Maven")
     return missing
@@ -33,28 +33,42 @@ def java(program: str) -> str:
     """The path of a program of the JDK.
 
     Raises:
-        ToolError: No JDK, or one that is too old; Maven is named where it is missing too.
+        ToolError: There is no JDK, or it is too old. The message names Maven too if that is missing.
     """
     missing = missing_programs()
     if missing:
-        raise ToolError(f"building the APK needs {' and '.join(missing)}, which this machine lacks", APT)
+        raise ToolError(f"building the APK needs {' and '.join(missing)}", APT)
     return _jdk_program(program) or program
 
 
 def run(*command: object, what: str, environment: Mapping[str, str] | None = None) -> str:
-    """What a program prints.
+    """Runs a program that has to succeed; the arguments are those of `call`.
+
+    Returns:
+        Its standard output.
+
+    Raises:
+        ToolError: It failed or could not be started.
+    """
+    return require_success(call(*command, what=what, environment=environment), what)
+
+
+def call(
+    *command: object, what: str, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program.
 
     Args:
         command: The program and its arguments.
-        what: What it was for, for the message.
-        environment: Added to this process' own.
+        what: What it is for, for the message.
+        environment: Added to the environment of this process.
 
     Raises:
-        ToolError: It failed, or could not be started; the first lines that it said are in the message.
+        ToolError: It could not be started.
     """
     words = [str(word) for word in command]
     try:
-        done = subprocess.run(
+        return subprocess.run(
             words,
             capture_output=True,
             text=True,
@@ -64,11 +78,19 @@ def run(*command: object, what: str, environment: Mapping[str, str] | None = Non
         )
     except OSError as error:
         raise ToolError(f"{what}: {words[0]} cannot be started: {error.strerror}", APT) from error
+
+
+def require_success(done: subprocess.CompletedProcess[str], what: str) -> str:
+    """The standard output of a program that has to have succeeded.
+
+    Raises:
+        ToolError: It failed; the message quotes its first lines.
+    """
     if done.returncode:
-        said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        output = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         raise ToolError(
-            f"{what} failed: " + "\n".join(said[:12] or [f"exit code {done.returncode}"]),
-            "mend what these words name, then repeat the command",
+            f"{what} failed: " + "\n".join(output[:12] or [f"exit code {done.returncode}"]),
+            "fix what this output names, then repeat the command",
         )
     return done.stdout
 
@@ -86,18 +108,17 @@ def jdk_home() -> Path:
 
 
 def _jdk_version() -> int:
-    """Of javac, since a runtime alone does not compile; 0 without one."""
+    """The version of javac, because a runtime alone cannot compile; 0 if there is none."""
     javac = _jdk_program("javac")
     return _version(javac, Path(javac).stat().st_mtime_ns) if javac else 0
 
 
 @cache
 def _version(javac: str, _changed: int) -> int:
-    said = run(javac, "-version", what="asking javac for its version")
-    first, second, *_ = (*numbers(said), 0, 0)
+    first, second, *_ = (*numbers(run(javac, "-version", what="asking javac for its version")), 0, 0)
     return second if first == 1 else first
 
 
 def numbers(text: str) -> tuple[int, ...]:
-    """The whole numbers in a text, such as a version."""
+    """The integers in a text such as a version."""
     return tuple(int(number) for number in re.findall(r"\d+", text))

@@ -1,7 +1,6 @@
-"""The runtime inside the app: TensorFlow Lite's archives, or LiteRT's, and what they can run.
+"""The runtime inside the app: the archives of TensorFlow Lite or LiteRT, and what they can run.
 
-The classes are `org.tensorflow.lite` in both. Tables of operator versions lie in
-`operator_versions/`, one a version of the runtime.
+Both have the same classes, `org.tensorflow.lite`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from export.android.apk import maven, toolchain
 from export.model_file.operators import Operator
 from pipeline.core.errors import GateError, UsageError
 
-# What the app's code needs; LiteRT divides them over two archives.
+# The classes that the app uses; LiteRT splits them over two archives.
 CLASSES = ("org/tensorflow/lite/Interpreter.class", "org/tensorflow/lite/InterpreterApi.class")
 
 
@@ -26,8 +25,8 @@ class Runtime:
     """A runtime's archives, opened.
 
     Attributes:
-        name: In words, e.g. `tensorflow-lite 2.16.1`.
-        version: As the native library says it; empty if it does not.
+        name: For messages, e.g. `tensorflow-lite 2.16.1`.
+        version: The version in the native library; empty if there is none.
         classes: The `classes.jar` of every archive, in order.
         libraries: Native libraries by their path in the APK, e.g. `lib/arm64-v8a/libx.so`.
     """
@@ -43,7 +42,7 @@ def pinned(versions: Mapping[str, str], cache: Path) -> Runtime:
 
     Raises:
         ToolError: Maven could not fetch it.
-        UsageError: It has no library for one of the ABIs.
+        UsageError: It has no library for one of the processors.
     """
     entries = [versions["tensorflow_lite"], versions["tensorflow_lite_api"]]
     archives = maven.fetch([toolchain.coordinate(entry, "aar") for entry in entries], cache)
@@ -56,11 +55,11 @@ def open_archives(archives: Sequence[Path], abis: Sequence[str], name: str = "")
 
     Args:
         archives: .aar files.
-        abis: The processors that the app is for, e.g. `arm64-v8a`.
-        name: In words; from the names of the files without it.
+        abis: The processors that the app supports, e.g. `arm64-v8a`.
+        name: For messages; default: the names of the files.
 
     Raises:
-        UsageError: A file is no archive, or classes or libraries are missing.
+        UsageError: A file is not an archive, or classes or libraries are missing.
     """
     jars, libraries = [], {}
     for path in archives:
@@ -73,7 +72,7 @@ def open_archives(archives: Sequence[Path], abis: Sequence[str], name: str = "")
                         libraries[f"lib/{match[1]}/{match[2]}"] = archive.read(entry)
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise UsageError(
-                f"{path} is no Android archive: {error}", "--runtime takes LiteRT's .aar files"
+                f"{path} is not an Android archive: {error}", "--runtime takes LiteRT's .aar files"
             ) from error
     files = ", ".join(path.name for path in archives)
     held = {entry for jar in jars for entry in zipfile.ZipFile(io.BytesIO(jar)).namelist()}
@@ -81,11 +80,13 @@ def open_archives(archives: Sequence[Path], abis: Sequence[str], name: str = "")
     if absent:
         raise UsageError(
             f"{files} lacks {', '.join(e.removesuffix('.class').replace('/', '.') for e in absent)}",
-            "LiteRT divides its classes over two archives, litert and litert-api: give both",
+            "LiteRT splits its classes over two archives: give both litert and litert-api",
         )
     without = [abi for abi in abis if not any(path.startswith(f"lib/{abi}/") for path in libraries)]
     if without:
-        raise UsageError(f"{files} has no library for {', '.join(without)}", "the app needs one for each ABI")
+        raise UsageError(
+            f"{files} has no library for {', '.join(without)}", "the app needs one for each processor"
+        )
     name = name or " + ".join(path.stem for path in archives)
     return Runtime(name, _version(libraries), tuple(jars), libraries)
 
@@ -94,27 +95,27 @@ def require(operators: Sequence[Operator], runtime: str, model: str) -> None:
     """Refuses a model that the runtime cannot run.
 
     Args:
-        operators: From `compare`.
-        runtime: Its name, for the message.
+        operators: What `operators.compare` returned.
+        runtime: The runtime's name, for the message.
         model: The file's name, for the message.
 
     Raises:
-        GateError: An operator is newer than the runtime's, or unknown to it.
+        GateError: The runtime does not know an operator, or only an older version of it.
     """
     beyond = [operator for operator in operators if operator.fits is False]
     if beyond:
-        words = ", ".join(
-            f"{op.name} version {op.model} ({f'runs up to {op.runtime}' if op.runtime else 'unknown to it'})"
+        listed = ", ".join(
+            f"{op.name} version {op.model} ({f'supported up to {op.runtime}' if op.runtime else 'unknown'})"
             for op in beyond
         )
         raise GateError(
-            f"{runtime} inside the app cannot run {model}: {words}",
-            "use the int8 file, or put a newer runtime inside: --runtime litert.aar --runtime litert-api.aar",
+            f"{runtime} inside the app cannot run {model}: {listed}",
+            "use the int8 file, or a newer runtime: --runtime litert.aar --runtime litert-api.aar",
         )
 
 
 def _version(libraries: Mapping[str, bytes]) -> str:
-    """The one version number that stands as a string of its own in every native library."""
-    found = [set(re.findall(rb"\0(\d+\.\d+\.\d+)(?=\0)", data)) for data in libraries.values()]
-    common = set.intersection(*found) if found else set()
+    """The only version number that every native library contains as a string."""
+    numbers = [set(re.findall(rb"\0(\d+\.\d+\.\d+)(?=\0)", data)) for data in libraries.values()]
+    common = set.intersection(*numbers) if numbers else set()
     return common.pop().decode() if len(common) == 1 else ""

@@ -1,8 +1,8 @@
-"""The programs that build the APK: found in an Android SDK, or fetched by Maven.
+"""The programs that build the APK, from an Android SDK or fetched by Maven.
 
-With ANDROID_HOME set, the SDK's aapt2, D8, android.jar and apksig are used; without it, the
-artifacts that `android_demo/versions.properties` pins, through Maven's own resolver and with
-strict checksums. What is done with them belongs to `build` and `signature`.
+If ANDROID_HOME is set, the SDK's aapt2, D8, android.jar and apksig are used. Otherwise Maven resolves
+the artifacts that `android_demo/versions.properties` pins, with strict checksums. `build` and
+`signature` run them.
 """
 
 from __future__ import annotations
@@ -20,21 +20,19 @@ from pipeline.core import files, runs
 from pipeline.core.errors import ToolError, UsageError
 
 CACHE = runs.CACHE / "android"
-OLDEST = "oldest_android_all"
 
 
 @dataclass(frozen=True)
 class Toolchain:
-    """Where everything is.
+    """The programs and jars of a build.
 
     Attributes:
-        origin: Where it comes from, in words.
+        origin: Where they come from, as a phrase.
         aapt2: Compiles and links resources.
-        android: Android's classes and its table of resources, which the app is built against.
-        libraries: What D8 resolves library classes in.
+        android: The Android classes and resources that the app is compiled against.
+        libraries: Where D8 looks up library classes.
         d8: The jar with `com.android.tools.r8.D8`.
         apksig: The jar with `com.android.apksig`.
-        oldest: Android's classes of the oldest version that the app runs on, or None.
     """
 
     origin: str
@@ -43,25 +41,24 @@ class Toolchain:
     libraries: tuple[Path, ...]
     d8: Path
     apksig: Path
-    oldest: Path | None
 
 
 def coordinate(entry: str, kind: str = "jar") -> str:
-    """`group:artifact:version` with the kind of file where Maven wants it."""
+    """Inserts the file type into `group:artifact:version`, where Maven expects it."""
     group, artifact, version = entry.split(":")
     return f"{group}:{artifact}:{kind}:{version}"
 
 
 def find(versions: Mapping[str, str], cache: Path = CACHE) -> Toolchain:
-    """The toolchain: the SDK's where ANDROID_HOME is set, else the pinned one.
+    """Finds the SDK's toolchain if ANDROID_HOME is set, else fetches the pinned one.
 
     Args:
         versions: The entries of `versions.properties`.
-        cache: A folder for what is unpacked.
+        cache: A folder for unpacked programs.
 
     Raises:
-        ToolError: Something is missing; the message names it.
-        UsageError: ANDROID_HOME names no usable SDK.
+        ToolError: Something is missing.
+        UsageError: ANDROID_HOME is not a usable SDK.
     """
     sdk = os.environ.get("ANDROID_HOME")
     programs.java("javac")
@@ -82,7 +79,6 @@ def _from_sdk(sdk: Path, versions: Mapping[str, str]) -> Toolchain:
     android = sdk / "platforms" / f"android-{level}" / "android.jar"
     if not android.is_file():
         raise UsageError(f"ANDROID_HOME={sdk} has no platforms/android-{level}/android.jar", hint)
-    oldest = sdk / "platforms" / f"android-{versions['min_sdk']}" / "android.jar"
     return Toolchain(
         origin=f"Android SDK: build-tools {tools.name}, platform {level}",
         aapt2=tools / "aapt2",
@@ -90,27 +86,23 @@ def _from_sdk(sdk: Path, versions: Mapping[str, str]) -> Toolchain:
         libraries=(android,),
         d8=tools / "lib/d8.jar",
         apksig=tools / "lib/apksigner.jar",
-        oldest=oldest if oldest.is_file() else None,
     )
 
 
 def _from_maven(versions: Mapping[str, str], cache: Path) -> Toolchain:
     artifacts = [coordinate(versions[name]) for name in app_versions.PINNED]
-    found = dict(zip(app_versions.PINNED, maven.fetch(artifacts, cache), strict=True))
-    # By itself: Maven takes only one version of an artifact at a time.
-    oldest = maven.fetch([coordinate(versions[OLDEST])], cache)[0] if OLDEST in versions else None
+    jars = dict(zip(app_versions.PINNED, maven.fetch(artifacts, cache), strict=True))
     unpacked = cache / versions["apktool_lib"].replace(":", "-")
-    aapt2 = _unpack(found["apktool_lib"], _aapt2_inside(), unpacked / "aapt2")
+    aapt2 = _unpack(jars["apktool_lib"], _aapt2_inside(), unpacked / "aapt2")
     pinned = ", ".join(":".join(versions[name].split(":")[1:]) for name in app_versions.PINNED)
     return Toolchain(
         origin=f"Maven: {pinned}",
         aapt2=aapt2,
-        android=found["android_all"],
-        # android-all leaves java.* to the JDK.
-        libraries=(found["android_all"], programs.jdk_home()),
-        d8=found["r8"],
-        apksig=found["apksig"],
-        oldest=oldest,
+        android=jars["android_all"],
+        # android-all does not contain java.*, so that comes from the JDK.
+        libraries=(jars["android_all"], programs.jdk_home()),
+        d8=jars["r8"],
+        apksig=jars["apksig"],
     )
 
 
@@ -129,7 +121,7 @@ def _aapt2_inside() -> str:
 
 
 def _unpack(archive: Path, entry: str, to: Path) -> Path:
-    """One entry of a zip as an executable file, written once."""
+    """Extracts one entry of a zip as an executable file, unless that is done already."""
     if not to.is_file():
         with zipfile.ZipFile(archive) as opened, files.replacing(to) as beside:
             beside.write_bytes(opened.read(entry))

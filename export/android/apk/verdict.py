@@ -1,22 +1,19 @@
-"""What the gate said of the file inside an app: `verdict.json`, which the app's About shows."""
+"""What the gate says about the model inside an app: `verdict.json`, shown on the app's About screen."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
-from typing import Any
+from pipeline.core.documents import Document
 
 NAME = "verdict.json"
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The gate's word.
+class Verdict(Document):
+    """The gate's verdict.
 
     Attributes:
         verdict: `passed`, `failed` or `not shown`.
-        n: On how many held-out pictures.
-        second_look: Whether it had said no to a first file.
+        n: The number of held-out pictures that it is based on.
+        second_look: Whether it is the verdict after a recalibration.
     """
 
     verdict: str
@@ -26,10 +23,6 @@ class Verdict:
     def __str__(self) -> str:
         return f"{self.verdict}, n = {self.n:,}{', second look' if self.second_look else ''}"
 
-    def as_dict(self) -> dict[str, Any]:
-        """JSON values."""
-        return asdict(self)
-
     def as_file(self) -> bytes:
-        """What stands in the app."""
-        return json.dumps(self.as_dict()).encode()
+        """The bytes of the file in the app."""
+        return self.model_dump_json().encode()

@@ -1,42 +1,41 @@
-"""What the app writes about a phone, read back: a benchmark, why there is none, which models it sees.
+"""What the app writes about a benchmark: the recording, why there is none, or how far it is.
 
-For other languages the form is written down in `benchmark.schema.json` and `listing.schema.json`.
-Times are in milliseconds. How the numbers are shown belongs to `summary`.
+`benchmark.schema.json` describes the same form for other languages. All times are in milliseconds.
+The list of models that the app sees is in `listing`, tables and sentences are in `summary`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from export.android.benchmark.device_info import App, Phone
-from export.bundle.contract import Sha256, explain
-from pipeline.core import documents
-from pipeline.core.config import Flavour
-from pipeline.core.documents import DocumentError
-from pipeline.core.errors import DataError
+from export.android.benchmark import app_document
+from export.android.benchmark.app_document import (
+    App,
+    AppDocument,
+    AppPart,
+    Count,
+    DeviceInfo,
+    Session,
+    Words,
+    require_all_or_error,
+)
+from export.bundle.contract import Sha256
+from pipeline.core.sections import Flavour
 
-VERSION = 1
 PERCENTILES = (50, 90, 99)
-# The app writes times in decimals of its own; a percentile may be off by as much.
+# The app rounds the times that it writes, so a percentile may be off by this much.
 _ROUNDING_MS = 0.01
 
 Kernels = Literal["XNNPACK", "built-in"]
 Thermal = Literal["none", "light", "moderate", "severe", "critical", "emergency", "shutdown"]
-Session = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-Words = Annotated[str, Field(min_length=1)]
 Ms = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
-
-
-class Distribution(_Part):
-    """How long a stage took, run by run, with its percentiles (NumPy's, linear)."""
+class Distribution(AppPart):
+    """How long a stage took in each run, with percentiles as NumPy computes them (linear)."""
 
     p50: Ms
     p90: Ms
@@ -47,15 +46,15 @@ class Distribution(_Part):
 
     @model_validator(mode="after")
     def _follows(self) -> Self:
-        found = [*np.percentile(self.values, PERCENTILES), min(self.values), max(self.values)]
+        computed = [*np.percentile(self.values, PERCENTILES), min(self.values), max(self.values)]
         stated = [self.p50, self.p90, self.p99, self.min, self.max]
-        if not np.allclose(found, stated, rtol=1e-4, atol=_ROUNDING_MS):
+        if not np.allclose(computed, stated, rtol=1e-4, atol=_ROUNDING_MS):
             raise ValueError("percentiles that follow from its values")
         return self
 
 
-class Memory(_Part):
-    """Of the app, `free_kb` of the whole phone."""
+class Memory(AppPart):
+    """Memory of the app; `free_kb` is that of the whole phone."""
 
     pss_kb: Count
     native_heap_kb: Count
@@ -63,8 +62,8 @@ class Memory(_Part):
     free_kb: Count
 
 
-class Measurement(_Part):
-    """One model on one kind of kernels with one number of threads; with an error, nothing else."""
+class Measurement(AppPart):
+    """One model with one kind of kernels and one number of threads; beside an error nothing else is set."""
 
     kernels: Kernels
     num_threads: Annotated[int, Field(ge=1, le=16)]
@@ -82,13 +81,12 @@ class Measurement(_Part):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        optional = {"thermal_status"}
-        _all_or_error(self, {"kernels", "num_threads", "error"}, optional)
+        require_all_or_error(self, {"kernels", "num_threads", "error"}, {"thermal_status"})
         return self
 
 
-class Window(_Part):
-    """Some seconds of the sustained mode."""
+class Window(AppPart):
+    """A few seconds of the sustained run."""
 
     from_s: Annotated[float, Field(ge=0)]
     frames: Annotated[int, Field(ge=1)]
@@ -98,8 +96,8 @@ class Window(_Part):
     thermal_status: Thermal | None
 
 
-class Sustained(_Part):
-    """Whole frames without a pause; `slowdown` is the last window's median over the first's."""
+class Sustained(AppPart):
+    """Whole frames without a pause; `slowdown` is the median of the last window over that of the first."""
 
     kernels: Kernels
     num_threads: Annotated[int, Field(ge=1, le=16)]
@@ -111,8 +109,8 @@ class Sustained(_Part):
     slowdown: Annotated[float, Field(ge=0)]
 
 
-class Measured(_Part):
-    """One model; with an error, only its name and source."""
+class Measured(AppPart):
+    """One model; beside an error only its name and source are set."""
 
     name: Words
     source: Literal["app", "folder"]
@@ -127,12 +125,12 @@ class Measured(_Part):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        _all_or_error(self, {"name", "source", "error"}, {"sustained"})
+        require_all_or_error(self, {"name", "source", "error"}, {"sustained"})
         return self
 
 
-class Conditions(_Part):
-    """The phone's state; None where it does not tell."""
+class Conditions(AppPart):
+    """The state of the phone; None where the phone does not report it."""
 
     battery_celsius: float | None
     battery_percent: Annotated[int, Field(ge=0, le=100)] | None
@@ -145,8 +143,8 @@ class Conditions(_Part):
     memory: Memory
 
 
-class Settings(_Part):
-    """What was asked of the app."""
+class Settings(AppPart):
+    """What the app was asked to measure."""
 
     models: Annotated[tuple[str, ...], Field(min_length=1)]
     runs: Annotated[int, Field(ge=1, le=1000)]
@@ -156,8 +154,8 @@ class Settings(_Part):
     sustained_seconds: Annotated[int, Field(ge=0, le=1800)]
 
 
-class CameraPicture(_Part):
-    """What is grabbed and letterboxed: a drawn frame, no camera runs."""
+class CameraPicture(AppPart):
+    """The frame that is grabbed and letterboxed; it is drawn, the camera does not run."""
 
     source: Literal["drawn"]
     format: Literal["YUV_420_888"]
@@ -166,13 +164,13 @@ class CameraPicture(_Part):
     rotation: Literal[0, 90, 180, 270]
 
 
-class Recording(_Part):
-    """A whole benchmark. `throttled` is None where the phone does not tell and nothing else showed it."""
+class Recording(AppDocument):
+    """A finished benchmark. `throttled` is None where neither the phone nor the times tell."""
 
     benchmark_version: Literal[1]
     session: Session
     app: App
-    device: Phone
+    device: DeviceInfo
     runtime: str | None
     started_at: str
     ended_at: str
@@ -185,20 +183,20 @@ class Recording(_Part):
     models: Annotated[tuple[Measured, ...], Field(min_length=1)]
 
 
-class Failure(_Part):
+class Failure(AppDocument):
     """Why there is no benchmark."""
 
     benchmark_version: Literal[1]
     session: Session
     app: App
-    device: Phone
+    device: DeviceInfo
     runtime: str | None
     error: Words
     cancelled: bool
 
 
-class Progress(_Part):
-    """How far a benchmark is, in steps."""
+class Progress(AppDocument):
+    """How far a benchmark has come, in steps."""
 
     benchmark_version: Literal[1]
     session: Session
@@ -207,95 +205,11 @@ class Progress(_Part):
     now: str
 
 
-class Listed(_Part):
-    """A folder in the app's models folder, as the app sees it."""
-
-    name: str
-    error: Words | None
-    flavour: Flavour | None = None
-    file: str | None = None
-    size_bytes: Annotated[int, Field(ge=1)] | None = None
-    sha256: Sha256 | None = None
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        _all_or_error(self, {"name", "error"}, set())
-        return self
-
-
-class Listing(_Part):
-    """Every model that the app can read, or why not."""
-
-    listing_version: Literal[1]
-    session: Session
-    app: App
-    device: Phone
-    runtime: str | None
-    folder: str
-    error: Words | None
-    models: tuple[Listed, ...]
-
-
-Written = TypeVar("Written", bound=BaseModel)
-
-
-def read(text: str, where: str, kind: type[Written]) -> Written:
-    """A document of one kind.
-
-    Args:
-        text: JSON.
-        where: The file's name, for messages.
-        kind: What it has to be.
-
-    Raises:
-        DataError: It is damaged, newer than this program, or has a key too few, too many or wrong.
-    """
-    record = load(text, where)
-    version = record.get("listing_version" if kind is Listing else "benchmark_version")
-    if isinstance(version, int) and version > VERSION:
-        raise DataError(
-            f"{where} has version {version}; this program knows {VERSION}",
-            "the app on the phone is newer: use a newer Vignette, or python -m export apk and install that",
-        )
-    try:
-        return kind.model_validate_json(text)
-    except ValidationError as error:
-        raise DataError(
-            f"{where} is not what the app writes: {explain(error)}",
-            "measure again with the app of this version: python -m export apk, then python -m export phone",
-        ) from error
-
-
 def read_outcome(text: str, where: str) -> Recording | Failure:
-    """A benchmark, or why there is none; raises DataError as `read` does."""
-    failed = "error" in load(text, where)
-    return read(text, where, Failure if failed else Recording)
-
-
-_WANTED = "give phone.json or what the app has shared, or measure again: python -m export phone"
-
-
-def load(text: str, where: str) -> dict[str, Any]:
-    """A JSON object.
+    """Parses a benchmark, or the reason why there is none.
 
     Raises:
-        DataError: It is none.
+        DataError: As for `app_document.read`.
     """
-    try:
-        record = documents.json_of(text)
-    except DocumentError as error:
-        raise DataError(f"{where} is not JSON, or damaged: {error}", _WANTED) from error
-    if not isinstance(record, dict):
-        raise DataError(f"{where} is not what the app writes", _WANTED)
-    return record
-
-
-def _all_or_error(part: BaseModel, always: set[str], optional: set[str]) -> None:
-    """Beside an error nothing stands; without one, everything does."""
-    rest = set(type(part).model_fields) - always - optional
-    stated = {name for name in rest if getattr(part, name) is not None}
-    failed = getattr(part, "error") is not None  # noqa: B009  (several kinds have it)
-    if failed and stated:
-        raise ValueError(f"no {min(stated)} beside an error")
-    if not failed and stated != rest:
-        raise ValueError(f"{min(rest - stated)} where there is no error")
+    failed = "error" in app_document.load(text, where)
+    return app_document.read(text, where, Failure if failed else Recording)

@@ -1,7 +1,7 @@
-"""One benchmark on a phone: models put there, found readable, measured, the result fetched, all cleared away.
+"""One benchmark on a phone: copy the models, let the app measure, fetch the result, clean up.
 
-Everything that a session puts onto the phone bears its name, and nothing else is ever removed. What
-is measured, and what becomes of it, belongs to `stage`.
+The name of every file that a session puts on the phone begins with the session's name; nothing else is
+ever removed. Which flavours are measured, and what becomes of the result, is decided in `benchmark`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pathlib import Path
 
 from export.android.adb import app, program
 from export.android.adb.device import Device
-from export.android.benchmark import recording
-from export.android.benchmark.recording import Failure, Listing, Progress, Recording
+from export.android.benchmark import app_document, recording
+from export.android.benchmark.listing import Listing
+from export.android.benchmark.recording import Failure, Progress, Recording
 from export.bundle import bundle as bundles
 from export.bundle.bundle import Bundle
 from pipeline.core.errors import AccessError, PhoneError, UsageError
@@ -31,14 +32,14 @@ _AGAIN = "unlock the phone, leave it alone, and repeat the command"
 
 @dataclass(frozen=True)
 class Order:
-    """What the app is asked to measure.
+    """What the app has to measure.
 
     Attributes:
-        runs: Runs that count, for each model, kind of kernels and number of threads.
-        warm_up_runs: Runs before them that do not.
+        runs: Measured runs for each model, kind of kernels and number of threads.
+        warm_up_runs: Runs before them that are not measured.
         threads: Numbers of threads.
-        kernels: `XNNPACK`, `built-in`.
-        sustained_seconds: For each model, without a pause; 0 for none.
+        kernels: Some of `KERNELS`.
+        sustained_seconds: How long each model also runs without a pause; 0 to skip that.
     """
 
     runs: int
@@ -48,7 +49,7 @@ class Order:
     sustained_seconds: int
 
     def extras(self) -> dict[str, str | int]:
-        """The same, as extras of an intent."""
+        """The same as extras of an Android intent."""
         return {
             "runs": self.runs,
             "warm_up_runs": self.warm_up_runs,
@@ -59,10 +60,10 @@ class Order:
 
 
 def read_order(runs: int, warm_up_runs: int, threads: str, kernels: str, sustained_seconds: int) -> Order:
-    """What is asked for on the command line; threads and kernels are divided by commas.
+    """Reads the order from the command line; `threads` and `kernels` are comma-separated.
 
     Raises:
-        UsageError: A value is beyond what the app does.
+        UsageError: The app does not support a value.
     """
     for option, value, least, most in (
         ("--runs", runs, 1, 1000),
@@ -70,9 +71,7 @@ def read_order(runs: int, warm_up_runs: int, threads: str, kernels: str, sustain
         ("--sustained", sustained_seconds, 0, 1800),
     ):
         if not least <= value <= most:
-            raise UsageError(
-                f"{option} {value}: expected {least} to {most}", "leave it away for the usual value"
-            )
+            raise UsageError(f"{option} {value}: expected {least} to {most}", "omit it to use the default")
     counts = threads.split(",")
     if not all(count.isdecimal() and 1 <= int(count) <= 16 for count in counts) or len(counts) > 8:
         raise UsageError(
@@ -90,14 +89,14 @@ def read_order(runs: int, warm_up_runs: int, threads: str, kernels: str, sustain
 
 @dataclass(frozen=True)
 class Patience:
-    """How long the app is waited for, in seconds.
+    """How long to wait for the app, in seconds.
 
     Attributes:
-        start: For the app's process, which is there soon after it was started.
-        answer: For the list of models, and for the first sign of a benchmark.
-        step: For one step of a benchmark; what its settings ask for comes on top.
-        pause: Between two looks; each takes a little of the phone's processor.
-        ending: For a benchmark that was cancelled.
+        start: Until its process appears.
+        answer: Until it lists its models, or reports the first progress of a benchmark.
+        step: Until it finishes a step, on top of the time that the order itself takes.
+        pause: Between two checks; each costs the phone a little processor time.
+        ending: Until a cancelled benchmark ends.
     """
 
     start: float = 5.0
@@ -113,10 +112,10 @@ class Session:
 
     Attributes:
         device: The phone.
-        name: In front of everything that is put there.
-        patience: How long the app is waited for.
-        made: Folders that this session makes, and removes again when they are empty.
-        running: Whether the app was asked to measure and has not ended.
+        name: The prefix of every file that it puts on the phone.
+        patience: How long to wait for the app.
+        made: The folders that this session creates, and removes again if they are empty.
+        running: Whether the app is measuring.
         pid: The app's process when it was last seen.
     """
 
@@ -128,19 +127,22 @@ class Session:
     pid: int | None = None
 
     def model(self, flavour: str) -> str:
-        """The name of a flavour's folder on the phone."""
+        """The name of the flavour's folder on the phone."""
         return f"{self.name}-{flavour}"
 
     def file(self, ending: str) -> str:
-        """A file of the app's for this session."""
+        """The path of a file that the app writes for this session."""
         return f"{BENCHMARK}/{self.name}{ending}"
 
-    def look(self) -> None:
-        """Sees which folders are not there yet."""
+    def note_missing_folders(self) -> None:
+        """Notes which folders this session is going to create."""
         self.made = [] if "models" in self.device.names(app.FILES) else [MODELS]
 
     def begin(self) -> Listing:
-        """Starts the app once, so that it makes its folder; gives what it lists.
+        """Starts the app once, so that it creates its folder.
+
+        Returns:
+            The models that it sees.
 
         Raises:
             PhoneError: It did not start, or did not answer.
@@ -148,11 +150,11 @@ class Session:
         return self._list()
 
     def put(self, flavours: Mapping[str, Bundle], reporter: ProgressReporter) -> None:
-        """Puts bundles onto the phone, and lets the app say that it reads these very files.
+        """Copies bundles to the phone and has the app confirm the sha256 of each model.
 
         Raises:
-            AccessError: The phone denies access, to adb or to the app.
-            PhoneError: Its storage is full, or it is gone.
+            AccessError: The phone denies access to adb or to the app.
+            PhoneError: Its storage is full, or it was disconnected.
         """
         for number, (flavour, whole) in enumerate(flavours.items()):
             reporter.progress("copying models to the phone", number, len(flavours))
@@ -162,29 +164,29 @@ class Session:
         listing = self._list()
         if listing.error:
             raise AccessError(
-                f"the app on the phone cannot read {listing.folder}: {listing.error}", program.BY_HAND
+                f"the app on the phone cannot read {listing.folder}: {listing.error}", program.DENIED
             )
         seen = {listed.name: listed for listed in listing.models}
         for flavour, whole in flavours.items():
             listed = seen.get(self.model(flavour))
             if listed is None or listed.error:
-                why = listed.error if listed else "it does not see it"
+                why = listed.error if listed else "it does not see the file"
                 raise AccessError(
-                    f"the app on the phone cannot read the {flavour} model: {why}", program.BY_HAND
+                    f"the app on the phone cannot read the {flavour} model: {why}", program.DENIED
                 )
             if listed.sha256 != whole.contract.model.sha256:
                 raise PhoneError(
-                    f"the {flavour} model on the phone is another than the one that was copied there: "
+                    f"the {flavour} model was damaged on its way to the phone: "
                     f"sha256 {str(listed.sha256)[:12]}… instead of {whole.contract.model.sha256[:12]}…",
-                    "use another cable or port, then repeat the command",
+                    "try another cable or port, then repeat the command",
                 )
 
     def measure(self, flavours: Sequence[str], order: Order, reporter: ProgressReporter) -> Recording:
-        """Lets the app measure; gives what it wrote.
+        """Has the app measure, and waits for the result.
 
         Raises:
-            PhoneError: The app ended, stood still, or says why there is no result.
-            DataError: It wrote something else.
+            PhoneError: The app crashed, hung, or reports why there is no result.
+            DataError: Its result is not what it should be.
         """
         models = ",".join(map(self.model, flavours))
         self.running = True
@@ -196,23 +198,23 @@ class Session:
             local = Path(temporary) / "benchmark.json"
             self.device.pull(self.file(".json"), local)
             text = local.read_bytes().decode("utf-8", "replace")
-        found = recording.read_outcome(text, f"{self.name}.json of the app")
-        if isinstance(found, Failure):
-            raise PhoneError(f"the app on the phone did not measure: {self._plain(found.error)}", _AGAIN)
-        asked = {self.model(flavour) for flavour in flavours}
-        if found.session != self.name or {model.name for model in found.models} != asked:
+        outcome = recording.read_outcome(text, f"{self.name}.json of the app")
+        if isinstance(outcome, Failure):
+            raise PhoneError(f"the app on the phone did not measure: {self._plain(outcome.error)}", _AGAIN)
+        ordered = {self.model(flavour) for flavour in flavours}
+        if outcome.session != self.name or {model.name for model in outcome.models} != ordered:
             raise PhoneError(
-                f"the app on the phone measured {', '.join(model.name for model in found.models)} "
-                f"for {found.session} instead of what was asked for",
+                f"the app on the phone measured {', '.join(model.name for model in outcome.models)} "
+                f"for {outcome.session}, which is not what it was told to measure",
                 "repeat the command",
             )
-        return found
+        return outcome
 
     def clear(self) -> None:
-        """Ends what still runs and removes all that bears this session's name.
+        """Stops a running benchmark and removes every file of this session.
 
         Raises:
-            PhoneError: The phone is gone, or something could not be removed.
+            PhoneError: The phone was disconnected, or something could not be removed.
         """
         if self.running or (self._exists(".progress.json") and app.process(self.device)):
             self._cancel()
@@ -220,7 +222,7 @@ class Session:
             ours = [name for name in self.device.names(folder) if name.startswith(mark)]
             self.device.remove([f"{folder}/{name}" for name in ours], app.FILES)
         for folder in self.made:
-            # Only where it is empty.
+            # rmdir removes only empty folders.
             self.device.shell(f"rmdir {folder}", "removing an empty folder")
 
     def _list(self) -> Listing:
@@ -231,12 +233,12 @@ class Session:
             text = self.device.read(self.file(".models.json"))
             if text is not None:
                 self.pid = app.process(self.device)
-                return recording.read(text, f"{self.name}.models.json of the app", Listing)
+                return app_document.read(text, f"{self.name}.models.json of the app", Listing)
             time.sleep(min(0.3, self.patience.pause))
         raise PhoneError(f"the app on the phone did not answer within {self.patience.answer:.0f} s", _AGAIN)
 
     def _wait(self, longest: float, reporter: ProgressReporter) -> None:
-        """Waits until there is a result, and shows how far the app is."""
+        """Waits for the result and reports the app's progress."""
         last: Progress | None = None
         seen = False
         since = time.monotonic()
@@ -244,7 +246,7 @@ class Session:
             alive = app.process(self.device)
             seen, self.pid = seen or alive is not None, alive or self.pid
             waited = time.monotonic() - since
-            # It may have ended with its work done.
+            # Checked again: it may have finished in the meantime.
             if not alive and (seen or waited > self.patience.start) and not self._exists(".json"):
                 self.running = False
                 raise self._ended(self._progress() or last)
@@ -253,16 +255,16 @@ class Session:
                 last, since = progress, time.monotonic()
                 reporter.progress(_STAGE, progress.done, progress.of)
             if waited > (longest if last else self.patience.answer):
-                doing = f"at {self._plain(last.now)}" if last else "before it began"
-                raise PhoneError(f"the app on the phone stood still for {waited:.0f} s {doing}", _AGAIN)
+                doing = f"at {self._plain(last.now)}" if last else "before the first step"
+                raise PhoneError(f"the app on the phone made no progress for {waited:.0f} s {doing}", _AGAIN)
             time.sleep(self.patience.pause)
 
     def _progress(self) -> Progress | None:
         text = self.device.read(self.file(".progress.json"))
-        return recording.read(text, f"{self.name}.progress.json of the app", Progress) if text else None
+        return app_document.read(text, f"{self.name}.progress.json of the app", Progress) if text else None
 
     def _plain(self, words: str) -> str:
-        """What the app says, without what tells this session from others."""
+        """A text of the app without the session's name in front of the models."""
         return words.replace(f"{self.name}-", "")
 
     def _exists(self, ending: str) -> bool:
@@ -270,15 +272,15 @@ class Session:
 
     def _ended(self, last: Progress | None) -> PhoneError:
         doing = f" while measuring {self._plain(last.now)}" if last else ""
-        said = app.last_words(self.device, self.pid) if self.pid else ""
-        why = said or "its log says nothing: Android may have ended it for lack of memory"
+        logged = app.last_words(self.device, self.pid) if self.pid else ""
+        why = logged or "no reason in its log; Android may have killed it to free memory"
         return PhoneError(
             f"the app on the phone ended{doing}: {why}",
             "close other apps on the phone and repeat the command; adb logcat -b crash shows more",
         )
 
     def _cancel(self) -> None:
-        """Asks the app to stop, then sees to it."""
+        """Asks the app to stop, and kills it if it does not."""
         app.start(self.device, "CANCEL", {"session": self.name})
         end = time.monotonic() + self.patience.ending
         while not self._exists(".json"):
@@ -290,5 +292,5 @@ class Session:
 
 
 def new_name() -> str:
-    """A name that no other session has; the app's own, made by hand, begin otherwise."""
+    """A unique name for a session; those that the app gives by itself have another prefix."""
     return f"adb-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

@@ -1,10 +1,10 @@
-"""A phone's figures as a person reads them: rows of tables, and sentences."""
+"""The benchmark of a phone as tables and sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from export.android.benchmark.document import Document
+from export.android.benchmark.phone_benchmarks import PhoneBenchmarks
 from export.android.benchmark.recording import Measured, Measurement
 
 COLUMNS = (
@@ -18,20 +18,20 @@ FASTEST = (
 _NOTHING = "–"
 
 
-def rows(document: Document) -> list[list[str]]:
-    """Every combination that was measured, in ms; the columns are `COLUMNS`."""
-    found = []
-    for model in document.recording.models:
+def rows(benchmarks: PhoneBenchmarks) -> list[list[str]]:
+    """One row for every measured combination, in ms; the columns are `COLUMNS`."""
+    table = []
+    for model in benchmarks.recording.models:
         for measurement in model.measurements or ():
             name = [model.flavour or model.name, measurement.kernels, str(measurement.num_threads)]
-            found.append(name + _figures(measurement))
-    return found
+            table.append(name + _times(measurement))
+    return table
 
 
-def fastest(document: Document) -> list[list[str]]:
-    """Each model at its fastest, beside the same file on this computer; the columns are `FASTEST`."""
-    found = []
-    for model in document.recording.models:
+def fastest(benchmarks: PhoneBenchmarks) -> list[list[str]]:
+    """Each model at its fastest, next to its latency on this computer; the columns are `FASTEST`."""
+    table = []
+    for model in benchmarks.recording.models:
         best = _best(model)
         if best is None or best.model_ms is None or best.total_ms is None:
             continue
@@ -39,39 +39,39 @@ def fastest(document: Document) -> list[list[str]]:
         row = [model.flavour or model.name, best.kernels, str(best.num_threads)]
         row += [f"{times.p50:.1f}", f"{times.p90:.1f}", f"{times.p99:.1f}"]
         row.append(f"{1000 / best.total_ms.p50:.0f}" if best.total_ms.p50 else _NOTHING)
-        host = (document.host or {}).get(model.flavour or "")
+        host = (benchmarks.host or {}).get(model.flavour or "")
         if host:
             ratio = f"{times.p50 / host.median_ms:.1f}×" if host.median_ms else _NOTHING
             row += [f"{host.median_ms:.1f}", f"{host.p90_ms:.1f}", str(host.num_threads), ratio]
         else:
             row += [_NOTHING] * 4
-        found.append(row)
-    return found
+        table.append(row)
+    return table
 
 
-def sentences(document: Document) -> Iterator[str]:
-    """What the tables do not show: phone, heat, throttling, sustained mode, what failed."""
-    recorded = document.recording
+def sentences(benchmarks: PhoneBenchmarks) -> Iterator[str]:
+    """What the tables do not show: the phone, its heat, throttling, sustained runs, and failures."""
+    recorded = benchmarks.recording
     runtime = f"TensorFlow Lite {recorded.runtime}" if recorded.runtime else "an unknown runtime"
-    yield f"{recorded.device.words}; app {recorded.app.version} with {runtime}, {recorded.ended_at[:10]}."
+    yield f"{recorded.device}; app {recorded.app.version} with {runtime}, {recorded.ended_at[:10]}."
     settings = recorded.settings
     yield (
-        f"{settings.runs} runs each, after {settings.warm_up_runs} to warm up. Grab, letterbox and model "
-        "make a frame; from and to are the model's fastest and slowest run. MB: the app's memory."
+        f"{settings.runs} runs each after {settings.warm_up_runs} warm-up runs. A frame is grab, letterbox "
+        "and model; from and to are the fastest and slowest run of the model. MB is the app's memory."
     )
     before, after = recorded.before, recorded.after
     heat = f"Battery {_celsius(before.battery_celsius)} before, {_celsius(after.battery_celsius)} after"
     status = f"thermal status {before.thermal_status or 'unknown'}, then {after.thermal_status or 'unknown'}"
     throttled = {True: "Throttled", False: "Not throttled", None: "Throttling unknown"}[recorded.throttled]
-    yield f"{heat}; {status}. {throttled}: {recorded.throttled_why.rstrip('.')}."
+    yield f"{heat}; {status}. {throttled}: {recorded.throttled_why}"
     for model in recorded.models:
         yield from _about(model)
-    for flavour, why in document.skipped.items():
-        yield f"{flavour} was left out: {why}."
-    if document.disturbances:
-        yield f"Seen before it began: {'; '.join(document.disturbances)}."
-    if document.host is None:
-        yield "The files were not timed on this computer: python -m export parity does."
+    for flavour, why in benchmarks.skipped.items():
+        yield f"{flavour} was skipped: {why}."
+    if benchmarks.disturbances:
+        yield f"Noticed before the start: {'; '.join(benchmarks.disturbances)}."
+    if benchmarks.host is None:
+        yield "There are no times on this computer to compare with: python -m export parity measures them."
 
 
 def _about(model: Measured) -> Iterator[str]:
@@ -87,13 +87,13 @@ def _about(model: Measured) -> Iterator[str]:
     if model.sustained:
         long = model.sustained
         yield (
-            f"{name} without a pause for {long.seconds:.0f} s ({long.frames:,} frames, {long.kernels}, "
-            f"threads {long.num_threads}): a frame took {long.first_ms:.1f} ms at the beginning, "
+            f"{name} for {long.seconds:.0f} s without a pause ({long.frames:,} frames, {long.kernels}, "
+            f"threads {long.num_threads}): {long.first_ms:.1f} ms per frame at the start, "
             f"{long.last_ms:.1f} ms at the end ({long.slowdown:.2f}×)."
         )
 
 
-def _figures(measurement: Measurement) -> list[str]:
+def _times(measurement: Measurement) -> list[str]:
     grab, box = measurement.grab_ms, measurement.letterbox_ms
     times, whole, memory = measurement.model_ms, measurement.total_ms, measurement.memory
     if not (grab and box and times and whole and memory):

@@ -1,8 +1,8 @@
-"""Labelled photos into a data set for the next training, grouped by session.
+"""Turns labelled photos into a data set for the next training, grouped by session.
 
-The photos are copied below `data/pictures/NAME/`; the table beside it, `NAME.csv`, names them and,
-where they lie in the same place, the pictures of the run. Those keep their side of the split, so
-that old and new model are scored on the same held-out pictures; photos are trained on.
+The photos are copied to `data/pictures/NAME/`. The table `NAME.csv` beside it lists them, and also the
+pictures of the run if those are below `data/pictures`. The run's pictures keep their side of the split, so
+that both models are scored on the same held-out pictures; the photos are trained on.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from export.android.photos.folder import Photo, Photos
+from export.android.photos.folder import Photo, PhotoFolder
 from pipeline.core import files, runs
 from pipeline.core.errors import DataError, UsageError
 from pipeline.images import decode
@@ -22,60 +22,58 @@ from pipeline.training.experiment import Experiment
 
 @dataclass(frozen=True)
 class Adopted:
-    """What became of it.
+    """The new data set.
 
     Attributes:
-        table: The new data set.
-        photos: How many photos it names.
-        pictures: How many pictures of the run it names, too.
-        skipped: Labelled photos that were already in the run.
+        table: Its table.
+        photos: The number of photos in it.
+        pictures: The number of pictures of the run in it.
     """
 
     table: Path
     photos: int
     pictures: int
-    skipped: int
 
 
-def adopt(experiment: Experiment, photos: Photos, name: str) -> Adopted:
-    """Writes the labelled photos as a data set; never over another one.
+def adopt(experiment: Experiment, photos: PhotoFolder, name: str) -> Adopted:
+    """Writes the labelled photos as a new data set.
 
     Raises:
-        UsageError: The name is no folder name, or taken.
-        DataError: No photo has a label, or they alone are too few classes to train on.
+        UsageError: The name is not a folder name, or taken.
+        DataError: No photo has a label, or there are too few classes to train on.
         StorageError: The disk is full.
     """
     if not re.fullmatch(r"[\w-][\w.-]*", name):
-        raise UsageError(f"--adopt {name}: a data set's name is one folder name", "for example --adopt field")
+        raise UsageError(f"--adopt {name}: expected the name of a folder", "for example --adopt field")
     folder, table = runs.PICTURE_SETS / name, runs.PICTURE_SETS / f"{name}.csv"
     known = {picture.sha256 for picture in experiment.table.pictures}
     labelled = [photo for photo in photos.photos if photo.truth]
     fresh = [photo for photo in labelled if photo.sha256 not in known]
     if not fresh:
-        what = "all labelled photos are in the run already" if labelled else "no photo has a class yet"
+        what = "all labelled photos are already in the run" if labelled else "no photo has a label yet"
         raise DataError(
             f"{photos.root}: {what}; there is nothing to adopt",
-            "in the app, open the photos and tap what each shows; then pull them again",
+            "label the photos in the app, then pull them again",
         )
     rows = [_row(name, photo) for photo in fresh]
     old = _of_the_run(experiment)
     labels = {photo.truth for photo in fresh}
     if not old and len(labels) < 2:
         raise DataError(
-            f"{photos.root}: the photos show one class only, and the run's pictures lie outside "
-            f"{runs.PICTURE_SETS}, so that no table can name both",
-            f"move the run's pictures below {runs.PICTURE_SETS}, or adopt photos of two classes",
+            f"{photos.root}: the photos show only one class, and the run's pictures are outside "
+            f"{runs.PICTURE_SETS}, so the data set cannot include them",
+            f"move the run's pictures into {runs.PICTURE_SETS}, or adopt photos of at least two classes",
         )
     _refuse_others(name, folder, table, {row["path"]: p.sha256 for p, row in zip(fresh, rows, strict=True)})
     for photo, row in zip(fresh, rows, strict=True):
         files.write_bytes(runs.PICTURE_SETS / row["path"], photos.file(photo).read_bytes())
-    # The table comes last: a folder without it is no data set.
+    # The table is written last, because a folder without it is not a data set.
     files.write_text(table, _to_csv([*old, *rows], split=bool(old)))
-    return Adopted(table, len(fresh), len(old), len(labelled) - len(fresh))
+    return Adopted(table, len(fresh), len(old))
 
 
 def _refuse_others(name: str, folder: Path, table: Path, ours: dict[str, str]) -> None:
-    """Lets pass what a killed process left of the very same data set, and nothing else."""
+    """Accepts only files that a killed command left behind while it wrote the same data set."""
     there = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
     strange = [
         path
@@ -83,17 +81,17 @@ def _refuse_others(name: str, folder: Path, table: Path, ours: dict[str, str]) -
         if ours.get(path.relative_to(runs.PICTURE_SETS).as_posix()) != decode.digest(path)
     ]
     for path in [table] if table.exists() else strange[:1]:
-        raise UsageError(f"--adopt {name}: {path} is there already", "choose another name, or move it away")
+        raise UsageError(f"--adopt {name}: {path} already exists", "choose another name, or move it away")
 
 
 def _row(name: str, photo: Photo) -> dict[str, str]:
-    # Sessions are seconds of a clock, so those of two phones may coincide; the data set's name goes before.
+    # Two phones may have sessions of the same name, so the data set's name is put in front.
     group = f"{name}/{photo.session}" if photo.session else ""
     return {"path": f"{name}/{photo.path}", "label": photo.truth or "", "group": group, "split": "train"}
 
 
 def _of_the_run(experiment: Experiment) -> list[dict[str, str]]:
-    """The run's own pictures as rows of the table; none where they lie elsewhere."""
+    """The run's own pictures as rows of the table; empty if they are somewhere else."""
     home = runs.PICTURE_SETS.resolve()
     root = experiment.table.root.resolve()
     if not root.is_relative_to(home):

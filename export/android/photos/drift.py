@@ -1,7 +1,7 @@
-"""How photos look against the training pictures: light, sharpness, colour, size. In plain words.
+"""How photos differ from the training pictures in light, sharpness, colour and size.
 
-Measured on what the model sees, inside the frame and without the bars. It names differences; that
-one of them causes errors is not shown by it.
+Measured on what the model sees: inside the frame, without the bars. A difference need not be the cause of
+an error.
 """
 
 from __future__ import annotations
@@ -9,31 +9,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.core import parallel
-from pipeline.core.progress import Progress, silent
+from pipeline.core.documents import Document
+from pipeline.core.progress import Progress
 from pipeline.core.size import Size
 from pipeline.images import decode
 from pipeline.images.letterbox import fitted_size, letterbox
 
 MIN_PHOTOS = 10
-# The share of pairs, a photo and a training picture, in which the photo has more of it.
+# Limits of `Difference.more`.
 _SOMEWHAT, _CLEARLY = 0.65, 0.8
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One way in which pictures differ.
+    """One way in which pictures can differ.
 
     Attributes:
-        name: In words.
-        more: What photos are that have more of it than training pictures.
-        less: What they are that have less.
-        advice_more: What to do then; empty where nothing follows.
-        advice_less: Likewise.
+        name: Its name.
+        more: What photos are called if they have more of it than training pictures.
+        less: What they are called if they have less.
+        advice_more: What to do if they have more; empty if there is nothing to do.
+        advice_less: What to do if they have less; likewise.
     """
 
     name: str
@@ -46,40 +46,68 @@ class Quantity:
 QUANTITIES = (
     Quantity("brightness", "brighter", "darker", "avoid light from behind", "look for more light"),
     Quantity(
-        "contrast", "richer in contrast", "flatter: haze, reflections or dull light", "", "avoid reflections"
+        "contrast",
+        "higher in contrast",
+        "lower in contrast: haze, reflections or dull light",
+        "",
+        "avoid reflections",
     ),
     Quantity(
         "sharpness",
         "sharper or noisier",
-        "softer: blurred, or out of focus",
-        "in little light a camera adds noise; look for more light",
+        "softer: blurred or out of focus",
+        "cameras add noise in low light; look for more light",
         "hold still until the camera has focused",
     ),
     Quantity("saturation", "more colourful", "paler"),
-    Quantity("warmth", "warmer in colour (towards red)", "colder in colour (towards blue)"),
+    Quantity("warmth", "warmer in colour (towards red)", "cooler in colour (towards blue)"),
     Quantity(
         "detail spread",
-        "filled to the edges: the thing may be nearer than in training",
-        "emptier at the edges: the thing may fill less of the guide",
+        "filled to the edges: the subject may be closer than in training",
+        "emptier at the edges: the subject may fill less of the guide",
         "step back a little",
-        "come closer, until the thing fills the guide",
+        "move closer until the subject fills the guide",
     ),
     Quantity(
         "pixels",
-        "of more pixels",
-        "of fewer pixels: the guide holds little of the camera's picture",
+        "higher in resolution",
+        "lower in resolution: the guide covers little of the camera's picture",
         "",
         "",
     ),
 )  # fmt: skip
 
 
-def look(pixels: np.ndarray, frame: Size) -> np.ndarray:
-    """What `QUANTITIES` names of a picture, float64, in their order.
+class Difference(Document):
+    """How photos differ from training pictures in one quantity.
+
+    Attributes:
+        name: The quantity's name.
+        photos: The median of the photos.
+        training: The median of the training pictures.
+        more: The share of pairs of a photo and a training picture in which the photo has more of it; 0.5 if
+            they are alike.
+        outside: The share of photos beyond the middle 95% of the training pictures.
+        words: The difference as a phrase; empty if there is none, or too few photos to tell.
+    """
+
+    name: str
+    photos: float
+    training: float
+    more: float
+    outside: float
+    words: str
+
+
+def measure(pixels: np.ndarray, frame: Size) -> np.ndarray:
+    """Measures the `QUANTITIES` of a picture.
 
     Args:
         pixels: RGB, uint8, shape (height, width, 3).
         frame: The model's frame.
+
+    Returns:
+        float64, shape (quantities,).
     """
     height, width = pixels.shape[:2]
     inside = fitted_size(width, height, frame)
@@ -98,7 +126,7 @@ def look(pixels: np.ndarray, frame: Size) -> np.ndarray:
         [
             mean,
             contrast,
-            # Squared: the sum of plain gradients is the same along a sharp and a soft edge.
+            # Squared, because the sum of plain gradients is the same along a sharp and a soft edge.
             np.sqrt((edges**2).mean()) / (contrast + 0.01),
             (colour.max(2) - colour.min(2)).mean() / (colour.max(2).mean() + 0.01),
             (colour[..., 0].mean() - colour[..., 2].mean()) / (mean + 0.01),
@@ -108,52 +136,45 @@ def look(pixels: np.ndarray, frame: Size) -> np.ndarray:
     )
 
 
-def look_at(
-    files: Sequence[Path], frame: Size, progress: Progress = silent, stage: str = "looking"
-) -> np.ndarray:
-    """`look` of many files, shape (files, quantities).
+def measure_files(files: Sequence[Path], frame: Size, progress: Progress, stage: str) -> np.ndarray:
+    """Measures many files, shape (files, quantities).
 
     Raises:
         PictureError: One cannot be read.
     """
     rows = []
-    for row in parallel.ordered(lambda path: look(decode.read(path), frame), files):
+    for row in parallel.ordered(lambda path: measure(decode.read(path), frame), files):
         rows.append(row)
         progress(stage, len(rows), len(files))
     return np.array(rows).reshape(-1, len(QUANTITIES))
 
 
-def compare(photos: np.ndarray, training: np.ndarray) -> list[dict[str, Any]]:
-    """How photos differ from training pictures, quantity by quantity.
+def compare(photos: np.ndarray, training: np.ndarray) -> tuple[Difference, ...]:
+    """How photos differ from training pictures, one row for each quantity.
 
     Args:
         photos: Shape (n, quantities).
         training: Shape (m, quantities).
-
-    Returns:
-        For each quantity its name, both medians, `more` (the share of pairs in which the photo has
-        more of it, 0.5 where they are alike), `outside` (the share of photos beyond the middle 95%
-        of the training pictures), and words where it differs.
     """
-    found = []
+    differences = []
     for quantity, own, known in zip(QUANTITIES, photos.T, training.T, strict=True):
         more = float(((own[:, None] > known).mean() + (own[:, None] >= known).mean()) / 2)
         low, high = np.percentile(known, (2.5, 97.5))
         outside = float(((own < low) | (own > high)).mean())
-        found.append(
-            {
-                "name": quantity.name,
-                "photos": float(np.median(own)),
-                "training": float(np.median(known)),
-                "more": more,
-                "outside": outside,
-                "words": _words(quantity, more, outside) if len(own) >= MIN_PHOTOS else "",
-            }
+        differences.append(
+            Difference(
+                name=quantity.name,
+                photos=float(np.median(own)),
+                training=float(np.median(known)),
+                more=more,
+                outside=outside,
+                words=_phrase(quantity, more, outside) if len(own) >= MIN_PHOTOS else "",
+            )
         )
-    return found
+    return tuple(differences)
 
 
-def _words(quantity: Quantity, more: float, outside: float) -> str:
+def _phrase(quantity: Quantity, more: float, outside: float) -> str:
     strength = max(more, 1 - more)
     if strength < _SOMEWHAT:
         return ""
@@ -161,5 +182,5 @@ def _words(quantity: Quantity, more: float, outside: float) -> str:
     side = quantity.more if towards_more else quantity.less
     advice = quantity.advice_more if towards_more else quantity.advice_less
     how = "clearly " if strength >= _CLEARLY else "somewhat "
-    beyond = f"; {outside:.0%} are beyond nearly all of those" if outside > 0.1 else ""
+    beyond = f"; {outside:.0%} are outside the usual range" if outside > 0.1 else ""
     return f"{how}{side} than the training pictures{beyond}" + (f" ({advice})" if advice else "")

@@ -1,8 +1,8 @@
-"""Which photos there are, and what the user says that they show.
+"""Finds the photos in a folder and what the user says they show.
 
-Reads a folder as the app writes it, `SESSION/TIME.png` with `TIME.json` beside, the same files in
-one heap, as its share sheet gives them, or any `CLASS/*` folder of pictures. Whatever cannot be
-used is kept with the reason.
+The folder is as the app writes it (`SESSION/TIME.png` with `TIME.json` beside it), or those files without
+subfolders as the share sheet delivers them, or any folder of `CLASS/*` pictures. Files that cannot be
+used are kept with the reason.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from export.android.photos.record import Record
 from pipeline.core import filetypes, parallel
 from pipeline.core.errors import DataError, PictureError
 from pipeline.core.progress import Progress, silent
-from pipeline.data import folders as layouts
+from pipeline.data import folders
 from pipeline.data.folders import Excluded
 from pipeline.images import decode
 
-# The truth of a photo that shows none of the classes; no label is empty.
+# The truth of a photo that shows none of the classes; a label is never empty.
 OUT_OF_SCOPE = ""
-# The folder for such photos in a CLASS/* folder, unless a class is called so.
-NONE_FOLDER = "none"
-INSIDE_THE_APP = "photos"
+# The folder of such photos in a CLASS/* folder, unless a class has that name.
+_NONE_FOLDER = "none"
+_APP_FOLDER = "photos"
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Photo:
     Attributes:
         path: Relative to the folder, with `/`.
         sha256: Of the file's bytes.
-        width: Of the upright picture, in pixels.
-        height: Of the upright picture, in pixels.
-        session: The photos that were taken together; empty where nobody knows.
-        truth: A label, `OUT_OF_SCOPE`, or None where nobody has said.
-        record: What the app noted; None for a picture that is not the app's.
+        width: The width of the upright picture, in pixels.
+        height: The height of the upright picture, in pixels.
+        session: Photos that were taken together have the same session; empty if it is unknown.
+        truth: A label, `OUT_OF_SCOPE`, or None if the photo is not labelled.
+        record: The app's record; None for a picture that the app did not take.
     """
 
     path: str
@@ -53,8 +53,8 @@ class Photo:
 
 
 @dataclass(frozen=True)
-class Photos:
-    """All photos of a folder, by path; those that cannot be used, with the reason."""
+class PhotoFolder:
+    """The usable photos of a folder, sorted by path, and the files that cannot be used."""
 
     root: Path
     photos: tuple[Photo, ...]
@@ -64,39 +64,39 @@ class Photos:
         return self.root / photo.path
 
 
-def read(root: Path, labels: Sequence[str], progress: Progress = silent) -> Photos:
-    """The photos of a folder; every one is decoded wholly.
+def read(root: Path, labels: Sequence[str], progress: Progress = silent) -> PhotoFolder:
+    """Reads a folder of photos; each is decoded completely.
 
     Args:
-        root: `SESSION/TIME.png` with `TIME.json` beside, a folder that holds those in `photos/`, one
-            session alone, `TIME.png` with `TIME.json` in one heap, or `CLASS/*`.
-        labels: The run's; a photo of another class cannot be scored.
-        progress: Called as photos are looked at.
+        root: `SESSION/TIME.png` with `TIME.json` beside it, a folder that has those in `photos/`, a single
+            session, `TIME.png` with `TIME.json` without subfolders, or `CLASS/*`.
+        labels: The run's labels; a photo of another class cannot be scored.
+        progress: Called after every photo.
 
     Raises:
-        DataError: No such folder, or no photo in it that can be used.
+        DataError: There is no such folder, or no usable photo in it.
     """
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "no such folder"
         raise DataError(
             f"{root}: {what}",
-            "give the folder with the photos: as pulled from the phone, or FOLDER/CLASS/*.jpg",
+            "give a folder of photos: as pulled from the phone, or FOLDER/CLASS/*.jpg",
         )
     if sessions := _sessions(root):
         root = sessions[0].parent
-        found, excluded = _of_the_app(root, sessions)
+        listed, excluded = _of_the_app(root, sessions)
     elif any(re.match(record.FILE, path.with_suffix(".png").name) for path in root.glob("*.json")):
-        found, excluded = _of_the_app(root, [root])
+        listed, excluded = _of_the_app(root, [root])
     else:
-        found, excluded = _of_classes(root, labels)
+        listed, excluded = _of_classes(root, labels)
     photos: list[Photo] = []
     seen: dict[str, str] = {}
 
-    def look(photo: Photo) -> Photo | Excluded:
+    def inspect(photo: Photo) -> Photo | Excluded:
         path = root / photo.path
         label = photo.truth or ""
         if photo.truth and photo.truth not in labels:
-            reason = f"its class {photo.truth} is none of the run's: {', '.join(labels)}"
+            reason = f"its class {photo.truth} is not one of the run's: {', '.join(labels)}"
             return Excluded(photo.path, label, "", reason)
         try:
             facts = decode.inspect(path)
@@ -106,7 +106,7 @@ def read(root: Path, labels: Sequence[str], progress: Progress = silent) -> Phot
         except OSError as error:
             return Excluded(photo.path, label, "", f"cannot be opened: {error.strerror}")
 
-    for done, photo in enumerate(parallel.ordered(look, found), 1):
+    for done, photo in enumerate(parallel.ordered(inspect, listed), 1):
         if isinstance(photo, Photo) and photo.sha256 in seen:
             reason = f"the same picture as {seen[photo.sha256]}"
             photo = Excluded(photo.path, photo.truth or "", photo.sha256, reason)
@@ -115,23 +115,23 @@ def read(root: Path, labels: Sequence[str], progress: Progress = silent) -> Phot
             photos.append(photo)
         else:
             excluded.append(photo)
-        progress("looking at the photos", done, len(found))
+        progress("reading the photos", done, len(listed))
     excluded.sort(key=lambda entry: entry.path)
     if not photos:
         first = f"; the first: {excluded[0].path}: {excluded[0].reason}" if excluded else ""
         raise DataError(
-            f"{root}: no photo that can be used among {len(excluded)} files{first}",
-            "take some with the app's shutter, or put pictures into one folder per class: FOLDER/CLASS/*.jpg",
+            f"{root}: no usable photo among {len(excluded)} files{first}",
+            "take photos with the app, or put pictures into one folder per class: FOLDER/CLASS/*.jpg",
         )
-    return Photos(root, tuple(photos), tuple(excluded))
+    return PhotoFolder(root, tuple(photos), tuple(excluded))
 
 
 def _sessions(root: Path) -> list[Path]:
-    """The folders of the app's sessions; none where the folder is of another kind."""
-    for places in ([root.resolve()], _listed(root), _listed(root / INSIDE_THE_APP)):
-        found = [path for path in places if re.match(record.SESSION, path.name) and path.is_dir()]
-        if found:
-            return found
+    """The app's session folders; empty if this is another kind of folder."""
+    for places in ([root.resolve()], _listed(root), _listed(root / _APP_FOLDER)):
+        sessions = [path for path in places if re.match(record.SESSION, path.name) and path.is_dir()]
+        if sessions:
+            return sessions
     return []
 
 
@@ -140,21 +140,21 @@ def _listed(folder: Path) -> list[Path]:
         return sorted(folder.iterdir()) if folder.is_dir() else []
     except OSError as error:
         raise DataError(
-            f"{folder}: cannot be listed: {error.strerror}", "give yourself the right to read it"
+            f"{folder}: cannot be listed: {error.strerror}", "check your permission to read it"
         ) from error
 
 
-def _of_the_app(root: Path, folders: Sequence[Path]) -> tuple[list[Photo], list[Excluded]]:
-    found: list[Photo] = []
+def _of_the_app(root: Path, sessions: Sequence[Path]) -> tuple[list[Photo], list[Excluded]]:
+    photos: list[Photo] = []
     excluded: list[Excluded] = []
-    for folder in folders:
+    for folder in sessions:
         names = {path.name for path in _listed(folder)}
         for name in sorted(names):
             path = (folder / name).relative_to(root).as_posix()
             stem, _, ending = name.rpartition(".")
             reason = ""
             if ending == "png" and f"{stem}.json" not in names:
-                reason = "it has no record: the app was ended before it wrote one"
+                reason = "it has no record; the app ended before it wrote one"
             elif ending == "png":
                 try:
                     noted = record.parse(
@@ -166,18 +166,18 @@ def _of_the_app(root: Path, folders: Sequence[Path]) -> tuple[list[Photo], list[
                     reason = f"its record cannot be read: {error.strerror}"
                 else:
                     if noted.file == name and (folder == root or noted.session == folder.name):
-                        found.append(Photo(path, "", 0, 0, noted.session, _truth(noted), noted))
+                        photos.append(Photo(path, "", 0, 0, noted.session, _truth(noted), noted))
                     else:
-                        reason = f"its record is that of {noted.session}/{noted.file}"
+                        reason = f"its record belongs to {noted.session}/{noted.file}"
             elif ending == "json" and f"{stem}.png" in names:
-                continue  # looked at with its picture
+                continue  # read with its picture
             elif ending == "json":
                 reason = "its picture is missing"
             else:
-                reason = "neither a photo nor its record"
+                reason = "neither a photo nor a record"
             if reason:
                 excluded.append(Excluded(path, "", "", reason))
-    return found, excluded
+    return photos, excluded
 
 
 def _truth(noted: Record) -> str | None:
@@ -188,9 +188,9 @@ def _truth(noted: Record) -> str | None:
 
 
 def _of_classes(root: Path, labels: Sequence[str]) -> tuple[list[Photo], list[Excluded]]:
-    layout = layouts.walk(root)
-    found = []
+    layout = folders.walk(root)
+    photos = []
     for entry in layout.found:
-        none = entry.label == NONE_FOLDER and NONE_FOLDER not in labels
-        found.append(Photo(entry.path, "", 0, 0, "", OUT_OF_SCOPE if none else entry.label, None))
-    return found, list(layout.ignored)
+        none = entry.label == _NONE_FOLDER and _NONE_FOLDER not in labels
+        photos.append(Photo(entry.path, "", 0, 0, "", OUT_OF_SCOPE if none else entry.label, None))
+    return photos, list(layout.ignored)

@@ -1,9 +1,9 @@
-"""Photos from the field, scored: photos.json and the sheet of errors.
+"""Photos from the field, scored: photos.json.
 
-Each photo is answered by the int8 file on the desktop, as the held-out pictures were, so that the
-two compare like with like; whether the phone said the same is `rerun`'s. Only photos that this
-run's model was asked on the phone, or that no model was, count: someone who saw another model's
-answer may have chosen what to photograph by it.
+The int8 file answers each photo on this computer, as it did the held-out pictures, so that the two are
+comparable; `replay` checks whether the phone gave the same answer. Only photos that this run's model, or
+no model, answered on the phone are scored as "field": whoever saw the answer of another model may have
+chosen by it what to photograph.
 """
 
 from __future__ import annotations
@@ -11,224 +11,248 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from enum import Enum, auto
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from export import artifacts
-from export.android.photos import drift, folder, model, replay, score
-from export.android.photos.folder import OUT_OF_SCOPE, Photo, Photos
+from export.android.photos import drift, folder, mistakes, replay, score
+from export.android.photos.drift import Difference
+from export.android.photos.folder import OUT_OF_SCOPE, Photo, PhotoFolder
+from export.android.photos.mistakes import Mistake
+from export.android.photos.replay import ReplaySummary
+from export.android.photos.score import Bounds, Gap, HeldOutScores, Scores
+from export.bundle import bundle
+from export.bundle.bundle import Bundle
 from export.conversion import convert
 from export.parity import parity
-from pipeline.core import files, runs
+from pipeline.core import stages
+from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe, key_of
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.core.recipes import key_of
+from pipeline.core.sections import INT8
+from pipeline.data.folders import Excluded
+from pipeline.evaluation.predictions import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.stats import intervals
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import DRAWN, Experiment
 
-SHEET = f"{runs.FIGURES}/photos_errors.png"
-VERSION = 3
-_LOOKED_AT = 300
-_SHOWN = 32
-_COLUMNS = 8
+_SAMPLED = 300
 
 
-def photos(experiment: Experiment, root: Path, reporter: ProgressReporter) -> tuple[dict[str, Any], Photos]:
-    """Scores a folder of photos; writes photos.json and its sheet, gives the former and the photos.
+class OutOfScope(Document):
+    """The photos that show none of the classes; `dont_know` is None if there are none."""
+
+    n: int
+    dont_know: float | None
+    dont_know_interval: Bounds
+
+
+class OtherModels(Document):
+    """The photos that a model of another run answered: their number by its sha256, and their scores."""
+
+    models: dict[str, int]
+    scored: Scores | None
+
+
+class Photos(Document):
+    """photos.json.
+
+    Attributes:
+        folder: Where the photos are.
+        labels: The run's labels.
+        model: The flavour that answered.
+        threshold: Below it the answer is "don't know".
+        photos: The number of usable photos.
+        field: The scores of the labelled photos; None if there are none.
+        held_out: The scores of the held-out set on the classes that the photos show.
+        gap: How much worse the photos are recognised; None without `field`.
+        out_of_scope: The photos that show none of the classes.
+        unlabelled: The paths of photos without a label.
+        other_models: The photos that a model of another run answered.
+        already_in_the_run: The paths of photos that are pictures of the run.
+        excluded: The files that cannot be used.
+        phone: Whether phone and computer agree.
+        drift: How the photos differ from training pictures.
+        errors: The photos with a wrong answer.
+    """
+
+    folder: str
+    labels: tuple[str, ...]
+    model: str
+    threshold: float
+    photos: int
+    field: Scores | None
+    held_out: HeldOutScores
+    gap: Gap | None
+    out_of_scope: OutOfScope
+    unlabelled: tuple[str, ...]
+    other_models: OtherModels
+    already_in_the_run: tuple[str, ...]
+    excluded: tuple[Excluded, ...]
+    phone: ReplaySummary
+    drift: tuple[Difference, ...]
+    errors: tuple[Mistake, ...]
+
+
+def photos(experiment: Experiment, root: Path, reporter: ProgressReporter) -> tuple[Photos, PhotoFolder]:
+    """Scores a folder of photos; writes photos.json and the sheet of mistakes.
 
     Raises:
-        DataError: No such folder, or no photo in it that can be used.
+        DataError: There is no such folder, or no usable photo in it.
         RunError: The run has no int8 file yet.
     """
     run = experiment.run
-    threshold = model.shipped(experiment).contract.threshold
-    found = folder.read(root, experiment.labels, reporter.progress)
-    held_out, made = parity.tflite_answers(experiment, model.SHIPPED, reporter)
+    convert.require(experiment, INT8)
+    threshold = bundle.read(run.path(convert.bundle_name(INT8))).contract.threshold
+    taken = folder.read(root, experiment.labels, reporter.progress)
+    held_out, predicted = parity.tflite_answers(experiment, INT8, reporter)
     exports = {name: convert.recipe(experiment, name).key for name in experiment.config.export.flavours}
-    inputs = {**exports, "held_out": made.key, "train": experiment.split.train_key, "photos": _key(found)}
-    settings = {"threshold": threshold, "root": str(found.root)}
+    inputs = {
+        **exports,
+        "held_out": predicted.key,
+        "train": experiment.split.train_key,
+        "photos": _key(taken),
+    }
+    settings = {"threshold": threshold, "root": str(taken.root)}
     libraries = ("ai-edge-litert", "numpy", "pillow", "scipy")
-    recipe = Recipe("photos", VERSION, inputs, settings, libraries)
+    recipe = stages.recipe("photos", inputs, settings, libraries)
 
     def build() -> None:
-        files.write_json(run.path(artifacts.PHOTOS), _judge(experiment, found, held_out, threshold, reporter))
+        run.write(_score(experiment, taken, held_out, threshold, reporter), artifacts.PHOTOS)
 
-    run.make(recipe, [artifacts.PHOTOS], build)
-    judged = run.read_json(artifacts.PHOTOS)
-    if judged["errors"]:
-        drawn = Recipe(f"figures/{SHEET}", 1, {"photos": recipe.key}, {"frame": str(experiment.frame)}, DRAWN)
-        run.make(drawn, [SHEET], lambda: _draw(experiment, found, judged))
-    return judged, found
+    run.make(recipe, build)
+    scored = run.read(Photos, artifacts.PHOTOS)
+    if scored.errors:
+        stage, settings = f"figures/{artifacts.PHOTOS_SHEET}", {"frame": str(experiment.frame)}
+        drawn = stages.recipe(stage, {"photos": recipe.key}, settings, DRAWN)
+        run.make(drawn, lambda: mistakes.draw(experiment, taken, scored.errors))
+    return scored, taken
 
 
-def _key(found: Photos) -> str:
+def _key(taken: PhotoFolder) -> str:
     rows = [
         [photo.path, photo.sha256, photo.truth, photo.record and photo.record.model_dump(mode="json")]
-        for photo in found.photos
+        for photo in taken.photos
     ]
-    return key_of([rows, [asdict(entry) for entry in found.excluded]])
+    return key_of([rows, [asdict(entry) for entry in taken.excluded]])
 
 
-def _judge(
-    experiment: Experiment, found: Photos, held_out: Predictions, threshold: float, reporter: ProgressReporter
-) -> dict[str, Any]:
-    bundles = model.exported(experiment)
-    data = experiment.run.path(convert.file_name(model.SHIPPED)).read_bytes()
+class _Kind(Enum):
+    """How a photo counts: from the field, another model's, or a picture that the run was made from."""
+
+    FIELD = auto()
+    OTHER_MODEL = auto()
+    OF_THE_RUN = auto()
+
+
+def _score(
+    experiment: Experiment,
+    taken: PhotoFolder,
+    held_out: Predictions,
+    threshold: float,
+    reporter: ProgressReporter,
+) -> Photos:
+    bundles, own = _exported(experiment), {picture.sha256 for picture in experiment.table.pictures}
+    data = experiment.run.path(convert.file_name(INT8)).read_bytes()
 
     def frame(photo: Photo) -> np.ndarray:
-        return letterbox(decode.read(found.file(photo)), experiment.frame)
+        return letterbox(decode.read(taken.file(photo)), experiment.frame)
 
-    stage, total = "answering the photos", len(found.photos)
-    predictions = litert.predictions(data, found.photos, frame, lambda n: reporter.progress(stage, n, total))
-    learned = {picture.sha256 for picture in experiment.table.pictures}
-    kinds = np.array([_kind(photo, set(bundles), learned) for photo in found.photos])
+    stage, total = "answering the photos", len(taken.photos)
+    predictions = litert.predictions(data, taken.photos, frame, lambda n: reporter.progress(stage, n, total))
+    kinds = [_kind(photo, bundles, own) for photo in taken.photos]
     labels = experiment.labels
 
-    def sessions(rows: Sequence[int]) -> list[str]:
-        return [found.photos[n].session or found.photos[n].path for n in rows]
+    def of_kind(kind: _Kind) -> list[int]:
+        return [n for n, own_kind in enumerate(kinds) if own_kind is kind]
 
-    def scored(kind: str) -> dict[str, Any] | None:
-        rows = [n for n in np.flatnonzero(kinds == kind).tolist() if found.photos[n].truth]
+    def sessions(rows: Sequence[int]) -> list[str]:
+        return [taken.photos[n].session or taken.photos[n].path for n in rows]
+
+    def scored(kind: _Kind) -> Scores | None:
+        rows = [n for n in of_kind(kind) if taken.photos[n].truth]
         if not rows:
             return None
-        truth = np.array([labels.index(found.photos[n].truth or "") for n in rows])
+        truth = np.array([labels.index(taken.photos[n].truth or "") for n in rows])
         return score.score(truth, predictions[rows], sessions(rows), threshold)
 
-    field = scored("field")
-    own = np.flatnonzero(kinds == "field").tolist()
-    none = [n for n in own if found.photos[n].truth == OUT_OF_SCOPE]
-    silent = [n for n in own if found.photos[n].truth is None]
-    unsure = predictions[none].max(1) < threshold
-    document = {
-        "folder": str(found.root),
-        "labels": list(labels),
-        "model": model.SHIPPED,
-        "threshold": threshold,
-        "photos": len(found.photos),
-        "field": field,
-        "held_out": _held_out(held_out, field, threshold),
-        "gap": None,
-        "out_of_scope": {
-            "n": len(none),
-            "dont_know": float(unsure.mean()) if none else None,
-            "dont_know_interval": list(intervals.share(unsure, sessions(none))),
-        },
-        "unlabelled": [found.photos[n].path for n in silent],
-        "other_models": {
-            "models": dict(
-                Counter(r.model.sha256 for p in found.photos if _other(p, set(bundles)) and (r := p.record))
-            ),
-            "scored": scored("other"),
-        },
-        "already_in_the_run": [found.photos[n].path for n in np.flatnonzero(kinds == "learned")],
-        "excluded": [asdict(entry) for entry in found.excluded],
-        "phone": replay.summary(replay.rerun(found, bundles, reporter.progress)),
-        "shift": _shift(
-            experiment, found, [n for n in own if found.photos[n].truth != OUT_OF_SCOPE], reporter
+    in_field = of_kind(_Kind.FIELD)
+    outside = [n for n in in_field if taken.photos[n].truth == OUT_OF_SCOPE]
+    unsure = predictions[outside].max(1) < threshold
+    field = scored(_Kind.FIELD)
+    compared = _held_out(held_out, field, threshold)
+    others = Counter(photo.record.model.sha256 for photo in taken.photos if photo.record)
+    return Photos(
+        folder=str(taken.root),
+        labels=tuple(labels),
+        model=INT8,
+        threshold=threshold,
+        photos=len(taken.photos),
+        field=field,
+        held_out=compared,
+        gap=score.gap(field, compared) if field else None,
+        out_of_scope=OutOfScope(
+            n=len(outside),
+            dont_know=float(unsure.mean()) if outside else None,
+            dont_know_interval=intervals.share(unsure, sessions(outside)),
         ),
-        "errors": _errors(found.photos, labels, predictions, own, threshold),
-    }
-    if field:
-        document["gap"] = score.gap(field, document["held_out"])
-    return document
+        unlabelled=tuple(taken.photos[n].path for n in in_field if taken.photos[n].truth is None),
+        other_models=OtherModels(
+            models={sha256: count for sha256, count in others.items() if sha256 not in bundles},
+            scored=scored(_Kind.OTHER_MODEL),
+        ),
+        already_in_the_run=tuple(taken.photos[n].path for n in of_kind(_Kind.OF_THE_RUN)),
+        excluded=taken.excluded,
+        phone=replay.summary(replay.replay(taken, bundles, reporter.progress)),
+        drift=_drift(
+            experiment, taken, [n for n in in_field if taken.photos[n].truth != OUT_OF_SCOPE], reporter
+        ),
+        errors=mistakes.mistakes(taken.photos, labels, predictions, in_field, threshold),
+    )
 
 
-def _other(photo: Photo, models: set[str]) -> bool:
-    return photo.record is not None and photo.record.model.sha256 not in models
+def _exported(experiment: Experiment) -> dict[str, Bundle]:
+    """Every bundle that the run has exported, by the sha256 of its model."""
+    folders = [experiment.run.path(artifacts.EXPORT, name) for name in experiment.config.export.flavours]
+    bundles = [bundle.read(folder) for folder in folders if (folder / bundle.CONTRACT).is_file()]
+    return {exported.contract.model.sha256: exported for exported in bundles}
 
 
-def _kind(photo: Photo, models: set[str], learned: set[str]) -> str:
-    """`learned` for a picture that the run was made from, `other` for another model's photo, else `field`."""
-    if photo.sha256 in learned:
-        return "learned"
-    return "other" if _other(photo, models) else "field"
+def _kind(photo: Photo, models: dict[str, Bundle], own: set[str]) -> _Kind:
+    if photo.sha256 in own:
+        return _Kind.OF_THE_RUN
+    other = photo.record is not None and photo.record.model.sha256 not in models
+    return _Kind.OTHER_MODEL if other else _Kind.FIELD
 
 
-def _held_out(predictions: Predictions, field: dict[str, Any] | None, threshold: float) -> dict[str, Any]:
-    """The held-out set on the classes that the photos show; on all where there are none."""
-    present = {row["index"] for row in field["classes"]} if field else set(predictions.truth.tolist())
+def _held_out(predictions: Predictions, field: Scores | None, threshold: float) -> HeldOutScores:
+    """Scores the held-out set on the classes that the photos show; on all if it has none of those."""
+    present = {row.index for row in field.classes} if field else set(predictions.truth.tolist())
     rows = np.isin(predictions.truth, sorted(present))
-    truth, probabilities = predictions.truth[rows], predictions.probabilities[rows]
-    if not len(truth):
+    if not rows.any():
         rows = np.ones(len(rows), bool)
-        truth, probabilities = predictions.truth, predictions.probabilities
+    truth, probabilities = predictions.truth[rows], predictions.probabilities[rows]
     scored = score.score(truth, probabilities, predictions.groups[rows].tolist(), threshold)
     mixed = None
     if field:
-        shown = np.repeat([r["index"] for r in field["classes"]], [r["n"] for r in field["classes"]])
+        shown = np.repeat([row.index for row in field.classes], [row.n for row in field.classes])
         mixed = score.at_mix(probabilities.argmax(1) == truth, truth, shown)
-    return {**scored, "accuracy_at_mix": mixed}
+    return HeldOutScores(**dict(scored), accuracy_at_mix=mixed)
 
 
-def _shift(
-    experiment: Experiment, found: Photos, rows: Sequence[int], reporter: ProgressReporter
-) -> list[dict[str, Any]]:
+def _drift(
+    experiment: Experiment, taken: PhotoFolder, rows: Sequence[int], reporter: ProgressReporter
+) -> tuple[Difference, ...]:
     if not rows:
-        return []
+        return ()
     train = experiment.split.train
-    some = (
-        [train[n * len(train) // _LOOKED_AT] for n in range(_LOOKED_AT)] if len(train) > _LOOKED_AT else train
-    )
-    known = drift.look_at(
-        [experiment.table.file(p) for p in some],
-        experiment.frame,
-        reporter.progress,
-        "looking at training pictures",
-    )
-    own = drift.look_at(
-        [found.file(found.photos[n]) for n in rows],
-        experiment.frame,
-        reporter.progress,
-        "looking at the light",
-    )
-    return drift.compare(own, known)
-
-
-def _errors(
-    taken: Sequence[Photo],
-    labels: Sequence[str],
-    predictions: np.ndarray,
-    rows: Sequence[int],
-    threshold: float,
-) -> list[dict[str, Any]]:
-    """Photos that got a wrong answer, the surest first; "don't know" is none, but for the sheet."""
-    found = []
-    for n in rows:
-        photo, top = taken[n], int(predictions[n].argmax())
-        confidence = float(predictions[n, top])
-        if photo.truth is None or photo.truth == labels[top]:
-            continue
-        if photo.truth == OUT_OF_SCOPE and confidence < threshold:
-            continue
-        found.append(
-            {
-                "path": photo.path,
-                "truth": photo.truth or None,
-                "answer": labels[top],
-                "probability": confidence,
-                "said": confidence >= threshold,
-            }
-        )
-    return sorted(found, key=lambda row: (-row["probability"], row["path"]))
-
-
-def _draw(experiment: Experiment, found: Photos, judged: dict[str, Any]) -> None:
-    from pipeline.stats import plots
-
-    by_path = {photo.path: photo for photo in found.photos}
-    cells = []
-    for row in judged["errors"][:_SHOWN]:
-        photo = by_path[row["path"]]
-        pixels = letterbox(decode.read(found.file(photo)), experiment.frame)
-        said = f"{row['answer']} {row['probability']:.2f}" if row["said"] else f"don't know ({row['answer']})"
-        colour = plots.VERMILION if row["said"] else "black"
-        cells.append((pixels, f"{row['truth'] or 'none of them'}\n→ {said}", colour))
-    total = len(judged["errors"])
-    shown = f", the surest {_SHOWN} of {total}" if total > _SHOWN else ""
-    title = f"Photos with a wrong answer{shown} (orange: said without doubt)"
-    plots.captioned_sheet(experiment.run.path(SHEET), title, cells, min(_COLUMNS, len(cells)))
+    count = min(len(train), _SAMPLED)
+    sample = [experiment.table.file(train[n * len(train) // count]) for n in range(count)]
+    own = [taken.file(taken.photos[n]) for n in rows]
+    frame, progress = experiment.frame, reporter.progress
+    known = drift.measure_files(sample, frame, progress, "measuring training pictures")
+    return drift.compare(drift.measure_files(own, frame, progress, "measuring the photos"), known)

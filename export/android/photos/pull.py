@@ -1,7 +1,7 @@
-"""The app's photos from the phone to this machine; nothing is changed or removed there.
+"""Copies the app's photos from the phone; nothing there is changed or removed.
 
-The app never changes a picture, only what the user says that it shows: so what is here already
-takes the phone's newer word, and what was deleted there stays here.
+The app never changes a picture, only its label, so a file that is here already is replaced by the phone's.
+A photo that was deleted on the phone stays here.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from pipeline.core import files, runs
 from pipeline.core.errors import AccessError, PhoneError
 from pipeline.core.progress import ProgressReporter
 
-ON_THE_PHONE = f"{app.FILES}/photos"
+_ON_PHONE = f"{app.FILES}/photos"
 _BY_HAND = (
-    "in the app's list of photos, “Share all” sends pictures and records; put them into one folder "
-    "here, then: python -m export photos FOLDER"
+    "in the app's list of photos, choose “Share all” and save everything into one folder on this "
+    "computer, then: python -m export photos FOLDER"
 )
 _INCOMING = ".incoming"
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """Where the photos lie now; how many files are new, and how many took a newer word."""
+    """The folder with the photos, and how many files in it are new or were replaced."""
 
     folder: Path
     sessions: int
@@ -40,26 +40,26 @@ def pull(device: Device, reporter: ProgressReporter) -> Pulled:
     """Copies every session of the app on a phone to `data/photos/SERIAL`.
 
     Raises:
-        PhoneError: The app has no photos, or the phone is gone; repeating continues.
-        AccessError: The phone keeps adb out of the app's folder; the hint says how it goes by hand.
+        PhoneError: The app has no photos, or the phone was disconnected; repeat to continue.
+        AccessError: The phone denies adb access to the app's folder; the hint says how to do it by hand.
         StorageError: The disk is full.
     """
     folder = runs.PULLED / re.sub(r"[^\w.-]+", "-", device.serial)
     incoming = folder / _INCOMING
     try:
-        # What else may lie there is not the app's.
-        sessions = [name for name in device.names(ON_THE_PHONE) if re.match(record.SESSION, name)]
+        # Other folders there are not the app's.
+        sessions = [name for name in device.names(_ON_PHONE) if re.match(record.SESSION, name)]
         if not sessions:
             raise PhoneError(
-                f"the app on {device.serial} has no photos that adb can see",
-                f"take some with its shutter; where the app lists some, {_BY_HAND}",
+                f"adb sees no photos of the app on {device.serial}",
+                f"take some with the app; if the app lists photos, {_BY_HAND}",
             )
         new = changed = 0
         for done, session in enumerate(sessions, 1):
-            # Beside first: a cable that is pulled leaves no half of a picture where photos lie.
+            # Copied to another folder first, so that an unplugged cable never leaves half a picture.
             shutil.rmtree(incoming, ignore_errors=True)
             files.make_folder(incoming)
-            device.pull(f"{ON_THE_PHONE}/{session}", incoming)
+            device.pull(f"{_ON_PHONE}/{session}", incoming)
             for path in sorted((incoming / session).iterdir()):
                 old, data = folder / session / path.name, path.read_bytes()
                 there = old.is_file()

@@ -1,6 +1,7 @@
-"""Any two models on any labelled pictures: the comparison of `parity` without a run's stored answers.
+"""Any two models on any labelled pictures.
 
-Where the models come from and how pictures get into them belongs to `sides`.
+`sides` finds the models and knows how pictures get into them; figures, verdict and words are those of
+`parity`.
 """
 
 from __future__ import annotations
@@ -8,26 +9,60 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import computed_field
 
 from export import artifacts
 from export.parity import comparison, flips, gate, wording
 from export.parity.models import sides
-from export.parity.models.sides import ByHand, Side
+from export.parity.models.by_hand import ByHand
+from export.parity.models.sides import Side
+from export.parity.result import Reference, Target, Verdict
 from pipeline.core import files
-from pipeline.core.config import Gate
+from pipeline.core.documents import Document
 from pipeline.core.errors import DataError
 from pipeline.core.progress import ProgressReporter
+from pipeline.core.sections import Gate
 from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture, Table
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import on_pattern
 
 _THUMBNAIL = Size(224, 224)
+
+
+class ComparedReference(Reference):
+    """The model that the target is compared with; `prepared` says how pictures get into it."""
+
+    prepared: str
+
+
+class ComparedTarget(Target):
+    """The model that is judged; `prepared` says how pictures get into it."""
+
+    prepared: str
+
+
+class ModelComparison(Document):
+    """The parity.json of two models: one target, and the n pictures of a folder or table."""
+
+    pictures: str
+    n: int
+    groups: int
+    labels: tuple[str, ...]
+    gate: Gate
+    reference: ComparedReference
+    targets: tuple[ComparedTarget]
+    verdict: Verdict
+
+    @computed_field
+    @property
+    def passed(self) -> bool:
+        """Whether the target passed."""
+        return self.verdict == Verdict.PASSED
 
 
 def compare_models(
@@ -38,10 +73,10 @@ def compare_models(
     hand: ByHand,
     out: Path | None,
     reporter: ProgressReporter,
-) -> dict[str, Any]:
-    """Compares two models; gives what parity.json holds, and writes it where `out` says.
+) -> tuple[ModelComparison, list[str]]:
+    """Compares two models; returns the result and the files written to `out`.
 
-    The bounds are those of the target's run, else of the reference's, else the defaults.
+    The limits are those of the target's run, else of the reference's, else the defaults.
 
     Raises:
         UsageError, DataError, RunError, ConversionError: A model or the pictures cannot be used, or
@@ -60,39 +95,45 @@ def compare_models(
     first = _answers(one, one.labels, rows, table, "the reference", reporter)
     second = _answers(other, one.labels, rows, table, "the target", reporter)
     bounds = other.gate or one.gate or Gate()
-    n = len(rows)
-    scores = {"model": one.name, "prepared": one.prepared, **comparison.scores(first, one.threshold)}
-    found = comparison.compare(first, second, one.labels, other.threshold)
-    row = {"model": other.name, "prepared": other.prepared, **found, **gate.judge(found, bounds), "look": 1}
-    said = wording.sentences(row, scores, bounds, "pictures")
+    scores = ComparedReference(
+        **dict(comparison.scores(first, one.threshold)), model=one.name, prepared=one.prepared
+    )
+    changes = comparison.compare(first, second, one.labels, other.threshold)
+    row = ComparedTarget(
+        **dict(changes),
+        **dict(gate.judge(changes, bounds)),
+        model=other.name,
+        prepared=other.prepared,
+        look=1,
+        words=(),
+    )
+    words = tuple(wording.sentences(row, scores, bounds, "pictures"))
     reporter.say("reference", f"{one.name}: {one.prepared}")
     reporter.say("target", f"{other.name}: {other.prepared}")
-    document = {
-        "pictures": str(folder),
-        "n": n,
-        "groups": len(set(first.groups.tolist())),
-        "labels": list(one.labels),
-        "gate": bounds.model_dump(mode="json"),
-        "reference": scores,
-        "targets": [{**row, "words": said}],
-        "verdict": row["verdict"],
-        "passed": row["passed"],
-    }
-    document["files"] = _write(document, out, first, second, rows, table) if out else []
-    return document
+    result = ModelComparison(
+        pictures=str(folder),
+        n=changes.n,
+        groups=changes.groups,
+        labels=one.labels,
+        gate=bounds,
+        reference=scores,
+        targets=(row.model_copy(update={"words": words}),),
+        verdict=row.verdict,
+    )
+    return result, _write(result, out, first, second, rows, table) if out else []
 
 
 def _held_out(table: Table) -> list[Picture]:
-    """The pictures to compare on: the test side where the folder has one, else all."""
-    given = [picture for picture in table.pictures if picture.given == "held_out"]
-    return given or list(table.pictures)
+    """The pictures to compare on: the test side if the folder has one, else all."""
+    held_out = [picture for picture in table.pictures if picture.given == "held_out"]
+    return held_out or list(table.pictures)
 
 
 def _check_labels(one: Side, other: Side) -> None:
     only = [sorted((Counter(a.labels) - Counter(b.labels)).keys()) for a, b in ((one, other), (other, one))]
     if any(only):
         parts = [
-            f"{side.name} alone knows {', '.join(own)}"
+            f"only {side.name} knows {', '.join(own)}"
             for side, own in zip((one, other), only, strict=True)
             if own
         ]
@@ -112,7 +153,7 @@ def _check_classes(one: Side, table: Table, folder: Path) -> None:
     if several:
         raise DataError(
             f"{folder} has pictures of {', '.join(several)}, which is the label of several outputs",
-            "give these outputs labels of their own (--labels FILE), or leave the pictures out",
+            "give each output its own label (--labels FILE), or leave out the pictures",
         )
 
 
@@ -124,9 +165,11 @@ def _answers(
     stage: str,
     reporter: ProgressReporter,
 ) -> Predictions:
-    """A side's answers, its columns in the order of `labels`."""
+    """A side's predictions, with columns in the order of `labels`."""
     files = [table.file(picture) for picture in rows]
-    found = side.answer(files, lambda done: reporter.progress(f"answers of {stage}", done, len(files)))
+    probabilities = side.answer(
+        files, lambda done: reporter.progress(f"answers of {stage}", done, len(files))
+    )
     order = _order(side.labels, labels)
     return Predictions(
         side.name,
@@ -134,12 +177,12 @@ def _answers(
         # Equal files count as one.
         np.array([picture.group or picture.sha256 for picture in rows]),
         np.array([labels.index(picture.label) for picture in rows]),
-        found[:, order].astype(np.float32),
+        probabilities[:, order].astype(np.float32),
     )
 
 
 def _order(own: Sequence[str], labels: Sequence[str]) -> list[int]:
-    """Which output stands for each label; of equal labels the first for the first, and so on."""
+    """The output of each label; equal labels keep their order."""
     places: dict[str, list[int]] = {}
     for place, label in enumerate(own):
         places.setdefault(label, []).append(place)
@@ -147,7 +190,7 @@ def _order(own: Sequence[str], labels: Sequence[str]) -> list[int]:
 
 
 def _write(
-    document: dict[str, Any],
+    result: ModelComparison,
     out: Path,
     one: Predictions,
     other: Predictions,
@@ -155,10 +198,10 @@ def _write(
     table: Table,
 ) -> list[str]:
     json_file, sheet = out / artifacts.PARITY, out / flips.NAME
-    files.write_json(json_file, document)
+    files.write_json(json_file, result.model_dump(mode="json"))
 
     def frame(place: int) -> np.ndarray:
         return on_pattern(decode.read(table.file(rows[place])), _THUMBNAIL)
 
-    flips.draw(sheet, f"{one.model} against {other.model}", one, other, document["labels"], frame)
+    flips.draw(sheet, f"{one.model} against {other.model}", one, other, result.labels, frame)
     return [str(json_file), str(sheet)]

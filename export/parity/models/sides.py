@@ -1,7 +1,7 @@
 """One side of a comparison: a model from anywhere, with its labels and the way pictures get into it.
 
-A run gives its Keras model or a flavour, a bundle its file by the contract, any other .tflite by its
-metadata or by what is given by hand. What is missing is named and refused, never guessed.
+A run stands for its Keras model or one flavour, a bundle for its file as the contract says. Any other .tflite
+is read by its metadata or by `by_hand`. Whatever is missing is named and refused, never guessed.
 """
 
 from __future__ import annotations
@@ -19,49 +19,25 @@ from export.conversion import convert
 from export.inspection import file_kind
 from export.model_file import metadata
 from export.parity.models import foreign
+from export.parity.models.by_hand import FITS, ByHand
 from pipeline.core import filetypes, parallel, runs
-from pipeline.core.config import FLAVOURS, Gate
 from pipeline.core.errors import ConversionError, DataError, UsageError
 from pipeline.core.quiet import quiet
-from pipeline.core.size import Size, asked_size
-from pipeline.evaluation import evaluate
+from pipeline.core.sections import FLAVOURS, Gate
+from pipeline.core.size import Size
+from pipeline.evaluation.predictions import KERAS
 from pipeline.images import decode
-from pipeline.images.letterbox import letterbox, stretch
+from pipeline.images.letterbox import letterbox
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
+from pipeline.training.results import Folds
 
-FITS = {"stretch": stretch, "letterbox": letterbox}
-# A softmax adds up to one, give or take what its arithmetic loses.
+# A softmax adds up to one, give or take rounding.
 _SUM_SLACK = 0.1
-_BATCH = 32
 _MODELS = (".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pt", ".pth", ".task", ".zip")
 
 Advance = Callable[[int], object]
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class ByHand:
-    """What the command line says about a file that does not say it; None where it says nothing."""
-
-    limits: tuple[float, float] | None = None
-    labels: tuple[str, ...] | None = None
-    fit: str | None = None
-    size: Size | None = None
-
-    @classmethod
-    def read(
-        cls, limits: str | None, labels: Path | None, fit: str | None, size: str | None = None
-    ) -> ByHand:
-        """Takes the words of the command line.
-
-        Raises:
-            UsageError: One makes no sense.
-            DataError: The file of labels cannot be read.
-        """
-        if fit is not None and fit not in FITS:
-            raise UsageError(f"--fit {fit}: expected stretch or letterbox", "as the model was trained")
-        return cls(_limits(limits), _labels(labels), fit, asked_size(size))
 
 
 @dataclass(frozen=True)
@@ -72,9 +48,9 @@ class Side:
         name: For people.
         labels: In output order.
         prepared: How pictures get into it, in words.
-        answer: Gives probabilities, float32, shape (files, labels).
-        threshold: Below it the answer is "I don't know"; None where nothing says.
-        gate: The run's bounds, where it has a run.
+        answer: Returns probabilities, float32, shape (files, labels).
+        threshold: Below it the answer is "I don't know"; None if unknown.
+        gate: The limits of its run, if it has one.
         trained_on: sha256 of the pictures it was trained on, as far as is known.
     """
 
@@ -87,19 +63,19 @@ class Side:
     trained_on: frozenset[str] = field(default=frozenset(), repr=False)
 
 
-def side(given: str, flavour: str | None, hand: ByHand) -> Side:
-    """The model that a word of the command line means.
+def side(name: str, flavour: str | None, hand: ByHand) -> Side:
+    """The model that the command line names.
 
     Args:
-        given: A run's name or folder, a bundle's folder, or a .tflite.
+        name: A run's name or folder, a bundle's folder, or a .tflite.
         flavour: Of a run: this .tflite instead of its Keras model.
-        hand: What is said about files that do not say it.
+        hand: For a .tflite that does not describe its input.
 
     Raises:
-        UsageError: Something is missing, or contradicts what the file says.
+        UsageError: Something is missing, or contradicts the file's metadata.
         DataError, RunError, ConversionError: It cannot be read.
     """
-    path = Path(given)
+    path = Path(name)
     if path.suffix == ".tflite":
         if (path.parent / bundles.CONTRACT).is_file() and _is_of_bundle(path):
             return _of_bundle(path.parent)
@@ -107,14 +83,14 @@ def side(given: str, flavour: str | None, hand: ByHand) -> Side:
     if (path / bundles.CONTRACT).is_file():
         return _of_bundle(path)
     _check_kind(path)
-    run = runs.find(given)
+    run = runs.find(name)
     return _of_run(run, flavour)
 
 
 def _check_kind(path: Path) -> None:
-    """Refuses what is a model, but none that can be compared: before it is taken for a run's name."""
+    """Refuses models of kinds that cannot be compared, before they are taken for a run's name."""
     if path.suffix.lower() in _MODELS and not path.exists():
-        raise DataError(f"{path}: there is no such file", "give a .tflite, a bundle's folder or a run")
+        raise DataError(f"{path}: no such file", "give a .tflite, a bundle's folder or a run")
     what = "a SavedModel of TensorFlow" if (path / "saved_model.pb").is_file() else ""
     if path.is_file():
         what = file_kind.describe(path)
@@ -146,18 +122,11 @@ def _of_run(run: runs.Run, flavour: str | None) -> Side:
 
             model = classifier.load(run.path(runs.MODEL))
         frames = parallel.ordered(lambda file: letterbox(decode.read(file), experiment.frame), files)
-        rows, waiting = [], []
-        for done, frame in enumerate(frames, 1):
-            waiting.append(frame)
-            if len(waiting) == _BATCH or done == len(files):
-                rows.append(model.predict_on_batch(np.stack(waiting).astype(np.float32)))
-                waiting.clear()
-                advance(done)
-        return np.concatenate(rows)
+        return classifier.predict(model, frames, advance)
 
-    threshold = run.read_json(runs.FOLDS)["threshold"]
+    threshold = run.read(Folds, runs.FOLDS).threshold
     prepared = _prepared(experiment.frame, "letterbox", "0 to 255", "the run")
-    return Side(f"{run.name}, {evaluate.KERAS}", experiment.labels, prepared, answer, threshold, **known)
+    return Side(f"{run.name}, {KERAS}", experiment.labels, prepared, answer, threshold, **known)
 
 
 def _of_bundle(folder: Path) -> Side:
@@ -186,9 +155,9 @@ def _foreign(path: Path, hand: ByHand) -> Side:
     with foreign.running(path, hand.size) as model:
         frame, outputs, step = model.frame, model.labels, model.step
     labels = _agreeing(path, "labels", said.labels or None, hand.labels)
-    # Without a scale there is nothing that a range could mean: bytes are handed over as they are.
+    # Without a scale a range has no meaning, so bytes go in as they are.
     raw = model.dtype == np.uint8 and not model.scaled
-    # So do readers of metadata with any uint8 model.
+    # Readers of metadata do the same with any uint8 model.
     as_bytes = raw or (model.dtype == np.uint8 and hand.limits is None)
     spoken = (said.mean, said.std) if said.mean and said.std else None
     limits = None if hand.limits is None else _normalization(*hand.limits)
@@ -207,12 +176,12 @@ def _foreign(path: Path, hand: ByHand) -> Side:
         why = f"; {'; '.join(said.problems)}" if said.problems else ""
         raise UsageError(
             f"{path} has no contract beside it and does not say {', nor '.join(missing)}{why}",
-            "give it by hand, as the model was trained",
+            "pass these options, as the model was trained",
         )
     if len(labels) != outputs:
         raise DataError(
-            f"{path} answers with {outputs} numbers, but there are {len(labels)} labels",
-            "one label a line, in output order",
+            f"{path} has {outputs} outputs, but there are {len(labels)} labels",
+            "one label per line, in output order",
         )
     mean, std = (np.array(part, np.float32) for part in normalization or ((0,), (1,)))
     low, high = ((end - mean) / std for end in (0, 255))
@@ -233,7 +202,7 @@ def _foreign(path: Path, hand: ByHand) -> Side:
         return _probabilities(path, np.stack(rows), step)
 
     values = "its bytes" if as_bytes else f"{_ends(low)} to {_ends(high)}"
-    source = "its metadata" if spoken and hand == ByHand(size=hand.size) else "what was given by hand"
+    source = "its metadata" if spoken and hand == ByHand(size=hand.size) else "the options"
     return Side(str(path), labels, _prepared(frame, fit, values, source), answer)
 
 
@@ -242,7 +211,7 @@ def _is_ours(said: metadata.Metadata) -> bool:
 
 
 def _agreeing(path: Path, what: str, said: T | None, by_hand: T | None) -> T | None:
-    """What either source says; refused where they contradict each other."""
+    """The value from either source; refused if the two contradict each other."""
     if (
         said is not None
         and by_hand is not None
@@ -256,7 +225,7 @@ def _agreeing(path: Path, what: str, said: T | None, by_hand: T | None) -> T | N
 
 
 def _told_apart(said: object, by_hand: object) -> bool:
-    """Whether labels given by hand differ only where the file has one label for several outputs."""
+    """Whether labels given by hand only tell apart outputs that share a label in the file."""
     if not isinstance(said, tuple) or not isinstance(by_hand, tuple) or len(said) != len(by_hand):
         return False
     pairs = zip(said, by_hand, strict=True)
@@ -286,9 +255,9 @@ def _probabilities(path: Path, rows: np.ndarray, step: float) -> np.ndarray:
     fine = np.isfinite(rows).all() and rows.min() >= -1e-3 and (np.abs(rows.sum(1) - 1) < slack).all()
     if not fine:
         raise ConversionError(
-            f"{path} does not answer with probabilities: {rows.min():.3g} to {rows.max():.3g}, adding up to "
+            f"{path} does not return probabilities: {rows.min():.3g} to {rows.max():.3g}, adding up to "
             f"{rows[0].sum():.3g} for the first picture",
-            "a softmax must be its last operator",
+            "its last operator must be a softmax",
         )
     return rows
 
@@ -299,28 +268,3 @@ def _prepared(frame: Size, fit: str, values: str, source: str) -> str:
 
 def _ends(values: np.ndarray) -> str:
     return " / ".join(f"{value:.4g}" for value in np.unique(np.round(values, 4) + 0.0))
-
-
-def _limits(text: str | None) -> tuple[float, float] | None:
-    if text is None:
-        return None
-    try:
-        low, high = (float(part) for part in text.split(","))
-    except ValueError:
-        low, high = 0.0, 0.0
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise UsageError(f"--range {text}: expected two numbers, lower first", "such as 0,255 or -1,1 or 0,1")
-    return low, high
-
-
-def _labels(path: Path | None) -> tuple[str, ...] | None:
-    if path is None:
-        return None
-    try:
-        lines = filetypes.contents(path).decode("utf-8").removesuffix("\n").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: the labels cannot be read: {error}", "one label a line, UTF-8") from error
-    found = tuple(line.removesuffix("\r") for line in lines)
-    if not all(found):
-        raise DataError(f"{path}: a label is empty", "one label a line, in output order")
-    return found

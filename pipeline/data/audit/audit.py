@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import Progress, ProgressReporter
-from pipeline.core.recipes import Recipe, key_of, library_version
+from pipeline.core.recipes import key_of, library_version
 from pipeline.core.runs import Run
 from pipeline.data import dataset, fingerprints
 from pipeline.data.audit import copies, image_issues, near_duplicates
@@ -28,7 +28,6 @@ from pipeline.data.dataset import Picture, Table
 from pipeline.data.fingerprints import Fingerprints
 from pipeline.data.folders import Excluded
 
-VERSION = 3
 # More of a class than this is never left out for having two labels.
 MOST_LEFT_OUT = 0.05
 CONTRADICTIONS = "contradictions"
@@ -85,7 +84,7 @@ def look(
     noted = [asdict(note) for note in table.notes]
     inputs = {"pictures": table.key, "excluded": key_of(listed), "notes": key_of(noted)}
     settings = {"group_copies": config.data.group_copies, "refusal": refusal.message if refusal else ""}
-    recipe = Recipe("audit", VERSION, inputs, settings, fingerprints.LIBRARIES)
+    recipe = stages.recipe("audit", inputs, settings, fingerprints.LIBRARIES)
 
     sheet = run.path(runs.FIGURES, f"audit-{CONTRADICTIONS}.png")
 
@@ -94,14 +93,14 @@ def look(
         found = _document(table, looks, refusal, sheet, reporter.progress, grouped=grouped)
         files.write_json(run.path(runs.AUDIT), found)
 
-    run.make(recipe, [runs.AUDIT], build)
+    run.make(recipe, build)
     document = run.read_json(runs.AUDIT)
     refusal = refusal or _too_contradictory(table, document["contradictions"], sheet)
     judged = apply(table, document)
     change = dataset.compare(known, judged) if known else None
     if not refusal:
-        made = Recipe("pictures", 2, {"pictures": judged.key, "audit": recipe.key}, {}, _DECODERS)
-        run.make(made, [runs.PICTURES, runs.EXCLUDED], lambda: dataset.save(run, judged))
+        made = stages.recipe("pictures", {"pictures": judged.key, "audit": recipe.key}, {}, _DECODERS)
+        run.make(made, lambda: dataset.save(run, judged))
     return Audit(judged, document, table.pictures, change, refusal)
 
 

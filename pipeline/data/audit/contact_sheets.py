@@ -7,17 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.core import parallel, runs
+from pipeline.core import parallel, runs, stages
 from pipeline.core.errors import PictureError
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import Recipe, key_of
+from pipeline.core.recipes import key_of
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data.audit.audit import Audit
 from pipeline.images import decode
 from pipeline.images.letterbox import on_pattern
 
-VERSION = 2
 SHOWN = 32
 _CELL = Size(160, 160)
 _DRAWN = ("matplotlib", "numpy", "pillow")
@@ -59,8 +58,8 @@ def draw(run: Run, name: str, inputs: dict[str, str], title: str, cells: Sequenc
 
         plots.captioned_sheet(run.path(output), title, list(parallel.ordered(_cell, cells)))
 
-    recipe = Recipe(f"figures/{name}", 2, inputs, {"title": title}, _DRAWN)
-    run.make(recipe, [output], draw)
+    recipe = stages.recipe(output, inputs, {"title": title}, _DRAWN)
+    run.make(recipe, draw)
     return run.path(output)
 
 

@@ -16,15 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core import files, runs
-from pipeline.core.recipes import Recipe
+from pipeline.core import files, runs, stages
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Picture, Table
 from pipeline.data.fingerprints import LIBRARIES, Fingerprints
 from pipeline.data.shares import groups_of
 from pipeline.stats import metrics
 
-VERSION = 3
 # Points of balanced accuracy above chance, at the lower end of its interval, that are an alarm:
 # of all classes, or of two of them. A mark on one class of five alone gives only 0.40 of all.
 MARGIN = 0.20
@@ -68,10 +66,9 @@ def make(run: Run, table: Table, looks: Fingerprints, seed: int) -> dict[str, An
         seed: Of the folds and of the sample.
     """
     settings = {"seed": seed, "margin": MARGIN}
-    recipe = Recipe("shortcuts", VERSION, {"pictures": table.key}, settings, ("scikit-learn", *LIBRARIES))
+    recipe = stages.recipe("shortcuts", {"pictures": table.key}, settings, ("scikit-learn", *LIBRARIES))
     run.make(
         recipe,
-        [runs.SHORTCUTS],
         lambda: files.write_json(run.path(runs.SHORTCUTS), measure(table, looks, seed)),
     )
     return run.read_json(runs.SHORTCUTS)

@@ -82,12 +82,12 @@ class Polite(yt_dlp.YoutubeDL):
             try:
                 return self._whole(super().urlopen(request.copy()))
             except HTTPError as error:
-                _stop_at_wall(error.response.url)
                 status, reason = error.status, f"HTTP {error.status}"
                 if error.redirect_loop or status not in _BUSY:
                     raise HTTPError(self._whole(error.response), error.redirect_loop) from error
+                with error.response:
+                    _stop_at_wall(error.response.url)
                 wait = max(wait, _retry_after(error.response.headers.get("Retry-After")))
-                error.close()
             except CertificateVerifyError as error:
                 raise NetworkError(
                     f"the certificate of {urlsplit(request.url).hostname} cannot be trusted: {words(error)}",
@@ -106,9 +106,9 @@ class Polite(yt_dlp.YoutubeDL):
 
     def _whole(self, response: Response) -> Response:
         """The answer with its body in memory."""
-        _stop_at_wall(response.url)
         begin, parts, size = time.monotonic(), [], 0
         with response:
+            _stop_at_wall(response.url)
             while part := response.read(1 << 16):
                 parts.append(part)
                 size += len(part)

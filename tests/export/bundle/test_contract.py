@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from export.bundle import bundle, contract, golden, tolerance
-from pipeline.core import config
+from pipeline.core import sections
 from pipeline.core.errors import BundleError, ConversionError, StorageError
 from pipeline.core.packages import ROOT
 from pipeline.core.size import Size
@@ -39,7 +39,7 @@ def valid(record: dict) -> bool:
     return jsonschema.Draft202012Validator(SCHEMA).is_valid(record)
 
 
-@pytest.mark.parametrize("flavour", config.FLAVOURS)
+@pytest.mark.parametrize("flavour", sections.FLAVOURS)
 def test_every_flavours_contract_fits_the_schema_and_reads_back(small_bundles, flavour):
     folder = small_bundles[flavour]
     jsonschema.validate(stated(folder), SCHEMA, jsonschema.Draft202012Validator)

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from export.bundle import bundle, verify
-from pipeline.core import config
+from pipeline.core import sections
 from pipeline.core.errors import GateError
 from pipeline.core.progress import silent
 
@@ -21,7 +21,7 @@ def edit(folder, change) -> None:
     path.write_text(json.dumps(record), "utf-8")
 
 
-@pytest.mark.parametrize("flavour", config.FLAVOURS)
+@pytest.mark.parametrize("flavour", sections.FLAVOURS)
 def test_every_flavour_replays_within_its_tolerance(small_bundles, flavour):
     seen = []
     result = verify.verify(small_bundles[flavour], lambda stage, done, total: seen.append((done, total)))

@@ -1,7 +1,9 @@
-"""`python -m export phone`: the real adb against a fake phone, what is said, and what stays behind."""
+"""`python -m export benchmark`: the real adb against a fake phone, what is said, and what stays behind."""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
 import re
@@ -12,25 +14,81 @@ import pytest
 
 from export import artifacts
 from export.android.adb import app
+from export.android.apk.apk_info import ApkInfo, RuntimeInside, Sizes
+from export.android.apk.signature import Signature
+from export.android.benchmark import session
+from export.bundle import bundle
+from export.conversion import convert
 from export.model_file import operators
-from pipeline.core.config import FLAVOURS
+from pipeline.core import files, stages
+from pipeline.core.runs import Run
+from pipeline.core.sections import FLAVOURS
+from pipeline.training import experiment as experiments
 from tests.support import fake_app as fake_app_module
 from tests.support import verbs
 from tests.support.fake_app import FakeApp, wait_for
 from tests.support.fake_phone import FakePhone
 from tests.support.phone_fixtures import plug_in_again
-from tests.support.verbs import RUN, fine, refused
+from tests.support.verbs import RUN, copy_finished, fine, refused
 
 BY_HAND = (
-    "measure by hand: open the app on the phone, menu, Benchmark, Start; share its file with this computer, "
-    "then: python -m export phone --replay FILE"
+    "measure by hand: on the phone, open the app's menu, Benchmark, Start; share the file with this "
+    "computer, then: python -m export benchmark --replay FILE"
 )
 ALONE = "unlock the phone, leave it alone, and repeat the command"
-STAYS = "what was put onto the phone is still there"
+STAYS = "files of this session are still on the phone"
+APP_BYTES = b"PK an app that only the fake phone installs" * 1000
 # Few steps, so that a test is short.
 SHORT = ("--runs", 4, "--warm-up-runs", 1, "--threads", "1,2")
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("impatient")]
+
+
+def apk_info_of(sha256: str) -> ApkInfo:
+    """What apk.json says of an app that nobody built."""
+    return ApkInfo(
+        file="demo.apk",
+        sha256=sha256,
+        package=app.PACKAGE,
+        version="1.0 (1)",
+        min_sdk=26,
+        target_sdk=35,
+        debuggable=False,
+        abis=("arm64-v8a",),
+        libraries=(),
+        permissions=(),
+        sizes=Sizes(whole=0, dex=0, libraries=0, model=0, other=0),
+        misaligned=(),
+        built_with="nothing",
+        model="model_int8.tflite",
+        runtime=RuntimeInside(name="tensorflow-lite 2.16.1", version="2.16.1", operators=()),
+        signature=Signature(verified=True, schemes=(2, 3), sha256="", subject="", key="nobody's", errors=()),
+    )
+
+
+@pytest.fixture
+def fake_app(phone: FakePhone) -> FakeApp:
+    """The app that answers on the fake phone."""
+    return FakeApp(phone)
+
+
+@pytest.fixture
+def place(tmp_path_factory, tmp_path) -> Path:
+    """A working directory with a finished run and an app; what the app is made of is of no interest here."""
+    place = copy_finished(tmp_path_factory, tmp_path / "place")
+    with contextlib.chdir(place):
+        run = Run(RUN)
+        files.write_bytes(run.path(artifacts.APK), APP_BYTES)
+        run.write(apk_info_of(hashlib.sha256(APP_BYTES).hexdigest()), artifacts.APK_PASSPORT)
+        key = convert.contract_recipe(experiments.open_trained(run), "int8").key
+        run.record(stages.recipe("apk", {bundle.CONTRACT: key}))
+    return place
+
+
+@pytest.fixture
+def impatient(monkeypatch) -> None:
+    """Sessions in this process look often and wait little."""
+    monkeypatch.setattr(session.Patience.__init__, "__defaults__", (1.0, 1.0, 1.0, 0.02, 0.5))
 
 
 @pytest.fixture
@@ -58,7 +116,7 @@ def measure(capfd, place, untouched, ready):
     """`measure()`: the verb in this process; asserts that the phone is left as it was."""
 
     def run(*arguments: object, clean: bool = True):
-        ended = verbs.call(capfd, "export", "phone", *SHORT, *arguments, cwd=place)
+        ended = verbs.call(capfd, "export", "benchmark", *SHORT, *arguments, cwd=place)
         if clean:
             assert ready.contents() == untouched, ended.stderr
             assert not (place / RUN / artifacts.PHONE_SESSIONS).exists()
@@ -83,10 +141,10 @@ def test_every_flavour_is_measured_and_shown_next_to_this_computer(measure, read
     ended = measure("--sustained", 2)
     words = said(ended)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert words.startswith("please screen on and unlocked, and nobody touches the phone: ")
+    assert words.startswith("please keep the screen on and unlocked, and do not touch the phone: ")
     assert "app installed" in words
-    assert "models float32, float16, dynamic_range, int8: the app reads what was copied" in words
-    assert "begins battery 30.1 °C, thermal status none" in words
+    assert "models float32, float16, dynamic_range, int8: copied, and the app confirms every sha256" in words
+    assert "starting battery 30.1 °C, thermal status none" in words
     rows = [line.split() for line in ended.stdout.splitlines()]
     measured = [row for row in rows if row and row[0] in FLAVOURS and len(row) == 15]
     assert [row[:3] for row in measured] == [
@@ -105,7 +163,7 @@ def test_every_flavour_is_measured_and_shown_next_to_this_computer(measure, read
         assert row[7] == f"{timed[row[0]]['median_ms']:.1f}"
     assert "Google Pixel 8, Android 15, 9 cores, Tensor G3, arm64-v8a; app 1.0" in words
     assert "Battery 30.1 °C before, 32.4 °C after; thermal status none, then none. Not throttled:" in words
-    assert "int8 without a pause for 2 s (600 frames, XNNPACK, threads 4): a frame took 10.0 ms" in words
+    assert "int8 for 2 s without a pause (600 frames, XNNPACK, threads 4): 10.0 ms per frame" in words
     assert words.endswith("open data/runs/pictures/phone.json")
     assert (ready.root / "data/app/base.apk").read_bytes() == (place / RUN / "demo.apk").read_bytes()
 
@@ -115,12 +173,12 @@ def test_measured_once_it_is_shown_again_without_asking_the_phone(measure, ready
     before = len(ready.asked("^SEND|^install|am start"))
     stamp = (place / RUN / "phone.json").stat().st_mtime_ns
     again = measure()
-    assert "phone this phone was measured with these files already; --again measures anew" in said(again)
+    assert "phone already measured with these files; --again measures again" in said(again)
     assert (place / RUN / "phone.json").stat().st_mtime_ns == stamp
     assert len(ready.asked("^SEND|^install|am start")) == before
     assert "app already on the phone" in said(measure("--again"))
     assert (place / RUN / "phone.json").stat().st_mtime_ns > stamp
-    assert "begins" in measure("--kernels", "XNNPACK").stdout
+    assert "starting" in measure("--kernels", "XNNPACK").stdout
 
 
 def test_another_phone_is_measured_anew(measure, ready, place, connect_phone):
@@ -149,7 +207,7 @@ def test_a_recorded_session_is_shown_without_a_phone(measure, place, capfd, monk
     measured = measure().stdout
     with monkeypatch.context() as without_adb:
         without_adb.setenv("PATH", "")
-        ended = verbs.call(capfd, "export", "phone", "--replay", place / RUN / "phone.json", cwd=tmp_path)
+        ended = verbs.call(capfd, "export", "benchmark", "--replay", place / RUN / "phone.json", cwd=tmp_path)
     shown = measured[measured.index("\npictures: every") :].replace("data/runs", f"{place}/data/runs")
     assert fine(ended) == shown.replace("pictures: ", f"{place / RUN}/phone.json: ")
 
@@ -158,30 +216,32 @@ def test_a_file_that_the_app_shared_is_shown_without_a_run(measure, place, capfd
     measure()
     shared = tmp_path / "phone-20261124-130000.json"
     shared.write_text(json.dumps(document(place)["recording"]), "utf-8")
-    words = said(verbs.call(capfd, "export", "phone", "--replay", shared, cwd=tmp_path))
+    words = said(verbs.call(capfd, "export", "benchmark", "--replay", shared, cwd=tmp_path))
     assert f"{shared}: each model at its fastest, in ms" in words
-    assert "The files were not timed on this computer: python -m export parity does." in words
+    assert (
+        "There are no times on this computer to compare with: python -m export parity measures them." in words
+    )
 
 
 def test_a_failure_that_the_app_shared_is_told(measure, capfd, tmp_path):
     failure = {"benchmark_version": 1, "session": "s", "app": fake_app_module.APP, "runtime": "2.16.1"}
     failure |= {"device": fake_app_module.DEVICE, "error": "The benchmark was stopped.", "cancelled": True}
     (tmp_path / "f.json").write_text(json.dumps(failure), "utf-8")
-    ended = verbs.call(capfd, "export", "phone", "--replay", "f.json", cwd=tmp_path)
-    refused(ended, 2, "f.json holds no figures: The benchmark was stopped.", "measure again")
+    ended = verbs.call(capfd, "export", "benchmark", "--replay", "f.json", cwd=tmp_path)
+    refused(ended, 2, "f.json has no results: The benchmark was stopped.", "measure again")
 
 
 @pytest.mark.parametrize("place", ["/dev/zero", "pipe"])
 def test_a_replay_of_what_never_ends_is_refused(capfd, tmp_path, place):
     os.mkfifo(tmp_path / "pipe")
-    ended = verbs.call(capfd, "export", "phone", "--replay", place, cwd=tmp_path)
+    ended = verbs.call(capfd, "export", "benchmark", "--replay", place, cwd=tmp_path)
     assert ended.returncode == 2
     assert f"error: {place} cannot be read: not a regular file, but a pipe or a device\n" in ended.stderr
     assert "hint: give the file that the app's benchmark shares\n" in ended.stderr
 
 
 def test_a_replay_of_nothing_is_refused(capfd, tmp_path):
-    ended = verbs.call(capfd, "export", "phone", "--replay", "none.json", cwd=tmp_path)
+    ended = verbs.call(capfd, "export", "benchmark", "--replay", "none.json", cwd=tmp_path)
     hint = "give a run's phone.json, or the file that the app's benchmark shares"
     refused(ended, 2, "none.json: no such file", hint)
 
@@ -193,10 +253,10 @@ def test_what_the_runtime_cannot_load_is_left_out_with_the_reason(measure, place
     words = said(measure())
     why = (
         "tensorflow-lite 2.16.1 inside the app cannot run model_float16.tflite: "
-        "DEQUANTIZE version 3 (unknown to it)"
+        "DEQUANTIZE version 3 (unknown)"
     )
-    assert f"note float16 is left out: {why}" in words
-    assert f"float16 was left out: {why}." in words
+    assert f"note float16 is skipped: {why}" in words
+    assert f"float16 was skipped: {why}." in words
     assert document(place)["skipped"] == {"float16": why}
     flavours = [model["flavour"] for model in document(place)["recording"]["models"]]
     assert flavours == ["float32", "dynamic_range", "int8"]
@@ -218,7 +278,7 @@ def test_a_runtime_that_can_load_nothing_is_refused(measure, ready, tmp_path, mo
 
 def test_a_run_without_an_app_is_told_how_to_build_it(place, capfd):
     (place / RUN / "demo.apk").unlink()
-    ended = verbs.call(capfd, "export", "phone", cwd=place)
+    ended = verbs.call(capfd, "export", "benchmark", cwd=place)
     message = "data/runs/pictures/demo.apk is missing, or older than the model"
     refused(ended, 1, message, "build it first: python -m export apk pictures")
 
@@ -226,13 +286,13 @@ def test_a_run_without_an_app_is_told_how_to_build_it(place, capfd):
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
-        (("--runs", 0), "--runs 0: expected 1 to 1000", "leave it away for the usual value"),
+        (("--runs", 0), "--runs 0: expected 1 to 1000", "omit it to use the default"),
         (
             ("--warm-up-runs", 1001),
             "--warm-up-runs 1001: expected 0 to 1000",
-            "leave it away for the usual value",
+            "omit it to use the default",
         ),
-        (("--sustained", 2000), "--sustained 2000: expected 0 to 1800", "leave it away for the usual value"),
+        (("--sustained", 2000), "--sustained 2000: expected 0 to 1800", "omit it to use the default"),
         (
             ("--threads", "1,none"),
             "--threads 1,none: expected up to 8 numbers from 1 to 16",
@@ -243,31 +303,31 @@ def test_a_run_without_an_app_is_told_how_to_build_it(place, capfd):
             "--kernels GPU: expected one or both of XNNPACK, built-in",
             "for example --kernels XNNPACK",
         ),
-        (("--cool-below", 5), "--cool-below 5: expected 20 to 60 °C", "35 is what phones reach at rest"),
+        (("--cool-below", 5), "--cool-below 5: expected 20 to 60 °C", "phones at rest reach about 35"),
         (("--cool-minutes", -1), "--cool-minutes -1: expected 0 to 120", "10 is enough for most phones"),
     ],
 )
 def test_wishes_beyond_what_the_app_does_are_refused(tmp_path, capfd, words, message, hint):
-    refused(verbs.call(capfd, "export", "phone", *words, cwd=tmp_path), 2, message, hint)
+    refused(verbs.call(capfd, "export", "benchmark", *words, cwd=tmp_path), 2, message, hint)
 
 
 def test_without_a_phone_the_last_figures_are_named(measure, ready, place, capfd):
     measure()
     ready.pull_cable()
-    ended = verbs.call(capfd, "export", "phone", cwd=place)
+    ended = verbs.call(capfd, "export", "benchmark", cwd=place)
     assert ended.returncode == 1
     assert ended.stderr.startswith(f"error: the phone {ready.serial} is offline")
-    assert ended.stderr.endswith("; --replay data/runs/pictures/phone.json shows the last figures\n")
+    assert ended.stderr.endswith("; --replay data/runs/pictures/phone.json shows the last results\n")
 
 
 def test_a_machine_without_adb_is_told_how_to_install_it(place, capfd, no_adb):
-    ended = verbs.call(capfd, "export", "phone", cwd=place)
-    message = "adb is missing, the program that speaks to phones"
+    ended = verbs.call(capfd, "export", "benchmark", cwd=place)
+    message = "adb, the program that talks to Android phones, is not installed"
     refused(ended, 1, message, "install it: sudo apt install adb")
 
 
 def test_no_phone_ends_with_1(place, capfd, own_adb):
-    ended = verbs.call(capfd, "export", "phone", cwd=place)
+    ended = verbs.call(capfd, "export", "benchmark", cwd=place)
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: no phone is connected\nhint: use a USB cable that carries data; ")
 
@@ -278,25 +338,25 @@ def test_two_phones_end_with_2_until_one_is_chosen(measure, place, ready, connec
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: 2 phones are connected: ")
     assert f"{other.serial} (Fake Phone)" in ended.stderr
-    assert "hint: choose one: --serial 127.0.0.1:" in ended.stderr
+    assert "hint: choose one, e.g. --serial 127.0.0.1:" in ended.stderr
     assert ready.asked("^shell|^SEND|^install") == other.asked("^shell|^SEND|^install") == []
     assert measure("--serial", ready.serial).returncode == 0
 
 
 def test_a_phone_that_does_not_allow_this_computer_ends_with_1(place, capfd, connect_phone):
     phone = connect_phone("unauthorized")
-    ended = verbs.call(capfd, "export", "phone", cwd=place)
-    hint = "unlock it, answer “Allow USB debugging?” with yes, then repeat the command"
-    refused(ended, 1, f"the phone {phone.serial} does not allow this computer yet", hint)
+    ended = verbs.call(capfd, "export", "benchmark", cwd=place)
+    hint = "unlock it, confirm “Allow USB debugging?”, then repeat the command"
+    refused(ended, 1, f"the phone {phone.serial} has not allowed this computer yet", hint)
     assert phone.log == []
 
 
 def test_a_dark_or_locked_screen_is_refused(measure, ready):
     ready.shows(awake=False)
-    hint = "switch it on, unlock it and leave it on; then repeat the command"
+    hint = "turn it on, unlock it and keep it on, then repeat the command"
     refused(measure(), 1, "the phone's screen is off", hint)
     ready.shows(locked=True)
-    refused(measure(), 1, "the phone is locked", "unlock it and leave it unlocked; then repeat the command")
+    refused(measure(), 1, "the phone is locked", "unlock it and keep it unlocked, then repeat the command")
     assert ready.asked("^install") == []
 
 
@@ -305,10 +365,10 @@ def test_what_disturbs_the_figures_is_said_and_kept(measure, ready, place):
     ready.feels(level=12, charger=True)
     words = said(measure())
     for note in (
-        "airplane mode is off: other apps may take part of the processor",
-        "battery saver is on: the phone clocks down",
+        "airplane mode is off: other apps may use processor time",
+        "battery saver is on: it lowers the clock speed",
         "a charger is connected: charging heats the phone, and heat slows it down",
-        "the battery is at 12%: below 20% many phones clock down",
+        "the battery is at 12%: below 20% many phones lower their clock speed",
     ):
         assert f"note {note}" in words
         assert note in document(place)["disturbances"]
@@ -335,7 +395,7 @@ def test_a_full_phone_is_told_and_left_as_it_was(measure, ready, place):
     ended = measure()
     assert ended.returncode == 1
     assert "failed: the phone's storage is full (adb: error: failed to copy" in ended.stderr
-    assert ended.stderr.endswith("hint: delete something on the phone, then repeat the command\n")
+    assert ended.stderr.endswith("hint: free some space on the phone, then repeat the command\n")
     assert not (place / RUN / "phone.json").exists()
 
 
@@ -363,10 +423,8 @@ def test_a_model_that_arrived_damaged_is_not_measured(measure, fake_app, ready):
     fake_app.other_bytes = True
     ended = measure()
     assert ended.returncode == 1
-    assert ended.stderr.startswith(
-        "error: the float32 model on the phone is another than the one that was copied there: sha256 "
-    )
-    assert ended.stderr.endswith("hint: use another cable or port, then repeat the command\n")
+    assert ended.stderr.startswith("error: the float32 model was damaged on its way to the phone: sha256 ")
+    assert ended.stderr.endswith("hint: try another cable or port, then repeat the command\n")
     assert ready.asked("BENCHMARK ") == []
 
 
@@ -378,14 +436,17 @@ def test_an_app_that_does_not_answer_is_told(measure, fake_app):
 def test_a_phone_that_stays_too_warm_is_told(measure, ready):
     ready.feels(celsius=41.3, status=2)
     ended = measure("--cool-minutes", 0.005)
-    assert "cooling battery 41.3 °C, thermal status moderate; waits for 35 °C or less" in said(ended)
+    assert (
+        "cooling battery 41.3 °C, thermal status moderate; waiting up to 0.005 minutes for 35 °C or less"
+        in said(ended)
+    )
     message = (
         "the phone is still too warm after 0.005 minutes: battery 41.3 °C, thermal status moderate; "
-        "asked are 35 °C or less, and no thermal status"
+        "expected at most 35 °C and no thermal status"
     )
     hint = (
-        "lay it on a cool surface, out of its case, without a charger, and repeat the command; "
-        "--cool-below 40 would do with 40 °C, for slower figures"
+        "take it out of its case, lay it on a cool surface and repeat the command; "
+        "or accept slower results: --cool-below 40"
     )
     refused(ended, 1, message, hint)
 
@@ -405,7 +466,7 @@ def test_an_app_that_crashes_in_the_middle_is_told_with_its_last_words(measure, 
 def test_an_app_that_ends_without_a_word_is_told(measure, fake_app):
     fake_app.crash_at, fake_app.last_words = 1, ""
     ended = measure()
-    assert ": its log says nothing: Android may have ended it for lack of memory\n" in ended.stderr
+    assert ": no reason in its log; Android may have killed it to free memory\n" in ended.stderr
 
 
 def test_an_app_that_stands_still_is_told_and_ended(measure, fake_app, ready):
@@ -413,7 +474,8 @@ def test_an_app_that_stands_still_is_told_and_ended(measure, fake_app, ready):
     ended = measure("--runs", 1, "--warm-up-runs", 0)
     assert ended.returncode == 1
     assert re.search(
-        r"error: the app on the phone stood still for \d s at float32, built-in, threads 1\n", ended.stderr
+        r"error: the app on the phone made no progress for \d s at float32, built-in, threads 1\n",
+        ended.stderr,
     )
     assert ended.stderr.endswith(f"hint: {ALONE}\n")
     assert ready.asked("am force-stop org.vignette.demo")
@@ -440,28 +502,25 @@ def test_a_cable_pulled_is_told_and_the_next_command_clears_the_phone(
     ready.when(moment, ready.pull_cable)
     ended = measure(clean=False)
     assert ended.returncode == 1
-    assert f"the phone {ready.serial} is gone" in ended.stderr
+    assert f"the phone {ready.serial} was disconnected" in ended.stderr
     assert f"hint: plug it in again, then repeat the command; {STAYS} (" in ended.stderr
-    assert ended.stderr.endswith(": the next command removes it\n")
+    assert ended.stderr.endswith("; the next command removes them\n")
     assert (place / RUN / artifacts.PHONE_SESSIONS).is_file()
     assert not (place / RUN / "phone.json").exists()
     plug_in_again(ready)
     fake_app.step_seconds = 0.01
     again = measure()
     assert again.returncode == 0, again.stderr
-    assert "cleared what adb-" in said(again)
+    assert "cleared the files of adb-" in said(again)
 
 
 def test_ctrl_c_clears_the_phone_and_ends_with_130(place, ready, fake_app, untouched):
     fake_app.step_seconds = 0.3
-    process = verbs.start("export", "phone", *SHORT, cwd=place)
+    process = verbs.start("export", "benchmark", *SHORT, cwd=place)
     wait_for(lambda: ready.asked("measures step 1"), 30)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert errors == (
-        "interrupted: removing from the phone what was put there\n"
-        "interrupted; the same command measures from the beginning\n"
-    )
+    assert errors == ("interrupted: cleaning up the phone\ninterrupted; the same command starts over\n")
     assert process.returncode == 130
     assert ready.asked("action.CANCEL")
     assert ready.contents() == untouched
@@ -472,7 +531,7 @@ def test_ctrl_c_clears_the_phone_and_ends_with_130(place, ready, fake_app, untou
 def test_a_second_ctrl_c_does_not_keep_it_from_clearing(place, ready, fake_app, untouched):
     fake_app.step_seconds, fake_app.ignores_cancel = 0.2, True
     fake_app.stands_still_at = 2
-    process = verbs.start("export", "phone", *SHORT, cwd=place)
+    process = verbs.start("export", "benchmark", *SHORT, cwd=place)
     wait_for(lambda: ready.asked("measures step 1"), 30)
     process.send_signal(signal.SIGINT)
     wait_for(lambda: ready.asked("action.CANCEL"), 10)
@@ -484,7 +543,7 @@ def test_a_second_ctrl_c_does_not_keep_it_from_clearing(place, ready, fake_app, 
 
 def test_a_killed_command_is_cleared_up_by_the_next_one(place, ready, fake_app, untouched, measure):
     fake_app.step_seconds = 0.3
-    process = verbs.start("export", "phone", *SHORT, cwd=place)
+    process = verbs.start("export", "benchmark", *SHORT, cwd=place)
     wait_for(lambda: ready.asked("measures step 1"), 30)
     process.kill()
     process.communicate(timeout=10)
@@ -492,11 +551,16 @@ def test_a_killed_command_is_cleared_up_by_the_next_one(place, ready, fake_app, 
     fake_app.step_seconds = 0.01
     again = measure()
     assert again.returncode == 0, again.stderr
-    assert "cleared what adb-" in said(again)
+    assert "cleared the files of adb-" in said(again)
 
 
 def test_the_real_command_runs_to_its_table_without_tensorflow(place, ready, untouched):
-    ended, modules = verbs.watched("export", "phone", "pictures", *SHORT, cwd=place)
+    ended, modules = verbs.watched("export", "benchmark", "pictures", *SHORT, cwd=place)
     assert "data/runs/pictures/phone.json" in fine(ended)
     assert ready.contents() == untouched
     assert modules.isdisjoint({"tensorflow", "keras", "matplotlib"})
+
+
+def test_the_old_name_says_the_new_one(tmp_path, capfd):
+    ended = verbs.call(capfd, "export", "phone", "pictures", "--runs", 5, cwd=tmp_path)
+    refused(ended, 2, "the command phone has a new name", "python -m export benchmark")

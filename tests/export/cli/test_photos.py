@@ -12,8 +12,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from export import artifacts
-from export.android.photos import photos as stage
-from export.android.photos import replay
+from export.android.photos.replay import Disagreement
 from export.bundle import bundle
 from pipeline.core.runs import Run
 from pipeline.tflite.interpreter import XNNPACK
@@ -98,7 +97,7 @@ def test_photos_are_scored_against_the_held_out_set(place, photos):
     assert f"{found['field']['accuracy']:.3f}" in shown
     assert "clearly darker than the training pictures" in shown
     assert "2 photos have no label yet" in shown
-    assert f"on {OUTSIDE} photos of something else it said “don't know”" in shown
+    assert f"of {OUTSIDE} photos of something else" in shown
     assert found["gap"]["words"][0] in shown
     assert "from 3 sessions" in shown
 
@@ -106,7 +105,7 @@ def test_photos_are_scored_against_the_held_out_set(place, photos):
 def test_phone_and_desktop_disagree_on_none(place, photos):
     found = document(place, "walk")["phone"]
     assert (found["n"], found["equal"], found["disagree"]) == (34, 34, 0)
-    assert found["words"].startswith("Phone and desktop disagree on none of 34 photos")
+    assert found["words"].startswith("Phone and computer agree on all 34 photos")
 
 
 def test_a_photo_that_was_tampered_with_ends_with_3_and_is_named(place, photos):
@@ -118,11 +117,11 @@ def test_a_photo_that_was_tampered_with_ends_with_3_and_is_named(place, photos):
     name = path.relative_to(photos).as_posix()
     assert ended.returncode == 3
     assert ended.stderr.startswith(
-        f"error: phone and desktop disagree on 1 of 34 photos; the first: {name}: "
-        f"{replay.CHANGED}; {replay.FRAME}"
+        f"error: phone and computer disagree on 1 of 34 photos; the first: {name}: "
+        f"{Disagreement.CHANGED.text}; {Disagreement.FRAME.text}"
     )
-    assert "hint: photos must reach this machine as the app wrote them" in ended.stderr
-    assert "Phone and desktop disagree on 1 of 34 photos" in ended.stdout
+    assert "hint: copy the photos exactly as the app wrote them" in ended.stderr
+    assert "Phone and computer disagree on 1 of 34 photos" in ended.stdout
     assert json.loads(PHOTOS.read_text("utf-8"))["phone"]["broken"] == 1
     assert run(place, "walk").returncode == 3  # also when nothing is left to do
 
@@ -183,9 +182,9 @@ def test_pictures_of_the_run_itself_are_not_scored(place, photos):
         if not any((place / "mine" / label).iterdir()):
             (place / "mine" / label).rmdir()
     shown = fine(run(place, "mine"))
-    assert "4 photos are pictures of this run, so they are not scored" in shown
+    assert "4 photos are pictures of this run and are not scored" in shown
     assert json.loads(PHOTOS.read_text("utf-8"))["field"]["n"] == 1
-    assert "1 labelled photos say next to nothing" in shown
+    assert "1 labelled photo proves next to nothing" in shown
 
 
 def test_what_is_left_out_is_counted_and_explained(place, photos):
@@ -194,10 +193,10 @@ def test_what_is_left_out_is_counted_and_explained(place, photos):
     other.with_suffix(".png").unlink()
     third.write_text("{", "utf-8")
     shown = fine(run(place, "walk"))
-    assert "3 files are left out, listed in photos.json; the first: " in shown
+    assert "3 files are excluded and listed in photos.json; the first: " in shown
     reasons = [entry["reason"] for entry in json.loads(PHOTOS.read_text("utf-8"))["excluded"]]
     assert sorted(reason.split(":")[0] for reason in reasons) == [
-        "it has no record",
+        "it has no record; the app ended before it wrote one",
         "its picture is missing",
         "its record is damaged",
     ]
@@ -208,8 +207,8 @@ def test_errors_are_drawn_the_surest_first(place, photos):
     assert found["errors"]
     sure = [row["probability"] for row in found["errors"]]
     assert sure == sorted(sure, reverse=True)
-    assert found["files"] == [str(RUN / stage.SHEET), str(PHOTOS)]
-    with Image.open(RUN / stage.SHEET) as sheet:
+    assert found["files"] == [str(RUN / artifacts.PHOTOS_SHEET), str(PHOTOS)]
+    with Image.open(RUN / artifacts.PHOTOS_SHEET) as sheet:
         assert sheet.size[0] > 300
 
 
@@ -218,9 +217,9 @@ def test_photos_that_nobody_has_labelled_are_compared_all_the_same(place, draw):
     for number in range(3):
         take(place / "walk", number, draw(160, 90, seed=number), found, NOBODY_SAID)
     shown = fine(run(place, "walk"))
-    assert "3 in walk, 0 of them with a class and scored" in shown
+    assert "3 in walk, 0 of them labelled and scored" in shown
     assert "3 photos have no label yet" in shown
-    assert "disagree on none of 3 photos" in shown
+    assert "agree on all 3 photos" in shown
 
 
 def test_adopted_photos_train_the_next_run(place, photos):
@@ -232,7 +231,7 @@ def test_adopted_photos_train_the_next_run(place, photos):
     rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
     assert len({row["group"] for row in rows}) == 3
     again = run(place, "walk", "--adopt", "field")
-    refused(again, 2, f"--adopt field: {table} is there already", "choose another name, or move it away")
+    refused(again, 2, f"--adopt field: {table} already exists", "choose another name, or move it away")
 
 
 def test_photos_come_off_the_phone_by_the_real_adb(place, photos, phone):
@@ -252,37 +251,27 @@ def test_photos_come_off_the_phone_by_the_real_adb(place, photos, phone):
     [
         (
             [],
-            "no photos are given",
-            "give their folder, --pull for those on the phone, or --simulate for a first answer without",
-        ),
-        (
-            ["--simulate", "--pull"],
-            "--simulate takes no photos, so it does not go with --pull",
-            "leave one away",
-        ),
-        (
-            ["--simulate", "--adopt", "x"],
-            "--simulate takes no photos, so it does not go with --adopt",
-            "leave one away",
+            "no photos given",
+            "give their folder, or --pull to copy those on the phone",
         ),
         (
             ["walk", "--serial", "x"],
-            "--serial chooses a phone, so it needs --pull",
-            "add --pull, or leave it away",
+            "--serial only makes sense with --pull",
+            "add --pull, or omit --serial",
         ),
         (
-            ["--simulate", "pictures"],
-            "--simulate takes no folder: pictures",
-            "leave it out; to name a run: --run pictures",
+            ["--pull", "pictures"],
+            "--pull takes no folder: pictures",
+            "omit it; to name a run: --run pictures",
         ),
         (
             ["nowhere"],
             "nowhere: no such folder",
-            "give the folder with the photos: as pulled from the phone, or FOLDER/CLASS/*.jpg",
+            "give a folder of photos: as pulled from the phone, or FOLDER/CLASS/*.jpg",
         ),
         (
             ["pictures", "--adopt", "a/b"],
-            "--adopt a/b: a data set's name is one folder name",
+            "--adopt a/b: expected the name of a folder",
             "for example --adopt field",
         ),
     ],

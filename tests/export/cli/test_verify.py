@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from export.conversion import failures
-from pipeline.core.config import FLAVOURS
 from pipeline.core.errors import ConversionError
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
+from pipeline.core.sections import FLAVOURS
 from tests.support.verbs import RUN, copy_finished, environment, fine, refused, verb
 
 INT8 = RUN / "export/int8"

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.conversion import calibration, calibration_report
+from export import artifacts
+from export.conversion import calibration
 from pipeline.core.errors import DataError
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data.dataset import Picture
 from pipeline.images.letterbox import letterbox
+from pipeline.images.views import plain_view
 from pipeline.training import experiment as experiments
-from pipeline.training import features
 from tests.support import verbs
 from tests.support.verbs import RUN
 
@@ -84,7 +85,7 @@ def test_only_training_pictures_are_chosen(experiment):
 
 
 def test_the_choice_is_written_down(experiment):
-    written = experiment.run.read_json(calibration_report.NAME)
+    written = experiment.run.read_json(artifacts.CALIBRATION)
     chosen = calibration.choose(experiment)
     assert written["wanted"] == 25
     assert written["pictures"] == [
@@ -105,7 +106,7 @@ def test_black_and_white_come_first_and_then_the_pictures_as_they_are_scored(exp
     assert (frames[0][0] == 0).all()
     assert (frames[1][0] == 255).all()
     for picture, arrays in zip(chosen, frames[2:], strict=True):
-        expected = features.plain_view(experiment.table.file(picture), experiment.frame)
+        expected = plain_view(experiment.table.file(picture), experiment.frame)
         np.testing.assert_array_equal(arrays[0][0], expected)
     assert done == list(range(1, 26))
 
@@ -137,9 +138,7 @@ def test_noise_and_one_colour_are_told_from_pictures(experiment):
     barred[16:48] = (40, 90, 10)
     assert calibration.emptiness(barred) == "one colour"
     for picture in calibration.choose(experiment):
-        assert (
-            calibration.emptiness(features.plain_view(experiment.table.file(picture), experiment.frame)) == ""
-        )
+        assert calibration.emptiness(plain_view(experiment.table.file(picture), experiment.frame)) == ""
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from export import artifacts
 from export.conversion import calibration, calibration_report
 from export.conversion.calibration import Candidate, Trial
 from export.conversion.calibration_report import (
@@ -31,7 +32,7 @@ def experiment(tmp_path_factory) -> Any:
 
 @pytest.fixture
 def document(experiment) -> CalibrationReport:
-    return experiment.run.read(CalibrationReport, calibration_report.NAME)
+    return experiment.run.read(CalibrationReport, artifacts.CALIBRATION)
 
 
 def test_shares_of_classes_stand_beside_those_in_training(experiment, document):
@@ -42,12 +43,9 @@ def test_shares_of_classes_stand_beside_those_in_training(experiment, document):
 
 
 def test_the_covered_input_range_is_that_of_the_pictures(experiment, document):
-    from pipeline.training import features
+    from pipeline.images.views import plain_view
 
-    frames = [
-        features.plain_view(experiment.table.file(p), experiment.frame)
-        for p in calibration.choose(experiment)
-    ]
+    frames = [plain_view(experiment.table.file(p), experiment.frame) for p in calibration.choose(experiment)]
     assert document.input.lowest == tuple(min(int(f[..., c].min()) for f in frames) for c in range(3))
     assert document.input.highest == tuple(max(int(f[..., c].max()) for f in frames) for c in range(3))
     assert all(2 < levels <= 256 for levels in document.input.levels)
@@ -118,12 +116,12 @@ def test_a_deleted_audit_is_made_again_and_the_file_is_not(tmp_path_factory, tmp
     place = verbs.copy_finished(tmp_path_factory, tmp_path)
     monkeypatch.chdir(place)
     before = verbs.stamps(RUN)
-    kept = verbs.content(RUN / calibration_report.NAME)
-    (RUN / calibration_report.NAME).unlink()
+    kept = verbs.content(RUN / artifacts.CALIBRATION)
+    (RUN / artifacts.CALIBRATION).unlink()
     ended, modules = verbs.watched("export", "tflite", "pictures", cwd=place)
     verbs.fine(ended)
     assert "tensorflow" not in modules
-    assert verbs.content(RUN / calibration_report.NAME) == kept
+    assert verbs.content(RUN / artifacts.CALIBRATION) == kept
     after = verbs.stamps(RUN)
     changed = {key for key in after if after[key] != before[key]}
-    assert changed == {calibration_report.NAME, "recipes/calibration.json"}
+    assert changed == {artifacts.CALIBRATION, "recipes/calibration.json"}

@@ -19,10 +19,10 @@ from pipeline.core.errors import ConversionError, DataError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.data import dataset
+from pipeline.images.views import plain_view
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
-from pipeline.training import features
 from pipeline.training.experiment import Experiment
 from tests.support import odd_models, verbs
 from tests.support.verbs import RUN
@@ -71,10 +71,7 @@ def weights_of(data: bytes) -> dict[int, int]:
 
 
 def frames_of(experiment: Experiment, count: int) -> list[np.ndarray]:
-    return [
-        features.plain_view(experiment.table.file(p), experiment.frame)
-        for p in experiment.split.held_out[:count]
-    ]
+    return [plain_view(experiment.table.file(p), experiment.frame) for p in experiment.split.held_out[:count]]
 
 
 # The int8 file, read without the project's own reader.
@@ -453,7 +450,7 @@ def test_what_exists_is_compared_and_the_failure_ends_with_3_by_name(broken_floa
 
     convert.convert(broken_float16, Heard())
     found = recalibration.gated(broken_float16, ProgressReporter())
-    assert [row["model"] for row in found["targets"]] == ["float32", "dynamic_range", "int8"]
+    assert [row.model for row in found.targets] == ["float32", "dynamic_range", "int8"]
     error = recalibration.refusal(broken_float16, found)
     assert error is not None
     assert error.exit_code == 3

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from export.explain import gradcam
-from pipeline.core.config import Head, Model
 from pipeline.core.quiet import quiet
+from pipeline.core.sections import Head, Model
 from pipeline.core.size import Size
 
 FRAME = Size(64, 32)

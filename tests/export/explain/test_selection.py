@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from export.explain import selection
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 
 
 def predictions(probabilities, truth, model="int8"):

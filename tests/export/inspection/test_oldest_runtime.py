@@ -158,6 +158,14 @@ def test_without_its_environment_nothing_is_proved(tmp_path, monkeypatch):
     assert judges.OLDEST.version == ""
 
 
+def test_why_its_environment_could_not_be_made_is_handed_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(judges, "ROOT", tmp_path)
+    (tmp_path / ".venv-oldest").mkdir()
+    (tmp_path / ".venv-oldest/missing").write_text("no python3.11 here\n", "utf-8")
+    assert judges.OLDEST.missing == ".venv-oldest could not be made: no python3.11 here"
+    assert judges.OLDEST.version == ""
+
+
 @pytest.mark.slow
 def test_a_file_that_crashes_the_judge_is_an_answer(judge, tmp_path):
     path = tmp_path / "x.tflite"

@@ -12,13 +12,15 @@ from sklearn import metrics as oracle
 
 from export import artifacts
 from export.conversion import convert
-from export.parity import gate, parity
+from export.parity import parity
 from export.parity.models import sides
+from export.parity.models.by_hand import ByHand
+from export.parity.result import ParityResult, Verdict
 from pipeline.cli.terminal import speaking
-from pipeline.core.config import Gate
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
+from pipeline.core.sections import Gate
 from pipeline.training import experiment as experiments
 from pipeline.training import train
 from tests.support import verbs
@@ -68,13 +70,13 @@ def test_the_file_holds_every_flavour_on_the_same_pictures(experiment):
 def test_answers_of_a_file_are_those_of_litert_picture_by_picture(experiment):
     from ai_edge_litert import interpreter as runtime
 
-    from pipeline.training import features
+    from pipeline.images.views import plain_view
 
     stored = experiment.run.read_arrays("predictions", "int8.npz")["probabilities"]
     reader = runtime.Interpreter(model_path=str(experiment.run.path(convert.file_name("int8"))))
     reader.allocate_tensors()
     for picture, row in zip(experiment.split.held_out, stored, strict=True):
-        frame = features.plain_view(experiment.table.file(picture), experiment.frame)
+        frame = plain_view(experiment.table.file(picture), experiment.frame)
         reader.set_tensor(reader.get_input_details()[0]["index"], frame[np.newaxis])
         reader.invoke()
         raw = reader.get_tensor(reader.get_output_details()[0]["index"])[0]
@@ -86,8 +88,8 @@ def test_another_gate_redoes_the_verdict_and_no_answer(copy):
     experiment = experiments.open_trained(Run(RUN))
     strict = experiment.config.model_copy(update={"gate": Gate(max_mean_abs_dp=0.0)})
     found = parity.parity(replace(experiment, config=strict), ProgressReporter())
-    assert (found["verdict"], found["passed"]) == ("failed", False)
-    assert "int8" in [row["model"] for row in found["targets"] if row["verdict"] == gate.FAILED]
+    assert (found.verdict, found.passed) == ("failed", False)
+    assert "int8" in [row.model for row in found.targets if row.verdict == Verdict.FAILED]
     after = verbs.stamps(RUN)
     changed = {key for key in after if after[key] != before[key]}
     assert changed == {"parity.json", "recipes/parity.json"}
@@ -139,7 +141,7 @@ def test_a_file_made_from_another_model_is_not_compared(copy):
 def test_a_file_made_from_another_model_is_no_side_of_a_comparison_either(copy):
     retrained()
     with pytest.raises(RunError, match="was made from another model than the run's"):
-        sides.side("pictures", "int8", sides.ByHand())
+        sides.side("pictures", "int8", ByHand())
 
 
 @pytest.mark.slow
@@ -150,7 +152,7 @@ def test_answers_of_an_old_file_never_stand_for_a_new_one(copy):
     experiment = experiments.open_trained(run)
     convert.convert(experiment, ProgressReporter())
     found = parity.parity(experiment, ProgressReporter())
-    assert found["targets"][0]["max_abs_dp"] < 1e-4
+    assert found.targets[0].max_abs_dp < 1e-4
 
 
 @pytest.mark.parametrize(
@@ -164,17 +166,17 @@ def test_the_tables_have_every_column(experiment, capfd, column):
     from export.cli import comparison_table
 
     with speaking() as terminal:
-        comparison_table.show(terminal, experiment, experiment.run.read_json(artifacts.PARITY))
+        comparison_table.show(terminal, experiment, experiment.run.read(ParityResult, artifacts.PARITY))
     assert column in capfd.readouterr().out
 
 
 def test_the_tables_fit_eighty_columns(experiment, capfd):
     from export.cli import comparison_table
 
-    found = experiment.run.read_json(artifacts.PARITY)
-    row = {**found["targets"][0], "model": "dynamic_range", "verdict": "not shown"}
+    result = experiment.run.read(ParityResult, artifacts.PARITY)
+    row = result.targets[0].model_copy(update={"model": "dynamic_range", "verdict": Verdict.NOT_SHOWN})
     with speaking() as terminal:
-        comparison_table.table(terminal, "title", {**found, "targets": [row]}, experiment.run)
+        comparison_table.of_run(terminal, experiment.run, result.model_copy(update={"targets": (row,)}))
         comparison_table.judged(terminal, row)
         comparison_table.by_class(terminal, row)
     lines = capfd.readouterr().out.splitlines()
@@ -184,11 +186,12 @@ def test_the_tables_fit_eighty_columns(experiment, capfd):
 def test_of_very_many_classes_those_that_lost_most_are_shown(experiment, capfd):
     from export.cli import comparison_table
 
-    found = experiment.run.read_json(artifacts.PARITY)
-    row = found["targets"][0]
-    classes = [{**row["classes"][0], "label": f"class{n}", "lost": n, "gained": 0} for n in range(60)]
+    row = experiment.run.read(ParityResult, artifacts.PARITY).targets[0]
+    classes = tuple(
+        row.classes[0].model_copy(update={"label": f"class{n}", "lost": n, "gained": 0}) for n in range(60)
+    )
     with speaking() as terminal:
-        comparison_table.by_class(terminal, {**row, "classes": classes})
+        comparison_table.by_class(terminal, row.model_copy(update={"classes": classes}))
     printed = capfd.readouterr().out
     assert "the 20 of 60 that lost most" in printed
     assert "class59" in printed

@@ -10,14 +10,16 @@ import numpy as np
 import pytest
 
 from export import artifacts
-from export.conversion import calibration, calibration_report, convert
+from export.conversion import calibration, convert
 from export.parity import recalibration
-from pipeline.core.config import Gate
+from export.parity.result import FlavourTarget, Verdict
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
+from pipeline.core.sections import Gate
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
 from tests.support import verbs
+from tests.support.comparisons import flavour, parity_result
 from tests.support.verbs import RUN, verb
 
 pytestmark = pytest.mark.slow
@@ -47,7 +49,7 @@ def told(place) -> Any:
 
 
 def redone(place: Path) -> dict[str, Any]:
-    return json.loads((place / RUN / calibration.RECALIBRATION).read_text("utf-8"))
+    return json.loads((place / RUN / artifacts.RECALIBRATION).read_text("utf-8"))
 
 
 def test_a_no_leads_to_other_pictures_judged_on_training_pictures_and_to_a_second_look(place, told):
@@ -87,14 +89,14 @@ def test_no_held_out_picture_and_no_judge_is_in_the_choice(place, told):
     assert not chosen & {picture.path for picture in judges}
 
 
-def test_the_second_look_stands_in_every_artefact(place, told):
+def test_the_second_look_stands_in_every_artifact(place, told):
     found = json.loads((place / RUN / artifacts.PARITY).read_text("utf-8"))
     rows = {row["model"]: row for row in found["targets"]}
     assert rows["int8"]["look"] == 2
     assert rows["int8"]["first_look"]["broken"][0].startswith("mean_abs_dp is 0.0")
     assert rows["float32"]["look"] == 1
     assert rows["float32"]["first_look"] is None
-    audit = json.loads((place / RUN / calibration_report.NAME).read_text("utf-8"))
+    audit = json.loads((place / RUN / artifacts.CALIBRATION).read_text("utf-8"))
     assert audit["second_look"] is True
     assert {row["reason"] for row in audit["pictures"]} == {"30 pictures instead of 10"}
 
@@ -149,29 +151,18 @@ def test_the_choice_is_by_moved_probability_on_plain_and_augmented_views(place, 
 
 @pytest.mark.slow
 def test_a_deleted_recalibration_is_made_again_to_the_same_end(place, told):
-    kept = {name: verbs.content(place / RUN / name) for name in (calibration.RECALIBRATION, artifacts.PARITY)}
+    kept = {name: verbs.content(place / RUN / name) for name in (artifacts.RECALIBRATION, artifacts.PARITY)}
     data = (place / RUN / convert.file_name("int8")).read_bytes()
-    (place / RUN / calibration.RECALIBRATION).unlink()
+    (place / RUN / artifacts.RECALIBRATION).unlink()
     assert verb("export", "tflite", "pictures", "--quiet", cwd=place).returncode == 3
     assert {name: verbs.content(place / RUN / name) for name in kept} == kept
     assert (place / RUN / convert.file_name("int8")).read_bytes() == data
 
 
-def row(verdict: str, model: str = "int8", look: int = 1) -> dict[str, Any]:
-    return {
-        "model": model,
-        "verdict": verdict,
-        "look": look,
-        "broken": ["agreement is 0.9, must be >= 0.94"] if verdict == "failed" else [],
-        "unproved": ["accuracy_drop may be 0.04"] if verdict == "not shown" else [],
-        "agreement": 0.999,
-        "accuracy": 0.9,
-        "size_bytes": 6_800_000,
-        "latency": {"median_ms": 2.8},
-    }
+FAILED = ("int8", Verdict.FAILED, "agreement is 0.9, must be >= 0.94")
 
 
-def refusal(place: Path, *rows: dict[str, Any], **bounds: Any) -> Any:
+def refusal(place: Path, *rows: FlavourTarget, **bounds: Any) -> Any:
     with contextlib.chdir(place):
         experiment = experiments.open_trained(Run(RUN))
     config = experiment.config.model_copy(update={"gate": Gate(**bounds)})
@@ -179,23 +170,25 @@ def refusal(place: Path, *rows: dict[str, Any], **bounds: Any) -> Any:
         experiment.run, config, experiment.table, experiment.split, experiment.frame
     )
     with contextlib.chdir(place):
-        return recalibration.refusal(experiment, {"n": 90, "targets": list(rows)})
+        return recalibration.refusal(experiment, parity_result(*rows, n=90))
 
 
 def test_what_is_not_shown_is_no_refusal_unless_proof_is_required(place, told):
-    assert refusal(place, row("passed"), row("not shown")) is None
-    error = refusal(place, row("not shown"), require_proof=True)
+    open_row = flavour("int8", Verdict.NOT_SHOWN, "accuracy_drop may be 0.04")
+    assert refusal(place, flavour("float32"), open_row) is None
+    error = refusal(place, open_row, require_proof=True)
     assert error.exit_code == 3
     assert error.message == "the gate asks for proof: int8: accuracy_drop may be 0.04 (not shown with n = 90)"
     assert error.hint == "hold out more pictures (data.held_out), or set gate.require_proof = false"
 
 
 def test_the_recommendation_is_a_flavour_that_did_not_fail(place, told):
-    error = refusal(place, row("failed", look=2), row("passed", "float16"))
+    good = flavour("float16", agreement=0.999, accuracy=0.9)
+    error = refusal(place, flavour(*FAILED, look=2), good)
     assert error.hint == (
         "ship float16 instead: agreement 0.999, accuracy 0.900, 6.8 MB, 2.8 ms a picture here"
     )
-    nothing = refusal(place, row("failed", look=2), row("failed", "float16"))
+    nothing = refusal(place, flavour(*FAILED, look=2), flavour("float16", *FAILED[1:]))
     assert nothing.hint == (
         "no flavour is close enough; add float16 to export.flavours, or change the bounds of [gate]"
     )

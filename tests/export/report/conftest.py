@@ -95,7 +95,7 @@ def browser() -> Iterator[Any]:
     """Debian's Chromium, headless."""
     chromium = shutil.which("chromium")
     if chromium is None:
-        pytest.skip("needs chromium: apt-get install chromium")
+        pytest.skip("needs chromium; make setup installs it where apt-get has it (Ubuntu has only a snap)")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:

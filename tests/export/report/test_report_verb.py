@@ -11,7 +11,7 @@ import pytest
 
 from export import artifacts
 from export.report import report
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from tests.export.report.conftest import ARABIC, MARKUP, SCRIPT
 from tests.support.verbs import RUN, fine, rewrite, verb, watched
 
@@ -264,17 +264,6 @@ def test_json_of_another_shape_is_damaged(place, capfd, name, value):
     assert name in reasons[0]
 
 
-def test_commands_are_as_a_shell_takes_them(place, capfd):
-    from tests.support.verbs import call
-
-    config = place / RUN / runs.CONFIG
-    config.write_text(config.read_text("utf-8").replace('"pictures"', '"My RUN of PICTURES"'), "utf-8")
-    (place / RUN / runs.AUDIT).unlink()
-    told = json.loads(fine(call(capfd, "export", "report", "pictures", "--json", cwd=place)))
-    commands = [row["command"] for row in told["missing"]]
-    assert "python -m pipeline audit 'My RUN of PICTURES'" in commands
-
-
 def test_notes_without_end_are_cut(place, capfd):
     (place / RUN / artifacts.NOTES).write_text("word " * 400_000, "utf-8")
     missing(capfd, place)
@@ -286,13 +275,12 @@ def test_notes_without_end_are_cut(place, capfd):
 @pytest.mark.parametrize(("name", "key"), [("float16", "float16"), ("contract.json", "int8")])
 def test_an_app_of_any_flavour_is_shown_until_its_bundle_changes(place, monkeypatch, name, key):
     """An app that was built before it could hold other flavours than int8 names the contract."""
-    from export.report.freshness import out_of_date
-    from pipeline.core.recipes import Recipe
+    from pipeline.core.records import OutOfDate
     from pipeline.core.runs import Run
 
     monkeypatch.chdir(place)
     run = Run(RUN)
-    run.record(Recipe("apk", 2, {name: run.key(f"export/{key}/contract")}), [])
-    assert out_of_date(run, "apk") == ""
-    run.record(Recipe("apk", 2, {name: "of another model"}), [])
-    assert out_of_date(run, "apk") == "it was made from something that has changed since"
+    run.record(stages.recipe("apk", {name: run.key(f"export/{key}/contract")}))
+    assert run.out_of_date("apk") is None
+    run.record(stages.recipe("apk", {name: "of another model"}))
+    assert run.out_of_date("apk") is OutOfDate.CHANGED

@@ -6,22 +6,42 @@ from typing import Any
 import pytest
 
 from export import artifacts
+from export.parity.result import DontKnow, FlavourTarget, ParityResult, Verdict
 from export.report import data_section, learned, model_section, verdict
 from export.report.artifacts import Artifacts
 from pipeline.core import runs
 from pipeline.core.runs import Run
+from pipeline.evaluation.evaluate import WithoutLeaked
+from pipeline.stats.metrics import Interval
+from tests.support.comparisons import check, flavour, parity_result
 
-TARGET = {
-    "model": "int8",
-    "accuracy": 0.88,
-    "accuracy_interval": [0.802, 0.930],
-    "agreement": 0.967,
-    "verdict": "passed",
-    "look": 1,
-    "smallest_drop_that_would_show": 0.02,
-    "broken": [],
-    "dont_know": {"threshold": 0.5, "coverage": 0.9, "selective_accuracy": 0.92},
-}
+DONT_KNOW = DontKnow(
+    threshold=0.5,
+    coverage=0.9,
+    coverage_interval=Interval(0.8, 0.95),
+    selective_accuracy=0.92,
+    selective_accuracy_interval=Interval(0.85, 0.96),
+)
+TARGET = flavour(
+    n=100,
+    accuracy=0.88,
+    accuracy_interval=Interval(0.802, 0.930),
+    agreement=0.967,
+    smallest_drop_that_would_show=0.02,
+    dont_know=DONT_KNOW,
+)
+
+
+def broken(target: FlavourTarget, **fields: Any) -> FlavourTarget:
+    checks = (check("agreement is 0.5"),)
+    return target.model_copy(update={"verdict": Verdict.FAILED, "checks": checks, **fields})
+
+
+def parity(*targets: FlavourTarget, **reference: Any) -> ParityResult:
+    keras = {"accuracy": 0.89, "accuracy_interval": Interval(0.81, 0.94), "dont_know": None, **reference}
+    return parity_result(*targets, **keras)
+
+
 CLASSES = [
     {
         "label": "cat",
@@ -41,11 +61,7 @@ CLASSES = [
     },
 ]
 WHOLE: dict[str, Any] = {
-    artifacts.PARITY: {
-        "n": 100,
-        "reference": {"accuracy": 0.89, "accuracy_interval": [0.81, 0.94]},
-        "targets": [TARGET],
-    },
+    artifacts.PARITY: parity(TARGET),
     runs.EVALUATION: {
         "labels": ["cat", "<dog>"],
         "held_out": {
@@ -84,7 +100,8 @@ def test_a_file_that_passed_may_be_shipped_and_the_weakest_class_is_named(found)
 
 
 def test_what_so_few_pictures_cannot_show_is_said(found):
-    found.found[artifacts.PARITY]["targets"][0]["verdict"] = "not shown"
+    unsure = TARGET.model_copy(update={"verdict": Verdict.NOT_SHOWN})
+    found.found[artifacts.PARITY] = parity(unsure)
     told = verdict.verdict(found)
     assert told.state == "look"
     assert (
@@ -93,11 +110,7 @@ def test_what_so_few_pictures_cannot_show_is_said(found):
 
 
 def test_a_file_that_failed_is_not_shipped_and_the_bound_is_named(found):
-    found.found[artifacts.PARITY]["targets"][0] |= {
-        "verdict": "failed",
-        "broken": ["agreement is 0.5"],
-        "look": 2,
-    }
+    found.found[artifacts.PARITY] = parity(broken(TARGET, look=2))
     told = verdict.verdict(found)
     assert told.state == "no"
     assert told.sentences[0] == (
@@ -106,13 +119,12 @@ def test_a_file_that_failed_is_not_shipped_and_the_bound_is_named(found):
     )
 
 
-FLOAT16 = {**TARGET, "model": "float16", "accuracy": 0.89, "agreement": 1.0}
+FLOAT16 = TARGET.model_copy(update={"model": "float16", "accuracy": 0.89, "agreement": 1.0})
 
 
 def test_where_int8_failed_the_best_flavour_is_named_and_judged(found):
-    targets = found.found[artifacts.PARITY]["targets"]
-    targets[0] |= {"verdict": "failed", "broken": ["agreement is 0.5"]}
-    targets += [FLOAT16, {**FLOAT16, "model": "float32", "verdict": "not shown"}]
+    float32 = FLOAT16.model_copy(update={"model": "float32", "verdict": Verdict.NOT_SHOWN})
+    found.found[artifacts.PARITY] = parity(broken(TARGET), FLOAT16, float32)
     told = verdict.verdict(found)
     assert told.state == "look"
     assert told.sentences[0].startswith("The float16 file answers as its original does: on 100 pictures")
@@ -124,16 +136,17 @@ def test_where_int8_failed_the_best_flavour_is_named_and_judged(found):
 
 
 def test_where_int8_passed_no_other_flavour_is_spoken_of(found):
-    found.found[artifacts.PARITY]["targets"].insert(0, FLOAT16)
+    found.found[artifacts.PARITY] = parity(FLOAT16, TARGET)
     assert verdict.flavour(found) == "int8"
     assert "float16" not in " ".join(verdict.verdict(found).sentences)
 
 
 def test_a_file_that_never_answers_is_not_shipped_whatever_its_guesses(found):
     """All right and never sure: the app says "I don't know" to everything."""
-    silent = {"threshold": 1.0, "coverage": 0.0, "selective_accuracy": None}
-    found.found[artifacts.PARITY]["targets"][0] |= {"accuracy": 1.0, "dont_know": silent}
-    found.found[artifacts.PARITY]["reference"]["dont_know"] = {**silent, "coverage": 0.97}
+    silent = DONT_KNOW.model_copy(update={"threshold": 1.0, "coverage": 0.0, "selective_accuracy": None})
+    target = TARGET.model_copy(update={"accuracy": 1.0, "dont_know": silent})
+    keras = silent.model_copy(update={"coverage": 0.97})
+    found.found[artifacts.PARITY] = parity(target, dont_know=keras)
     told = verdict.verdict(found)
     assert told.state == "no"
     assert told.sentences[0] == (
@@ -145,9 +158,13 @@ def test_a_file_that_never_answers_is_not_shipped_whatever_its_guesses(found):
 
 def test_the_score_without_leaked_pictures_leads_for_the_file_and_for_keras(found):
     clean = {"n": 60, "accuracy_interval": [0.6, 0.8], "leaked": ["a.jpg"]}
-    parity = found.found[artifacts.PARITY]
-    parity["targets"][0]["without_leaked"] = {**clean, "accuracy": 0.7}
-    parity["reference"]["without_leaked"] = {**clean, "accuracy": 0.72}
+    target, keras = (
+        WithoutLeaked(n=60, accuracy=accuracy, accuracy_interval=Interval(0.6, 0.8), leaked=("a.jpg",))
+        for accuracy in (0.7, 0.72)
+    )
+    found.found[artifacts.PARITY] = parity(
+        TARGET.model_copy(update={"without_leaked": target}), without_leaked=keras
+    )
     found.found[runs.EVALUATION]["without_leaked"] = {**clean, "accuracy": 0.72}
     found.found[runs.EVALUATION]["train"] = {"n": 10, "accuracy": 1.0}
     found.found[runs.EVALUATION]["out_of_fold"] = {"n": 10, "accuracy": 0.7}
@@ -168,9 +185,9 @@ def test_the_score_without_leaked_pictures_leads_for_the_file_and_for_keras(foun
 
 
 def test_where_every_held_out_picture_is_a_copy_nothing_is_said_of_new_ones(found):
-    none = {"n": 0, "accuracy": None, "accuracy_interval": [0.0, 1.0], "leaked": ["a.jpg"]}
-    found.found[artifacts.PARITY]["targets"][0]["without_leaked"] = none
-    found.found[artifacts.PARITY]["reference"]["without_leaked"] = none
+    none = WithoutLeaked(n=0, accuracy=None, accuracy_interval=Interval(0.0, 1.0), leaked=("a.jpg",))
+    target = TARGET.model_copy(update={"without_leaked": none})
+    found.found[artifacts.PARITY] = parity(target, without_leaked=none)
     told = verdict.verdict(found)
     assert told.state == "look"
     assert "its accuracy is" not in told.sentences[0]
@@ -193,7 +210,8 @@ def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
 
 
 def test_a_model_that_may_be_guessing_is_not_shipped(found):
-    found.found[artifacts.PARITY]["targets"][0] |= {"accuracy": 0.58, "accuracy_interval": [0.48, 0.67]}
+    guesses = {"accuracy": 0.58, "accuracy_interval": Interval(0.48, 0.67)}
+    found.found[artifacts.PARITY] = parity(TARGET.model_copy(update=guesses))
     told = verdict.verdict(found)
     assert told.state == "no"
     assert told.sentences[0].startswith("The int8 file is not surely better than always saying cat")
@@ -214,7 +232,7 @@ def test_a_class_that_is_never_recognised_asks_to_look_first(found):
 
 def test_after_a_second_look_the_pictures_are_not_called_unseen(found):
     assert "that no choice has seen" in verdict.verdict(found).sentences[0]
-    found.found[artifacts.PARITY]["targets"][0]["look"] = 2
+    found.found[artifacts.PARITY] = parity(TARGET.model_copy(update={"look": 2}))
     assert "that no choice has seen" not in verdict.verdict(found).sentences[0]
 
 

@@ -35,7 +35,7 @@ HELP = {
     ),
     ("export", "verify"): ("Reads a bundle", "every bundle of a run", "Writes nothing", "code 3"),
     ("export", "apk"): (
-        *("Reads an exported run", "Writes demo.apk", "apk.json", "Needs a JDK 17", "code 3"),
+        *("Reads an exported run", "Writes demo.apk", "apk.json", "Needs a JDK (17 or later)", "code 3"),
         *("--assets-only", "--fetch", "--keystore", "VIGNETTE_KEYSTORE_PASSWORD", "--runtime", "--out"),
         "--flavour",
     ),

@@ -198,6 +198,7 @@ def test_progress_is_silent_where_there_is_no_terminal(capfd):
 
 def test_progress_is_a_bar_on_a_terminal_and_gone_at_the_end(monkeypatch):
     seen = io.StringIO()
+    monkeypatch.setenv("TERM", "xterm")  # a dumb terminal has no bar
     monkeypatch.setattr(console, "_PATIENCE", 0.0)
     with speaking() as terminal:
         terminal._err = Console(file=seen, force_terminal=True, width=100, legacy_windows=False)

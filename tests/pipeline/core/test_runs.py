@@ -7,19 +7,15 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.core import config as configuration
-from pipeline.core import files, recipes, runs
+from pipeline.core import files, runs
 from pipeline.core.errors import ConfigError, RunError, StorageError, UsageError
 from pipeline.core.packages import ROOT
-from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.runs import Run
-
-RECIPE = Recipe("folds", 1, {"split": "abc"}, {"head": {"l2": 0.1}}, ("numpy",))
 
 
 def python(code: str, *arguments: object, **options) -> subprocess.Popen:
@@ -48,184 +44,6 @@ def make_run(name: str, *settings: str, at: int = 0) -> Run:
     if at:
         os.utime(run.path(runs.CONFIG), (at, at))
     return run
-
-
-def test_the_key_of_a_recipe_is_stable():
-    assert RECIPE.key == Recipe("folds", 1, {"split": "abc"}, {"head": {"l2": 0.1}}, ["numpy"]).key
-    shown = python("import sys; from tests.pipeline.core.test_runs import RECIPE; print(RECIPE.key)")
-    assert shown.communicate()[0].strip() == RECIPE.key
-
-
-def test_a_file_that_is_not_as_its_stage_left_it_is_named_with_the_command_that_makes_it_again(run):
-    recipe = replace(RECIPE, stage="evaluation")
-    files.write_json(run.path(runs.EVALUATION), {"a": 1})
-    run.record(recipe, [runs.EVALUATION])
-    assert run.done(recipe, [runs.EVALUATION])
-    assert run.holds(runs.EVALUATION)
-    run.require_whole("evaluation")
-    files.write_json(run.path(runs.EVALUATION), {"a": 2})
-    assert not run.done(recipe, [runs.EVALUATION])
-    assert not run.holds(runs.EVALUATION)
-    for read in (lambda: run.read_json(runs.EVALUATION), lambda: run.require_whole("evaluation")):
-        with pytest.raises(RunError) as caught:
-            read()
-        assert caught.value.message == (
-            "data/runs/first/evaluation.json is damaged: it is not the file that `evaluate` wrote"
-        )
-        assert caught.value.hint == "make it again: python -m pipeline evaluate first"
-
-
-@pytest.mark.parametrize(
-    ("stage", "command"),
-    [
-        ("folds", "python -m pipeline train data/runs/first/config.toml --name first"),
-        ("predictions/keras", "python -m pipeline evaluate first"),
-        ("predictions/int8", "python -m export tflite first"),
-        ("export/int8/contract", "python -m export tflite first"),
-        ("recalibration", "python -m export tflite first"),
-        ("explain", "python -m export explain first"),
-        ("photos", "python -m export photos FOLDER --run first"),
-    ],
-)
-def test_every_stage_has_the_command_that_makes_it(run, stage, command):
-    files.write_text(run.path("x"), "1")
-    run.record(replace(RECIPE, stage=stage), ["x"])
-    files.write_text(run.path("x"), "2")
-    with pytest.raises(RunError) as caught:
-        run.require_whole(stage)
-    assert caught.value.hint == f"make it again: {command}"
-
-
-def test_a_note_with_a_damaged_part_is_no_note(run):
-    run.record(RECIPE, [])
-    path = run.path("recipes", "folds.json")
-    path.write_text(path.read_text("utf-8").replace('"split": "abc"', '"split": "abd"'), "utf-8")
-    assert not run.done(RECIPE, [])
-
-
-@pytest.mark.parametrize("form", ["outputs", "inputs", "settings", "libraries", "files"])
-def test_a_note_of_another_form_is_as_good_as_none(run, form):
-    run.record(RECIPE, [])
-    path = run.path("recipes", "folds.json")
-    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), form: 1}), "utf-8")
-    assert run.recorded("folds") == {}
-
-
-def test_the_order_of_settings_does_not_change_the_key():
-    assert key_of({"a": 1, "b": [1, 2]}) == key_of({"b": [1, 2], "a": 1})
-    assert key_of([1, 2]) != key_of([2, 1])
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"stage": "search"},
-        {"version": 2},
-        {"inputs": {"split": "abd"}},
-        {"inputs": {"splits": "abc"}},
-        {"inputs": {}},
-        {"settings": {"head": {"l2": 0.2}}},
-        {"settings": {}},
-        {"libraries": ("numpy", "scipy")},
-        {"libraries": ()},
-    ],
-    ids=str,
-)
-def test_every_part_of_a_recipe_changes_its_key(change):
-    assert replace(RECIPE, **change).key != RECIPE.key
-
-
-def test_another_version_of_a_library_changes_the_key(monkeypatch):
-    before = RECIPE.key
-    monkeypatch.setattr(recipes, "library_version", lambda name: "0.0.0")
-    assert RECIPE.key != before
-
-
-def test_a_stage_is_done_once_recorded_with_its_outputs(run):
-    assert not run.done(RECIPE, ["a.json"])
-    files.write_json(run.path("a.json"), 1)
-    assert not run.done(RECIPE, ["a.json"])
-    run.record(RECIPE, ["a.json"], pictures="xyz")
-    assert run.done(RECIPE, ["a.json"])
-    assert not run.done(replace(RECIPE, version=2), ["a.json"])
-    assert not run.done(RECIPE, ["a.json", "b.json"])
-    entry = run.recorded("folds")
-    assert (entry["key"], entry["pictures"], entry["outputs"]) == (RECIPE.key, "xyz", ["a.json"])
-    assert entry["settings"] == {"head": {"l2": 0.1}}
-    run.path("a.json").unlink()
-    assert not run.done(RECIPE, ["a.json"])
-
-
-def test_stages_with_a_slash_have_records_of_their_own(run):
-    run.record(replace(RECIPE, stage="predictions/int8"), [])
-    assert run.recorded("predictions/int8")["stage"] == "predictions/int8"
-    assert run.recorded("predictions/float32") == {}
-    assert run.recorded("predictions") == {}
-
-
-@pytest.mark.parametrize("damage", ["", "{", "[1]", "null", '{"key": '])
-def test_a_damaged_record_is_as_good_as_none(run, damage):
-    run.record(RECIPE, [])
-    run.path("recipes", "folds.json").write_text(damage, "utf-8")
-    assert run.recorded("folds") == {}
-    assert not run.done(RECIPE, [])
-
-
-def test_make_builds_only_what_is_out_of_date(run):
-    built = []
-
-    def build() -> None:
-        built.append(1)
-        files.write_json(run.path("a.json"), len(built))
-
-    assert run.make(RECIPE, ["a.json"], build)
-    assert not run.make(RECIPE, ["a.json"], build)
-    run.path("a.json").unlink()
-    assert run.make(RECIPE, ["a.json"], build)
-    assert run.make(replace(RECIPE, version=2), ["a.json"], build)
-    assert len(built) == 3
-
-
-def test_a_build_that_fails_is_not_recorded(run):
-    def build() -> None:
-        files.write_json(run.path("a.json"), 1)
-        raise RuntimeError("no")
-
-    with pytest.raises(RuntimeError):
-        run.make(RECIPE, ["a.json"], build)
-    assert not run.done(RECIPE, ["a.json"])
-
-
-def test_a_stage_that_is_made_again_is_not_done_until_it_is_finished(run):
-    run.make(RECIPE, ["folds.json"], lambda: files.write_text(run.path("folds.json"), "old"))
-
-    def killed():
-        files.write_text(run.path("folds.json"), "one of two")
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run.make(replace(RECIPE, version=2), ["folds.json"], killed)
-    assert not run.done(RECIPE, ["folds.json"])
-    assert run.recorded("folds") == {}
-
-
-def test_a_note_that_cannot_be_taken_back_is_an_error_in_words(run, monkeypatch):
-    def refuse(*_, **__):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(Path, "unlink", refuse)
-    with pytest.raises(StorageError, match="Permission denied"):
-        run.forget("folds")
-
-
-def test_the_key_of_a_stage_that_was_not_made_is_asked_for_in_words(run):
-    with pytest.raises(RunError, match="folds has not been made yet") as caught:
-        run.key("folds")
-    assert caught.value.hint == (
-        "finish the training first: python -m pipeline train data/runs/first/config.toml --name first"
-    )
-    run.record(RECIPE, [])
-    assert run.key("folds") == RECIPE.key
 
 
 def test_json_comes_back_as_it_was_written(run):

@@ -100,7 +100,7 @@ def test_a_good_model_keeps_its_doubts_and_says_how_many_are_likely_right(classe
 
 
 def test_how_far_to_trust_doubts_is_said_in_words():
-    trust = {"sure": 250, "agreeing": 240, "likely_wrong": 8, "withheld": 3}
+    trust = label_issues.Trust(sure=250, agreeing=240, likely_wrong=8, withheld=3)
     assert label_issues.in_words(10, trust) == (
         "answers as sure as these agree with 240 of 250 labels; about 8 of the 10 are likely wrong, "
         "2 of the contradictions are the model's own mistakes"

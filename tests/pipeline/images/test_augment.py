@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from pipeline.core.config import Augment
+from pipeline.core.sections import Augment
 from pipeline.images import augment
 from pipeline.images.augment import generator, random_view
 

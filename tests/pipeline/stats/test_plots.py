@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
@@ -15,6 +14,7 @@ from matplotlib.text import Text
 from PIL import Image
 
 from pipeline.stats import plots
+from pipeline.stats.metrics import Interval
 
 PLAIN = ["cat", "dog", "emu"]
 HOSTILE = [
@@ -28,31 +28,28 @@ HOSTILE = [
 ]
 
 
-def curves_of(epochs: int = 5, folds: int = 3) -> dict[str, Any]:
+def curves_of(epochs: int = 5, folds: int = 3) -> list[dict[str, list[float]]]:
     random = np.random.default_rng(0)
     names = ("train_loss", "train_accuracy", "validation_loss", "validation_accuracy")
-    history = [{name: random.random(epochs).tolist() for name in names} for _ in range(folds)]
-    return {"history": history, "chosen_epoch": min(3, epochs), "n": 1234}
+    return [{name: random.random(epochs).tolist() for name in names} for _ in range(folds)]
 
 
-def held_out_of(labels: list[str]) -> dict[str, Any]:
-    random = np.random.default_rng(1)
-    counts = random.integers(0, 40, (len(labels), len(labels)))
-    rows = [
-        {"label": label, "f1": 0.1 * at % 1, "f1_interval": [0.0, min(1, 0.1 * at % 1 + 0.1)], "n": 40}
+def counts_of(labels: list[str]) -> np.ndarray:
+    return np.random.default_rng(1).integers(0, 40, (len(labels), len(labels)))
+
+
+def bars_of(labels: list[str]) -> list[plots.Bar]:
+    return [
+        plots.Bar(label, 0.1 * at % 1, Interval(0.0, min(1, 0.1 * at % 1 + 0.1)))
         for at, label in enumerate(labels)
     ]
-    return {"confusion": counts.tolist(), "n": int(counts.sum()), "accuracy": 0.875, "classes": rows}
 
 
-def search_of(rows: int) -> dict[str, Any]:
-    values = [{"head.l2": 0.001 * (at + 1), "model.backbone": "efficientnet_lite0"} for at in range(rows)]
-    return {
-        "n": 500,
-        "rows": [
-            {"values": v, "accuracy": 0.5 + at / 100, "interval": [0.4, 0.9]} for at, v in enumerate(values)
-        ],
-    }
+def search_of(rows: int) -> list[plots.Bar]:
+    return [
+        plots.Bar(f"l2 {0.001 * (at + 1)}, backbone efficientnet_lite0", 0.5 + at / 100, Interval(0.4, 0.9))
+        for at in range(rows)
+    ]
 
 
 def pictures_of(rows: int, columns: int, size: tuple[int, int] = (32, 64)) -> list[list[np.ndarray]]:
@@ -62,13 +59,13 @@ def pictures_of(rows: int, columns: int, size: tuple[int, int] = (32, 64)) -> li
 
 Draw = Callable[[Path, list[str]], None]
 DRAWINGS: dict[str, Draw] = {
-    "curves.svg": lambda path, labels: plots.curves(path, curves_of()),
+    "curves.svg": lambda path, labels: plots.curves(path, curves_of(), 3, 1234),
     "classes.svg": lambda path, labels: plots.class_histogram(
         path, labels, {"train": [80 + at for at in range(len(labels))], "held-out": [20] * len(labels)}
     ),
-    "confusion.svg": lambda path, labels: plots.confusion(path, labels, held_out_of(labels)),
-    "f1.svg": lambda path, labels: plots.f1(path, held_out_of(labels)["classes"], 120),
-    "search.svg": lambda path, labels: plots.search(path, search_of(len(labels))),
+    "confusion.svg": lambda path, labels: plots.confusion(path, labels, counts_of(labels)),
+    "f1.svg": lambda path, labels: plots.f1(path, bars_of(labels), [40] * len(labels)),
+    "search.svg": lambda path, labels: plots.search(path, search_of(len(labels)), 500),
     "samples.png": lambda path, labels: plots.sample_sheet(path, labels, pictures_of(len(labels), 3)),
     "augmentation.png": lambda path, labels: plots.augmentation_sheet(
         path, labels, [np.stack(row) for row in pictures_of(len(labels), 3)]
@@ -204,7 +201,7 @@ def test_a_class_name_without_a_dollar_sign_keeps_its_backslash(tmp_path, drawn)
 
 
 def test_a_figure_of_missing_letters_warns_nobody(tmp_path, recwarn):
-    plots.f1(tmp_path / "f1.svg", held_out_of(["日本語", "قطة"])["classes"], 5)
+    plots.f1(tmp_path / "f1.svg", bars_of(["日本語", "قطة"]), [2, 3])
     assert [str(warning.message) for warning in recwarn] == []
 
 
@@ -239,8 +236,8 @@ def test_the_legend_of_the_classes_covers_nothing(tmp_path, drawn, count):
 def test_labels_stand_in_the_given_order_from_top_to_bottom(tmp_path, drawn):
     order = ["zebra", "ant", "mouse"]
     plots.class_histogram(tmp_path / "c.svg", order, {"train": [5, 6, 7], "held-out": [1, 2, 3]})
-    plots.f1(tmp_path / "f.svg", held_out_of(order)["classes"], 9)
-    plots.confusion(tmp_path / "m.svg", order, held_out_of(order))
+    plots.f1(tmp_path / "f.svg", bars_of(order), [3, 3, 3])
+    plots.confusion(tmp_path / "m.svg", order, counts_of(order))
     for figure in drawn:
         FigureCanvasAgg(figure).draw()
         axis = figure.axes[0]
@@ -255,8 +252,7 @@ def test_labels_stand_in_the_given_order_from_top_to_bottom(tmp_path, drawn):
 
 def test_the_confusion_matrix_has_the_truth_in_rows_and_the_answers_in_columns(tmp_path, drawn):
     counts = [[50, 3, 0], [1, 40, 7], [0, 0, 60]]
-    held_out = {"confusion": counts, "n": 161, "accuracy": 0.9317}
-    plots.confusion(tmp_path / "m.svg", PLAIN, held_out)
+    plots.confusion(tmp_path / "m.svg", PLAIN, np.array(counts))
     axis = drawn[0].axes[0]
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("answer", "truth")
     assert axis.get_title(loc="left") == "Held-out pictures (n = 161, accuracy 0.932)"
@@ -274,9 +270,8 @@ def test_the_confusion_matrix_is_that_of_scikit_learn_with_names_in_any_order(tm
     expected = judge.confusion_matrix(
         [names[t] for t in truth], [names[a] for a in predictions], labels=names
     )
-    held_out = {**held_out_of(names), "confusion": expected.tolist(), "n": 200}
     with mpl.rc_context(plots._STYLE):
-        plots.confusion(tmp_path / "m.svg", names, held_out)
+        plots.confusion(tmp_path / "m.svg", names, expected)
     axis = drawn[0].axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == names
     assert [label.get_text() for label in axis.get_yticklabels()] == names
@@ -287,18 +282,18 @@ def test_the_confusion_matrix_is_that_of_scikit_learn_with_names_in_any_order(tm
 
 
 def test_curves_show_the_band_over_the_folds_and_the_chosen_epoch(tmp_path, drawn):
-    folds = curves_of(epochs=6)
-    plots.curves(tmp_path / "c.svg", folds)
+    history = curves_of(epochs=6)
+    plots.curves(tmp_path / "c.svg", history, 3, 1234)
     for axis, quantity in zip(drawn[0].axes[:2], ("loss", "accuracy"), strict=True):
         lines = {line.get_label(): line for line in axis.get_lines()}
         assert set(lines) == {"train", "validation", "epoch 3"}
         assert list(lines["epoch 3"].get_xdata()) == [3, 3]
         for part in ("train", "validation"):
-            values = np.array([curve[f"{part}_{quantity}"] for curve in folds["history"]])
+            values = np.array([curve[f"{part}_{quantity}"] for curve in history])
             np.testing.assert_allclose(lines[part].get_ydata(), values.mean(0))
             assert list(lines[part].get_xdata()) == [1, 2, 3, 4, 5, 6]
         band = axis.collections[1].get_paths()[0].vertices
-        validation = np.array([curve[f"validation_{quantity}"] for curve in folds["history"]])
+        validation = np.array([curve[f"validation_{quantity}"] for curve in history])
         assert band[:, 1].min() == pytest.approx(validation.min())
         assert band[:, 1].max() == pytest.approx(validation.max())
     assert drawn[0].get_suptitle() == "3 folds, 1,234 pictures; bands: from the lowest fold to the highest"
@@ -316,7 +311,7 @@ def test_curves_show_the_difference_to_the_chosen_epoch_within_each_fold(tmp_pat
         }
         for shift in (0.0, 1.0, 5.0)
     ]
-    plots.curves(tmp_path / "c.svg", {"history": history, "chosen_epoch": 3, "n": 100})
+    plots.curves(tmp_path / "c.svg", history, 3, 100)
     axis = drawn[0].axes[2]
     mean = next(line for line in axis.get_lines() if line.get_label() == "mean over the folds")
     np.testing.assert_allclose(mean.get_ydata(), base - 0.3, atol=1e-12)
@@ -328,7 +323,7 @@ def test_curves_show_the_difference_to_the_chosen_epoch_within_each_fold(tmp_pat
 
 def test_curves_of_one_epoch_can_be_seen(tmp_path, drawn):
     """One point has no line, so it needs a mark."""
-    plots.curves(tmp_path / "c.svg", {**curves_of(epochs=1), "chosen_epoch": 1})
+    plots.curves(tmp_path / "c.svg", curves_of(epochs=1), 1, 1234)
     for axis in drawn[0].axes:
         named = [line for line in axis.get_lines() if not line.get_label().startswith(("epoch 1", "_"))]
         marks = [line.get_marker() for line in named]
@@ -336,15 +331,14 @@ def test_curves_of_one_epoch_can_be_seen(tmp_path, drawn):
 
 
 def test_a_fold_without_pictures_has_no_curve(tmp_path, drawn):
-    folds = curves_of()
-    folds["history"].append({name: [] for name in folds["history"][0]})
-    plots.curves(tmp_path / "c.svg", folds)
+    history = curves_of()
+    history.append({name: [] for name in history[0]})
+    plots.curves(tmp_path / "c.svg", history, 3, 1234)
     assert drawn[0].get_suptitle().startswith("3 folds")
 
 
 def test_f1_bars_have_their_intervals(tmp_path, drawn):
-    rows = [{"label": "a", "f1": 0.8, "f1_interval": [0.7, 0.85], "n": 12}]
-    plots.f1(tmp_path / "f.svg", rows, 12)
+    plots.f1(tmp_path / "f.svg", [plots.Bar("a", 0.8, Interval(0.7, 0.85))], [12])
     axis = drawn[0].axes[0]
     (bar,) = axis.patches
     assert bar.get_width() == pytest.approx(0.8)
@@ -354,7 +348,7 @@ def test_f1_bars_have_their_intervals(tmp_path, drawn):
 
 
 def test_a_long_search_says_how_many_are_shown(tmp_path, drawn):
-    plots.search(tmp_path / "s.svg", search_of(45))
+    plots.search(tmp_path / "s.svg", search_of(45), 500)
     assert drawn[0].axes[0].get_title(loc="left") == "Settings tried, the best 30 of 45"
 
 

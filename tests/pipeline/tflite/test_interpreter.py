@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.core.config import Head, Model
 from pipeline.core.errors import ConversionError
 from pipeline.core.packages import ROOT
 from pipeline.core.quiet import quiet
+from pipeline.core.sections import Head, Model
 from pipeline.core.size import Size
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert

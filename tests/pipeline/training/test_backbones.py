@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 
-from pipeline.core.config import Head, Model
 from pipeline.core.errors import WeightsError
+from pipeline.core.sections import Head, Model
 from pipeline.core.size import Size
 from pipeline.training import backbones, classifier
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import special
 
-from pipeline.core.config import Head, Model
 from pipeline.core.errors import RunError
+from pipeline.core.sections import Head, Model
 from pipeline.core.size import Size
 from pipeline.training import backbones, classifier
 

@@ -10,8 +10,8 @@ import struct
 import numpy as np
 import pytest
 
-from pipeline.core.config import Model
 from pipeline.core.errors import WeightsError
+from pipeline.core.sections import Model
 from pipeline.core.size import Size
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox

@@ -14,6 +14,7 @@ from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Table
 from pipeline.images.letterbox import letterbox
+from pipeline.images.views import all_views
 from pipeline.tflite import convert as tflite
 from pipeline.training import backbones, features
 from pipeline.training.features import PLAIN, Store, compute
@@ -39,13 +40,13 @@ def table(workplace, make_data_set) -> Table:
 def analysed(monkeypatch) -> list[str]:
     """The names of the files that are prepared for the backbone, as it happens."""
     names: list[str] = []
-    views = features.views
+    all_views = features.all_views
 
     def note(path: Path, *arguments: object) -> np.ndarray:
         names.append(f"{path.parent.name}/{path.name}")
-        return views(path, *arguments)
+        return all_views(path, *arguments)
 
-    monkeypatch.setattr(features, "views", note)
+    monkeypatch.setattr(features, "all_views", note)
     return names
 
 
@@ -62,7 +63,7 @@ def test_features_are_those_of_the_backbone_on_every_view(config, table):
     store = compute(config, FRAME, table, table.pictures)
     network = backbones.build(config.model, FRAME, config.seed)
     for at, picture in enumerate(table.pictures):
-        views = features.views(table.file(picture), picture.sha256, config, FRAME)
+        views = all_views(table.file(picture), picture.sha256, config, FRAME)
         expected = network(views.astype(np.float32), training=False).numpy()
         np.testing.assert_allclose(everything(store)[at], expected, atol=1e-4)
     assert (store.views, store.width) == (3, 32)
@@ -72,7 +73,7 @@ def test_the_plain_view_is_the_fully_decoded_letterboxed_picture(config, table):
     from pipeline.images import decode
 
     for picture in table.pictures:
-        views = features.views(table.file(picture), picture.sha256, config, FRAME)
+        views = all_views(table.file(picture), picture.sha256, config, FRAME)
         assert (views.dtype, views.shape) == (np.uint8, (3, 32, 64, 3))
         np.testing.assert_array_equal(views[PLAIN], letterbox(decode.read(table.file(picture)), FRAME))
 
@@ -88,7 +89,7 @@ def test_without_random_views_there_is_the_plain_one(workplace, table):
     store = compute(config, FRAME, table, table.pictures)
     assert store.views == 1
     picture = table.pictures[0]
-    assert len(features.views(table.file(picture), picture.sha256, config, FRAME)) == 1
+    assert len(all_views(table.file(picture), picture.sha256, config, FRAME)) == 1
 
 
 def test_every_fourth_view_is_taken_from_a_photo_of_a_screen(config, table):
@@ -96,11 +97,11 @@ def test_every_fourth_view_is_taken_from_a_photo_of_a_screen(config, table):
     unseen = config_of("augment.views=6")
     picture = table.pictures[0]
     with_screen, without = (
-        features.views(table.file(picture), picture.sha256, one, FRAME) for one in (seen, unseen)
+        all_views(table.file(picture), picture.sha256, one, FRAME) for one in (seen, unseen)
     )
     differ = [not np.array_equal(one, other) for one, other in zip(with_screen, without, strict=True)]
     assert differ == [False, True, False, False, False, True, False]
-    again = features.views(table.file(picture), picture.sha256, seen, FRAME)
+    again = all_views(table.file(picture), picture.sha256, seen, FRAME)
     np.testing.assert_array_equal(again, with_screen)
 
 

@@ -22,6 +22,7 @@ from pipeline.evaluation import evaluate
 from pipeline.images import decode
 from pipeline.training import backbones, classifier, train
 from pipeline.training import experiment as experiments
+from pipeline.training.results import Search
 from tests.support import verbs
 from tests.support.verbs import ROOT, RUN
 
@@ -293,11 +294,11 @@ def test_the_temperature_is_folded_into_the_model_and_kept_in_the_run(finished, 
     import keras
     from scipy import special
 
-    from pipeline.training import features
+    from pipeline.images.views import plain_view
 
     model = keras.models.load_model(run.path(runs.MODEL), compile=False)
     frames = np.stack(
-        [features.plain_view(experiment.table.file(p), experiment.frame) for p in experiment.split.train[:8]]
+        [plain_view(experiment.table.file(p), experiment.frame) for p in experiment.split.train[:8]]
     ).astype(np.float32)
     wanted = special.softmax(trainer.logits(examples, rows[:8]) / folds["temperature"], axis=1)
     np.testing.assert_allclose(model(frames, training=False).numpy(), wanted, atol=1e-4)
@@ -518,7 +519,7 @@ def test_an_old_model_is_not_opened_beside_new_folds(spoiled, monkeypatch):
 def test_an_old_model_is_not_opened_after_a_search_that_was_interrupted(spoiled, monkeypatch):
     run = Run(RUN)
     run.path(runs.CONFIG).write_text(configuration.dump(verbs.tiny_config("head.l2=[0.001, 0.5]")))
-    files.write_json(run.path(runs.SEARCH), {"winner": {"head.l2": 0.001}})
+    run.write(Search(n=1, winner={"head.l2": 0.001}, rows=()), runs.SEARCH)
     assert refused_to_open(run) == "is older than the search, which was not finished"
 
 

@@ -9,7 +9,7 @@ from export import app_versions
 from export.android.adb import app, connect, device
 from pipeline.core import errors
 
-AGAIN = "delete something there, then repeat the command"
+AGAIN = "free some space there, then repeat the command"
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_app_is_installed_left_alone_when_it_is_there_and_updated(connected,
     [
         (
             "INSTALL_FAILED_UPDATE_INCOMPATIBLE: Package org.vignette.demo signatures do not match",
-            "the app on the phone was signed by another key, so Android does not update it",
+            "the app on the phone was signed with another key, so Android refuses to update it",
             (
                 "build with the key that signed it (python -m export apk --keystore FILE); or save its "
                 "photos (python -m export photos --pull), then adb uninstall org.vignette.demo and repeat "
@@ -56,34 +56,34 @@ def test_the_app_is_installed_left_alone_when_it_is_there_and_updated(connected,
             "INSTALL_FAILED_VERSION_DOWNGRADE",
             "the app on the phone is newer than this one",
             (
-                "build a newer one; or save its photos (python -m export photos --pull), then adb uninstall "
+                "build a newer app; or save its photos (python -m export photos --pull), then adb uninstall "
                 "org.vignette.demo and repeat the command"
             ),
         ),
         (
             "INSTALL_FAILED_OLDER_SDK",
-            "its Android is too old for the app",
-            "the app needs Android 8 or newer: use another phone",
+            "its Android version is too old",
+            "the app needs Android 8 or newer; use another phone",
         ),
         (
             "INSTALL_FAILED_NO_MATCHING_ABIS",
-            "the app has no library for its processor",
+            "the app does not support its processor",
             "add the processor to abis in android_demo/versions.properties, then python -m export apk",
         ),
         (
             "INSTALL_FAILED_USER_RESTRICTED: Install canceled by user",
-            "its settings forbid apps that come by the cable",
-            "allow it on the phone: Developer options, Install via USB; then repeat the command",
+            "its settings forbid installing apps over USB",
+            "allow it in Developer options, Install via USB, then repeat the command",
         ),
         (
             "INSTALL_FAILED_ABORTED: User rejected permissions",
-            "somebody declined on the phone",
-            "repeat the command and accept on the phone",
+            "the request was declined on the phone",
+            "repeat the command and accept it on the phone",
         ),
         (
             "INSTALL_FAILED_VERIFICATION_FAILURE",
-            "Play Protect on the phone declined",
-            "answer “Install anyway” on the phone, or turn off “Verify apps over USB” in Developer options",
+            "Play Protect blocked it",
+            "tap “Install anyway” on the phone, or turn off “Verify apps over USB” in Developer options",
         ),
     ],
 )
@@ -106,11 +106,11 @@ def test_an_app_without_the_screen_is_told(connected):
     with pytest.raises(errors.PhoneError) as caught:
         app.start(connected, "LIST", {"session": "s1"})
     assert caught.value.message == (
-        "the app on the phone did not start: Activity class {org.vignette.demo/.BenchmarkActivity} "
+        "the app on the phone did not start: Activity class {org.vignette.demo/.benchmark.BenchmarkActivity} "
         "does not exist."
     )
     assert caught.value.hint == (
-        "an app without this screen is too old: python -m export apk, then repeat the command"
+        "the app is too old for this: update it with python -m export apk, then repeat the command"
     )
 
 
@@ -122,7 +122,7 @@ def test_what_is_asked_of_the_app_arrives_word_by_word(connected, phone, apk):
     app.stop(connected)
     assert seen == [
         [
-            *("start", "-n", "org.vignette.demo/.BenchmarkActivity"),
+            *("start", "-n", "org.vignette.demo/.benchmark.BenchmarkActivity"),
             *("-a", "org.vignette.demo.action.BENCHMARK"),
             *("--es", "session", "s 1", "--es", "models", "a,b", "--ei", "runs", "5"),
         ],

@@ -31,7 +31,7 @@ def listing(monkeypatch):
 
 def test_a_machine_without_adb_is_told_how_to_install_it(no_adb):
     assert refusal(errors.ToolError) == (
-        "adb is missing, the program that speaks to phones",
+        "adb, the program that talks to Android phones, is not installed",
         "install it: sudo apt install adb",
     )
 
@@ -55,7 +55,7 @@ def test_without_a_phone_the_way_to_one_is_told(own_adb, monkeypatch):
     monkeypatch.setattr(connect, "_PATIENCE", 0)
     message, hint = refusal(errors.PhoneError)
     assert message == "no phone is connected"
-    assert hint.startswith("use a USB cable that carries data; on the phone: Settings, About phone, tap")
+    assert hint.startswith("use a USB cable that carries data; on the phone, open Settings, About phone, tap")
     assert "WSL" not in hint
 
 
@@ -63,7 +63,7 @@ def test_in_wsl_the_way_without_a_cable_is_told(listing, monkeypatch):
     listing("")
     monkeypatch.setattr(connect.platform, "release", lambda: "5.15.0-microsoft-standard-WSL2")
     assert refusal(errors.PhoneError)[1].endswith(
-        "; WSL sees no cable: use Wireless debugging, adb pair and adb connect"
+        "; WSL cannot see USB: use Wireless debugging, adb pair and adb connect"
     )
 
 
@@ -72,7 +72,7 @@ def test_of_two_phones_one_has_to_be_chosen(connect_phone, monkeypatch):
     message, hint = refusal(errors.UsageError)
     found = message.removeprefix("2 phones are connected: ").split(", ")
     assert sorted(found) == [f"{one} (Fake Phone)", f"{other} (Fake Phone)"]
-    assert hint in (f"choose one: --serial {one}", f"choose one: --serial {other}")
+    assert hint in (f"choose one, e.g. --serial {one}", f"choose one, e.g. --serial {other}")
     assert connect.connect(other).serial == other
     monkeypatch.setenv("ANDROID_SERIAL", one)
     assert connect.connect().serial == one
@@ -91,8 +91,8 @@ def test_a_phone_that_does_not_allow_this_computer_is_named(connect_phone, monke
     monkeypatch.setattr(connect, "_PATIENCE", 0.5)
     phone = connect_phone("unauthorized")
     assert refusal(errors.PhoneError) == (
-        f"the phone {phone.serial} does not allow this computer yet",
-        "unlock it, answer “Allow USB debugging?” with yes, then repeat the command",
+        f"the phone {phone.serial} has not allowed this computer yet",
+        "unlock it, confirm “Allow USB debugging?”, then repeat the command",
     )
 
 
@@ -100,8 +100,8 @@ def test_a_phone_that_does_not_answer_is_named(connect_phone, monkeypatch):
     phone = connect_phone("offline")
     monkeypatch.setattr(connect, "_PATIENCE", 1)
     assert refusal(errors.PhoneError) == (
-        f"the phone {phone.serial} is offline: adb sees it, but it does not answer",
-        "unplug it and plug it in again; if that does not help: adb kill-server, or restart the phone",
+        f"the phone {phone.serial} is offline: adb sees it, but it does not respond",
+        "unplug it and plug it in again; if that does not help, run adb kill-server or restart the phone",
     )
 
 
@@ -110,13 +110,13 @@ def test_a_phone_that_does_not_answer_is_named(connect_phone, monkeypatch):
     [
         (
             "R58M1  no permissions (missing udev rules? user is in the plugdev group) usb:1-1",
-            "the phone R58M1 is there, but this user may not speak to it",
-            "sudo apt install android-sdk-platform-tools-common, log in anew, then plug it in again",
+            "the phone R58M1 is connected, but you lack permission to access it",
+            "sudo apt install android-sdk-platform-tools-common, log in again, then plug it in again",
         ),
         (
             "R58M1  recovery product:x model:Pixel_8 transport_id:1",
             "the phone R58M1 is in the state “recovery”",
-            "start Android on it, then repeat the command",
+            "boot it into Android, then repeat the command",
         ),
         (
             "R58M1  connecting usb:1-1",
@@ -125,8 +125,8 @@ def test_a_phone_that_does_not_answer_is_named(connect_phone, monkeypatch):
         ),
         (
             "R58M1  authorizing usb:1-1",
-            "the phone R58M1 does not allow this computer yet",
-            "unlock it, answer “Allow USB debugging?” with yes, then repeat the command",
+            "the phone R58M1 has not allowed this computer yet",
+            "unlock it, confirm “Allow USB debugging?”, then repeat the command",
         ),
     ],
 )
@@ -139,7 +139,7 @@ def test_a_phone_that_can_be_used_is_the_example_among_several(listing):
     listing("A1  unauthorized usb:1-1\nB2  device model:Pixel_8")
     assert refusal(errors.UsageError) == (
         "2 phones are connected: A1 (unauthorized), B2 (Pixel 8)",
-        "choose one: --serial B2",
+        "choose one, e.g. --serial B2",
     )
 
 
@@ -155,7 +155,7 @@ def test_a_server_that_does_not_start_is_explained(own_adb, monkeypatch):
         monkeypatch.setattr(program, "QUICK", 2.0)
         message, hint = refusal(errors.PhoneError)
     assert message == "listing the phones: the phone did not answer within 2 s"
-    assert hint == "unlock it and see whether it asks something; plug it in again, then repeat the command"
+    assert hint == "unlock it and check for a dialog; plug it in again, then repeat the command"
 
 
 def test_nothing_that_adb_says_of_its_server_is_taken_for_a_phone(own_adb):

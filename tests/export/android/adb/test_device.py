@@ -30,7 +30,7 @@ def refusal(kind, function, *arguments) -> tuple[str, str]:
 
 def test_the_shell_gives_exit_code_and_both_outputs(connected):
     answer = connected.shell("echo out; echo err >&2; (exit 7)", "trying")
-    assert (answer.code, answer.out, answer.err.strip(), answer.said) == (7, "out\n", "err", "err")
+    assert (answer.code, answer.out, answer.err.strip(), answer.message) == (7, "out\n", "err", "err")
 
 
 def test_a_command_that_failed_on_the_phone_is_told_with_its_words(connected):
@@ -38,7 +38,7 @@ def test_a_command_that_failed_on_the_phone_is_told_with_its_words(connected):
         errors.PhoneError, connected.check, "echo nothing there >&2; false", "looking for it"
     )
     assert message == "looking for it failed: nothing there"
-    assert hint == "mend what these words name, then repeat the command"
+    assert hint == "fix what this says, then repeat the command"
 
 
 def test_files_travel_unchanged_and_folders_are_made(connected, picture, tmp_path):
@@ -67,7 +67,7 @@ def test_a_full_phone_is_told(connected, phone, picture):
         f"copying {picture} to the phone failed: the phone's storage is full (adb: error: failed to copy "
         f"'{picture}' to '/sdcard/full.bin': remote write failed: No space left on device)"
     )
-    assert hint == "delete something on the phone, then repeat the command"
+    assert hint == "free some space on the phone, then repeat the command"
 
 
 def test_a_phone_that_denies_access_is_told_by_an_error_of_its_own(connected, phone, picture):
@@ -77,27 +77,29 @@ def test_a_phone_that_denies_access_is_told_by_an_error_of_its_own(connected, ph
         f"copying {picture} to the phone failed: the phone denies access (adb: error: failed to copy "
         f"'{picture}' to '/sdcard/Android/data/x': remote couldn't create file: Permission denied)"
     )
-    assert hint == "Android keeps adb out there on some phones; this part is done by hand"
+    assert hint == "some phones deny adb access there; do this step by hand"
 
 
 def test_a_cable_pulled_in_the_middle_ends_every_call_at_once(connected, phone, picture):
     begin = time.monotonic()
     phone.when("echo begun", phone.pull_cable)
     message, hint = refusal(errors.PhoneError, connected.check, "echo begun; sleep 5", "waiting")
-    assert message == f"waiting failed: the phone {phone.serial} is gone (the connection broke)"
+    assert message == f"waiting failed: the phone {phone.serial} was disconnected (the connection broke)"
     assert hint == "plug it in again, then repeat the command"
     message, _ = refusal(errors.PhoneError, connected.push, picture, "/sdcard/x")
-    gone = f"copying {picture} to the phone failed: the phone {phone.serial} is gone ("
+    gone = f"copying {picture} to the phone failed: the phone {phone.serial} was disconnected ("
     assert message.startswith(gone)
     message, _ = refusal(errors.PhoneError, connected.install, picture.with_suffix(".apk"))
-    assert "is gone" in message
+    assert "was disconnected" in message
     assert time.monotonic() - begin < 5
 
 
 def test_a_cable_pulled_while_a_file_travels_is_told(connected, phone, picture):
     phone.when(r"SEND .*half", phone.pull_cable)
     message, hint = refusal(errors.PhoneError, connected.push, picture, "/sdcard/half.bin")
-    assert message.startswith(f"copying {picture} to the phone failed: the phone {phone.serial} is gone (")
+    assert message.startswith(
+        f"copying {picture} to the phone failed: the phone {phone.serial} was disconnected ("
+    )
     assert hint == "plug it in again, then repeat the command"
 
 
@@ -106,7 +108,7 @@ def test_a_cable_pulled_while_a_file_comes_back_is_told(connected, phone, pictur
     phone.when(r"RECV .*half", phone.pull_cable)
     message, _ = refusal(errors.PhoneError, connected.pull, "/sdcard/half.bin", tmp_path / "half.bin")
     assert message.startswith(
-        f"copying /sdcard/half.bin from the phone failed: the phone {phone.serial} is gone ("
+        f"copying /sdcard/half.bin from the phone failed: the phone {phone.serial} was disconnected ("
     )
 
 
@@ -114,13 +116,13 @@ def test_a_cable_pulled_while_an_app_is_installed_is_told(connected, phone, pict
     apk = picture.rename(picture.with_suffix(".apk"))
     phone.when("^install ", phone.pull_cable)
     message, _ = refusal(errors.PhoneError, connected.install, apk)
-    assert message.startswith(f"installing {apk} failed: the phone {phone.serial} is gone (")
+    assert message.startswith(f"installing {apk} failed: the phone {phone.serial} was disconnected (")
 
 
 def test_a_phone_that_does_not_answer_in_time_is_told(connected):
     message, hint = refusal(errors.PhoneError, connected.check, "sleep 5", "waiting", 0.5)
     assert message == "waiting: the phone did not answer within 0 s"
-    assert hint == "unlock it and see whether it asks something; plug it in again, then repeat the command"
+    assert hint == "unlock it and check for a dialog; plug it in again, then repeat the command"
 
 
 def test_only_what_lies_below_a_folder_is_removed(connected, phone, picture):
@@ -144,10 +146,10 @@ def test_a_program_that_cannot_be_started_is_told(tmp_path):
 @pytest.mark.parametrize(
     ("said", "kind", "words"),
     [
-        ("error: device unauthorized.", errors.PhoneError, "it does not allow this computer"),
+        ("error: device unauthorized.", errors.PhoneError, "it has not allowed this computer"),
         ("remote Read-only file system", errors.PhoneError, "the phone's storage is read-only"),
-        ("error: cannot connect to daemon", errors.ToolError, "adb's own server does not start"),
-        ("error: closed", errors.PhoneError, "the phone A1 is gone"),
+        ("error: cannot connect to daemon", errors.ToolError, "adb's server does not start"),
+        ("error: closed", errors.PhoneError, "the phone A1 was disconnected"),
     ],
 )
 def test_every_other_failure_has_its_words(said, kind, words):

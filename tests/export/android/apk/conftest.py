@@ -8,7 +8,7 @@ import pytest
 
 from export import app_versions
 from export.android.apk import build, programs, toolchain
-from export.android.apk.apk_info import ApkPassport
+from export.android.apk.apk_info import ApkInfo
 
 VERSIONS = """
 # A project as small as can be.
@@ -117,7 +117,7 @@ def tools(cache, tmp_path_factory) -> toolchain.Toolchain:
 
 
 @pytest.fixture(scope="session")
-def built(tools, cache, small_bundles, tmp_path_factory) -> tuple[Path, ApkPassport, list]:
+def built(tools, cache, small_bundles, tmp_path_factory) -> tuple[Path, ApkInfo, list]:
     """The small project as an APK with the small int8 bundle, its passport, and the progress reports."""
     folder = tmp_path_factory.mktemp("built")
     seen = []

@@ -16,11 +16,13 @@ import pytest
 from export import app_versions, artifacts
 from export.android.apk import apk as stage
 from export.android.apk import build, toolchain
+from export.parity.result import ParityResult, Verdict
 from pipeline.core.errors import GateError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.training.experiment import open_trained
 from tests.export.android.apk.conftest import needs_tools
+from tests.support.comparisons import check
 from tests.support.verbs import RUN, call, copy_finished, environment, fine, refused, stamps, verb
 
 # Each builds an APK.
@@ -51,12 +53,13 @@ def test_the_run_gets_a_signed_app_with_its_own_bundle_and_a_passport(exported, 
     assert passport["model"] == f"model_int8.tflite, sha256 {hashlib.sha256(model).hexdigest()}"
     assert passport["permissions"] == ["android.permission.CAMERA"]
     assert passport["flavour"] == "int8"
+    assert passport["verdict"]["n"] == 36
     assert passport["words"]["gate"].startswith("int8: ")
     with zipfile.ZipFile(apk) as opened:
         said = json.loads(opened.read("assets/verdict.json"))
     parity = json.loads((exported / RUN / "parity.json").read_text("utf-8"))
     assert (said["verdict"], said["n"]) == (parity["targets"][-1]["verdict"], 36)
-    for words in ("16 KB pages", "release, not debuggable", "holds (v2 and v3)"):
+    for words in ("16 KB pages", "release, not debuggable", "valid (v2 and v3)"):
         assert words in shown
     assert shown.endswith("  data/runs/pictures/demo.apk\n")
     assert (exported / "data/keys/demo.keystore").is_file()
@@ -69,49 +72,22 @@ def test_repeated_it_builds_nothing(exported, made):
     assert stamps(exported / RUN) == before
 
 
-def test_another_place_gets_the_same_bytes_and_its_passport(exported, made, tmp_path):
-    before = stamps(exported / RUN)
-    found = json.loads(fine(verb("export", "apk", "--out", tmp_path / "my.apk", "--json", cwd=exported)))
-    assert (tmp_path / "my.apk").read_bytes() == (exported / RUN / "demo.apk").read_bytes()
-    assert found["files"] == [str(tmp_path / "my.apk")]
-    assert json.loads((tmp_path / "my.json").read_text("utf-8"))["sha256"] == found["sha256"]
-    assert stamps(exported / RUN) == before
-
-
 def test_a_keystore_of_ones_own_signs(exported, made, tmp_path):
+    place = tmp_path / "place"
+    shutil.copytree(exported, place)
     command = [
-        *(
-            "keytool",
-            "-genkeypair",
-            "-keystore",
-            tmp_path / "own.p12",
-            "-storepass",
-            "secret1",
-            "-keyalg",
-            "RSA",
-        ),
-        *("-alias", "mine", "-dname", "CN=Somebody"),
+        *("keytool", "-genkeypair", "-keystore", tmp_path / "own.p12", "-storepass", "secret1"),
+        *("-keyalg", "RSA", "-alias", "mine", "-dname", "CN=Somebody"),
     ]
     subprocess.run(command, check=True, capture_output=True)
-    words = (
-        "export",
-        "apk",
-        "--keystore",
-        tmp_path / "own.p12",
-        "--alias",
-        "mine",
-        "--out",
-        tmp_path / "my.apk",
-    )
-    ended = verb(*words, cwd=exported, env=environment(VIGNETTE_KEYSTORE_PASSWORD="secret1"))
-    assert "by the keystore that was given" in fine(ended)
-    passport = json.loads((tmp_path / "my.json").read_text("utf-8"))
-    assert passport["signature"]["subject"] == "CN=Somebody"
-    assert "secret1" not in (tmp_path / "my.json").read_text("utf-8")
+    words = ("export", "apk", "--keystore", tmp_path / "own.p12")
     hint = "set it in VIGNETTE_KEYSTORE_PASSWORD"
-    refused(
-        verb(*words, cwd=exported), 2, f"--keystore {tmp_path / 'own.p12'}: its password is missing", hint
-    )
+    refused(verb(*words, cwd=place), 2, f"--keystore {tmp_path / 'own.p12'}: its password is missing", hint)
+    ended = verb(*words, cwd=place, env=environment(VIGNETTE_KEYSTORE_PASSWORD="secret1"))
+    assert "by your keystore" in fine(ended)
+    written = (place / RUN / "apk.json").read_text("utf-8")
+    assert json.loads(written)["signature"]["subject"] == "CN=Somebody"
+    assert "secret1" not in written
 
 
 def test_a_run_in_use_is_refused(exported, made):
@@ -140,13 +116,16 @@ def judged(tmp_path_factory, tmp_path, monkeypatch) -> Any:
     """`judged(int8="failed", …)`: a run of those verdicts; what is not named passed."""
     monkeypatch.chdir(copy_finished(tmp_path_factory, tmp_path / "place"))
     experiment = open_trained(Run(RUN))
-    found = experiment.run.read_json(artifacts.PARITY)
+    result = experiment.run.read(ParityResult, artifacts.PARITY)
 
     def say(**verdicts: str) -> Any:
-        for row in found["targets"]:
-            row["verdict"] = verdicts.get(row["model"], "passed")
-            row["broken"] = ["agreement is 0.5"] if row["verdict"] == "failed" else []
-        monkeypatch.setattr(stage.parity, "parity", lambda *_: found)
+        rows = []
+        for row in result.targets:
+            verdict = Verdict(verdicts.get(row.model, "passed"))
+            checks = (check("agreement is 0.5"),) if verdict == Verdict.FAILED else ()
+            rows.append(row.model_copy(update={"verdict": verdict, "checks": checks}))
+        judged = result.model_copy(update={"targets": tuple(rows)})
+        monkeypatch.setattr(stage.parity, "parity", lambda *_: judged)
         return experiment
 
     return say
@@ -163,7 +142,7 @@ def test_int8_goes_into_the_app_where_it_did_not_fail(judged):
 def test_where_int8_failed_the_best_other_goes_into_the_app_and_that_is_said(judged):
     heard = Heard()
     assert stage.choose(judged(int8="failed"), "", heard).flavour == "float16"
-    assert heard.warned == ["float16 goes into the app, because the gate says no to int8 (agreement is 0.5)"]
+    assert heard.warned == ["the app contains float16, because int8 (agreement is 0.5) failed the gate"]
     # One that passed goes before one of which parity is not shown.
     assert stage.choose(judged(int8="failed", float16="not shown"), "", Heard()).flavour == "float32"
 
@@ -174,12 +153,12 @@ def test_where_all_failed_none_goes_into_the_app(judged):
         stage.choose(judged(**dict.fromkeys(flavours, "failed")), "", Heard())
     assert caught.value.exit_code == 3
     assert caught.value.message == (
-        "the gate says no to every flavour of data/runs/pictures: float32 (agreement is 0.5); "
+        "every flavour of data/runs/pictures failed the gate: float32 (agreement is 0.5); "
         "float16 (agreement is 0.5); dynamic_range (agreement is 0.5); int8 (agreement is 0.5)"
     )
     assert caught.value.hint == (
-        "--flavour NAME puts float32 or float16 or dynamic_range or int8 inside all the same; "
-        "the app's About shows its verdict"
+        "--flavour NAME puts float32 or float16 or dynamic_range or int8 inside anyway; "
+        "the About screen shows the verdict"
     )
 
 
@@ -187,7 +166,7 @@ def test_a_failed_flavour_goes_into_the_app_by_name_alone_with_its_verdict(judge
     heard = Heard()
     inside = stage.choose(judged(int8="failed"), "int8", heard)
     assert (inside.flavour, inside.verdict.verdict) == ("int8", "failed")
-    assert heard.warned == ["the gate says no to int8 (agreement is 0.5); the app's About shows it"]
+    assert heard.warned == ["int8 (agreement is 0.5) failed the gate; the app's About screen says so"]
     assert json.loads(inside.verdict.as_file()) == {"verdict": "failed", "n": 36, "second_look": False}
 
 
@@ -198,7 +177,7 @@ def test_another_flavour_can_be_named(judged):
 
 
 def test_an_unknown_flavour_or_one_that_the_run_does_not_export_is_refused(judged):
-    with pytest.raises(UsageError, match="--flavour int4: there is no such flavour"):
+    with pytest.raises(UsageError, match="--flavour int4: no such flavour"):
         stage.Options(flavour="int4")
     experiment = judged()
     export = experiment.config.export.model_copy(update={"flavours": ("float32", "int8")})
@@ -210,8 +189,8 @@ def test_an_unknown_flavour_or_one_that_the_run_does_not_export_is_refused(judge
 
 def test_the_verb_hands_the_flavour_on(judged, capfd):
     ended = call(capfd, "export", "apk", "--flavour", "int4", cwd=Path.cwd())
-    hint = "take float32, float16, dynamic_range, int8"
-    refused(ended, 2, "--flavour int4: there is no such flavour", hint)
+    hint = "expected float32, float16, dynamic_range, int8"
+    refused(ended, 2, "--flavour int4: no such flavour", hint)
 
 
 # What needs no tools.
@@ -229,11 +208,9 @@ def test_a_run_that_was_not_exported_is_refused(place):
 
 
 def test_wishes_that_contradict_each_other_are_refused(place):
-    ended = verb("export", "apk", "--assets-only", "--out", "x.apk", cwd=place)
-    message = "--assets-only and --fetch build nothing, so they take no key, runtime or place"
-    refused(ended, 2, message, "leave the other options away")
-    ended = verb("export", "apk", "--alias", "mine", cwd=place)
-    refused(ended, 2, "--alias mine: there is no --keystore that it is in", "give --keystore FILE, too")
+    ended = verb("export", "apk", "--assets-only", "--runtime", "x.aar", cwd=place)
+    message = "--assets-only and --fetch build nothing, so they take no keystore or runtime"
+    refused(ended, 2, message, "omit the other options")
 
 
 def test_a_machine_without_tools_is_told_both_at_once(place, no_programs):
@@ -241,8 +218,8 @@ def test_a_machine_without_tools_is_told_both_at_once(place, no_programs):
 
     (no_programs / "python").symlink_to(sys.executable)
     ended = verb("export", "apk", cwd=place)
-    message = "building the APK needs a JDK 17 and Maven, which this machine lacks"
-    refused(ended, 1, message, "sudo apt install openjdk-17-jdk-headless maven")
+    message = "building the APK needs a JDK (17 or later) and Maven"
+    refused(ended, 1, message, "sudo apt install default-jdk-headless maven")
 
 
 def test_assets_go_where_gradle_finds_them(place, monkeypatch):

@@ -1,3 +1,5 @@
+"""What the app uses of Android that its oldest version lacks; the reader of class files is tried first."""
+
 from __future__ import annotations
 
 import subprocess
@@ -5,8 +7,10 @@ import zipfile
 
 import pytest
 
-from export.android.apk import members
+from export import app_versions
+from export.android.apk import build, maven, runtime, toolchain
 from tests.export.android.apk.conftest import needs_tools
+from tests.support import android_members
 
 NEW = {
     "android/view/Window.java": """package android.view;
@@ -64,12 +68,12 @@ def jars(tmp_path_factory):
 
 def test_nothing_is_missing_from_what_it_was_compiled_against(jars):
     new, _, main = jars
-    assert members.missing([main], new, new) == []
+    assert android_members.missing([main], new, new) == []
 
 
 def test_what_an_older_android_lacks_is_listed_with_its_user(jars):
     new, old, main = jars
-    assert members.missing([main], new, old) == [
+    assert android_members.missing([main], new, old) == [
         "android.view.Panel.changed(I)V, used by org.example.Main",
         "android.view.Panel.more()V, used by org.example.Main",
         "android.view.Sheet, used by org.example.Main",
@@ -78,8 +82,33 @@ def test_what_an_older_android_lacks_is_listed_with_its_user(jars):
 
 
 def test_class_file_is_read_whole(jars):
-    found = members.read(jars[2])
+    found = android_members.read(jars[2])
     assert found.name == "org/example/Main"
     assert found.parents == ("java/lang/Object",)
     assert found.members == {"<init>()V", "all(Landroid/view/Panel;[Landroid/view/Window;)J"}
     assert ("android/view/Panel", "old:I") in found.uses
+
+
+@pytest.mark.slow
+def test_the_app_uses_nothing_newer_than_its_oldest_android_but_behind_a_check(tools, cache, tmp_path):
+    """All of these are reached behind a check of the version; a new one must be looked at."""
+    project = app_versions.PROJECT
+    versions = app_versions.read_versions(project)
+    (oldest,) = maven.fetch([toolchain.coordinate(versions["oldest_android_all"])], cache)
+    inside = runtime.pinned(versions, cache)
+    site = build._Site(project / build.SOURCES, tmp_path, versions, tools)
+    build._resources(site)
+    jars = build._unpack_classes(site, inside)
+    classes = [path.read_bytes() for path in build._compile(site, jars)]
+    for jar in jars:
+        with zipfile.ZipFile(jar) as opened:
+            classes += [opened.read(name) for name in opened.namelist() if name.endswith(".class")]
+    missing = android_members.missing(classes, tools.android, oldest)
+    assert [member.split(", ")[0] for member in missing] == [
+        "android.os.Build.SOC_MANUFACTURER:Ljava/lang/String;",
+        "android.os.Build.SOC_MODEL:Ljava/lang/String;",
+        "android.os.PowerManager.getCurrentThermalStatus()I",
+        "android.view.Window.setDecorFitsSystemWindows(Z)V",
+        "android.view.WindowInsets$Type",
+        "android.view.WindowInsets.getInsets(I)Landroid/graphics/Insets;",
+    ]

@@ -42,7 +42,7 @@ def test_archive_without_its_sister_is_refused(tmp_path):
         UsageError, match=r"litert\.aar lacks org\.tensorflow\.lite\.InterpreterApi"
     ) as caught:
         runtime.open_archives([path], ABIS)
-    assert "litert and litert-api: give both" in caught.value.hint
+    assert "give both litert and litert-api" in caught.value.hint
 
 
 def test_archive_without_a_processors_library_is_refused(tmp_path):
@@ -58,7 +58,7 @@ def test_file_that_is_no_archive_is_named(tmp_path, damage):
         path.write_text("nothing")
     if damage == "no_classes":
         zipfile.ZipFile(path, "w").close()
-    with pytest.raises(UsageError, match=r"litert\.aar is no Android archive: ") as caught:
+    with pytest.raises(UsageError, match=r"litert\.aar is not an Android archive: ") as caught:
         runtime.open_archives([path], ABIS)
     assert "--runtime" in caught.value.hint
 

@@ -37,25 +37,28 @@ def test_given_keystore_signs_with_its_only_key(tools, built, monkeypatch, tmp_p
     key = signature.choose_key(make_store(tmp_path / "own.p12", "mine"))
     signature.sign(tools.apksig, key, built[0], tmp_path / "signed.apk", 26)
     found = signature.verify(tools.apksig, tmp_path / "signed.apk", 26, key.origin)
-    assert (found.verified, found.schemes, found.experiment) == (True, (2, 3), "CN=mine")
-    assert found.key == "the keystore that was given"
+    assert (found.verified, found.schemes, found.subject) == (True, (2, 3), "CN=mine")
+    assert found.key == "your keystore"
 
 
-def test_keystore_with_several_keys_asks_which(tools, unsigned, monkeypatch, tmp_path):
+def test_keystore_with_several_keys_is_refused(tools, unsigned, monkeypatch, tmp_path):
     monkeypatch.setenv(signature.PASSWORD, "secret-7")
     store = make_store(tmp_path / "own.p12", "one", "two")
-    with pytest.raises(UsageError, match=r"keystore .*own\.p12: which key\? It holds \[one, two\]"):
+    with pytest.raises(
+        UsageError, match=r"keystore .*own\.p12 must hold exactly one key, but holds one, two"
+    ) as caught:
         signature.sign(tools.apksig, signature.choose_key(store), unsigned, tmp_path / "x.apk", 26)
-    with pytest.raises(UsageError, match=r"which key\? It holds \[one, two\]"):
-        signature.sign(tools.apksig, signature.choose_key(store, "three"), unsigned, tmp_path / "x.apk", 26)
+    assert caught.value.hint.endswith("keytool -importkeystore -srcalias NAME")
 
 
 def test_wrong_password_is_said_without_repeating_it(tools, unsigned, monkeypatch, tmp_path):
     monkeypatch.setenv(signature.PASSWORD, "wrong-one")
     store = make_store(tmp_path / "own.p12", "mine")
-    with pytest.raises(UsageError, match=r"own\.p12: keystore password was incorrect") as caught:
+    with pytest.raises(
+        UsageError, match=r"own\.p12 cannot be opened: keystore password was incorrect"
+    ) as caught:
         signature.sign(tools.apksig, signature.choose_key(store), unsigned, tmp_path / "x.apk", 26)
-    assert caught.value.hint == "its password stands in VIGNETTE_KEYSTORE_PASSWORD"
+    assert caught.value.hint == "check VIGNETTE_KEYSTORE_PASSWORD"
     assert caught.value.exit_code == 2
     assert "wrong-one" not in str(caught.value)
 
@@ -64,13 +67,15 @@ def test_file_that_is_no_keystore_is_named(tools, unsigned, monkeypatch, tmp_pat
     monkeypatch.setenv(signature.PASSWORD, "secret-7")
     (tmp_path / "own.p12").write_text("nothing")
     key = signature.choose_key(tmp_path / "own.p12")
-    with pytest.raises(UsageError, match=r"the keystore .*own\.p12: Unrecognized keystore format"):
+    with pytest.raises(
+        UsageError, match=r"the keystore .*own\.p12 cannot be opened: Unrecognized keystore format"
+    ):
         signature.sign(tools.apksig, key, unsigned, tmp_path / "x.apk", 26)
 
 
 def test_missing_keystore_and_missing_password_are_named(monkeypatch, tmp_path):
     monkeypatch.delenv(signature.PASSWORD, raising=False)
-    with pytest.raises(UsageError, match=r"--keystore .*own\.p12: there is no such file"):
+    with pytest.raises(UsageError, match=r"--keystore .*own\.p12: no such file"):
         signature.choose_key(tmp_path / "own.p12")
     (tmp_path / "own.p12").touch()
     with pytest.raises(UsageError, match=r"own\.p12: its password is missing") as caught:
@@ -83,7 +88,7 @@ def test_users_android_debug_key_comes_before_one_of_our_own(monkeypatch, tmp_pa
     (tmp_path / "debug.keystore").touch()
     key = signature.choose_key(own=tmp_path / "keys/demo.keystore")
     assert (key.path, key.password, key.alias) == (tmp_path / "debug.keystore", "android", "androiddebugkey")
-    assert key.origin.startswith("the Android debug key of this user, ")
+    assert key.origin.startswith("your Android debug key, ")
     assert not (tmp_path / "keys").exists()
     monkeypatch.delenv("ANDROID_USER_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))

@@ -49,7 +49,7 @@ def test_a_warm_phone_is_waited_for_until_it_is_cool(connected, phone):
     assert readiness.wait_until_cool(connected, 35, 60, heard, pause=0.05) == Heat(34.9, 0)
     assert looks == 3
     assert heard.said == [
-        "cooling: battery 38.0 °C, thermal status light; waits for 35 °C or less, 1 minute at most"
+        "cooling: battery 38.0 °C, thermal status light; waiting up to 1 minute for 35 °C or less"
     ]
     assert heard.steps[0] == ("letting the phone cool down", 0, 60)
     assert heard.steps[-1] == ("letting the phone cool down", 1, 1)
@@ -61,14 +61,14 @@ def test_a_throttling_phone_is_too_warm_whatever_its_battery(connected, phone):
         readiness.wait_until_cool(connected, 35, 0, Heard())
     assert caught.value.message == (
         "the phone is still too warm after 0 minutes: battery 25.0 °C, thermal status severe; "
-        "asked are 35 °C or less, and no thermal status"
+        "expected at most 35 °C and no thermal status"
     )
 
 
 def test_a_phone_that_tells_no_thermal_status_is_judged_by_its_battery(connected, phone):
     phone.feels(celsius=31.0, status=None)
     assert readiness.heat(connected) == Heat(31.0, None)
-    assert readiness.heat(connected).words == "battery 31.0 °C"
+    assert str(readiness.heat(connected)) == "battery 31.0 °C"
 
 
 def test_a_phone_that_tells_nothing_is_not_held_back(connected, phone):
@@ -77,7 +77,7 @@ def test_a_phone_that_tells_nothing_is_not_held_back(connected, phone):
     for setting in ("airplane_mode_on", "low_power"):
         (phone.root / "settings" / setting).unlink()
     assert readiness.heat(connected) == Heat(None, None)
-    assert readiness.heat(connected).words == "no temperature known"
+    assert str(readiness.heat(connected)) == "temperature unknown"
     readiness.require_awake(connected)
     assert readiness.disturbances(connected) == []
     assert readiness.wait_until_cool(connected, 35, 0, Heard()) == Heat(None, None)

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from referencing import Registry, Resource
 
-from export.android.benchmark import document, recording
+from export.android.benchmark import app_document, listing, phone_benchmarks, recording
 from pipeline.core.errors import DataError
 from pipeline.core.packages import ROOT
 from tests.support import fake_app
@@ -26,7 +26,7 @@ KINDS: dict[str, type] = {
     "recording": recording.Recording,
     "failure": recording.Failure,
     "progress": recording.Progress,
-    "listing": recording.Listing,
+    "listing": listing.Listing,
 }
 SHA256 = "0" * 64
 
@@ -93,7 +93,7 @@ def by_schema(kind: str, record: Any) -> bool:
 
 def by_python(kind: str, record: Any) -> bool:
     try:
-        recording.read(json.dumps(record), "f.json", KINDS[kind])
+        app_document.read(json.dumps(record), "f.json", KINDS[kind])
     except DataError:
         return False
     return True
@@ -103,7 +103,7 @@ def by_python(kind: str, record: Any) -> bool:
 def test_every_document_is_taken_by_both_and_kept_exactly(kind):
     record = sample(kind)
     assert by_schema(kind, record)
-    read = recording.read(json.dumps(record), "f.json", KINDS[kind])
+    read = app_document.read(json.dumps(record), "f.json", KINDS[kind])
     assert read.model_dump(mode="json", exclude_unset=True) == record
 
 
@@ -178,53 +178,58 @@ def test_percentiles_that_do_not_follow_from_the_values_are_refused():
     record["models"][0]["measurements"][0]["model_ms"]["p90"] += 0.5
     assert by_schema("recording", record)
     with pytest.raises(DataError, match="expected percentiles that follow from its values") as caught:
-        recording.read(json.dumps(record), "f.json", recording.Recording)
+        app_document.read(json.dumps(record), "f.json", recording.Recording)
     assert caught.value.message.startswith(
         "f.json is not what the app writes: models.0.measurements.0.model_ms"
     )
     assert caught.value.hint == (
-        "measure again with the app of this version: python -m export apk, then python -m export phone"
+        "update the app, then measure again: python -m export apk, then python -m export benchmark"
     )
 
 
 def test_a_newer_form_is_refused_by_its_version():
     record = {**sample("recording"), "benchmark_version": 2, "unknown": 1}
     with pytest.raises(DataError) as caught:
-        recording.read(json.dumps(record), "f.json", recording.Recording)
+        app_document.read(json.dumps(record), "f.json", recording.Recording)
     assert caught.value.message == "f.json has version 2; this program knows 1"
-    assert caught.value.hint.startswith("the app on the phone is newer: use a newer Vignette")
+    assert caught.value.hint.startswith("the app on the phone is newer: update Vignette")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "f.json is not JSON, or damaged: "), ("[]", "f.json is not what the app writes")],
+    [
+        ("{", "f.json is not what the app writes: "),
+        ("[]", "f.json is not what the app writes: expected an obj"),
+    ],
 )
 def test_what_is_no_json_object_is_refused(tmp_path, text, message):
     path = tmp_path / "f.json"
     path.write_text(text)
     with pytest.raises(DataError) as caught:
-        document.read(path)
+        phone_benchmarks.read(path)
     assert caught.value.message.removeprefix(f"{tmp_path}/").startswith(message)
     assert (
         caught.value.hint
-        == "give phone.json or what the app has shared, or measure again: python -m export phone"
+        == "give phone.json or the file that the app has shared, or measure again: python -m export benchmark"
     )
 
 
 def test_a_document_is_kept_with_the_recording_as_it_was(tmp_path):
-    read = recording.read(json.dumps(sample("recording")), "f.json", recording.Recording)
-    kept = document.Document(skipped={"float16": "because"}, disturbances=("one",), recording=read)
+    read = app_document.read(json.dumps(sample("recording")), "f.json", recording.Recording)
+    kept = phone_benchmarks.PhoneBenchmarks(
+        skipped={"float16": "because"}, disturbances=("one",), recording=read
+    )
     path = tmp_path / "phone.json"
-    path.write_text(json.dumps(kept.as_json()), "utf-8")
+    path.write_text(json.dumps(kept.model_dump(mode="json")), "utf-8")
     assert json.loads(path.read_text("utf-8"))["recording"] == sample("recording")
-    assert document.read(path) == kept
-    path.write_text(json.dumps({**kept.as_json(), "host": {"int8": {}}}), "utf-8")
+    assert phone_benchmarks.read(path) == kept
+    path.write_text(json.dumps({**kept.model_dump(mode="json"), "host": {"int8": {}}}), "utf-8")
     with pytest.raises(DataError) as caught:
-        document.read(path)
+        phone_benchmarks.read(path)
     assert caught.value.message.startswith(f"{path} is damaged: host.int8.median_ms is missing")
-    path.write_text(json.dumps({**kept.as_json(), "phone_version": 2}), "utf-8")
+    path.write_text(json.dumps({**kept.model_dump(mode="json"), "phone_version": 2}), "utf-8")
     with pytest.raises(DataError, match="has version 2; this program knows 1"):
-        document.read(path)
+        phone_benchmarks.read(path)
 
 
 def test_schemas_themselves_are_ones():

@@ -4,16 +4,16 @@ import json
 
 import pytest
 
-from export.android.benchmark import document, recording, summary
-from export.android.benchmark.document import Document, Host
+from export.android.benchmark import app_document, recording, summary
+from export.android.benchmark.phone_benchmarks import Host, PhoneBenchmarks
 from tests.export.android.benchmark.test_recording import sample
 
 
 @pytest.fixture
-def found() -> Document:
-    read = recording.read(json.dumps(sample("recording")), "f.json", recording.Recording)
+def found() -> PhoneBenchmarks:
+    read = app_document.read(json.dumps(sample("recording")), "f.json", recording.Recording)
     host = {"int8": Host(median_ms=2.0, p90_ms=2.5, num_threads=2, delegate="XNNPACK")}
-    return Document(host=host, recording=read)
+    return PhoneBenchmarks(host=host, recording=read)
 
 
 def test_every_combination_has_a_row_also_one_that_was_refused(found):
@@ -38,11 +38,12 @@ def test_the_fastest_is_set_beside_this_computer(found):
 
 
 def test_without_times_of_this_computer_the_columns_stay_empty(found):
-    alone = document.Document(recording=found.recording)
+    alone = PhoneBenchmarks(recording=found.recording)
     (row,) = summary.fastest(alone)
     assert row[7:] == ["–"] * 4
-    assert "The files were not timed on this computer: python -m export parity does." in list(
-        summary.sentences(alone)
+    assert (
+        "There are no times on this computer to compare with: python -m export parity measures them."
+        in list(summary.sentences(alone))
     )
 
 
@@ -54,8 +55,8 @@ def test_heat_throttling_and_failures_are_sentences(found):
             "2026-11-24."
         ),
         (
-            "5 runs each, after 1 to warm up. Grab, letterbox and model make a frame; from and to are the "
-            "model's fastest and slowest run. MB: the app's memory."
+            "5 runs each after 1 warm-up runs. A frame is grab, letterbox and model; from and to are the "
+            "fastest and slowest run of the model. MB is the app's memory."
         ),
         (
             "Battery 30.0 °C before, unknown after; thermal status none, then unknown. Throttling unknown: "
@@ -63,10 +64,10 @@ def test_heat_throttling_and_failures_are_sentences(found):
         ),
         "int8, built-in, threads 2, was not measured: The runtime refused the model.",
         (
-            "int8 without a pause for 10 s (600 frames, XNNPACK, threads 4): a frame took 10.0 ms at the "
-            "beginning, 12.5 ms at the end (1.25×)."
+            "int8 for 10 s without a pause (600 frames, XNNPACK, threads 4): 10.0 ms per frame at the start, "
+            "12.5 ms at the end (1.25×)."
         ),
         "b was not measured: The phone denies access to its files.",
-        "float16 was left out: too new.",
-        "Seen before it began: a; b.",
+        "float16 was skipped: too new.",
+        "Noticed before the start: a; b.",
     ]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from export.android.photos import folder
-from export.android.photos.folder import OUT_OF_SCOPE, Photos
+from export.android.photos.folder import OUT_OF_SCOPE, PhotoFolder
 from export.bundle import bundle
 from pipeline.core.errors import DataError
 from tests.support import app_folder
@@ -28,11 +28,11 @@ def root(tmp_path, small_bundles, draw) -> Path:
     return tmp_path / "photos"
 
 
-def read(root: Path) -> Photos:
+def read(root: Path) -> PhotoFolder:
     return folder.read(root, LABELS)
 
 
-def reasons(found: Photos) -> dict[str, str]:
+def reasons(found: PhotoFolder) -> dict[str, str]:
     return {Path(entry.path).name: entry.reason for entry in found.excluded}
 
 
@@ -86,7 +86,7 @@ def test_a_photo_without_its_record_is_left_out_as_unfinished(root):
     first(root).with_suffix(".json").unlink()
     found = read(root)
     assert len(found.photos) == 5
-    assert reasons(found) == {first(root).name: "it has no record: the app was ended before it wrote one"}
+    assert reasons(found) == {first(root).name: "it has no record; the app ended before it wrote one"}
 
 
 def test_a_record_without_its_picture_is_left_out(root):
@@ -117,12 +117,12 @@ def test_the_record_of_another_photo_is_left_out(root):
     one, other = sorted((root / SESSION).glob("*.json"))[:2]
     shutil.copy(other, one)
     (reason,) = reasons(read(root)).values()
-    assert reason == f"its record is that of {SESSION}/{other.stem}.png"
+    assert reason == f"its record belongs to {SESSION}/{other.stem}.png"
 
 
 def test_what_is_neither_photo_nor_record_is_left_out(root):
     (root / SESSION / "notes.txt").write_text("sunny", "utf-8")
-    assert reasons(read(root)) == {"notes.txt": "neither a photo nor its record"}
+    assert reasons(read(root)) == {"notes.txt": "neither a photo nor a record"}
 
 
 def test_a_class_that_the_run_does_not_know_is_left_out_with_those_it_knows(root, tmp_path, make_data_set):
@@ -131,7 +131,7 @@ def test_a_class_that_the_run_does_not_know_is_left_out_with_those_it_knows(root
     value["truth"]["label"] = "teapot"
     path.write_text(json.dumps(value), "utf-8")
     (reason,) = reasons(read(root)).values()
-    assert reason == f"its class teapot is none of the run's: {', '.join(LABELS)}"
+    assert reason == f"its class teapot is not one of the run's: {', '.join(LABELS)}"
     make_data_set(tmp_path / "mine", {LABELS[0]: 1, "teapot": 2})
     assert set(reasons(read(tmp_path / "mine")).values()) == {reason}
 
@@ -183,9 +183,9 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path):
 def test_a_folder_without_any_photo_is_refused(root, tmp_path):
     for path in root.rglob("*.json"):
         path.unlink()
-    with pytest.raises(DataError, match="no photo that can be used among 6 files; the first: ") as refused:
+    with pytest.raises(DataError, match="no usable photo among 6 files; the first: ") as refused:
         read(root)
     assert "it has no record" in refused.value.message
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no photo that can be used among 0 files"):
+    with pytest.raises(DataError, match="no usable photo among 0 files"):
         read(tmp_path / "empty")

@@ -72,7 +72,7 @@ def test_what_was_deleted_on_the_phone_stays_here(phone, photos):
 
 
 def test_a_phone_without_photos_says_so(phone, workplace):
-    with pytest.raises(PhoneError, match=f"the app on {phone.serial} has no photos that adb can see") as said:
+    with pytest.raises(PhoneError, match=f"adb sees no photos of the app on {phone.serial}") as said:
         pulled()
     assert "Share all" in said.value.hint
 

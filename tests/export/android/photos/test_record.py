@@ -43,7 +43,7 @@ def test_a_photo_of_every_kind_fits_the_schema_and_reads(small_bundles, draw, tr
     read = record.parse(json.dumps(value))
     assert read.labels == found.contract.labels
     assert (read.truth is None) == (truth is app_folder.NOBODY_SAID)
-    assert read.says == read.answer == value["answer"]
+    assert read.answer_by_probabilities == read.answer == value["answer"]
     np.testing.assert_array_equal(found.contract.output.probabilities(read.raw), read.probabilities)
 
 
@@ -78,7 +78,7 @@ def test_what_the_schema_refuses_python_refuses_too(noted, change):
     assert VALIDATOR.is_valid(value)
     change(value)
     assert not VALIDATOR.is_valid(value)
-    with pytest.raises(DataError, match="its record is none: "):
+    with pytest.raises(DataError, match="its record is invalid: "):
         record.parse(json.dumps(value))
 
 
@@ -88,7 +88,7 @@ def test_a_wrong_key_is_named_with_what_was_expected(noted):
 
 
 def test_as_many_probabilities_as_labels_are_asked_for(noted):
-    with pytest.raises(DataError, match="4 probabilities, one a label, not 2"):
+    with pytest.raises(DataError, match="4 probabilities, one for each label, not 2"):
         record.parse(json.dumps(noted | {"probabilities": [0.5, 0.5]}))
 
 
@@ -111,6 +111,6 @@ def test_a_newer_record_asks_for_a_newer_program(noted):
 
 def test_below_the_threshold_it_says_nothing_and_ties_go_to_the_lower_index(noted):
     unsure = record.parse(json.dumps(noted | {"probabilities": [0.25, 0.25, 0.25, 0.25], "threshold": 0.26}))
-    assert unsure.says is None
+    assert unsure.answer_by_probabilities is None
     sure = record.parse(json.dumps(noted | {"probabilities": [0.1, 0.4, 0.4, 0.1], "threshold": 0.4}))
-    assert sure.says == sure.labels[1]
+    assert sure.answer_by_probabilities == sure.labels[1]

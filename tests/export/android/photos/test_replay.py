@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from export.android.photos import folder, replay
-from export.android.photos.replay import Replay
+from export.android.photos.replay import Disagreement, Replay
 from export.bundle import bundle
 from pipeline.tflite import interpreter as litert
 from tests.support.app_folder import take
@@ -40,7 +40,7 @@ def root(tmp_path, int8, draw) -> Path:
 
 
 def again(root: Path, bundles) -> list[Replay]:
-    return replay.rerun(folder.read(root, LABELS), bundles)
+    return replay.replay(folder.read(root, LABELS), bundles)
 
 
 def first(root: Path) -> Path:
@@ -62,11 +62,9 @@ def test_phone_and_desktop_agree_where_both_computed_the_same(root, bundles):
     assert [result.reasons for result in results] == [()] * 8
     assert [result.difference for result in results] == [0.0] * 8
     found = replay.summary(results)
-    assert (found["n"], found["equal"], found["disagree"], found["broken"]) == (8, 8, 0, 0)
-    assert found["words"].startswith(
-        "Phone and desktop disagree on none of 8 photos (largest difference 0.0000"
-    )
-    assert "built-in kernels on both sides" in found["words"]
+    assert (found.n, found.equal, found.disagree, found.broken) == (8, 8, 0, 0)
+    assert found.words.startswith("Phone and computer agree on all 8 photos (largest difference 0.0000")
+    assert "built-in kernels on both sides" in found.words
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
@@ -89,19 +87,19 @@ def test_a_photo_that_was_tampered_with_shows(root, bundles):
     pixels[20:50, 20:60] = 255 - pixels[20:50, 20:60]
     Image.fromarray(pixels).save(first(root))
     results = again(root, bundles)
-    assert results[0].reasons[:2] == (replay.CHANGED, replay.FRAME)
+    assert results[0].reasons[:2] == (Disagreement.CHANGED, Disagreement.FRAME)
     assert [result.reasons for result in results[1:]] == [()] * 7
     found = replay.summary(results)
-    assert (found["disagree"], found["broken"]) == (1, 1)
-    assert "disagree on 1 of 8 photos" in found["words"]
-    assert f"1: {replay.CHANGED}" in found["words"]
+    assert (found.disagree, found.broken) == (1, 1)
+    assert "disagree on 1 of 8 photos" in found.words
+    assert f"1: {Disagreement.CHANGED.text}" in found.words
 
 
 def test_one_pixel_is_enough(root, bundles):
     pixels = opened(first(root))
     pixels[0, 0] ^= 128
     Image.fromarray(pixels).save(first(root))
-    assert {replay.CHANGED, replay.FRAME} <= set(again(root, bundles)[0].reasons)
+    assert {Disagreement.CHANGED, Disagreement.FRAME} <= set(again(root, bundles)[0].reasons)
 
 
 def test_the_same_pixels_written_anew_are_told_as_changed_alone(root, bundles):
@@ -109,20 +107,20 @@ def test_the_same_pixels_written_anew_are_told_as_changed_alone(root, bundles):
     Image.fromarray(opened(first(root))).save(first(root), compress_level=1)
     assert first(root).read_bytes() != before
     (result, *_) = again(root, bundles)
-    assert result.reasons == (replay.CHANGED,)
+    assert result.reasons == (Disagreement.CHANGED,)
     assert result.difference == 0
 
 
 def test_probabilities_that_were_tampered_with_contradict_the_output(root, bundles):
     edit(root, probabilities=[0.0, 0.0, 0.0, 1.0], answer=LABELS[3])
-    assert again(root, bundles)[0].reasons[0] == replay.INCONSISTENT
+    assert again(root, bundles)[0].reasons[0] == Disagreement.INCONSISTENT
 
 
 def test_an_answer_that_does_not_follow_is_inconsistent(root, bundles):
     path = first(root).with_suffix(".json")
     said = json.loads(path.read_text("utf-8"))["answer"]
     edit(root, answer=next(label for label in LABELS if label != said))
-    assert again(root, bundles)[0].reasons == (replay.INCONSISTENT, replay.ANSWER)
+    assert again(root, bundles)[0].reasons == (Disagreement.INCONSISTENT, Disagreement.ANSWER)
 
 
 def noted(raw: np.ndarray) -> dict:
@@ -149,13 +147,13 @@ def test_a_step_of_rounding_is_within_the_tolerance_and_told(root, bundles, int8
     assert results[0].difference == pytest.approx(1 / 256)
     assert results[0].reasons == ()
     found = replay.summary(results)
-    assert (found["equal"], found["disagree"], found["largest_difference"]) == (7, 0, pytest.approx(1 / 256))
+    assert (found.equal, found.disagree, found.largest_difference) == (7, 0, pytest.approx(1 / 256))
 
 
 def test_more_than_the_tolerance_is_beyond_what_the_contract_allows(root, bundles, int8):
     raw = np.roll(output(root), 1)
     edit(root, **noted(raw))
-    assert replay.BEYOND in again(root, bundles)[0].reasons
+    assert Disagreement.BEYOND_TOLERANCE in again(root, bundles)[0].reasons
 
 
 def test_a_near_tie_that_falls_the_other_way_disagrees_and_breaks_no_rule(int8):
@@ -174,28 +172,28 @@ def test_a_near_tie_that_falls_the_other_way_disagrees_and_breaks_no_rule(int8):
     result = replay._compare(
         photo, photo.record, int8, value["prepared_sha256"], dict.fromkeys(replay.KERNELS, desktop)
     )
-    assert result.reasons == (replay.ANSWER,)
+    assert result.reasons == (Disagreement.ANSWER,)
     found = replay.summary([result])
-    assert (found["disagree"], found["broken"]) == (1, 0)
+    assert (found.disagree, found.broken) == (1, 0)
 
 
 def test_rules_of_another_contract_are_told(root, bundles):
     edit(root, labels=list(reversed(LABELS)), threshold=0.9)
-    assert replay.OTHER_RULES in again(root, bundles)[0].reasons
+    assert Disagreement.OTHER_RULES in again(root, bundles)[0].reasons
 
 
 def test_output_of_another_length_differs_as_much_as_anything_can(root, bundles):
     edit(root, output=base64.b64encode(b"\x01\x02").decode())
     (result, *_) = again(root, bundles)
-    assert {replay.INCONSISTENT, replay.BEYOND} <= set(result.reasons)
+    assert {Disagreement.INCONSISTENT, Disagreement.BEYOND_TOLERANCE} <= set(result.reasons)
     assert result.difference == 1.0
 
 
 def test_photos_of_other_models_and_without_a_record_are_not_compared(root, bundles, make_data_set, tmp_path):
     assert again(root, {}) == []
     found = replay.summary([])
-    assert (found["n"], found["disagree"]) == (0, 0)
-    assert "nothing to compare" in found["words"]
+    assert (found.n, found.disagree) == (0, 0)
+    assert "nothing to compare" in found.words
 
 
 def test_a_desktop_that_answers_no_numbers_is_beyond_any_tolerance(root, bundles, monkeypatch):
@@ -213,4 +211,4 @@ def test_a_desktop_that_answers_no_numbers_is_beyond_any_tolerance(root, bundles
     monkeypatch.setattr(replay, "_compare", nothing)
     results = again(root, free)
     assert len(results) == 8
-    assert all(replay.BEYOND in result.reasons for result in results)
+    assert all(Disagreement.BEYOND_TOLERANCE in result.reasons for result in results)

@@ -1,4 +1,4 @@
-"""The held-out pictures as if photographed from a screen: `python -m export photos --simulate`."""
+"""The held-out pictures as if photographed from a screen: `python -m export simulate`."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from PIL import Image
 
 from export import artifacts
 from export.android.photos import simulate
+from export.android.photos.simulate import Simulated
 from pipeline.core.runs import Run
-from pipeline.evaluation.evaluate import Predictions
+from pipeline.evaluation.predictions import Predictions
 from pipeline.training.experiment import open_trained
 from tests.support import verbs
 from tests.support.verbs import RUN, fine, refused
 
 pytestmark = pytest.mark.slow
 
-SIMULATED, SHEET = RUN / artifacts.SIMULATED, RUN / simulate.SHEET
+SIMULATED, SHEET = RUN / artifacts.SIMULATED, RUN / artifacts.SIMULATED_SHEET
 
 
 @pytest.fixture
@@ -36,43 +37,46 @@ def predictions(labels: np.ndarray, truth: np.ndarray, confidence: float = 0.9) 
     return Predictions("int8", names, names, truth, rows)
 
 
-def compared(lost: int, gained: int, n: int = 300) -> dict:
+def compared(lost: int, gained: int, n: int = 300, *, trained_on_screens: bool = False) -> Simulated:
     truth = np.arange(n) % 3
     wrong = (truth + 1) % 3
     plain, seen = truth.copy(), truth.copy()
     seen[:lost] = wrong[:lost]
     plain[lost : lost + gained] = wrong[lost : lost + gained]
-    found = simulate.compare(predictions(plain, truth), predictions(seen, truth, 0.6), 0.7)
-    return {"n": n, "trained_on_screens": False, **found}
+    comparison = simulate.compare(predictions(plain, truth), predictions(seen, truth, 0.6), 0.7)
+    return Simulated(
+        **dict(comparison),
+        labels=("a", "b", "c"),
+        model="int8",
+        simulator=1,
+        seed=1,
+        trained_on_screens=trained_on_screens,
+    )
 
 
 def test_the_drop_is_counted_pair_by_pair():
     found = compared(lost=30, gained=6)
-    assert found["drop"]["accuracy"] == pytest.approx(24 / 300)
-    assert (found["drop"]["lost"], found["drop"]["gained"]) == (30, 6)
-    low, high = found["drop"]["accuracy_interval"]
+    assert found.drop.accuracy == pytest.approx(24 / 300)
+    assert (found.drop.lost, found.drop.gained) == (30, 6)
+    low, high = found.drop.accuracy_interval
     assert 0.04 < low < 24 / 300 < high < 0.13
-    assert found["plain"]["accuracy"] == pytest.approx(294 / 300)
-    assert found["simulated"]["accuracy"] == pytest.approx(270 / 300)
-    assert found["drop"]["macro_f1"] == pytest.approx(0.08, abs=0.01)
-    assert (
-        found["drop"]["macro_f1_interval"][0]
-        < found["drop"]["macro_f1"]
-        < found["drop"]["macro_f1_interval"][1]
-    )
-    assert (found["plain"]["dont_know"], found["simulated"]["dont_know"]) == (0, 1)
+    assert found.plain.accuracy == pytest.approx(294 / 300)
+    assert found.simulated.accuracy == pytest.approx(270 / 300)
+    assert found.drop.macro_f1 == pytest.approx(0.08, abs=0.01)
+    assert found.drop.macro_f1_interval[0] < found.drop.macro_f1 < found.drop.macro_f1_interval[1]
+    assert (found.plain.dont_know, found.simulated.dont_know) == (0, 1)
 
 
 def test_a_clear_drop_says_so_and_what_to_do():
-    said = simulate.words(compared(lost=30, gained=6))
-    assert said[0].startswith("Photographed from a screen, as simulated here, the model loses 8.0 points")
+    said = compared(lost=30, gained=6).words
+    assert said[0].startswith("In this simulation of photos of a screen, the model loses 8.0 points")
     assert said[1].startswith("Train with --set augment.screen=true")
-    assert said[-1].startswith("A simulation is no measurement: ")
+    assert said[-1].startswith("A simulation is not a measurement: ")
     assert "docs/field-protocol.md" in said[-1]
 
 
 def test_a_drop_within_chance_is_none_shown():
-    said = simulate.words(compared(lost=3, gained=2))
+    said = compared(lost=3, gained=2).words
     assert said[0].startswith("No loss is shown with n = 300: accuracy changes by -0.3 points (-")
     assert len(said) == 2
 
@@ -80,14 +84,14 @@ def test_a_drop_within_chance_is_none_shown():
 def test_the_sign_of_a_change_is_that_of_accuracy():
     """Accuracy fell from .900 to .863: minus 3.8 points, and the worst of the interval comes first."""
     fell = compared(lost=6, gained=3, n=80)
-    assert "n = 80: accuracy changes by -3.8 points (-12.4 to +4.2)." in simulate.words(fell)[0]
+    assert "n = 80: accuracy changes by -3.8 points (-12.4 to +4.2)." in fell.words[0]
     rose = compared(lost=3, gained=6, n=80)
-    assert "changes by +3.8 points (-4.2 to +12.4)" in simulate.words(rose)[0]
+    assert "changes by +3.8 points (-4.2 to +12.4)" in rose.words[0]
 
 
 def test_a_model_that_trained_on_the_simulator_is_told_to_be_flattered():
-    said = simulate.words(compared(lost=30, gained=6) | {"trained_on_screens": True})
-    assert said[1].endswith("this drop is likely smaller than a real screen's.")
+    said = compared(lost=30, gained=6, trained_on_screens=True).words
+    assert said[1].endswith("so the loss on a real screen is probably larger.")
 
 
 def test_photos_for_judging_are_not_those_of_training(place):
@@ -107,7 +111,7 @@ def test_photos_for_judging_are_not_those_of_training(place):
 
 
 def test_the_verb_shows_both_and_the_drop_and_writes_them(place):
-    ended, modules = verbs.watched("export", "photos", "--simulate", cwd=place)
+    ended, modules = verbs.watched("export", "simulate", cwd=place)
     shown = fine(ended)
     assert "tensorflow" not in modules
     found = json.loads(SIMULATED.read_text("utf-8"))
@@ -126,29 +130,29 @@ def test_the_verb_shows_both_and_the_drop_and_writes_them(place):
 
 
 def test_repeating_does_nothing_and_what_is_deleted_comes_back_the_same(place):
-    fine(verbs.verb("export", "photos", "--simulate", "--run", "pictures", "--quiet", cwd=place))
+    fine(verbs.verb("export", "simulate", "--run", "pictures", "--quiet", cwd=place))
     names = (SIMULATED, SHEET, RUN / "predictions/int8_simulated.npz")
     before, stamps = [name.read_bytes() for name in names], [name.stat().st_mtime_ns for name in names]
-    fine(verbs.verb("export", "photos", "--simulate", "--run", "pictures", cwd=place))
+    fine(verbs.verb("export", "simulate", "--run", "pictures", cwd=place))
     assert [name.stat().st_mtime_ns for name in names] == stamps
     for name in names:
         name.unlink()
-    fine(verbs.verb("export", "photos", "--simulate", cwd=place))
+    fine(verbs.verb("export", "simulate", cwd=place))
     assert [name.read_bytes() for name in names] == before
 
 
 def test_json_is_one_document_and_quiet_says_nothing(place):
-    found = json.loads(fine(verbs.verb("export", "photos", "--simulate", "--json", cwd=place)))
+    found = json.loads(fine(verbs.verb("export", "simulate", "--json", cwd=place)))
     assert found["run"] == "pictures"
     assert found["files"] == [str(SHEET), str(SIMULATED)]
     assert found["drop"] == json.loads(SIMULATED.read_text("utf-8"))["drop"]
-    assert fine(verbs.verb("export", "photos", "--simulate", "--quiet", cwd=place)) == ""
+    assert fine(verbs.verb("export", "simulate", "--quiet", cwd=place)) == ""
 
 
 def test_a_run_that_is_not_exported_says_how(place, capfd):
     (RUN / "export/int8/model_int8.tflite").unlink()
     refused(
-        verbs.call(capfd, "export", "photos", "--simulate", cwd=place),
+        verbs.call(capfd, "export", "simulate", cwd=place),
         1,
         f"{RUN}/export/int8/model_int8.tflite is missing",
         "export it: python -m export tflite pictures",
@@ -157,7 +161,7 @@ def test_a_run_that_is_not_exported_says_how(place, capfd):
 
 def test_an_unknown_run_is_named_with_those_that_are_there(place, capfd):
     refused(
-        verbs.call(capfd, "export", "photos", "--simulate", "--run", "nothing", cwd=place),
+        verbs.call(capfd, "export", "simulate", "--run", "nothing", cwd=place),
         2,
         "no run called nothing in data/runs",
         "runs here: pictures",

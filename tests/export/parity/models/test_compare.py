@@ -108,7 +108,7 @@ def test_what_a_bare_file_does_not_say_is_named(place, capfd):
         "away/bare.tflite has no contract beside it and does not say its labels (--labels FILE), nor the "
         "range of its input (--range LOW,HIGH), nor how its frame is filled (--fit stretch or "
         "--fit letterbox)",
-        "give it by hand, as the model was trained",
+        "pass these options, as the model was trained",
     )
 
 
@@ -125,8 +125,8 @@ def test_different_labels_are_named(place, capfd):
     refused(
         ended,
         2,
-        f"the two models have different labels: {RUN_INT8(Path())}/model_int8.tflite alone knows {labels}; "
-        "away/bare.tflite alone knows ant, bee, cat",
+        f"the two models have different labels: only {RUN_INT8(Path())}/model_int8.tflite knows {labels}; "
+        "only away/bare.tflite knows ant, bee, cat",
         "compare models of the same classes",
     )
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from export.model_file import metadata
 from export.parity.models import compare, sides
-from export.parity.models.sides import ByHand
+from export.parity.models.by_hand import ByHand
 from pipeline.core.errors import ConversionError, DataError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.size import Size
@@ -43,8 +43,9 @@ def written(path: Path, data: bytes, labels: tuple[str, ...] = ()) -> str:
     return str(path)
 
 
-def compared(one: str, other: str, folder: Path, hand: ByHand = HAND) -> dict:
-    return compare.compare_models(one, other, folder, None, hand, None, ProgressReporter())["targets"][0]
+def compared(one: str, other: str, folder: Path, hand: ByHand = HAND) -> compare.ComparedTarget:
+    result, _ = compare.compare_models(one, other, folder, None, hand, None, ProgressReporter())
+    return result.targets[0]
 
 
 @pytest.mark.parametrize("kind", [KIND.UINT8, KIND.INT32, KIND.INT16])
@@ -52,14 +53,14 @@ def test_integers_without_a_scale_are_handed_over_as_they_are(tmp_path, folder, 
     one = written(tmp_path / "float.tflite", bare_models.linear())
     other = written(tmp_path / "raw.tflite", bare_models.linear(kind=kind))
     found = compared(one, other, folder)
-    assert (found["accuracy"], found["agreement"], found["mean_abs_dp"]) == (1.0, 1.0, 0.0)
+    assert (found.accuracy, found.agreement, found.mean_abs_dp) == (1.0, 1.0, 0.0)
 
 
 def test_raw_bytes_need_no_range(tmp_path, folder):
     raw = written(tmp_path / "raw.tflite", bare_models.linear(kind=KIND.UINT8))
     found = compared(raw, raw, folder, ByHand(labels=tuple(COLOURS), fit="stretch"))
-    assert found["accuracy"] == 1.0
-    assert found["prepared"] == "32x32, stretch, pixels as its bytes, by what was given by hand"
+    assert found.accuracy == 1.0
+    assert found.prepared == "32x32, stretch, pixels as its bytes, by the options"
 
 
 def test_a_range_that_whole_numbers_cannot_hold_is_refused(tmp_path):
@@ -85,8 +86,8 @@ def test_two_outputs_with_one_label_stay_two(tmp_path, folder):
     assert "--labels FILE" in caught.value.hint
     named = ByHand(fit="stretch", labels=("red", "cold", "blue"))
     found = compared(same, same, folder, named)
-    assert [row["label"] for row in found["classes"]] == ["red", "cold", "blue"]
-    assert found["classes"][1]["recall"] == 1.0
+    assert [row.label for row in found.classes] == ["red", "cold", "blue"]
+    assert found.classes[1].recall == 1.0
 
 
 def test_equal_labels_are_told_apart_by_their_order():
@@ -117,7 +118,7 @@ def test_numbers_that_are_no_probabilities_are_still_refused(tmp_path, folder):
         graph.outputs = [graph.operators.pop().inputs[0]]
 
     path.write_bytes(odd_models.changed(bare_models.linear(), cut))
-    with pytest.raises(ConversionError, match="does not answer with probabilities"):
+    with pytest.raises(ConversionError, match="does not return probabilities"):
         compared(str(path), str(path), folder)
 
 
@@ -132,7 +133,7 @@ def test_a_size_that_is_left_open_is_asked_for_first(tmp_path, folder):
         assert "--size WIDTHxHEIGHT" in caught.value.hint
     side = sides.side(model, None, replace(HAND, size=Size(48, 16)))
     assert side.prepared.startswith("48x16, stretch")
-    assert compared(model, model, folder, replace(HAND, size=Size(48, 16)))["accuracy"] == 1.0
+    assert compared(model, model, folder, replace(HAND, size=Size(48, 16))).accuracy == 1.0
     half = written(tmp_path / "half.tflite", bare_models.linear((1, 32, -1, 3)))
     with pytest.raises(UsageError, match="takes a height of 32, not 16"):
         sides.side(half, None, replace(HAND, size=Size(48, 16)))
@@ -163,5 +164,5 @@ def test_models_of_other_kinds_are_named_with_the_way_to_a_tflite(tmp_path, name
     assert f"{name} is {what}" in caught.value.message
     assert "Teachable Machine" in caught.value.hint
     assert "load_model" in caught.value.hint
-    with pytest.raises(DataError, match="there is no such file"):
+    with pytest.raises(DataError, match="no such file"):
         sides.side(str(tmp_path / f"other_{name}"), None, HAND)

@@ -9,8 +9,14 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import org.vignette.demo.core.Views;
+import org.vignette.demo.model.BundleException;
+import org.vignette.demo.model.Contract;
+import org.vignette.demo.model.Files;
+import org.vignette.demo.model.ModelFile;
+import org.vignette.demo.model.Verdict;
 
-/** Shows the model inside the app, what the gate said of it, and the licences of all that is inside. */
+/** Shows the built-in model, the gate's verdict on it, and the licences of everything in the app. */
 public final class AboutActivity extends Activity {
     private static final int SHA256_SHOWN = 12;
 
@@ -18,7 +24,7 @@ public final class AboutActivity extends Activity {
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
         setContentView(R.layout.about);
-        Screen.edgeToEdge(this, findViewById(R.id.about));
+        Views.edgeToEdge(this, findViewById(R.id.about));
         TextView text = findViewById(R.id.about);
         DemoApp app = (DemoApp) getApplication();
         Handler main = new Handler(Looper.getMainLooper());
@@ -37,9 +43,9 @@ public final class AboutActivity extends Activity {
             Contract contract = file.contract;
             String sha256 = contract.modelSha256.substring(0, Math.min(SHA256_SHOWN, contract.modelSha256.length()));
             return getString(R.string.about_model, contract.flavour, contract.modelFile, sha256)
-                    + "\n" + Verdict.read(files).words(getResources());
+                    + "\n" + Verdict.read(files).message(getResources());
         } catch (BundleException e) {
-            return e.words(getResources());
+            return e.message(getResources());
         }
     }
 

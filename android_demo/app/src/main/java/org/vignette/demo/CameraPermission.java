@@ -7,7 +7,7 @@ import android.content.pm.PackageManager;
 import android.net.Uri;
 import android.provider.Settings;
 
-/** Whether the app may use the camera, and which screen says so if not. */
+/** Whether the app may use the camera, and which screen to show if not. */
 final class CameraPermission {
     private static final int REQUEST = 1;
 
@@ -27,28 +27,32 @@ final class CameraPermission {
         return granted;
     }
 
-    /** The screen to show while it is not granted. */
+    /** The screen to show until it is granted. */
     UiState.Kind refused() {
         return refused;
     }
 
-    void ask() {
-        activity.requestPermissions(new String[] {Manifest.permission.CAMERA}, REQUEST);
+    /** Carries out what a button asks for; false if that is not about the permission. */
+    boolean handle(UiState.Act act) {
+        if (act == UiState.Act.ASK) {
+            activity.requestPermissions(new String[] {Manifest.permission.CAMERA}, REQUEST);
+        } else if (act == UiState.Act.SETTINGS) {
+            activity.startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
+                    Uri.fromParts("package", activity.getPackageName(), null)));
+        } else {
+            return false;
+        }
+        return true;
     }
 
-    /** @return false where the question was interrupted, not answered. */
+    /** @return false if the dialog was interrupted rather than answered. */
     boolean wasAnswered(int[] results) {
         if (results.length == 0) {
             return false;
         }
-        // Android asks twice at most; after that, only the settings help.
+        // Android asks at most twice; after that, only the settings help.
         boolean again = activity.shouldShowRequestPermissionRationale(Manifest.permission.CAMERA);
         refused = again ? UiState.Kind.PERMISSION_REFUSED : UiState.Kind.PERMISSION_BLOCKED;
         return true;
-    }
-
-    void openSettings() {
-        activity.startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
-                Uri.fromParts("package", activity.getPackageName(), null)));
     }
 }

@@ -1,16 +1,23 @@
 package org.vignette.demo;
 
 import android.app.Application;
+import android.content.Context;
 import android.os.Handler;
 import android.os.HandlerThread;
 import android.util.Log;
 import java.io.File;
+import org.vignette.demo.benchmark.BenchmarkSession;
+import org.vignette.demo.core.Disk;
+import org.vignette.demo.core.Phone;
+import org.vignette.demo.core.StorageException;
+import org.vignette.demo.model.Files;
+import org.vignette.demo.model.ModelHost;
 
 /**
- * What lives as long as the process: the threads off the main one, and the benchmark. Since every screen shares them,
- * what one screen closes is closed before the next one opens it.
+ * What lives as long as the process: the background threads and the benchmark. All screens share the threads, so one
+ * screen has finished closing something before the next one opens it.
  */
-public class DemoApp extends Application {
+public class DemoApp extends Application implements ModelHost, BenchmarkSession.Owner {
     private Handler cameraThread;
     private Handler modelThread;
     private Handler storageThread;
@@ -27,60 +34,65 @@ public class DemoApp extends Application {
         storageThread.post(this::makeModelsFolder);
     }
 
-    /** So that adb finds a folder of the app's own to put models into. */
+    @Override
+    public final Context context() {
+        return this;
+    }
+
+    /** Creates a folder owned by the app, into which adb can push models. */
     private void makeModelsFolder() {
         try {
             new File(external(), "models").mkdirs();
         } catch (StorageException e) {
-            // Whoever needs the storage says so.
-            Log.w("Vignette", e.words(Phone.english(this)));
+            // Whatever needs the storage will report it.
+            Log.w("Vignette", e.message(Phone.english(this)));
         }
     }
 
-    /** Opens, closes and is called back by the camera. */
-    final Handler cameraThread() {
+    @Override
+    public final Handler cameraThread() {
         return cameraThread;
     }
 
-    /** Reads frames and pictures and runs the model. */
-    final Handler modelThread() {
+    @Override
+    public final Handler modelThread() {
         return modelThread;
     }
 
-    /** Writes, reads and removes the user's photos. */
-    final Handler storageThread() {
+    @Override
+    public final Handler storageThread() {
         return storageThread;
     }
 
-    final BenchmarkSession benchmark() {
+    @Override
+    public final BenchmarkSession benchmark() {
         return benchmark;
     }
 
-    /** Whether the camera's screen has a model open. Model thread. */
-    final boolean modelInUse() {
+    @Override
+    public final boolean modelInUse() {
         return modelInUse;
     }
 
-    final void setModelInUse(boolean inUse) {
+    @Override
+    public final void setModelInUse(boolean inUse) {
         modelInUse = inUse;
     }
 
-    /** The bundle; tests look at others. */
-    Files files() {
+    /** Tests replace it with other bundles. */
+    @Override
+    public Files files() {
         return new Files.Inside(getAssets());
     }
 
-    /** Writes files; tests have a full one. */
-    Disk disk() {
+    /** Tests replace it with a full one. */
+    @Override
+    public Disk disk() {
         return new Disk();
     }
 
-    /**
-     * The folder that adb and the user can reach. Not for the main thread.
-     *
-     * @throws StorageException the storage is not there at present.
-     */
-    File external() throws StorageException {
+    @Override
+    public File external() throws StorageException {
         File folder = getExternalFilesDir(null);
         if (folder == null) {
             throw new StorageException(R.string.storage_missing);

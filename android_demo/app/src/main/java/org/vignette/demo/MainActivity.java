@@ -3,21 +3,27 @@ package org.vignette.demo;
 import android.app.Activity;
 import android.content.Intent;
 import android.graphics.Bitmap;
-import android.graphics.SurfaceTexture;
 import android.net.Uri;
 import android.os.Bundle;
+import org.vignette.demo.camera.CameraFailure;
+import org.vignette.demo.camera.Preview;
+import org.vignette.demo.model.Answer;
+import org.vignette.demo.model.BundleException;
+import org.vignette.demo.model.Contract;
+import org.vignette.demo.model.Model;
+import org.vignette.demo.model.SelfTest;
+import org.vignette.demo.model.Shot;
 
 /**
- * The camera's screen: lifecycle and intents. It decides what comes next; {@link Camera}, {@link Model} and
- * {@link Shutter} do it on their own threads, {@link Screen} and {@link Preview} show it.
+ * The camera screen: lifecycle and intents. It decides what happens next; {@link Model}, {@link Shutter} and
+ * {@link Preview} do it on their own threads, and {@link Screen} shows it.
  */
 public final class MainActivity extends Activity
-        implements Model.Listener, Camera.Listener, Preview.Listener, Shutter.Host {
+        implements Model.Listener, Preview.Listener, Shutter.Host {
     private static final String DOUBTFUL = "doubtful";
 
     private Screen screen;
     Preview preview;
-    private Camera camera;
     private Model model;
     private Shutter shutter;
     private CameraPermission permission;
@@ -32,7 +38,6 @@ public final class MainActivity extends Activity
     @Override
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
-        DemoApp app = (DemoApp) getApplication();
         doubtful = saved != null && saved.getBoolean(DOUBTFUL);
         permission = new CameraPermission(this);
         menu = new MainMenu(this, this::selfTest);
@@ -41,7 +46,6 @@ public final class MainActivity extends Activity
         screen.menu.setOnClickListener(view -> menu.open(view, contract != null));
         screen.shutter.setOnClickListener(view -> model.shoot());
         preview = new Preview(this, this);
-        camera = new Camera(this, app.cameraThread(), app.modelThread(), this);
         show(UiState.of(UiState.Kind.LOADING));
     }
 
@@ -65,7 +69,6 @@ public final class MainActivity extends Activity
         resumed = false;
         menu.close();
         preview.pause();
-        camera.close();
         super.onPause();
     }
 
@@ -92,14 +95,14 @@ public final class MainActivity extends Activity
         }
     }
 
-    /** Does what is due next; called whenever something that was waited for has come. */
+    /** Takes the next step; called whenever something it was waiting for has happened. */
     private void advance() {
         if (!resumed || contract == null || state.stays()) {
             return;
         }
         Uri shared = shared();
         if (testWanted) {
-            camera.close();
+            preview.close();
             show(UiState.of(UiState.Kind.TESTING));
             model.selfTest();
         } else if (shared != null) {
@@ -109,25 +112,24 @@ public final class MainActivity extends Activity
             show(UiState.of(permission.refused()));
         } else {
             show(UiState.live(null, doubtful));
-            if (preview.texture() != null) {
-                camera.open(preview.texture(), model);
-            }
+            preview.open(model, contract.contentAspect);
         }
     }
 
     private void act(UiState.Act act) {
-        if (act == UiState.Act.ASK) {
-            permission.ask();
-        } else if (act == UiState.Act.SETTINGS) {
-            permission.openSettings();
-        } else {
-            if (state.kind != UiState.Kind.TESTED) {
-                // The shared picture has been seen; turning the phone must not bring it back.
-                setIntent(new Intent(this, MainActivity.class));
-            }
-            show(UiState.of(UiState.Kind.LOADING));
-            advance();
+        if (permission.handle(act)) {
+            return;
         }
+        if (state.kind != UiState.Kind.TESTED) {
+            // The shared picture is done with; rotating the phone must not bring it back.
+            setIntent(new Intent(this, MainActivity.class));
+        }
+        restart();
+    }
+
+    private void restart() {
+        show(UiState.of(UiState.Kind.LOADING));
+        advance();
     }
 
     @Override
@@ -144,18 +146,16 @@ public final class MainActivity extends Activity
 
     private void selfTest() {
         testWanted = true;
-        show(UiState.of(UiState.Kind.LOADING));
-        advance();
+        restart();
     }
 
     @Override
     public void look() {
-        // It usually is still open.
-        if (camera.isOpen()) {
+        // Usually it is still open.
+        if (preview.isOpen()) {
             show(UiState.live(null, doubtful));
         } else {
-            show(UiState.of(UiState.Kind.LOADING));
-            advance();
+            restart();
         }
     }
 
@@ -183,10 +183,10 @@ public final class MainActivity extends Activity
     }
 
     @Override
-    public void onModelWrong(BundleException wrong) {
+    public void onModelError(BundleException error) {
         contract = null;
-        camera.close();
-        show(UiState.wrong(wrong));
+        preview.close();
+        show(UiState.modelError(error));
     }
 
     @Override
@@ -197,13 +197,13 @@ public final class MainActivity extends Activity
     }
 
     @Override
-    public void onPicture(Answer answer, Bitmap seen) {
-        show(UiState.picture(answer, seen, doubtful));
+    public void onPicture(Answer answer, Bitmap image) {
+        show(UiState.picture(answer, image, doubtful));
     }
 
     @Override
-    public void onPictureWrong() {
-        show(UiState.of(UiState.Kind.PICTURE_WRONG));
+    public void onPictureError() {
+        show(UiState.of(UiState.Kind.PICTURE_ERROR));
     }
 
     @Override
@@ -219,14 +219,9 @@ public final class MainActivity extends Activity
     }
 
     @Override
-    public void onCameraOpened(Viewfinder opened) {
-        preview.show(opened, contract.contentAspect);
-    }
-
-    @Override
-    public void onCameraFailed(UiState.Kind kind) {
+    public void onCameraFailed(CameraFailure failure) {
         if (state.kind != UiState.Kind.TAKEN) {
-            show(UiState.of(kind));
+            show(UiState.cameraFailed(failure));
         }
     }
 
@@ -235,11 +230,6 @@ public final class MainActivity extends Activity
         if (state.kind == UiState.Kind.LIVE) {
             advance();
         }
-    }
-
-    @Override
-    public void onPreviewGone(SurfaceTexture texture) {
-        camera.close(texture);
     }
 
     @Override

@@ -4,8 +4,10 @@ import android.app.Activity;
 import android.content.Intent;
 import android.view.View;
 import android.widget.PopupMenu;
+import org.vignette.demo.benchmark.BenchmarkActivity;
+import org.vignette.demo.photos.PhotosActivity;
 
-/** The menu of the camera's screen. */
+/** The menu of the camera screen. */
 final class MainMenu {
     private final Activity activity;
     private final Runnable onSelfTest;
@@ -33,7 +35,7 @@ final class MainMenu {
         menu.show();
     }
 
-    /** A window of its own, which would outlive the screen's. */
+    /** The menu is a window of its own and would outlive the activity's. */
     void close() {
         if (menu != null) {
             menu.dismiss();

@@ -5,10 +5,11 @@ import android.view.LayoutInflater;
 import android.view.View;
 import android.view.ViewGroup;
 import android.widget.Button;
+import org.vignette.demo.photos.Photo;
 
 /** Asks what a photo shows: the model's labels, most probable first, and "none of them". */
 final class Question {
-    /** Hears of the answer. */
+    /** Told the answer. */
     interface Listener {
         /** @param label null for none of them. */
         void onTruth(Photo photo, String label);

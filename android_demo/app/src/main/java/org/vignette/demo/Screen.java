@@ -2,20 +2,19 @@ package org.vignette.demo;
 
 import android.app.Activity;
 import android.content.res.Resources;
-import android.graphics.Insets;
-import android.graphics.RectF;
 import android.graphics.drawable.BitmapDrawable;
-import android.os.Build;
 import android.view.View;
 import android.view.ViewGroup;
-import android.view.WindowInsets;
 import android.widget.Button;
 import android.widget.ImageView;
 import android.widget.ProgressBar;
 import android.widget.TextView;
 import java.util.function.Consumer;
+import org.vignette.demo.core.Views;
+import org.vignette.demo.model.Answer;
+import org.vignette.demo.model.SelfTest;
 
-/** The views, and the one place that turns a {@link UiState} into what they show. Main thread only. */
+/** The views, and the only place that turns a {@link UiState} into what they show. Main thread only. */
 final class Screen {
     final View menu;
     final View shutter;
@@ -39,8 +38,8 @@ final class Screen {
     private UiState.Act act = UiState.Act.NONE;
 
     /**
-     * @param onAct told what the user wants when a button is pressed.
-     * @param onQuestion told what a photo shows.
+     * @param onAct called when a button is pressed.
+     * @param onQuestion told how the user labels a photo.
      */
     Screen(Activity activity, Consumer<UiState.Act> onAct, Question.Listener onQuestion) {
         activity.setContentView(R.layout.main);
@@ -64,56 +63,35 @@ final class Screen {
         question = new Question(activity, onQuestion);
         button.setOnClickListener(view -> onAct.accept(act));
         toCamera.setOnClickListener(view -> onAct.accept(UiState.Act.CAMERA));
-        edgeToEdge(activity, message, panel, activity.findViewById(R.id.question));
-    }
-
-    /** Draws up to the edges of the screen and keeps contents clear of bars and cut-outs. */
-    static void edgeToEdge(Activity activity, View... reachingBottom) {
-        View root = activity.findViewById(R.id.root);
-        if (Build.VERSION.SDK_INT >= 30) {
-            activity.getWindow().setDecorFitsSystemWindows(false);
-        } else {
-            root.setSystemUiVisibility(View.SYSTEM_UI_FLAG_LAYOUT_STABLE | View.SYSTEM_UI_FLAG_LAYOUT_FULLSCREEN
-                    | View.SYSTEM_UI_FLAG_LAYOUT_HIDE_NAVIGATION);
-        }
-        int padding = activity.getResources().getDimensionPixelSize(R.dimen.edge);
-        root.setOnApplyWindowInsetsListener((view, insets) -> {
-            RectF edges = edges(insets);
-            view.setPadding((int) edges.left, (int) edges.top, (int) edges.right, 0);
-            for (View bottom : reachingBottom) {
-                bottom.setPadding(bottom.getPaddingLeft(), bottom.getPaddingTop(), bottom.getPaddingRight(),
-                        padding + (int) edges.bottom);
-            }
-            return insets;
-        });
+        Views.edgeToEdge(activity, message, panel, activity.findViewById(R.id.question));
     }
 
     void show(UiState state) {
         boolean live = state.kind == UiState.Kind.LIVE;
         boolean still = state.kind == UiState.Kind.PICTURE;
         boolean taken = state.kind == UiState.Kind.TAKEN;
-        visible(viewfinder, live || still || taken);
-        visible(guide, live);
-        // Not gone while a photo is asked about, so that the camera keeps what it draws into.
+        Views.setVisible(viewfinder, live || still || taken);
+        Views.setVisible(guide, live);
+        // Not GONE while the user is asked about a photo, so that the camera keeps its texture.
         preview.setVisibility(live ? View.VISIBLE : taken ? View.INVISIBLE : View.GONE);
-        visible(shutter, live);
+        Views.setVisible(shutter, live);
         shutter.setEnabled(live && state.answer != null);
-        visible(picture, still || taken);
-        visible(panel, live || still);
-        visible(message, !live && !still && !taken);
+        Views.setVisible(picture, still || taken);
+        Views.setVisible(panel, live || still);
+        Views.setVisible(message, !live && !still && !taken);
         question.show(state.photo);
         if (taken) {
-            picture.setImageBitmap(state.seen);
+            picture.setImageBitmap(state.image);
         } else if (live || still) {
             answer(state);
-            visible(doubtful, state.doubtful);
-            visible(toCamera, still);
+            Views.setVisible(doubtful, state.doubtful);
+            Views.setVisible(toCamera, still);
             picture.setImageDrawable(still ? crisp(state) : null);
         } else {
             act = state.kind.act;
             title.setText(state.doubtful ? R.string.tested_wrong_title : state.kind.title);
-            set(text, words(state));
-            visible(button, act != UiState.Act.NONE);
+            Views.setText(text, message(state));
+            Views.setVisible(button, act != UiState.Act.NONE);
             if (act != UiState.Act.NONE) {
                 button.setText(act.label);
             }
@@ -123,17 +101,17 @@ final class Screen {
     private void answer(UiState state) {
         Answer answer = state.answer;
         if (answer == null) {
-            set(headline, resources.getString(R.string.looking));
+            Views.setText(headline, resources.getString(R.string.looking));
             for (int i = 0; i < rows.getChildCount(); i++) {
-                // Not gone, so that the guide does not move when the first answer comes.
+                // Not GONE, so that the guide does not move when the first answer arrives.
                 rows.getChildAt(i).setVisibility(View.INVISIBLE);
             }
             latency.setText(null);
             return;
         }
-        set(headline, answer.known ? answer.best.get(0).label : resources.getString(R.string.unknown));
+        Views.setText(headline, answer.known ? answer.best.get(0).label : resources.getString(R.string.unknown));
         for (int i = 0; i < rows.getChildCount(); i++) {
-            visible(rows.getChildAt(i), i < answer.best.size());
+            Views.setVisible(rows.getChildAt(i), i < answer.best.size());
         }
         for (int i = 0; i < answer.best.size(); i++) {
             Answer.Score score = answer.best.get(i);
@@ -149,17 +127,17 @@ final class Screen {
         latency.setText(resources.getString(R.string.latency, answer.grabMs, answer.letterboxMs, answer.modelMs));
     }
 
-    private String words(UiState state) {
-        if (state.wrong != null) {
-            return state.wrong.words(resources);
+    private String message(UiState state) {
+        if (state.error != null) {
+            return state.error.message(resources);
         }
         if (state.report != null) {
-            return words(state.report);
+            return message(state.report);
         }
         return state.kind.text == 0 ? "" : resources.getString(state.kind.text);
     }
 
-    private String words(SelfTest.Report report) {
+    private String message(SelfTest.Report report) {
         if (report.wrongLetterbox != null) {
             return resources.getString(R.string.letterbox_wrong, report.wrongLetterbox);
         }
@@ -184,31 +162,11 @@ final class Screen {
         return words.toString();
     }
 
-    /** The frame enlarged without smoothing, because these very pixels go into the model. */
+    /** The frame enlarged without smoothing, because these are exactly the model's input pixels. */
     private BitmapDrawable crisp(UiState state) {
-        BitmapDrawable drawable = new BitmapDrawable(resources, state.seen);
+        BitmapDrawable drawable = new BitmapDrawable(resources, state.image);
         drawable.setFilterBitmap(false);
         return drawable;
     }
 
-    private static RectF edges(WindowInsets insets) {
-        if (Build.VERSION.SDK_INT >= 30) {
-            Insets bars = insets.getInsets(
-                    WindowInsets.Type.systemBars() | WindowInsets.Type.displayCutout());
-            return new RectF(bars.left, bars.top, bars.right, bars.bottom);
-        }
-        return new RectF(insets.getSystemWindowInsetLeft(), insets.getSystemWindowInsetTop(),
-                insets.getSystemWindowInsetRight(), insets.getSystemWindowInsetBottom());
-    }
-
-    /** Sets a text only when it changes, so that a screen reader does not repeat it with every frame. */
-    static void set(TextView view, String words) {
-        if (!words.contentEquals(view.getText())) {
-            view.setText(words);
-        }
-    }
-
-    static void visible(View view, boolean visible) {
-        view.setVisibility(visible ? View.VISIBLE : View.GONE);
-    }
 }

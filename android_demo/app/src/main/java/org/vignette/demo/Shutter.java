@@ -4,23 +4,28 @@ import android.app.Activity;
 import android.graphics.Bitmap;
 import android.widget.Toast;
 import java.util.Collections;
+import org.vignette.demo.core.StorageException;
+import org.vignette.demo.model.Shot;
+import org.vignette.demo.photos.Gallery;
+import org.vignette.demo.photos.Photo;
+import org.vignette.demo.photos.Photos;
 
-/** From the press of the shutter to the user's word for the photo. Main thread only. */
+/** From pressing the shutter to the user's label for the photo. Main thread only. */
 final class Shutter implements Gallery.Listener, Question.Listener {
-    /** The screen that it belongs to. */
+    /** The screen it belongs to. */
     interface Host {
         UiState state();
 
         void show(UiState next);
 
-        /** From a photo back to the camera. */
+        /** Goes back from a photo to the camera. */
         void look();
     }
 
     private final Activity activity;
     private final Host host;
     private Gallery gallery;
-    /** One photo at a time: a second press before the question comes is a slip of the finger. */
+    /** One photo at a time: a second press before the question appears is accidental. */
     private boolean keeping;
 
     /** @param activity is also the host. */
@@ -47,16 +52,16 @@ final class Shutter implements Gallery.Listener, Question.Listener {
     }
 
     @Override
-    public void onKept(Photo photo, Bitmap seen) {
+    public void onKept(Photo photo, Bitmap image) {
         keeping = false;
         if (host.state().kind == UiState.Kind.LIVE) {
-            host.show(UiState.taken(photo, seen));
+            host.show(UiState.taken(photo, image));
         }
     }
 
     @Override
     public void onTruth(Photo photo, String label) {
-        gallery.say(photo, label);
+        gallery.label(photo, label);
         host.look();
     }
 
@@ -72,8 +77,8 @@ final class Shutter implements Gallery.Listener, Question.Listener {
     }
 
     @Override
-    public void onSaid(Photo photo) {
-        String words = photo.said == Photo.Said.NONE ? activity.getString(R.string.said_none)
+    public void onLabelled(Photo photo) {
+        String words = photo.naming == Photo.Naming.NONE ? activity.getString(R.string.said_none)
                 : activity.getString(R.string.said, photo.truth);
         Toast.makeText(activity, words, Toast.LENGTH_SHORT).show();
     }
@@ -82,8 +87,8 @@ final class Shutter implements Gallery.Listener, Question.Listener {
     public void onAlbum(Photos.Album album) {}
 
     @Override
-    public void onStorageWrong(StorageException wrong) {
+    public void onStorageError(StorageException error) {
         keeping = false;
-        host.show(UiState.notKept(wrong));
+        host.show(UiState.notKept(error));
     }
 }

@@ -1,8 +1,15 @@
 package org.vignette.demo;
 
 import android.graphics.Bitmap;
+import org.vignette.demo.camera.CameraFailure;
+import org.vignette.demo.core.LocalizedException;
+import org.vignette.demo.core.StorageException;
+import org.vignette.demo.model.Answer;
+import org.vignette.demo.model.BundleException;
+import org.vignette.demo.model.SelfTest;
+import org.vignette.demo.photos.Photo;
 
-/** Everything that the screen shows. Immutable; made anew for every change. */
+/** Everything the screen shows. Immutable; a new one for every change. */
 final class UiState {
     /** What the button under a message does. */
     enum Act {
@@ -24,7 +31,7 @@ final class UiState {
     enum Kind {
         LOADING(R.string.loading_title, 0, Act.NONE),
         NO_MODEL(R.string.no_model_title, R.string.no_model_text, Act.NONE),
-        MODEL_WRONG(R.string.model_wrong_title, 0, Act.NONE),
+        MODEL_ERROR(R.string.model_error_title, 0, Act.NONE),
         PERMISSION_WANTED(R.string.permission_title, R.string.permission_wanted, Act.ASK),
         PERMISSION_REFUSED(R.string.permission_title, R.string.permission_refused, Act.ASK),
         PERMISSION_BLOCKED(R.string.permission_title, R.string.permission_blocked, Act.SETTINGS),
@@ -34,14 +41,14 @@ final class UiState {
         CAMERA_ERROR(R.string.camera_error_title, R.string.camera_error_text, Act.RETRY),
         TESTING(R.string.testing_title, R.string.testing_text, Act.NONE),
         TESTED(R.string.tested_right_title, 0, Act.CAMERA),
-        PICTURE_WRONG(R.string.picture_wrong_title, R.string.picture_wrong_text, Act.CAMERA),
+        PICTURE_ERROR(R.string.picture_error_title, R.string.picture_error_text, Act.CAMERA),
         PICTURE(0, 0, Act.CAMERA),
-        /** A photo was kept: what is it? */
+        /** A photo was kept, and the user is asked what it shows. */
         TAKEN(0, 0, Act.CAMERA),
         NOT_KEPT(R.string.not_kept_title, 0, Act.CAMERA),
         LIVE(0, 0, Act.NONE);
 
-        /** String resources; 0 where there is none or it is made from what was found. */
+        /** String resources; 0 if there is none or the text is composed. */
         final int title;
         final int text;
         final Act act;
@@ -56,29 +63,29 @@ final class UiState {
     final Kind kind;
     /** With PICTURE, and with LIVE after the first frame; otherwise null. */
     final Answer answer;
-    /** With PICTURE: what the model sees. With TAKEN: the photo's pixels. */
-    final Bitmap seen;
+    /** With PICTURE: the model's input. With TAKEN: the photo's pixels. */
+    final Bitmap image;
     /** With TAKEN. */
     final Photo photo;
-    /** With MODEL_WRONG and NOT_KEPT. */
-    final WordsException wrong;
+    /** With MODEL_ERROR and NOT_KEPT. */
+    final LocalizedException error;
     /** With TESTED. */
     final SelfTest.Report report;
-    /** The self-test has failed: answers may be wrong. */
+    /** The self-test failed, so answers may be wrong. */
     final boolean doubtful;
 
-    private UiState(Kind kind, Answer answer, Bitmap seen, Photo photo, WordsException wrong, SelfTest.Report report,
-            boolean doubtful) {
+    private UiState(Kind kind, Answer answer, Bitmap image, Photo photo, LocalizedException error,
+            SelfTest.Report report, boolean doubtful) {
         this.kind = kind;
         this.answer = answer;
-        this.seen = seen;
+        this.image = image;
         this.photo = photo;
-        this.wrong = wrong;
+        this.error = error;
         this.report = report;
         this.doubtful = doubtful;
     }
 
-    /** A message that is the same every time. */
+    /** A fixed message. */
     static UiState of(Kind kind) {
         return new UiState(kind, null, null, null, null, null, false);
     }
@@ -87,20 +94,35 @@ final class UiState {
         return new UiState(Kind.LIVE, answer, null, null, null, null, doubtful);
     }
 
-    static UiState picture(Answer answer, Bitmap seen, boolean doubtful) {
-        return new UiState(Kind.PICTURE, answer, seen, null, null, null, doubtful);
+    static UiState picture(Answer answer, Bitmap image, boolean doubtful) {
+        return new UiState(Kind.PICTURE, answer, image, null, null, null, doubtful);
     }
 
-    static UiState taken(Photo photo, Bitmap seen) {
-        return new UiState(Kind.TAKEN, null, seen, photo, null, null, false);
+    static UiState taken(Photo photo, Bitmap image) {
+        return new UiState(Kind.TAKEN, null, image, photo, null, null, false);
     }
 
-    static UiState notKept(StorageException wrong) {
-        return new UiState(Kind.NOT_KEPT, null, null, null, wrong, null, false);
+    static UiState notKept(StorageException error) {
+        return new UiState(Kind.NOT_KEPT, null, null, null, error, null, false);
     }
 
-    static UiState wrong(BundleException wrong) {
-        return new UiState(Kind.MODEL_WRONG, null, null, null, wrong, null, false);
+    static UiState cameraFailed(CameraFailure failure) {
+        switch (failure) {
+            case NO_CAMERA:
+                return of(Kind.NO_CAMERA);
+            case NOT_ALLOWED:
+                return of(Kind.PERMISSION_WANTED);
+            case IN_USE:
+                return of(Kind.CAMERA_TAKEN);
+            case DISABLED:
+                return of(Kind.CAMERA_DISABLED);
+            default:
+                return of(Kind.CAMERA_ERROR);
+        }
+    }
+
+    static UiState modelError(BundleException error) {
+        return new UiState(Kind.MODEL_ERROR, null, null, null, error, null, false);
     }
 
     static UiState tested(SelfTest.Report report) {
@@ -109,7 +131,7 @@ final class UiState {
 
     /** Whether it stays until the user leaves it. */
     boolean stays() {
-        return kind == Kind.TESTED || kind == Kind.PICTURE || kind == Kind.PICTURE_WRONG || kind == Kind.TAKEN
+        return kind == Kind.TESTED || kind == Kind.PICTURE || kind == Kind.PICTURE_ERROR || kind == Kind.TAKEN
                 || kind == Kind.NOT_KEPT;
     }
 }

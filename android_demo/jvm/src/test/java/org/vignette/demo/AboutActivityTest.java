@@ -12,8 +12,9 @@ import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
 import org.robolectric.annotation.Config;
+import org.vignette.demo.model.ModelFile;
 
-/** What the app says of itself. */
+/** The About screen: model, verdict, licences. */
 @RunWith(DemoRunner.class)
 @Config(sdk = 35, application = TestApp.class)
 public class AboutActivityTest {
@@ -28,7 +29,7 @@ public class AboutActivityTest {
     private static String about(String flavour, String verdict) throws Exception {
         Made.Bundle bundle = Made.bundle(flavour);
         if (verdict != null) {
-            bundle.files.put(Verdict.FILE, verdict.getBytes(StandardCharsets.UTF_8));
+            bundle.files.put("verdict.json", verdict.getBytes(StandardCharsets.UTF_8));
         }
         TestApp.files = bundle;
         return shown();
@@ -50,8 +51,8 @@ public class AboutActivityTest {
     public void aModelThatFailedTheGateIsNamedAsOne() throws Exception {
         String text = about("int8", json("failed", 1200, false));
         String sha256 = ModelFile.open(TestApp.files).contract.modelSha256.substring(0, 12);
-        assertTrue(text, text.startsWith("Model inside: int8 (model_int8.tflite, sha256 " + sha256 + "…)\n"
-                + "It FAILED the gate on 1,200 pictures: its answers are too far from those of the trained model. "
+        assertTrue(text, text.startsWith("Built-in model: int8 (model_int8.tflite, sha256 " + sha256 + "…)\n"
+                + "It FAILED the gate on 1,200 pictures: its answers differ too much from the trained model's. "
                 + "Do not rely on them.\n"));
     }
 
@@ -60,35 +61,35 @@ public class AboutActivityTest {
     public void inFrenchToo() throws Exception {
         String text = about("int8", json("failed", 36, true));
         assertTrue(text, text.contains("Il a ÉCHOUÉ au contrôle sur 36 images"));
-        assertTrue(text, text.contains("C’était un second examen"));
+        assertTrue(text, text.contains("C’était la seconde tentative"));
     }
 
     @Test
     public void anotherFlavourAndItsVerdictAreNamed() throws Exception {
         String text = about("float16", json("passed", 1, true));
-        assertTrue(text, text.startsWith("Model inside: float16 (model_float16.tflite"));
-        assertTrue(text, text.contains("It passed the gate on 1 picture: it answers as the trained model does. "
-                + "This was a second look: the gate had refused an earlier file."));
+        assertTrue(text, text.startsWith("Built-in model: float16 (model_float16.tflite"));
+        assertTrue(text, text.contains("It passed the gate on 1 picture: it answers like the trained model. "
+                + "This was the second attempt: the gate had rejected an earlier file."));
         assertTrue(about("float16", json("not shown", 36, false)).contains("36 pictures are too few to prove"));
     }
 
     @Test
     public void withoutAVerdictNothingIsClaimed() throws Exception {
         String text = about("int8", null);
-        assertTrue(text, text.contains("The gate was not asked"));
+        assertTrue(text, text.contains("It has not been through the gate"));
         assertFalse(text, text.contains("passed"));
     }
 
     @Test
     public void aDamagedOrUnknownVerdictIsNamed() throws Exception {
-        assertTrue(about("int8", "{").startsWith("verdict.json is no JSON"));
+        assertTrue(about("int8", "{").startsWith("verdict.json is not valid JSON"));
         assertTrue(about("int8", json("fine", 3, false)).startsWith(
-                "verdict.json, “verdict”: allowed is passed, not shown, failed. Received: fine."));
+                "verdict.json, “verdict”: expected passed, not shown, failed. Received: fine."));
     }
 
     @Test
     public void anAppWithoutAModelSaysSo() {
         TestApp.files = new Made.Bundle();
-        assertEquals("No model inside", shown().split("\n")[0]);
+        assertEquals("No model built in", shown().split("\n")[0]);
     }
 }

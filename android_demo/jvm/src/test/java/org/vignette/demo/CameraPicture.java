@@ -4,14 +4,15 @@ import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
 import java.nio.ByteBuffer;
+import org.vignette.demo.image.Crop;
 
 /**
- * A picture as a phone's camera would deliver it: {@code YUV_420_888} of 640 × 480 from a sensor mounted sideways, with
+ * A picture as a phone's camera delivers it: {@code YUV_420_888} of 640 × 480 from a sensor mounted sideways, with
  * the picture inside the guide.
  */
-final class CameraPicture extends PlainImage {
+public final class CameraPicture extends PlainImage {
     /** Clockwise degrees that make it upright. */
-    static final int ROTATION = 90;
+    public static final int ROTATION = 90;
 
     private static final int WIDTH = 640;
     private static final int HEIGHT = 480;
@@ -20,8 +21,8 @@ final class CameraPicture extends PlainImage {
         new byte[WIDTH * HEIGHT], new byte[WIDTH * HEIGHT / 4], new byte[WIDTH * HEIGHT / 4]
     };
 
-    /** @param contentAspect of the guide; what the picture leaves of it is grey. */
-    CameraPicture(BufferedImage picture, double contentAspect) {
+    /** @param contentAspect of the guide; what the picture does not cover is grey. */
+    public CameraPicture(BufferedImage picture, double contentAspect) {
         super(WIDTH, HEIGHT);
         BufferedImage upright = new BufferedImage(HEIGHT, WIDTH, BufferedImage.TYPE_INT_RGB);
         Crop guide = Crop.centred(HEIGHT, WIDTH, contentAspect);

@@ -9,7 +9,6 @@ import android.graphics.SurfaceTexture;
 import android.hardware.camera2.CameraAccessException;
 import android.hardware.camera2.CameraCharacteristics;
 import android.hardware.camera2.CameraDevice;
-import android.util.Size;
 import org.junit.Before;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -163,19 +162,5 @@ public class CameraTest {
         Demo.settle();
         assertTrue(FakeCamera.Reader.last.closed);
         assertTrue(released[0]);
-    }
-
-    @Test
-    public void moderateSizesAreChosen() {
-        Size[] offered = {
-            new Size(4000, 3000), new Size(1920, 1080), new Size(1280, 960), new Size(800, 600), new Size(640, 480),
-            new Size(640, 360), new Size(176, 144)
-        };
-        Size analysis = StreamSize.analysis(offered);
-        assertEquals(new Size(640, 480), analysis);
-        assertEquals(new Size(1280, 960), StreamSize.preview(offered, analysis));
-        Size[] wideOnly = {new Size(1920, 1080), new Size(640, 360)};
-        assertEquals(new Size(640, 360), StreamSize.analysis(wideOnly));
-        assertEquals(new Size(640, 360), StreamSize.preview(new Size[] {new Size(640, 480)}, new Size(640, 360)));
     }
 }

@@ -13,41 +13,43 @@ import android.widget.TextView;
 import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
+import org.vignette.demo.model.Files;
+import org.vignette.demo.model.ModelFile;
 
-/** The started app, in a test's hands. */
-final class Demo {
-    final ActivityController<MainActivity> controller;
+/** Drives the running app in tests. */
+public final class Demo {
+    public final ActivityController<MainActivity> controller;
 
     private Demo(Intent intent) {
         controller = Robolectric.buildActivity(MainActivity.class, intent).setup();
         settle();
     }
 
-    static TestApp app() {
+    public static TestApp app() {
         return (TestApp) RuntimeEnvironment.getApplication();
     }
 
-    static void allowCamera() {
+    public static void allowCamera() {
         shadowOf(RuntimeEnvironment.getApplication()).grantPermissions(Manifest.permission.CAMERA);
     }
 
-    /** A model that has passed its self-test before, so that the app goes straight on. */
-    static void testedBefore() throws Exception {
+    /** A model that has already passed its self-test, so that the app goes straight to the camera. */
+    public static void testedBefore() throws Exception {
         Files files = TestApp.files == null ? Made.bundle("int8") : TestApp.files;
         String sha256 = ModelFile.open(files).contract.modelSha256;
         app().getSharedPreferences("self_test", 0).edit().putString("passed_sha256", sha256).commit();
     }
 
-    static Demo start() {
+    public static Demo start() {
         return start(new Intent(Intent.ACTION_MAIN));
     }
 
-    static Demo start(Intent intent) {
+    public static Demo start(Intent intent) {
         return new Demo(intent);
     }
 
-    /** Lets all threads do what they have been told, until nothing is left. */
-    static void settle() {
+    /** Lets all threads finish their pending work. */
+    public static void settle() {
         for (int i = 0; i < 5; i++) {
             shadowOf(app().cameraThread().getLooper()).idle();
             shadowOf(app().modelThread().getLooper()).idle();
@@ -56,16 +58,16 @@ final class Demo {
         }
     }
 
-    MainActivity activity() {
+    public MainActivity activity() {
         return controller.get();
     }
 
-    UiState.Kind kind() {
+    public UiState.Kind kind() {
         return activity().state.kind;
     }
 
-    /** Gives the preview its texture, which on a phone the first drawing does. */
-    Demo drawn() {
+    /** Gives the preview its texture, which on a phone happens at the first draw. */
+    public Demo drawn() {
         TextureView preview = activity().findViewById(R.id.preview);
         SurfaceTexture texture = new SurfaceTexture(1);
         preview.setSurfaceTexture(texture);
@@ -74,16 +76,16 @@ final class Demo {
         return this;
     }
 
-    String text(int id) {
+    public String text(int id) {
         return ((TextView) activity().findViewById(id)).getText().toString();
     }
 
-    boolean shown(int id) {
+    public boolean shown(int id) {
         View view = activity().findViewById(id);
         return view.isShown();
     }
 
-    void press(int id) {
+    public void press(int id) {
         ((Button) activity().findViewById(id)).performClick();
         settle();
     }

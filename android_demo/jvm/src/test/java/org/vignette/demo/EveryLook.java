@@ -3,10 +3,10 @@ package org.vignette.demo;
 import org.junit.Test;
 import org.robolectric.annotation.Config;
 
-/** Screens that are drawn by day, by night and in French. */
-abstract class EveryLook {
-    /** Draws and compares them; the variant is the end of their names. */
-    abstract void all(String variant) throws Exception;
+/** Screens drawn by day, by night and in French. */
+public abstract class EveryLook {
+    /** Draws and compares all screens; the variant is the suffix of their names. */
+    public abstract void all(String variant) throws Exception;
 
     @Test
     public void day() throws Exception {

@@ -26,16 +26,16 @@ import org.robolectric.shadows.ShadowCameraManager;
 import org.robolectric.shadows.StreamConfigurationMapBuilder;
 import org.robolectric.util.ReflectionHelpers.ClassParameter;
 
-/** Cameras of a phone that is not there, and frames that they deliver. */
-final class FakeCamera {
+/** Fake cameras and the frames they deliver. */
+public final class FakeCamera {
     private FakeCamera() {}
 
-    static ShadowCameraManager manager() {
+    public static ShadowCameraManager manager() {
         return shadowOf(RuntimeEnvironment.getApplication().getSystemService(CameraManager.class));
     }
 
-    /** A camera like that of most phones: 4:3 sensor, mounted sideways. */
-    static void add(String id, int facing, int sensorDegrees) {
+    /** A camera like most phones': 4:3 sensor, mounted sideways. */
+    public static void add(String id, int facing, int sensorDegrees) {
         CameraCharacteristics about = ShadowCameraCharacteristics.newCameraCharacteristics();
         shadowOf(about).set(CameraCharacteristics.LENS_FACING, facing);
         shadowOf(about).set(CameraCharacteristics.SENSOR_ORIENTATION, sensorDegrees);
@@ -49,23 +49,23 @@ final class FakeCamera {
         manager().addCamera(id, about);
     }
 
-    static void addBack() {
+    public static void addBack() {
         add("0", CameraCharacteristics.LENS_FACING_BACK, 90);
     }
 
-    /** Refuses to open, or lets a test break the camera afterwards. */
+    /** Refuses to open, or lets a test break the camera later. */
     @Implements(CameraManager.class)
     public static final class Manager extends ShadowCameraManager {
-        /** Thrown by the next opening; null for none. */
-        static Exception refusal;
-        /** What the app opened last, and whom it asked to report to. */
-        static String opened;
-        static CameraDevice.StateCallback callback;
+        /** Thrown when the camera is opened next; null for none. */
+        public static Exception refusal;
+        /** The camera the app opened last, and its callback. */
+        public static String opened;
+        public static CameraDevice.StateCallback callback;
 
         @RealObject private CameraManager self;
 
         /** Any camera that is open. */
-        static CameraDevice device() {
+        public static CameraDevice device() {
             return createdCameras.iterator().next();
         }
 
@@ -87,19 +87,19 @@ final class FakeCamera {
         }
     }
 
-    /** The reader that the app made last; it hands over frames and remembers whether it was closed. */
+    /** The reader the app created last; it delivers frames and remembers whether it was closed. */
     @Implements(ImageReader.class)
     public static final class Reader {
-        static Reader last;
+        public static Reader last;
 
         @RealObject private ImageReader self;
         private final Deque<Image> waiting = new ArrayDeque<>();
         private ImageReader.OnImageAvailableListener listener;
         private Handler handler;
         private Surface surface;
-        boolean closed;
-        int width;
-        int height;
+        public boolean closed;
+        public int width;
+        public int height;
 
         @Implementation
         protected static ImageReader newInstance(int width, int height, int format, int images) {
@@ -135,7 +135,7 @@ final class FakeCamera {
             closed = true;
         }
 
-        void deliver(Image... images) {
+        public void deliver(Image... images) {
             for (Image image : images) {
                 waiting.add(image);
                 handler.post(() -> listener.onImageAvailable(self));
@@ -144,11 +144,11 @@ final class FakeCamera {
     }
 
     /** A YUV_420_888 picture with padded rows and interleaved chroma, as many phones deliver it. */
-    static final class Frame extends PlainImage {
-        boolean closed;
+    public static final class Frame extends PlainImage {
+        public boolean closed;
         private final Plane[] planes;
 
-        Frame(int width, int height, int seed) {
+        public Frame(int width, int height, int seed) {
             super(width, height);
             int row = width + 16;
             ByteBuffer luma = blocks(seed, row * (height - 1) + width);

@@ -19,8 +19,12 @@ import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowCameraManager;
 import org.robolectric.shadows.ShadowDisplay;
+import org.vignette.demo.model.Answer;
+import org.vignette.demo.model.Classifier;
+import org.vignette.demo.model.Frame;
+import org.vignette.demo.model.ModelFile;
 
-/** What frames are answered with: the newest, upright, in buffers that are made once. */
+/** How frames are classified: the newest one, upright, in buffers allocated once. */
 @RunWith(DemoRunner.class)
 @Config(sdk = 35, application = TestApp.class, shadows = {FakeCamera.Reader.class, FakeCamera.Manager.class})
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
@@ -37,7 +41,7 @@ public class FramesTest {
         Demo.allowCamera();
     }
 
-    /** What the model answers to a frame, computed without the app's screen. */
+    /** The model's answer for a frame, computed without the app's screen. */
     private static float[] expected(FakeCamera.Frame image, int rotation) throws Exception {
         ModelFile model = ModelFile.open(TestApp.files);
         Frame frame = new Frame(model.contract);

@@ -19,10 +19,10 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Screens against pictures in golden/ that a person has looked at. run.py --rewrite writes them anew; what was drawn
- * instead lies in target/made/screens.
+ * Compares screens with the pictures in golden/, which a person has checked. run.py --rewrite redraws them; screens that
+ * differ are saved in target/made/screens.
  */
-final class Golden {
+public final class Golden {
     private static final Path FOLDER = Path.of(System.getProperty("vignette.golden"));
     private static final boolean REWRITE = Boolean.getBoolean("vignette.rewrite");
     /** Bars are drawn by arithmetic that a library update may round otherwise. */
@@ -32,16 +32,16 @@ final class Golden {
     private final List<String> different = new ArrayList<>();
 
     /** @param telling which screens are kept by night and in French; by day all are. */
-    Golden(Set<String> telling) {
+    public Golden(Set<String> telling) {
         this.telling = telling;
     }
 
-    void assertAllEqual() {
+    public void assertAllEqual() {
         assertEquals(Collections.emptyList(), different);
     }
 
     /** A kettle on a table, more or less. */
-    static Bitmap scene(int width, int height) {
+    public static Bitmap scene(int width, int height) {
         Bitmap bitmap = Bitmap.createBitmap(width, height, Bitmap.Config.ARGB_8888);
         Canvas canvas = new Canvas(bitmap);
         canvas.translate(width / 2f, height / 2f);
@@ -63,7 +63,7 @@ final class Golden {
         return bitmap;
     }
 
-    static byte[] pixels(Bitmap bitmap) {
+    public static byte[] pixels(Bitmap bitmap) {
         int[] colours = new int[bitmap.getWidth() * bitmap.getHeight()];
         bitmap.getPixels(colours, 0, bitmap.getWidth(), 0, 0, bitmap.getWidth(), bitmap.getHeight());
         byte[] rgb = new byte[3 * colours.length];
@@ -75,11 +75,11 @@ final class Golden {
         return rgb;
     }
 
-    void shoot(Activity activity, String name) throws Exception {
+    public void shoot(Activity activity, String name) throws Exception {
         compare(draw(activity), name);
     }
 
-    static Bitmap draw(Activity activity) {
+    public static Bitmap draw(Activity activity) {
         Demo.settle();
         View view = activity.getWindow().getDecorView();
         Bitmap drawn = Bitmap.createBitmap(view.getWidth(), view.getHeight(), Bitmap.Config.ARGB_8888);
@@ -87,7 +87,7 @@ final class Golden {
         return drawn;
     }
 
-    void compare(Bitmap drawn, String name) throws Exception {
+    public void compare(Bitmap drawn, String name) throws Exception {
         Path golden = FOLDER.resolve(name + ".png");
         if ((name.endsWith("-night") || name.endsWith("-fr")) && !telling.contains(name)) {
             return;

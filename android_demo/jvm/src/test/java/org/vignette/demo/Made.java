@@ -17,15 +17,17 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
+import org.vignette.demo.model.Contract;
+import org.vignette.demo.model.Files;
 
-/** What run.py has made: golden cases, bundles, and the native half of the runtime. */
-final class Made {
-    static final Path FOLDER = Path.of(System.getProperty("vignette.made"));
+/** What run.py generates: golden cases, bundles, and the native half of the runtime. */
+public final class Made {
+    public static final Path FOLDER = Path.of(System.getProperty("vignette.made"));
 
     private Made() {}
 
-    /** The lines of a file of cases, split at blanks. */
-    static List<String[]> cases(String name) throws IOException {
+    /** The lines of a file of cases, split at spaces. */
+    public static List<String[]> cases(String name) throws IOException {
         List<String[]> cases = new ArrayList<>();
         for (String line : java.nio.file.Files.readAllLines(FOLDER.resolve("cases/" + name))) {
             cases.add(line.split(" "));
@@ -33,20 +35,20 @@ final class Made {
         return cases;
     }
 
-    static long crc32(byte[] bytes, int size) {
+    public static long crc32(byte[] bytes, int size) {
         CRC32 sum = new CRC32();
         sum.update(bytes, 0, size);
         return sum.getValue();
     }
 
-    /** Null where models can run on this machine, else the reason why not. */
-    static String missingRuntime() throws IOException {
+    /** Null if models can run on this machine, otherwise why not. */
+    public static String missingRuntime() throws IOException {
         Path reason = FOLDER.resolve("native/missing");
         return java.nio.file.Files.exists(reason) ? java.nio.file.Files.readString(reason) : null;
     }
 
-    /** A folder without anything in it. */
-    static void clear(Path folder) throws IOException {
+    /** Empties a folder, creating it if necessary. */
+    public static void clear(Path folder) throws IOException {
         if (java.nio.file.Files.exists(folder)) {
             try (Stream<Path> paths = java.nio.file.Files.walk(folder)) {
                 for (Path path : paths.sorted(Comparator.reverseOrder()).collect(Collectors.toList())) {
@@ -57,18 +59,18 @@ final class Made {
         java.nio.file.Files.createDirectories(folder);
     }
 
-    static Bundle bundle(String flavour) throws IOException {
+    public static Bundle bundle(String flavour) throws IOException {
         return new Bundle(FOLDER.resolve("bundles/" + flavour));
     }
 
-    /** A bundle in memory, which a test may change. */
-    static final class Bundle implements Files {
-        final Map<String, byte[]> files = new TreeMap<>();
+    /** A bundle in memory that tests can change. */
+    public static final class Bundle implements Files {
+        public final Map<String, byte[]> files = new TreeMap<>();
 
-        /** An empty one. */
-        Bundle() {}
+        /** An empty bundle. */
+        public Bundle() {}
 
-        Bundle(Path folder) throws IOException {
+        public Bundle(Path folder) throws IOException {
             try (var paths = java.nio.file.Files.newDirectoryStream(folder)) {
                 for (Path path : paths) {
                     files.put(path.getFileName().toString(), java.nio.file.Files.readAllBytes(path));
@@ -76,12 +78,12 @@ final class Made {
             }
         }
 
-        String contract() {
+        public String contract() {
             return new String(files.get(Contract.FILE), StandardCharsets.UTF_8);
         }
 
         /** Changes the text of the contract. */
-        Bundle edit(UnaryOperator<String> change) {
+        public Bundle edit(UnaryOperator<String> change) {
             String before = contract();
             String after = change.apply(before);
             if (after.equals(before)) {

@@ -24,8 +24,9 @@ import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowActivity;
 import org.robolectric.shadows.ShadowPopupMenu;
+import org.vignette.demo.model.Files;
 
-/** Start, permission, self-test, and what is wrong with the model. */
+/** Start, permission, self-test and model errors. */
 @RunWith(DemoRunner.class)
 @Config(sdk = {26, 35}, application = TestApp.class, shadows = FakeCamera.Reader.class)
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
@@ -50,8 +51,8 @@ public class MainActivityTest {
     private static void assertWrong(Files files, int text) {
         TestApp.files = files;
         Demo demo = Demo.start();
-        assertEquals(UiState.Kind.MODEL_WRONG, demo.kind());
-        assertEquals(text, demo.activity().state.wrong.text);
+        assertEquals(UiState.Kind.MODEL_ERROR, demo.kind());
+        assertEquals(text, demo.activity().state.error.text);
         assertFalse(demo.text(R.id.text).isEmpty());
         assertFalse(demo.shown(R.id.panel));
         assertFalse(demo.shown(R.id.button));
@@ -62,8 +63,8 @@ public class MainActivityTest {
         Demo demo = Demo.start();
         assertEquals(UiState.Kind.TESTED, demo.kind());
         assertEquals("Self-test passed", demo.text(R.id.title));
-        assertTrue(demo.text(R.id.text).contains("15 pictures, equal in every byte"));
-        assertTrue(demo.text(R.id.text).contains("built-in kernels, threads: 1\nEqual."));
+        assertTrue(demo.text(R.id.text).contains("15 pictures, identical in every byte"));
+        assertTrue(demo.text(R.id.text).contains("built-in kernels, threads: 1\nIdentical."));
         demo.press(R.id.button);
         assertEquals(UiState.Kind.PERMISSION_WANTED, demo.kind());
         demo.controller.pause().stop().destroy();
@@ -86,7 +87,7 @@ public class MainActivityTest {
         for (int i = 0; i < 2; i++) {
             Demo demo = Demo.start();
             assertEquals("Self-test failed", demo.text(R.id.title));
-            assertTrue(demo.text(R.id.text).contains("wrong at “every_grey”"));
+            assertTrue(demo.text(R.id.text).contains("wrong for “every_grey”"));
             demo.press(R.id.button);
             assertEquals(UiState.Kind.LIVE, demo.kind());
             assertTrue(demo.shown(R.id.doubtful));

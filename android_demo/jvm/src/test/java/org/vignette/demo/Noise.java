@@ -1,10 +1,10 @@
 package org.vignette.demo;
 
 /** The inputs of the golden cases, computed from a seed by the same rule as in cases.py. */
-final class Noise {
+public final class Noise {
     private Noise() {}
 
-    static byte[] bytes(int seed, int size) {
+    public static byte[] bytes(int seed, int size) {
         byte[] bytes = new byte[size];
         for (int i = 0; i < size; i++) {
             int x = i * 0x9E3779B1 + seed;

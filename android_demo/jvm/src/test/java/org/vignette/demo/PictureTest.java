@@ -21,6 +21,11 @@ import org.junit.runner.RunWith;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
+import org.vignette.demo.image.Picture;
+import org.vignette.demo.model.Answer;
+import org.vignette.demo.model.Classifier;
+import org.vignette.demo.model.Frame;
+import org.vignette.demo.model.ModelFile;
 
 /** Pictures shared by another app. */
 @RunWith(DemoRunner.class)
@@ -99,7 +104,7 @@ public class PictureTest {
             Answer answer = demo.activity().state.answer;
             assertEquals(expected[Answer.ranked(expected, 1)[0]], answer.best.get(0).probability, 0);
         }
-        assertTrue(frame.bitmap().sameAs(demo.activity().state.seen));
+        assertTrue(frame.bitmap().sameAs(demo.activity().state.image));
         assertTrue(demo.shown(R.id.picture));
         demo.press(R.id.to_camera);
         assertEquals(UiState.Kind.PERMISSION_WANTED, demo.kind());
@@ -121,21 +126,21 @@ public class PictureTest {
         for (byte[] file : new byte[][] {"no picture".getBytes(), {}, {(byte) 0xff, (byte) 0xd8, (byte) 0xff}}) {
             offer(file);
             Demo demo = Demo.start(send());
-            assertEquals(UiState.Kind.PICTURE_WRONG, demo.kind());
+            assertEquals(UiState.Kind.PICTURE_ERROR, demo.kind());
             demo.press(R.id.button);
             assertEquals(UiState.Kind.PERMISSION_WANTED, demo.kind());
         }
         shadowOf(RuntimeEnvironment.getApplication().getContentResolver()).registerInputStreamSupplier(URI, () -> {
             throw new SecurityException("the grant has ended");
         });
-        assertEquals(UiState.Kind.PICTURE_WRONG, Demo.start(send()).kind());
+        assertEquals(UiState.Kind.PICTURE_ERROR, Demo.start(send()).kind());
     }
 
     @Test
     public void sharingNothingIsAnOrdinaryStart() {
         assumeTrue(TestApp.files != null);
         Demo demo = Demo.start(new Intent(Intent.ACTION_SEND).setType("image/*"));
-        assertFalse(demo.kind() == UiState.Kind.PICTURE_WRONG);
+        assertFalse(demo.kind() == UiState.Kind.PICTURE_ERROR);
     }
 
     @Test
@@ -212,13 +217,5 @@ public class PictureTest {
             assertEquals(255 * expected[i], row[i] & 255, 2);
         }
         assertTrue(Math.abs(255 * 0.6 - 255 * expected[0]) > 3);
-    }
-
-    @Test
-    public void hugePicturesAreDecodedSmaller() {
-        assertEquals(1, Picture.sampleSize(4000, 4000));
-        assertEquals(2, Picture.sampleSize(8160, 6120));
-        assertEquals(4, Picture.sampleSize(16320, 12240));
-        assertEquals(1, Picture.sampleSize(1, 16_000_000));
     }
 }

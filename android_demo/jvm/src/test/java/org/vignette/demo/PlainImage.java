@@ -4,18 +4,18 @@ import android.graphics.ImageFormat;
 import android.media.Image;
 import java.nio.ByteBuffer;
 
-/** A frame of a camera that is not there: what an {@link Image} says of itself beside its bytes. */
-abstract class PlainImage extends Image {
+/** A fake camera frame: an {@link Image}'s properties other than its bytes. */
+public abstract class PlainImage extends Image {
     private final int width;
     private final int height;
 
-    PlainImage(int width, int height) {
+    public PlainImage(int width, int height) {
         this.width = width;
         this.height = height;
     }
 
     /** One of the three planes of {@code YUV_420_888}. */
-    static Plane plane(ByteBuffer buffer, int rowStride, int pixelStride) {
+    public static Plane plane(ByteBuffer buffer, int rowStride, int pixelStride) {
         return new Plane() {
             @Override
             public int getRowStride() {

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.w3c.dom.Element;
 import org.w3c.dom.NodeList;
 
-/** Conventions of the app's sources that a reader should not have to check. */
+/** Conventions of the app's sources. */
 class ResourcesTest {
     private static final Path APP = Path.of(System.getProperty("vignette.app"));
 
@@ -99,6 +99,7 @@ class ResourcesTest {
                 }
             }
         }
-        assertEquals(new TreeSet<>(List.of(".MainActivity ", ".BenchmarkActivity android.permission.DUMP")), open);
+        assertEquals(
+                new TreeSet<>(List.of(".MainActivity ", ".benchmark.BenchmarkActivity android.permission.DUMP")), open);
     }
 }

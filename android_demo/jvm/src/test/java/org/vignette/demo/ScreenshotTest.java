@@ -17,6 +17,15 @@ import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
+import org.vignette.demo.camera.LivePicture;
+import org.vignette.demo.core.StorageException;
+import org.vignette.demo.model.Answer;
+import org.vignette.demo.model.BundleException;
+import org.vignette.demo.model.Classifier;
+import org.vignette.demo.model.Contract;
+import org.vignette.demo.model.Frame;
+import org.vignette.demo.model.ModelFile;
+import org.vignette.demo.model.SelfTest;
 
 /**
  * Every screen of the camera by day, by night and in French: all by day, and the telling ones of the others, since
@@ -64,7 +73,7 @@ public class ScreenshotTest extends EveryLook {
     }
 
     @Override
-    void all(String variant) throws Exception {
+    public void all(String variant) throws Exception {
         Contract contract = ModelFile.open(TestApp.files).contract;
         Demo demo = Demo.start();
         MainActivity activity = demo.activity();
@@ -73,15 +82,15 @@ public class ScreenshotTest extends EveryLook {
         activity.show(UiState.live(answer(contract, 80, 79, 50, 47), false));
         golden.shoot(activity, "live_unknown" + variant);
         for (UiState.Kind kind : UiState.Kind.values()) {
-            if (kind.title != 0 && kind != UiState.Kind.MODEL_WRONG && kind != UiState.Kind.TESTED
+            if (kind.title != 0 && kind != UiState.Kind.MODEL_ERROR && kind != UiState.Kind.TESTED
                     && kind != UiState.Kind.NOT_KEPT) {
                 activity.show(UiState.of(kind));
                 golden.shoot(activity, kind.name().toLowerCase(Locale.ROOT) + variant);
             }
         }
-        activity.show(UiState.wrong(new BundleException(
+        activity.show(UiState.modelError(new BundleException(
                 R.string.model_size, "model_int8.tflite", 1_000_000, 3_990_000L)));
-        golden.shoot(activity, "model_wrong" + variant);
+        golden.shoot(activity, "model_error" + variant);
         activity.show(UiState.notKept(new StorageException(R.string.storage_full, "20260301-120001-000.png")));
         golden.shoot(activity, "not_kept" + variant);
         Classifier.Kernels builtIn = Classifier.Kernels.BUILT_IN;
@@ -101,7 +110,7 @@ public class ScreenshotTest extends EveryLook {
         ((FrameLayout) activity.findViewById(R.id.viewfinder)).removeViewAt(1);
         activity.show(UiState.picture(answer(contract, 20, 190, 40, 6), frame.bitmap(), true));
         golden.shoot(activity, "picture" + variant);
-        ((Made.Bundle) TestApp.files).files.put(Verdict.FILE,
+        ((Made.Bundle) TestApp.files).files.put("verdict.json",
                 "{\"verdict\": \"failed\", \"n\": 660, \"second_look\": true}".getBytes(StandardCharsets.UTF_8));
         Activity about = Robolectric.buildActivity(AboutActivity.class, new Intent()).setup().get();
         Demo.settle();
@@ -118,15 +127,13 @@ public class ScreenshotTest extends EveryLook {
         return new Answer(contract, Classifier.probabilities(contract, output), 3, 3.1, 1.4, 11.8);
     }
 
-    /** The live screen with a drawn scene where the camera's picture would be. To be called once. */
+    /** The live screen with a drawn scene in place of the camera picture. To be called once. */
     private static void live(Demo demo, Contract contract, int display, int... bytes) {
         MainActivity activity = demo.activity();
         activity.show(UiState.live(answer(contract, bytes), false));
         Demo.settle();
-        Viewfinder finder = new Viewfinder((90 + display) % 360, false, 640, 480);
-        activity.preview.show(finder, contract.contentAspect);
         FrameLayout view = activity.findViewById(R.id.viewfinder);
-        RectF where = finder.picture(view.getWidth(), view.getHeight(), 0);
+        RectF where = LivePicture.show(activity.preview, display, contract.contentAspect, view);
         ImageView picture = new ImageView(activity);
         picture.setImageBitmap(Golden.scene(Math.round(where.width()), Math.round(where.height())));
         picture.setScaleType(ImageView.ScaleType.CENTER);

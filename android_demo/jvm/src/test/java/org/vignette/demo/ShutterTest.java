@@ -24,8 +24,17 @@ import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowCameraManager;
 import org.robolectric.shadows.ShadowToast;
+import org.vignette.demo.core.Disk;
+import org.vignette.demo.core.FullDisk;
+import org.vignette.demo.model.Answer;
+import org.vignette.demo.model.Classifier;
+import org.vignette.demo.model.Frame;
+import org.vignette.demo.model.ModelFile;
+import org.vignette.demo.model.SelfTest;
+import org.vignette.demo.photos.Photo;
+import org.vignette.demo.photos.Photos;
 
-/** From the press of the shutter to the files, and what the user says. */
+/** From pressing the shutter to the files and the user's label. */
 @RunWith(DemoRunner.class)
 @Config(sdk = 35, application = TestApp.class, shadows = {FakeCamera.Reader.class, FakeCamera.Manager.class})
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
@@ -64,9 +73,8 @@ public class ShutterTest {
     }
 
     private Photo only() {
-        Photos.Album album = album();
-        assertEquals(1, album.photos.size());
-        return album.photos.get(0);
+        assertEquals(1, album().photos.size());
+        return album().photos.get(0);
     }
 
     private static Button label(Demo demo, int index) {
@@ -101,7 +109,7 @@ public class ShutterTest {
         }
         assertEquals(shown.known ? shown.best.get(0).label : null, photo.answer);
         assertEquals(shown.best.get(0).probability, photo.probability, 0);
-        assertEquals(Photo.Said.NOTHING, photo.said);
+        assertEquals(Photo.Naming.NOTHING, photo.naming);
         new Disk().write(Made.FOLDER.resolve("written/photo/shutter.json").toFile(), photo.text());
     }
 
@@ -115,7 +123,7 @@ public class ShutterTest {
         label(demo, 2).performClick();
         Demo.settle();
         assertEquals(third, only().truth);
-        assertEquals("Noted: " + third, ShadowToast.getTextOfLatestToast());
+        assertEquals("Labelled: " + third, ShadowToast.getTextOfLatestToast());
         assertEquals(UiState.Kind.LIVE, demo.kind());
         assertFalse(FakeCamera.Reader.last.closed);
         assertFalse(demo.shown(R.id.question));
@@ -126,14 +134,14 @@ public class ShutterTest {
         Demo demo = answered(7);
         shoot(demo);
         demo.press(R.id.none);
-        assertEquals(Photo.Said.NONE, only().said);
-        assertEquals("Noted: none of them", ShadowToast.getTextOfLatestToast());
+        assertEquals(Photo.Naming.NONE, only().naming);
+        assertEquals("Labelled: none of them", ShadowToast.getTextOfLatestToast());
         FakeCamera.Reader.last.deliver(new FakeCamera.Frame(640, 480, 8));
         Demo.settle();
         shoot(demo);
         demo.press(R.id.later);
         assertEquals(UiState.Kind.LIVE, demo.kind());
-        assertEquals(Photo.Said.NOTHING, album().photos.get(0).said);
+        assertEquals(Photo.Naming.NOTHING, album().photos.get(0).naming);
         assertEquals(2, album().photos.size());
         assertEquals(album().photos.get(0).picture.getParentFile(), album().photos.get(1).picture.getParentFile());
     }
@@ -209,7 +217,7 @@ public class ShutterTest {
         TestApp.unmounted = true;
         Demo demo = answered(7);
         shoot(demo);
-        assertEquals("The phone's storage cannot be reached at present. Try again when it can.", demo.text(R.id.text));
+        assertEquals("The phone's storage is currently unavailable. Try again once it is back.", demo.text(R.id.text));
     }
 
     @Test
@@ -225,7 +233,7 @@ public class ShutterTest {
         demo.press(R.id.later);
         assertEquals(UiState.Kind.LIVE, demo.kind());
         assertFalse(FakeCamera.Reader.last.closed);
-        assertEquals(Photo.Said.NOTHING, only().said);
+        assertEquals(Photo.Naming.NOTHING, only().naming);
     }
 
     @Test

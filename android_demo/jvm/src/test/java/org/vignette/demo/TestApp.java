@@ -1,35 +1,38 @@
 package org.vignette.demo;
 
 import java.io.File;
+import org.vignette.demo.core.Disk;
+import org.vignette.demo.core.StorageException;
+import org.vignette.demo.model.Files;
 
-/** The app with a bundle, a disk and a storage of the test's choice. */
+/** The app with a bundle, disk and storage chosen by the test. */
 public final class TestApp extends DemoApp {
-    /** Null for what was built in. */
-    static Files files;
-    /** Null for a sound one. */
-    static Disk disk;
-    /** The phone's storage is not there. */
-    static boolean unmounted;
+    /** Null for the built-in bundle. */
+    public static Files files;
+    /** Null for a working disk. */
+    public static Disk disk;
+    /** The phone's storage is unavailable. */
+    public static boolean unmounted;
 
-    /** All as it usually is. */
-    static void reset() {
+    /** Restores the defaults. */
+    public static void reset() {
         files = null;
         disk = null;
         unmounted = false;
     }
 
     @Override
-    Files files() {
+    public Files files() {
         return files == null ? super.files() : files;
     }
 
     @Override
-    Disk disk() {
+    public Disk disk() {
         return disk == null ? super.disk() : disk;
     }
 
     @Override
-    File external() throws StorageException {
+    public File external() throws StorageException {
         if (unmounted) {
             throw new StorageException(R.string.storage_missing);
         }

@@ -3,7 +3,7 @@ package androidx.test.runner.lifecycle;
 import android.app.Activity;
 import java.util.Collection;
 
-/** Stand-in for the class of androidx.test that Robolectric calls: it hands out activities' stages. */
+/** Stand-in for the class of androidx.test that Robolectric calls: it provides activities' stages. */
 public interface ActivityLifecycleMonitor {
     void addLifecycleCallback(ActivityLifecycleCallback callback);
 

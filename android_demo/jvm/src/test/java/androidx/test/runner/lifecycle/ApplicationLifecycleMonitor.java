@@ -1,6 +1,6 @@
 package androidx.test.runner.lifecycle;
 
-/** Stand-in for the class of androidx.test that Robolectric calls: it hands out an application's stages. */
+/** Stand-in for the class of androidx.test that Robolectric calls: it provides an application's stages. */
 public interface ApplicationLifecycleMonitor {
     void addLifecycleCallback(ApplicationLifecycleCallback callback);
 

@@ -6,7 +6,7 @@ import androidx.test.runner.intent.IntentMonitor;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** Stand-in for the class of androidx.test that Robolectric calls: it hands out started intents. */
+/** Stand-in for the class of androidx.test that Robolectric calls: it provides started intents. */
 public final class IntentMonitorImpl implements IntentMonitor {
     private final List<IntentCallback> callbacks = new CopyOnWriteArrayList<>();
 

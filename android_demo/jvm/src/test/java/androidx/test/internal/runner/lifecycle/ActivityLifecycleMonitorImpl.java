@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.WeakHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** Stand-in for the class of androidx.test that Robolectric calls: it hands out activities' stages. */
+/** Stand-in for the class of androidx.test that Robolectric calls: it provides activities' stages. */
 public final class ActivityLifecycleMonitorImpl implements ActivityLifecycleMonitor {
     private final List<ActivityLifecycleCallback> callbacks = new CopyOnWriteArrayList<>();
     private final Map<Activity, Stage> stages = Collections.synchronizedMap(new WeakHashMap<>());

@@ -7,7 +7,7 @@ import androidx.test.runner.lifecycle.ApplicationStage;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** Stand-in for the class of androidx.test that Robolectric calls: it hands out an application's stages. */
+/** Stand-in for the class of androidx.test that Robolectric calls: it provides an application's stages. */
 public final class ApplicationLifecycleMonitorImpl implements ApplicationLifecycleMonitor {
     private final List<ApplicationLifecycleCallback> callbacks = new CopyOnWriteArrayList<>();
 

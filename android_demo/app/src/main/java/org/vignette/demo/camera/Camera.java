@@ -1,0 +1,231 @@
+package org.vignette.demo.camera;
+
+import android.content.Context;
+import android.graphics.ImageFormat;
+import android.graphics.SurfaceTexture;
+import android.hardware.camera2.CameraAccessException;
+import android.hardware.camera2.CameraCaptureSession;
+import android.hardware.camera2.CameraDevice;
+import android.hardware.camera2.CameraManager;
+import android.hardware.camera2.CaptureRequest;
+import android.media.ImageReader;
+import android.os.Handler;
+import android.os.Looper;
+import android.view.Surface;
+import java.util.Arrays;
+
+/**
+ * The only owner of the camera: preview into a texture, analysis frames into an ImageReader, all on the camera thread.
+ * Open and close are called on the main thread and return immediately; the listener is called there too, but never
+ * after {@link #close}. Can be reopened.
+ */
+final class Camera {
+    /** Called on the main thread. */
+    interface Listener {
+        void onCameraOpened(Viewfinder viewfinder);
+
+        /** The camera is closed again. */
+        void onCameraFailed(CameraFailure failure);
+    }
+
+    /** One frame being processed, one waiting, one being filled. */
+    private static final int IMAGES = 3;
+
+    private final CameraManager manager;
+    private final Handler thread;
+    private final Handler frames;
+    private final Handler main = new Handler(Looper.getMainLooper());
+    private final Listener listener;
+    /** Counts openings, so that late reports from an earlier one can be ignored. Main thread. */
+    private int opening;
+    /** Main thread. */
+    private boolean open;
+    /** Camera thread. */
+    private Use use;
+
+    /**
+     * @param thread where the camera is opened and closed.
+     * @param frames where analysis frames are read.
+     */
+    Camera(Context context, Handler thread, Handler frames, Listener listener) {
+        manager = context.getSystemService(CameraManager.class);
+        this.thread = thread;
+        this.frames = frames;
+        this.listener = listener;
+    }
+
+    /** Opens the rear camera, or any other if there is none, until {@link #close}. */
+    void open(SurfaceTexture texture, ImageReader.OnImageAvailableListener consumer) {
+        int number = ++opening;
+        open = true;
+        thread.post(() -> {
+            end();
+            use = new Use(number, texture, consumer);
+            use.begin();
+        });
+    }
+
+    void close() {
+        opening++;
+        open = false;
+        thread.post(this::end);
+    }
+
+    /** Whether it has been opened and neither closed nor failed. */
+    boolean isOpen() {
+        return open;
+    }
+
+    /** Like {@link #close}, then releases the texture. */
+    void close(SurfaceTexture texture) {
+        close();
+        thread.post(texture::release);
+    }
+
+    private void end() {
+        if (use != null) {
+            use.end();
+            use = null;
+        }
+    }
+
+    private void tell(int number, Runnable news) {
+        main.post(() -> {
+            if (number == opening) {
+                news.run();
+            }
+        });
+    }
+
+    /** One use of the camera, from opening to closing. Camera thread only. */
+    private final class Use extends CameraDevice.StateCallback {
+        private final int number;
+        private final SurfaceTexture texture;
+        private final ImageReader.OnImageAvailableListener consumer;
+        private boolean ended;
+        private ImageReader reader;
+        private Surface preview;
+        private CameraDevice device;
+        private CameraCaptureSession session;
+
+        Use(int number, SurfaceTexture texture, ImageReader.OnImageAvailableListener consumer) {
+            this.number = number;
+            this.texture = texture;
+            this.consumer = consumer;
+        }
+
+        void begin() {
+            try {
+                Lens lens = Lens.choose(manager);
+                if (lens == null) {
+                    fail(CameraFailure.NO_CAMERA);
+                    return;
+                }
+                texture.setDefaultBufferSize(lens.preview.getWidth(), lens.preview.getHeight());
+                preview = new Surface(texture);
+                reader = ImageReader.newInstance(lens.analysis.getWidth(), lens.analysis.getHeight(),
+                        ImageFormat.YUV_420_888, IMAGES);
+                reader.setOnImageAvailableListener(consumer, frames);
+                tell(number, () -> listener.onCameraOpened(lens.viewfinder));
+                manager.openCamera(lens.id, this, thread);
+            } catch (CameraAccessException e) {
+                fail(CameraFailure.of(e));
+            } catch (SecurityException e) {
+                // Permission was revoked after the check.
+                fail(CameraFailure.NOT_ALLOWED);
+            } catch (IllegalArgumentException e) {
+                // The camera was unplugged after it was listed.
+                fail(CameraFailure.ERROR);
+            }
+        }
+
+        void end() {
+            ended = true;
+            if (session != null) {
+                session.close();
+            }
+            if (device != null) {
+                device.close();
+            }
+            if (preview != null) {
+                preview.release();
+            }
+            if (reader != null) {
+                // On that thread, because closing frees the memory of a frame that may still be being read.
+                frames.post(reader::close);
+            }
+        }
+
+        @Override
+        public void onOpened(CameraDevice opened) {
+            if (ended) {
+                opened.close();
+                return;
+            }
+            device = opened;
+            try {
+                device.createCaptureSession(
+                        Arrays.asList(preview, reader.getSurface()), new SessionCallback(), thread);
+            } catch (CameraAccessException e) {
+                fail(CameraFailure.of(e));
+            } catch (IllegalArgumentException e) {
+                // The screen's surface disappeared at this moment.
+                fail(CameraFailure.ERROR);
+            }
+        }
+
+        @Override
+        public void onDisconnected(CameraDevice lost) {
+            lost.close();
+            fail(CameraFailure.IN_USE);
+        }
+
+        @Override
+        public void onError(CameraDevice broken, int error) {
+            broken.close();
+            fail(CameraFailure.of(error));
+        }
+
+        private void fail(CameraFailure failure) {
+            if (!ended) {
+                end();
+                tell(number, () -> {
+                    open = false;
+                    listener.onCameraFailed(failure);
+                });
+            }
+        }
+
+        /** Starts the stream of frames. */
+        private final class SessionCallback extends CameraCaptureSession.StateCallback {
+            @Override
+            public void onConfigured(CameraCaptureSession configured) {
+                if (ended) {
+                    configured.close();
+                    return;
+                }
+                session = configured;
+                try {
+                    // The preview template focuses and exposes continuously.
+                    CaptureRequest.Builder request = device.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW);
+                    request.addTarget(preview);
+                    request.addTarget(reader.getSurface());
+                    session.setRepeatingRequest(request.build(), null, thread);
+                } catch (CameraAccessException e) {
+                    fail(CameraFailure.of(e));
+                } catch (IllegalStateException e) {
+                    // The device was lost; onDisconnected or onError follows with the reason.
+                    session = null;
+                } catch (IllegalArgumentException e) {
+                    // The screen's surface disappeared at this moment.
+                    fail(CameraFailure.ERROR);
+                }
+            }
+
+            @Override
+            public void onConfigureFailed(CameraCaptureSession refused) {
+                fail(CameraFailure.ERROR);
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+package org.vignette.demo.camera;
+
+import android.graphics.Matrix;
+import android.graphics.RectF;
+import org.vignette.demo.image.Crop;
+
+/**
+ * How the camera picture is placed on the screen, so that the guide shows exactly what is analysed. Immutable.
+ *
+ * <p>Preview and analysis have the same aspect ratio, and a camera gives streams of the same ratio the same field of
+ * view, so a rectangle in one maps proportionally to the other. The whole picture is fitted into the view, never
+ * cropped, so the guide is always fully visible.
+ */
+final class Viewfinder {
+    private final int sensorDegrees;
+    private final boolean front;
+    private final int width;
+    private final int height;
+
+    /**
+     * @param sensorDegrees clockwise, from the sensor's picture to the device's natural orientation.
+     * @param front whether the camera faces the user.
+     * @param width of the sensor's picture, in pixels; only the aspect ratio matters.
+     * @param height of the same, in pixels.
+     */
+    Viewfinder(int sensorDegrees, boolean front, int width, int height) {
+        this.sensorDegrees = sensorDegrees;
+        this.front = front;
+        this.width = width;
+        this.height = height;
+    }
+
+    /**
+     * Clockwise degrees that turn the sensor's picture upright: 0, 90, 180 or 270.
+     *
+     * @param displayDegrees the screen's rotation from its natural orientation, as reported by Display.
+     */
+    int uprightRotation(int displayDegrees) {
+        return (front ? sensorDegrees + displayDegrees : sensorDegrees - displayDegrees + 360) % 360;
+    }
+
+    /** Where the whole upright picture is in a view: as large as fits, centred. */
+    RectF picture(int viewWidth, int viewHeight, int displayDegrees) {
+        boolean sideways = uprightRotation(displayDegrees) % 180 != 0;
+        float uprightWidth = sideways ? height : width;
+        float uprightHeight = sideways ? width : height;
+        float scale = Math.min(viewWidth / uprightWidth, viewHeight / uprightHeight);
+        float halfWidth = uprightWidth * scale / 2;
+        float halfHeight = uprightHeight * scale / 2;
+        return new RectF(viewWidth / 2f - halfWidth, viewHeight / 2f - halfHeight,
+                viewWidth / 2f + halfWidth, viewHeight / 2f + halfHeight);
+    }
+
+    /** Where the analysed crop is in a view; the same rule as {@link org.vignette.demo.model.Frame#fill}, scaled. */
+    RectF guide(int viewWidth, int viewHeight, int displayDegrees, double contentAspect) {
+        RectF picture = picture(viewWidth, viewHeight, displayDegrees);
+        boolean sideways = uprightRotation(displayDegrees) % 180 != 0;
+        int uprightWidth = sideways ? height : width;
+        float scale = picture.width() / uprightWidth;
+        Crop crop = Crop.centred(uprightWidth, sideways ? width : height, contentAspect);
+        float left = picture.left + crop.left * scale;
+        float top = picture.top + crop.top * scale;
+        return new RectF(left, top, left + crop.width * scale, top + crop.height * scale);
+    }
+
+    /**
+     * The transform with which a TextureView shows the picture where {@link #picture} says.
+     *
+     * <p>Without one, it shows the picture upright for the device's natural orientation and stretched over the view.
+     * So undo the stretching, rotate against the display and scale to fit.
+     */
+    Matrix transform(int viewWidth, int viewHeight, int displayDegrees) {
+        boolean sideways = sensorDegrees % 180 != 0;
+        float naturalWidth = sideways ? height : width;
+        float naturalHeight = sideways ? width : height;
+        float middleX = viewWidth / 2f;
+        float middleY = viewHeight / 2f;
+        RectF picture = picture(viewWidth, viewHeight, displayDegrees);
+        float turnedWidth = displayDegrees % 180 != 0 ? naturalHeight : naturalWidth;
+        float scale = picture.width() / turnedWidth;
+        Matrix matrix = new Matrix();
+        matrix.postScale(naturalWidth / viewWidth, naturalHeight / viewHeight, middleX, middleY);
+        matrix.postRotate(-displayDegrees, middleX, middleY);
+        matrix.postScale(scale, scale, middleX, middleY);
+        return matrix;
+    }
+}

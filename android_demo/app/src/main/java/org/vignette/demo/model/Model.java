@@ -1,0 +1,190 @@
+package org.vignette.demo.model;
+
+import android.content.Context;
+import android.content.SharedPreferences;
+import android.graphics.Bitmap;
+import android.media.Image;
+import android.media.ImageReader;
+import android.net.Uri;
+import android.os.Handler;
+import android.os.Looper;
+import java.io.IOException;
+import org.vignette.demo.image.Picture;
+
+/**
+ * The only owner of the model: opens, feeds and closes it, all on the model thread. Methods are called on the main
+ * thread and return immediately; the listener is called there too, but never after {@link #close}.
+ */
+public final class Model implements ImageReader.OnImageAvailableListener {
+    /** Called on the main thread. */
+    public interface Listener {
+        /** @param tested whether this exact model has already passed its self-test. */
+        void onModelOpened(Contract contract, boolean tested);
+
+        /** The app was built without a model. */
+        void onModelAbsent();
+
+        void onModelError(BundleException error);
+
+        void onAnswer(Answer answer);
+
+        /** @param seen the frame as the model saw it. */
+        void onPicture(Answer answer, Bitmap seen);
+
+        void onPictureError();
+
+        /** @param shot the last camera frame classified. */
+        void onShot(Shot shot);
+
+        void onSelfTest(SelfTest.Report report);
+    }
+
+    private static final int MOST_ANSWERS = 3;
+    private static final Classifier.Kernels LIVE = Classifier.Kernels.XNNPACK;
+    private static final String PREFERENCES = "self_test";
+    private static final String PASSED = "passed_sha256";
+
+    private final ModelHost app;
+    private final Listener listener;
+    private final Handler thread;
+    private final Handler main = new Handler(Looper.getMainLooper());
+    private boolean closed;
+    private volatile int rotation;
+
+    // The rest belongs to the model thread.
+    private ModelFile file;
+    private Classifier classifier;
+    private Frame frame;
+    /** The model's output for the last frame, if that came from the camera; otherwise null. */
+    private byte[] output;
+    private double modelMs;
+
+    /** Starts opening the model. */
+    public Model(ModelHost app, Listener listener) {
+        this.app = app;
+        this.listener = listener;
+        thread = app.modelThread();
+        thread.post(this::open);
+    }
+
+    /** @param degrees clockwise to turn the camera's pictures upright: 0, 90, 180 or 270. */
+    public void setRotation(int degrees) {
+        rotation = degrees;
+    }
+
+    /** Replays the golden vectors. */
+    public void selfTest() {
+        thread.post(this::replay);
+    }
+
+    /** Classifies a picture file. */
+    public void classify(Uri uri) {
+        thread.post(() -> read(uri));
+    }
+
+    /** Delivers the last camera frame classified, if there is one. */
+    public void shoot() {
+        long now = System.currentTimeMillis();
+        thread.post(() -> {
+            if (classifier != null && output != null) {
+                Shot shot = new Shot(file.contract, frame, LIVE, output, modelMs, now);
+                tell(() -> listener.onShot(shot));
+            }
+        });
+    }
+
+    /** Closes the model once the current work is done. */
+    public void close() {
+        closed = true;
+        thread.post(() -> {
+            if (classifier != null) {
+                classifier.close();
+                classifier = null;
+                app.setModelInUse(false);
+            }
+        });
+    }
+
+    /** Takes the newest camera picture; the reader drops those that arrived while the model was busy. */
+    @Override
+    public void onImageAvailable(ImageReader reader) {
+        try (Image image = reader.acquireLatestImage()) {
+            if (image == null || classifier == null) {
+                return;
+            }
+            frame.fill(image, rotation);
+        }
+        Answer answer = answer();
+        tell(() -> listener.onAnswer(answer));
+    }
+
+    private void open() {
+        try {
+            file = ModelFile.open(app.files());
+            if (file == null) {
+                tell(listener::onModelAbsent);
+                return;
+            }
+            classifier = new Classifier(file, LIVE);
+            app.setModelInUse(true);
+        } catch (BundleException e) {
+            tell(() -> listener.onModelError(e));
+            return;
+        }
+        Contract contract = file.contract;
+        frame = new Frame(contract);
+        boolean tested = contract.modelSha256.equals(preferences().getString(PASSED, null));
+        tell(() -> listener.onModelOpened(contract, tested));
+    }
+
+    private void replay() {
+        if (classifier == null) {
+            return;
+        }
+        output = null;
+        try {
+            SelfTest.Report report = new SelfTest(file.contract, frame).run(file, classifier);
+            String passed = report.right() ? file.contract.modelSha256 : null;
+            preferences().edit().putString(PASSED, passed).apply();
+            tell(() -> listener.onSelfTest(report));
+        } catch (BundleException e) {
+            tell(() -> listener.onModelError(e));
+        }
+    }
+
+    private void read(Uri uri) {
+        if (classifier == null) {
+            return;
+        }
+        try (Picture picture = new Picture(app.context().getContentResolver(), uri)) {
+            frame.fill(picture);
+        } catch (IOException e) {
+            tell(listener::onPictureError);
+            return;
+        }
+        Answer answer = answer();
+        output = null;
+        Bitmap seen = frame.bitmap();
+        tell(() -> listener.onPicture(answer, seen));
+    }
+
+    private Answer answer() {
+        long start = System.nanoTime();
+        output = classifier.run(frame.pixels);
+        modelMs = (System.nanoTime() - start) / 1e6;
+        return new Answer(file.contract, Classifier.probabilities(file.contract, output), MOST_ANSWERS,
+                frame.grabMs(), frame.letterboxMs(), modelMs);
+    }
+
+    private SharedPreferences preferences() {
+        return app.context().getSharedPreferences(PREFERENCES, Context.MODE_PRIVATE);
+    }
+
+    private void tell(Runnable news) {
+        main.post(() -> {
+            if (!closed) {
+                news.run();
+            }
+        });
+    }
+}

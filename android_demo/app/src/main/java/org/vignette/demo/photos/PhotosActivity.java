@@ -1,0 +1,165 @@
+package org.vignette.demo.photos;
+
+import android.app.Activity;
+import android.app.AlertDialog;
+import android.graphics.Bitmap;
+import android.os.Bundle;
+import android.view.View;
+import android.widget.ListView;
+import android.widget.TextView;
+import java.io.File;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import org.vignette.demo.R;
+import org.vignette.demo.core.App;
+import org.vignette.demo.core.SharedFiles;
+import org.vignette.demo.core.StorageException;
+import org.vignette.demo.core.Views;
+
+/** The photos that the user kept: to look at, to label, to share and to delete. */
+public final class PhotosActivity extends Activity implements Gallery.Listener, PhotoRows.Listener {
+    /** Android passes at most a megabyte of URIs at once. */
+    static final int MOST_SHARED = 200;
+
+    private Gallery gallery;
+    private PhotoRows rows;
+    private View list;
+    private View actions;
+    private TextView text;
+    private Photos.Album album;
+    /** The open dialog: a window of its own, which would outlive the activity. */
+    private AlertDialog dialog;
+
+    @Override
+    protected void onCreate(Bundle saved) {
+        super.onCreate(saved);
+        setContentView(R.layout.photos);
+        rows = new PhotoRows(this, ((App) getApplication()).storageThread(), this);
+        ListView view = findViewById(R.id.list);
+        view.setAdapter(rows);
+        list = view;
+        text = findViewById(R.id.text);
+        actions = findViewById(R.id.actions);
+        findViewById(R.id.share_all).setOnClickListener(button -> share(album.photos));
+        findViewById(R.id.delete_all).setOnClickListener(button -> confirmAll());
+        Views.edgeToEdge(this, view);
+    }
+
+    @Override
+    protected void onStart() {
+        super.onStart();
+        gallery = new Gallery((App) getApplication(), this);
+        gallery.look();
+    }
+
+    @Override
+    protected void onStop() {
+        if (dialog != null) {
+            dialog.dismiss();
+        }
+        gallery.close();
+        super.onStop();
+    }
+
+    @Override
+    protected void onDestroy() {
+        rows.close();
+        super.onDestroy();
+    }
+
+    @Override
+    public void onAlbum(Photos.Album found) {
+        album = found;
+        rows.show(found);
+        boolean empty = found.photos.isEmpty() && found.damaged.isEmpty();
+        int unsaid = 0;
+        for (Photo photo : found.photos) {
+            unsaid += photo.naming == Photo.Naming.NOTHING ? 1 : 0;
+        }
+        int all = found.photos.size() + found.damaged.size();
+        text.setText(empty ? getString(R.string.photos_none)
+                : getResources().getQuantityString(R.plurals.photos_count, all, all, unsaid));
+        Views.setVisible(list, !empty);
+        Views.setVisible(actions, !empty);
+        Views.setVisible(findViewById(R.id.share_all), !found.photos.isEmpty());
+    }
+
+    @Override
+    public void onKept(Photo photo, Bitmap image) {
+        gallery.look();
+    }
+
+    @Override
+    public void onLabelled(Photo photo) {
+        gallery.look();
+    }
+
+    @Override
+    public void onStorageError(StorageException error) {
+        gallery.look();
+        open(new AlertDialog.Builder(this)
+                .setTitle(R.string.storage_title)
+                .setMessage(error.message(getResources()))
+                .setPositiveButton(android.R.string.ok, null));
+    }
+
+    @Override
+    public void onLabel(Photo photo) {
+        List<String> choices = new ArrayList<>(photo.labels);
+        choices.add(getString(R.string.none_of_them));
+        open(new AlertDialog.Builder(this)
+                .setTitle(R.string.question)
+                .setItems(choices.toArray(new String[0]), (dialog, which) ->
+                        gallery.label(photo, which < photo.labels.size() ? photo.labels.get(which) : null))
+                .setNegativeButton(android.R.string.cancel, null));
+    }
+
+    @Override
+    public void onShare(Photo photo) {
+        share(Collections.singletonList(photo));
+    }
+
+    @Override
+    public void onDelete(File picture) {
+        confirm(R.string.delete_one, Collections.singletonList(picture));
+    }
+
+    private void confirmAll() {
+        List<File> pictures = new ArrayList<>(album.damaged);
+        for (Photo photo : album.photos) {
+            pictures.add(photo.picture);
+        }
+        confirm(R.string.delete_every, pictures);
+    }
+
+    private void confirm(int words, List<File> pictures) {
+        open(new AlertDialog.Builder(this)
+                .setMessage(words)
+                .setPositiveButton(R.string.act_delete, (dialog, which) -> {
+                    gallery.remove(pictures);
+                    gallery.look();
+                })
+                .setNegativeButton(android.R.string.cancel, null));
+    }
+
+    private void open(AlertDialog.Builder builder) {
+        dialog = builder.show();
+    }
+
+    /** Shares pictures and their documents. */
+    private void share(List<Photo> photos) {
+        if (photos.size() > MOST_SHARED) {
+            open(new AlertDialog.Builder(this)
+                    .setMessage(getString(R.string.share_many, photos.size(), MOST_SHARED))
+                    .setPositiveButton(android.R.string.ok, null));
+            return;
+        }
+        List<File> files = new ArrayList<>();
+        for (Photo photo : photos) {
+            files.add(photo.picture);
+            files.add(Photo.document(photo.picture));
+        }
+        SharedFiles.share(this, "*/*", files.toArray(new File[0]));
+    }
+}

@@ -1,0 +1,144 @@
+package org.vignette.demo.model;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.File;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+import org.vignette.demo.Made;
+import org.vignette.demo.R;
+
+/** The app's own classes on real models, through the real classes of TensorFlow Lite. */
+class ClassifierTest {
+    @BeforeEach
+    void needsTheRuntime() throws Exception {
+        String missing = Made.missingRuntime();
+        assumeTrue(missing == null, missing);
+    }
+
+    /** Every bundle generated here, and those passed to run.py. */
+    private static Map<String, Made.Bundle> bundles() throws Exception {
+        Map<String, Made.Bundle> bundles = new TreeMap<>();
+        for (String flavour : new String[] {"int8", "float32", "float16", "dynamic_range"}) {
+            bundles.put(flavour, Made.bundle(flavour));
+        }
+        String given = System.getProperty("vignette.bundles", "");
+        for (String folder : given.isEmpty() ? new String[0] : given.split(File.pathSeparator)) {
+            bundles.put(folder, new Made.Bundle(Path.of(folder)));
+        }
+        return bundles;
+    }
+
+    private static int refusal(Files files) throws Exception {
+        ModelFile model = ModelFile.open(files);
+        BundleException error = assertThrows(BundleException.class,
+                () -> new Classifier(model, Classifier.Kernels.XNNPACK).close());
+        return error.text;
+    }
+
+    @TestFactory
+    Stream<DynamicTest> selfTestPassesOnEveryBundle() throws Exception {
+        return bundles().entrySet().stream().map(entry -> DynamicTest.dynamicTest(entry.getKey(), () -> {
+            ModelFile model = ModelFile.open(entry.getValue());
+            try (Classifier live = new Classifier(model, Classifier.Kernels.XNNPACK)) {
+                SelfTest.Report report = new SelfTest(model.contract, new Frame(model.contract)).run(model, live);
+                assertNull(report.wrongLetterbox);
+                for (SelfTest.Run run : report.runs) {
+                    assertTrue(run.right(), entry.getKey() + ", " + run.kernels + ", first at " + run.wrongVector
+                            + ": largest difference " + run.largestDifference + ", allowed " + run.allowed);
+                }
+                if (model.contract.output.quantized) {
+                    assertEquals(0, report.runs[0].largestDifference);
+                }
+            }
+        }));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> builtInKernelsEqualPythonInEveryByteOfInt8() throws Exception {
+        Map<String, Made.Bundle> bundles = bundles();
+        bundles.values().removeIf(bundle -> !bundle.contract().contains("\"flavour\": \"int8\""));
+        return bundles.entrySet().stream().map(entry -> DynamicTest.dynamicTest(entry.getKey(), () -> {
+            ModelFile model = ModelFile.open(entry.getValue());
+            Frame frame = new Frame(model.contract);
+            try (Classifier classifier = new Classifier(model, Classifier.Kernels.BUILT_IN)) {
+                for (Contract.Vector vector : model.contract.vectors) {
+                    frame.fill(vector.rgb, vector.width, vector.height);
+                    assertArrayEquals(vector.output, classifier.run(frame.pixels), vector.name);
+                }
+            }
+        }));
+    }
+
+    @Test
+    void anOperatorVersionAboveTheRuntimesIsRefused() throws Exception {
+        assertEquals(R.string.model_refused, refusal(Made.bundle("future")));
+    }
+
+    @Test
+    void fewerLabelsThanOutputsAreRefused() throws Exception {
+        assertEquals(R.string.labels_differ,
+                refusal(Made.bundle("int8").edit(text -> text.replaceFirst("\\s*\"kettle\",", ""))));
+    }
+
+    @Test
+    void anotherFrameThanTheModelsIsRefused() throws Exception {
+        assertEquals(R.string.input_differs,
+                refusal(Made.bundle("int8").edit(text -> text.replace("\"width\": 64,\n  \"height\"",
+                        "\"width\": 65,\n  \"height\""))));
+    }
+
+    @Test
+    void anotherInputTypeThanTheModelsIsRefused() throws Exception {
+        assertEquals(R.string.input_differs, refusal(Made.bundle("int8").edit(
+                text -> text.replaceFirst("\"dtype\": \"uint8\"", "\"dtype\": \"float32\""))));
+    }
+
+    @Test
+    void anotherOutputScaleThanTheModelsIsRefused() throws Exception {
+        assertEquals(R.string.output_differs,
+                refusal(Made.bundle("int8").edit(text -> text.replace("0.00390625", "0.0078125"))));
+    }
+
+    @Test
+    void goldenOutputsOfAnotherLengthAreRefused() throws Exception {
+        assertEquals(R.string.contract_value_wrong, refusal(Made.bundle("int8").edit(
+                text -> text.replaceFirst("\"output\": \"[^\"]*\"", "\"output\": \"AAAA\""))));
+    }
+
+    @Test
+    void selfTestNamesTheStepThatDiffers() throws Exception {
+        String sha256 = "\"prepared_sha256\": \"";
+        SelfTest.Report letterbox = report(Made.bundle("int8").edit(
+                text -> text.replaceFirst(sha256 + "....", sha256 + "0000")));
+        assertEquals("every_grey", letterbox.wrongLetterbox);
+        assertEquals(0, letterbox.runs.length);
+
+        SelfTest.Report model = report(Made.bundle("int8").edit(
+                text -> text.replaceFirst("\"output\": \"[^\"]*\"", "\"output\": \"AAAA/w==\"")));
+        assertNull(model.wrongLetterbox);
+        for (SelfTest.Run run : model.runs) {
+            assertEquals("every_grey", run.wrongVector);
+            assertTrue(run.topChanged);
+            assertTrue(run.largestDifference > 0.5);
+        }
+    }
+
+    private static SelfTest.Report report(Files files) throws Exception {
+        ModelFile model = ModelFile.open(files);
+        try (Classifier live = new Classifier(model, Classifier.Kernels.XNNPACK)) {
+            return new SelfTest(model.contract, new Frame(model.contract)).run(model, live);
+        }
+    }
+}

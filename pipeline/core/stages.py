@@ -1,0 +1,177 @@
+"""One table of the stages of a run: version, inputs, outputs, and the command that makes each.
+
+Whether a stage is done, what is out of date, which command to suggest and what a report may show
+all follow from this table, so a new artifact is one row. What `export` adds to a run it registers
+itself, in `export.artifacts`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline.core.recipes import Recipe
+from pipeline.core.sections import FLAVOURS
+
+# The files of a run, in the order in which they are made.
+CONFIG = "config.toml"
+PICTURES = "pictures.csv"
+EXCLUDED = "excluded.csv"
+AUDIT = "audit.json"
+SHORTCUTS = "shortcuts.json"
+SPLIT = "split.csv"
+SPLIT_COPY = "recipes/split.csv"
+SEARCH = "search.json"
+FRAME = "frame.json"
+FOLDS = "folds.json"
+OUT_OF_FOLD = "out_of_fold.npz"
+MODEL = "model.keras"
+TRAINING = "training.json"
+PREDICTIONS = "predictions"
+EVALUATION = "evaluation.json"
+LABEL_ISSUES = "label_issues.json"
+FIGURES = "figures"
+BACKBONE = "backbone.tflite"  # in a folder of the cache
+
+
+class Command(NamedTuple):
+    """A command line, `python -m MODULE VERB ARGUMENTS`, with RUN and CONFIG to be filled in."""
+
+    module: str
+    verb: str
+    arguments: str = "RUN"
+
+    def of(self, folder: Path) -> str:
+        """The command for the run in a folder, quoted for a shell."""
+        values = {"RUN": folder.name, "CONFIG": str(folder / CONFIG)}
+        words = [shlex.quote(values[word]) if word in values else word for word in self.arguments.split()]
+        return " ".join(["python -m", self.module, self.verb, *words])
+
+
+TRAIN = Command("pipeline", "train", "CONFIG --name RUN")
+EVALUATE = Command("pipeline", "evaluate")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A row of the table.
+
+    Attributes:
+        name: What its recipe is called; one `*` stands for a flavour or a file name.
+        version: Raised whenever the stage's code would give other results.
+        outputs: The files that it always writes; `*` as in the name.
+        inputs: The stages whose keys stand in its recipe, by the name that they have there. The name
+            `*` is that of any flavour; in a stage, `*` is the same flavour. Inputs that are no stages
+            of the run, such as pictures, are not listed.
+        command: What makes it.
+        title: What it is to the reader of a report; empty where nobody misses it.
+        flavour: The flavour without which a run cannot have it.
+    """
+
+    name: str
+    version: int
+    outputs: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    command: Command = TRAIN
+    title: str = ""
+    flavour: str = ""
+
+    @property
+    def document(self) -> str:
+        """The JSON file among the outputs; empty if there is none."""
+        return next((name for name in self.outputs if name.endswith(".json")), "")
+
+    def rests_on(self, name: str) -> str:
+        """The stage that an input of the recipe is the key of; empty if it is no stage of the run."""
+        if name not in self.inputs and name in FLAVOURS:
+            return self.inputs.get("*", "").replace("*", name)
+        return self.inputs.get(name, "")
+
+
+_ROWS: dict[str, Stage] = {}
+
+
+def add(*rows: Stage) -> None:
+    """Adds rows to the table, or replaces those of the same name."""
+    _ROWS.update({row.name: row for row in rows})
+
+
+def table() -> Iterator[Stage]:
+    """All rows, in the order in which a run comes to be."""
+    yield from _ROWS.values()
+
+
+def find(name: str) -> Stage | None:
+    """The row of a stage, with its `*` filled in; None for a stage of another version of Vignette."""
+    if name in _ROWS:
+        return _ROWS[name]
+    for row in _ROWS.values():
+        head, star, tail = row.name.partition("*")
+        if not (star and name.startswith(head) and name.endswith(tail)):
+            continue
+        value = name[len(head) : len(name) - len(tail)]
+        if value and "/" not in value:
+            outputs = tuple(output.replace("*", value) for output in row.outputs)
+            inputs = {key: stage.replace("*", value) for key, stage in row.inputs.items()}
+            return replace(row, name=name, outputs=outputs, inputs=inputs)
+    return None
+
+
+def row(name: str) -> Stage:
+    """As `find`, of a stage that must be in the table; raises KeyError."""
+    if (found := find(name)) is None:
+        raise KeyError(name)
+    return found
+
+
+def recipe(
+    name: str,
+    inputs: Mapping[str, str],
+    settings: Mapping[str, Any] | None = None,
+    libraries: Sequence[str] = (),
+) -> Recipe:
+    """The recipe of a stage, in the version of the table; the rest as in `Recipe`."""
+    return Recipe(name, row(name).version, inputs, settings or {}, libraries)
+
+
+add(
+    Stage("audit", 3, (AUDIT,), title="the audit of the pictures"),
+    Stage("pictures", 2, (PICTURES, EXCLUDED), {"audit": "audit"}),
+    Stage("shortcuts", 3, (SHORTCUTS,), title="the check for shortcuts"),
+    Stage("split", 2, (SPLIT, SPLIT_COPY)),
+    Stage("features", 2, (BACKBONE,)),
+    Stage("search", 2, (SEARCH,)),
+    Stage("frame", 1, (FRAME,), title="the model's frame"),
+    Stage("folds", 2, (FOLDS, OUT_OF_FOLD), title="the folds"),
+    Stage("model", 2, (MODEL, TRAINING), {"folds": "folds"}, title="the final model"),
+    Stage(
+        f"{PREDICTIONS}/keras",
+        1,
+        (f"{PREDICTIONS}/keras.npz",),
+        {"model": "model"},
+        EVALUATE,
+    ),
+    Stage(
+        "evaluation",
+        5,
+        (EVALUATION,),
+        {"predictions": f"{PREDICTIONS}/keras", "folds": "folds"},
+        EVALUATE,
+        "the scores on the held-out pictures",
+    ),
+    Stage("label_issues", 2, (LABEL_ISSUES,), {"folds": "folds"}, EVALUATE, "labels that may be wrong"),
+    Stage(
+        f"{FIGURES}/*",
+        5,
+        (f"{FIGURES}/*",),
+        {
+            "folds": "folds",
+            "search": "search",
+            "evaluation": "evaluation",
+            "label_issues": "label_issues",
+        },
+    ),
+)

@@ -1,0 +1,81 @@
+"""The documents that training leaves in a run, and how they are read.
+
+`search` and `train` write them; everything later reads them. Their file names are in `core.runs`.
+"""
+
+from __future__ import annotations
+
+from pipeline.core.documents import Document
+from pipeline.core.size import Size
+from pipeline.stats.metrics import Interval
+
+# One value of a configuration key.
+Setting = str | int | float | bool | dict[str, str]
+
+
+class Frame(Document):
+    """frame.json: the model's input size, and the median aspect ratio (width / height) of the pictures."""
+
+    width: int
+    height: int
+    content_aspect: float
+
+    @property
+    def size(self) -> Size:
+        """In pixels."""
+        return Size(self.width, self.height)
+
+
+class Candidate(Document):
+    """One combination of searched settings, scored out of fold."""
+
+    values: dict[str, Setting]
+    frame: str
+    accuracy: float
+    interval: Interval
+    log_loss: float
+    chosen_epoch: int
+
+
+class Search(Document):
+    """search.json: every combination tried on n training pictures, best first."""
+
+    n: int
+    winner: dict[str, Setting]
+    note: str = ""
+    rows: tuple[Candidate, ...]
+
+
+class Curves(Document):
+    """One fold's learning curves, a value per epoch; empty for a fold without pictures."""
+
+    train_loss: tuple[float, ...] = ()
+    train_accuracy: tuple[float, ...] = ()
+    validation_loss: tuple[float, ...] = ()
+    validation_accuracy: tuple[float, ...] = ()
+
+
+class Folds(Document):
+    """folds.json: the out-of-fold scores, and what was chosen on them."""
+
+    labels: tuple[str, ...]
+    n: int
+    accuracy: float
+    fold_accuracy: tuple[float, ...]
+    chosen_epoch: int
+    epoch_was_chosen: bool
+    steps: int
+    temperature: float
+    threshold: float
+    history: tuple[Curves, ...] = ()
+
+
+class Training(Document):
+    """training.json: the final model's fit to its n training pictures, and its size in parameters."""
+
+    n: int
+    accuracy: float
+    log_loss: float
+    steps: int
+    trainable_parameters: int
+    frozen_parameters: int
