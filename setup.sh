@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes .venv with python3 where that is 3.11 to 3.13, else with the newest that is, and installs everything, once for each version of the
-# requirements; then fetches what builds and tests the Android app, where a JDK (17 or later) and Maven are there.
+# Makes .venv with python3 if that is 3.11 to 3.13, else with the newest Python that is, and installs everything, once for
+# each version of the requirements; then fetches what builds and tests the Android app, given a JDK (17 or later) and Maven.
 set -eu
 cd "$(dirname "$0")"
 

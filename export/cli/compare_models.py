@@ -70,8 +70,8 @@ def compare_models(
         comparison_table.by_class(terminal, row)
         comparison_table.paragraph(terminal, row)
         terminal.finish(result.model_dump(mode="json"), files)
-        if gate.says_no(row.verdict, result.gate):
+        if gate.refuses(row.verdict, result.gate):
             raise GateError(
-                f"the gate says no: {row.model}: {', '.join(row.reasons)} (n = {result.n})",
+                f"failed the gate: {row.model}: {', '.join(row.reasons)} (n = {result.n})",
                 "look at the answers that differ (--out FOLDER writes flips.png)",
             )

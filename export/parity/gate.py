@@ -44,7 +44,7 @@ def overall(verdicts: Sequence[Verdict]) -> Verdict:
     return next(kind for kind in (Verdict.FAILED, Verdict.NOT_SHOWN, Verdict.PASSED) if kind in verdicts)
 
 
-def says_no(verdict: Verdict, gate: Gate) -> bool:
+def refuses(verdict: Verdict, gate: Gate) -> bool:
     """Whether a verdict ends with exit code 3."""
     return verdict == Verdict.FAILED or (verdict == Verdict.NOT_SHOWN and gate.require_proof)
 

@@ -13,7 +13,7 @@ ORDER = (INT8, FLOAT16, FLOAT32, DYNAMIC_RANGE)
 
 
 def best(targets: Sequence[FlavourTarget], bounds: Gate) -> FlavourTarget | None:
-    """The flavour to ship; None if the gate says no to all of them.
+    """The flavour to ship; None if the gate refuses all of them.
 
     Of the others, one that passed goes before one whose parity is not shown.
 
@@ -26,4 +26,4 @@ def best(targets: Sequence[FlavourTarget], bounds: Gate) -> FlavourTarget | None
         place = ORDER.index(row.model) if row.model in ORDER else len(ORDER)
         return (row.model != ORDER[0], row.verdict != Verdict.PASSED, place)
 
-    return min((row for row in targets if not gate.says_no(row.verdict, bounds)), key=rank, default=None)
+    return min((row for row in targets if not gate.refuses(row.verdict, bounds)), key=rank, default=None)

@@ -41,7 +41,7 @@ def gated(experiment: Experiment, reporter: ProgressReporter) -> ParityResult:
     if not failed or calibration.recalibration_done(experiment):
         return result
     row = failed[0]
-    reporter.say("gate", f"no to {row.model}: {'; '.join(row.broken)} (n = {result.n})")
+    reporter.say("gate", f"{row.model} failed: {'; '.join(row.broken)} (n = {result.n})")
     if not _recalibrate(experiment, row, reporter):
         return result
     convert.convert(experiment, reporter)
@@ -65,7 +65,7 @@ def both_looks(first: FirstLook, second: FlavourTarget) -> str:
 def refusal(experiment: Experiment, result: ParityResult) -> GateError | None:
     """The error that a comparison ends with; None if every flavour was made and the gate accepts all."""
     bounds = experiment.config.gate
-    refused = [row for row in result.targets if gate.says_no(row.verdict, bounds)]
+    refused = [row for row in result.targets if gate.refuses(row.verdict, bounds)]
     missing = convert.failed(experiment)
     if not refused:
         if not missing:
@@ -76,11 +76,11 @@ def refusal(experiment: Experiment, result: ParityResult) -> GateError | None:
     more = f"; could not make {failures.in_words(missing)}" if missing else ""
     if not any(row.verdict == Verdict.FAILED for row in refused):
         return GateError(
-            f"the gate asks for proof: {parts} (not shown with n = {result.n}){more}",
+            f"parity is not proved: {parts} (not shown with n = {result.n}){more}",
             "hold out more pictures (data.held_out), or set gate.require_proof = false",
         )
     return GateError(
-        f"the gate says no: {parts} (n = {result.n}{second}){more}", _hint(experiment, result, refused)
+        f"failed the gate: {parts} (n = {result.n}{second}){more}", _hint(experiment, result, refused)
     )
 
 

@@ -11,15 +11,15 @@ from pipeline.cli.terminal import speaking
 
 
 def compare(
-    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two runs or more.")],
+    names: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two or more runs.")],
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Rank runs by out-of-fold score.
+    """Rank runs by out-of-fold accuracy.
 
-    Each is paired with the best on the training pictures that both have.
+    Compares each run with the best one on the training pictures they share.
 
-    Reads each run's out-of-fold answers and configuration. Writes nothing.
+    Reads each run's out-of-fold predictions and configuration. Writes nothing.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import runs

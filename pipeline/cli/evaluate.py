@@ -21,8 +21,8 @@ def evaluate(
 ) -> None:
     """Score the Keras model on the held-out pictures.
 
-    Reads a trained run. Writes its predictions/keras.npz, evaluation.json, label_issues.json and
-    figures.
+    Reads a trained run. Writes predictions/keras.npz, evaluation.json, label_issues.json and figures
+    into it.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import runs
@@ -92,7 +92,7 @@ def _show(terminal: Terminal, run: Run, evaluation: Evaluation) -> None:
     if out_of_fold.epoch_was_chosen:
         terminal.text(
             f"The out-of-fold score is that at epoch {out_of_fold.chosen_epoch}, "
-            "which was chosen on the same answers."
+            "which was selected on the same predictions."
         )
     for sentence in evaluation.gaps:
         terminal.text(sentence)

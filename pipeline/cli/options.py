@@ -1,4 +1,4 @@
-"""What all command lines have in common, and the options that several verbs take, worded once."""
+"""What all command lines share, and the options that several verbs take."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OnlyRunOption = Annotated[
 ]
 Source = Annotated[
     Path | None,
-    typer.Argument(metavar="CONFIG_OR_FOLDER", help="A .toml, a folder or a .csv; or a run, to repeat it."),
+    typer.Argument(metavar="CONFIG_OR_FOLDER", help="A .toml, a folder or a .csv, or a run to repeat."),
 ]
 
 
@@ -30,8 +30,8 @@ def command_line(
     """A program with these verbs, each named after its function.
 
     Args:
-        name: As the user types it.
-        text: What it is for.
+        name: The command the user types.
+        text: The help text.
         verbs: In the order of the help.
         renamed: What verbs were called before, and the command that has replaced each.
     """
@@ -62,39 +62,39 @@ def _refusal(old: str, command: str) -> Callable[[], None]:
 
 
 def one_of(argument: str | None, option: str | None) -> str | None:
-    """What is named by an argument or by `--run`.
+    """The run named by an argument or by `--run`.
 
     Raises:
-        UsageError: By both, and differently.
+        UsageError: The two differ.
     """
     from pipeline.core.errors import UsageError
 
     if argument and option and argument != option:
-        raise UsageError(f"{argument} and --run {option} are both given", "leave one of them out")
+        raise UsageError(f"{argument} and --run {option} are both given", "omit one of them")
     return option or argument
 
 
 def source_of(source: Path | None, option: str | None, name: str | None) -> tuple[Path, str]:
-    """What is trained on, and the run's name. A run stands for the configuration that it was made with.
+    """The source to train on, and the run's name. A run stands for its configuration.
 
     Args:
-        source: A configuration, folder or table; or a run, where no such file or folder is there.
-        option: `--run`: a run that is repeated.
-        name: `--name`: how the run is to be called; default: as its source.
+        source: A configuration, folder or table; or a run, if no such file or folder exists.
+        option: `--run`, a run to repeat.
+        name: `--name`, the run's name; default: the source's.
 
     Raises:
-        UsageError: Nothing is named, or too much, or there is no such run.
+        UsageError: No source, two sources, or no such run.
     """
     from pipeline.core import runs
     from pipeline.core.errors import UsageError
 
     if source is None and option is None:
         raise UsageError(
-            "neither pictures nor a run is named",
-            "give a folder, a configuration or a table, or --run NAME to repeat a run; --help says more",
+            "no pictures and no run given",
+            "give a folder, a configuration or a table, or --run NAME to repeat a run; see --help",
         )
     if source is not None and option is not None:
-        raise UsageError(f"{source} and --run {option} are both given", "leave one of them out")
+        raise UsageError(f"{source} and --run {option} are both given", "omit one of them")
     if source is not None and not runs.is_run(source):
         return source, name or runs.run_name(source)
     run = runs.find(option or str(source))
@@ -103,15 +103,15 @@ def source_of(source: Path | None, option: str | None, name: str | None) -> tupl
 
 AllowUnreadable = Annotated[
     str | None,
-    typer.Option(metavar="N%", help="Go on where up to so much of a class cannot be read; default 10%."),
+    typer.Option(metavar="N%", help="Accept up to this share of unreadable files per class; default 10%."),
 ]
 
 
 def unreadable_setting(text: str | None) -> list[str]:
-    """The setting that `--allow-unreadable` stands for; none where it was not given.
+    """The `--set` value that `--allow-unreadable` stands for; none without it.
 
     Raises:
-        UsageError: It is no percentage.
+        UsageError: It is not a percentage.
     """
     if text is None:
         return []

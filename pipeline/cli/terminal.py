@@ -1,7 +1,7 @@
-"""What a person at the terminal sees: progress, results, tables, errors, exit codes.
+"""Everything printed to the terminal: progress, results, tables, errors; and exit codes.
 
-Used by the command lines of `pipeline` and `export`; nothing else prints. Results go to
-stdout, progress and errors to stderr. With `--json` stdout holds one JSON document.
+Used by the command lines of `pipeline` and `export`; nothing else prints. Results go to stdout, progress
+and errors to stderr. With `--json`, stdout is one JSON document.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from pipeline.core.progress import ProgressReporter
 
 INTERRUPTED = 130
 _MODULE = re.compile(r"\bpython -m (?:pipeline|export)\b")
-_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_PATIENCE = 0.5
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_BAR_DELAY = 0.5
 _NARROWEST, _WIDEST = 60, 10_000
 
 
 class Terminal(ProgressReporter):
-    """Shows what library code reports.
+    """Prints the reports of library code.
 
     Args:
-        quiet: Only errors are shown.
-        as_json: Results are one JSON document on stdout instead of text.
+        quiet: Print errors only.
+        as_json: Print one JSON document to stdout instead of text.
 
     Attributes:
-        program: How the user calls Vignette; empty for `python -m pipeline` and `python -m export`.
+        program: The command that the user typed; empty for `python -m pipeline` and `python -m export`.
     """
 
     program: ClassVar[str] = ""
@@ -52,19 +52,19 @@ class Terminal(ProgressReporter):
         self.quiet, self.as_json = quiet, as_json
         self._silent = quiet or as_json
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # A terminal that lacks a letter shows a question mark instead of a traceback.
+            # Characters that the terminal cannot encode become question marks, not a traceback.
             sys.stdout.reconfigure(errors="replace")
         self._out = Console(highlight=False, soft_wrap=True)
-        # A descriptor of its own: libraries that are muted on theirs do not mute this one.
+        # A separate descriptor, so that muting libraries does not mute this one.
         self._stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
         self._err = Console(file=self._stderr, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._stage: tuple[str, float] = ("", 0.0)
         self.warnings: list[str] = []
-        self._next = "the same command continues where it stopped"
+        self._next = "run the same command again to continue"
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """Draws a bar for a stage that takes longer than a moment; on a terminal only."""
+        """Draws a bar if a stage takes more than a moment and stderr is a terminal."""
         if self._silent or not self._err.is_terminal:
             return
         if stage != self._stage[0]:
@@ -73,7 +73,7 @@ class Terminal(ProgressReporter):
             if total > 1:
                 return
         if self._bar is None:
-            if total > 1 and time.monotonic() - self._stage[1] < _PATIENCE:
+            if total > 1 and time.monotonic() - self._stage[1] < _BAR_DELAY:
                 return
             self._bar = Progress(
                 TextColumn("  {task.description}"),
@@ -90,13 +90,13 @@ class Terminal(ProgressReporter):
             self._end_bar()
 
     def say(self, stage: str, text: str) -> None:
-        """One line for a finished stage."""
+        """Prints one line for a finished stage."""
         self._end_bar()
         if not self._silent:
             self._out.print(f"[bold]{_safe(stage):>13}[/]  {_safe(text)}")
 
     def warn(self, text: str) -> None:
-        """A line that the user must not miss; part of the JSON document, too."""
+        """Prints a note, which is also part of the JSON document."""
         self._end_bar()
         self.warnings.append(text)
         if not self._silent:
@@ -105,7 +105,7 @@ class Terminal(ProgressReporter):
     def table(
         self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False
     ) -> None:
-        """A table; the first column is text, the others are numbers, or words that may take several lines."""
+        """Prints a table of text in the first column and numbers, or wrapped words, in the others."""
         self._end_bar()
         if self._silent:
             return
@@ -120,7 +120,7 @@ class Terminal(ProgressReporter):
             )
         for row in rows:
             table.add_row(*(_safe(cell) for cell in row))
-        # As wide as it needs to be: a cell that is cut cannot be read or searched.
+        # As wide as necessary: truncated cells cannot be read or searched.
         wide = Console(width=max(self._out.width, _NARROWEST) if words else _WIDEST, color_system=None)
         with wide.capture() as capture:
             wide.print(table)
@@ -130,17 +130,17 @@ class Terminal(ProgressReporter):
         self._out.print()
 
     def text(self, text: str) -> None:
-        """A paragraph."""
+        """Prints a paragraph."""
         self._end_bar()
         if not self._silent:
             self._out.print(_safe(text))
 
     def next(self, program: str, *words: str) -> None:
-        """The command that comes next, as a shell takes it."""
+        """Prints the next command, quoted for the shell."""
         self.text(f"\nnext: python -m {shlex.join([program, *words])}")
 
     def finish(self, result: dict[str, Any], files: Sequence[str] = ()) -> None:
-        """The result of the verb, and the files to open next."""
+        """Prints the verb's result, or the files to open next."""
         self._end_bar()
         if self.as_json:
             document = {**result, "warnings": self.warnings, "files": list(files)}
@@ -151,22 +151,22 @@ class Terminal(ProgressReporter):
                 self._out.print(f"[bold]{'open' if not number else '':>13}[/]  {_safe(file)}")
 
     def error(self, error: VignetteError) -> None:
-        """An expected failure."""
+        """Prints an expected failure."""
         self._end_bar()
         self._err.print(f"[bold red]error:[/] {_safe(error.message)}")
         if error.hint:
             self._err.print(f"[bold]hint:[/] {_safe(error.hint)}")
 
     def interrupted(self) -> None:
-        """The user pressed Ctrl-C."""
+        """Prints that the user pressed Ctrl-C."""
         self._end_bar()
         self._err.print(f"interrupted; {self._next}")
 
     def interrupt(self) -> NoReturn:
-        """Ends the process at once, as Ctrl-C asks.
+        """Exits immediately on Ctrl-C.
 
-        An exception could be swallowed by a library's callback. Nothing needs to be unwound,
-        because every artifact is written whole or not at all.
+        An exception could be swallowed by a library's callback. Nothing needs unwinding, because
+        every artifact is written atomically.
         """
         with suppress(Exception):
             self.interrupted()
@@ -174,11 +174,11 @@ class Terminal(ProgressReporter):
 
     @contextmanager
     def unwinding(self, meanwhile: str, after: str) -> Iterator[None]:
-        """Lets Ctrl-C unwind what is under way, where something outside has to be cleared.
+        """Makes Ctrl-C raise KeyboardInterrupt, for work that has to clean up outside the process.
 
         Args:
-            meanwhile: What is said at the first Ctrl-C, which raises KeyboardInterrupt; others are ignored.
-            after: What the same command would do, said at the end.
+            meanwhile: Printed at the first Ctrl-C; later ones are ignored.
+            after: What running the command again would do, printed at the end.
         """
         pressed = False
 
@@ -198,7 +198,7 @@ class Terminal(ProgressReporter):
             signal.signal(signal.SIGINT, before)
 
     def close(self) -> None:
-        """Ends a bar that is still drawn and gives the descriptor back."""
+        """Removes any bar and closes the descriptor."""
         self._end_bar()
         self._stderr.close()
 
@@ -225,7 +225,7 @@ def speaking(*, quiet: bool = False, as_json: bool = False) -> Iterator[Terminal
     except ModuleNotFoundError as error:
         packages.refuse(error)
     except BrokenPipeError:
-        # Whoever read the output has enough; there is nobody left to tell.
+        # The reader of the output has closed it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise SystemExit(1) from None
     except OSError as error:
@@ -239,11 +239,11 @@ def speaking(*, quiet: bool = False, as_json: bool = False) -> Iterator[Terminal
 
 
 def main(app: Callable[[], Any], program: str = "") -> None:
-    """Runs a command line. Ctrl-C before a verb has begun ends it, too.
+    """Runs a command line; handles Ctrl-C even before a verb starts.
 
     Args:
-        app: What is run.
-        program: The command that was called, if it is not `python -m`; commands are shown as its verbs.
+        app: The program.
+        program: The command, if not `python -m`; commands are shown as its verbs.
     """
     Terminal.program = program
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -254,10 +254,10 @@ def main(app: Callable[[], Any], program: str = "") -> None:
 
 
 def _safe(text: str) -> str:
-    """A text without markup, and without what would steer the terminal: file names are anyone's.
+    """A text without markup or control characters, which file names may contain.
 
-    Commands stand in it as the user calls them.
+    Commands in it are shown as the user calls them.
     """
     if Terminal.program:
         text = _MODULE.sub(Terminal.program, text)
-    return escape(_STEERING.sub("\N{REPLACEMENT CHARACTER}", text))
+    return escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))

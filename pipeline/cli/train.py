@@ -17,27 +17,27 @@ def train(
     source: options.Source = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a key; a list of values is a search."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a key; a list of values starts a search."),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The run's name; default: the source's, without its suffix.")
+    ] = None,
     allow_unreadable: options.AllowUnreadable = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace a run of another configuration.")] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace a run that has another configuration.")] = False,
     resplit: Annotated[
         bool,
-        typer.Option(
-            help="Another run, its split drawn without regard to this one's; another seed draws another."
-        ),
+        typer.Option(help="Start a new run with a fresh train/test split; it depends on the seed."),
     ] = False,
     run_option: Annotated[
-        str | None, typer.Option("--run", metavar="RUN", help="Repeat this run, with its own configuration.")
+        str | None, typer.Option("--run", metavar="RUN", help="Repeat this run with its own configuration.")
     ] = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train: folds, a search if there is one, the final model.
+    """Train a classifier: search (if any), folds, final model.
 
-    Reads the pictures. Writes data/runs/NAME: the table of pictures, the split, the folds, out-of-fold
-    answers, model.keras and figures. Repeated, it does only what is out of date.
+    Reads the pictures. Writes data/runs/NAME: the picture table, the split, the folds, out-of-fold
+    predictions, model.keras and figures. Run again, it redoes only what is out of date.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import config as configuration
@@ -51,7 +51,9 @@ def train(
         )
         run = runs.open_for(name, config, overwrite=overwrite, resplit=resplit)
         if source.suffix.lower() != ".toml":
-            terminal.say("defaults", f"no configuration given; all of it will be in {run.path(runs.CONFIG)}")
+            terminal.say(
+                "defaults", f"no configuration given; the full one will be in {run.path(runs.CONFIG)}"
+            )
         with run.locked():
             training.train(run, config, terminal)
             folds = run.read(Folds, runs.FOLDS)
@@ -73,9 +75,9 @@ def train(
 
 
 def _show_search(terminal: Terminal, keys: list[str], search: Search) -> None:
-    """What was tried, the best first; a key that a combination does not use is empty."""
+    """The settings tried, best first; a key that a combination does not use is blank."""
     terminal.table(
-        f"What was tried, the best first (out-of-fold, n = {search.n:,})",
+        f"Settings tried, best first (out-of-fold, n = {search.n:,})",
         [*keys, "accuracy", "95%", "log loss", "epoch"],
         [
             [

@@ -1,7 +1,7 @@
-"""One TOML file, or one folder of pictures, into one frozen, validated tree.
+"""The configuration: a TOML file, or a folder of pictures, as one frozen, validated tree.
 
-Defaults stand here and nowhere else. A list where one value belongs is a search over the
-values; `Config.search` holds those keys, and `grid` spells the combinations out.
+The sections, with their defaults, are in `sections`. A list in place of a single value is a search;
+`Config.search` holds those keys, and `grid` lists the combinations.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from pipeline.core.sections import Augment, Data, Export, Gate, Head, Model, Tra
 
 
 class Config(Part):
-    """Everything that makes a run.
+    """Everything a run is made from.
 
-    `search` maps keys such as `head.l2` to the values tried; `renamed` has the old names that the
-    source still uses.
+    `search` maps keys such as `head.l2` to the values to try; `renamed` lists the old key names that
+    the source still uses.
     """
 
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -43,7 +43,7 @@ class Config(Part):
     train: Train = Train()
     export: Export = Export()
     gate: Gate = Gate()
-    # How pictures were collected is noted beside them; a run is no other for a longer pause.
+    # Not part of a run: how pictures were collected is recorded beside them.
     channels: tuple[Channel, ...] = Field(default=(), exclude=True)
     collect: Collect = Field(default=Collect(), exclude=True)
     search: dict[str, tuple[Any, ...]] = Field(default={}, exclude=True)
@@ -73,12 +73,12 @@ class Config(Part):
         return self
 
     def grid(self) -> list[tuple[dict[str, Any], Config]]:
-        """Every combination of the searched values that makes another model, with its Config."""
+        """Every combination of the searched values that gives a different model, with its Config."""
         cells = grid.combinations(self._leaves({}), self.search)
         return [(cell, self.with_values(cell)) for cell in cells]
 
     def with_values(self, values: Mapping[str, Any]) -> Config:
-        """This Config with some keys set to one value each and nothing left to search."""
+        """This Config with some keys set to single values, and no search."""
         tree, defaults = self.model_dump(), flat(Config(data=self.data))
         idle = {key: defaults[key] for key in grid.unused(self._leaves(values)) if key in self.search}
         for key, value in {**idle, **values}.items():
@@ -87,7 +87,7 @@ class Config(Part):
 
     @property
     def ignored(self) -> list[str]:
-        """The keys that were set and change nothing."""
+        """The keys that were set but have no effect."""
         leaves, defaults = self._leaves({}), flat(Config(data=self.data))
         idle = set(grid.unused(leaves, self.search)) - set(self.search)
         return [key for key in grid.USED_BY if key in idle and leaves[key] != defaults[key]]
@@ -105,7 +105,7 @@ SEARCHABLE = (
 )
 
 
-# Names that keys had in the version before; they are still read.
+# Key names of the previous version, which are still read.
 RENAMED = {
     "train.choose": "train.select_best_epoch",
     "train.keep_correct": "train.min_correct_coverage",
@@ -119,8 +119,8 @@ def load(source: Path, settings: Iterable[str] = ()) -> Config:
 
     Args:
         source: A `.toml` file, a folder of pictures, or a `.csv` table.
-        settings: Overrides as on the command line, `key=value`, the value in TOML (a bare
-            word is text). A list of values searches over them.
+        settings: Overrides as on the command line, `key=value`, with the value in TOML (a bare
+            word is text). A list of values is a search.
 
     Raises:
         ConfigError: A key or value is wrong.
@@ -132,7 +132,7 @@ def load(source: Path, settings: Iterable[str] = ()) -> Config:
         try:
             tree = tomllib.loads(filetypes.contents(source).decode("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{source}: not TOML: {error}", "mend the line that it names") from error
+            raise ConfigError(f"{source}: not TOML: {error}", "fix the line it names") from error
     elif source.is_file() and (kind := filetypes.archive(source)):
         raise filetypes.archive_error(source, kind)
     elif source.is_file() and source.suffix.lower() not in TABLES:
@@ -148,7 +148,7 @@ def load(source: Path, settings: Iterable[str] = ()) -> Config:
 
 
 def dump(config: Config) -> str:
-    """The whole effective configuration as TOML, the searched keys as lists again."""
+    """The whole effective configuration as TOML, with searched keys as lists."""
     tree = config.model_dump(mode="json")
     for key, values in config.search.items():
         _put(tree, key, list(values))
@@ -162,7 +162,7 @@ def differing_keys(one: Config, other: Config) -> list[str]:
 
 
 def flat(config: Config) -> dict[str, Any]:
-    """Every key with its value, e.g. `{"train.folds": 5}`; a searched key has its list."""
+    """Every key with its value, e.g. `{"train.folds": 5}`; a searched key has a list."""
     leaves: dict[str, Any] = {}
     for name, value in config.model_dump(mode="json").items():
         if isinstance(value, dict):
@@ -189,7 +189,7 @@ def _put(tree: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _take_renamed(tree: dict[str, Any]) -> tuple[str, ...]:
-    """Gives keys their present names; says which were old."""
+    """Renames old keys in place; returns the old names."""
     found = []
     for old, new in RENAMED.items():
         section, name = old.split(".")
@@ -202,7 +202,7 @@ def _take_renamed(tree: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _take_lists(tree: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
-    """Takes the lists of searchable keys out of the tree, leaving their first values."""
+    """Moves the lists of searchable keys out of the tree, leaving their first values."""
     found: dict[str, tuple[Any, ...]] = {}
     for key in SEARCHABLE:
         section, name = key.split(".")
@@ -211,7 +211,7 @@ def _take_lists(tree: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
             continue
         values = part[name]
         if not values or any(value in values[:at] for at, value in enumerate(values)):
-            raise ConfigError(f"{key}: a search needs values, each once. Received: {values}")
+            raise ConfigError(f"{key}: a search needs distinct values. Received: {values}")
         part[name] = values[0]
         if len(values) > 1:
             found[key] = tuple(values)
@@ -221,7 +221,7 @@ def _take_lists(tree: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
 def _validate(tree: dict[str, Any], search: dict[str, tuple[Any, ...]], where: str) -> Config:
     for name in ("search", "renamed"):
         if name in tree:
-            hint = "give a list of values where one value belongs" if name == "search" else _suggestion(name)
+            hint = "to search, give a key a list of values" if name == "search" else _suggestion(name)
             raise ConfigError(f"{where}: unknown key {name}", hint)
     try:
         renamed = _take_renamed(tree)
@@ -248,10 +248,10 @@ def _explain(problem: Any) -> tuple[str, str]:
         expected = f"a number {expected}" if expected.startswith(("greater", "less")) else expected
     received = json.dumps(problem["input"], ensure_ascii=False, default=str)
     if key == "collect.proxy" and "@" in received:
-        received = "an address with a name or a password, which is not shown here"
+        received = "a URL with credentials, not shown here"
     hint = ""
     if isinstance(problem["input"], list):
-        hint = "only these take a list of values to search over: " + ", ".join(SEARCHABLE)
+        hint = "only these keys can be searched with a list of values: " + ", ".join(SEARCHABLE)
     return f"{key}: expected {expected}. Received: {received}", hint
 
 

@@ -1,6 +1,6 @@
-"""JSON, CSV and arrays out of bytes: whole and in the expected form, or a `DocumentError`.
+"""Parses JSON, CSV and arrays: complete and in the expected form, or a `DocumentError`.
 
-Whose file it is, and what to do about a damaged one, is said by those who read it.
+The caller says which file it was and what to do about it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 
 class DocumentError(ValueError):
-    """What is wrong with a document, in words."""
+    """What is wrong with a document."""
 
 
 class Document(BaseModel):
-    """A JSON document that a stage writes: frozen, its types not converted.
+    """A JSON document that a stage writes: frozen, with types checked and never converted.
 
-    Keys that a later version added are ignored; a key with a default may be missing.
+    Unknown keys, from a later version, are ignored; a key with a default may be missing.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True, allow_inf_nan=False)
@@ -35,7 +35,7 @@ def document_of(data: bytes | str, form: type[Form]) -> Form:
     """The document that a JSON text holds.
 
     Raises:
-        DocumentError: It is no JSON, or of another form.
+        DocumentError: It is not JSON, or not of this form.
     """
     value = object_of(data)
     try:
@@ -47,10 +47,10 @@ def document_of(data: bytes | str, form: type[Form]) -> Form:
 
 
 def json_of(data: bytes | str) -> Any:
-    """The value of a JSON text, in UTF-8 where it is bytes.
+    """The value of a JSON text; bytes are decoded as UTF-8.
 
     Raises:
-        DocumentError: It is no JSON, or nested too deeply.
+        DocumentError: It is not JSON, or too deeply nested.
     """
     try:
         return json.loads(data.decode("utf-8") if isinstance(data, bytes) else data, parse_constant=_refuse)
@@ -65,10 +65,10 @@ def object_of(data: bytes | str, keys: Collection[str] = ()) -> dict[str, Any]:
 
     Args:
         data: As for `json_of`.
-        keys: What it has at the least.
+        keys: Keys it must have.
 
     Raises:
-        DocumentError: It is no JSON, or of another form.
+        DocumentError: It is not a JSON object, or a key is missing.
     """
     value = json_of(data)
     if not isinstance(value, dict):
@@ -82,7 +82,7 @@ def rows_of(data: bytes, columns: Collection[str] = ()) -> list[dict[str, str]]:
     """The rows of a CSV text in UTF-8, by column.
 
     Raises:
-        DocumentError: It is none, a row is not whole, or a column is missing.
+        DocumentError: It is not CSV, a row is incomplete, or a column is missing.
     """
     try:
         reader = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""), strict=True)
@@ -101,15 +101,15 @@ def arrays_of(data: bytes, names: Collection[str] = ()) -> dict[str, np.ndarray]
 
     Args:
         data: The file.
-        names: Arrays that it has at the least, one row a picture each.
+        names: Arrays it must have, all of one length.
 
     Raises:
-        DocumentError: It is none, or an array is missing or longer than another.
+        DocumentError: It is not an .npz file, or an array is missing or of another length.
     """
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             arrays = dict(file)
-    except Exception as error:  # zipfile, zlib, struct and numpy each raise what they like
+    except Exception as error:  # zipfile, zlib, struct and numpy each raise their own
         raise DocumentError(str(error) or type(error).__name__) from error
     if lacking := [name for name in names if name not in arrays]:
         raise DocumentError(f"it lacks {', '.join(lacking)}")
@@ -119,4 +119,4 @@ def arrays_of(data: bytes, names: Collection[str] = ()) -> dict[str, np.ndarray]
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")

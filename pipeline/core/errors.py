@@ -1,24 +1,24 @@
-"""Every error that a user can meet: one tree, each with a message, a hint and an exit code.
+"""Every error a user can meet: one tree; each has a message, a hint and an exit code.
 
     VignetteError                1  failed
-    ├── UsageError               2  the command line asks for something that makes no sense
+    ├── UsageError               2  the command line makes no sense
     ├── ConfigError              2  a configuration key or value
     ├── DataError                2  the folder of pictures, the table, the split
-    │   ├── PictureError         2  one picture; callers that read many skip it and list it
-    │   │   └── FormatError      2  it is of a format that is not read
-    │   └── BundleError          2  model, labels and contract that do not belong together
-    ├── WeightsError             1  pretrained weights that cannot be had or do not fit
+    │   ├── PictureError         2  one picture; callers that read many skip and list it
+    │   │   └── FormatError      2  its format is not supported
+    │   └── BundleError          2  model, labels and contract do not match
+    ├── WeightsError             1  pretrained weights are unavailable or do not fit
     ├── RunError                 1  the folder of a run: missing, locked, incomplete
     ├── StorageError             1  disk full, no permission
-    ├── ConversionError          1  a .tflite that is not what it must be
-    ├── ToolError                1  a program from outside is missing, or failed
-    ├── NetworkError             1  a server that cannot be reached, or says no
-    ├── PhoneError               1  the phone: not there, not ready, or it failed
+    ├── ConversionError          1  a .tflite could not be made, or is wrong
+    ├── ToolError                1  an external program is missing or failed
+    ├── NetworkError             1  a server is unreachable or refused
+    ├── PhoneError               1  the phone is missing, not ready, or failed
     │   └── AccessError          1  the phone denies access to a folder
-    └── GateError                3  a gate or a proof said no
+    └── GateError                3  a gate or a check failed
 
-Library code raises these; only the command line prints. Anything else that escapes is a
-bug and keeps its traceback.
+Library code raises these; only the command line prints. Any other exception is a bug and keeps
+its traceback.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class VignetteError(Exception):
     """An expected failure.
 
     Args:
-        message: What is wrong, with the file, line or key.
+        message: What went wrong, with the file, line or key.
         hint: What to do about it.
     """
 
@@ -106,23 +106,23 @@ class GateError(VignetteError):
 _STORAGE_HINTS = {
     errno.ENOSPC: "free some disk space, then repeat the command: it continues where it stopped",
     errno.EDQUOT: "free some of your disk quota, then repeat the command",
-    errno.EFBIG: "the limit on the size of a file was reached (ulimit -f); raise it and repeat",
-    errno.EACCES: "give yourself the right to write there, or choose another folder",
-    errno.EPERM: "give yourself the right to write there, or choose another folder",
+    errno.EFBIG: "the file size limit was reached (ulimit -f); raise it and repeat",
+    errno.EACCES: "check your write permission, or choose another folder",
+    errno.EPERM: "check your write permission, or choose another folder",
     errno.EROFS: "the file system is read-only; choose another folder",
     errno.ENOTDIR: "a part of this path is a file, not a folder; choose another folder",
-    errno.EISDIR: "a folder stands where a file belongs; move it away",
+    errno.EISDIR: "a folder is in the way of a file; move it",
     errno.ENAMETOOLONG: "choose a shorter name",
 }
 
 
 def storage_error(path: Path, error: OSError) -> StorageError:
-    """The StorageError that explains why a file could not be written.
+    """A StorageError that says why a file could not be written.
 
     Args:
-        path: The file as the user knows it, not a temporary name beside it.
-        error: What the system said; it may lack an errno when it comes out of a library.
+        path: The file as the user knows it, not a temporary name.
+        error: The system's error; one raised by a library may have no errno.
     """
     reason = error.strerror or str(error) or type(error).__name__
-    hint = _STORAGE_HINTS.get(error.errno or 0, "repeat the command once this is mended")
+    hint = _STORAGE_HINTS.get(error.errno or 0, "fix this, then repeat the command")
     return StorageError(f"cannot write {path}: {reason}", hint)

@@ -1,6 +1,6 @@
-"""Files written whole or not at all, their digests, and the lock of a folder.
+"""Atomic file writes, file digests, and folder locks.
 
-What they are called and what lies in them belongs to `runs` and `documents`.
+File names belong to `runs`, file contents to `documents`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TEMPORARY = ".vignette."
 
 
 def digest(path: Path) -> str:
-    """The sha256 of a file; empty where it cannot be read."""
+    """The sha256 of a file; empty if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -33,10 +33,10 @@ def digest(path: Path) -> str:
 
 @contextmanager
 def locked(folder: Path, hint: str) -> Iterator[None]:
-    """Holds the folder of a run for one process, and clears away what killed ones left there.
+    """Locks a run's folder for this process, and deletes temporary files that killed processes left.
 
     Raises:
-        RunError: Another process holds it; the message names it.
+        RunError: Another process, named in the message, holds the lock.
     """
     new = not folder.exists()
     make_folder(folder)
@@ -51,7 +51,7 @@ def locked(folder: Path, hint: str) -> Iterator[None]:
         try:
             yield
         finally:
-            # What was refused before anything was made leaves no folder behind.
+            # A command refused before it made anything leaves no folder behind.
             if new and [entry.name for entry in folder.iterdir()] == [_LOCK]:
                 path.unlink()
                 folder.rmdir()
@@ -59,11 +59,11 @@ def locked(folder: Path, hint: str) -> Iterator[None]:
 
 @contextmanager
 def waiting_for(folder: Path, warn: Callable[[str], object] = unheard) -> Iterator[None]:
-    """Holds a folder of the cache, after waiting until no other process does.
+    """Locks a cache folder, waiting while another process holds it.
 
     Args:
         folder: In the cache.
-        warn: Hears whom it waits for.
+        warn: Told which process it waits for.
 
     Raises:
         StorageError: The folder cannot be written.
@@ -87,13 +87,13 @@ def _open_lock(path: Path) -> TextIO:
 
 
 def _holder(file: TextIO) -> str:
-    """The process that holds a lock, as it named itself."""
+    """The process that holds a lock, as it described itself."""
     file.seek(0)
     return file.read().strip() or "unknown"
 
 
 def _name_holder(file: TextIO, path: Path) -> None:
-    """Notes in a lock that was just taken whose it is."""
+    """Writes this process's name into a lock it has just taken."""
     try:
         file.truncate(0)
         file.write(f"{os.getpid()} ({' '.join(sys.argv[:3])})")
@@ -106,7 +106,7 @@ def make_folder(path: Path) -> None:
     """Makes a folder and its parents.
 
     Raises:
-        StorageError: The system says no.
+        StorageError: It could not be made.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -115,21 +115,21 @@ def make_folder(path: Path) -> None:
 
 
 def temporary_beside(path: Path) -> Path:
-    """Where a file is written before it takes its place; what a killed process leaves there is swept away."""
-    # Libraries choose a format by the ending, so the temporary name keeps it.
+    """The temporary name for a file being written; leftovers of killed processes are deleted."""
+    # Libraries pick a format by the suffix, so the temporary name keeps it.
     return path.with_name(f"{_TEMPORARY}{os.getpid()}.{path.name}")
 
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
-    """A temporary name beside `path`; what is written there takes its place, wholly or not at all.
+    """Replaces a file atomically: write to the yielded path, which then takes the place of `path`.
 
     Args:
-        path: Where it belongs.
-        durable: It outlasts a power cut, too; not needed where a digest elsewhere would tell.
+        path: The file to replace.
+        durable: Survive a power cut too; unnecessary where a digest elsewhere would reveal the loss.
 
     Raises:
-        StorageError: It could not be written; what stood at `path` is untouched.
+        StorageError: It could not be written; `path` is untouched.
     """
     make_folder(path.parent)
     beside = temporary_beside(path)
@@ -146,23 +146,23 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Writes a file wholly or not at all; raises StorageError. `durable` as in `replacing`."""
+    """Writes a file atomically; raises StorageError. `durable` as in `replacing`."""
     with replacing(path, durable=durable) as beside:
         beside.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a UTF-8 file wholly or not at all; raises StorageError."""
+    """Writes a UTF-8 file atomically; raises StorageError."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes indented JSON wholly or not at all; NaN and infinity are refused with ValueError."""
+    """Writes indented JSON atomically; raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def _sweep(folder: Path) -> None:
-    """Removes the temporary files that a killed process left; only the holder of the lock may do so."""
+    """Deletes temporary files left by killed processes; only the lock's holder may call this."""
     for path in folder.rglob(f"{_TEMPORARY}*.*"):
         if path.is_file() and path.name.removeprefix(_TEMPORARY).split(".")[0].isdigit():
             path.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""The combinations of a search, and which keys of a configuration change nothing.
+"""The combinations of a search, and the configuration keys that have no effect.
 
-Works on flat keys such as `head.l2`; what the keys are and mean stands in `config`.
+Works on flat keys such as `head.l2`; `sections` defines them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pipeline.core.errors import ConfigError
 
 
 class Use(NamedTuple):
-    """Where alone a key is used: where another key has a value, and what that is called."""
+    """The one value of another key for which a key has an effect, and the value's name in messages."""
 
     key: str
     value: str
@@ -29,14 +29,14 @@ USED_BY = {
 
 
 def unused(leaves: Mapping[str, Any], open_keys: Container[str] = ()) -> list[str]:
-    """The keys that change nothing; `leaves` has the value of every key that is not open still."""
+    """The keys that have no effect; `leaves` has the value of every key that is not in `open_keys`."""
     return [key for key, use in USED_BY.items() if use.key not in open_keys and leaves[use.key] != use.value]
 
 
 def combinations(leaves: Mapping[str, Any], search: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """Every combination of the searched values, without the keys that it does not use.
+    """Every combination of the searched values, each without the keys it does not use.
 
-    So no two of them make the same model.
+    So no two of them give the same model.
 
     Args:
         leaves: One value of every key.
@@ -53,7 +53,7 @@ def combinations(leaves: Mapping[str, Any], search: Mapping[str, Sequence[Any]])
 
 
 def check(search: Iterable[str], cells: Sequence[Mapping[str, Any]], where: str) -> None:
-    """Makes sure that every searched key changes something.
+    """Checks that every searched key has an effect.
 
     Raises:
         ConfigError: No combination uses a key.
@@ -62,6 +62,6 @@ def check(search: Iterable[str], cells: Sequence[Mapping[str, Any]], where: str)
         if not any(key in cell for cell in cells):
             use = USED_BY[key]
             raise ConfigError(
-                f"{where}: a search over {key} changes nothing: only {use.name} uses it",
-                f"give {key} no list, or --set {use.key}={use.value}",
+                f"{where}: searching {key} has no effect: only {use.name} uses it",
+                f"give {key} a single value, or --set {use.key}={use.value}",
             )

@@ -1,6 +1,6 @@
-"""What is said where a package is missing that Vignette needs, because its environment is not used.
+"""The message for a missing package, usually because Vignette's own environment is not in use.
 
-Stands beside `errors` and loads the standard library only: anything else may be what is missing.
+Imports the standard library only: anything else may be what is missing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-ROOT = Path(__file__).parents[2]  # of the checkout
+ROOT = Path(__file__).parents[2]  # the checkout
 _OWN = ("pipeline", "export")
 
 
@@ -17,7 +17,7 @@ def refuse(error: ModuleNotFoundError) -> NoReturn:
     """Ends the process with one line and exit code 2.
 
     Raises:
-        ModuleNotFoundError: The module is one of Vignette's own, so this is a bug.
+        ModuleNotFoundError: The module is Vignette's own, so this is a bug.
     """
     name = (error.name or "").partition(".")[0]
     if name in _OWN:

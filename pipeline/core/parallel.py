@@ -1,4 +1,4 @@
-"""Work over many pictures on all cores: in order, with bounded memory, and interruptible."""
+"""Maps a function over many items on all cores: in order, with bounded memory, interruptible."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ R = TypeVar("R")
 
 
 def cores() -> int:
-    """The processors that this process may use."""
+    """The number of CPU cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def ordered(function: Callable[[T], R], items: Iterable[T], workers: int | None = None) -> Iterator[R]:
     """The results of `function`, in the order of the items.
 
-    Threads suffice: Pillow's decoders and the interpreter release Python's lock. Only a few
-    results wait at a time, however many items there are. The first exception is raised where
-    its result would have come, and what has not begun is dropped.
+    Threads suffice: Pillow's decoders and the interpreter release the GIL. Only a few results are
+    held at a time, however many items there are. The first exception is raised in its result's
+    place, and calls that have not started are cancelled.
     """
     workers = workers or cores()
     with ThreadPoolExecutor(workers) as pool:

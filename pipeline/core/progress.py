@@ -1,10 +1,10 @@
-"""How library code reports what it does: progress, results and warnings."""
+"""How library code reports progress, results and warnings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-# Called with the stage's name, how much is done and how much there is.
+# Called with the stage's name, the number done and the total.
 Progress = Callable[[str, int, int], None]
 
 
@@ -13,17 +13,17 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 def unheard(text: str) -> None:
-    """A warning that goes nowhere."""
+    """Ignores a warning."""
 
 
 class ProgressReporter:
-    """Whom library code tells what it does; this one shows nothing."""
+    """Receives the reports of library code; this base class ignores them."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        """How far a stage is."""
+        """A stage's progress."""
 
     def say(self, stage: str, text: str) -> None:
-        """The result of a stage, in one line."""
+        """One line with a stage's result."""
 
     def warn(self, text: str) -> None:
-        """Something that the user must not miss."""
+        """A warning for the user."""

@@ -1,4 +1,4 @@
-"""Keeps the chatter of TensorFlow's C++ and Python code off the terminal."""
+"""Keeps TensorFlow's C++ and Python log output off the terminal."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 @contextmanager
 def quiet() -> Iterator[Callable[[], str]]:
-    """Keeps the C++ and Python chatter of TensorFlow off the terminal; yields a reader of it."""
+    """Captures stdout and stderr, descriptors included; yields a reader of the last 600 characters."""
     if threading.current_thread() is not threading.main_thread():
         yield str  # descriptors belong to the whole process
         return
     sys.stdout.flush()
     sys.stderr.flush()
-    saved, words = [os.dup(1), os.dup(2)], io.StringIO()
-    with tempfile.TemporaryFile() as file, redirect_stdout(words), redirect_stderr(words):
+    saved, buffer = [os.dup(1), os.dup(2)], io.StringIO()
+    with tempfile.TemporaryFile() as file, redirect_stdout(buffer), redirect_stderr(buffer):
 
         def text() -> str:
             file.seek(0)
-            spoken = file.read().decode(errors="replace") + words.getvalue()
-            return "; ".join(line for line in spoken.splitlines() if line.strip())[-600:]
+            output = file.read().decode(errors="replace") + buffer.getvalue()
+            return "; ".join(line for line in output.splitlines() if line.strip())[-600:]
 
         try:
             os.dup2(file.fileno(), 1)

@@ -25,10 +25,10 @@ def parse_size(text: str) -> Size | None:
 
 
 def asked_size(text: str | None) -> Size | None:
-    """What `--size` asks for; None where it is not given.
+    """The Size given by `--size`, or None without it.
 
     Raises:
-        UsageError: It is no size.
+        UsageError: The text is not a size.
     """
     size = None if text is None else parse_size(text)
     if text is not None and (size is None or not all(size)):

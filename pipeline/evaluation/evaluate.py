@@ -207,33 +207,34 @@ def gaps(
     points = 100 * (train.accuracy - unseen)
     if points > 10:
         first = (
-            f"On the pictures it was trained on it is {points:.0f} points better than on others: "
-            "it has learned some by heart. More pictures help most, then a larger head.l2."
+            f"It scores {points:.0f} points higher on its training pictures than on unseen ones: "
+            "it is overfitting. More pictures help most, then a larger head.l2."
         )
     elif points > 3:
         first = (
-            f"On the pictures it was trained on it is {points:.0f} points better than on others, as is usual."
+            f"It scores {points:.0f} points higher on its training pictures than on unseen ones, "
+            "which is normal."
         )
     else:
         first = (
-            f"On the pictures it was trained on it is hardly better ({points:+.1f} points) than on others. "
-            "If the score is too low, a stronger backbone or a larger frame may help."
+            f"It scores about the same on its training pictures as on unseen ones ({points:+.1f} points). "
+            "If the score is too low, try a stronger backbone or a larger frame."
         )
     if low <= 0 <= high:
         second = (
-            f"The held-out score ({held_out:.3f}, n = {n}) does not contradict the out-of-fold score "
-            f"({unseen:.3f}): the difference is within what {n} pictures can tell."
+            f"The held-out score ({held_out:.3f}, n = {n}) agrees with the out-of-fold score "
+            f"({unseen:.3f}): with {n} pictures, the difference is not significant."
         )
     elif held_out < unseen:
         second = (
             f"The held-out score ({held_out:.3f}, n = {n}) is clearly lower than the out-of-fold score "
-            f"({unseen:.3f}): the held-out pictures are of another kind, or near-copies among the training "
-            "pictures made the folds too easy."
+            f"({unseen:.3f}): the held-out pictures are of a different kind, or near-duplicates among "
+            "the training pictures made the folds too easy."
         )
     else:
         second = (
             f"The held-out score ({held_out:.3f}, n = {n}) is clearly higher than the out-of-fold score "
-            f"({unseen:.3f}): the held-out pictures are easier, or some have near-copies in training."
+            f"({unseen:.3f}): the held-out pictures are easier, or some have near-duplicates in training."
         )
     return (first, second) if clean is None else (first, second, _leak(test, clean))
 
@@ -245,10 +246,10 @@ def _leak(test: HeldOutScore, clean: WithoutLeaked) -> str:
         "among the training pictures"
     )
     if clean.accuracy is None:
-        return f"{begin}: that is all of them, so the held-out score says nothing."
+        return f"{begin}: that is all of them, so the held-out score is meaningless."
     low, high = clean.accuracy_interval
     scores = (
         f"with {'them' if count > 1 else 'it'} the held-out accuracy is {test.accuracy:.3f}, "
         f"without {clean.accuracy:.3f} ({low:.3f} to {high:.3f}, n = {clean.n:,})"
     )
-    return f"{begin}: {scores}. The second is the honest one."
+    return f"{begin}: {scores}. Trust the second."

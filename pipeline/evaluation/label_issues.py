@@ -1,10 +1,10 @@
-"""Which labels are likely wrong, judged by answers on pictures that the model had not seen.
+"""Labels that are probably wrong, judged by out-of-fold predictions.
 
-Confident learning: a picture is doubted where the model is as sure of another class as it
-usually is of pictures that have that label (Northcutt, Jiang and Chuang, "Confident Learning:
-Estimating Uncertainty in Dataset Labels", Journal of Artificial Intelligence Research 70, 2021,
-section 3.1). The model may be wrong; a person decides. So that a weak model does not doubt whatever it
-gets wrong, `earned` keeps of the doubts only what its surest answers support.
+Confident learning: a label is doubted if the model is as confident of another class as it usually is of
+pictures with that label (Northcutt, Jiang and Chuang, "Confident Learning: Estimating Uncertainty in
+Dataset Labels", Journal of Artificial Intelligence Research 70, 2021, section 3.1). The model may be wrong;
+a person decides. To keep a weak model from doubting whatever it gets wrong, `earned` keeps only the doubts
+that its most confident predictions support.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from pipeline.core.documents import Document
 from pipeline.data.audit import contact_sheets
 from pipeline.training.experiment import Experiment, load_out_of_fold
 
-# Answers count from the surest down to where they agree with fewer labels than this.
+# Predictions count from the most confident down to where they agree with fewer labels than this.
 AGREEMENT = 0.9
-# Wrong labels are contradicted by the surest answers as often as by others; a model's own mistakes are not.
-# So uneven halves are this unlikely by chance.
+# The most confident predictions contradict wrong labels as often as others do, but make fewer mistakes of
+# their own. Below this probability, halves so uneven are not due to chance.
 _UNEVEN = 0.05
 
 
 @dataclass(frozen=True)
 class LabelIssue:
-    """One label that is likely wrong.
+    """One label that is probably wrong.
 
     Attributes:
-        index: Of the picture among those that were judged.
-        label: The class that it is filed under.
-        suggestion: The class that it may belong to.
-        label_score: The model's probability for the label it has.
-        suggestion_score: Its probability for the suggestion.
+        index: The picture's index among those judged.
+        label: Its present class.
+        suggestion: The class it may belong to.
+        label_score: The model's probability of `label`.
+        suggestion_score: The model's probability of `suggestion`.
     """
 
     index: int
@@ -89,11 +89,11 @@ class LabelIssues(Document):
 
 
 def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[LabelIssue], Trust]:
-    """The doubts that the model has earned, the most doubtful first, and how far to trust them.
+    """The doubts to report, the most doubtful first, and how far to trust them.
 
     Args:
         truth: Labels as given, shape (n,).
-        probabilities: Out-of-fold answers, shape (n, classes).
+        probabilities: Out-of-fold, shape (n, classes).
     """
     from scipy import stats
 
@@ -122,12 +122,12 @@ def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[LabelIssu
 def in_words(count: int, trust: Trust) -> str:
     """How far that many doubts can be trusted, as a sentence."""
     if not count:
-        own = "likely by the model's own mistakes"
-        return f"no label is doubted: {trust.withheld} are contradicted, but {own}"
+        own = "probably by the model's own mistakes"
+        return f"no label is in doubt: {trust.withheld} are contradicted, but {own}"
     likely, others = trust.likely_wrong, count - trust.likely_wrong
     mistakes = f", {others} of the contradictions are the model's own mistakes" if others else ""
     return (
-        f"answers as sure as these agree with {trust.agreeing:,} of {trust.sure:,} labels; "
+        f"predictions this confident agree with {trust.agreeing:,} of {trust.sure:,} labels; "
         f"about {likely} of the {count} are likely wrong{mistakes}"
     )
 
@@ -137,13 +137,13 @@ def find(truth: np.ndarray, probabilities: np.ndarray) -> list[LabelIssue]:
 
     Args:
         truth: Labels as given, shape (n,).
-        probabilities: Out-of-fold answers, shape (n, classes).
+        probabilities: Out-of-fold, shape (n, classes).
     """
     confident = _confident(truth, probabilities)
     rows = np.flatnonzero((confident >= 0) & (confident != truth))
     own = probabilities[rows, truth[rows]]
     other = probabilities[rows, confident[rows]]
-    # By normalized margin, as section 3.2 of the paper ranks.
+    # By normalized margin, as in section 3.2 of the paper.
     order = np.lexsort((rows, own - other))
     return [
         LabelIssue(
@@ -154,8 +154,8 @@ def find(truth: np.ndarray, probabilities: np.ndarray) -> list[LabelIssue]:
 
 
 def confident_joint(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Counts, shape (classes, classes): rows are labels as given, columns the classes that the
-    model is confident of. Pictures of which it is confident in nothing are not counted."""
+    """Counts, shape (classes, classes): rows are labels as given, columns the classes that the model is
+    confident of. Pictures without a confident class are not counted."""
     confident = _confident(truth, probabilities)
     classes = probabilities.shape[1]
     counts = np.zeros((classes, classes), np.int64)
@@ -165,11 +165,11 @@ def confident_joint(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
 
 def share_wrong(joint: np.ndarray, own: Sequence[int]) -> float:
-    """The estimated share of wrong labels: the joint, scaled so that each label has its count.
+    """The estimated share of wrong labels, from the joint scaled to each label's count.
 
     Args:
-        joint: Of `confident_joint`.
-        own: How many pictures have each label.
+        joint: From `confident_joint`.
+        own: The number of pictures with each label.
     """
     counts = np.asarray(own, float)
     scaled = joint / np.maximum(joint.sum(1, keepdims=True), 1) * counts[:, None]
@@ -178,9 +178,9 @@ def share_wrong(joint: np.ndarray, own: Sequence[int]) -> float:
 
 
 def _confident(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """The class that the model is confident of for each picture; -1 for none.
+    """The class that the model is confident of, for each picture; -1 for none.
 
-    A class's threshold is its mean probability over the pictures that have its label (eq. 2).
+    A class's threshold is its mean probability over the pictures with its label (eq. 2).
     """
     classes = probabilities.shape[1]
     thresholds = np.array(
@@ -198,7 +198,7 @@ def find_label_issues(experiment: Experiment) -> LabelIssues:
     document = run.read(LabelIssues, runs.LABEL_ISSUES)
     rows, title = document.label_issues, "Labels that may be wrong, the most doubtful first"
     if not rows:
-        rows, title = document.withheld, "Contradicted labels, likely by the model's own mistakes"
+        rows, title = document.withheld, "Contradicted labels, probably the model's own mistakes"
     shown = rows[: contact_sheets.SHOWN]
     if shown:
         cells = [(_caption(row), experiment.table.root / row.path) for row in shown]

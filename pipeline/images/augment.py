@@ -1,8 +1,8 @@
-"""Random views of a picture, in training only.
+"""Random augmentation, for training only.
 
-A view is made inside the model's frame, after the letterbox, and what comes into sight beyond
-the picture is black like the bars. Every view is drawn from the seed, the picture's content and
-its number, so it does not depend on the order of the pictures.
+A view is made inside the model's frame, after letterboxing; areas beyond the picture are black, like
+the bars. Each view depends on the seed, the picture's content and the view's number only, never on the
+order of the pictures.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipeline.core.sections import Augment
 
 
 def generator(seed: int, sha256: str, view: int) -> np.random.Generator:
-    """The random numbers of one view of one picture."""
+    """The random number generator of one view of one picture."""
     digest = hashlib.sha256(f"{seed}/{sha256}/{view}".encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
@@ -27,14 +27,13 @@ def random_view(frame: np.ndarray, settings: Augment, numbers: np.random.Generat
 
     Args:
         frame: RGB, uint8, shape (height, width, 3).
-        settings: How far the view may go.
-        numbers: Where chance comes from; `generator` makes it.
+        settings: The ranges.
+        numbers: From `generator`.
 
     Returns:
         RGB, uint8, of the same shape.
     """
-    # Every number is drawn even where its range is zero, so that changing one range leaves
-    # the other choices as they were.
+    # Numbers are drawn even for ranges of zero, so that changing one range leaves the others unchanged.
     flip = bool(numbers.random() < 0.5) and settings.flip
     turn = numbers.uniform(-settings.rotation, settings.rotation)
     zoom = 1 + numbers.uniform(*settings.zoom)
@@ -57,7 +56,7 @@ def random_view(frame: np.ndarray, settings: Augment, numbers: np.random.Generat
 
 
 def _affine(width: int, height: int, turn: float, zoom: float, flip: bool) -> tuple[float, ...]:
-    """Maps a pixel of the view to the frame: about the centre, turned, and `zoom` times as far."""
+    """Maps a pixel of the view to the frame: rotated about the centre and scaled by `zoom`."""
     cos, sin = math.cos(2 * math.pi * turn) * zoom, math.sin(2 * math.pi * turn) * zoom
     mirror = -1 if flip else 1
     middle_x, middle_y = width / 2, height / 2

@@ -1,7 +1,7 @@
-"""Pixels as a file holds them into opaque sRGB, 8 bits a channel.
+"""Converts a file's pixels to opaque sRGB with 8 bits per channel.
 
-Works in bands, so that a large picture costs its own size and that of the result, and little more.
-Opening and decoding files belongs to `pictures`.
+Works in bands, so that memory stays close to the picture plus the result. Opening and decoding files
+belongs to `decode`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _SAME_COLOUR = 2
 _SRGB = ImageCms.createProfile("sRGB")
 HIGH_BYTE = "16 bits a channel: the high byte is used"
 LOW_BYTE = "16 bits a channel, but no value above 255: the low byte is used"
-NO_PROFILE = "its colour profile cannot be used; its colours were taken as sRGB"
+NO_PROFILE = "unusable colour profile; colours are read as sRGB"
 
-# Pillow's names of 16-bit pixels in a file, with the name under which it takes the other byte of each.
+# Pillow's raw modes for 16-bit pixels, each with the mode that reads the other byte.
 _OTHER_BYTE = {f"{mode};16B": f"{mode};16L" for mode in ("RGB", "RGBA", "RGBX", "RGBa", "CMYK")}
 _OTHER_BYTE |= {low: high for high, low in _OTHER_BYTE.items()}
 _NATIVE, _FOREIGN = ("L", "B") if sys.byteorder == "little" else ("B", "L")
 _OTHER_BYTE |= {f"{name[:-1]}N": name for name in list(_OTHER_BYTE) if name.endswith(_FOREIGN)}
-# Of grey with alpha Pillow knows only one byte; as four channels its two values show both.
+# Pillow reads only one byte of grey with alpha; as four channels, its two values show both.
 _GREY_ALPHA = "LA;16B"
 _OTHER_BYTE[_GREY_ALPHA] = "RGBA"
 
@@ -36,20 +36,20 @@ _OTHER_BYTE[_GREY_ALPHA] = "RGBA"
 def opaque_srgb(
     image: Image.Image, raw: str, low: Callable[[], Image.Image], remarks: list[str]
 ) -> np.ndarray:
-    """The colours of a decoded picture.
+    """A decoded picture's colours.
 
     Args:
-        image: Decoded, or about to be; of 16-bit colour it has the high bytes.
-        raw: Its `raw_mode` before it was decoded.
+        image: Decoded or not; of 16-bit colour it has the high bytes.
+        raw: Its `raw_mode` before decoding.
         low: Opens the same file again.
-        remarks: What was decided on the way is added to it.
+        remarks: Decisions made are appended.
 
     Returns:
-        RGB, uint8, shape (height, width, 3): by its ICC profile; alpha over black,
+        RGB, uint8, shape (height, width, 3): converted by its ICC profile; alpha over black,
         `(colour * alpha + 127) // 255`.
 
     Raises:
-        ValueError: The pixels are of a type that has no known range.
+        ValueError: The pixel type has no known range.
     """
     clear: np.ndarray | None = None
     image.load()
@@ -95,7 +95,7 @@ def _over_black(band: Image.Image) -> np.ndarray:
 
 
 def _grey_shift(image: Image.Image, remarks: list[str]) -> int:
-    """By how many bits 16-bit grey is cut: what is transparent has no say in it."""
+    """How many bits to shift 16-bit grey down by, ignoring transparent pixels."""
     largest, clear = 0, image.info.get("transparency")
     for _, band in _bands(image):
         values = np.asarray(band)
@@ -116,7 +116,7 @@ def _grey_band(band: Image.Image, shift: int) -> Image.Image:
 def _eight_bits(
     high: Image.Image, low: Callable[[], Image.Image], remarks: list[str]
 ) -> tuple[Image.Image, np.ndarray | None]:
-    """One byte of each channel of 16-bit colour, and where the one transparent colour is, if there is one."""
+    """One byte per channel of 16-bit colour, and a mask of the transparent colour if there is one."""
     clear = high.info.pop("transparency", None)
     transparent = None
     if clear is not None:
@@ -141,7 +141,7 @@ def _eight_bits(
         other.close()
         return high, transparent
     alpha = high.getchannel("A") if high.mode == "RGBA" else None
-    # The caller's picture, too: two large ones at a time are too many.
+    # The caller's picture too: two large ones at once take too much memory.
     high.close()
     if raw == _GREY_ALPHA:
         grey, low_alpha = other.getchannel("G"), other.getchannel("A")
@@ -154,7 +154,7 @@ def _eight_bits(
 
 
 def raw_mode(image: Image.Image) -> str:
-    """Pillow's name of the pixels in the file, e.g. `RGB;16B`; only before they are decoded."""
+    """Pillow's raw mode of the file, e.g. `RGB;16B`; only before decoding."""
     for tile in getattr(image, "tile", ()):
         args = tile.args if isinstance(tile.args, str) else tile.args and tile.args[0]
         return args if isinstance(args, str) else ""
@@ -166,17 +166,17 @@ def _colours(band: Image.Image) -> np.ndarray:
 
 
 def _keep_equal(where: np.ndarray, image: Image.Image, colour: list[int]) -> None:
-    """Sets to false, shape (height, width), where a picture is of another colour."""
+    """Clears the mask, shape (height, width), where a picture has another colour."""
     for rows, band in _bands(image):
         where[rows] &= (_colours(band) == colour).all(-1)
 
 
 @functools.lru_cache(maxsize=16)
 def _transform(profile: bytes, mode: str) -> tuple[bool, ImageCms.ImageCmsTransform | None]:
-    """Whether a profile can be used for these pixels, and what it does to them; None for nothing.
+    """Whether a profile is usable for these pixels, and its transform; None if it changes nothing.
 
-    Kept, because the pictures of a camera share one profile, and a transform costs more to make than
-    to apply to a small picture.
+    Cached: a camera's pictures share one profile, and building a transform costs more than applying it
+    to a small picture.
     """
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))

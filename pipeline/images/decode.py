@@ -1,7 +1,7 @@
-"""A file into RGB pixels: the only place that opens picture files.
+"""Decodes picture files to RGB: the only module that opens them.
 
-What it hands over is opaque sRGB, upright, 8 bits a channel. Which format a file has is decided in
-`filetypes`, what its colours mean in `colours`; fitting it into the model's frame belongs to `letterbox`.
+The result is opaque sRGB, upright, 8 bits per channel. `filetypes` detects formats, `colours` converts
+colours, and `letterbox` fits pictures into the model's frame.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SUFFIXES = tuple(ending for endings in filetypes.ENDINGS.values() for ending in 
 MAX_PIXELS = 64_000_000
 MAX_SIDE = 65_535
 MAX_BYTES = 200_000_000
-# Decoding one picture must stay under 700 MB; these formats need more a pixel than others.
+# Decoding one picture must stay under 700 MB; these formats need more memory per pixel.
 _MAX_PIXELS_OF = {"WEBP": 36_000_000, "AVIF": 44_000_000, "HEIF": 50_000_000, "JPEG2000": 24_000_000}
 _MAX_MEMORY = 630_000_000
 # Larger pictures are decoded one at a time, however many cores there are.
@@ -49,32 +49,32 @@ _UPRIGHT = {
 }
 _NEW_SUBFILE_TYPE, _DNG_VERSION = 254, 50706
 
-# What decoders raise on damaged files (RuntimeError: that of AVIF); anything else is a bug of ours.
+# What decoders raise for damaged files (AVIF: RuntimeError); anything else is our bug.
 _DAMAGE = (
     *(OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, MemoryError, struct.error),
     RuntimeError,
 )
 
-# Pillow only warns above its own limit; `_open` refuses, in words, before anything is decoded.
+# Pillow only warns above its own limit; `_open` refuses before anything is decoded.
 Image.MAX_IMAGE_PIXELS = None
-# Broken metadata beside sound pixels is no concern of the user's; what matters is in `remarks`.
+# Users need not hear of broken metadata beside intact pixels; what matters is in `remarks`.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a whole decode of one file showed.
+    """What fully decoding a file revealed.
 
     Attributes:
         width: Of the upright picture, in pixels.
         height: Of the upright picture, in pixels.
-        file_format: One of `FORMATS`, whatever the file's ending says.
-        remarks: What was decided on the way, in words, e.g. an unreadable colour profile.
-        mode: Pillow's name for the pixels in the file, e.g. `RGB`, `L`, `P`, `CMYK`, `RGBA`.
-        quality: Of a JPEG, from 1 to 100, as its quantization tables tell; 0 for other formats.
+        file_format: One of `FORMATS`, whatever the file's suffix.
+        remarks: Notes for people, e.g. about an unusable colour profile.
+        mode: Pillow's mode of the file, e.g. `RGB`, `L`, `P`, `CMYK`, `RGBA`.
+        quality: Of a JPEG, 1 to 100, estimated from its quantization tables; 0 for other formats.
         turned: Whether EXIF says that the camera was not upright.
-        frames: More than 1 for an animation or a file of several pages, of which only the first is used.
+        frames: More than 1 for an animation or a multi-page file, of which only the first is used.
     """
 
     width: int
@@ -90,28 +90,28 @@ class Facts:
 def read(path: Path, for_frame: Size | None = None) -> np.ndarray:
     """The pixels of a picture file.
 
-    EXIF upright; ICC profile to sRGB; first frame; 16 bits by their high byte, or by their low one
-    where no value is above 255; CMYK by its profile or by inversion; alpha over black,
-    `(colour * alpha + 127) // 255`. A JPEG above `MAX_PIXELS` is decoded at a half or a quarter.
+    Upright by EXIF; ICC profile to sRGB; first frame; 16 bits by the high byte, or by the low one
+    if no value exceeds 255; CMYK by its profile or by inversion; alpha over black,
+    `(colour * alpha + 127) // 255`. A JPEG above `MAX_PIXELS` is decoded at half or quarter scale.
 
     Args:
-        path: A file in one of `FORMATS`; its first bytes decide, never its ending.
-        for_frame: If given, a JPEG may be decoded at reduced scale, at least twice as large
-            as the letterboxed picture: faster, up to one grey level different on average.
-            For augmented training views only; whatever is scored is decoded fully.
+        path: A file in one of `FORMATS`, detected by content, never by suffix.
+        for_frame: If given, a JPEG may be decoded at reduced scale, at least twice the size of the
+            letterboxed picture: faster, and up to one grey level off on average. For augmented
+            training views only; whatever is scored is decoded fully.
 
     Returns:
         RGB, uint8, shape (height, width, 3).
 
     Raises:
-        PictureError: Not a picture, truncated, without pixels, or above the limits.
-        OSError: It cannot be opened, or is no regular file.
+        PictureError: Not a picture, truncated, empty, or above the limits.
+        OSError: It cannot be opened, or is not a regular file.
     """
     return _decode_file(path, for_frame)[0]
 
 
 def inspect(path: Path) -> Facts:
-    """Decodes a picture wholly and reports what it is.
+    """Fully decodes a picture and reports its facts.
 
     Raises:
         PictureError: As `read`.
@@ -120,7 +120,7 @@ def inspect(path: Path) -> Facts:
 
 
 def examine(path: Path) -> tuple[np.ndarray, Facts]:
-    """The pixels of `read`, and what decoding them showed.
+    """The pixels of `read`, and the facts of `inspect`.
 
     Raises:
         PictureError: As `read`.
@@ -129,10 +129,10 @@ def examine(path: Path) -> tuple[np.ndarray, Facts]:
 
 
 def decode(name: Path, data: bytes) -> tuple[np.ndarray, str]:
-    """The pixels of a picture file that is in memory, as `read` gives them, and its format.
+    """The pixels of an in-memory picture file, as from `read`, and its format.
 
     Args:
-        name: What messages call it.
+        name: Its name in messages.
         data: The file's bytes.
 
     Raises:
@@ -143,14 +143,14 @@ def decode(name: Path, data: bytes) -> tuple[np.ndarray, str]:
 
 
 def cut_rows(data: bytes, rows: int) -> bytes:
-    """A picture file without its first and last rows, saved as the file was.
+    """A picture file without its first and last rows, saved like the original.
 
-    A JPEG keeps its quantization tables and chroma subsampling, so that its quality says nothing
-    about the cut; WebP is saved without loss.
+    A JPEG keeps its quantization tables and chroma subsampling, so that its quality does not reveal
+    the crop; WebP is saved losslessly.
 
     Args:
-        data: The bytes of a sound JPEG or WebP file.
-        rows: To be cut off above, and again below.
+        data: The bytes of an intact JPEG or WebP file.
+        rows: The number of rows to cut at the top, and again at the bottom.
     """
     image = Image.open(io.BytesIO(data), formats=("JPEG", "WEBP"))
     part = image.crop((0, rows, image.width, image.height - rows))
@@ -186,7 +186,7 @@ def _decode(path: Path, file: BinaryIO, for_frame: Size | None) -> tuple[np.ndar
     image = _open(path, file)
     mode, quality = image.mode, jpeg.quality_of(getattr(image, "quantization", {}))
     raw = colours.raw_mode(image)
-    # Phones write a second picture behind the first; Pillow calls that another format.
+    # Phones append a second picture; Pillow calls that another format.
     file_format = "JPEG" if image.format == "MPO" else image.format or ""
     scale = _scale(path, image, file_format)
     try:
@@ -198,7 +198,7 @@ def _decode(path: Path, file: BinaryIO, for_frame: Size | None) -> tuple[np.ndar
                 _reduce(image, scale, for_frame, sideways=orientation in (5, 6, 7, 8))
             pixels = colours.opaque_srgb(image, raw, lambda: _open(path, file), remarks)
             image.close()
-            # Pillow itself turns a TIFF upright.
+            # Pillow already turns TIFFs upright.
             turn = None if file_format == "TIFF" else _UPRIGHT.get(orientation)
             pixels = pixels if turn is None else np.ascontiguousarray(turn(pixels))
     except _DAMAGE as error:
@@ -219,9 +219,9 @@ def _open(path: Path, file: BinaryIO) -> Image.Image:
     if kind not in FORMATS:
         can = ", ".join(map(filetypes.spoken, FORMATS))
         raise (
-            FormatError(f"{path}: {name} files are not read; save it as JPEG or PNG")
+            FormatError(f"{path}: {name} files are not supported; save it as JPEG or PNG")
             if kind
-            else PictureError(f"{path}: not a picture that can be read; {can} can")
+            else PictureError(f"{path}: not a readable picture; supported formats: {can}")
         )
     try:
         image = _heic(file) if kind == "HEIF" else Image.open(file, formats=(kind,))
@@ -229,12 +229,12 @@ def _open(path: Path, file: BinaryIO) -> Image.Image:
     except _DAMAGE as error:
         raise PictureError(f"{path}: a damaged {name} file") from error
     if kind == "TIFF" and _is_raw(image, head):
-        raise FormatError(f"{path}: a camera's raw files are not read; save it as JPEG")
+        raise FormatError(f"{path}: camera raw files are not supported; save it as JPEG")
     limit = _MAX_PIXELS_OF.get(kind, MAX_PIXELS)
     if max(width, height) > MAX_SIDE or (kind != "JPEG" and width * height > limit):
         raise _too_large(path, image, name, limit)
     if kind == "AVIF":
-        # Its own rotation counts alone, which Pillow gives as EXIF's; XMP would come after it.
+        # Only its own rotation counts, which Pillow reports as EXIF; XMP would be applied on top.
         image.info.pop("xmp", None)
     return image
 
@@ -251,7 +251,7 @@ def _too_large(path: Path, image: Image.Image, name: str, limit: int) -> Picture
 
 
 def _is_raw(image: Image.Image, head: bytes) -> bool:
-    """Whether this TIFF is a camera's raw file, of which Pillow would read a small preview."""
+    """Whether this TIFF is a camera raw file, of which Pillow would read only a small preview."""
     tags = getattr(image, "tag_v2", {})
     preview = tags.get(_NEW_SUBFILE_TYPE, 0)
     return head[8:10] == b"CR" or _DNG_VERSION in tags or (isinstance(preview, int) and bool(preview & 1))
@@ -266,7 +266,7 @@ def _frames(image: Image.Image, file_format: str) -> int:
 
 
 def _scale(path: Path, image: Image.Image, file_format: str) -> int:
-    """By how much a JPEG is reduced so that decoding it stays within the limits: 1, 2 or 4."""
+    """The scale (1, 2 or 4) by which a JPEG must shrink to decode within the limits."""
     area = image.width * image.height
     if file_format != "JPEG" or area <= _LARGE:
         return 1
@@ -281,7 +281,7 @@ def _scale(path: Path, image: Image.Image, file_format: str) -> int:
 
 
 def _reduce(image: Image.Image, scale: int, frame: Size | None, *, sideways: bool) -> None:
-    """Lets a JPEG be decoded at reduced scale: by `scale`, and further where the frame allows it."""
+    """Sets a JPEG's decoding scale: `scale`, or further if the frame allows."""
     across, down = image.width // scale, image.height // scale
     if frame is not None:
         width, height = image.size[::-1] if sideways else image.size

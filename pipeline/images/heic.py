@@ -1,7 +1,7 @@
-"""HEIC for Pillow, by libheif; only pixels and the colour profile are asked for.
+"""HEIC for Pillow through libheif; reads only the pixels and the colour profile.
 
-The opener that pi-heif brings reads the metadata, too, and a damaged file makes that end the process.
-libheif turns a picture as the file itself says, so that EXIF's orientation must be left alone.
+pi-heif's own opener also reads metadata, which crashes the process for damaged files. libheif already
+applies the file's rotation, so EXIF orientation must be ignored.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a JPEG's header says: at what quality it was saved, and what decoding it takes."""
+"""What a JPEG's header reveals: its quality, and the memory that decoding takes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from PIL import Image
 
 
 def quality_of(tables: Mapping[int, Sequence[int]]) -> int:
-    """The quality, from 1 to 100, at which libjpeg's own tables come closest; 0 without tables.
+    """The quality, 1 to 100, whose libjpeg tables are closest; 0 without tables.
 
     Args:
-        tables: Quantization tables by number, 64 entries each; the first is for brightness.
+        tables: Quantization tables by number, 64 entries each; the first is for luma.
     """
     if not tables:
         return 0
@@ -25,7 +25,7 @@ _ANNEX_K = """16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 
 
 
 def _table_sums() -> np.ndarray:
-    """The sums of libjpeg's table for brightness at the qualities 1 to 100, after Annex K of ITU-T T.81."""
+    """The sums of libjpeg's luma table for qualities 1 to 100, from Annex K of ITU-T T.81."""
     annex_k = np.array([int(entry) for entry in _ANNEX_K.split()])
     quality = np.arange(1, 101)
     scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
@@ -36,13 +36,13 @@ _TABLE_SUMS = _table_sums()
 
 
 def coefficients(image: Image.Image) -> int:
-    """The bytes that decoding keeps besides the pixels, at whatever scale.
+    """The bytes that decoding needs besides the pixels, at any scale.
 
-    Of a JPEG in several scans libjpeg keeps all coefficients until the last one: two bytes for each sample
-    of each component. One in a single scan needs none.
+    For a JPEG in several scans, libjpeg keeps all coefficients until the last one: two bytes per sample
+    of each component. A single scan needs none.
 
     Args:
-        image: Opened by Pillow and not yet decoded.
+        image: Opened by Pillow, not yet decoded.
     """
     if _first_scan(image) == getattr(image, "layers", 0) and not image.info.get("progressive"):
         return 0
@@ -52,7 +52,7 @@ def coefficients(image: Image.Image) -> int:
 
 
 def _first_scan(image: Image.Image) -> int:
-    """How many components of a JPEG are in its first scan; 0 where its markers are in disorder."""
+    """The number of components in a JPEG's first scan; 0 if its markers are malformed."""
     file = image.fp
     if file is None:
         return 0

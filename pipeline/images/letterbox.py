@@ -1,7 +1,7 @@
-"""A picture into the model's frame: the only place that knows the geometry.
+"""Fits pictures into the model's frame: the only module that knows the geometry.
 
-Training, calibration, evaluation and the phone all prepare pictures by this rule. Opening
-files belongs to `pictures`; random views belong to `augment`.
+Training, calibration, evaluation and the phone all use this rule. Opening files belongs to `decode`,
+random views to `augment`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _SQUARE, _PATTERN = 8, (150, 200)
 
 
 def fitted_size(width: int, height: int, frame: Size) -> Size:
-    """The largest size of the picture's shape that fits into the frame.
+    """The largest size with the picture's aspect ratio that fits into the frame.
 
-    Whole-number arithmetic, rounding halves up, so that every language gets the same.
+    Integer arithmetic, rounding halves up, so that every language gets the same result.
 
     Args:
-        width: Of the picture, in pixels.
-        height: Of the picture, in pixels.
+        width: The picture's width, in pixels.
+        height: The picture's height, in pixels.
         frame: The model's frame.
     """
     if width * frame.height >= height * frame.width:
@@ -37,7 +37,7 @@ def fitted_size(width: int, height: int, frame: Size) -> Size:
 
 
 def corner(fitted: Size, frame: Size) -> tuple[int, int]:
-    """Left and top of a fitted picture in the frame: centred, the odd pixel right and below."""
+    """Left and top of a fitted picture in the frame: centred, with an odd pixel right and below."""
     return (frame.width - fitted.width) // 2, (frame.height - fitted.height) // 2
 
 
@@ -49,9 +49,9 @@ def letterbox(picture: np.ndarray, frame: Size) -> np.ndarray:
         frame: The frame, in pixels.
 
     Returns:
-        RGB, uint8, shape (frame.height, frame.width, 3); the picture is centred (the odd
-        pixel goes right and below), resampled by Pillow's antialiased BILINEAR, always first
-        along the lines and then along the columns; bars are black.
+        RGB, uint8, shape (frame.height, frame.width, 3); the picture is centred (an odd
+        pixel goes right and below) and resampled with Pillow's antialiased BILINEAR, always first
+        horizontally, then vertically; the bars are black.
 
     Raises:
         PictureError: The picture has no pixels, or is not RGB uint8.
@@ -67,7 +67,7 @@ def letterbox(picture: np.ndarray, frame: Size) -> np.ndarray:
     fitted = fitted_size(width, height, frame)
     left, top = corner(fitted, frame)
     canvas = np.zeros((frame.height, frame.width, 3), np.uint8)
-    # Two calls, because in one Pillow takes the columns of very tall pictures first.
+    # Two calls, because a single one resizes very tall pictures vertically first.
     narrowed = Image.fromarray(picture).resize((fitted.width, height), Image.Resampling.BILINEAR)
     resized = narrowed.resize(fitted, Image.Resampling.BILINEAR)
     canvas[top : top + fitted.height, left : left + fitted.width] = np.asarray(resized)
@@ -75,14 +75,14 @@ def letterbox(picture: np.ndarray, frame: Size) -> np.ndarray:
 
 
 def on_pattern(picture: np.ndarray, frame: Size) -> np.ndarray:
-    """A picture fitted into a frame for people to look at: around it a pattern that no bar of its own has.
+    """A letterboxed picture for people to look at: a chequered pattern replaces the bars.
 
     Args:
         picture: RGB, uint8, shape (height, width, 3).
         frame: The frame, in pixels.
 
     Returns:
-        RGB, uint8, shape (frame.height, frame.width, 3); the picture as in `letterbox`.
+        RGB, uint8, shape (frame.height, frame.width, 3); the picture is placed as in `letterbox`.
     """
     fitted = fitted_size(picture.shape[1], picture.shape[0], frame)
     left, top = corner(fitted, frame)
@@ -94,7 +94,7 @@ def on_pattern(picture: np.ndarray, frame: Size) -> np.ndarray:
 
 
 def stretch(picture: np.ndarray, frame: Size) -> np.ndarray:
-    """Fills a frame without regard to the aspect ratio, as other people's models may want it.
+    """Fills a frame, ignoring the aspect ratio, as some third-party models expect.
 
     Args:
         picture: RGB, uint8, shape (height, width, 3).
@@ -108,16 +108,16 @@ def stretch(picture: np.ndarray, frame: Size) -> np.ndarray:
 
 
 def median_aspect(sizes: Sequence[tuple[int, int]]) -> float:
-    """The median of width / height, taken on its logarithm so that 2:1 and 1:2 weigh the same."""
+    """The median of width / height, on a log scale so that 2:1 and 1:2 weigh the same."""
     return math.exp(float(np.median([math.log(w / h) for w, h in sizes])))
 
 
 def auto_frame(sizes: Sequence[tuple[int, int]]) -> Size:
-    """The frame that wastes least on bars for pictures of these sizes.
+    """The frame with the smallest bars for pictures of these sizes.
 
-    224 pixels on the long side; the short side is the smallest multiple of 32 that holds the
-    median shape. Mixed orientations (under 80% in one) get 224x224. Square pictures count
-    for both orientations.
+    The long side is 224 pixels; the short side is the smallest multiple of 32 that fits the median
+    shape. Mixed orientations (under 80% in one) get 224x224. Square pictures count for both
+    orientations.
 
     Args:
         sizes: (width, height) of the upright training pictures, in pixels.

@@ -1,9 +1,8 @@
-"""A picture as if photographed from a screen: a first answer before going out with the phone.
+"""Simulates photographing a picture from a screen, as a first check before field tests.
 
-What a camera adds between a display and the model, in the order in which light meets it: the
-viewing angle, blur, the display's pixel grid beaten against the sensor's (moiré), reflected
-light, white balance, exposure, noise. A simulation, not a measurement of any screen or phone:
-its ranges are `draw_scene`'s, chosen by eye.
+Applies what happens between display and model, in the order of the light path: viewing angle, blur,
+moiré between the display's and the sensor's pixel grids, reflections, white balance, exposure, noise.
+A simulation, not a measurement of any screen or phone: the ranges in `draw_scene` were chosen by eye.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from PIL import Image, ImageFilter
 from pipeline.core.size import Size
 from pipeline.images.letterbox import fitted_size
 
-# Raised whenever the same numbers would give other photos.
+# Incremented whenever the same random numbers would give other photos.
 VERSION = 1
-# The long side of a photo, in pixels: what the app's guide holds of a camera frame, roughly.
+# The long side of a photo, in pixels: roughly the part of a camera frame inside the app's guide.
 LONG_SIDE = 448
 _GAMMA = 2.2
 _DEPTH = 2**16
@@ -32,7 +31,7 @@ _STRIPES = (-1 / 3, 0.0, 1 / 3)
 
 @dataclass(frozen=True)
 class Scene:
-    """How one photo is taken; as it stands, nothing is changed but the size.
+    """How one photo is taken; the defaults change nothing but the size.
 
     Attributes:
         corners: How far the display's corners are from the photo's, as fractions of width and
@@ -40,9 +39,9 @@ class Scene:
         around: The grey beyond the picture, 0 ... 255.
         blur: Standard deviation, in pixels of the photo.
         pitch: Pixels of the display on one of the sensor, across and down.
-        grid: What the lens leaves of the display's pixel grid, 0 ... 1.
-        glare: Light that the glass reflects, at its brightest; 1 is the display's white.
-        glare_at: The middle of the reflection, as fractions of width and height.
+        grid: How much of the display's pixel grid the lens resolves, 0 ... 1.
+        glare: The reflection's peak; 1 is the display's white.
+        glare_at: The centre of the reflection, as fractions of width and height.
         glare_size: Its standard deviation, as a fraction of the long side.
         veil: Light reflected evenly; lifts black.
         cast: Factors of red, green and blue light.
@@ -65,20 +64,20 @@ class Scene:
 
 
 def generator(seed: int, sha256: str, purpose: str) -> np.random.Generator:
-    """The random numbers of one photo of one picture.
+    """The random number generator of one photo of one picture.
 
     Args:
-        seed: Of the run.
+        seed: The run's.
         sha256: Of the picture's file.
-        purpose: Keeps training and judging apart: other words, other numbers.
+        purpose: Separates training from evaluation: a different text gives different numbers.
     """
     digest = hashlib.sha256(f"screen/{purpose}/{seed}/{sha256}".encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
 def draw_scene(numbers: np.random.Generator) -> Scene:
-    """A scene by chance: someone who takes some care, indoors, with an ordinary screen."""
-    # The nearest whole ratio of the two grids is what beats; most photos are close to one.
+    """A random scene: a reasonably careful photographer, indoors, with an ordinary screen."""
+    # Moiré comes from the nearest integer ratio of the two grids; most photos are close to 1.
     pitch = numbers.uniform(0.7, 1.3)
     skew = numbers.uniform(0.97, 1.03)
     warmth, tint = numbers.normal(0, 0.08), numbers.normal(0, 0.03)
@@ -104,10 +103,10 @@ def photograph(picture: np.ndarray, scene: Scene, numbers: np.random.Generator) 
     Args:
         picture: RGB, uint8, shape (height, width, 3).
         scene: How the photo is taken.
-        numbers: Where its noise, and where the grids stand to each other, come from.
+        numbers: Random source of the noise and of the grids' offset.
 
     Returns:
-        RGB, uint8, of the same shape of picture with `LONG_SIDE` pixels on the long side.
+        RGB, uint8, of the same aspect ratio, with `LONG_SIDE` pixels on the long side.
     """
     size = fitted_size(picture.shape[1], picture.shape[0], Size(LONG_SIDE, LONG_SIDE))
     homography = _homography(scene, size)
@@ -131,18 +130,18 @@ def photograph(picture: np.ndarray, scene: Scene, numbers: np.random.Generator) 
         light += _glare(scene, size, x, y)[..., np.newaxis]
     light *= np.array(scene.cast, np.float32) * np.float32(2**scene.exposure)
     if scene.noise:
-        # Photons come one by one: what is twice as bright is noisier by a factor of √2; some is always there.
+        # Photon noise: twice the light has √2 times the noise, on top of a constant floor.
         spread = np.sqrt(0.05 + light) * np.float32(scene.noise)
         light += numbers.standard_normal(light.shape, np.float32) * spread
     return _TO_PIXELS[(np.clip(light, 0, 1) * (_DEPTH - 1) + 0.5).astype(np.uint16)]
 
 
 def _homography(scene: Scene, size: Size) -> tuple[float, ...]:
-    """The eight numbers that take a point of the photo to the display, as Pillow wants them."""
+    """The eight coefficients that map a point of the photo to the display, as Pillow expects."""
     outer = ((0, 0), (1, 0), (1, 1), (0, 1))
     rows, values = [], []
     for (at_x, at_y), (dx, dy) in zip(outer, scene.corners, strict=True):
-        # Where this corner of the display is seen in the photo, and where it is on the display.
+        # This corner of the display in the photo, and on the display.
         x = size.width * (at_x + (dx if at_x == 0 else -dx))
         y = size.height * (at_y + (dy if at_y == 0 else -dy))
         u, v = size.width * at_x, size.height * at_y
@@ -154,10 +153,9 @@ def _homography(scene: Scene, size: Size) -> tuple[float, ...]:
 def _grid(
     scene: Scene, homography: tuple[float, ...], x: np.ndarray, y: np.ndarray, offset: np.ndarray
 ) -> np.ndarray:
-    """How much light of each colour the sensor's pixels get from the display's stripes; 1 on average.
+    """The light of each colour that sensor pixels get from the display's stripes; 1 on average.
 
-    The sensor looks at single points: that is what makes the beat between two grids of nearly
-    the same pitch.
+    The sensor samples single points, which causes the moiré between grids of nearly equal pitch.
 
     Returns:
         float32, shape (height, width, 3).

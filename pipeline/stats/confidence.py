@@ -1,7 +1,7 @@
-"""How far a model's confidence can be trusted: calibration error, and answers with "I don't know".
+"""How far a model's confidence can be trusted: calibration error and selective prediction.
 
-Pure functions on arrays. Temperature and threshold are fitted in `metrics`, on out-of-fold answers
-only; nothing here chooses anything.
+Pure functions on arrays. Temperature and threshold are fitted in `metrics`, on out-of-fold predictions
+only; nothing is fitted here.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pipeline.stats import intervals
 from pipeline.stats.metrics import Interval
 
 BINS = 15
-# With fewer pictures the bins hold a handful each, and the error is mostly noise.
+# With fewer pictures, the bins hold a handful each and the error is mostly noise.
 MIN_PICTURES = 300
 
 
 class Selective(NamedTuple):
-    """What a threshold does: the share of pictures that get an answer, and the share of those that are right.
+    """The effect of a threshold: the share of pictures answered, and the share of those answered correctly.
 
-    The intervals are 95% ones. `accuracy` is None where no picture gets an answer.
+    The intervals are 95% intervals. `accuracy` is None if no picture is answered.
     """
 
     coverage: float
@@ -31,7 +31,7 @@ class Selective(NamedTuple):
 
 
 def selective(probabilities: np.ndarray, truth: np.ndarray, groups: object, threshold: float) -> Selective:
-    """What a threshold does to answers; with the top probability below it the answer is "I don't know".
+    """The effect of a threshold: a top probability below it means "I don't know".
 
     Args:
         probabilities: Shape (n, classes).

@@ -1,10 +1,10 @@
-"""The 95% intervals that are printed: of shares, means, drops and F1, over pictures that come in groups.
+"""The reported 95% intervals: of shares, means, drops and F1, for pictures that come in groups.
 
-Pure functions on arrays. Pictures of one group (a burst, a session, near-copies) tell less than as
-many independent ones. Counts are therefore divided by a *design effect*, estimated from the groups
-themselves and drawn towards the worst case, in which a group answers as one picture, where few events
-were seen. Without groups the intervals are Wilson's and Tango's to the letter. No interval of a share
-or a drop has width zero, and each holds its estimate. Kish, Survey Sampling, 1965, has the design effect.
+Pure functions on arrays. Pictures in one group (a burst, a session, near-duplicates) carry less information
+than independent ones, so counts are divided by a *design effect* (Kish, Survey Sampling, 1965). It is
+estimated from the groups and, with few events, shrunk towards the worst case, in which a group counts as
+one picture. Without groups, the intervals are exactly Wilson's and Tango's. No interval of a share or a
+drop has width zero, and each contains its estimate.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ import numpy as np
 from pipeline.stats.metrics import Interval, Z, confusion, f1_of, wilson_bounds
 from pipeline.stats.paired import tango
 
-# As many events are assumed to come in whole groups as this; fewer would be no evidence about groups.
+# The weight of the prior assumption that events come in whole groups, in events.
 _PRIOR_EVENTS = 2.0
 # Hall's constants for the mean.
 _A, _B = 1 / 3, 1 / 6
 
 
 def _groups(names: object) -> np.ndarray:
-    """Whole numbers from 0, shape (n,)."""
+    """Group indices from 0, shape (n,)."""
     return np.unique(np.asarray(names), return_inverse=True)[1].reshape(-1)
 
 
 def _quantile(groups: np.ndarray | int, grouped: np.ndarray | bool) -> np.ndarray:
-    """Student's where a spread between groups was estimated, the normal law's where pictures are single."""
-    from scipy import special  # half a second that most verbs do not need
+    """Student's quantile if the spread between groups was estimated, else the normal one."""
+    from scipy import special  # takes half a second, which most verbs do not need
 
     return np.where(grouped, special.stdtrit(np.maximum(np.asarray(groups) - 1, 1), 0.975), Z)
 
 
 class _Effect(NamedTuple):
-    """By how much groups thin the evidence, and the quantile that goes with it; shape (...) each."""
+    """The design effect and its quantile; shape (...) each."""
 
     design: np.ndarray
     quantile: np.ndarray
@@ -48,9 +48,9 @@ def _effect(
 
     Args:
         values: Deviations of single pictures, in events, shape (m,).
-        groups: The group of each.
-        sets: Which sum each belongs to, below `count`; one sum by default.
-        count: How many sums there are.
+        groups: The group of each value.
+        sets: The index of the sum each value belongs to, below `count`; one sum by default.
+        count: The number of sums.
 
     Returns:
         The effect for each sum, at least 1, shape (count,).
@@ -69,13 +69,13 @@ def _effect(
     events = np.bincount(sets, weights=values**2, minlength=count)
     between = per_set(total**2) * units / np.maximum(units - 1, 1)
     design = np.maximum((between + _PRIOR_EVENTS * whole) / (events + _PRIOR_EVENTS), 1)
-    design = np.where(units < 2, np.maximum(members, 1), design)  # a single group is one picture
+    design = np.where(units < 2, np.maximum(members, 1), design)  # a single group counts as one picture
     grouped = members > units
     return _Effect(np.where(grouped, design, 1.0), _quantile(units, grouped))
 
 
 def share(hits: np.ndarray, groups: object) -> Interval:
-    """Wilson's interval for a share, of as many pictures as the groups are worth.
+    """Wilson's interval for a share, with the effective number of pictures.
 
     Args:
         hits: bool, shape (n,).
@@ -94,11 +94,11 @@ def share(hits: np.ndarray, groups: object) -> Interval:
 
 
 def drop(before: np.ndarray, after: np.ndarray, groups: object) -> Interval:
-    """Tango's interval for how much rarer something has become, of as many pictures as the groups are worth.
+    """Tango's interval for the drop in a share, with the effective number of pictures.
 
     Args:
         before: bool, shape (n,), n at least 1.
-        after: The same pictures afterwards.
+        after: The same for the same pictures, afterwards.
         groups: The group of each picture.
     """
     change = before.astype(float) - after.astype(float)
@@ -110,20 +110,20 @@ def drop(before: np.ndarray, after: np.ndarray, groups: object) -> Interval:
 
 
 def mean(values: np.ndarray, groups: object, least: float, most: float) -> Interval:
-    """The interval of a mean whose values may be skewed: Student's, widened to Hall's on the longer side.
+    """The interval of a mean of possibly skewed values: Student's, widened to Hall's on the longer side.
 
-    Hall, On the removal of skewness by transformation, JRSS B 54 (1992). One more group like the most extreme
-    one is counted in, because few groups seldom show the extreme ones. Where one value of a single picture
-    stands alone, Hall's goes too far: Wilson's, of values that are all either smallest or largest, ends it.
+    Hall, On the removal of skewness by transformation, JRSS B 54 (1992). The most extreme group is counted
+    twice, because a few groups rarely include the extremes. With ungrouped pictures, where a single outlier
+    makes Hall's too wide, it is capped by Wilson's for values that are all either smallest or largest.
 
     Args:
         values: Shape (n,).
         groups: The group of each picture.
-        least: No value can be smaller.
-        most: No value can be larger.
+        least: The smallest possible value.
+        most: The largest possible value.
 
     Returns:
-        (least, most) where a single group tells nothing of others.
+        (least, most) for fewer than two groups.
     """
     group = _groups(groups)
     units, n = int(group.max(initial=-1)) + 1, len(values)
@@ -155,10 +155,10 @@ def mean(values: np.ndarray, groups: object, least: float, most: float) -> Inter
 
 
 def difference(first: float, of_first: Interval, second: float, of_second: Interval) -> Interval:
-    """Newcombe's interval for the difference of two shares of pictures that are not the same.
+    """Newcombe's interval for the difference of two shares over different pictures.
 
     Newcombe, Interval estimation for the difference between independent proportions, Statistics in
-    Medicine 17 (1998), method 10: made of the two shares' intervals.
+    Medicine 17 (1998), method 10: from the two shares' intervals.
     """
     low = np.hypot(first - of_first.low, of_second.high - second)
     high = np.hypot(of_first.high - first, second - of_second.low)
@@ -166,17 +166,17 @@ def difference(first: float, of_first: Interval, second: float, of_second: Inter
 
 
 class F1Intervals(NamedTuple):
-    """Of every class, shape (2, classes); and of their mean over the classes that some picture shows."""
+    """Bounds for every class, shape (2, classes), and for the mean over the classes that occur."""
 
     classes: np.ndarray
     macro: Interval
 
 
 def f1(truth: np.ndarray, predicted: np.ndarray, groups: object, classes: int) -> F1Intervals:
-    """The intervals of F1, of every class and macro.
+    """The intervals of F1, per class and macro.
 
-    A class's F1 is 2q / (1 + q), where q is the share of right answers among the pictures that are of the
-    class or were taken for it: this is Wilson's interval of q. For the macro one see `_macro`.
+    A class's F1 is 2q / (1 + q), where q is the share of correct predictions among the pictures that belong
+    to the class or were predicted as it; this is Wilson's interval of q. For macro F1, see `_macro`.
 
     Args:
         truth: Labels, shape (n,).
@@ -195,7 +195,7 @@ def f1(truth: np.ndarray, predicted: np.ndarray, groups: object, classes: int) -
     bounds = np.stack([2 * low / (1 + low), 2 * high / (1 + high)])
     slopes = _slopes(truth, predicted, counts, label, picture)
     low, high = _macro(f1_of(counts), bounds, slopes, label, picture, group, truth)
-    # F1 of few pictures is too low on average, because it bends downwards: by this, to second order.
+    # F1 is concave, so with few pictures it is biased low: by this much, to second order.
     shares = (truth[picture] == label) + 1.0 * (predicted[picture] == label)
     cells, cell = np.unique(label * len(group) + group[picture], return_inverse=True)
     products = np.bincount(cell, weights=slopes) * np.bincount(cell, weights=shares)
@@ -208,16 +208,16 @@ def f1(truth: np.ndarray, predicted: np.ndarray, groups: object, classes: int) -
 def f1_drop(
     truth: np.ndarray, before: np.ndarray, after: np.ndarray, groups: object, classes: int
 ) -> F1Intervals:
-    """The intervals for the drops of F1, of every class and macro, on the same pictures.
+    """The intervals for drops in F1, per class and macro, on the same pictures.
 
-    A class's drop is the sum of what every picture adds to it, to first order. Counted in pictures of the
-    class, such sums have Tango's interval: never of width zero, so that a class of three pictures that all
-    stayed right proves little. For the macro one see `_macro`.
+    To first order, a class's drop is the sum of every picture's contribution. In units of the class's
+    pictures, such sums have Tango's interval; its width is never zero, so a class of three pictures that
+    all stayed right proves little. For macro F1, see `_macro`.
 
     Args:
         truth: Labels, shape (n,).
-        before: The reference's answers, shape (n,).
-        after: The target's answers, shape (n,).
+        before: The reference's predictions, shape (n,).
+        after: The target's predictions, shape (n,).
         groups: The group of each picture.
         classes: The number of labels.
     """
@@ -237,7 +237,7 @@ def f1_drop(
 
 
 def _involved(truth: np.ndarray, *predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Which classes each picture has to do with, its own or answered: labels and rows, shape (m,) each."""
+    """Pairs of a class and a picture where it is true or predicted: labels and rows, shape (m,) each."""
     rows = np.arange(len(truth))
     pairs = np.unique(np.concatenate([labels * len(rows) + rows for labels in (truth, *predictions)]))
     return pairs // max(len(rows), 1), pairs % max(len(rows), 1)
@@ -246,7 +246,7 @@ def _involved(truth: np.ndarray, *predictions: np.ndarray) -> tuple[np.ndarray, 
 def _slopes(
     truth: np.ndarray, predicted: np.ndarray, counts: np.ndarray, label: np.ndarray, picture: np.ndarray
 ) -> np.ndarray:
-    """What a picture adds to the F1 of a class, to first order; shape (m,), zero in sum for every class."""
+    """A picture's contribution to a class's F1, to first order; shape (m,), summing to zero per class."""
     own, taken = truth[picture] == label, predicted[picture] == label
     size = counts.sum(0) + counts.sum(1)
     return (2.0 * (own & taken) - f1_of(counts)[label] * (own + 1.0 * taken)) / np.maximum(size, 1)[label]
@@ -261,12 +261,12 @@ def _macro(
     group: np.ndarray,
     truth: np.ndarray,
 ) -> Interval:
-    """The interval of the mean over the classes that are there, from the classes' own.
+    """The interval of the mean over the classes that occur, from the classes' own intervals.
 
-    Distances to the bounds add up as standard deviations do, which keeps their skewness and width where a
-    class has few pictures: Zou and Donner, Construction of confidence limits about effect measures,
-    Statistics in Medicine 27 (2008). One wrong answer lowers two classes, and a bad group many, so the sum
-    is wider than that of independent classes; by how much is measured on the pictures.
+    Distances to the bounds add up like standard deviations, which preserves skewness and width for classes
+    with few pictures: Zou and Donner, Construction of confidence limits about effect measures, Statistics
+    in Medicine 27 (2008). One wrong prediction lowers two classes, and a bad group many, so the sum is
+    wider than for independent classes; by how much is measured on the pictures.
     """
     present = np.unique(truth)
     kept = np.isin(label, present)
@@ -277,7 +277,7 @@ def _macro(
         alone = (np.bincount(cells, weights=slopes) ** 2).sum()
         if alone > 1e-12:
             ratios.append(float((np.bincount(unit, weights=slopes) ** 2).sum() / alone))
-    ratio = max(1.0, *ratios) if ratios else 2.0  # nothing changed: one error would touch two classes
+    ratio = max(1.0, *ratios) if ratios else 2.0  # nothing changed: one error would affect two classes
     middle = float(values[present].mean())
     below, above = values[present] - bounds[0, present], bounds[1, present] - values[present]
     low, high = (np.sqrt(ratio * (reach**2).sum()) / len(present) for reach in (below, above))

@@ -1,7 +1,7 @@
 """Accuracy, F1 and calibration: pure functions on arrays.
 
-Labels are whole numbers in the table's order of classes. Intervals for pictures that come in groups are
-those of `intervals`; Wilson's, below, takes every picture for independent.
+Labels are class indices. `intervals` has the intervals for grouped pictures; Wilson's, here, treats every
+picture as independent.
 """
 
 from __future__ import annotations
@@ -11,42 +11,42 @@ from typing import Any, NamedTuple
 import numpy as np
 
 GRID = 256
-Z = 1.959963984540054  # of the normal distribution, 2.5% above
+Z = 1.959963984540054  # the normal distribution's 97.5% quantile
 
 
 class Interval(NamedTuple):
-    """The two bounds of a 95% interval."""
+    """The bounds of a 95% interval."""
 
     low: float
     high: float
 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """Counts, int64, shape (classes, classes): rows are the truth, columns the answers."""
+    """Counts, int64, shape (classes, classes): rows are the truth, columns the predictions."""
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (truth, predicted), 1)
     return counts
 
 
 def accuracy_of(confusion: np.ndarray) -> np.ndarray:
-    """The share of right answers; shape (..., classes, classes) → (...)."""
+    """The share of correct predictions; shape (..., classes, classes) → (...)."""
     return np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum((-2, -1))
 
 
 def f1_of(confusion: np.ndarray) -> np.ndarray:
-    """F1 of every class, 0 where it is undefined; shape (..., classes, classes) → (..., classes)."""
+    """F1 of every class, 0 if undefined; shape (..., classes, classes) → (..., classes)."""
     right = np.diagonal(confusion, axis1=-2, axis2=-1).astype(float)
     both = confusion.sum(-1) + confusion.sum(-2)
     return np.divide(2 * right, both, out=np.zeros_like(right), where=both > 0)
 
 
 def macro_f1_of(confusion: np.ndarray) -> np.ndarray:
-    """The plain mean of the classes' F1; shape (..., classes, classes) → (...)."""
+    """The unweighted mean of the classes' F1; shape (..., classes, classes) → (...)."""
     return f1_of(confusion).mean(-1)
 
 
 def wilson(right: int, n: int) -> Interval:
-    """Wilson's interval for a share of n trials; (0, 1) for n = 0."""
+    """Wilson's interval for `right` of n trials; (0, 1) for n = 0."""
     if not n:
         return Interval(0.0, 1.0)
     low, high = wilson_bounds(right / n, n, Z)
@@ -54,12 +54,12 @@ def wilson(right: int, n: int) -> Interval:
 
 
 def wilson_bounds(share: Any, n: Any, quantile: Any) -> np.ndarray:
-    """Wilson's bounds for shares of n trials, n not necessarily whole; (0, 1) for n = 0.
+    """Wilson's bounds for shares of n trials, n not necessarily an integer; (0, 1) for n = 0.
 
     Args:
-        share: Of successes, any shape.
-        n: Trials.
-        quantile: Of the level, e.g. 1.96.
+        share: The share of successes, any shape.
+        n: The number of trials.
+        quantile: For the confidence level, e.g. 1.96.
 
     Returns:
         The lower and the upper bound, shape (2, ...).
@@ -82,11 +82,11 @@ def log_loss(logits: np.ndarray, truth: np.ndarray) -> float:
 
 
 def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The temperature that the logits must be divided by to give the smallest log loss.
+    """The temperature, between 1/20 and 20, whose scaled logits have the smallest log loss.
 
-    Guo et al., On Calibration of Modern Neural Networks, 2017. Between 1/20 and 20. As if one more
-    picture, beside the n, showed the class next in line (Platt, Probabilistic Outputs for Support
-    Vector Machines, 1999): without it, no temperature is too low where no answer is wrong.
+    Guo et al., On Calibration of Modern Neural Networks, 2017. Smoothed as if one extra picture
+    belonged to the runner-up class (Platt, Probabilistic Outputs for Support Vector Machines, 1999):
+    otherwise, if every prediction is correct, the temperature falls without limit.
     """
     from scipy import optimize, special
 
@@ -105,14 +105,14 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 
 
 def dont_know_threshold(probabilities: np.ndarray, truth: np.ndarray, min_correct_coverage: float) -> float:
-    """The highest threshold that still shows this share of the right answers.
+    """The highest threshold that keeps this share of the correct predictions.
 
-    On the grid of 1/256, the steps of the int8 file's answers, which end at 255/256.
+    A multiple of 1/256, the step of the int8 file's outputs, which end at 255/256.
 
     Args:
         probabilities: Shape (n, classes).
         truth: Labels, shape (n,).
-        min_correct_coverage: The share of right answers that must not become "don't know".
+        min_correct_coverage: The share of correct predictions that must not become "don't know".
     """
     predicted = probabilities.argmax(1)
     right = np.sort(probabilities.max(1)[predicted == truth])
@@ -124,12 +124,12 @@ def dont_know_threshold(probabilities: np.ndarray, truth: np.ndarray, min_correc
 
 
 def agreement(reference: np.ndarray, target: np.ndarray) -> float:
-    """The share of pictures with the same top answer; probabilities, shape (n, classes) each."""
+    """The share of pictures with the same top class; probabilities, shape (n, classes) each."""
     return float((reference.argmax(1) == target.argmax(1)).mean())
 
 
 def moved(reference: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """How much probability moved to other classes, ½·Σ|Δp| of every picture; 0 ... 1, shape (n,).
+    """The probability that moved between classes, ½·Σ|Δp| of every picture; 0 ... 1, shape (n,).
 
     Args:
         reference: Probabilities, shape (n, classes).

@@ -1,8 +1,8 @@
-"""Two models on the same pictures: what changed, and how surely it can be said.
+"""Two models on the same pictures: what changed, and how certain that is.
 
-Pure functions on arrays. A picture is *lost* where only the reference is right, *gained* where
-only the target is; both are *discordant*. A drop is (lost − gained) / n, positive where the target
-is worse. Single models are scored in `metrics`; intervals that respect groups are those of `intervals`.
+Pure functions on arrays. A picture is *lost* if only the reference is right, *gained* if only the target
+is; both are *discordant*. A drop is (lost − gained) / n, positive if the target is worse. `metrics` scores
+single models; `intervals` has intervals that respect groups.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Changes(NamedTuple):
 
     @property
     def drop(self) -> float:
-        """Of accuracy, from reference to target."""
+        """The drop in accuracy from reference to target."""
         return (self.lost - self.gained) / self.n
 
 
@@ -45,14 +45,14 @@ def tango(
     """Tango's score interval for a drop.
 
     Tango, Equivalence test and confidence interval for the difference in proportions for the
-    paired-sample design, Statistics in Medicine 17 (1998). It never has width zero: without a
-    discordant picture its bounds are ±z² / (n + z²). Pictures count as independent.
+    paired-sample design, Statistics in Medicine 17 (1998). It never has width zero: without
+    discordant pictures, its bounds are ±z² / (n + z²). Pictures count as independent.
 
     Args:
-        lost: Pictures that only the reference got right; any shape, not necessarily whole.
+        lost: Pictures that only the reference got right; any shape, not necessarily integers.
         gained: Pictures that only the target got right.
         n: All pictures.
-        z: The quantile of the level, e.g. 1.96.
+        z: The quantile for the confidence level, e.g. 1.96.
 
     Returns:
         The lower and the upper bound, shape (2, ...).
@@ -81,10 +81,10 @@ def tango(
 
 
 def mcnemar(found: Changes) -> float:
-    """McNemar's exact two-sided p: how often luck alone would give counts as uneven as these."""
+    """McNemar's exact two-sided p: how often chance alone gives counts this uneven."""
     if not found.discordant:
         return 1.0
-    from scipy import stats  # half a second that most verbs do not need
+    from scipy import stats  # takes half a second, which most verbs do not need
 
     return float(stats.binomtest(found.lost, found.discordant, 0.5).pvalue)
 
@@ -92,7 +92,7 @@ def mcnemar(found: Changes) -> float:
 def confidence_shifts(reference: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The signed change of the reference's top probability; -1 … 1, shape (n,).
 
-    Logits that were scaled leave every answer as it is and show here.
+    Rescaled logits change no top class, but do show up here.
 
     Args:
         reference: Probabilities, shape (n, classes).

@@ -1,6 +1,6 @@
-"""Every plot: one look, units and n on the axes, colours that colour-blind eyes tell apart.
+"""Every plot: one style, with units and n on the axes, in colours safe for colour-blind readers.
 
-Each function draws one file, whole or not at all. Numbers come ready from elsewhere.
+Each function writes one file atomically. It draws numbers and computes none.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from matplotlib.font_manager import get_font_names
 from pipeline.core import files
 from pipeline.stats.metrics import Interval, accuracy_of
 
-# Okabe and Ito's palette; their vermilion looks orange, and is called so where a figure names its colours.
+# Okabe and Ito's palette; their vermilion looks orange, and figures call it that.
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
 _STYLE = {
     "font.size": 10,
-    # The first has most scripts; the others help where they are installed.
+    # The first covers most scripts; the others help if installed.
     "font.family": [
         "DejaVu Sans",
         *sorted({"Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans Devanagari"} & set(get_font_names())),
@@ -51,7 +51,7 @@ def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]
 def _save(figure: Figure, path: Path) -> None:
     kind = path.suffix[1:]
     with files.replacing(path) as beside, warnings.catch_warnings():
-        # A class name in a script that no installed font has is drawn as boxes.
+        # A class name in a script without an installed font is drawn as boxes.
         warnings.filterwarnings("ignore", message=r"Glyph \d+")
         figure.savefig(beside, format=kind, dpi=110, metadata=_METADATA[kind])
 
@@ -64,11 +64,10 @@ def _plain(text: str, limit: int = 24) -> str:
 
 @_styled
 def curves(path: Path, histories: Sequence[Mapping[str, Sequence[float]]], chosen: int, n: int) -> None:
-    """Loss and accuracy over the epochs, and what another number of epochs would have changed.
+    """Loss and accuracy by epoch, and what another number of epochs would have changed.
 
-    Bands reach from the lowest fold to the highest. Folds differ more from each other than epochs do, so the
-    third plot takes the difference within each fold first: where its band leaves the line, that many epochs
-    would have been worse in every fold.
+    Bands span the folds. Folds differ more than epochs do, so the third plot shows differences within each
+    fold: where its band is clear of the line, that many epochs would have been worse in every fold.
 
     Args:
         path: The file.
@@ -92,7 +91,7 @@ def curves(path: Path, histories: Sequence[Mapping[str, Sequence[float]]], chose
     axis = axes[2]
     difference = losses - losses[:, [chosen - 1]]
     _mean_and_band(axis, difference, BLUE, "-", "mean over the folds")
-    # The first epochs are far off; what is asked is how flat it is around the chosen one.
+    # The first epochs are far off; what matters is how flat it is around the chosen one.
     near = difference[:, chosen // 4 :]
     top = max(near.max(), 1e-3)
     axis.set_ylim(1.3 * min(near.min(), -top / 4), 1.3 * top)
@@ -120,7 +119,7 @@ def _mean_and_band(axis: Axes, values: np.ndarray, colour: str, style: str, labe
 
 @_styled
 def class_histogram(path: Path, labels: Sequence[str], counts: dict[str, list[int]]) -> None:
-    """How many pictures each class has, training and held-out."""
+    """The number of training and held-out pictures per class."""
     figure, axis = _figure(7, 1.5 + 0.4 * len(labels))
     places, left = np.arange(len(labels)), np.zeros(len(labels))
     for (part, values), colour in zip(counts.items(), (BLUE, ORANGE), strict=True):
@@ -246,12 +245,12 @@ def _bare(axis: Axes) -> None:
 def captioned_sheet(
     path: Path, title: str, cells: Sequence[tuple[np.ndarray, str, str]], columns: int = 8
 ) -> None:
-    """Pictures in rows, below each a caption in its colour: RGB, uint8."""
+    """A grid of pictures, RGB, uint8, each with a coloured caption below."""
     columns = min(columns, max(2, len(cells)))
     rows = max(1, -(-len(cells) // columns))
     height, width = np.max([picture.shape[:2] for picture, _, _ in cells] or [(1, 1)], axis=0)
     cell = 1.5
-    # About eleven letters take an inch.
+    # About eleven letters per inch.
     lines = [
         part
         for line in title.split("\n")

@@ -19,19 +19,19 @@ BUILT_IN = "built-in"
 
 
 def leaves_size_open(shape: Sequence[int]) -> bool:
-    """Whether an input of this shape, with -1 where the file says nothing, is a picture of any size."""
+    """Whether an input of this shape, with -1 for open sides, accepts pictures of any size."""
     return len(shape) == 4 and min(shape[_rows(shape)], shape[_rows(shape) + 1]) < 1
 
 
 def settle_size(reader: Any, size: Size | None) -> None:
-    """Gives a picture input the size that its file leaves open; else LiteRT would take 1x1, unsaid.
+    """Sets the input size that a file leaves open, which LiteRT would silently take as 1x1.
 
     Args:
-        reader: LiteRT's interpreter, before it has memory.
-        size: For the open sides; not looked at where there are none.
+        reader: LiteRT's interpreter, before tensors are allocated.
+        size: For the open sides; ignored if there are none.
 
     Raises:
-        UsageError: The size is left open and None is given, or a side is not open and another one.
+        UsageError: The size is open and None is given, or it contradicts a fixed side.
     """
     taken = reader.get_input_details()
     shape = [int(side) for side in taken[0]["shape_signature"]] if taken else []
@@ -40,8 +40,8 @@ def settle_size(reader: Any, size: Size | None) -> None:
     rows = _rows(shape)
     if size is None:
         raise UsageError(
-            "the file leaves the height and width of its input open",
-            "give the size that it was trained with: --size WIDTHxHEIGHT, such as --size 224x224",
+            "the file does not fix its input size",
+            "give the size it was trained with: --size WIDTHxHEIGHT, such as --size 224x224",
         )
     for place, side, name in ((rows, size.height, "height"), (rows + 1, size.width, "width")):
         if shape[place] > 0 and shape[place] != side:
@@ -55,12 +55,12 @@ def settle_size(reader: Any, size: Size | None) -> None:
 
 
 def _rows(shape: Sequence[int]) -> int:
-    """Which side is the height: the second, or the third where channels come first."""
+    """The index of the height: 1, or 2 if channels come first."""
     return 2 if shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4) else 1
 
 
 class Interpreter:
-    """Runs one .tflite that takes one picture and gives one vector. For one thread at a time.
+    """Runs a .tflite that maps one picture to one vector. Not thread-safe.
 
     Args:
         data: The file.
@@ -107,23 +107,23 @@ class Interpreter:
         self.frame = Size(width, height)
 
     def run(self, frame: np.ndarray) -> np.ndarray:
-        """The output tensor as it is, shape (n,).
+        """The raw output tensor, shape (n,).
 
         Args:
-            frame: RGB, uint8, 0 ... 255, shape (height, width, 3), or the real numbers that other
-                people's models want. A float model gets the same numbers as float, an integer
-                one gets them as its border asks, and as they are where that asks nothing.
+            frame: RGB, uint8, 0 ... 255, shape (height, width, 3), or the real numbers that a
+                third-party model expects. They are cast for a float model and quantized for an
+                integer one, or passed as they are if it has no scale.
         """
         self._runtime.set_tensor(self.input["index"], self._border(frame)[np.newaxis])
         self._runtime.invoke()
         return self._runtime.get_tensor(self.output["index"])[0]
 
     def answer(self, frame: np.ndarray) -> np.ndarray:
-        """The output in real numbers, float32, shape (n,): dequantized where it is quantized."""
+        """The dequantized output, float32, shape (n,)."""
         return self._real(self.run(frame))
 
     def answer_to_bytes(self, frame: np.ndarray) -> np.ndarray:
-        """The same for a model whose uint8 input takes the picture's bytes as they are."""
+        """The same for a model whose uint8 input takes the picture's bytes unchanged."""
         self._runtime.set_tensor(self.input["index"], frame.astype(np.uint8)[np.newaxis])
         self._runtime.invoke()
         return self._real(self._runtime.get_tensor(self.output["index"])[0])
@@ -142,13 +142,13 @@ class Interpreter:
         if dtype == frame.dtype == np.uint8 and (scale, zero_point) in ((1, 0), (0, 0)):
             return frame
         limits = np.iinfo(dtype)
-        # Without a scale the numbers go in as they are: there is nothing to divide by.
+        # Without a scale, numbers are passed as they are.
         quantized = np.round(frame.astype(np.float32) / np.float32(scale or 1)) + zero_point
         return np.clip(quantized, limits.min, limits.max).astype(dtype)
 
 
 class Interpreters:
-    """As many interpreters of one thread as there are cores: the fastest way on a CPU."""
+    """A pool of single-threaded interpreters, one per core: the fastest way on a CPU."""
 
     def __init__(self, data: bytes, kernels: str = XNNPACK) -> None:
         self._free: queue.SimpleQueue[Interpreter] = queue.SimpleQueue()
@@ -157,7 +157,7 @@ class Interpreters:
 
     @contextmanager
     def one(self) -> Iterator[Interpreter]:
-        """One that no other thread uses meanwhile; waits for it."""
+        """Waits for a free interpreter and lends it exclusively."""
         interpreter = self._free.get()
         try:
             yield interpreter
@@ -171,19 +171,19 @@ def predictions(
     prepare: Callable[[Any], np.ndarray],
     advance: Callable[[int], object] = bool,
 ) -> np.ndarray:
-    """A model's answers to many pictures, on all cores.
+    """A model's predictions for many pictures, on all cores.
 
     Args:
         data: The .tflite.
-        items: What `prepare` makes a frame from (RGB, uint8), in order.
-        prepare: Runs in several threads.
+        items: The arguments of `prepare`, in order.
+        prepare: Makes a frame (RGB, uint8); runs in several threads.
         advance: Called with the number of pictures done.
 
     Returns:
         float32, shape (items, n).
 
     Raises:
-        ConversionError: An answer is not finite.
+        ConversionError: A prediction is not finite.
     """
     interpreters = Interpreters(data)
     rows = []
@@ -200,14 +200,14 @@ def predictions(
 
 
 def finite(numbers: np.ndarray, model: str = "the file") -> np.ndarray:
-    """A model's answers as they are; NaN, which comparisons lose, never gets further than here.
+    """The same numbers, checked: comparisons would silently swallow NaN.
 
     Raises:
-        ConversionError: One of them is not finite.
+        ConversionError: A number is not finite.
     """
     if not np.isfinite(numbers).all():
         raise ConversionError(
-            f"{model} answers with numbers that are not finite",
-            "its weights are damaged, or its training diverged: make it again",
+            f"{model} predicts numbers that are not finite",
+            "its weights are damaged or its training diverged; make it again",
         )
     return numbers

@@ -1,7 +1,7 @@
-"""The pretrained networks and where their weights come from.
+"""The pretrained networks and the sources of their weights.
 
-Every backbone takes raw pixels, 0 ... 255: its own scaling is its first layer. It stays frozen,
-with batch-norm in inference mode. To add one, add a row to `BACKBONES`.
+Every backbone takes raw pixels, 0 ... 255, and scales them in its first layer. It stays frozen, with
+batch-norm in inference mode. To add one, add a row to `BACKBONES`.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ class Backbone:
     """One network.
 
     Attributes:
-        graph: Makes the untrained network without its top, from a frame and alpha; raw pixels in.
+        graph: Builds the untrained network without its top, from a frame and alpha.
         automatic: What `weights = "auto"` means: `package`, `imagenet` or `none`.
-        alphas: Whether alpha other than 1 makes sense.
+        alphas: Whether it supports an alpha other than 1.
     """
 
     graph: Callable[[Size, float], keras.Model]
@@ -50,7 +50,7 @@ def weights_source(model: Model) -> str:
 
 
 def weights_key(model: Model) -> str:
-    """What identifies the weights: a hash for a file, else the name of their source.
+    """An identifier of the weights: a file's sha256, else the name of the source.
 
     Raises:
         WeightsError: The file is missing.
@@ -70,8 +70,8 @@ def build(model: Model, frame: Size, seed: int) -> keras.Model:
     """A frozen backbone with its weights.
 
     Args:
-        model: The part of the configuration.
-        frame: The input's size, in pixels.
+        model: The configuration's section.
+        frame: The input size, in pixels.
         seed: For untrained weights.
 
     Returns:
@@ -79,7 +79,7 @@ def build(model: Model, frame: Size, seed: int) -> keras.Model:
         `pooled`: float32, shape (batch, features), the mean over the last feature map.
 
     Raises:
-        WeightsError: The weights cannot be had, or are those of another network.
+        WeightsError: The weights are unavailable, or another network's.
     """
     import keras
 
@@ -87,14 +87,14 @@ def build(model: Model, frame: Size, seed: int) -> keras.Model:
     if model.alpha != 1 and not backbone.alphas:
         raise WeightsError(
             f"{model.backbone} has no alpha. Received: model.alpha={model.alpha}",
-            "leave model.alpha out, or use mobilenet_v2",
+            "omit model.alpha, or use mobilenet_v2",
         )
     keras.utils.set_random_seed(seed)
     network = backbone.graph(frame, model.alpha)
     source = weights_source(model)
     if source == "package":
         if model.backbone != "efficientnet_lite0":
-            raise WeightsError(f"{model.backbone} has no package with its weights", _what_else(model))
+            raise WeightsError(f"{model.backbone} has no weights package", _what_else(model))
         from pipeline.training import efficientnet_lite
 
         efficientnet_lite.load_imagenet(network)
@@ -116,7 +116,7 @@ def _load_file(network: keras.Model, model: Model, source: str) -> None:
     reason = ""
     try:
         with warnings.catch_warnings():
-            # Keras warns of containers that older files lack, even where every weight is found.
+            # Keras warns of containers missing in older files, even if every weight is found.
             warnings.simplefilter("ignore")
             network.load_weights(source)
     except (ValueError, OSError, KeyError, TypeError) as error:
@@ -124,7 +124,7 @@ def _load_file(network: keras.Model, model: Model, source: str) -> None:
     trained = [kernel for kernel in network.get_weights() if kernel.ndim > 1]
     kept = sum(np.array_equal(a, b) for a, b in zip(untrained, trained, strict=True))
     if reason or kept:
-        # Whatever Keras could not match it leaves random, so that is looked for, too.
+        # Keras leaves unmatched weights random, so unchanged kernels count as missing, too.
         raise WeightsError(
             f"{source} does not hold the weights of {model.backbone} with alpha {model.alpha:g}: "
             + (reason or f"{kept} layers are not in it"),
@@ -146,7 +146,7 @@ def _load_imagenet(network: keras.Model, model: Model) -> None:
         # Keras raises a plain Exception when the download fails.
         reason = str(error).split("\n", 1)[0]
         raise WeightsError(
-            f"the imagenet weights of mobilenet_v2 (alpha {model.alpha:g}) cannot be had: {reason}",
+            f"cannot get the imagenet weights of mobilenet_v2 (alpha {model.alpha:g}): {reason}",
             _what_else(model),
         ) from error
     network.set_weights(pretrained.get_weights())
@@ -180,7 +180,7 @@ def _mobilenet_v2(frame: Size, alpha: float) -> keras.Model:
 
 
 def _tiny(frame: Size, _alpha: float) -> keras.Model:
-    """Three convolutions with random weights: enough to tell drawn pictures apart in tests."""
+    """Three convolutions with random weights: enough to classify drawn pictures in tests."""
     import keras
 
     picture = keras.Input((frame.height, frame.width, 3), name="picture")

@@ -1,8 +1,7 @@
-"""Backbone + head: the graph that is trained, and the one that ships.
+"""Backbone + head: the graph that is trained, and the final one.
 
-The head is trained alone, on features; `assemble` puts it on the backbone, with everything that
-training added (standardization, temperature) folded into its weights, so that the graph that
-ships is the plain one.
+The head is trained alone, on features. `assemble` attaches it to the backbone and folds standardization and
+temperature into its weights, so that the final graph stays plain.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ def build_head(width: int, classes: int, head: Head, seed: int) -> keras.Model:
         width: The number of features.
         classes: The number of outputs.
         head: `linear` or `dense`, with its settings.
-        seed: For its first weights and its dropout.
+        seed: For its initial weights and its dropout.
 
     Returns:
         Input: features, float32, shape (batch, width), standardized for the linear head.
@@ -40,13 +39,13 @@ def build_head(width: int, classes: int, head: Head, seed: int) -> keras.Model:
 
 
 def build_classifier(backbone: keras.Model, classes: int, head: Head, seed: int = 0) -> keras.Model:
-    """The whole classifier, the backbone frozen.
+    """The whole classifier, with the backbone frozen.
 
     Args:
         backbone: As `backbones.build` makes it.
         classes: The number of outputs.
         head: `linear` or `dense`, with its settings.
-        seed: For the head's first weights.
+        seed: For the head's initial weights.
 
     Returns:
         Input: RGB, float32, 0 ... 255, shape (batch, height, width, 3). Output:
@@ -65,15 +64,15 @@ def assemble(
     scale: float,
     temperature: float,
 ) -> keras.Model:
-    """The classifier that ships.
+    """The final classifier.
 
     Args:
         backbone: As `backbones.build` makes it.
-        trained: The head, as `build_head` made it, with its weights.
+        trained: The trained head, as `build_head` makes it.
         head: Its settings.
-        mean: Of the features that it was trained on, shape (width,).
-        scale: What they were divided by after it was taken off.
-        temperature: The logits are divided by it.
+        mean: Subtracted from the features in training, shape (width,).
+        scale: The divisor of the features in training.
+        temperature: The divisor of the logits.
     """
     classifier = build_classifier(backbone, trained.output_shape[-1], head)
     dense = [layer for layer in trained.layers if isinstance(layer, keras.layers.Dense)]
@@ -87,7 +86,7 @@ def assemble(
 
 
 def load(path: Path) -> Any:
-    """The classifier that was saved as a Keras file.
+    """The classifier in a Keras file.
 
     Raises:
         RunError: The file is missing or damaged.

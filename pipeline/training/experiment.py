@@ -1,7 +1,6 @@
-"""What the stages of a run work on, and what it takes to train a head on it.
+"""What a run's stages work on, and how to open a trained run from its artifacts.
 
-Opens a run whose training is finished from its artifacts alone. The stages themselves are in
-`train`, `search` and `evaluate`.
+The stages themselves are in `train`, `search` and `evaluate`.
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ from pipeline.training.results import Folds, Frame, Search
 if TYPE_CHECKING:
     from pipeline.training import heads
 
-# The libraries that numbers and drawings depend on, for recipes.
+# The packages that numbers and drawings depend on, for recipes.
 NUMERIC = ("tensorflow", "keras", "numpy", "scipy")
 DRAWN = ("matplotlib", "numpy")
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What the stages of a run work on: its configuration, pictures, split and frame."""
+    """A run with its configuration, pictures, split and frame."""
 
     run: Run
     config: Config
@@ -50,25 +49,25 @@ class Experiment:
 
 
 def settled_config(run: Run) -> Config:
-    """The configuration of a run, with the values that its search found best, if it has one.
+    """A run's configuration, with the winning values of its search, if any.
 
     Raises:
-        RunError: The search was not finished.
+        RunError: The search is unfinished.
     """
     config = run.config()
     return config.with_values(run.read(Search, runs.SEARCH).winner) if config.search else config
 
 
 def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experiment:
-    """The Experiment of a run whose training is finished, from its artifacts alone.
+    """The Experiment of a trained run, from its artifacts alone.
 
     Args:
         run: What `train` made.
-        reporter: Hears what became of the pictures and of the run's files since, if anything.
+        reporter: Told if pictures or files of the run have changed since.
 
     Raises:
         RunError: Something is missing, or the model was trained on other pictures, labels, folds or
-            settings than those that lie in the run now.
+            settings than the run has now.
         DataError: A class has no held-out picture.
     """
     config = settled_config(run)
@@ -89,7 +88,7 @@ def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experime
 
 
 def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReporter) -> None:
-    """Warns where the pictures are not those any more that the run was made from; few of them are read."""
+    """Warns if the pictures have changed since the run was made, reading few of them."""
     again = f"to train again: {runs.training_command(run)}, then repeat this command"
     try:
         moment = run.path(runs.PICTURES).stat().st_mtime
@@ -97,28 +96,28 @@ def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReport
     except OSError:
         return
     except DataError as error:
-        reporter.warn(f"the pictures are not those of the training: {error.message}; {again}")
+        reporter.warn(f"the pictures are not those of the training run: {error.message}; {again}")
         return
     if change:
-        reporter.warn(f"pictures were changed since the training ({change}), and count as they were; {again}")
+        reporter.warn(f"pictures have changed since training ({change}); the old ones still count; {again}")
 
 
 def _trained_otherwise(experiment: Experiment) -> str:
-    """What no longer belongs to the model, in words; empty where all does.
+    """Why the model does not match the run, for a message; empty if it does.
 
-    Libraries and weights files are not asked: the model is there, whatever lies beside it now.
+    Libraries and weights files do not matter: the model exists, whatever is installed now.
     """
     run, folds = experiment.run, experiment.run.recorded("folds")
     if run.config().search and not run.recorded("search"):
-        return "is older than the search, which was not finished"
+        return "is older than the search, which is unfinished"
     if not folds or run.recorded("model").get("inputs", {}).get("folds") != folds.get("key"):
-        return "was not trained after the folds that lie beside it"
+        return "was not trained from the folds beside it"
     if folds["inputs"].get("train") != experiment.split.train_key:
-        return "was trained on other pictures, labels or folds than those of the run now"
+        return "was trained on other pictures, labels or folds than the run has now"
     if run.read(Folds, runs.FOLDS).labels != experiment.labels:
-        return "was trained for other labels than those of the run now"
+        return "was trained for other labels than the run has now"
     if folds["settings"] != training_settings(experiment):
-        return "was trained with other settings than those of the run now"
+        return "was trained with other settings than the run has now"
     return ""
 
 
@@ -132,14 +131,14 @@ def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
 
 
 def load_heads() -> ModuleType:
-    """The module that trains heads; loads TensorFlow, without its chatter."""
+    """The `heads` module; loads TensorFlow quietly."""
     with quiet():
         from pipeline.training import heads
     return heads
 
 
 def examples_of(experiment: Experiment, reporter: ProgressReporter) -> heads.Examples:
-    """The training pictures as numbers; features that are not in the cache are computed."""
+    """The training pictures as features and labels; computes missing features."""
     store = features.compute(
         experiment.config,
         experiment.frame,
@@ -158,7 +157,7 @@ def examples_of(experiment: Experiment, reporter: ProgressReporter) -> heads.Exa
 
 
 def trainer_of(experiment: Experiment, examples: heads.Examples) -> heads.HeadTrainer:
-    """A head of the configured kind, ready to be trained."""
+    """A trainer for the configured head."""
     config = experiment.config
     with quiet():
         return load_heads().HeadTrainer(
@@ -167,13 +166,13 @@ def trainer_of(experiment: Experiment, examples: heads.Examples) -> heads.HeadTr
 
 
 def training_settings(experiment: Experiment) -> dict[str, Any]:
-    """The part of the configuration that a model is trained by, for recipes."""
+    """The part of the configuration that a model depends on, for recipes."""
     made = features.settings(experiment.config, experiment.frame)
     return {**head_settings(experiment.config), "features": made}
 
 
 def head_settings(config: Config) -> dict[str, Any]:
-    """The part of the configuration that a head is trained by."""
+    """The part of the configuration that a head depends on, for recipes."""
     return {
         "head": config.head.model_dump(mode="json"),
         "train": config.train.model_dump(mode="json"),

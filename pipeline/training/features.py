@@ -1,9 +1,8 @@
-"""Backbone features of every view of every picture, computed once.
+"""Backbone features of every view of every picture, computed once and cached.
 
-A store is one file of records of equal size, appended to as pictures are done: a process that
-is killed loses at most the record it was writing, and a record whose checksum is wrong is computed
-again. It is a cache, not an artifact of a run: it
-is found by what made it, shared between runs, and may be deleted at any time.
+A store is one file of fixed-size records, appended as pictures are done: a killed process loses at most
+one record, and records with a wrong checksum are recomputed. Stores are keyed by their recipe, shared
+between runs, and may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from pipeline.training import backbones
 
 PLAIN = 0
 LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow", "pi-heif")
-# Of the file of records, whose features are the same in every version.
+# Of the record file; its features are the same in every version.
 _LAYOUT = 2
 _INFO = "store.json"
 _RECORDS = "records.bin"
@@ -40,11 +39,11 @@ _RECORDS = "records.bin"
 
 @dataclass(frozen=True)
 class Store:
-    """The features of some pictures, read from disk as they are used.
+    """The features of some pictures, memory-mapped.
 
     Attributes:
         records: A memory-mapped array with the fields `sha256` (bytes), `features` and `crc32`.
-        rows: The record of each picture, in the order asked for.
+        rows: The record of each picture, in the requested order.
     """
 
     records: np.ndarray
@@ -52,26 +51,26 @@ class Store:
 
     @property
     def views(self) -> int:
-        """The plain view and the random ones."""
+        """The number of views: the plain one and the random ones."""
         return self.records.dtype["features"].shape[0]
 
     @property
     def width(self) -> int:
-        """The number of features of a view."""
+        """The number of features per view."""
         return self.records.dtype["features"].shape[1]
 
     def take(self, pictures: np.ndarray, views: np.ndarray | int = PLAIN) -> np.ndarray:
         """Features, float32, shape (pictures, width).
 
         Args:
-            pictures: Their positions in the order asked for.
+            pictures: Their positions in the requested order.
             views: The view of each, or one for all; 0 is the plain one.
         """
         return self.records["features"][self.rows[pictures], views]
 
 
 def recipe(config: Config, frame: Size, layer: str = backbones.POOLED) -> Recipe:
-    """What the features of a configuration are made from; the pictures aside.
+    """The recipe of a configuration's features, apart from the pictures.
 
     Raises:
         WeightsError: The weights file is missing.
@@ -85,7 +84,7 @@ def recipe(config: Config, frame: Size, layer: str = backbones.POOLED) -> Recipe
 
 
 def settings(config: Config, frame: Size, layer: str = backbones.POOLED) -> dict[str, Any]:
-    """The part of the configuration that features are made by."""
+    """The part of the configuration that features depend on, for recipes."""
     return {
         "backbone": config.model.backbone,
         "alpha": config.model.alpha,
@@ -105,20 +104,20 @@ def compute(
     layer: str = backbones.POOLED,
     warn: Callable[[str], object] = unheard,
 ) -> Store:
-    """The features of pictures: those in the cache, and the missing ones made now.
+    """The features of pictures, from the cache or computed now.
 
     Args:
         config: Names the backbone, the random views and the seed.
         frame: The model's frame.
-        table: Where the pictures lie.
-        wanted: The pictures, in the order in which the Store counts them.
+        table: The pictures' table, for their paths.
+        wanted: The pictures, in the order of the Store's rows.
         progress: Called as pictures are done.
-        layer: The backbone's layer whose output, flattened, is kept.
-        warn: Hears of records that are damaged, and of another process that uses the cache.
+        layer: The backbone layer whose flattened output is kept.
+        warn: Told of damaged records, and of another process that holds the cache.
 
     Raises:
-        DataError: A picture was changed or cannot be read any more.
-        WeightsError: The backbone's weights cannot be had.
+        DataError: A picture has changed or can no longer be read.
+        WeightsError: The backbone's weights are unavailable.
         StorageError: The disk is full.
     """
     made = recipe(config, frame, layer)
@@ -129,7 +128,9 @@ def compute(
         places = _places(known)
         if known is not None and len(places) < len(known):
             damaged = len(known) - len(places)
-            warn(f"{damaged} of {len(known)} records of the cache {folder} are damaged: computed again")
+            warn(
+                f"{damaged} of {len(known)} records in the cache {folder} are damaged and will be recomputed"
+            )
             _keep(folder, known, places.values())
             known = _open(folder)
             places = _places(known)
@@ -142,9 +143,11 @@ def compute(
     try:
         rows = np.array([places[bytes.fromhex(p.sha256)] for p in wanted], np.int64)
     except KeyError as error:
-        raise RunError(f"{folder}: the cache of features is damaged", "delete it and repeat") from error
+        raise RunError(
+            f"{folder}: the feature cache is damaged", "delete it and repeat the command"
+        ) from error
     if known is None:
-        raise RunError(f"{folder}: the cache of features is empty", "delete this folder and repeat")
+        raise RunError(f"{folder}: the feature cache is empty", "delete this folder and repeat the command")
     return Store(known, rows)
 
 
@@ -158,7 +161,7 @@ def _info(views: int, width: int) -> dict[str, int]:
 
 
 def _open(folder: Path) -> np.ndarray | None:
-    """The whole records of a store; None for an empty one, or one of another layout."""
+    """The complete records of a store; None if it is empty or of another layout."""
     path = folder / _RECORDS
     try:
         info = runs.Run(folder).read_json(_INFO)
@@ -172,13 +175,13 @@ def _open(folder: Path) -> np.ndarray | None:
 
 
 def _places(records: np.ndarray | None) -> dict[bytes, int]:
-    """The row of each picture whose record is whole."""
+    """The row of each picture whose record is intact."""
     rows = enumerate(() if records is None else records)
     return {row["sha256"].tobytes(): at for at, row in rows if int(row["crc32"]) == _checksum(row)}
 
 
 def _keep(folder: Path, records: np.ndarray, rows: Iterable[int]) -> None:
-    """Writes the file of records anew, with these alone."""
+    """Rewrites the record file with only these rows."""
     with files.replacing(folder / _RECORDS, durable=False) as path, path.open("wb") as file:
         for row in rows:
             file.write(records[row].tobytes())
@@ -225,7 +228,7 @@ def _compute_missing(
         try:
             frames = all_views(path, picture.sha256, config, frame)
         except (PictureError, OSError) as error:
-            raise DataError(f"{path} cannot be read any more: {error}", "repeat the command") from error
+            raise DataError(f"{path} can no longer be read: {error}", "repeat the command") from error
         with interpreters.one() as interpreter:
             return np.stack([interpreter.answer(view) for view in frames])
 
@@ -243,7 +246,7 @@ def _compute_missing(
 
 
 def _is_of(folder: Path, shape: tuple[int, ...]) -> bool:
-    """Whether a store's records are of this layout and shape."""
+    """Whether a store's records have this layout and shape."""
     try:
         return runs.Run(folder).read_json(_INFO) == _info(*shape)
     except RunError:
@@ -251,7 +254,7 @@ def _is_of(folder: Path, shape: tuple[int, ...]) -> bool:
 
 
 def _append_record(path: Path, record: bytes) -> None:
-    """Appends, after cutting off half a record that a killed process left."""
+    """Appends a record, first truncating a partial one left by a killed process."""
     try:
         with path.open("ab") as file:
             end = file.tell()

@@ -1,7 +1,7 @@
-"""Heads that learn on cached features: the folds, and the final one.
+"""Trains heads on cached features: the folds' and the final one.
 
-One compiled step serves all folds, and an epoch shows every picture once, in one of its views
-drawn at random. What is trained when, and what is kept, is decided in `train`.
+All folds share one compiled step. An epoch shows every picture once, in a random one of its views. `train`
+decides what is trained when and what is stored.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class CrossValidation:
 
 
 class HeadTrainer:
-    """One head, compiled once, that can be trained again and again from its first weights."""
+    """One head, compiled once, that can be trained repeatedly from its initial weights."""
 
     def __init__(self, width: int, classes: int, head: Head, train: Train, seed: int) -> None:
         keras.utils.set_random_seed(seed)
@@ -98,7 +98,7 @@ class HeadTrainer:
         return float(self._scale.numpy())
 
     def start(self, examples: Examples, rows: np.ndarray) -> None:
-        """Goes back to the first weights and measures the features that will be trained on."""
+        """Resets the weights and measures the features to train on."""
         for variable, value in self._first:
             variable.assign(value)
         if self._head.kind == "linear":
@@ -107,10 +107,7 @@ class HeadTrainer:
             self._scale.assign(scale)
 
     def epochs(self, examples: Examples, rows: np.ndarray, steps: int) -> Iterator[tuple[float, float]]:
-        """Trains for a number of steps; after every epoch gives its mean loss and its accuracy.
-
-        An epoch cut short by the end of the steps gives none.
-        """
+        """Trains for a number of steps; yields the mean loss and the accuracy of every complete epoch."""
         random = np.random.default_rng(self._seed)
         weights = _class_weights(examples, rows) if self._train.class_weights else np.ones(examples.classes)
         size, taken = self._train.batch_size, 0
@@ -121,7 +118,7 @@ class HeadTrainer:
             for begin in range(0, len(order), size):
                 batch = order[begin : begin + size]
                 truth = examples.truth[batch]
-                # The last batch is filled up with pictures of weight 0: one shape, one graph.
+                # The last batch is padded with pictures of weight 0: one shape, one graph.
                 fill = np.arange(size) % len(batch)
                 weight = np.where(np.arange(size) < len(batch), weights[truth[fill]], 0)
                 features = examples.store.take(batch, views[begin : begin + size])
@@ -135,7 +132,7 @@ class HeadTrainer:
             yield loss / len(order), right / len(order)
 
     def logits(self, examples: Examples, rows: np.ndarray) -> np.ndarray:
-        """Of the plain views, float32, shape (rows, classes)."""
+        """Logits of the plain views, float32, shape (rows, classes)."""
         portions = [rows[at : at + _PORTION] for at in range(0, len(rows), _PORTION)]
         return np.concatenate([self._infer(examples.store.take(part, PLAIN)).numpy() for part in portions])
 
@@ -162,7 +159,7 @@ class HeadTrainer:
 def run_folds(
     trainer: HeadTrainer, examples: Examples, config: Config, progress: Progress, stage: str
 ) -> CrossValidation:
-    """Trains and validates every fold, chooses the epoch, and calibrates on the answers."""
+    """Trains and validates every fold, selects the epoch, and calibrates on the predictions."""
     train, numbers = config.train, np.arange(len(examples.truth))
     logits = np.zeros((train.epochs, len(numbers), examples.classes), np.float32)
     history: list[Curves] = []
@@ -202,10 +199,10 @@ def fit_final(
     steps: int,
     temperature: float,
 ) -> tuple[keras.Model, np.ndarray]:
-    """Trains on all training pictures and puts the head on the backbone.
+    """Trains on all training pictures and attaches the head to the backbone.
 
     Returns:
-        The classifier that ships, and its logits for the plain views of the training pictures,
+        The final classifier, and its logits for the plain views of the training pictures,
         float32, shape (n, classes).
     """
     rows = np.arange(len(examples.truth))
@@ -221,7 +218,7 @@ def fit_final(
 def _finite(logits: np.ndarray, train: Train) -> np.ndarray:
     if not np.isfinite(logits).all():
         raise ConfigError(
-            "the training diverged: the head answers with numbers that are not finite",
+            "the training diverged: the head predicts numbers that are not finite",
             f"use a smaller train.learning_rate than {train.learning_rate:g}",
         )
     return logits
@@ -233,10 +230,10 @@ def _optimizer(train: Train) -> keras.optimizers.Optimizer:
 
 
 def _moments(store: Store, rows: np.ndarray) -> tuple[np.ndarray, float]:
-    """The mean of every feature, and one spread for all: the root mean square of their deviations.
+    """The mean of every feature, and one scale for all: the root mean square deviation.
 
-    Over all views, in portions. One spread, because dividing by each feature's own blows up
-    those that hardly vary, and their folded weights then drown the others when quantized.
+    Over all views, in portions. A single scale, because dividing by each feature's own would blow up
+    nearly constant features, whose folded weights then swamp the others when quantized.
     """
     count, total, squares = 0, np.zeros(store.width), 0.0
     for view in range(store.views):

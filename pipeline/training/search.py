@@ -1,6 +1,6 @@
-"""Search over settings: every combination on the cached features, ranked out of fold.
+"""Searches settings: trains every combination on cached features and ranks them out of fold.
 
-Held-out pictures are not looked at. The winner is trained on in `train`.
+Held-out pictures are not used. `train` continues with the winner.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _NOTE = (
 
 
 def search(run: Run, config: Config, table: Table, split: Split, reporter: ProgressReporter) -> Config:
-    """Tries every combination of the searched values; gives the configuration that came out best.
+    """Tries every combination of the searched values; returns the best configuration.
 
-    Writes search.json and its figure. The ranking is by out-of-fold accuracy, then by log loss.
+    Writes search.json and its figure. Ranks by out-of-fold accuracy, then by log loss.
     """
     sizes = [(p.width, p.height) for p in split.train]
     cells = [
@@ -99,7 +99,7 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
     for key, value in beyond(config, winner).items():
         here = winner[key]
         reporter.warn(
-            f"the best {key}, {here}, lies at the edge of what was tried; try the next value, too: "
+            f"the best {key}, {here}, is at the edge of the values tried; try the next one too: "
             f"--set '{key}={_toml([here, value])}'"
         )
     return config.with_values(winner)
@@ -110,9 +110,9 @@ def _listed(values: Mapping[str, Any]) -> str:
 
 
 def beyond(config: Config, winner: Mapping[str, Any]) -> dict[str, Any]:
-    """The next value to try of each searched number or frame whose best value lies at an edge.
+    """The next value to try for each searched number or frame whose best value is at an edge.
 
-    Where the key allows nothing beyond, there is no edge.
+    Keys that allow no value beyond are omitted.
     """
     following = {}
     for key, here in winner.items():
@@ -125,14 +125,14 @@ def beyond(config: Config, winner: Mapping[str, Any]) -> dict[str, Any]:
     return following
 
 
-# Shares, which are tried in even steps; other numbers in factors.
+# Searched in even steps; other numbers by factors.
 _EVEN = ("head.dropout", "model.alpha")
 _LARGEST_FACTOR = 10.0
 _FRAME_STEP = 32
 
 
 def _next(tried: Sequence[Any], here: Any, *, even: bool) -> Any:
-    """What comes after the last of the tried values, on the side where the best one lies; or None."""
+    """The value after the outermost tried one, on the best value's side; or None."""
     if all(isinstance(value, str) for value in tried):
         sizes = {value: parse_size(value) for value in tried}
         known = {value: size for value, size in sizes.items() if size}

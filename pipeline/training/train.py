@@ -1,13 +1,11 @@
-"""The journey from a data set to a trained classifier, stage by stage.
+"""From a data set to a trained classifier, stage by stage.
 
-Every stage asks the run whether its artifact is still true and does only what is not.
-TensorFlow is loaded when a stage needs it and not before. How heads learn is in `heads`.
-Of the held-out pictures only the audit sees more than size and bytes; nothing here learns from them.
+Each stage runs only if its artifact is out of date, and TensorFlow is loaded only if a stage needs it.
+How heads are trained is in `heads`, the drawings in `figures`. Of the held-out pictures, only the audit
+sees more than size and bytes; nothing here learns from them.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 
@@ -24,11 +22,9 @@ from pipeline.data.audit import audit, contact_sheets, shortcuts
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.images.letterbox import auto_frame, median_aspect
-from pipeline.images.views import all_views, plain_view, view_settings
 from pipeline.stats import metrics
-from pipeline.training import backbones, features
+from pipeline.training import backbones, features, figures
 from pipeline.training.experiment import (
-    DRAWN,
     NUMERIC,
     Experiment,
     examples_of,
@@ -41,25 +37,23 @@ from pipeline.training.search import search
 
 
 def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
-    """Does every stage of the training that is out of date.
+    """Runs every training stage that is out of date.
 
     Raises:
-        VignetteError: Any of the errors of `dataset`, `splits`, `features`, `backbones` or
-            of the disk. What is done stays done; repeating continues.
+        VignetteError: An error from `dataset`, `splits`, `features`, `backbones` or the disk.
+            Finished stages are kept; running it again continues.
     """
     for key in config.renamed:
-        reporter.warn(
-            f"{key} is called {RENAMED[key]} now; the old name will not be read by the next version"
-        )
+        reporter.warn(f"{key} is now called {RENAMED[key]}; the next version will reject the old name")
     for key in config.ignored:
-        reporter.warn(f"{key} was set and changes nothing: only {grid.USED_BY[key].name} uses it")
+        reporter.warn(f"{key} has no effect: only {grid.USED_BY[key].name} uses it")
     run.warn_of_damage(reporter.warn)
     table = _look(run, config, reporter)
     if splits.restore(run):
-        reporter.warn(f"{run.path(runs.SPLIT)} was damaged, and is put back from its copy")
+        reporter.warn(f"{run.path(runs.SPLIT)} was damaged and has been restored from its copy")
     split = splits.make(run, table, config)
     _say_split(split, config, reporter)
-    # The configuration comes after the split: a run whose data are refused leaves no run behind.
+    # Written after the split, so that refused data leave no run behind.
     files.write_text(run.path(runs.CONFIG), configuration.dump(config))
     if config.search:
         config = search(run, config, table, split, reporter)
@@ -67,7 +61,7 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
     reporter.say("frame", f"{experiment.frame} (width x height)")
     _folds(experiment, reporter)
     _model(experiment, reporter)
-    _figures(experiment, reporter)
+    figures.draw(experiment, _folds_recipe(experiment).key, reporter)
     return experiment
 
 
@@ -80,7 +74,7 @@ def _look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
         shortcut = shortcuts.make(run, found.table, looks, config.seed)
     table = found.table
     if found.changed:
-        reporter.warn(f"the pictures are not those of the last time: {found.changed}")
+        reporter.warn(f"the pictures have changed since the last run: {found.changed}")
     reporter.say("pictures", f"{len(table.pictures):,} in {len(table.labels)} classes: {_shares(table)}")
     reporter.say("audit", f"{audit.sentence(found.document)} (see {run.path(runs.AUDIT)})")
     if limits := shortcuts.limits(shortcut):
@@ -93,7 +87,7 @@ def _look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
     if table.excluded:
         first, count = table.excluded[0], len(table.excluded)
         reporter.warn(
-            f"{count} {'file is' if count == 1 else 'files are'} left out, "
+            f"{count} {'file was' if count == 1 else 'files were'} skipped, "
             f"listed in {run.path(runs.EXCLUDED)}; "
             f"the first: {first.path}: {first.reason}"
         )
@@ -115,7 +109,7 @@ def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None
     reporter.say(
         "split",
         f"{len(split.train):,} to train on in {config.train.folds} folds, {len(split.held_out):,} held out"
-        + (", as the data set gives it" if given else ""),
+        + (", using the data set's own split" if given else ""),
     )
     if moved:
         some, they, them = (
@@ -124,21 +118,21 @@ def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None
             else (f"{len(moved)} pictures stay", "they were", "them")
         )
         reporter.warn(
-            f"{some} where {they} though the data set now gives {them} to the other side of the split "
-            f"(the first: {moved[0].path}); --resplit makes a run that follows the data set"
+            f"{some} where {they} although the data set now puts {them} on the other side of the split "
+            f"(the first: {moved[0].path}); use --resplit for a run that follows the data set"
         )
     if split.split_conflicts:
         first = split.split_conflicts[0].path
         reporter.warn(
-            f"{len(split.split_conflicts)} pictures are left out because their group stands on both sides "
+            f"{len(split.split_conflicts)} pictures are excluded because their group is on both sides "
             f"of the split; the first: {first}"
         )
     if shared := split.shared_groups:
         leaked = len(split.leaked)
         reporter.warn(
             f"the {'given' if given else 'old'} split leaks: copies of {shared} "
-            f"{'pictures' if shared > 1 else 'picture'} stand on both sides ({leaked} of the held-out ones); "
-            "evaluate gives the score with and without them"
+            f"{'pictures' if shared > 1 else 'picture'} are on both sides ({leaked} of the held-out ones); "
+            "evaluate reports the score with and without them"
         )
 
 
@@ -246,62 +240,3 @@ def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
         f"{experiment.config.model.backbone}, {result.trainable_parameters:,} trained and "
         f"{result.frozen_parameters:,} frozen parameters, {result.steps:,} steps",
     )
-
-
-def _figures(experiment: Experiment, reporter: ProgressReporter) -> None:
-    from pipeline.stats import plots  # matplotlib, which a refused command must not wait for
-
-    run, config, split = experiment.run, experiment.config, experiment.split
-    folds = _folds_recipe(experiment).key
-    result = run.read(Folds, runs.FOLDS)
-    histories = [curves.model_dump() for curves in result.history]
-    counts = {
-        "train": [sum(p.label == label for p in split.train) for label in experiment.labels],
-        "held-out": [sum(p.label == label for p in split.held_out) for label in experiment.labels],
-    }
-    picked = [next(p for p in split.train if p.label == label) for label in experiment.labels][:6]
-    sheet = {"train": split.train_key, "frame": str(experiment.frame)}
-    augment = {"augment": view_settings(config.augment), "seed": config.seed}
-    drawings = {
-        "curves.svg": (
-            {"folds": folds},
-            {},
-            lambda path: plots.curves(path, histories, result.chosen_epoch, result.n),
-        ),
-        "classes.svg": (
-            {"train": split.train_key, "held_out": split.held_out_key},
-            {},
-            lambda path: plots.class_histogram(path, experiment.labels, counts),
-        ),
-        "samples.png": (sheet, {}, lambda path: _sample_sheet(path, experiment)),
-        "augmentation.png": (
-            sheet,
-            augment,
-            lambda path: plots.augmentation_sheet(
-                path,
-                [p.label for p in picked],
-                [all_views(experiment.table.file(p), p.sha256, config, experiment.frame) for p in picked],
-            ),
-        ),
-    }
-    made = 0
-    for done, (name, (inputs, settings, draw)) in enumerate(drawings.items(), 1):
-        output = f"{runs.FIGURES}/{name}"
-        recipe = stages.recipe(output, inputs, settings, DRAWN)
-        made += run.make(recipe, lambda draw=draw, output=output: draw(run.path(output)))
-        reporter.progress("drawing figures", done, len(drawings))
-    reporter.say(
-        "figures", f"{len(drawings)} in {run.path(runs.FIGURES)}" + ("" if made else " (up to date)")
-    )
-
-
-def _sample_sheet(path: Path, experiment: Experiment) -> None:
-    from pipeline.stats import plots
-
-    columns = 8
-    rows = []
-    for label in experiment.labels:
-        own = [p for p in experiment.split.train if p.label == label]
-        picked = [own[at * len(own) // columns] for at in range(min(columns, len(own)))]
-        rows.append([plain_view(experiment.table.file(p), experiment.frame) for p in picked])
-    plots.sample_sheet(path, experiment.labels, rows)

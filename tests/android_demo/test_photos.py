@@ -81,7 +81,7 @@ def test_every_record_of_the_app_fits_the_schema_and_is_read(place):
     assert len(found["unlabelled"]) == UNSAID
 
 
-def test_phone_and_desktop_disagree_on_none_with_xnnpack_off_on_both_sides(place):
+def test_phone_and_computer_agree_with_xnnpack_off_on_both_sides(place):
     found = json.loads(fine(verb("export", "photos", "walk", "--json", cwd=place)))["phone"]
     assert found["kernels"] == {"built-in": 3 * PER_CLASS + UNSAID}
     assert (found["n"], found["disagree"]) == (3 * PER_CLASS + UNSAID, 0)

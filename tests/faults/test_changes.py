@@ -32,7 +32,7 @@ def grown(tmp_path_factory) -> tuple[Path, str]:
 
 
 def test_pictures_that_were_changed_added_or_removed_are_said(grown):
-    assert "the pictures are not those of the last time: 3 added, 1 removed, 1 changed" in grown[1]
+    assert "the pictures have changed since the last run: 3 added, 1 removed, 1 changed" in grown[1]
     assert "122 in 3 classes" in grown[1]
 
 

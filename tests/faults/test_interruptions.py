@@ -84,7 +84,7 @@ def test_the_same_commands_continue_after_ctrl_c(finished, tmp_path):
             if code:
                 # Ended by the signal itself, which a shell shows as 130, too.
                 assert code in (130, -signal.SIGINT)
-                assert err == "interrupted; the same command continues where it stopped\n"
+                assert err == "interrupted; run the same command again to continue\n"
                 stopped += 1
         verbs.fine(verb(*command, cwd=tmp_path))
         no_rubbish(tmp_path / RUN)
@@ -97,7 +97,7 @@ def test_ctrl_c_while_tensorflow_loads_ends_with_130(finished, tmp_path):
     command = ("pipeline", "train", "pictures", *sets())
     code, _, err = stop_in_the_middle(signal.SIGINT, tmp_path, 8, 0.3, *command)
     assert code in (130, -signal.SIGINT)
-    assert err == "interrupted; the same command continues where it stopped\n"
+    assert err == "interrupted; run the same command again to continue\n"
 
 
 def test_a_second_verb_on_a_locked_run_is_refused_and_names_the_process(finished, tmp_path):

@@ -114,7 +114,7 @@ def test_a_hint_to_use_fewer_folds_is_true(tmp_path, make_data_set):
 def spoil(folder: Path, count: int) -> dict[str, str]:
     """Up to five bad pictures in a class; gives their names and the reason that is expected."""
     bad = {
-        "unreadable.jpg": (b"no picture at all", "not a picture that can be read"),
+        "unreadable.jpg": (b"no picture at all", "not a readable picture"),
         "truncated.png": (next(folder.glob("*.png")).read_bytes()[:400], "cannot be decoded"),
         "bomb.png": (bomb(), "20000x20000 pixels; the limit for PNG is 64,000,000"),
         "zero.bmp": (zero_pixels(), "a damaged BMP file"),
@@ -146,7 +146,7 @@ def test_pictures_that_cannot_be_used_are_skipped_counted_and_listed(tmp_path, m
     expected = spoil(tmp_path / "pictures" / "cat", 4)
     said = verbs.fine(train(tmp_path))
     first = min(expected)
-    assert f"4 files are left out, listed in {RUN / runs.EXCLUDED}; the first: {first}: " in said
+    assert f"4 files were skipped, listed in {RUN / runs.EXCLUDED}; the first: {first}: " in said
     assert "61 in 2 classes: cat 41, dog 20" in said
     listed = {row["path"]: row for row in rows_of(tmp_path / RUN / runs.EXCLUDED)}
     assert listed.keys() == expected.keys()

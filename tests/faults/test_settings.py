@@ -43,7 +43,7 @@ def test_a_file_that_is_not_toml_is_named_with_the_line(tmp_path):
     (tmp_path / "mine.toml").write_text("[data]\npictures = \n")
     ended = verb("pipeline", "train", "mine.toml", cwd=tmp_path)
     message = "mine.toml: not TOML: Invalid value (at line 2, column 12)"
-    refused(ended, 2, message, "mend the line that it names")
+    refused(ended, 2, message, "fix the line it names")
 
 
 def test_another_configuration_under_the_same_name_is_refused_with_the_keys(copy):
@@ -92,7 +92,7 @@ def test_weights_that_cannot_be_had_offline_say_what_else_works(tmp_path, make_d
     ended = train(tmp_path, *wanted, env=offline)
     assert ended.returncode == 1
     message, hint = ended.stderr.splitlines()
-    assert message.startswith("error: the imagenet weights of mobilenet_v2 (alpha 0.35) cannot be had: ")
+    assert message.startswith("error: cannot get the imagenet weights of mobilenet_v2 (alpha 0.35): ")
     assert "Connection refused" in message
     assert hint == (
         "hint: use model.weights = imagenet (downloaded once), a .weights.h5 file, or none (untrained); "

@@ -1,7 +1,7 @@
-"""Photos as the app writes them, written from Python: the form of `photo.schema.json`.
+"""Writes photos as the app does, in the form of `photo.schema.json`.
 
-The app's own classes write them in `test_app_photos.py`; these here are quick, and can be wrong on
-purpose.
+`tests/android_demo/test_photos.py` has the app's own classes write them; these are faster, and can be wrong
+on purpose.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SESSION = "20261124-101500"
 
 
 def save(path: Path, pixels: np.ndarray) -> str:
-    """Writes a PNG; gives its sha256."""
+    """Writes a PNG and returns its sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -33,7 +33,7 @@ def save(path: Path, pixels: np.ndarray) -> str:
 def record_of(
     pixels: np.ndarray, sha256: str, bundle: Bundle, truth: Any, kernels: str, session: str, name: str
 ) -> dict[str, Any]:
-    """What the app would note, with a right answer by this machine."""
+    """The record that the app would write, with the answer of this computer."""
     contract = bundle.contract
     frame = letterbox(pixels, contract.input.frame)
     raw = litert.Interpreter(bundle.data, kernels=kernels).run(frame).tobytes()
@@ -91,7 +91,7 @@ def take(
     session: str = SESSION,
     **changes: Any,
 ) -> Path:
-    """Writes one photo and its record, some keys of it changed; gives the picture's path."""
+    """Writes a photo and its record with some keys changed; returns the picture's path."""
     name = f"20261124-1015{number // 60:02d}-{number % 1000:03d}"
     path = root / session / f"{name}.png"
     sha256 = save(path, pixels)

@@ -18,7 +18,7 @@ QUICK = (
     "train.epochs=3",
     "augment.views=1",
 )
-WRITE_THERE = "give yourself the right to write there, or choose another folder"
+WRITE_THERE = "check your write permission, or choose another folder"
 
 
 def train(place: Path, *arguments: object, source: str = "pictures", **options):

@@ -1,7 +1,7 @@
-"""The phone's end of adb's wire: a small adbd on loopback that the real adb client connects to.
+"""The phone's end of adb's protocol: a small adbd on loopback that the real adb connects to.
 
 Speaks CNXN, AUTH, OPEN, OKAY, WRTE and CLSE; the services shell (v2), exec:cmd package install, and
-sync (STAT, LIST, SEND, RECV). What stands behind them is a `fake_phone.FakePhone`.
+sync (STAT, LIST, SEND, RECV). A `fake_phone.FakePhone` answers them.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Connection:
                 banner = f"device::ro.product.model={self.phone.model};features=shell_v2,cmd"
                 await self.send(CNXN, VERSION, MAX_DATA, banner.encode())
         elif command == AUTH and first == _SIGNATURE:
-            # No key is known; the next thing that comes is one, about which the phone would ask its user.
+            # No key is known; adb sends one next, and a real phone would ask its user about it.
             await self.send(AUTH, _TOKEN, 0, os.urandom(20))
         elif command == OPEN:
             self.last += 1
@@ -187,7 +187,7 @@ class Stream:
 
 
 def _stat(path: Path) -> tuple[int, int]:
-    """Mode and size of a file; zeros where there is none."""
+    """Mode and size of a file; zeros if it does not exist."""
     try:
         found = path.stat()
     except OSError:

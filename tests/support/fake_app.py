@@ -1,6 +1,6 @@
-"""The camera app on a fake phone: takes intents, reads models, writes what the real one writes.
+"""The camera app on a fake phone: takes intents, reads models and writes what the real app writes.
 
-Its form is that of `benchmark.schema.json` and `listing.schema.json`; its times are invented.
+The files have the form of `benchmark.schema.json` and `listing.schema.json`; the times are made up.
 """
 
 from __future__ import annotations
@@ -78,20 +78,20 @@ def measurement(kernels: str, threads: int, runs: int, warm_up_runs: int, seed: 
 
 
 class FakeApp:
-    """The app; lives in a thread of its own while it measures.
+    """The app; it measures in a thread of its own.
 
     Attributes:
-        cannot_read: Names of models that match are refused, as on a phone that denies the app access.
-        folder_error: Why it cannot read the models folder at all.
-        other_bytes: It sees models as if they had arrived damaged.
-        deaf: It starts, and writes nothing.
+        cannot_read: A pattern; models whose name matches cannot be read, as on a phone that denies access.
+        folder_error: Why it cannot read the models folder.
+        other_bytes: Whether models arrive damaged.
+        deaf: Whether it starts but writes nothing.
         step_seconds: How long a step takes.
-        crash_at: The step at which it dies; None for never.
-        last_words: What the phone's log says then.
-        refuses: Why it does not measure; the error of its failure.
-        stands_still_at: The step that never ends.
+        crash_at: The step at which it crashes; None for never.
+        last_words: What the phone's log says about the crash.
+        refuses: Why it does not measure.
+        stands_still_at: The step at which it hangs.
         refused_kernels: Kernels that the runtime does not run.
-        ignores_cancel: It does not stop when it is asked to.
+        ignores_cancel: Whether it ignores being cancelled.
     """
 
     def __init__(self, phone: FakePhone) -> None:
@@ -118,7 +118,7 @@ class FakeApp:
         return self.phone.root / "processes" / app.PACKAGE
 
     def take(self, words: list[str]) -> None:
-        """An intent, or force-stop."""
+        """Handles an intent or force-stop."""
         if words[0] == "force-stop":
             self.cancelled.set()
             return
@@ -256,7 +256,7 @@ class FakeApp:
         }
 
     def _crash(self) -> None:
-        """The log first, as Android does."""
+        """Crashes; the log is written first, as on Android."""
         if self.last_words:
             (self.phone.root / "crashes").write_text(
                 f"E/AndroidRuntime( {self.pid}): FATAL EXCEPTION: benchmark\n"
@@ -266,7 +266,7 @@ class FakeApp:
         self.process.unlink()
 
     def _write(self, name: str, record: dict[str, Any]) -> None:
-        """Whole or not at all, as the app does."""
+        """Writes a file atomically, as the app does."""
         path = self.phone.files / "benchmark" / name
         part = path.with_name(f"{name}.part")
         part.write_text(json.dumps(record), "utf-8")
@@ -288,7 +288,7 @@ def sustained(seconds: int) -> dict[str, Any]:
 
 
 def wait_for(condition, seconds: float = 5.0) -> None:
-    """Until something is so; fails where it does not become so."""
+    """Waits until a condition is true; fails after a timeout."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

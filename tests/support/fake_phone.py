@@ -1,7 +1,7 @@
-"""A phone that is none: storage, a shell and the camera app, behind a real adbd's wire.
+"""A fake phone that speaks adb's protocol: storage, a shell and the camera app.
 
-Its storage is a folder. Its shell is the machine's own `sh` (Android's mksh and toybox where they are
-installed), with `am`, `pm`, `dumpsys` and the like as small programs. A test sets what goes wrong.
+Its storage is a folder. Its shell is `sh` (Android's mksh and toybox if they are installed), with `am`, `pm`,
+`dumpsys` and the like as small programs. Tests set what goes wrong.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from export.android.adb import app
 from tests.support.fake_adbd import Connection
 
-# Programs of the phone, in its own words; each looks into the folder $PHONE.
+# The phone's programs; each reads the folder $PHONE.
 _PROGRAMS = {
     "getprop": 'cat "$PHONE/properties/$1" 2>/dev/null || echo',
     "dumpsys": 'cat "$PHONE/services/$1" 2>/dev/null || echo "Can\'t find service: $1"',
@@ -28,7 +28,7 @@ _PROGRAMS = {
     "pidof": 'cat "$PHONE/processes/$1" 2>/dev/null',
     "logcat": 'cat "$PHONE/crashes"',
     "pm": '[ "$1" = path ] && [ -f "$PHONE/data/app/base.apk" ] && echo "package:$PHONE/data/app/base.apk"',
-    # The phone itself takes the intent up when the shell is done.
+    # The phone handles the intent when the shell has finished.
     "am": """
 case $1 in
 start)
@@ -68,15 +68,15 @@ THERMAL = "IsStatusOverride: false\nThermal Status: {status}\n"
 
 
 class FakePhone:
-    """One phone on a port of loopback.
+    """One phone on a port of the loopback interface.
 
     Attributes:
-        root: The folder that is its storage and state.
+        root: The folder with its storage and state.
         state: `device`, `unauthorized` or `offline`.
-        refusal: What `pm install` answers in place of Success.
-        free_bytes: What fits into its storage still; None for plenty.
-        denied: Files whose names match are neither written nor read.
-        log: Everything that was asked of it.
+        refusal: What `pm install` answers instead of Success.
+        free_bytes: The free storage; None for plenty.
+        denied: A pattern; files whose path matches can be neither read nor written.
+        log: Every request.
         intents: Called with the words of each `am`.
     """
 
@@ -115,12 +115,12 @@ class FakePhone:
     def serial(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    # What a test does to it.
+    # What tests do to it.
 
     def feels(
         self, celsius: float = 30.1, status: int | None = 0, level: int = 80, *, charger: bool = False
     ) -> None:
-        """Sets the battery's temperature and level, and the thermal status; None: an Android without one."""
+        """Sets the battery's temperature and level, and the thermal status (None for an Android without)."""
         services = self.root / "services"
         battery = BATTERY.format(ac=str(charger).lower(), level=level, tenths=round(celsius * 10))
         (services / "battery").write_text(battery)
@@ -141,11 +141,11 @@ class FakePhone:
         (self.root / "settings/low_power").write_text(f"{int(saver)}\n")
 
     def when(self, pattern: str, action: Callable[[], None]) -> None:
-        """Does something the first time that something matching is asked of it."""
+        """Calls an action at the first request that matches a pattern."""
         self.triggers.append((pattern, action))
 
     def plug_in(self) -> None:
-        """Listens, on the port that it had before."""
+        """Listens on the same port as before."""
 
         async def listen() -> None:
             self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
@@ -154,7 +154,7 @@ class FakePhone:
         asyncio.run_coroutine_threadsafe(listen(), self._loop).result(5)
 
     def pull_cable(self) -> None:
-        """Breaks every connection and takes no other."""
+        """Breaks every connection and accepts no other."""
 
         async def close() -> None:
             if self._server:
@@ -166,7 +166,7 @@ class FakePhone:
         asyncio.run_coroutine_threadsafe(close(), self._loop).result(5)
 
     def close(self) -> None:
-        """Ends it and removes its folder."""
+        """Stops the phone and removes its folder."""
         with contextlib.suppress(TimeoutError):
             self.pull_cable()
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -1,4 +1,4 @@
-"""A real adb with a server of its own on loopback, and fake phones connected to it."""
+"""The real adb with its own server on loopback, and fake phones that are connected to it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.support.fake_phone import FakePhone
 
 
 def adb(*words: str) -> str:
-    """What the real adb says."""
+    """The output of the real adb."""
     done = subprocess.run(["adb", *words], capture_output=True, text=True, timeout=20, check=False)
     return done.stdout + done.stderr
 
 
 def plug_in_again(phone: FakePhone) -> None:
-    """Connects a phone whose cable was pulled, until adb sees it."""
+    """Reconnects a phone and waits until adb sees it."""
     phone.plug_in()
     for _ in range(50):
         adb("disconnect", phone.serial)
@@ -35,8 +35,8 @@ def plug_in_again(phone: FakePhone) -> None:
 
 
 def free_port() -> int:
-    """A port for a server of this process, which other workers neither choose nor get from the system."""
-    # Below those that the system gives away; where a process begins to look follows from its number.
+    """A free port that neither other workers nor the system will choose."""
+    # Below the ephemeral ports; the first candidate depends on the process id.
     for number in range(200):
         port = 10_000 + (os.getpid() * 7 + number) % 20_000
         with socket.socket() as free, contextlib.suppress(OSError):
@@ -47,7 +47,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def adb_variables(tmp_path_factory) -> Iterator[dict[str, str]]:
-    """The environment that keeps server and key apart from the user's; the server ends with the tests."""
+    """The environment of a separate adb server and key; the server is stopped after the tests."""
     if not shutil.which("adb"):
         pytest.skip("needs adb: sudo apt install adb")
     home = tmp_path_factory.mktemp("adb")
@@ -68,7 +68,7 @@ def adb_variables(tmp_path_factory) -> Iterator[dict[str, str]]:
 
 @pytest.fixture
 def own_adb(adb_variables, monkeypatch) -> None:
-    """This process and its children use that server, on which no phone is connected."""
+    """Uses that server, to which no phone is connected, in this process and its children."""
     for name, value in adb_variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("ANDROID_SERIAL", raising=False)
@@ -87,7 +87,7 @@ def connect_phone(own_adb) -> Iterator[Callable[..., FakePhone]]:
         phone = FakePhone(state)
         made.append(phone)
         if state == "offline":
-            # adb would wait ten seconds for its answer; it is listed at once.
+            # `adb connect` would wait ten seconds for an answer, but lists the phone at once.
             waiting.append(subprocess.Popen(["adb", "connect", phone.serial], stdout=subprocess.DEVNULL))
         else:
             adb("connect", phone.serial)
@@ -110,7 +110,7 @@ def phone(connect_phone) -> FakePhone:
 
 @pytest.fixture
 def no_adb(tmp_path, monkeypatch) -> Path:
-    """A machine without adb: an empty folder is the whole path."""
+    """A machine without adb: PATH is an empty folder."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))

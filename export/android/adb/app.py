@@ -111,10 +111,10 @@ def start(device: Device, action: str, extras: Mapping[str, str | int]) -> None:
     Raises:
         PhoneError: Android did not start it.
     """
-    words = ["am", "start", "-n", _ACTIVITY, "-a", f"{_ACTION}.{action}"]
+    command = ["am", "start", "-n", _ACTIVITY, "-a", f"{_ACTION}.{action}"]
     for name, value in extras.items():
-        words += ["--ei" if isinstance(value, int) else "--es", name, str(value)]
-    done = device.shell(shlex.join(words), "starting the app")
+        command += ["--ei" if isinstance(value, int) else "--es", name, str(value)]
+    done = device.shell(shlex.join(command), "starting the app")
     wrong = re.search(r"^(?:Error: |.*Exception.*: ?)(.+)$", f"{done.err}\n{done.out}", re.MULTILINE)
     if wrong or done.code:
         raise PhoneError(

@@ -4,8 +4,8 @@ import java.security.MessageDigest;
 import java.security.cert.X509Certificate;
 
 /**
- * Verifies an APK's signature as Android would: Verify APK MIN_SDK. Prints KEY=VALUE lines: verified, one scheme a
- * scheme that holds, sha256 and subject of the certificate, one error an error.
+ * Verifies an APK's signature as Android would: Verify APK MIN_SDK. Prints KEY=VALUE lines: verified, a scheme for each
+ * valid scheme, sha256 and subject of the certificate, an error for each error.
  */
 public final class Verify {
     public static void main(String[] arguments) throws Exception {

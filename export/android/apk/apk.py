@@ -46,7 +46,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Inside:
+class _Inside:
     """What goes into the app.
 
     Attributes:
@@ -60,7 +60,7 @@ class Inside:
     verdict: Verdict
 
 
-def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> Inside:
+def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> _Inside:
     """Chooses the bundle that goes into the app: the named flavour, else the best one.
 
     Raises:
@@ -89,7 +89,7 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
             f"--flavour NAME puts {' or '.join(rows)} inside anyway; the About screen shows the verdict",
         )
     name, first = row.model, preference.ORDER[0]
-    if gate.says_no(row.verdict, config.gate):
+    if gate.refuses(row.verdict, config.gate):
         reporter.warn(f"{_reasons(row)} failed the gate; the app's About screen says so")
     elif not flavour and name != first and first in (*rows, *failed):
         why = (
@@ -105,7 +105,7 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
             f"export it first: python -m export tflite {run.name}",
         )
     verdict = Verdict(verdict=str(row.verdict), n=result.n, second_look=row.second_look)
-    return Inside(name, run.path(convert.bundle_name(name)), verdict)
+    return _Inside(name, run.path(convert.bundle_name(name)), verdict)
 
 
 def flavour_inside(run: runs.Run) -> str:
@@ -143,7 +143,7 @@ def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -
     return run.read(ApkInfo, artifacts.APK_PASSPORT)
 
 
-def _recipe(experiment: Experiment, options: Options, inside: Inside) -> Recipe:
+def _recipe(experiment: Experiment, options: Options, inside: _Inside) -> Recipe:
     sources = app_versions.PROJECT / build.SOURCES
     assets = app_versions.PROJECT / build.ASSETS
     files = [path for path in sorted(sources.rglob("*")) if path.is_file() and assets not in path.parents]

@@ -18,7 +18,7 @@ _LOCAL_HEADER = 30
 
 
 @dataclass(frozen=True)
-class Entry:
+class _Entry:
     """One entry of an APK.
 
     Attributes:
@@ -67,7 +67,7 @@ def add(archive: zipfile.ZipFile, name: str, data: bytes, *, stored: bool) -> No
     archive.writestr(info, data, compresslevel=9)
 
 
-def entries(path: Path) -> list[Entry]:
+def entries(path: Path) -> list[_Entry]:
     """The entries of an APK, in order."""
     listed = []
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
@@ -76,7 +76,7 @@ def entries(path: Path) -> list[Entry]:
             name_length, extra_length = struct.unpack("<26xHH", file.read(_LOCAL_HEADER))
             offset = info.header_offset + _LOCAL_HEADER + name_length + extra_length
             stored = info.compress_type == zipfile.ZIP_STORED
-            listed.append(Entry(info.filename, info.compress_size, stored, offset))
+            listed.append(_Entry(info.filename, info.compress_size, stored, offset))
     return listed
 
 

@@ -212,9 +212,9 @@ def _manifest(site: _Site) -> Path:
     for application in root.iter("application"):
         # Android maps the libraries from the APK, where they are stored and aligned.
         application.set(f"{{{_ANDROID}}}extractNativeLibs", "false")
-    made = site.folder / "AndroidManifest.xml"
-    made.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
-    return made
+    merged = site.folder / "AndroidManifest.xml"
+    merged.write_bytes(ET.tostring(root, encoding="utf-8", xml_declaration=True))
+    return merged
 
 
 def _resources(site: _Site) -> Path:
@@ -258,15 +258,24 @@ def _compile(site: _Site, jars: Sequence[Path]) -> list[Path]:
 
 
 def _dex(site: _Site, classes: Sequence[Path], jars: Sequence[Path]) -> list[Path]:
-    made = site.folder / "dex"
-    made.mkdir()
+    folder = site.folder / "dex"
+    folder.mkdir()
     libraries = [word for library in site.tools.libraries for word in ("--lib", library)]
     programs.run(
         *(programs.java("java"), *programs.JVM, "-cp", site.tools.d8, "com.android.tools.r8.D8"),
-        *("--release", "--min-api", site.versions["min_sdk"], *libraries, "--output", made, *classes, *jars),
+        *(
+            "--release",
+            "--min-api",
+            site.versions["min_sdk"],
+            *libraries,
+            "--output",
+            folder,
+            *classes,
+            *jars,
+        ),
         what="making dex files",
     )
-    return sorted(made.glob("classes*.dex"))
+    return sorted(folder.glob("classes*.dex"))
 
 
 def _zip(

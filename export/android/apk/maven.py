@@ -17,10 +17,10 @@ from pipeline.core import documents, files
 from pipeline.core.documents import DocumentError
 from pipeline.core.errors import ToolError
 
-POM = Path(__file__).with_name("pom.xml")
-NAMESPACE = "http://maven.apache.org/POM/4.0.0"
-DEPENDENCY_LIST = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:list"
-REMEMBERED = "artifacts.json"
+_POM = Path(__file__).with_name("pom.xml")
+_NAMESPACE = "http://maven.apache.org/POM/4.0.0"
+_DEPENDENCY_LIST = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:list"
+_REMEMBERED = "artifacts.json"
 
 
 def fetch(artifacts: Sequence[str], cache: Path) -> list[Path]:
@@ -39,13 +39,13 @@ def fetch(artifacts: Sequence[str], cache: Path) -> list[Path]:
     absent = [artifact for artifact in artifacts if artifact not in known]
     if absent:
         known |= _ask_maven(absent, cache)
-        files.write_json(cache / REMEMBERED, {name: str(path) for name, path in sorted(known.items())})
+        files.write_json(cache / _REMEMBERED, {name: str(path) for name, path in sorted(known.items())})
     return [known[artifact] for artifact in artifacts]
 
 
 def _remembered(cache: Path) -> dict[str, Path]:
     try:
-        entries = documents.object_of((cache / REMEMBERED).read_bytes())
+        entries = documents.object_of((cache / _REMEMBERED).read_bytes())
     except (OSError, DocumentError):
         return {}
     return {
@@ -56,8 +56,8 @@ def _remembered(cache: Path) -> dict[str, Path]:
 def _ask_maven(artifacts: Sequence[str], cache: Path) -> dict[str, Path]:
     if not shutil.which("mvn"):
         raise ToolError("building the APK needs Maven", programs.APT)
-    ET.register_namespace("", NAMESPACE)
-    root = ET.parse(POM).getroot()  # noqa: S314  (a file of this repository)
+    ET.register_namespace("", _NAMESPACE)
+    root = ET.parse(_POM).getroot()  # noqa: S314  (a file of this repository)
     listing = _element(root, "dependencies")
     for artifact in artifacts:
         dependency = _element(listing, "dependency")
@@ -68,7 +68,7 @@ def _ask_maven(artifacts: Sequence[str], cache: Path) -> dict[str, Path]:
         _element(everything, "artifactId", "*")
     files.write_text(cache / "pom.xml", ET.tostring(root, encoding="unicode"))
     listed = cache / "artifacts.txt"
-    command = ("mvn", "-q", "-B", "-ntp", "-C", "-f", cache / "pom.xml", DEPENDENCY_LIST)
+    command = ("mvn", "-q", "-B", "-ntp", "-C", "-f", cache / "pom.xml", _DEPENDENCY_LIST)
     options = ("-DoutputAbsoluteArtifactFilename=true", f"-DoutputFile={listed.absolute()}")
     what = "fetching " + ", ".join(artifact.split(":")[1] for artifact in artifacts)
     try:
@@ -91,6 +91,6 @@ def _ask_maven(artifacts: Sequence[str], cache: Path) -> dict[str, Path]:
 
 
 def _element(parent: ET.Element, name: str, text: str | None = None) -> ET.Element:
-    element = ET.SubElement(parent, f"{{{NAMESPACE}}}{name}")
+    element = ET.SubElement(parent, f"{{{_NAMESPACE}}}{name}")
     element.text = text
     return element

@@ -66,10 +66,10 @@ def call(
     Raises:
         ToolError: It could not be started.
     """
-    words = [str(word) for word in command]
+    arguments = [str(word) for word in command]
     try:
         return subprocess.run(
-            words,
+            arguments,
             capture_output=True,
             text=True,
             errors="replace",
@@ -77,7 +77,7 @@ def call(
             env={**os.environ, **(environment or {})},
         )
     except OSError as error:
-        raise ToolError(f"{what}: {words[0]} cannot be started: {error.strerror}", APT) from error
+        raise ToolError(f"{what}: {arguments[0]} cannot be started: {error.strerror}", APT) from error
 
 
 def require_success(done: subprocess.CompletedProcess[str], what: str) -> str:

@@ -27,7 +27,7 @@ _UNREADABLE, _NOT_ONE_KEY = 3, 4
 
 
 @dataclass(frozen=True)
-class Keystore:
+class _Keystore:
     """A key to sign with.
 
     Attributes:
@@ -63,7 +63,7 @@ class Signature(Document):
     errors: tuple[str, ...]
 
 
-def choose_key(keystore: Path | None = None, own: Path = OWN) -> Keystore:
+def choose_key(keystore: Path | None = None, own: Path = OWN) -> _Keystore:
     """The user's keystore, else their Android debug key, else a debug key that is created once.
 
     Args:
@@ -83,13 +83,13 @@ def choose_key(keystore: Path | None = None, own: Path = OWN) -> Keystore:
         password = os.environ.get(PASSWORD)
         if password is None:
             raise UsageError(f"--keystore {keystore}: its password is missing", f"set it in {PASSWORD}")
-        return Keystore(keystore, password)
+        return _Keystore(keystore, password)
     path = find_key(None, own)
     if path != own:
-        return Keystore(path, _DEBUG_PASSWORD, _DEBUG_ALIAS, f"your Android debug key, {path}")
+        return _Keystore(path, _DEBUG_PASSWORD, _DEBUG_ALIAS, f"your Android debug key, {path}")
     if not own.is_file():
         _make(own)
-    return Keystore(own, _DEBUG_PASSWORD, _DEBUG_ALIAS, f"a debug key created once, {own}")
+    return _Keystore(own, _DEBUG_PASSWORD, _DEBUG_ALIAS, f"a debug key created once, {own}")
 
 
 def find_key(keystore: Path | None = None, own: Path = OWN) -> Path:
@@ -99,7 +99,7 @@ def find_key(keystore: Path | None = None, own: Path = OWN) -> Path:
     return keystore or (debug if debug.is_file() else own)
 
 
-def sign(apksig: Path, key: Keystore, unsigned: Path, signed: Path, min_sdk: int) -> None:
+def sign(apksig: Path, key: _Keystore, unsigned: Path, signed: Path, min_sdk: int) -> None:
     """Signs with schemes 2 and 3; entries are not moved.
 
     Args:

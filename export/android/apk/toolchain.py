@@ -72,8 +72,10 @@ def _from_sdk(sdk: Path, versions: Mapping[str, str]) -> Toolchain:
         "or unset ANDROID_HOME to build with pinned artifacts"
     )
     needed = ("aapt2", "lib/d8.jar", "lib/apksigner.jar")
-    made = sorted((sdk / "build-tools").glob("*/"), key=lambda folder: programs.numbers(folder.name))
-    tools = next((folder for folder in reversed(made) if all((folder / n).is_file() for n in needed)), None)
+    installed = sorted((sdk / "build-tools").glob("*/"), key=lambda folder: programs.numbers(folder.name))
+    tools = next(
+        (folder for folder in reversed(installed) if all((folder / n).is_file() for n in needed)), None
+    )
     if tools is None:
         raise UsageError(f"ANDROID_HOME={sdk} has no build-tools with {', '.join(needed)}", hint)
     android = sdk / "platforms" / f"android-{level}" / "android.jar"

@@ -67,7 +67,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Selection:
+class _Selection:
     """The bundles to measure, by flavour, and the flavours to skip, each with the reason."""
 
     bundles: dict[str, Bundle]
@@ -80,12 +80,12 @@ class _Leftover(Document):
     Attributes:
         session: The session's name.
         phone: A hash of the phone's serial number.
-        made: The folders that the session created.
+        created: The folders that the session created.
     """
 
     session: str
     phone: str
-    made: tuple[str, ...]
+    created: tuple[str, ...]
 
 
 class _Leftovers(Document):
@@ -94,7 +94,7 @@ class _Leftovers(Document):
     sessions: tuple[_Leftover, ...]
 
 
-def select(experiment: Experiment) -> Selection:
+def select(experiment: Experiment) -> _Selection:
     """Every flavour of a run that the runtime in its app can load.
 
     Raises:
@@ -130,7 +130,7 @@ def select(experiment: Experiment) -> Selection:
             "build the app with a newer runtime: "
             "python -m export apk --runtime litert.aar --runtime litert-api.aar",
         )
-    return Selection(selected, skipped)
+    return _Selection(selected, skipped)
 
 
 def benchmark(experiment: Experiment, request: Request, reporter: ProgressReporter) -> PhoneBenchmarks:
@@ -152,7 +152,7 @@ def benchmark(experiment: Experiment, request: Request, reporter: ProgressReport
 
 
 def _measure(
-    run: Run, request: Request, selection: Selection, device: Device, reporter: ProgressReporter
+    run: Run, request: Request, selection: _Selection, device: Device, reporter: ProgressReporter
 ) -> PhoneBenchmarks:
     for flavour, why in selection.skipped.items():
         reporter.warn(f"{flavour} is skipped: {why}")
@@ -197,7 +197,9 @@ def _by_hand_if_denied() -> Iterator[None]:
 @contextmanager
 def _cleared(run: Run, session: Session, reporter: ProgressReporter) -> Iterator[None]:
     """Notes a session in the run before it touches the phone, and clears it however it ends."""
-    leftover = _Leftover(session=session.name, phone=_phone_key(session.device), made=tuple(session.made))
+    leftover = _Leftover(
+        session=session.name, phone=_phone_key(session.device), created=tuple(session.created)
+    )
     _note(run, (*_noted(run), leftover))
     try:
         yield
@@ -233,7 +235,7 @@ def _clear_earlier(run: Run, device: Device, reporter: ProgressReporter) -> None
     """Removes what killed or disconnected sessions have left on this phone."""
     for leftover in _noted(run):
         if leftover.phone == _phone_key(device):
-            left = _clear(run, Session(device, leftover.session, made=list(leftover.made)), leftover)
+            left = _clear(run, Session(device, leftover.session, created=list(leftover.created)), leftover)
             reporter.say("cleared", left or f"the files of {leftover.session} from the phone")
 
 

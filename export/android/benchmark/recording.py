@@ -25,35 +25,35 @@ from export.android.benchmark.app_document import (
 from export.bundle.contract import Sha256
 from pipeline.core.sections import Flavour
 
-PERCENTILES = (50, 90, 99)
+_PERCENTILES = (50, 90, 99)
 # The app rounds the times that it writes, so a percentile may be off by this much.
 _ROUNDING_MS = 0.01
 
 Kernels = Literal["XNNPACK", "built-in"]
 Thermal = Literal["none", "light", "moderate", "severe", "critical", "emergency", "shutdown"]
-Ms = Annotated[float, Field(ge=0)]
+_Ms = Annotated[float, Field(ge=0)]
 
 
-class Distribution(AppPart):
+class _Distribution(AppPart):
     """How long a stage took in each run, with percentiles as NumPy computes them (linear)."""
 
-    p50: Ms
-    p90: Ms
-    p99: Ms
-    min: Ms
-    max: Ms
-    values: Annotated[tuple[Ms, ...], Field(min_length=1)]
+    p50: _Ms
+    p90: _Ms
+    p99: _Ms
+    min: _Ms
+    max: _Ms
+    values: Annotated[tuple[_Ms, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _follows(self) -> Self:
-        computed = [*np.percentile(self.values, PERCENTILES), min(self.values), max(self.values)]
+        computed = [*np.percentile(self.values, _PERCENTILES), min(self.values), max(self.values)]
         stated = [self.p50, self.p90, self.p99, self.min, self.max]
         if not np.allclose(computed, stated, rtol=1e-4, atol=_ROUNDING_MS):
             raise ValueError("percentiles that follow from its values")
         return self
 
 
-class Memory(AppPart):
+class _Memory(AppPart):
     """Memory of the app; `free_kb` is that of the whole phone."""
 
     pss_kb: Count
@@ -70,13 +70,13 @@ class Measurement(AppPart):
     error: Words | None
     warm_up_runs: Count | None = None
     runs: Annotated[int, Field(ge=1)] | None = None
-    load_ms: Ms | None = None
-    first_run_ms: Ms | None = None
-    grab_ms: Distribution | None = None
-    letterbox_ms: Distribution | None = None
-    model_ms: Distribution | None = None
-    total_ms: Distribution | None = None
-    memory: Memory | None = None
+    load_ms: _Ms | None = None
+    first_run_ms: _Ms | None = None
+    grab_ms: _Distribution | None = None
+    letterbox_ms: _Distribution | None = None
+    model_ms: _Distribution | None = None
+    total_ms: _Distribution | None = None
+    memory: _Memory | None = None
     thermal_status: Thermal | None = None
 
     @model_validator(mode="after")
@@ -90,13 +90,13 @@ class Window(AppPart):
 
     from_s: Annotated[float, Field(ge=0)]
     frames: Annotated[int, Field(ge=1)]
-    p50_ms: Ms
-    max_ms: Ms
+    p50_ms: _Ms
+    max_ms: _Ms
     battery_celsius: float | None
     thermal_status: Thermal | None
 
 
-class Sustained(AppPart):
+class _Sustained(AppPart):
     """Whole frames without a pause; `slowdown` is the median of the last window over that of the first."""
 
     kernels: Kernels
@@ -104,8 +104,8 @@ class Sustained(AppPart):
     seconds: Annotated[float, Field(gt=0)]
     frames: Annotated[int, Field(ge=1)]
     windows: Annotated[tuple[Window, ...], Field(min_length=1)]
-    first_ms: Ms
-    last_ms: Ms
+    first_ms: _Ms
+    last_ms: _Ms
     slowdown: Annotated[float, Field(ge=0)]
 
 
@@ -121,7 +121,7 @@ class Measured(AppPart):
     sha256: Sha256 | None = None
     frame: tuple[int, int] | None = None
     measurements: Annotated[tuple[Measurement, ...], Field(min_length=1)] | None = None
-    sustained: Sustained | None = None
+    sustained: _Sustained | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -129,7 +129,7 @@ class Measured(AppPart):
         return self
 
 
-class Conditions(AppPart):
+class _Conditions(AppPart):
     """The state of the phone; None where the phone does not report it."""
 
     battery_celsius: float | None
@@ -140,7 +140,7 @@ class Conditions(AppPart):
     locked: bool
     power_save: bool
     airplane_mode: bool
-    memory: Memory
+    memory: _Memory
 
 
 class Settings(AppPart):
@@ -154,7 +154,7 @@ class Settings(AppPart):
     sustained_seconds: Annotated[int, Field(ge=0, le=1800)]
 
 
-class CameraPicture(AppPart):
+class _CameraPicture(AppPart):
     """The frame that is grabbed and letterboxed; it is drawn, the camera does not run."""
 
     source: Literal["drawn"]
@@ -175,9 +175,9 @@ class Recording(AppDocument):
     started_at: str
     ended_at: str
     settings: Settings
-    camera_picture: CameraPicture
-    before: Conditions
-    after: Conditions
+    camera_picture: _CameraPicture
+    before: _Conditions
+    after: _Conditions
     throttled: bool | None
     throttled_why: str
     models: Annotated[tuple[Measured, ...], Field(min_length=1)]

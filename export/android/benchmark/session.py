@@ -114,7 +114,7 @@ class Session:
         device: The phone.
         name: The prefix of every file that it puts on the phone.
         patience: How long to wait for the app.
-        made: The folders that this session creates, and removes again if they are empty.
+        created: The folders that this session creates, and removes again if they are empty.
         running: Whether the app is measuring.
         pid: The app's process when it was last seen.
     """
@@ -122,7 +122,7 @@ class Session:
     device: Device
     name: str
     patience: Patience = field(default_factory=Patience)
-    made: list[str] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
     running: bool = False
     pid: int | None = None
 
@@ -136,7 +136,7 @@ class Session:
 
     def note_missing_folders(self) -> None:
         """Notes which folders this session is going to create."""
-        self.made = [] if "models" in self.device.names(app.FILES) else [MODELS]
+        self.created = [] if "models" in self.device.names(app.FILES) else [MODELS]
 
     def begin(self) -> Listing:
         """Starts the app once, so that it creates its folder.
@@ -221,7 +221,7 @@ class Session:
         for folder, mark in ((MODELS, f"{self.name}-"), (BENCHMARK, f"{self.name}.")):
             ours = [name for name in self.device.names(folder) if name.startswith(mark)]
             self.device.remove([f"{folder}/{name}" for name in ours], app.FILES)
-        for folder in self.made:
+        for folder in self.created:
             # rmdir removes only empty folders.
             self.device.shell(f"rmdir {folder}", "removing an empty folder")
 

@@ -21,7 +21,7 @@ from pipeline.training.experiment import Experiment
 
 
 @dataclass(frozen=True)
-class Adopted:
+class _Adopted:
     """The new data set.
 
     Attributes:
@@ -35,7 +35,7 @@ class Adopted:
     pictures: int
 
 
-def adopt(experiment: Experiment, photos: PhotoFolder, name: str) -> Adopted:
+def adopt(experiment: Experiment, photos: PhotoFolder, name: str) -> _Adopted:
     """Writes the labelled photos as a new data set.
 
     Raises:
@@ -69,7 +69,7 @@ def adopt(experiment: Experiment, photos: PhotoFolder, name: str) -> Adopted:
         files.write_bytes(runs.PICTURE_SETS / row["path"], photos.file(photo).read_bytes())
     # The table is written last, because a folder without it is not a data set.
     files.write_text(table, _to_csv([*old, *rows], split=bool(old)))
-    return Adopted(table, len(fresh), len(old))
+    return _Adopted(table, len(fresh), len(old))
 
 
 def _refuse_others(name: str, folder: Path, table: Path, ours: dict[str, str]) -> None:

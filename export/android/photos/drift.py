@@ -19,7 +19,7 @@ from pipeline.core.size import Size
 from pipeline.images import decode
 from pipeline.images.letterbox import fitted_size, letterbox
 
-MIN_PHOTOS = 10
+_MIN_PHOTOS = 10
 # Limits of `Difference.more`.
 _SOMEWHAT, _CLEARLY = 0.65, 0.8
 
@@ -168,7 +168,7 @@ def compare(photos: np.ndarray, training: np.ndarray) -> tuple[Difference, ...]:
                 training=float(np.median(known)),
                 more=more,
                 outside=outside,
-                words=_phrase(quantity, more, outside) if len(own) >= MIN_PHOTOS else "",
+                words=_phrase(quantity, more, outside) if len(own) >= _MIN_PHOTOS else "",
             )
         )
     return tuple(differences)

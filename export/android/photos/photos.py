@@ -22,7 +22,7 @@ from export.android.photos.drift import Difference
 from export.android.photos.folder import OUT_OF_SCOPE, Photo, PhotoFolder
 from export.android.photos.mistakes import Mistake
 from export.android.photos.replay import ReplaySummary
-from export.android.photos.score import Bounds, Gap, HeldOutScores, Scores
+from export.android.photos.score import Gap, HeldOutScores, Scores
 from export.bundle import bundle
 from export.bundle.bundle import Bundle
 from export.conversion import convert
@@ -37,21 +37,22 @@ from pipeline.evaluation.predictions import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.stats import intervals
+from pipeline.stats.metrics import Interval
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import DRAWN, Experiment
 
 _SAMPLED = 300
 
 
-class OutOfScope(Document):
+class _OutOfScope(Document):
     """The photos that show none of the classes; `dont_know` is None if there are none."""
 
     n: int
     dont_know: float | None
-    dont_know_interval: Bounds
+    dont_know_interval: Interval
 
 
-class OtherModels(Document):
+class _OtherModels(Document):
     """The photos that a model of another run answered: their number by its sha256, and their scores."""
 
     models: dict[str, int]
@@ -88,9 +89,9 @@ class Photos(Document):
     field: Scores | None
     held_out: HeldOutScores
     gap: Gap | None
-    out_of_scope: OutOfScope
+    out_of_scope: _OutOfScope
     unlabelled: tuple[str, ...]
-    other_models: OtherModels
+    other_models: _OtherModels
     already_in_the_run: tuple[str, ...]
     excluded: tuple[Excluded, ...]
     phone: ReplaySummary
@@ -195,13 +196,13 @@ def _score(
         field=field,
         held_out=compared,
         gap=score.gap(field, compared) if field else None,
-        out_of_scope=OutOfScope(
+        out_of_scope=_OutOfScope(
             n=len(outside),
             dont_know=float(unsure.mean()) if outside else None,
             dont_know_interval=intervals.share(unsure, sessions(outside)),
         ),
         unlabelled=tuple(taken.photos[n].path for n in in_field if taken.photos[n].truth is None),
-        other_models=OtherModels(
+        other_models=_OtherModels(
             models={sha256: count for sha256, count in others.items() if sha256 not in bundles},
             scored=scored(_Kind.OTHER_MODEL),
         ),

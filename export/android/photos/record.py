@@ -25,11 +25,11 @@ SESSION = r"^\d{8}-\d{6}$"
 _NEWER = "update Vignette to the version of the app or a newer one"
 _DAMAGED = "take the photo again, or leave it out"
 
-Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
-AtLeastOne = Annotated[int, Field(ge=1)]
+_Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
+_AtLeastOne = Annotated[int, Field(ge=1)]
 # JSON has one kind of number, so an integer may stand for a fraction.
-Number = Annotated[float, Field(strict=False)]
-Milliseconds = Annotated[float, Field(ge=0, strict=False)]
+_Number = Annotated[float, Field(strict=False)]
+_Milliseconds = Annotated[float, Field(ge=0, strict=False)]
 
 
 class Model(AppPart):
@@ -40,19 +40,19 @@ class Model(AppPart):
     sha256: Sha256
 
 
-class Latency(AppPart):
+class _Latency(AppPart):
     """How long each stage took, in milliseconds."""
 
-    grab: Milliseconds
-    letterbox: Milliseconds
-    model: Milliseconds
+    grab: _Milliseconds
+    letterbox: _Milliseconds
+    model: _Milliseconds
 
 
 class Truth(AppPart):
     """What the photo shows according to the user; `label` is None for none of the classes."""
 
     label: str | None
-    said_at: Time
+    said_at: _Time
 
 
 class Record(AppDocument):
@@ -72,10 +72,10 @@ class Record(AppDocument):
     photo_version: Literal[1]
     file: Annotated[str, Field(pattern=FILE)]
     sha256: Sha256
-    width: AtLeastOne
-    height: AtLeastOne
+    width: _AtLeastOne
+    height: _AtLeastOne
     session: Annotated[str, Field(pattern=SESSION)]
-    taken_at: Time
+    taken_at: _Time
     app: App
     device: DeviceInfo
     runtime: str
@@ -84,11 +84,11 @@ class Record(AppDocument):
     num_threads: Annotated[int, Field(ge=1, le=16)]
     labels: Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=2)]
     threshold: Annotated[float, Field(ge=0, le=1, strict=False)]
-    probabilities: Annotated[tuple[Number, ...], Field(min_length=2)]
+    probabilities: Annotated[tuple[_Number, ...], Field(min_length=2)]
     output: str
     prepared_sha256: Sha256
     answer: str | None
-    latency_ms: Latency
+    latency_ms: _Latency
     truth: Truth | None
 
     @field_validator("output")

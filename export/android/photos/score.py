@@ -15,16 +15,14 @@ from pipeline.stats.metrics import Interval
 
 _FEW = 10
 
-Bounds = tuple[float, float]
 
-
-class ClassScores(Document):
+class _ClassScores(Document):
     """The scores of one class; `index` is its place in the labels."""
 
     index: int
     n: int
     recall: float
-    recall_interval: Bounds
+    recall_interval: Interval
     dont_know: float
 
 
@@ -45,13 +43,13 @@ class Scores(Document):
     n: int
     sessions: int
     accuracy: float
-    accuracy_interval: Bounds
+    accuracy_interval: Interval
     macro_f1: float
-    macro_f1_interval: Bounds
+    macro_f1_interval: Interval
     dont_know: float
-    dont_know_interval: Bounds
+    dont_know_interval: Interval
     right_of_answered: float | None
-    classes: tuple[ClassScores, ...]
+    classes: tuple[_ClassScores, ...]
     confusion: tuple[tuple[int, ...], ...]
 
 
@@ -75,7 +73,7 @@ class Gap(Document):
     """
 
     accuracy_drop: float
-    accuracy_drop_interval: Bounds
+    accuracy_drop_interval: Interval
     dont_know_more: float
     words: tuple[str, ...]
 
@@ -98,7 +96,7 @@ def score(truth: np.ndarray, probabilities: np.ndarray, groups: Sequence[str], t
     for index in present.tolist():
         own = truth == index
         rows.append(
-            ClassScores(
+            _ClassScores(
                 index=index,
                 n=int(own.sum()),
                 recall=float(right[own].mean()),
@@ -145,9 +143,9 @@ def gap(field: Scores, held_out: HeldOutScores) -> Gap:
     drop = held_out.accuracy - field.accuracy
     interval = intervals.difference(
         held_out.accuracy,
-        Interval(*held_out.accuracy_interval),
+        held_out.accuracy_interval,
         field.accuracy,
-        Interval(*field.accuracy_interval),
+        field.accuracy_interval,
     )
     return Gap(
         accuracy_drop=drop,
@@ -157,9 +155,9 @@ def gap(field: Scores, held_out: HeldOutScores) -> Gap:
     )
 
 
-def interval_text(bounds: Bounds) -> str:
+def interval_text(interval: Interval) -> str:
     """An interval as a table shows it."""
-    return f"{bounds[0]:.3f} to {bounds[1]:.3f}"
+    return f"{interval.low:.3f} to {interval.high:.3f}"
 
 
 def _sentences(field: Scores, held_out: HeldOutScores, drop: float, interval: Interval) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pydantic import computed_field
 
 from export import artifacts
 from export.android.photos import score
-from export.android.photos.score import Bounds, Scores
+from export.android.photos.score import Scores
 from export.bundle import bundle
 from export.conversion import convert
 from export.parity import parity
@@ -28,6 +28,7 @@ from pipeline.images import decode, screen_capture
 from pipeline.images.letterbox import letterbox
 from pipeline.images.views import plain_view
 from pipeline.stats import intervals, paired
+from pipeline.stats.metrics import Interval
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import DRAWN, Experiment
 
@@ -38,7 +39,7 @@ _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 _PAIRS = 3
 
 
-class Drop(Document):
+class _Drop(Document):
     """What the simulated photos lose against the plain pictures, with 95% intervals.
 
     Attributes:
@@ -49,23 +50,23 @@ class Drop(Document):
     """
 
     accuracy: float
-    accuracy_interval: Bounds
+    accuracy_interval: Interval
     macro_f1: float
-    macro_f1_interval: Bounds
+    macro_f1_interval: Interval
     lost: int
     gained: int
 
 
-class Comparison(Document):
+class _Comparison(Document):
     """The same pictures, plain and simulated."""
 
     n: int
     plain: Scores
     simulated: Scores
-    drop: Drop
+    drop: _Drop
 
 
-class Simulated(Comparison):
+class Simulated(_Comparison):
     """simulated.json.
 
     Attributes:
@@ -143,7 +144,7 @@ def photographed(experiment: Experiment, picture: Picture) -> np.ndarray:
     return letterbox(screen_capture.photograph(pixels, scene, numbers), experiment.frame)
 
 
-def compare(plain: Predictions, simulated: Predictions, threshold: float) -> Comparison:
+def compare(plain: Predictions, simulated: Predictions, threshold: float) -> _Comparison:
     """Compares the answers to the same pictures in the same order."""
     truth, classes, groups = plain.truth, plain.probabilities.shape[1], plain.groups
     before, after = plain.predicted == truth, simulated.predicted == truth
@@ -152,7 +153,7 @@ def compare(plain: Predictions, simulated: Predictions, threshold: float) -> Com
         score.score(truth, predictions.probabilities, groups.tolist(), threshold)
         for predictions in (plain, simulated)
     )
-    drop = Drop(
+    drop = _Drop(
         accuracy=changes.drop,
         accuracy_interval=intervals.drop(before, after, groups),
         macro_f1=plain_scores.macro_f1 - simulated_scores.macro_f1,
@@ -162,10 +163,10 @@ def compare(plain: Predictions, simulated: Predictions, threshold: float) -> Com
         lost=changes.lost,
         gained=changes.gained,
     )
-    return Comparison(n=changes.n, plain=plain_scores, simulated=simulated_scores, drop=drop)
+    return _Comparison(n=changes.n, plain=plain_scores, simulated=simulated_scores, drop=drop)
 
 
-def _sentences(comparison: Comparison, trained_on_screens: bool) -> Iterator[str]:
+def _sentences(comparison: _Comparison, trained_on_screens: bool) -> Iterator[str]:
     low, high = comparison.drop.accuracy_interval
     points, n = 100 * comparison.drop.accuracy, comparison.n
     if low > 0:

@@ -46,7 +46,7 @@ class Foreign:
             raise UsageError(f"{path} cannot be run as it is: {said['error']}", said["usage"])
         if "error" in said:
             raise ConversionError(
-                f"{path} is no model to compare: {said['error']}",
+                f"{path} cannot be compared: {said['error']}",
                 "it must take one RGB picture and give one vector",
             )
         self.frame = Size(said["width"], said["height"])

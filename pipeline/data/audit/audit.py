@@ -270,7 +270,7 @@ def _of_copies(
         (
             "leaks",
             "copies in both train and test",
-            "keep them on one side only; evaluate gives the score with and without them",
+            "keep them on one side only; evaluate reports the score with and without them",
             across,
             True,
         ),

@@ -121,7 +121,7 @@ def test_no_tolerance_is_measured_on_answers_that_are_not_numbers(monkeypatch):
     """On any picture, not the first one only; Python's max would lose it."""
     data, calls = small_models.build("float32"), iter([0.5, np.nan, 0.5] * 2)
     monkeypatch.setattr(litert.Interpreter, "answer", lambda *_: np.full(4, next(calls), np.float32))
-    with pytest.raises(ConversionError, match="answers with numbers that are not finite"):
+    with pytest.raises(ConversionError, match="predicts numbers that are not finite"):
         tolerance.difference(data, [np.zeros((8, 8, 3), np.uint8)] * 3)
 
 

@@ -14,8 +14,6 @@ import pytest
 
 from export import artifacts
 from export.android.adb import app
-from export.android.apk.apk_info import ApkInfo, RuntimeInside, Sizes
-from export.android.apk.signature import Signature
 from export.android.benchmark import session
 from export.bundle import bundle
 from export.conversion import convert
@@ -24,8 +22,8 @@ from pipeline.core import files, stages
 from pipeline.core.runs import Run
 from pipeline.core.sections import FLAVOURS
 from pipeline.training import experiment as experiments
+from tests.support import apk_infos, verbs
 from tests.support import fake_app as fake_app_module
-from tests.support import verbs
 from tests.support.fake_app import FakeApp, wait_for
 from tests.support.fake_phone import FakePhone
 from tests.support.phone_fixtures import plug_in_again
@@ -44,28 +42,6 @@ SHORT = ("--runs", 4, "--warm-up-runs", 1, "--threads", "1,2")
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("impatient")]
 
 
-def apk_info_of(sha256: str) -> ApkInfo:
-    """What apk.json says of an app that nobody built."""
-    return ApkInfo(
-        file="demo.apk",
-        sha256=sha256,
-        package=app.PACKAGE,
-        version="1.0 (1)",
-        min_sdk=26,
-        target_sdk=35,
-        debuggable=False,
-        abis=("arm64-v8a",),
-        libraries=(),
-        permissions=(),
-        sizes=Sizes(whole=0, dex=0, libraries=0, model=0, other=0),
-        misaligned=(),
-        built_with="nothing",
-        model="model_int8.tflite",
-        runtime=RuntimeInside(name="tensorflow-lite 2.16.1", version="2.16.1", operators=()),
-        signature=Signature(verified=True, schemes=(2, 3), sha256="", subject="", key="nobody's", errors=()),
-    )
-
-
 @pytest.fixture
 def fake_app(phone: FakePhone) -> FakeApp:
     """The app that answers on the fake phone."""
@@ -79,7 +55,7 @@ def place(tmp_path_factory, tmp_path) -> Path:
     with contextlib.chdir(place):
         run = Run(RUN)
         files.write_bytes(run.path(artifacts.APK), APP_BYTES)
-        run.write(apk_info_of(hashlib.sha256(APP_BYTES).hexdigest()), artifacts.APK_PASSPORT)
+        run.write(apk_infos.apk_info_of(hashlib.sha256(APP_BYTES).hexdigest()), artifacts.APK_PASSPORT)
         key = convert.contract_recipe(experiments.open_trained(run), "int8").key
         run.record(stages.recipe("apk", {bundle.CONTRACT: key}))
     return place
@@ -380,8 +356,8 @@ def test_what_disturbs_the_figures_is_said_and_kept(measure, ready, place):
 def test_a_key_that_does_not_match_is_told_and_nothing_is_uninstalled(measure, ready):
     ready.refusal = "INSTALL_FAILED_UPDATE_INCOMPATIBLE: Package org.vignette.demo signatures do not match"
     message = (
-        "data/runs/pictures/demo.apk was not installed: the app on the phone was signed by another key, so "
-        f"Android does not update it ({ready.refusal})"
+        "data/runs/pictures/demo.apk was not installed: the app on the phone was signed with another key, "
+        f"so Android refuses to update it ({ready.refusal})"
     )
     hint = (
         "build with the key that signed it (python -m export apk --keystore FILE); or save its photos "

@@ -102,7 +102,7 @@ def test_photos_are_scored_against_the_held_out_set(place, photos):
     assert "from 3 sessions" in shown
 
 
-def test_phone_and_desktop_disagree_on_none(place, photos):
+def test_phone_and_computer_agree(place, photos):
     found = document(place, "walk")["phone"]
     assert (found["n"], found["equal"], found["disagree"]) == (34, 34, 0)
     assert found["words"].startswith("Phone and computer agree on all 34 photos")

@@ -121,5 +121,5 @@ def test_answers_that_are_not_numbers_are_not_explained(monkeypatch):
     model = Looks(frame, everywhere)
     answer = model.answer
     monkeypatch.setattr(model, "answer", lambda pixels: answer(pixels) * np.nan)
-    with pytest.raises(ConversionError, match="answers with numbers that are not finite"):
+    with pytest.raises(ConversionError, match="predicts numbers that are not finite"):
         occlusion.occlude(model, picture(frame, everywhere), border.mask(1, 1, frame))

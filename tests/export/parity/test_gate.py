@@ -130,8 +130,8 @@ def test_the_worst_verdict_is_that_of_all():
         ("passed", True, False),
     ],
 )
-def test_the_gate_says_no_to_a_failure_and_where_proof_is_required_to_a_lack_of_it(verdict, proof, no):
-    assert gate.says_no(Verdict(verdict), Gate(require_proof=proof)) is no
+def test_the_gate_refuses_a_failure_and_if_proof_is_required_a_lack_of_it(verdict, proof, no):
+    assert gate.refuses(Verdict(verdict), Gate(require_proof=proof)) is no
 
 
 def test_logits_that_were_doubled_are_stopped_by_the_shift_of_confidence():

@@ -30,7 +30,7 @@ STRICT = ("gate.max_mean_abs_dp=0.003", "export.calibration_pictures=10", "train
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
-    """A working directory with a run whose gate says no to int8, just trained."""
+    """A working directory with a run whose int8 file will fail the gate, just trained."""
     place = verbs.copy_finished(tmp_path_factory, tmp_path_factory.mktemp("strict"))
     settings = verbs.sets([*verbs.TINY, *STRICT])
     verbs.fine(verb("pipeline", "train", "pictures", *settings, "--overwrite", "--quiet", cwd=place))
@@ -54,7 +54,7 @@ def redone(place: Path) -> dict[str, Any]:
 
 def test_a_no_leads_to_other_pictures_judged_on_training_pictures_and_to_a_second_look(place, told):
     said = told.first.stdout
-    assert "gate  no to int8: mean_abs_dp is 0.0" in said
+    assert "gate  int8 failed: mean_abs_dp is 0.0" in said
     assert (
         "mean |Δp| and agreement on 37 training pictures that calibrated none of these files, plain and"
         in said
@@ -104,7 +104,7 @@ def test_the_second_look_stands_in_every_artifact(place, told):
 def test_a_second_no_recommends_float16_with_its_figures(place, told):
     assert told.first.returncode == 3
     message, hint = told.first.stderr.splitlines()
-    assert message.startswith("error: the gate says no: ")
+    assert message.startswith("error: failed the gate: ")
     assert "int8: mean_abs_dp is 0.0" in message
     assert message.endswith("(n = 36, second look)")
     assert hint.startswith("hint: ship float16 instead: agreement 1.000, accuracy 0.")
@@ -178,7 +178,7 @@ def test_what_is_not_shown_is_no_refusal_unless_proof_is_required(place, told):
     assert refusal(place, flavour("float32"), open_row) is None
     error = refusal(place, open_row, require_proof=True)
     assert error.exit_code == 3
-    assert error.message == "the gate asks for proof: int8: accuracy_drop may be 0.04 (not shown with n = 90)"
+    assert error.message == "parity is not proved: int8: accuracy_drop may be 0.04 (not shown with n = 90)"
     assert error.hint == "hold out more pictures (data.held_out), or set gate.require_proof = false"
 
 

@@ -27,7 +27,7 @@ HELP = {
         "--resplit",
     ),
     ("pipeline", "evaluate"): ("Reads a trained run", "Writes", "evaluation.json", "predictions/keras.npz"),
-    ("pipeline", "compare"): ("Reads each run's out-of-fold answers", "Writes nothing"),
+    ("pipeline", "compare"): ("Reads each run's out-of-fold predictions", "Writes nothing"),
     ("export",): ("tflite", "parity", "compare-models", "passport", "verify", "apk"),
     ("export", "tflite"): (
         *("Reads a trained run", "Writes", "model_FLAVOUR.tflite", "calibration.json", "parity.json"),
@@ -35,8 +35,8 @@ HELP = {
     ),
     ("export", "verify"): ("Reads a bundle", "every bundle of a run", "Writes nothing", "code 3"),
     ("export", "apk"): (
-        *("Reads an exported run", "Writes demo.apk", "apk.json", "Needs a JDK (17 or later)", "code 3"),
-        *("--assets-only", "--fetch", "--keystore", "VIGNETTE_KEYSTORE_PASSWORD", "--runtime", "--out"),
+        *("Needs an exported run, a JDK (17 or later)", "Writes demo.apk", "apk.json", "code 3"),
+        *("--assets-only", "--fetch", "--keystore", "VIGNETTE_KEYSTORE_PASSWORD", "--runtime"),
         "--flavour",
     ),
     ("export", "passport"): ("Reads one file", "limits on time and memory", "passport.json", "code 3"),
@@ -125,9 +125,10 @@ def test_wrong_words_end_with_2_and_show_how_to_get_help(tmp_path, words):
 def test_every_verb_that_is_about_one_run_takes_it_by_the_same_option():
     from typer.main import get_command
 
+    from export.__main__ import RENAMED
     from export.vignette import app
 
-    commands = get_command(app).commands
+    commands = {name: verb for name, verb in get_command(app).commands.items() if name not in RENAMED}
     without = {
         name
         for name, command in commands.items()
@@ -160,13 +161,13 @@ def test_the_audit_under_another_name_names_it_in_what_comes_next(tmp_path, capf
 )
 def test_an_argument_and_another_run_are_too_much(place, capfd, program):
     ended = call(capfd, *program.split(), "pictures", "--run", "second", cwd=place)
-    verbs.refused(ended, 2, "pictures and --run second are both given", "leave one of them out")
+    verbs.refused(ended, 2, "pictures and --run second are both given", "omit one of them")
 
 
 def test_neither_pictures_nor_a_run_is_too_little(tmp_path, capfd):
     ended = call(capfd, "pipeline", "train", cwd=tmp_path)
-    hint = "give a folder, a configuration or a table, or --run NAME to repeat a run; --help says more"
-    verbs.refused(ended, 2, "neither pictures nor a run is named", hint)
+    hint = "give a folder, a configuration or a table, or --run NAME to repeat a run; see --help"
+    verbs.refused(ended, 2, "no pictures and no run given", hint)
 
 
 def test_a_run_that_is_not_there_is_wrong_use(place, capfd):
@@ -245,7 +246,9 @@ def test_results_are_told_in_words_and_tables(place, capfd):
     for sentence in evaluation["gaps"]:
         assert sentence in said
     epoch = evaluation["out_of_fold"]["chosen_epoch"]
-    assert f"The out-of-fold score is that at epoch {epoch}, which was chosen on the same answers." in said
+    assert (
+        f"The out-of-fold score is that at epoch {epoch}, which was selected on the same predictions." in said
+    )
     assert f"open  {RUN}/figures/confusion.svg" in said
     assert said.endswith("next: python -m export tflite pictures\n")
 
@@ -268,7 +271,7 @@ def test_verbs_take_the_newest_run(place, capfd):
 
 def test_a_folder_alone_is_enough_and_the_defaults_are_named(place, capfd):
     said = verbs.fine(call(capfd, *UP_TO_DATE["train"], cwd=place))
-    assert f"     defaults  no configuration given; all of it will be in {RUN / runs.CONFIG}\n" in said
+    assert f"     defaults  no configuration given; the full one will be in {RUN / runs.CONFIG}\n" in said
 
 
 def test_a_gate_that_says_no_ends_with_3_and_still_gives_the_document(tmp_path_factory, tmp_path, capfd):
@@ -280,7 +283,7 @@ def test_a_gate_that_says_no_ends_with_3_and_still_gives_the_document(tmp_path_f
     document = json.loads(ended.stdout)
     assert document["passed"] is False
     message, hint = ended.stderr.splitlines()
-    assert message.startswith("error: the gate says no: ")
+    assert message.startswith("error: failed the gate: ")
     assert "int8: mean_abs_dp is 0.0" in message
     assert message.endswith(", must be <= 0 (n = 36)")
     assert hint == "hint: python -m export tflite pictures tries other calibration pictures, once"

@@ -66,7 +66,7 @@ def test_ctrl_c_ends_with_130(capfd):
     assert fail(capfd, KeyboardInterrupt()) == (
         130,
         "",
-        "interrupted; the same command continues where it stopped\n",
+        "interrupted; run the same command again to continue\n",
     )
 
 
@@ -199,7 +199,7 @@ def test_progress_is_silent_where_there_is_no_terminal(capfd):
 def test_progress_is_a_bar_on_a_terminal_and_gone_at_the_end(monkeypatch):
     seen = io.StringIO()
     monkeypatch.setenv("TERM", "xterm")  # a dumb terminal has no bar
-    monkeypatch.setattr(console, "_PATIENCE", 0.0)
+    monkeypatch.setattr(console, "_BAR_DELAY", 0.0)
     with speaking() as terminal:
         terminal._err = Console(file=seen, force_terminal=True, width=100, legacy_windows=False)
         for done in range(4):

@@ -235,7 +235,7 @@ def test_a_list_of_one_value_is_that_value(from_toml):
 @pytest.mark.parametrize("values", ["[]", "[0.1, 0.1]", "[0.1, 0.2, 0.1]", "[1, 1.0]"])
 def test_a_search_needs_values_each_once(from_toml, values):
     assert (
-        "head.l2: a search needs values, each once. Received: ["
+        "head.l2: a search needs distinct values. Received: ["
         in refused(from_toml, "", f"head.l2={values}").message
     )
 
@@ -248,7 +248,7 @@ def test_a_list_where_nothing_is_searched_is_refused(from_toml, setting):
     key, values = setting.split("=")
     assert f"{key}: expected a valid" in error.message
     assert f"Received: {values}" in error.message
-    assert error.hint == "only these take a list of values to search over: " + ", ".join(SEARCHABLE)
+    assert error.hint == "only these keys can be searched with a list of values: " + ", ".join(SEARCHABLE)
 
 
 def test_every_value_of_a_search_is_checked(from_toml):
@@ -280,7 +280,7 @@ def test_search_is_no_key(from_toml):
     for arguments in (("search = {}",), ("", "search=1"), ("[search]\n'head.l2' = [1, 2]",)):
         error = refused(from_toml, *arguments)
         assert "unknown key search" in error.message
-        assert error.hint == "give a list of values where one value belongs"
+        assert error.hint == "to search, give a key a list of values"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from pipeline.core.documents import DocumentError
         ('{"a": 1}', "it lacks b, c"),
         ('{"a": 1', "Expecting ',' delimiter"),
         ("", "Expecting value"),
-        ('{"a": NaN}', "NaN is no number"),
+        ('{"a": NaN}', "NaN is not a number"),
         ('{"a": ' + "9" * 5000 + "}", "Exceeds the limit"),
         (b'{"\xff": 1}', "'utf-8' codec"),
         ("[" * 100_000 + "]" * 100_000, "nested too deeply"),

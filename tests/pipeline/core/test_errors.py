@@ -60,13 +60,13 @@ def test_a_broken_picture_is_caught_with_the_errors_of_the_data():
         (errno.ENOSPC, "free some disk space, then repeat the command: it continues where it stopped"),
         (errno.EDQUOT, "quota"),
         (errno.EFBIG, "ulimit -f"),
-        (errno.EACCES, "give yourself the right to write there"),
-        (errno.EPERM, "give yourself the right to write there"),
+        (errno.EACCES, "check your write permission"),
+        (errno.EPERM, "check your write permission"),
         (errno.EROFS, "read-only"),
         (errno.ENOTDIR, "a part of this path is a file"),
-        (errno.EISDIR, "a folder stands where a file belongs"),
+        (errno.EISDIR, "a folder is in the way of a file"),
         (errno.ENAMETOOLONG, "choose a shorter name"),
-        (errno.EIO, "repeat the command once this is mended"),
+        (errno.EIO, "fix this, then repeat the command"),
     ],
 )
 def test_a_failed_write_names_the_file_the_reason_and_the_remedy(number, hint):

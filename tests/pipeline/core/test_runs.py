@@ -194,7 +194,7 @@ def test_no_permission_names_the_file(powerless):
     folder = powerless(lambda root: (root / "runs").mkdir())
     with pytest.raises(StorageError, match=r"a\.json: Permission denied") as caught:
         files.write_text(folder / "runs" / "a.json", "x")
-    assert "give yourself the right to write there" in caught.value.hint
+    assert "check your write permission" in caught.value.hint
     with pytest.raises(StorageError, match="new: Permission denied"):
         files.make_folder(folder / "runs" / "new")
     with pytest.raises(StorageError, match="Permission denied"), Run(folder / "runs").locked():

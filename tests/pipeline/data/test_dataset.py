@@ -452,10 +452,10 @@ def test_hidden_folders_are_no_classes(two):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("photo.jxl", b"\xff\x0aabc", "JPEG XL files are not read; save it as JPEG or PNG"),
-        ("photo.jpg", b"<?xml version='1.0'?><svg/>", "SVG files are not read; save it as JPEG or PNG"),
+        ("photo.jxl", b"\xff\x0aabc", "JPEG XL files are not supported; save it as JPEG or PNG"),
+        ("photo.jpg", b"<?xml version='1.0'?><svg/>", "SVG files are not supported; save it as JPEG or PNG"),
         ("photo.dng", b"II*\0\x08\0\0\0CR\2\0", "a damaged TIFF file"),
-        ("photo.heic", b"x", "not a picture that can be read; "),
+        ("photo.heic", b"x", "not a readable picture; "),
     ],
 )
 def test_a_picture_of_a_format_that_is_not_read_is_named_with_the_remedy(
@@ -473,8 +473,8 @@ def test_up_to_ten_percent_of_a_class_may_be_unreadable(tmp_path, make_data_set)
     table = scan(tmp_path)
     assert len(table.pictures) == 18
     assert reasons(table) == {
-        "cat/broken.jpg": "not a picture that can be read; "
-        "JPEG, PNG, WebP, GIF, BMP, TIFF, JPEG 2000, AVIF, HEIC can",
+        "cat/broken.jpg": "not a readable picture; "
+        "supported formats: JPEG, PNG, WebP, GIF, BMP, TIFF, JPEG 2000, AVIF, HEIC",
         "dog/empty.jpg": "the file is empty",
     }
 
@@ -544,7 +544,7 @@ def test_what_was_decided_on_the_way_is_remarked(two):
 
     Image.new("RGB", (8, 8)).save(two / "cat" / "p.png", icc_profile=b"rubbish")
     remarks = {p.path: p.remarks for p in scan(two).pictures}
-    assert remarks.pop("cat/p.png") == "its colour profile cannot be used; its colours were taken as sRGB"
+    assert remarks.pop("cat/p.png") == "unusable colour profile; colours are read as sRGB"
     assert set(remarks.values()) == {""}
 
 

@@ -139,50 +139,50 @@ def gaps(train_accuracy: float, out_of_fold: float, right: int, n: int = 100) ->
 
 def test_a_large_gap_to_the_training_pictures_is_called_learning_by_heart():
     assert gaps(0.95, 0.75, 75)[0] == (
-        "On the pictures it was trained on it is 20 points better than on others: "
-        "it has learned some by heart. More pictures help most, then a larger head.l2."
+        "It scores 20 points higher on its training pictures than on unseen ones: "
+        "it is overfitting. More pictures help most, then a larger head.l2."
     )
 
 
 def test_a_moderate_gap_is_called_usual():
     assert gaps(0.80, 0.75, 75)[0] == (
-        "On the pictures it was trained on it is 5 points better than on others, as is usual."
+        "It scores 5 points higher on its training pictures than on unseen ones, which is normal."
     )
 
 
 def test_no_gap_hints_at_a_stronger_model():
     assert gaps(0.76, 0.75, 75)[0] == (
-        "On the pictures it was trained on it is hardly better (+1.0 points) than on others. "
-        "If the score is too low, a stronger backbone or a larger frame may help."
+        "It scores about the same on its training pictures as on unseen ones (+1.0 points). "
+        "If the score is too low, try a stronger backbone or a larger frame."
     )
     assert "(-2.0 points)" in gaps(0.73, 0.75, 75)[0]
 
 
 def test_a_held_out_score_within_its_interval_agrees():
     assert gaps(0.8, 0.75, 72)[1] == (
-        "The held-out score (0.720, n = 100) does not contradict the out-of-fold score (0.750): "
-        "the difference is within what 100 pictures can tell."
+        "The held-out score (0.720, n = 100) agrees with the out-of-fold score (0.750): "
+        "with 100 pictures, the difference is not significant."
     )
 
 
 def test_the_out_of_fold_score_is_uncertain_too():
     """66 of 100 alone would exclude .750 (Wilson's interval ends at .745); the .750 is of 400 only."""
-    sentence = "does not contradict the out-of-fold score (0.750)"
+    sentence = "agrees with the out-of-fold score (0.750)"
     assert sentence in gaps(0.8, 0.75, 66)[1]
 
 
 def test_a_clearly_lower_held_out_score_says_why_that_may_be():
     assert gaps(0.8, 0.75, 50)[1] == (
         "The held-out score (0.500, n = 100) is clearly lower than the out-of-fold score (0.750): "
-        "the held-out pictures are of another kind, or near-copies among the training pictures made "
-        "the folds too easy."
+        "the held-out pictures are of a different kind, or near-duplicates among the training pictures "
+        "made the folds too easy."
     )
 
 
 def test_a_clearly_higher_held_out_score_says_why_that_may_be():
     assert gaps(0.8, 0.75, 95)[1] == (
         "The held-out score (0.950, n = 100) is clearly higher than the out-of-fold score (0.750): "
-        "the held-out pictures are easier, or some have near-copies in training."
+        "the held-out pictures are easier, or some have near-duplicates in training."
     )
 
 

@@ -102,12 +102,12 @@ def test_a_good_model_keeps_its_doubts_and_says_how_many_are_likely_right(classe
 def test_how_far_to_trust_doubts_is_said_in_words():
     trust = label_issues.Trust(sure=250, agreeing=240, likely_wrong=8, withheld=3)
     assert label_issues.in_words(10, trust) == (
-        "answers as sure as these agree with 240 of 250 labels; about 8 of the 10 are likely wrong, "
+        "predictions this confident agree with 240 of 250 labels; about 8 of the 10 are likely wrong, "
         "2 of the contradictions are the model's own mistakes"
     )
     assert label_issues.in_words(8, trust) == (
-        "answers as sure as these agree with 240 of 250 labels; about 8 of the 8 are likely wrong"
+        "predictions this confident agree with 240 of 250 labels; about 8 of the 8 are likely wrong"
     )
     assert label_issues.in_words(0, trust) == (
-        "no label is doubted: 3 are contradicted, but likely by the model's own mistakes"
+        "no label is in doubt: 3 are contradicted, but probably by the model's own mistakes"
     )

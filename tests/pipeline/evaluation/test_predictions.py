@@ -77,5 +77,5 @@ def test_answers_that_are_not_numbers_are_compared_with_nothing():
     names, truth = np.array(["a", "b"]), np.array([0, 1])
     for hole in (np.nan, np.inf):
         probabilities = np.array([[0.5, 0.5], [hole, 0.5]], np.float32)
-        with pytest.raises(ConversionError, match="keras answers with numbers that are not finite"):
+        with pytest.raises(ConversionError, match="keras predicts numbers that are not finite"):
             Predictions("keras", names, names, truth, probabilities)

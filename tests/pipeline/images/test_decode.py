@@ -23,7 +23,7 @@ from pipeline.images.decode import Facts, digest, inspect, read
 from pipeline.images.letterbox import fitted_size, letterbox
 
 ORIENTATION = 0x0112
-UNUSABLE_PROFILE = ("its colour profile cannot be used; its colours were taken as sRGB",)
+UNUSABLE_PROFILE = ("unusable colour profile; colours are read as sRGB",)
 # What a viewer does with each orientation, in numpy's words (EXIF 2.3, tag 0x0112).
 UPRIGHT = {
     1: lambda a: a,
@@ -345,7 +345,7 @@ def test_only_the_first_page_of_a_tiff_is_read_and_the_others_are_noted(tmp_path
 @pytest.mark.parametrize("tag", [{254: 1}, {50706: b"\1\4\0\0"}])
 def test_the_preview_in_a_raw_file_is_no_picture(tmp_path, draw, tag):
     path = save(tmp_path / "a.dng", draw(40, 30), format="TIFF", tiffinfo=tag)
-    with pytest.raises(PictureError, match="raw files are not read; save it as JPEG"):
+    with pytest.raises(PictureError, match="raw files are not supported; save it as JPEG"):
         read(path)
 
 
@@ -535,11 +535,11 @@ def test_a_truncated_gif_is_refused_by_name(tmp_path):
         (b"", "the file is empty"),
         (
             b"only words",
-            "not a picture that can be read; JPEG, PNG, WebP, GIF, BMP, TIFF, JPEG 2000, AVIF, HEIC",
+            "not a readable picture; supported formats: JPEG, PNG, WebP, GIF, BMP, TIFF, JPEG 2000, AVIF",
         ),
         (b"\xff\xd8\xff", "a damaged JPEG file"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG files are not read; save it as JPEG or PNG"),
-        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL files are not read; save it as JPEG or PNG"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG files are not supported; save it as JPEG or PNG"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL files are not supported; save it as JPEG or PNG"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 300, "a damaged HEIC file"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif" + b"\0" * 300, "a damaged AVIF file"),
         (png_header(0, 5), "a damaged PNG file"),
@@ -571,7 +571,7 @@ def test_what_cannot_be_a_picture_is_refused_by_name(tmp_path, content, message)
 
 
 def test_other_formats_of_pillow_are_refused(tmp_path, draw):
-    for name, message in (("PPM", "not a picture that can be read"), ("ICO", "ICO files are not read")):
+    for name, message in (("PPM", "not a readable picture"), ("ICO", "ICO files are not supported")):
         path = save(tmp_path / f"{name}.jpg", draw(16, 16), format=name)
         with pytest.raises(PictureError, match=message):
             read(path)
@@ -644,7 +644,7 @@ def test_bytes_in_memory_are_read_as_files_are(tmp_path, draw):
     pixels, file_format = decode.decode(path, path.read_bytes())
     assert file_format == "PNG"
     assert np.array_equal(pixels, decode.read(path))
-    with pytest.raises(PictureError, match="not a picture that can be read"):
+    with pytest.raises(PictureError, match="not a readable picture"):
         decode.decode(path, b"")
 
 

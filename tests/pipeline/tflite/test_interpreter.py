@@ -135,7 +135,9 @@ def test_the_guard_stands_in_the_way_of_every_conversion(model, float_file, monk
 
 def test_a_file_too_small_for_its_weights_is_refused(float_file):
     large = backbones.BACKBONES["mobilenet_v2"].graph(FRAME, 0.35)
-    with pytest.raises(ConversionError, match=r"the file holds [\d,]+ bytes of constants for [\d,]+ weights"):
+    with pytest.raises(
+        ConversionError, match=r"the file has only [\d,]+ bytes of constants for [\d,]+ weights"
+    ):
         tflite._guard_weights(float_file, large)
 
 

@@ -188,7 +188,7 @@ def test_without_network_imagenet_says_what_else_works(monkeypatch):
     )
     error = refused(mobilenet("auto"))
     assert error.message == (
-        "the imagenet weights of mobilenet_v2 (alpha 1) cannot be had: "
+        "cannot get the imagenet weights of mobilenet_v2 (alpha 1): "
         "URL fetch failure on https://storage: None -- no route"
     )
     assert ".weights.h5" in error.hint
@@ -211,4 +211,4 @@ def test_the_package_has_weights_for_one_backbone_only(name):
 def test_alpha_is_refused_where_there_is_none(name):
     error = refused(Model(backbone=name, alpha=0.5))
     assert error.message == f"{name} has no alpha. Received: model.alpha=0.5"
-    assert error.hint == "leave model.alpha out, or use mobilenet_v2"
+    assert error.hint == "omit model.alpha, or use mobilenet_v2"

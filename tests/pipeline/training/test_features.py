@@ -208,7 +208,7 @@ def test_a_damaged_record_is_computed_again_alone_and_this_is_said(config, table
     found = everything(compute(config, FRAME, table, table.pictures, warn=said.append))
     np.testing.assert_array_equal(found, first)
     assert len(analysed) == 1
-    assert said == [f"1 of 9 records of the cache {folder_of(config)} are damaged: computed again"]
+    assert said == [f"1 of 9 records in the cache {folder_of(config)} are damaged and will be recomputed"]
     compute(config, FRAME, table, table.pictures, warn=said.append)
     assert len(said) == 1
 

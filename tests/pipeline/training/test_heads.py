@@ -276,7 +276,7 @@ def test_a_training_that_diverges_is_said_with_what_to_do():
     examples.store.records["features"][0] = np.inf
     with pytest.raises(ConfigError) as caught:
         run_folds(examples, "train.epochs=1", "train.learning_rate=0.5")
-    assert caught.value.message == "the training diverged: the head answers with numbers that are not finite"
+    assert caught.value.message == "the training diverged: the head predicts numbers that are not finite"
     assert caught.value.hint == "use a smaller train.learning_rate than 0.5"
 
 

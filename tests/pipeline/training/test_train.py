@@ -359,7 +359,7 @@ def test_training_over_lists_prints_what_was_tried_the_best_first(searched, capf
     place, run = searched[0].parents[2], Run(searched[0])
     config = str(runs.RUNS / "search" / runs.CONFIG)
     out = verbs.fine(verbs.call(capfd, "pipeline", "train", config, "--name", "search", cwd=place))
-    assert "What was tried, the best first (out-of-fold, n = 84)" in out
+    assert "Settings tried, best first (out-of-fold, n = 84)" in out
     lines = out.splitlines()
     (header,) = [at for at, line in enumerate(lines) if line.startswith(("head.l2", "model.input"))]
     assert lines[header].split() == ["model.input", "head.l2", "accuracy", "95%", "log", "loss", "epoch"]
@@ -367,7 +367,7 @@ def test_training_over_lists_prints_what_was_tried_the_best_first(searched, capf
         size, l2, accuracy, low, _, high, *_ = line.split()
         assert (size, float(l2)) == (row["values"]["model.input"], row["values"]["head.l2"])
         assert (accuracy, low, high) == tuple(f"{n:.3f}" for n in (row["accuracy"], *row["interval"]))
-    assert "lies at the edge of what was tried; try the next value, too: --set 'head.l2=[" in out.replace(
+    assert "is at the edge of the values tried; try the next one too: --set 'head.l2=[" in out.replace(
         "\n", " "
     )
 
@@ -425,10 +425,10 @@ def test_a_given_split_is_kept_and_a_leak_is_said(finished, tmp_path, monkeypatc
     experiment = train.train(run, verbs.tiny_config(source="given"), heard)
     assert {p.path.split("/")[0] for p in experiment.split.held_out} == {"test"}
     assert {p.path.split("/")[0] for p in experiment.split.train} == {"train", "val"}
-    assert heard.said["split"].endswith("held out, as the data set gives it")
+    assert heard.said["split"].endswith("held out, using the data set's own split")
     leak = (
-        "the given split leaks: copies of 1 picture stand on both sides (1 of the held-out ones); "
-        "evaluate gives the score with and without them"
+        "the given split leaks: copies of 1 picture are on both sides (1 of the held-out ones); "
+        "evaluate reports the score with and without them"
     )
     assert leak in heard.warnings
 
@@ -459,13 +459,12 @@ def test_a_model_is_not_opened_with_labels_that_were_renamed_since(spoiled):
     folders[0].rename("pictures/zz-last")
     with fingerprints.open_cache() as looks:
         audit.look(run, run.config(), ProgressReporter(), looks)
-    assert refused_to_open(run) == "was trained on other pictures, labels or folds than those of the run now"
+    assert refused_to_open(run) == "was trained on other pictures, labels or folds than the run has now"
     ended = verbs.verb("export", "tflite", cwd=spoiled)
     verbs.refused(
         ended,
         1,
-        f"the model {RUN / runs.MODEL} "
-        "was trained on other pictures, labels or folds than those of the run now",
+        f"the model {RUN / runs.MODEL} was trained on other pictures, labels or folds than the run has now",
         f"finish the training first: python -m pipeline train {RUN / runs.CONFIG} --name pictures",
     )
 
@@ -479,15 +478,15 @@ def test_a_model_is_not_opened_with_a_label_that_only_held_out_pictures_have(spo
     )
     run.forget("pictures")
     dataset.save(run, replace(experiment.table, pictures=rows))
-    assert refused_to_open(Run(RUN)) == "was trained for other labels than those of the run now"
+    assert refused_to_open(Run(RUN)) == "was trained for other labels than the run has now"
 
 
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("seed=5", "was trained on other pictures, labels or folds than those of the run now"),
-        ("head.l2=0.5", "was trained with other settings than those of the run now"),
-        ("augment.views=3", "was trained with other settings than those of the run now"),
+        ("seed=5", "was trained on other pictures, labels or folds than the run has now"),
+        ("head.l2=0.5", "was trained with other settings than the run has now"),
+        ("augment.views=3", "was trained with other settings than the run has now"),
     ],
 )
 def test_an_old_model_is_not_opened_after_a_training_that_was_interrupted(
@@ -513,14 +512,14 @@ def test_an_old_model_is_not_opened_beside_new_folds(spoiled, monkeypatch):
     monkeypatch.setattr(train, "_model", killed)
     with pytest.raises(KeyboardInterrupt):
         train.train(run, verbs.tiny_config("head.l2=0.5"), ProgressReporter())
-    assert refused_to_open(run) == "was not trained after the folds that lie beside it"
+    assert refused_to_open(run) == "was not trained from the folds beside it"
 
 
 def test_an_old_model_is_not_opened_after_a_search_that_was_interrupted(spoiled, monkeypatch):
     run = Run(RUN)
     run.path(runs.CONFIG).write_text(configuration.dump(verbs.tiny_config("head.l2=[0.001, 0.5]")))
     run.write(Search(n=1, winner={"head.l2": 0.001}, rows=()), runs.SEARCH)
-    assert refused_to_open(run) == "is older than the search, which was not finished"
+    assert refused_to_open(run) == "is older than the search, which is unfinished"
 
 
 def test_a_class_without_a_held_out_picture_is_named(spoiled):
@@ -547,8 +546,8 @@ def test_a_split_that_is_given_later_moves_nothing_and_says_so(spoiled):
     train.train(run, verbs.tiny_config(source="table.csv"), heard)
     assert heard.said["split"].endswith("held out")
     assert (
-        "1 picture stays where it was though the data set now gives it to the other side of the split "
-        f"(the first: pictures/{split.train[0].path}); --resplit makes a run that follows the data set"
+        "1 picture stays where it was although the data set now puts it on the other side of the split "
+        f"(the first: pictures/{split.train[0].path}); use --resplit for a run that follows the data set"
     ) in heard.warnings
 
 
@@ -615,7 +614,7 @@ def test_a_split_with_later_additions_is_put_back_from_its_copy_and_this_is_said
     grown = (RUN / runs.SPLIT).read_bytes()
     another_side(RUN / runs.SPLIT)
     train.train(run, run.config(), heard)
-    assert f"{RUN / runs.SPLIT} was damaged, and is put back from its copy" in heard.warnings
+    assert f"{RUN / runs.SPLIT} was damaged and has been restored from its copy" in heard.warnings
     assert (RUN / runs.SPLIT).read_bytes() == grown
     for path in (RUN / runs.SPLIT, RUN / "recipes/split.csv"):
         another_side(path)
@@ -669,7 +668,7 @@ def test_pictures_that_were_relabelled_since_the_training_are_said_in_one_line(s
     experiments.open_trained(Run(RUN), heard)
     (warning,) = heard.warnings
     assert warning == (
-        "pictures were changed since the training (6 relabelled), and count as they were; to train again: "
+        "pictures have changed since training (6 relabelled); the old ones still count; to train again: "
         f"python -m pipeline train {RUN / runs.CONFIG} --name pictures, then repeat this command"
     )
 
@@ -687,7 +686,8 @@ def test_pictures_that_are_gone_are_said(spoiled):
     experiments.open_trained(Run(RUN), heard)
     (warning,) = heard.warnings
     assert warning.startswith(
-        "the pictures are not those of the training: pictures: no such folder of pictures; to train again: "
+        "the pictures are not those of the training run: pictures: no such folder of pictures; "
+        "to train again: "
     )
 
 

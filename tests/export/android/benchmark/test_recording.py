@@ -232,6 +232,14 @@ def test_a_document_is_kept_with_the_recording_as_it_was(tmp_path):
         phone_benchmarks.read(path)
 
 
+def test_a_phone_json_of_the_version_before_is_read(tmp_path):
+    host = {"int8": {"median_ms": 2.0, "p90_ms": 2.5, "num_threads": 2, "delegate": "XNNPACK"}}
+    written = {"phone_version": 1, "apk_sha256": SHA256, "skipped": {}, "disturbances": [], "host": host}
+    (tmp_path / "phone.json").write_text(json.dumps({**written, "recording": sample("recording")}), "utf-8")
+    benchmarks = phone_benchmarks.read(tmp_path / "phone.json")
+    assert benchmarks.model_dump(mode="json") == {**written, "recording": sample("recording")}
+
+
 def test_schemas_themselves_are_ones():
     for schema in SCHEMAS.values():
         jsonschema.Draft202012Validator.check_schema(schema)

@@ -150,7 +150,7 @@ def test_files_of_other_formats_are_named_with_what_to_do(tmp_path, make_data_se
     (tmp_path / "mine" / LABELS[0] / "IMG_2.jxl").write_bytes(b"\xff\x0a")
     assert reasons(read(tmp_path / "mine")) == {
         "IMG_1.HEIC": "a damaged HEIC file",
-        "IMG_2.jxl": "JPEG XL files are not read; save it as JPEG or PNG",
+        "IMG_2.jxl": "JPEG XL files are not supported; save it as JPEG or PNG",
     }
 
 

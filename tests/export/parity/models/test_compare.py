@@ -76,7 +76,7 @@ def test_labels_in_another_order_are_mapped(place, capfd):
     assert json.loads(right.stdout)["targets"][0]["agreement"] == 1.0
     wrong = compare_models(capfd, place, RUN_INT8(Path()), bare(place), "--labels", "away/labels.txt", *hand)
     assert wrong.returncode == 3
-    assert wrong.stderr.startswith("error: the gate says no: away/bare.tflite: agreement is 0.")
+    assert wrong.stderr.startswith("error: failed the gate: away/bare.tflite: agreement is 0.")
     assert json.loads(wrong.stdout)["targets"][0]["verdict"] == "failed"
 
 
@@ -171,6 +171,4 @@ def test_a_file_that_is_no_model_is_an_error(place, capfd):
     (place / "away" / "jpeg.tflite").write_bytes(b"\xff\xd8\xff\xe0 no model at all")
     ended = compare_models(capfd, place, "pictures", "away/jpeg.tflite")
     assert ended.returncode == 1
-    assert ended.stderr.startswith(
-        "error: away/jpeg.tflite is no model to compare: LiteRT cannot load the file"
-    )
+    assert ended.stderr.startswith("error: away/jpeg.tflite cannot be compared: LiteRT cannot load the file")

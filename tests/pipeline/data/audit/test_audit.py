@@ -528,7 +528,7 @@ def test_evaluation_gives_the_score_without_the_leaked_pictures(workplace, make_
     make_data_set(workplace / "pictures/test", {"cat": 8, "dog": 8}, size=(96, 72), first_seed=500)
     again(workplace / "pictures/train/cat/002.png", workplace / "pictures/test/cat/leak.jpg")
     out = fine(verb("pipeline", "train", "pictures", *verbs.sets(), cwd=workplace))
-    assert "the given split leaks: copies of 1 picture stand on both sides (1 of the held-out ones)" in out
+    assert "the given split leaks: copies of 1 picture are on both sides (1 of the held-out ones)" in out
     out = fine(verb("pipeline", "evaluate", "pictures", cwd=workplace))
     assert (
         "1 held-out picture has a copy among the training pictures: with it the held-out accuracy is" in out

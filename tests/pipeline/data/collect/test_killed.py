@@ -135,9 +135,7 @@ def test_the_real_command_is_stopped_and_continued(youtube, configure, tmp_path,
     process.send_signal(stop)
     _, said = process.communicate(timeout=20)
     assert process.returncode == (130 if stop == signal.SIGINT else -stop)
-    assert said == (
-        "interrupted; the same command continues where it stopped\n" if stop == signal.SIGINT else ""
-    )
+    assert said == ("interrupted; run the same command again to continue\n" if stop == signal.SIGINT else "")
     before = len(youtube.asked)
     fine(verb(*words, cwd=tmp_path))
     assert len(youtube.asked) - before < 30

@@ -93,7 +93,7 @@ def test_black_rows_of_a_16_9_picture_belong_to_it():
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "not a picture that can be read"),
+        (b"", "not a readable picture"),
         (b"\n <html>", "a page came instead of a picture"),
         (picture("A0000000001", 1280, 720)[:900], "cannot be decoded"),
         (placeholder(), PLACEHOLDER),

@@ -1,0 +1,70 @@
+"""The figures of a training: learning curves, classes, and pictures as the model sees them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.core import runs, stages
+from pipeline.core.progress import ProgressReporter
+from pipeline.images.views import all_views, plain_view, view_settings
+from pipeline.training.experiment import DRAWN, Experiment
+from pipeline.training.results import Folds
+
+
+def draw(experiment: Experiment, folds: str, reporter: ProgressReporter) -> None:
+    """Draws the figures that are out of date; `folds` is the recipe key of the run's folds."""
+    from pipeline.stats import plots  # matplotlib, which no refused command should wait for
+
+    run, config, split = experiment.run, experiment.config, experiment.split
+    result = run.read(Folds, runs.FOLDS)
+    histories = [curves.model_dump() for curves in result.history]
+    counts = {
+        "train": [sum(p.label == label for p in split.train) for label in experiment.labels],
+        "held-out": [sum(p.label == label for p in split.held_out) for label in experiment.labels],
+    }
+    picked = [next(p for p in split.train if p.label == label) for label in experiment.labels][:6]
+    sheet = {"train": split.train_key, "frame": str(experiment.frame)}
+    augment = {"augment": view_settings(config.augment), "seed": config.seed}
+    drawings = {
+        "curves.svg": (
+            {"folds": folds},
+            {},
+            lambda path: plots.curves(path, histories, result.chosen_epoch, result.n),
+        ),
+        "classes.svg": (
+            {"train": split.train_key, "held_out": split.held_out_key},
+            {},
+            lambda path: plots.class_histogram(path, experiment.labels, counts),
+        ),
+        "samples.png": (sheet, {}, lambda path: _sample_sheet(path, experiment)),
+        "augmentation.png": (
+            sheet,
+            augment,
+            lambda path: plots.augmentation_sheet(
+                path,
+                [p.label for p in picked],
+                [all_views(experiment.table.file(p), p.sha256, config, experiment.frame) for p in picked],
+            ),
+        ),
+    }
+    made = 0
+    for done, (name, (inputs, settings, draw)) in enumerate(drawings.items(), 1):
+        output = f"{runs.FIGURES}/{name}"
+        recipe = stages.recipe(output, inputs, settings, DRAWN)
+        made += run.make(recipe, lambda draw=draw, output=output: draw(run.path(output)))
+        reporter.progress("drawing figures", done, len(drawings))
+    reporter.say(
+        "figures", f"{len(drawings)} in {run.path(runs.FIGURES)}" + ("" if made else " (up to date)")
+    )
+
+
+def _sample_sheet(path: Path, experiment: Experiment) -> None:
+    from pipeline.stats import plots
+
+    columns = 8
+    rows = []
+    for label in experiment.labels:
+        own = [p for p in experiment.split.train if p.label == label]
+        picked = [own[at * len(own) // columns] for at in range(min(columns, len(own)))]
+        rows.append([plain_view(experiment.table.file(p), experiment.frame) for p in picked])
+    plots.sample_sheet(path, experiment.labels, rows)
