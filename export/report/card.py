@@ -34,7 +34,7 @@ def card(found: Artifacts) -> str:
     target = found.target()
     second = target is not None and target.second_look
     calibrated = (
-        "; the gate's first no on them led to other calibration pictures"
+        "; the first file failed the gate on them, which led to other calibration pictures"
         if second
         else ", nor the calibration"
     )
@@ -54,46 +54,45 @@ def card(found: Artifacts) -> str:
         "## Intended use",
         _list(
             [
-                "Telling pictures of the classes above apart, on an Android phone, without a network.",
+                "Classifying pictures into the classes above, on an Android phone, offline.",
                 (
-                    "Not for anything else in front of the camera: such a picture gets one of these names, "
-                    f"too, unless its score is below {_number(file['threshold'])}, where it says "
-                    "“I don't know”."
+                    "Not for other subjects: such a picture also gets one of these labels, unless its score "
+                    f"is below {_number(file['threshold'])}, where the app says “I don't know”."
                 ),
             ]
         ),
-        f"{_ASK} who is meant to use it, and for what not.*",
+        f"{_ASK} intended users, and uses to avoid.*",
         "## Factors",
         (
-            "What the results may depend on: class, light, camera, distance, background, and how like the "
-            "training pictures the picture is. Results are given by class below."
+            "Results may depend on class, light, camera, distance, background, and similarity to the "
+            "training pictures. Results by class are below."
         ),
         "## Metrics",
         (
             "Accuracy, coverage, F1 of each class and macro F1, and agreement of the exported file with the "
-            "Keras model. All intervals are 95% and allow for pictures that come in groups."
+            "Keras model. Intervals are 95% and account for groups of pictures."
         ),
         "## Evaluation data",
         (
-            f"{data['held_out']:,} held-out pictures that no choice has read: not the settings, the epochs, "
+            f"{data['held_out']:,} held-out pictures, used for no decision: not the settings, the epochs, "
             f"the temperature or the threshold{calibrated}."
         ),
         "## Training data",
-        f"{data['train']:,} pictures. {data['excluded_count']:,} left out.",
+        f"{data['train']:,} pictures. {data['excluded_count']:,} excluded.",
         _table(
             ["class", "training", "held out"],
             [[row["label"], f"{row['train']:,}", f"{row['held_out']:,}"] for row in data["classes"]],
         ),
         _list(
             [f"{row['title']}: {row['count']}" for row in data["image_issues"]]
-            or ["The audit found nothing odd." if data["audited"] else "The pictures were not audited."]
+            or ["The audit found no issues." if data["audited"] else "The pictures were not audited."]
         ),
         "## Quantitative analyses",
         *_analyses(found, file),
         "## Ethical considerations",
         (
-            f"{_ASK} whether people are in the pictures, whether they agreed, and who could be harmed by a "
-            "wrong answer. Pretrained backbones bring the biases of ImageNet with them.*"
+            f"{_ASK} whether the pictures show people, whether they consented, and who could be harmed by a "
+            "wrong answer. Pretrained backbones carry the biases of ImageNet.*"
         ),
         "## Caveats and recommendations",
         _list([*data["alarms"], *data_section.gaps(found)["sentences"], *data_section.improve(found)]),
@@ -129,14 +128,12 @@ def _analyses(found: Artifacts, file: dict[str, Any]) -> list[str]:
             for row in file["targets"]
         ]
         leaked = (
-            f" (accuracy without the {file['leaked']:,} that have copies in training)"
-            if file["leaked"]
-            else ""
+            f" (accuracy excludes the {file['leaked']:,} with copies in training)" if file["leaked"] else ""
         )
         parts.append(f"Files against the Keras model, n = {file['n']:,}{leaked}:")
         parts.append(_table(["file", "MB", "accuracy", "coverage", "agreement", "verdict"], rows))
     lacking = found.lacks(runs.EVALUATION, artifacts.PARITY)
-    parts += [f"Missing: {escaped(row.what)}; `{row.command}` makes it." for row in lacking]
+    parts += [f"Missing: {escaped(row.what)}; run `{row.command}`." for row in lacking]
     return parts
 
 

@@ -31,12 +31,12 @@ def improve(found: Artifacts) -> list[str]:
     evaluation = found.get(runs.EVALUATION) or {}
     said = []
     if alarms_of(found):
-        said.append("Take away what the classes can be told by without their content; the alarms say what.")
+        said.append("Remove the shortcuts named in the warnings.")
     label_issues = (found.get(runs.LABEL_ISSUES) or {}).get("label_issues", [])
     if label_issues:
         said.append(
-            f"Look at figures/label_issues.png: the folds contradict the label of {len(label_issues)} "
-            f"training picture{'s' * (len(label_issues) != 1)}. Correct what is wrong."
+            f"Check figures/label_issues.png: the folds disagree with the label of {len(label_issues)} "
+            f"training picture{'s' * (len(label_issues) != 1)}. Correct the wrong ones."
         )
     said += [
         f"{_head(row['title'])}{_times(row['count'])}. {_head(row['advice'])}."
@@ -46,8 +46,8 @@ def improve(found: Artifacts) -> list[str]:
     said += _classes(evaluation)
     if not (found.get(artifacts.PHOTOS) or {}).get("field"):
         said.append(
-            "Take some photos of the real thing with the app, ten a class or more, and score them: only they "
-            "show whether the pictures here are like what the camera sees."
+            "Take photos of the real subjects with the app, at least ten per class, and score them: only "
+            "they show whether the data set resembles what the camera sees."
         )
     return said
 
@@ -69,8 +69,8 @@ def _classes(evaluation: dict[str, Any]) -> list[str]:
     if wrong and pairs[0][0] >= 2:
         times, one, other = pairs[0]
         said.append(
-            f"{times} of the Keras model's {wrong} mistakes take {one} for {other} or the other way round: "
-            "more pictures of these two, in which what tells them apart is seen, help most."
+            f"{times} of the Keras model's {wrong} mistakes confuse {one} and {other}: more pictures that "
+            "show the difference between these two help most."
         )
     mean = sum(row["f1"] for row in scores["classes"]) / len(scores["classes"])
     weak = sorted((row for row in scores["classes"] if row["f1"] < mean - _WEAK), key=lambda row: row["f1"])
@@ -82,11 +82,11 @@ def _classes(evaluation: dict[str, Any]) -> list[str]:
     for row in few[:_NAMED]:
         low, high = row["recall_interval"]
         said.append(
-            f"Hold out more pictures of {row['label']}: {row['n']} leave the share that it recognises "
-            f"anywhere from {low:.2f} to {high:.2f}."
+            f"Hold out more pictures of {row['label']}: {row['n']} leave its recall uncertain, "
+            f"from {low:.2f} to {high:.2f}."
         )
     if len(few) > _NAMED:
-        said.append(f"The same holds for {len(few) - _NAMED} more classes with fewer than {_FEW} held out.")
+        said.append(f"{len(few) - _NAMED} more classes have fewer than {_FEW} held-out pictures.")
     return said
 
 

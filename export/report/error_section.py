@@ -6,7 +6,6 @@ from typing import Any
 
 from export import artifacts
 from export.report.artifacts import Artifacts
-from export.report.verdict import capital
 
 _WRONG, _SHOWN = 12, 36  # pictures with maps
 
@@ -29,7 +28,7 @@ def failures(found: Artifacts) -> dict[str, Any]:
         "wrong": wrong,
         "own": sum(entry["flip"] for entry in wrong),
         "mended": [entry for entry in mistakes if entry["right"]],
-        "flips": row.get("flips") if row else None,
+        "flips": row.flips if row else None,
         "missing": found.lacks(artifacts.EXPLAINED),
     }
 
@@ -45,7 +44,7 @@ def looks(found: Artifacts) -> dict[str, Any]:
         "pictures": [entry for _, own in groups for entry in own],
         "of": len(pictures),
         "classes": (explained or {}).get("classes", []),
-        "alarms": [capital(sentence) for sentence in (explained or {}).get("alarms", [])],
+        "alarms": (explained or {}).get("alarms", []),
         "missing": found.lacks(artifacts.EXPLAINED),
     }
 
@@ -58,12 +57,12 @@ def _groups(
     wrong = sorted((e for e in by_path.values() if not e["right"]), key=lambda e: -e["file"]["score"])[
         :_WRONG
     ]
-    found = [("Wrong answers, the surest first", wrong)]
+    found = [("Wrong answers, most confident first", wrong)]
     room = (_SHOWN - len(wrong)) // 2
     taken = {entry["path"] for entry in wrong}
     for key, title in (
-        ("most_confident", "The surest of each class"),
-        ("least_confident", "The least sure of each class"),
+        ("most_confident", "Most confident of each class"),
+        ("least_confident", "Least confident of each class"),
     ):
         own = [
             next((p for p in row[key] if p in by_path and p not in taken), "")

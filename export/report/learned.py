@@ -78,7 +78,7 @@ def _scores(found: Artifacts) -> list[dict[str, Any]]:
             if folds
             else []
         )
-    rows = [{"title": "pictures it was trained on", **evaluation["train"], "leads": False}]
+    rows = [{"title": "training pictures", **evaluation["train"], "leads": False}]
     rows.append({"title": "out-of-fold", **evaluation["out_of_fold"], "leads": True})
     # What has a copy in training says nothing about new pictures.
     clean, held_out = evaluation.get("without_leaked"), evaluation["held_out"]

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from export.report.artifacts import Artifacts
-from export.report.verdict import alarms_of, capital
+from export.report.verdict import alarms_of
 from pipeline.core import runs
 from pipeline.data.audit import shortcuts
 from pipeline.evaluation.label_issues import Trust, in_words
@@ -38,7 +38,7 @@ def material(found: Artifacts) -> dict[str, Any]:
         "families": (found.get(runs.SHORTCUTS) or {}).get("families", []),
         "shortcut_limits": shortcuts.limits(found.get(runs.SHORTCUTS) or {}),
         "chance": (found.get(runs.SHORTCUTS) or {}).get("chance"),
-        "alarms": [capital(sentence) for sentence in alarms_of(found)],
+        "alarms": alarms_of(found),
         "label_issues": doubts.get("label_issues", [])[:_LABEL_ISSUES],
         "label_issues_count": len(doubts.get("label_issues", [])),
         "label_issues_n": doubts.get("n"),

@@ -135,7 +135,7 @@ def _view(found: Artifacts, reporter: ProgressReporter, *, pictures: bool) -> di
         "gaps": data_section.gaps(found),
         "speed": speed.speed(found),
         "repeat": repeat.repeat(found),
-        "notes": notes.blocks(_notes(run)),
+        "notes": notes.html(_notes(run)),
         "missing": lacking,
         "pictures": pictures,
         "thumbnails": small,

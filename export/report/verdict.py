@@ -1,4 +1,7 @@
-"""The verdict, in three sentences: may the file be shipped and why, how good it is, and what to mind."""
+"""The verdict in three sentences: may the file be shipped and why, how good it is, and what to watch.
+
+The only place that says what to do; tables and the comparison itself only report.
+"""
 
 from __future__ import annotations
 
@@ -55,16 +58,11 @@ def verdict(found: Artifacts) -> Verdict:
 
 
 def alarms_of(found: Artifacts) -> list[str]:
-    """What a model may have learned instead of the content, a sentence each."""
+    """What a model may have learned instead of the content: sentences to follow `Warning:`."""
     measured = found.get(runs.SHORTCUTS)
     by_file = shortcuts.alarms(measured) if measured and "families" in measured else []
     by_border = (found.get(artifacts.EXPLAINED) or {}).get("alarms", [])
-    return [*by_border, *by_file]
-
-
-def capital(sentence: str) -> str:
-    """An alarm as a sentence of its own; a class name at its head stays as it is."""
-    return sentence[0].upper() + sentence[1:] if sentence.startswith(("the ", "in ")) else sentence
+    return [*by_border, *(f"{sentence}." for sentence in by_file)]
 
 
 def points(share: float) -> str:
@@ -78,32 +76,33 @@ def _file(found: Artifacts) -> tuple[str, str]:
         command = found.missing[artifacts.PARITY].command if artifacts.PARITY in found.missing else ""
         return (
             UNKNOWN,
-            f"No file for the phone has been compared with its original yet; this does it: {command}.",
+            f"No exported file has been compared with the Keras model yet; run {command}.",
         )
     name, n = row.model, parity.n
     wrong = _contradictions(found, name)
     if wrong:
         return NO, f"The {name} file is not what its name says: {wrong}."
-    seen = "that it was not trained on" if row.second_look else "that no choice has seen"
+    seen = "outside training" if row.second_look else "that no decision has used"
     (own, _, counted), (keras, *_) = clean(row, n), clean(parity.reference, n)
-    compared = (
-        f"on {n:,} pictures {seen}, {points(row.agreement)} of its answers are those of the Keras model"
-    )
+    compared = f"on {n:,} pictures {seen}, {points(row.agreement)} of its answers match the Keras model's"
     if own is not None and keras is not None:
         where = f" on the {counted:,} without copies in training" if counted < n else ""
         compared += f", and its accuracy is {own:.3f} against {keras:.3f}{where}"
-    look = " This is a second look: the gate had said no to a first file." if row.second_look else ""
+    look = " This is the second look: a first file failed the gate." if row.second_look else ""
     if row.verdict == Gated.FAILED:
         broken = "; ".join(row.broken)
         return (
             NO,
-            f"The {name} file lost too much on the way from the Keras model: {broken} (n = {n:,}).{look}",
+            f"The {name} file lost too much in conversion: {broken} (n = {n:,}).{look}",
         )
     if row.verdict == Gated.PASSED:
-        return YES, f"The {name} file answers as its original does: {compared}.{look}"
+        return YES, f"The {name} file matches the Keras model: {compared}.{look}"
     least = 100 * row.smallest_drop_that_would_show
-    unseen = f", but a loss of less than {least:.1f} points would not show in so few"
-    return LOOK, f"Nothing speaks against the {name} file: {compared}{unseen}; parity is not shown.{look}"
+    return LOOK, (
+        f"No problem found with the {name} file: {compared}. But the sample is too small to confirm parity: "
+        f"a loss below {least:.1f} points would not show. Check the changed answers in {artifacts.FLIPS}; to "
+        f"confirm parity, hold out more pictures.{look}"
+    )
 
 
 def _contradictions(found: Artifacts, name: str) -> str:
@@ -119,10 +118,10 @@ def _instead(found: Artifacts) -> str:
     if row is None or row.model == SHIPPED:
         return ""
     if SHIPPED in found.failed:
-        return f"It takes the place of int8, which could not be made: {found.failed[SHIPPED]}."
+        return f"It replaces int8, which could not be converted: {found.failed[SHIPPED]}."
     if first is None:
         return ""
-    return f"It takes the place of int8, to which the gate says no: {'; '.join(first.reasons)}."
+    return f"It replaces int8, which failed the gate: {'; '.join(first.reasons)}."
 
 
 def _silent(found: Artifacts) -> str:
@@ -134,7 +133,7 @@ def _silent(found: Artifacts) -> str:
     beside = f" (the Keras model: {points(keras)})" if keras is not None else ""
     below = "" if known.threshold is None else f" with its threshold of {known.threshold:.3f}"
     return (
-        f"{known.who} gives no answer at all{below}: coverage is 0%{beside}, so the app says “I don't know” "
+        f"{known.who} never gives an answer{below}: coverage is 0%{beside}, so the app says “I don't know” "
         "to every picture."
     )
 
@@ -151,8 +150,8 @@ def _guessing(found: Artifacts) -> str:
     if known.interval[0] > share:
         return ""
     return (
-        f"{known.who} is not surely better than always saying {commonest['label']}, which would be right "
-        f"for {points(share)} of the held-out pictures; it is for {points(known.accuracy)}."
+        f"{known.who} may be no better than always answering {commonest['label']}, which is right for "
+        f"{points(share)} of the held-out pictures; its accuracy is {points(known.accuracy)}."
     )
 
 
@@ -161,34 +160,34 @@ def _quality(found: Artifacts) -> str:
     if known is None:
         folds = found.get(runs.FOLDS)
         if not folds:
-            return "How good it is has not been measured: the training is not finished."
+            return "Its accuracy is unknown: training is not finished."
         return (
-            f"On pictures that a fold had not seen the model was right for {points(folds['accuracy'])} "
-            f"(n = {folds['n']:,}); the held-out pictures have not been asked yet."
+            f"Out-of-fold accuracy is {points(folds['accuracy'])} (n = {folds['n']:,}); the held-out "
+            "pictures have not been evaluated yet."
         )
     if known.accuracy is None:
-        return "How good it is on new pictures is not known: every held-out picture has a copy in training."
+        return "Its accuracy on new pictures is unknown: every held-out picture has a copy in training."
     low, high = known.interval
-    leaked = f", {known.leaked:,} with copies in training left out" if known.leaked else ""
-    sure = f"n = {known.n:,}{leaked}; with 95% certainty between {points(low)} and {points(high)}"
+    leaked = f", {known.leaked:,} with copies in training excluded" if known.leaked else ""
+    sure = f"n = {known.n:,}{leaked}; 95% interval {points(low)} to {points(high)}"
     if known.coverage == 0:
-        return f"Its best guesses, which nobody sees, would be right for {points(known.accuracy)} ({sure})."
+        return f"Its hidden best guesses would be right for {points(known.accuracy)} ({sure})."
     unsure = ""
     if known.coverage is not None and known.threshold is not None:
         unsure = (
-            f"; below a score of {known.threshold:.3f} it says “I don't know”: it answers "
+            f". Below a score of {known.threshold:.3f} it says “I don't know”: it answers "
             f"{points(known.coverage)}"
         )
         if known.right_of_answered is not None and not known.leaked:
             unsure += f", {points(known.right_of_answered)} of those correctly"
-    return f"{known.who} names {points(known.accuracy)} of new pictures correctly ({sure}){unsure}."
+    return f"{known.who} recognises {points(known.accuracy)} of new pictures ({sure}){unsure}."
 
 
 def _mind(found: Artifacts, alarms: list[str]) -> str:
     """The one thing that most needs to be minded."""
     if alarms:
         more = f" ({len(alarms) - 1} more below.)" if len(alarms) > 1 else ""
-        return f"Mind this: {alarms[0]}.{more}".replace("..", ".")
+        return f"Warning: {alarms[0]}{more}"
     photos = found.get(artifacts.PHOTOS)
     gap = (photos or {}).get("gap") or {}
     if gap.get("words"):
@@ -196,12 +195,12 @@ def _mind(found: Artifacts, alarms: list[str]) -> str:
     evaluation = found.get(runs.EVALUATION) or {}
     never = _never(found)
     if never:
-        some = f" ({len(never) - 1} more classes likewise.)" if len(never) > 1 else ""
-        return f"Mind this: of {never[0]['n']} pictures of {never[0]['label']} none is recognised.{some}"
+        some = f" ({len(never) - 1} more such classes.)" if len(never) > 1 else ""
+        return f"Warning: none of the {never[0]['n']} pictures of {never[0]['label']} is recognised.{some}"
     if evaluation.get("without_leaked"):
         return evaluation["gaps"][-1]
     weakest = _weakest(evaluation)
-    phone = "" if found.get(artifacts.PHONE) else " Nothing has been measured on a phone yet."
+    phone = "" if found.get(artifacts.PHONE) else " It has not been timed on a phone yet."
     return f"{weakest}{phone}".strip() or "Finish the training to learn more."
 
 
@@ -223,7 +222,7 @@ def _weakest(evaluation: dict[str, Any]) -> str:
         return ""
     return (
         f"The weakest class is {row['label']} (F1 {row['f1']:.2f}): {counts[most]} of its {row['n']} "
-        f"pictures {'is' if counts[most] == 1 else 'are'} taken for {evaluation['labels'][most]}."
+        f"pictures {'is' if counts[most] == 1 else 'are'} mistaken for {evaluation['labels'][most]}."
     )
 
 

@@ -121,7 +121,7 @@ def test_a_table_that_does_not_fit_names_its_columns_in_every_row(opened, report
     cell = one.page.locator("#fails tbody tr").first.locator("td").last
     assert one.page.locator("#fails table.stacked thead").is_hidden()
     shown = one.page.evaluate("(cell) => getComputedStyle(cell, '::before').content", cell.element_handle())
-    assert shown == '"most like, in training"'
+    assert shown == '"most similar training picture"'
     one.page.set_viewport_size({"width": 1600, "height": 900})
     one.page.locator("table.stacked").first.wait_for(state="detached")
     assert one.page.locator("#fails thead").is_visible()

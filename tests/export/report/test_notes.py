@@ -2,22 +2,38 @@ from __future__ import annotations
 
 import pytest
 
-from export.report.notes import Block, blocks
+from export.report.notes import html
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", []),
-        ("one\ntwo\n\nthree", [Block("p", ["one two"]), Block("p", ["three"])]),
-        ("- a\n- b\n  goes on\n* c", [Block("ul", ["a", "b goes on", "c"])]),
-        ("1. a\n2) b", [Block("ol", ["a", "b"])]),
-        ("- a\n1. b", [Block("ul", ["a"]), Block("ol", ["b"])]),
-        ("## Title ##\ntext", [Block("h", ["Title"]), Block("p", ["text"])]),
-        ("-no list\n#no heading", [Block("p", ["-no list #no heading"])]),
-        ("- a\n\ntext", [Block("ul", ["a"]), Block("p", ["text"])]),
-        ("<b>\r\n\r\n![x](y)", [Block("p", ["<b>"]), Block("p", ["![x](y)"])]),
+        ("", ""),
+        ("one\ntwo\n\nthree", "<p>one\ntwo</p>\n<p>three</p>\n"),
+        ("- a\n- b\n  goes on", "<ul>\n<li>a</li>\n<li>b\ngoes on</li>\n</ul>\n"),
+        ("1. a\n2. b", "<ol>\n<li>a</li>\n<li>b</li>\n</ol>\n"),
+        ("# Title\n## Less", "<h4>Title</h4>\n<h5>Less</h5>\n"),
+        ("*red* and `code`", "<p><em>red</em> and <code>code</code></p>\n"),
+        ("<b>\r\n\r\ntext", "<p>&lt;b&gt;</p>\n<p>text</p>\n"),
     ],
 )
-def test_notes_become_blocks(text, expected):
-    assert blocks(text) == expected
+def test_notes_are_markdown(text, expected):
+    assert html(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "![x](https://example.org/y.png)",
+        "[x](https://example.org)",
+        "<https://example.org>",
+        "[x][y]\n\n[y]: https://example.org",
+        "<script>alert(1)</script>",
+        "<img src=x>",
+        "[x](javascript:alert(1))",
+    ],
+)
+def test_notes_refer_to_nothing_and_run_nothing(text):
+    shown = html(text)
+    assert not any(tag in shown for tag in ("<a", "<img", "<script"))
+    assert "href" not in shown
