@@ -53,7 +53,7 @@ def passport(
             passports.require({found.file: found})
             return
         if frame:
-            raise UsageError("--size is for one .tflite, not for a run", "leave --size out")
+            raise UsageError("--size is for one .tflite, not for a run", "omit --size")
         run = runs.find(file_or_run)
         every = passports.examine(run, terminal)
         written, full = [str(run.path(artifacts.PASSPORT))], None

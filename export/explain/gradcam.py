@@ -1,9 +1,9 @@
-"""Where the Keras model looks: Grad-CAM, and the features that it looks with.
+"""Where the Keras model looks: Grad-CAM, and the pooled features of each picture.
 
-Selvaraju et al., Grad-CAM, 2017. The head reads nothing but the mean of the last feature map, so
-for the linear head this is CAM (Zhou et al., 2016) but for a constant; for the reference head the
-gradient tells. What was folded into the head's weights, standardization and temperature, scales
-the map and does not move it. TensorFlow is loaded here and nowhere else in this folder.
+Selvaraju et al., Grad-CAM, 2017. The head reads only the mean of the last feature map, so for the
+linear head this equals CAM (Zhou et al., 2016) up to a constant; the reference head needs the
+gradient. The standardization and temperature folded into the head's weights scale the map and do not
+move it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _BATCH = 32
 
 
 class Look(NamedTuple):
-    """What the Keras model makes of one picture.
+    """What the Keras model sees in one picture.
 
     Attributes:
         features: The pooled ones, float32, shape (width,).
@@ -43,9 +43,9 @@ def looks(
     """The map of every picture for one class.
 
     Args:
-        model: The classifier, as `pipeline.training.classifier.load` gives it.
-        frames: RGB, uint8, shape (height, width, 3); drawn from as they are needed.
-        classes: The class that each is explained for, shape (n,).
+        model: The classifier, from `pipeline.training.classifier.load`.
+        frames: RGB, uint8, shape (height, width, 3); read as they are needed.
+        classes: The class to explain for each picture, shape (n,).
         advance: Called with the number of pictures done.
     """
     with quiet():
@@ -54,15 +54,15 @@ def looks(
         pooled = model.get_layer(backbones.POOLED)
         extractor = keras.Model(model.input, pooled.input)
     head = model.layers[model.layers.index(pooled) :]
-    found: list[Look] = []
+    results: list[Look] = []
     batch: list[np.ndarray] = []
 
     def explain() -> None:
         maps = extractor.predict_on_batch(np.stack(batch).astype(np.float32))
-        cells = _weighted(head, maps, classes[len(found) : len(found) + len(batch)])
-        found.extend(Look(*row) for row in zip(maps.mean((1, 2)), cells, strict=True))
+        cells = _weighted(head, maps, classes[len(results) : len(results) + len(batch)])
+        results.extend(Look(*row) for row in zip(maps.mean((1, 2)), cells, strict=True))
         batch.clear()
-        advance(len(found))
+        advance(len(results))
 
     for frame in frames:
         batch.append(frame)
@@ -70,11 +70,11 @@ def looks(
             explain()
     if batch:
         explain()
-    return found
+    return results
 
 
 def _weighted(head: Sequence[Any], maps: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Each channel weighted by the mean gradient of the class's logit, summed, negative ones cut off."""
+    """The channels summed, each weighted by the mean gradient of the class's logit; negative sums are 0."""
     import tensorflow as tf
 
     with tf.GradientTape() as tape:
@@ -82,9 +82,9 @@ def _weighted(head: Sequence[Any], maps: np.ndarray, classes: np.ndarray) -> np.
         tape.watch(watched)
         for layer in head[:-1]:
             x = layer(x, training=False)
-        # Before the softmax, which would let the other classes' evidence in.
+        # Before the softmax, which would mix in the other classes' evidence.
         logits = tf.matmul(x, head[-1].kernel) + head[-1].bias
-        wanted = tf.gather(logits, classes, batch_dims=1)
-    gradient: Any = tape.gradient(wanted, watched)
+        own = tf.gather(logits, classes, batch_dims=1)
+    gradient: Any = tape.gradient(own, watched)
     weights = gradient.numpy().mean((1, 2))
     return np.maximum(np.einsum("nrck,nk->nrc", maps, weights), 0)

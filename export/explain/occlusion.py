@@ -1,8 +1,8 @@
-"""Where a .tflite file looks: its own answers, with a patch of the picture painted over.
+"""Where a .tflite file looks: how its answer changes when a patch of the picture is covered.
 
-Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014. Nothing of the
-file's inside is needed, so this explains the very bytes that ship. The grid is coarse on
-purpose: fine patches change nothing, and each one costs a run.
+Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014. It needs nothing but
+answers, so it explains the very bytes that ship. The grid is coarse on purpose: small patches change
+nothing, and each one costs a run.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from export.explain import border
 from pipeline.core.size import Size
@@ -19,22 +20,24 @@ from pipeline.tflite.interpreter import Interpreter
 
 CELL = 32
 _FEWEST, _MOST = 4, 10
-# Where no patch of a size takes this much off the score, a larger one is tried.
+# If no patch of a size costs this much probability, a larger one is tried.
 _VISIBLE, _HOPELESS = 0.05, 0.01
 _SIDES = (2, 4)
+_VEIL = (96, 96, 96)
+_DENSEST = 0.82  # of the veil, where a map is zero
 
 
 class Occluded(NamedTuple):
-    """What covering parts of one picture does to the file's answer.
+    """How the file's answer changes when parts of one picture are covered.
 
     Attributes:
-        label: The answer that is explained, a number.
-        cells: How much probability a cell is worth, 0 ... 1, shape (rows, columns): the mean over
+        label: The index of the answer.
+        cells: The probability that each cell is worth, 0 ... 1, shape (rows, columns): the mean over
             the patches that cover it.
-        patch: Their side, in cells.
-        drop: The most that one patch takes off the score.
-        kept_without: Whether the answer stays with the border covered.
-        kept_alone: Whether the border alone gives it.
+        patch: The side of the patches, in cells.
+        drop: The most probability that one patch costs the answer.
+        kept_without: Whether the answer stays when the border is covered.
+        kept_alone: Whether the border alone gives the answer.
     """
 
     label: int
@@ -55,9 +58,9 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
     """Explains the answer of a file to one picture.
 
     Args:
-        interpreter: Of the file.
+        interpreter: Runs the file.
         frame: RGB, uint8, shape (height, width, 3).
-        edge: Where the border is, as `border.mask` gives it.
+        edge: The border, a mask made by `border.mask`.
     """
 
     def score(pixels: np.ndarray) -> np.ndarray:
@@ -73,9 +76,9 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
     counts = _by_cell((~edge)[..., None], down, right)
 
     def lost(own: tuple[slice, slice]) -> float:
-        """What covering these cells takes off the score."""
+        """The probability that covering these cells costs."""
         painted = frame.copy()
-        # The mean colour of the rest: that of the whole would hint at what is covered.
+        # The mean colour of the rest; that of the whole frame would hint at what is covered.
         rest = counts.sum() - counts[own].sum()
         fill = np.round((colours.sum((0, 1)) - colours[own].sum((0, 1))) / rest) if rest else border.NEUTRAL
         painted[down[own[0].start] : down[own[0].stop], right[own[1].start] : right[own[1].stop]] = fill
@@ -83,19 +86,19 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
 
     cells, drop, side = np.zeros((rows, columns)), 0.0, _SIDES[0]
     for side in _SIDES:
-        found: dict[tuple[int, int], float] = {}
-        # Patches reach over the edge, so that as many cover every cell; else the corners, which few
-        # would cover, would seem to be worth more. Those that tile the picture come first: where they
-        # show nothing, their neighbours hardly will.
+        losses: dict[tuple[int, int], float] = {}
+        # Patches reach over the edge, so that equally many cover every cell; otherwise corners would seem
+        # to be worth more. Those that tile the picture come first: if they show nothing, their neighbours
+        # hardly will.
         for step in (side, 1):
             for place in product(range(1 - side, rows, step), range(1 - side, columns, step)):
-                if place not in found:
-                    found[place] = lost(_cells(place, side, rows, columns))
-            drop = max(found.values())
+                if place not in losses:
+                    losses[place] = lost(_cells(place, side, rows, columns))
+            drop = max(losses.values())
             if drop < _HOPELESS and side != _SIDES[-1]:
                 break
         cells = np.zeros((rows, columns))
-        for place, worth in found.items():
+        for place, worth in losses.items():
             cells[_cells(place, side, rows, columns)] += worth / side**2
         if drop >= _VISIBLE:
             break
@@ -107,8 +110,31 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
     return Occluded(label, cells, side, drop, kept(without), kept(only))
 
 
+def veiled(frame: np.ndarray, cells: np.ndarray) -> Image.Image:
+    """The frame, veiled in grey where a map is low, its strongest cell framed: readable without colours.
+
+    Args:
+        frame: RGB, uint8, shape (height, width, 3).
+        cells: The map, 0 and up, of any shape (rows, columns); without heat the whole frame is veiled.
+    """
+    height, width = frame.shape[:2]
+    top = float(cells.max())
+    heat = Image.fromarray((cells / top if top > 0 else cells).astype(np.float32))
+    smooth = np.asarray(heat.resize((width, height), Image.Resampling.BICUBIC)).clip(0, 1)[..., None]
+    veil = _DENSEST * (1 - smooth)
+    panel = Image.fromarray((frame * (1 - veil) + np.array(_VEIL) * veil).round().astype(np.uint8))
+    if top > 0:
+        row, column = np.unravel_index(int(cells.argmax()), cells.shape)
+        high, wide = height / cells.shape[0], width / cells.shape[1]
+        box = [column * wide, row * high, (column + 1) * wide - 1, (row + 1) * high - 1]
+        pen = ImageDraw.Draw(panel)
+        pen.rectangle(box, outline=(0, 0, 0), width=3)
+        pen.rectangle([box[0] + 1, box[1] + 1, box[2] - 1, box[3] - 1], outline=(255, 255, 255), width=1)
+    return panel
+
+
 def _cells(place: tuple[int, int], side: int, rows: int, columns: int) -> tuple[slice, slice]:
-    """The cells under a patch whose left upper corner is there, as far as it lies on the picture."""
+    """The cells under a patch whose upper left corner is at `place`, clipped to the picture."""
     top, left = place
     return slice(max(0, top), min(top + side, rows)), slice(max(0, left), min(left + side, columns))
 

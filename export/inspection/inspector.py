@@ -21,10 +21,10 @@ from export.bundle import contract as contracts
 from export.bundle.contract import Contract
 from export.conversion import convert
 from export.inspection import compatibility as who
-from export.inspection import judges, oldest_runtime, sandbox
+from export.inspection import examination, judges, oldest_runtime
 from export.inspection.compatibility import Consumer
+from export.inspection.examination import Examination, Trial
 from export.inspection.oldest_runtime import Claim, Proof
-from export.inspection.sandbox import Examination, Trial
 from export.model_file import flavours, operators
 from export.model_file.metadata import Metadata
 from export.model_file.structure import Part, Structure, short
@@ -103,7 +103,7 @@ def of_file(path: Path, seconds: int | None = None, size: Size | None = None) ->
         UsageError: It leaves the size of its input open and there is none, or it has another one.
     """
     begun = time.monotonic()
-    found = sandbox.examine(path, seconds or sandbox.SECONDS, size)
+    found = examination.examine(path, seconds or examination.SECONDS, size)
     rules, wrong = _contract(path, found.structure)
     promised = rules.flavour if rules else flavours.promised(path.stem)
     contradictions, name = [*wrong], path.name
@@ -314,7 +314,7 @@ def _prove(path: Path, found: Examination, rules: Contract | None, seconds: int)
         tolerance, against = rules.tolerance, f"the {len(calls)} golden vectors"
     else:
         calls = list(found.calls)
-        expected = [oldest_runtime.real(answer, output) for answer in found.predictions]
+        expected = [oldest_runtime.real(answer, output) for answer in found.answers]
         largest = max((float(np.abs(answer).max(initial=0)) for answer in expected), default=0.0)
         tolerance, against = _SAME_ANSWER * max(1.0, largest), "LiteRT's answers here"
     return oldest_runtime.prove(

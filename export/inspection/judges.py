@@ -18,9 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from export.inspection import sandbox
 from pipeline.core.packages import ROOT
-
-MEMORY = 3_000_000_000  # address space; the libraries alone take a third of it
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def ask(judge: Judge, model: Path, calls: Sequence[Sequence[np.ndarray]], second
         tensors = {f"{c}_{n}": tensor for c, call in enumerate(calls) for n, tensor in enumerate(call)}
         np.savez(folder / "inputs.npz", allow_pickle=False, **tensors)
         command = [judge.folder / "bin/python", ROOT / "judges" / judge.program, model.resolve(), folder]
-        limits = [seconds, MEMORY + 4 * model.stat().st_size] if judge is OLDEST else []
+        limits = [seconds, sandbox.memory_for(model)] if judge is OLDEST else []
         try:
             ended = subprocess.run(
                 [str(word) for word in [*command, *limits]], capture_output=True, check=False, timeout=seconds

@@ -20,7 +20,7 @@ DYNAMIC_RANGE: Final = "dynamic_range"
 INT8: Final = "int8"
 FLAVOURS: tuple[Flavour, ...] = (FLOAT32, FLOAT16, DYNAMIC_RANGE, INT8)
 Share = Annotated[float, Field(ge=0, le=1)]
-Positive = Annotated[float, Field(gt=0)]
+_Positive = Annotated[float, Field(gt=0)]
 
 
 class Data(Part):
@@ -128,7 +128,7 @@ class Train(Part):
     select_best_epoch: bool = True
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 32
     optimizer: Literal["adam", "rmsprop", "sgd"] = "adam"
-    learning_rate: Positive = 0.0003
+    learning_rate: _Positive = 0.0003
     class_weights: bool = False
     min_correct_coverage: Annotated[float, Field(gt=0, le=1)] = 0.95
 

@@ -20,7 +20,7 @@ from pipeline.data.audit import contact_sheets
 from pipeline.training.experiment import Experiment, load_out_of_fold
 
 # Predictions count from the most confident down to where they agree with fewer labels than this.
-AGREEMENT = 0.9
+_AGREEMENT = 0.9
 # The most confident predictions contradict wrong labels as often as others do, but make fewer mistakes of
 # their own. Below this probability, halves so uneven are not due to chance.
 _UNEVEN = 0.05
@@ -104,7 +104,7 @@ def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[LabelIssu
     rows = rows[np.argsort(-sureness, kind="stable")]
     contradicted = np.concatenate([[0], np.cumsum(confident[rows] != truth[rows])])
     counts = np.arange(len(rows) + 1)
-    sure = int(np.flatnonzero(contradicted <= (1 - AGREEMENT) * counts + 1e-9)[-1])
+    sure = int(np.flatnonzero(contradicted <= (1 - _AGREEMENT) * counts + 1e-9)[-1])
     total, surer = int(contradicted[sure]), int(contradicted[sure // 2])
     if stats.binom.cdf(surer, total, 0.5) < _UNEVEN:
         return [], Trust(sure=sure, agreeing=sure - total, likely_wrong=0, withheld=len(issues))

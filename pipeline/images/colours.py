@@ -21,7 +21,7 @@ _SAME_COLOUR = 2
 _SRGB = ImageCms.createProfile("sRGB")
 HIGH_BYTE = "16 bits a channel: the high byte is used"
 LOW_BYTE = "16 bits a channel, but no value above 255: the low byte is used"
-NO_PROFILE = "unusable colour profile; colours are read as sRGB"
+_NO_PROFILE = "unusable colour profile; colours are read as sRGB"
 
 # Pillow's raw modes for 16-bit pixels, each with the mode that reads the other byte.
 _OTHER_BYTE = {f"{mode};16B": f"{mode};16L" for mode in ("RGB", "RGBA", "RGBX", "RGBa", "CMYK")}
@@ -70,7 +70,7 @@ def opaque_srgb(
         if profile:
             usable, transform = _transform(profile, band.mode)
             if not usable:
-                remarks.append(NO_PROFILE)
+                remarks.append(_NO_PROFILE)
                 profile = None
         if transform is not None:
             band = transform.apply(band)

@@ -28,8 +28,8 @@ from pipeline.images.letterbox import fitted_size
 
 FORMATS = tuple(filetypes.ENDINGS)
 SUFFIXES = tuple(ending for endings in filetypes.ENDINGS.values() for ending in endings)
-MAX_PIXELS = 64_000_000
-MAX_SIDE = 65_535
+_MAX_PIXELS = 64_000_000
+_MAX_SIDE = 65_535
 MAX_BYTES = 200_000_000
 # Decoding one picture must stay under 700 MB; these formats need more memory per pixel.
 _MAX_PIXELS_OF = {"WEBP": 36_000_000, "AVIF": 44_000_000, "HEIF": 50_000_000, "JPEG2000": 24_000_000}
@@ -92,7 +92,7 @@ def read(path: Path, for_frame: Size | None = None) -> np.ndarray:
 
     Upright by EXIF; ICC profile to sRGB; first frame; 16 bits by the high byte, or by the low one
     if no value exceeds 255; CMYK by its profile or by inversion; alpha over black,
-    `(colour * alpha + 127) // 255`. A JPEG above `MAX_PIXELS` is decoded at half or quarter scale.
+    `(colour * alpha + 127) // 255`. A JPEG above 64 megapixels is decoded at half or quarter scale.
 
     Args:
         path: A file in one of `FORMATS`, detected by content, never by suffix.
@@ -230,8 +230,8 @@ def _open(path: Path, file: BinaryIO) -> Image.Image:
         raise PictureError(f"{path}: a damaged {name} file") from error
     if kind == "TIFF" and _is_raw(image, head):
         raise FormatError(f"{path}: camera raw files are not supported; save it as JPEG")
-    limit = _MAX_PIXELS_OF.get(kind, MAX_PIXELS)
-    if max(width, height) > MAX_SIDE or (kind != "JPEG" and width * height > limit):
+    limit = _MAX_PIXELS_OF.get(kind, _MAX_PIXELS)
+    if max(width, height) > _MAX_SIDE or (kind != "JPEG" and width * height > limit):
         raise _too_large(path, image, name, limit)
     if kind == "AVIF":
         # Only its own rotation counts, which Pillow reports as EXIF; XMP would be applied on top.
@@ -247,7 +247,7 @@ def _heic(file: BinaryIO) -> Image.Image:
 
 def _too_large(path: Path, image: Image.Image, name: str, limit: int) -> PictureError:
     size = f"{image.width}x{image.height} pixels"
-    return PictureError(f"{path}: {size}; the limit for {name} is {limit:,}, and {MAX_SIDE:,} on a side")
+    return PictureError(f"{path}: {size}; the limit for {name} is {limit:,}, and {_MAX_SIDE:,} on a side")
 
 
 def _is_raw(image: Image.Image, head: bytes) -> bool:
@@ -272,12 +272,12 @@ def _scale(path: Path, image: Image.Image, file_format: str) -> int:
         return 1
     whole = jpeg.coefficients(image)
     for scale in (1, 2, 4):
-        if area <= MAX_PIXELS * scale**2 and whole + 4 * area // scale**2 <= _MAX_MEMORY:
+        if area <= _MAX_PIXELS * scale**2 and whole + 4 * area // scale**2 <= _MAX_MEMORY:
             return scale
-    if area <= 16 * MAX_PIXELS:
+    if area <= 16 * _MAX_PIXELS:
         size = f"{image.width}x{image.height} pixels"
         raise PictureError(f"{path}: {size} are too many for a progressive JPEG; save it as a baseline one")
-    raise _too_large(path, image, "JPEG", 16 * MAX_PIXELS)
+    raise _too_large(path, image, "JPEG", 16 * _MAX_PIXELS)
 
 
 def _reduce(image: Image.Image, scale: int, frame: Size | None, *, sideways: bool) -> None:

@@ -16,8 +16,8 @@ from pipeline.core.errors import PictureError
 from pipeline.core.size import Size
 
 LONG_SIDE = 224
-SIDE_STEP = 32
-SAME_ORIENTATION = 0.80
+_SIDE_STEP = 32
+_SAME_ORIENTATION = 0.80
 _SQUARE, _PATTERN = 8, (150, 200)
 
 
@@ -124,9 +124,9 @@ def auto_frame(sizes: Sequence[tuple[int, int]]) -> Size:
     """
     lying = sum(w >= h for w, h in sizes) / len(sizes)
     standing = sum(w <= h for w, h in sizes) / len(sizes)
-    if max(lying, standing) < SAME_ORIENTATION:
+    if max(lying, standing) < _SAME_ORIENTATION:
         return Size(LONG_SIDE, LONG_SIDE)
     aspect = median_aspect(sizes)
     wanted = LONG_SIDE * min(aspect, 1 / aspect)
-    short = min(LONG_SIDE, SIDE_STEP * max(1, math.ceil(wanted / SIDE_STEP - 1e-9)))
+    short = min(LONG_SIDE, _SIDE_STEP * max(1, math.ceil(wanted / _SIDE_STEP - 1e-9)))
     return Size(LONG_SIDE, short) if aspect >= 1 else Size(short, LONG_SIDE)

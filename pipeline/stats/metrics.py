@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-GRID = 256
+_GRID = 256
 Z = 1.959963984540054  # the normal distribution's 97.5% quantile
 
 
@@ -119,8 +119,8 @@ def dont_know_threshold(probabilities: np.ndarray, truth: np.ndarray, min_correc
     if not len(right):
         return 0.0
     lost = int(np.floor((1 - min_correct_coverage) * len(right) + 1e-9))
-    step = np.floor(right[min(lost, len(right) - 1)] * GRID + 1e-9)
-    return float(min(step, GRID - 1) / GRID)
+    step = np.floor(right[min(lost, len(right) - 1)] * _GRID + 1e-9)
+    return float(min(step, _GRID - 1) / _GRID)
 
 
 def agreement(reference: np.ndarray, target: np.ndarray) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import select
 import subprocess
 import sys
@@ -19,8 +18,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from export.inspection import sandbox
 from pipeline.core.errors import ConversionError, UsageError
-from pipeline.core.packages import ROOT
 from pipeline.core.size import Size, parse_size
 
 MEMORY_BYTES = 4 * 2**30
@@ -120,11 +119,8 @@ def running(path: Path, size: Size | None = None) -> Iterator[Foreign]:
         UsageError: It leaves the size of its input open, and there is none for it.
     """
     process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "export.parity.models.foreign", str(path.resolve())),
-            *([str(size)] if size else []),
-        ],
-        cwd=ROOT,
+        sandbox.command("export.parity.models.foreign", path.resolve(), *([size] if size else [])),
+        env=sandbox.environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -178,8 +174,7 @@ def _serve(path: Path, size: Size | None, incoming: IO[bytes], outgoing: IO[byte
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sandbox.limit(MEMORY_BYTES)
     # What libraries print must not mix with the answers.
     channel = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

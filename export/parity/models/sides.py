@@ -16,7 +16,7 @@ import numpy as np
 from export import artifacts
 from export.bundle import bundle as bundles
 from export.conversion import convert
-from export.inspection import sandbox
+from export.inspection import file_kind
 from export.model_file import metadata
 from export.parity.models import foreign
 from export.parity.models.by_hand import FITS, ByHand
@@ -93,11 +93,11 @@ def _check_kind(path: Path) -> None:
         raise DataError(f"{path}: no such file", "give a .tflite, a bundle's folder or a run")
     what = "a SavedModel of TensorFlow" if (path / "saved_model.pb").is_file() else ""
     if path.is_file():
-        what = sandbox.likeness(path)
+        what = file_kind.describe(path)
     if what:
         raise DataError(
             f"{path} is {what}; models are compared as .tflite",
-            sandbox.TO_TFLITE,
+            file_kind.TO_TFLITE,
         )
 
 

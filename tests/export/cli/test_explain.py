@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from export import artifacts
+from export.explain.explanation import Explanation
 from pipeline.cli.terminal import speaking
 from pipeline.core import runs
 from pipeline.core.runs import Run
@@ -33,13 +34,13 @@ def test_it_says_what_it_found_and_where(explained):
     said = (explained / "said.txt").read_text("utf-8")
     held_out = document(explained)["n"]
     assert f"of {held_out} held-out pictures, int8 file" in said
-    assert "does the border carry the answer?" in said
+    assert "do the answers rest on the border?" in said
     assert f"open  {RUN / artifacts.EXPLAINED}" in said
     assert "next: python -m export report pictures" in said
 
 
 BY_CHOICE = (
-    "23 that are outside the sample, answered right by both, and not among the surest or least sure of their "
+    "23 outside the sample, answered correctly by both, and not among the most or least confident of their "
     "class; --limit 160 shows all"
 )
 
@@ -56,9 +57,10 @@ BY_CHOICE = (
 def test_fewer_pictures_than_are_held_out_have_a_reason(n, shown, limit, said, capsys):
     from export.cli import explain
 
-    found = {"n": n, "pictures": [{}] * shown, "limit": limit, "mistakes": [], "classes": [], "alarms": []}
+    lists = {"pictures": (None,) * shown, "mistakes": (), "classes": (), "alarms": ()}
+    explanation = Explanation.model_construct(None, n=n, limit=limit, model="int8", **lists)
     with speaking() as terminal:
-        explain._show(terminal, Run(RUN), {**found, "model": "int8"})
+        explain._show(terminal, Run(RUN), explanation)
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert [line for line in lines if line.startswith("not shown")] == [f"not shown  {said}"] * bool(said)
 
@@ -139,7 +141,7 @@ def test_what_cannot_be_read_of_the_given_is_listed_and_the_rest_explained(expla
     draw_pictures(explained / "mixed", 1)
     (explained / "mixed" / "broken.jpg").write_bytes(b"no picture")
     said = fine(verb("export", "explain", "--run", "pictures", "mixed", cwd=explained))
-    assert "1 file cannot be read; it: mixed/broken.jpg: " in said
+    assert "cannot read 1 file: mixed/broken.jpg: " in said
     assert "3 pictures, answered by the int8 file" in said
     maps = explained / RUN / artifacts.EXPLANATIONS / "given"
     assert len(list(maps.iterdir())) == 3  # and none of an earlier call
@@ -147,7 +149,7 @@ def test_what_cannot_be_read_of_the_given_is_listed_and_the_rest_explained(expla
         verb("export", "explain", "mixed/broken.jpg", cwd=explained),
         2,
         "none of the pictures can be read",
-        "open them yourself, and save them again as JPEG",
+        "check that they open, and save them as JPEG again",
     )
 
 
@@ -156,13 +158,13 @@ def test_wrong_use_is_refused(explained):
     refused(
         verb("export", "explain", "empty", cwd=explained),
         2,
-        "empty: no picture there",
+        "empty: no pictures there",
         "give a picture, or a folder of pictures",
     )
     refused(
         verb("export", "explain", "empty/x.jpg", cwd=explained),
         2,
-        "empty/x.jpg: no picture there",
+        "empty/x.jpg: no pictures there",
         "give a picture, or a folder of pictures",
     )
     refused(

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from export.explain import border
+from export.explain.explanation import Border
 from pipeline.core.size import Size
 
-ROW = {"share": 0.5, "area": 0.4, "kept_without": True, "kept_alone": False}
-CARRIED = {**ROW, "kept_without": False, "kept_alone": True}
+ROW = Border(share=0.5, share_gradcam=0.5, area=0.4, kept_without=True, kept_alone=False)
+CARRIED = ROW.model_copy(update={"kept_without": False, "kept_alone": True})
 
 
 def test_the_border_is_the_bars_and_a_tenth_of_the_picture_on_each_side():
@@ -53,11 +54,11 @@ def test_a_map_without_heat_has_no_share():
 )
 def test_the_alarm_needs_more_than_a_fifth_for_sure(carried, of, alarm):
     rows = [CARRIED] * carried + [ROW] * (of - carried)
-    found = border.of_class("<b>", [{**row, "group": str(number)} for number, row in enumerate(rows)])
-    assert found["alarm"] is alarm
-    assert found["carried"] == carried
-    assert found["sentence"].startswith(f"in {carried} of {of} pictures answered <b>,") is alarm
+    found = border.of_class("<b>", rows, [str(number) for number in range(of)])
+    assert found.alarm is alarm
+    assert found.carried == carried
+    assert found.sentence.startswith(f"in {carried} of {of} pictures answered <b>,") is alarm
 
 
 def test_ten_pictures_of_one_burst_raise_no_alarm():
-    assert not border.of_class("<b>", [{**CARRIED, "group": "burst"}] * 10)["alarm"]
+    assert not border.of_class("<b>", [CARRIED] * 10, ["burst"] * 10).alarm

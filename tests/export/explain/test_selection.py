@@ -49,13 +49,13 @@ def test_a_class_of_one_picture_has_no_least_sure_one():
 
 
 def test_an_answer_names_its_second_and_the_score_of_the_truth():
-    found = selection.says(np.array([0.2, 0.5, 0.3]), 0, ["a", "b", "c"])
-    assert found == {"answer": "b", "score": 0.5, "second": "c", "second_score": 0.3, "truth_score": 0.2}
-    assert "truth_score" not in selection.says(np.array([0.2, 0.8]), None, ["a", "b"])
+    answer = selection.judged_answer(np.array([0.2, 0.5, 0.3]), ["a", "b", "c"], 0)
+    expected = {"answer": "b", "score": 0.5, "second": "c", "second_score": 0.3, "truth_score": 0.2}
+    assert answer.model_dump() == expected
 
 
 def test_a_tie_goes_to_the_lower_label_as_everywhere():
-    assert selection.says(np.array([0.5, 0.5]), None, ["a", "b"])["answer"] == "a"
+    assert selection.answer(np.array([0.5, 0.5]), ["a", "b"]).answer == "a"
 
 
 def test_twice_the_number_of_pictures_takes_all_of_them():

@@ -19,7 +19,7 @@ FLAVOURS = ("float32", "float16", "dynamic_range", "int8")
 HINT = (
     "rename the file to what it is, or convert it again; files of a run are made by python -m export tflite"
 )
-CUT = "it was cut off or damaged on its way, or made to look like one: fetch or export it again"
+CUT = "it was truncated, corrupted, or is not really a .tflite: fetch or export it again"
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +87,7 @@ def test_a_truncated_file_is_found_out(call, files, tmp_path):
     ended = call("x_int8.tflite")
     assert ended.returncode == 2
     message, hint = ended.stderr.splitlines()
-    assert message.startswith("error: x_int8.tflite is no whole .tflite: ")
+    assert message.startswith("error: x_int8.tflite is damaged: ")
     assert hint == f"hint: {CUT}"
 
 
@@ -96,16 +96,16 @@ def test_a_jpeg_is_found_out(call, tmp_path):
 
     Image.new("RGB", (64, 64)).save(tmp_path / "x.jpg")
     (tmp_path / "x.jpg").rename(tmp_path / "x_int8.tflite")
-    hint = "a .tflite has the letters TFL3 in its bytes 5 to 8; export again, or fetch the right file"
+    hint = "bytes 5 to 8 of a .tflite are TFL3; export it again, or fetch the right file"
     verbs.refused(
-        call("x_int8.tflite"), 2, "x_int8.tflite is no .tflite: it begins like a JPEG picture", hint
+        call("x_int8.tflite"), 2, "x_int8.tflite is not a .tflite: it looks like a JPEG picture", hint
     )
 
 
 def test_wild_offsets_are_found_out(call, files, tmp_path):
     data = odd_models.wild(files["int8"].read_bytes())
     (tmp_path / "x_int8.tflite").write_bytes(data)
-    message = f"x_int8.tflite is no whole .tflite: an offset leads to byte 2,147,483,632 of {len(data):,}"
+    message = f"x_int8.tflite is damaged: an offset leads to byte 2,147,483,632 of {len(data):,}"
     verbs.refused(call("x_int8.tflite"), 2, message, CUT)
 
 
@@ -233,7 +233,7 @@ def test_a_keras_file_is_named_with_the_way_to_a_tflite(call, tmp_path):
     ended = call("keras_model.h5")
     assert ended.returncode == 2
     message, hint = ended.stderr.splitlines()
-    assert message.startswith("error: keras_model.h5 is no .tflite: it begins like an HDF5 file")
+    assert message.startswith("error: keras_model.h5 is not a .tflite: it looks like an HDF5 file")
     assert hint.startswith("hint: Teachable Machine: Export Model, TensorFlow Lite")
 
 
@@ -261,8 +261,8 @@ def test_the_size_that_a_file_leaves_open_is_asked_for(call, tmp_path):
     verbs.refused(
         call("y.tflite", "--size", "48x16"),
         2,
-        "y.tflite: the file does not leave its size open",
-        "leave --size out",
+        "y.tflite: the file has a fixed input size",
+        "omit --size",
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from export.inspection import sandbox
+from export.inspection import examination, file_kind
 from export.model_file import keras_archive
 from pipeline.core.errors import DataError
 
@@ -72,5 +72,5 @@ def test_what_is_no_zip_is_no_keras_file(tmp_path):
 def test_a_damaged_keras_file_that_is_given_as_a_model_is_called_that(tmp_path):
     path = archive(tmp_path / "x.keras", metadata="{}", weights="x")
     with pytest.raises(DataError, match="it is a damaged Keras model: it lacks config") as caught:
-        sandbox.examine(path)
-    assert caught.value.hint == sandbox.TO_TFLITE
+        examination.examine(path)
+    assert caught.value.hint == file_kind.TO_TFLITE

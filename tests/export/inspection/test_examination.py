@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from export.inspection import sandbox
-from export.inspection.sandbox import examine
+from export.inspection.examination import examine
 from pipeline.core.errors import DataError, StorageError
 from tests.support import odd_models, verbs
 from tests.support.small_models import LABELS, build
@@ -37,7 +37,7 @@ def test_a_healthy_file_is_read_and_run(tmp_path):
     assert (found.trial.runs, found.trial.finite, found.trial.constant) == (True, True, False)
     assert [call[0].shape for call in found.calls] == [(1, 32, 64, 3)] * 4
     assert (found.calls[0][0].max(), found.calls[1][0].min()) == (0, 255)
-    assert len({answer.tobytes() for answer in found.predictions}) > 1
+    assert len({answer.tobytes() for answer in found.answers}) > 1
     assert found.metadata is None
     (taken,) = found.structure.inputs
     assert (taken.shape, taken.dtype, taken.scale, taken.zero_point) == ((1, 32, 64, 3), "uint8", 1.0, 0)
@@ -80,25 +80,25 @@ def test_bytes_of_constants_are_counted_by_the_operator_that_takes_them(tmp_path
 @pytest.mark.parametrize(
     ("content", "begins"),
     [
-        (b"\xff\xd8\xff\xe0" + bytes(500), "it begins like a JPEG picture"),
-        (b"\x89PNG\r\n" + bytes(500), "it begins like a PNG picture"),
+        (b"\xff\xd8\xff\xe0" + bytes(500), "it looks like a JPEG picture"),
+        (b"\x89PNG\r\n" + bytes(500), "it looks like a PNG picture"),
         (
             b"version https://git-lfs.github.com/spec/v1\n",
-            "it begins like a pointer to a file that Git LFS has not fetched",
+            "it looks like a Git LFS pointer whose file was not fetched",
         ),
-        (b"<!DOCTYPE html>", "it begins like a web page or XML"),
-        (b"hello, world", "it begins like something else"),
+        (b"<!DOCTYPE html>", "it looks like a web page or XML"),
+        (b"hello, world", "it looks like something else"),
         (b"", "it is empty"),
     ],
 )
 def test_what_is_no_tflite_is_named(tmp_path, content, begins):
     path = tmp_path / "x_int8.tflite"
     path.write_bytes(content)
-    hint = "a .tflite has the letters TFL3 in its bytes 5 to 8; export again, or fetch the right file"
-    refused(path, f"is no .tflite: {begins}", hint)
+    hint = "bytes 5 to 8 of a .tflite are TFL3; export it again, or fetch the right file"
+    refused(path, f"is not a .tflite: {begins}", hint)
 
 
-DAMAGED = "it was cut off or damaged on its way, or made to look like one: fetch or export it again"
+DAMAGED = "it was truncated, corrupted, or is not really a .tflite: fetch or export it again"
 
 
 def test_a_file_that_is_cut_off_is_named(tmp_path):
@@ -109,7 +109,7 @@ def test_a_file_that_is_cut_off_is_named(tmp_path):
     with pytest.raises(DataError) as caught:
         examine(path)
     assert time.monotonic() - begun < QUICKLY
-    assert caught.value.message.startswith(f"{path} is no whole .tflite: ")
+    assert caught.value.message.startswith(f"{path} is damaged: ")
     assert caught.value.message.endswith(f" {len(data) // 2:,}")
     assert caught.value.hint == DAMAGED
 
@@ -118,7 +118,7 @@ def test_offsets_that_lead_out_of_the_file_are_named(tmp_path):
     data = odd_models.wild(build("int8"))
     path = tmp_path / "x_int8.tflite"
     path.write_bytes(data)
-    refused(path, f"is no whole .tflite: an offset leads to byte 2,147,483,632 of {len(data):,}", DAMAGED)
+    refused(path, f"is damaged: an offset leads to byte 2,147,483,632 of {len(data):,}", DAMAGED)
 
 
 def test_a_huge_file_is_not_read(tmp_path):
@@ -126,16 +126,16 @@ def test_a_huge_file_is_not_read(tmp_path):
     with path.open("wb") as file:
         file.write(b"\x1c\0\0\0TFL3")
         file.truncate(20_000_000_000)
-    hint = "a classifier for a phone has some MB: is this the file that you mean?"
-    refused(path, "has 20.0 GB; files of up to 1 GB are examined", hint)
+    hint = "a classifier for a phone has a few MB: is this the right file?"
+    refused(path, "has 20.0 GB; the limit is 1 GB", hint)
 
 
 def test_what_is_no_file_is_named(tmp_path):
     os.mkfifo(tmp_path / "pipe.tflite")
-    hint = "give the path of a .tflite, or a run's name"
+    hint = "give the path of a .tflite, or the name of a run"
     for path in (tmp_path, tmp_path / "pipe.tflite"):
-        refused(path, "is a folder or a device, no file", hint)
-    hint = "give the path of a .tflite, and the right to read it"
+        refused(path, "is not a regular file", hint)
+    hint = "give the path of a .tflite that you may read"
     refused(tmp_path / "absent.tflite", "cannot be read: No such file or directory", hint)
 
 
@@ -147,7 +147,7 @@ def test_a_reader_that_hangs_is_stopped(tmp_path):
     assert (
         caught.value.message == f"{path} cannot be read as a .tflite: reading it took longer than 0 seconds"
     )
-    assert caught.value.hint == "it is damaged or made to do harm: fetch or export it again"
+    assert caught.value.hint == "it is damaged or malicious: fetch or export it again"
 
 
 def test_no_room_for_what_is_found_is_not_the_files_fault(tmp_path, monkeypatch):
@@ -159,7 +159,7 @@ def test_no_room_for_what_is_found_is_not_the_files_fault(tmp_path, monkeypatch)
         examine(path)
     assert caught.value.message.startswith("cannot write temporary files in ")
     assert caught.value.message.endswith(": No space left on device")
-    assert caught.value.hint == "make room there; TMPDIR names another place"
+    assert caught.value.hint == "free some space, or set TMPDIR to another folder"
 
 
 def test_a_file_system_that_takes_no_more_is_told_so(tmp_path):
@@ -177,22 +177,25 @@ def test_a_file_system_that_takes_no_more_is_told_so(tmp_path):
     message, hint = ended.stderr.splitlines()
     assert message.startswith("error: cannot write temporary files in ")
     assert message.endswith(": File too large")
-    assert hint == "hint: make room there; TMPDIR names another place"
+    assert hint == "hint: free some space, or set TMPDIR to another folder"
 
 
 def reader_that(place, monkeypatch, program: str) -> None:
     """Puts another program in the reader's place."""
-    monkeypatch.setattr(sandbox.judges, "ROOT", place)
-    (place / "export").mkdir()
-    (place / "export" / "__init__.py").write_text("")
-    (place / "export" / "examination.py").write_text(program)
+    monkeypatch.setattr(sandbox, "ROOT", place)
+    folder = place / "export" / "inspection"
+    folder.mkdir(parents=True)
+    for package in (folder.parent, folder):
+        (package / "__init__.py").write_text("")
+    (folder / "examiner.py").write_text(program)
 
 
 def test_a_reader_that_eats_memory_is_stopped(tmp_path, monkeypatch):
     path = tmp_path / "x.tflite"
     path.write_bytes(build("int8"))
-    limited = f"import sys; sys.path.insert(0, {str(verbs.ROOT)!r}); sys.modules.pop('export')\n"
-    limited += "from export.inspection.sandbox import limit\nlimit(5, 800_000_000)\nbytes(10**9)\n"
+    limited = f"import sys; sys.path.insert(0, {str(verbs.ROOT)!r})\n"
+    limited += "[sys.modules.pop(name) for name in ('export.inspection', 'export')]\n"
+    limited += "from export.inspection.sandbox import limit\nlimit(800_000_000, 5)\nbytes(10**9)\n"
     reader_that(tmp_path, monkeypatch, limited)
     with pytest.raises(DataError) as caught:
         examine(path)
