@@ -102,7 +102,7 @@ def read(root: Path, labels: Sequence[str], progress: Progress = silent) -> Phot
             facts = decode.inspect(path)
             return replace(photo, sha256=decode.digest(path), width=facts.width, height=facts.height)
         except PictureError as error:
-            return Excluded(photo.path, label, "", error.message.removeprefix(f"{path}: "))
+            return Excluded(photo.path, label, "", error.reason)
         except OSError as error:
             return Excluded(photo.path, label, "", f"cannot be opened: {error.strerror}")
 
