@@ -32,7 +32,7 @@ from pipeline.tflite.interpreter import Interpreter
 
 CONTRACT = "contract.json"
 LABELS = "labels.txt"
-GOLDEN_BYTES = 64_000
+_GOLDEN_BYTES = 64_000
 MOST_BYTES = 2_000_000_000
 
 
@@ -163,7 +163,7 @@ def read(folder: Path) -> Bundle:
 def _vectors(
     interpreter: Interpreter, drawn: Sequence[tuple[str, np.ndarray]], name: str
 ) -> Iterator[dict[str, Any]]:
-    left = GOLDEN_BYTES
+    left = _GOLDEN_BYTES
     for title, picture in drawn:
         frame = letterbox(picture, interpreter.frame)
         vector = {
@@ -179,8 +179,8 @@ def _vectors(
         if size <= left:
             left -= size
             yield vector
-    if left == GOLDEN_BYTES:
-        raise ConversionError(f"an answer of {name} alone is larger than {GOLDEN_BYTES:,} bytes")
+    if left == _GOLDEN_BYTES:
+        raise ConversionError(f"an answer of {name} alone is larger than {_GOLDEN_BYTES:,} bytes")
 
 
 def _border(details: dict[str, Any]) -> dict[str, Any]:

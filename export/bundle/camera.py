@@ -17,11 +17,11 @@ from pipeline.core.errors import PictureError
 from pipeline.core.size import Size
 
 # Full-range BT.601 in units of 1 / 65536; named by what they multiply and what they give.
-RED_FROM_V = 91881
-GREEN_FROM_U = 22554
-GREEN_FROM_V = 46802
-BLUE_FROM_U = 116130
-HALF = 1 << 15
+_RED_FROM_V = 91881
+_GREEN_FROM_U = 22554
+_GREEN_FROM_V = 46802
+_BLUE_FROM_U = 116130
+_HALF = 1 << 15
 ROTATIONS = (0, 90, 180, 270)
 
 
@@ -92,11 +92,11 @@ def yuv_to_rgb(y: Plane, u: Plane, v: Plane, size: Size) -> np.ndarray:
     blue = plane_pixels(u, half)[down, across].astype(np.int32) - 128
     red = plane_pixels(v, half)[down, across].astype(np.int32) - 128
     channels = (
-        luma + RED_FROM_V * red,
-        luma - GREEN_FROM_U * blue - GREEN_FROM_V * red,
-        luma + BLUE_FROM_U * blue,
+        luma + _RED_FROM_V * red,
+        luma - _GREEN_FROM_U * blue - _GREEN_FROM_V * red,
+        luma + _BLUE_FROM_U * blue,
     )
-    return np.clip((np.stack(channels, axis=-1) + HALF) >> 16, 0, 255).astype(np.uint8)
+    return np.clip((np.stack(channels, axis=-1) + _HALF) >> 16, 0, 255).astype(np.uint8)
 
 
 def upright(picture: np.ndarray, rotation: int) -> np.ndarray:

@@ -68,7 +68,7 @@ class Input(_Border):
         return Size(self.width, self.height)
 
 
-class Camera(_Part):
+class _Camera(_Part):
     """How a camera frame becomes RGB; `camera` holds the arithmetic."""
 
     yuv: Literal["bt601-full-range"]
@@ -150,7 +150,7 @@ class Contract(_Part):
     flavour: Flavour
     model: Model
     input: Input
-    camera: Camera
+    camera: _Camera
     output: Output
     labels: Annotated[tuple[Annotated[str, Field(pattern=r"^[^\r\n]+$")], ...], Field(min_length=2)]
     threshold: Annotated[float, Field(ge=0, le=1)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.core.size import Size
 
-SEED = 20
+_SEED = 20
 
 
 def pictures(frame: Size) -> Iterator[tuple[str, np.ndarray]]:
@@ -24,7 +24,7 @@ def pictures(frame: Size) -> Iterator[tuple[str, np.ndarray]]:
     Yields:
         A name; and RGB, uint8, shape (height, width, 3).
     """
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(_SEED)
     # As wide as the frame: no pixel is resampled, so every level arrives as it is.
     yield "every_grey", _greys(frame.width, -(-256 // frame.width))
     yield "one_pixel", np.full((1, 1, 3), (230, 120, 30), np.uint8)

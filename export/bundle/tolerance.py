@@ -18,8 +18,8 @@ from pipeline.tflite.interpreter import Interpreter
 from pipeline.tflite.schema import read_schema
 
 # What other kernels may differ by at the least, in probability.
-FLOAT_TOLERANCE = 1e-3
-DYNAMIC_RANGE_TOLERANCE = 2e-2
+_FLOAT_TOLERANCE = 1e-3
+_DYNAMIC_RANGE_TOLERANCE = 2e-2
 
 
 def tolerance(data: bytes, flavour: Flavour, difference: float = 0.0) -> float:
@@ -43,7 +43,7 @@ def tolerance(data: bytes, flavour: Flavour, difference: float = 0.0) -> float:
         return min(1.0, steps / 256)
     # Rounded up, so that noise in the last digits does not reach the file.
     measured = math.ceil(2000 * difference - 1e-6) / 1000
-    return min(1.0, max(DYNAMIC_RANGE_TOLERANCE if flavour == DYNAMIC_RANGE else FLOAT_TOLERANCE, measured))
+    return min(1.0, max(_DYNAMIC_RANGE_TOLERANCE if flavour == DYNAMIC_RANGE else _FLOAT_TOLERANCE, measured))
 
 
 def difference(data: bytes, pictures: Sequence[np.ndarray]) -> float:

@@ -24,7 +24,7 @@ from pipeline.images.letterbox import letterbox
 from pipeline.tflite import interpreter as litert
 from pipeline.tflite.interpreter import Interpreter
 
-STAGE = "golden vectors"
+_STAGE = "golden vectors"
 # Float arithmetic of the comparison itself.
 SLACK = 5e-7
 
@@ -165,7 +165,7 @@ def verify(folder: Path, progress: Progress = silent) -> Verification:
         frames.append(letterbox(vector.picture, contract.input.frame))
         if hashlib.sha256(frames[-1].tobytes()).hexdigest() != vector.prepared_sha256:
             wrong.append(vector.name)
-        progress(STAGE, number, total)
+        progress(_STAGE, number, total)
     results = []
     if not wrong:
         exact = 0.0 if contract.output.dtype == "uint8" else contract.tolerance
@@ -173,7 +173,7 @@ def verify(folder: Path, progress: Progress = silent) -> Verification:
             done = len(vectors) * (1 + len(results))
             results.append(
                 _replay(
-                    bundle, frames, kernels, allowed, lambda n, done=done: progress(STAGE, done + n, total)
+                    bundle, frames, kernels, allowed, lambda n, done=done: progress(_STAGE, done + n, total)
                 )
             )
     return Verification(

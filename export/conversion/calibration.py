@@ -93,7 +93,7 @@ class Recalibration(Trial):
     pictures: tuple[str, ...]
 
 
-def first_recipe(experiment: Experiment) -> Recipe:
+def _first_recipe(experiment: Experiment) -> Recipe:
     """Recipe of the first choice."""
     config = experiment.config
     settings = {"pictures": config.export.calibration_pictures, "seed": config.seed}
@@ -104,14 +104,14 @@ def recipe(experiment: Experiment) -> Recipe:
     """Recipe of the choice in force: the first one, or that of a recalibration."""
     recalibration = recalibrated(experiment)
     if recalibration is None:
-        return first_recipe(experiment)
+        return _first_recipe(experiment)
     settings = {"pictures": key_of(list(recalibration.pictures))}
     return Recipe("calibration", 1, {"train": experiment.split.train_key}, settings)
 
 
 def recalibration_recipe(experiment: Experiment) -> Recipe:
     """Recipe of the one recalibration that a model may have."""
-    inputs = {"model": experiment.run.key("model"), "calibration": first_recipe(experiment).key}
+    inputs = {"model": experiment.run.key("model"), "calibration": _first_recipe(experiment).key}
     return stages.recipe("recalibration", inputs, {}, ("tensorflow", "numpy", "pillow"))
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 # The last two write the metadata into the file.
 LIBRARIES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "flatbuffers")
 # Those that letterbox the golden vectors and answer to them.
-CONTRACT_LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
+_CONTRACT_LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 _LOOK_AT = 4
 
 
@@ -147,7 +147,7 @@ def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
         "content_aspect": experiment.run.read(Frame, runs.FRAME).content_aspect,
     }
     inputs = {"export": recipe(experiment, flavour).key}
-    return stages.recipe(f"{bundle_name(flavour)}/contract", inputs, settings, CONTRACT_LIBRARIES)
+    return stages.recipe(f"{bundle_name(flavour)}/contract", inputs, settings, _CONTRACT_LIBRARIES)
 
 
 def contract_name(flavour: str) -> str:

@@ -17,9 +17,9 @@ from pipeline.training.features import Store
 
 SAMPLE: Reason = "sample"
 FLIP: Reason = "flip"
-MISTAKE: Reason = "mistake"
-MOST_CONFIDENT: Reason = "most confident"
-LEAST_CONFIDENT: Reason = "least confident"
+_MISTAKE: Reason = "mistake"
+_MOST_CONFIDENT: Reason = "most confident"
+_LEAST_CONFIDENT: Reason = "least confident"
 _EACH = 3  # most and least confident pictures of a class
 _NEAREST = 3
 _PORTION = 2048
@@ -44,11 +44,11 @@ def choose(reference: Predictions, target: Predictions, limit: int, seed: int) -
     # Leaves room for the most and least confident of each class.
     extremes = confident(target)
     ends = {place for most, least in extremes for place in (*most, *least)} - why.keys()
-    add(wrong, MISTAKE, max(limit - len(ends), limit // 2))
+    add(wrong, _MISTAKE, max(limit - len(ends), limit // 2))
     for most, least in extremes:
-        add(most, MOST_CONFIDENT, limit)
-        add(least, LEAST_CONFIDENT, limit)
-    add([place for place in wrong if place not in why], MISTAKE, limit)
+        add(most, _MOST_CONFIDENT, limit)
+        add(least, _LEAST_CONFIDENT, limit)
+    add([place for place in wrong if place not in why], _MISTAKE, limit)
     return dict(sorted(why.items()))
 
 

@@ -39,7 +39,7 @@ from pipeline.core.size import Size
 from pipeline.images.letterbox import letterbox
 
 # A file of our own has no reason to hang; a busy machine has.
-PATIENCE = 60
+_PATIENCE = 60
 # A stranger's is read, run and judged in under ten seconds.
 _SECONDS = 9
 # Far from any rounding, near to what a file answers that an old runtime misreads.
@@ -172,7 +172,7 @@ def examine(run: Run, reporter: ProgressReporter) -> dict[str, Passport]:
     """
     files, passports = _files(run), {}
     run.warn_of_damage(reporter.warn)
-    made = parallel.ordered(lambda path: of_file(path, PATIENCE), files.values())
+    made = parallel.ordered(lambda path: of_file(path, _PATIENCE), files.values())
     for name, passport in zip(files, made, strict=True):
         passports[name] = passport
         reporter.progress("passports", len(passports), len(files))

@@ -13,7 +13,7 @@ from export.model_file.structure import Structure, Tensor, short
 from pipeline.core.sections import DYNAMIC_RANGE, FLAVOURS, FLOAT16, FLOAT32, INT8, Flavour
 
 # What the weights of a flavour are, and in words.
-WEIGHTS: dict[str, str] = {
+_WEIGHTS: dict[str, str] = {
     FLOAT32: "FLOAT32",
     FLOAT16: "FLOAT16",
     DYNAMIC_RANGE: "INT8",
@@ -71,8 +71,8 @@ def broken(structure: Structure, flavour: str, file: str) -> list[str]:
         return []  # what it was before, nobody can tell
     if found == "nothing":
         return [f"{file} does not hold its weights"]
-    if weights != WEIGHTS[flavour]:
-        return [f"the weights of {file} are {weights}; expected {WEIGHTS[flavour]}"]
+    if weights != _WEIGHTS[flavour]:
+        return [f"the weights of {file} are {weights}; expected {_WEIGHTS[flavour]}"]
     if found == flavour:
         return []
     if flavour == INT8 and structure.float_count:

@@ -28,7 +28,7 @@ from pipeline.core.size import Size
 from pipeline.tflite.schema import read_schema
 
 LABELS = "labels.txt"
-BUFFER = "TFLITE_METADATA"
+_BUFFER = "TFLITE_METADATA"
 _IDENTIFIER, _MODEL = b"M001", b"TFL3"
 _PARSER = "1.0.0"  # the oldest reader that knows everything written here
 _FEATURE, _IMAGE = np.uint8(1), np.uint8(2)  # union ContentProperties
@@ -134,10 +134,10 @@ def write(data: bytes, said: Metadata, frame: Size) -> bytes:
     model = read_schema(data)
     if any(buffer.offset for buffer in model.buffers):
         raise ConversionError("files over 2 GB keep constants behind the model; metadata cannot be put in")
-    kept = [entry for entry in model.metadata or [] if entry.name != BUFFER.encode()]
+    kept = [entry for entry in model.metadata or [] if entry.name != _BUFFER.encode()]
     content = np.frombuffer(_packed(said, frame), np.uint8)
     model.buffers.append(schema.BufferT(data=content))
-    model.metadata = [*kept, schema.MetadataT(name=BUFFER, buffer=len(model.buffers) - 1)]
+    model.metadata = [*kept, schema.MetadataT(name=_BUFFER, buffer=len(model.buffers) - 1)]
     builder = Builder(len(data) + len(content))
     builder.Finish(model.Pack(builder), _MODEL)
     file = io.BytesIO(bytes(builder.Output()))
@@ -198,12 +198,12 @@ def _find(data: bytes) -> tuple[bytes | None, Sequence[int]]:
     """The FlatBuffer with the metadata, out of a model, and how many channels its input may have."""
     model = Document(data).root(_MODEL)
     for entry in model.tables(6):
-        if entry.text(0) == BUFFER:
+        if entry.text(0) == _BUFFER:
             wanted = int(entry.number(1, "I"))
             for number, buffer in enumerate(model.tables(4)):
                 if number == wanted:
                     return buffer.bytes(0), _channels(model)
-            raise DamagedError(f"{BUFFER} is to stand in buffer {wanted}, which is not there")
+            raise DamagedError(f"{_BUFFER} is to stand in buffer {wanted}, which is not there")
     return None, ()
 
 

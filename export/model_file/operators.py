@@ -13,7 +13,7 @@ from pathlib import Path
 from export.model_file.structure import Part, Structure
 from pipeline.tflite import schema
 
-TABLE = Path(__file__).with_name("oldest_runtimes.txt")
+_TABLE = Path(__file__).with_name("oldest_runtimes.txt")
 
 
 class Claim(Part):
@@ -50,7 +50,7 @@ def claim(structure: Structure) -> Claim:
 def versions() -> dict[tuple[str, int], str]:
     """The first runtime of every operator at every version."""
     table = {}
-    for line in TABLE.read_text("utf-8").splitlines():
+    for line in _TABLE.read_text("utf-8").splitlines():
         if line and not line.startswith("#"):
             name, *entries = line.split()
             for entry in entries:

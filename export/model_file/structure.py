@@ -21,7 +21,7 @@ from pipeline.tflite import schema
 
 # Operators whose second input is a kernel, and so must be in the file.
 _LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "CONV_3D")
-VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
+_VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 # What only holds axes, shapes and biases, and is no weight.
 _NO_WEIGHTS = ("INT32", "UINT32", "INT64", "UINT64", "BOOL", "STRING")
 # Custom operators that every runtime has: TensorFlow Lite registers them with its own.
@@ -108,7 +108,7 @@ class Structure(Part):
     @property
     def variables(self) -> list[str]:
         """Operators that read weights from outside of the graph."""
-        return sorted({operator.name for operator in self.operators} & set(VARIABLES))
+        return sorted({operator.name for operator in self.operators} & set(_VARIABLES))
 
     @property
     def custom(self) -> list[str]:
@@ -229,7 +229,7 @@ def _operators(model: Any) -> Iterator[Operator]:
         # What dequantizes a constant passes it on; the layer behind it is what takes the bytes.
         through: dict[int, int] = {}
         for operator in graph.operators or []:
-            name = operator_name(model.operatorCodes[operator.opcodeIndex])
+            name = _operator_name(model.operatorCodes[operator.opcodeIndex])
             held = sum(
                 through.get(place, 0) or _size(model, graph.tensors[place])
                 for place in _given(operator.inputs)
@@ -252,8 +252,8 @@ def _kernels(model: Any) -> tuple[int, list[str]]:
         known = {place for place, tensor in enumerate(graph.tensors) if _size(model, tensor)}
         for operator in graph.operators or []:
             inputs = [int(place) for place in _given(operator.inputs)]
-            name = operator_name(model.operatorCodes[operator.opcodeIndex])
-            if inputs and name not in VARIABLES and all(place in known or place < 0 for place in inputs):
+            name = _operator_name(model.operatorCodes[operator.opcodeIndex])
+            if inputs and name not in _VARIABLES and all(place in known or place < 0 for place in inputs):
                 known.update(int(place) for place in _given(operator.outputs))
             if name in _LAYERS and len(inputs) > 1:
                 layers += 1
@@ -262,7 +262,7 @@ def _kernels(model: Any) -> tuple[int, list[str]]:
     return layers, bare
 
 
-def operator_name(code: Any) -> str:
+def _operator_name(code: Any) -> str:
     """An operator's name as in the schema; a custom one by its own."""
     number = max(code.builtinCode, code.deprecatedBuiltinCode)
     name = _names("BuiltinOperator").get(number, f"operator {number}")

@@ -35,7 +35,7 @@ def repeat(found: Artifacts) -> dict[str, Any]:
         "seed": config.seed if config else None,
         "changed": {key: _shown(value) for key, value in sorted(changed.items())},
         "versions": versions(found),
-        "model": model_facts(found),
+        "model": _model_facts(found),
     }
 
 
@@ -47,7 +47,7 @@ def versions(found: Artifacts) -> dict[str, str]:
     return dict(sorted(together.items()))
 
 
-def model_facts(found: Artifacts) -> dict[str, str]:
+def _model_facts(found: Artifacts) -> dict[str, str]:
     """The model in a few facts."""
     config, training, frame = found.config, found.get(runs.TRAINING), found.get(runs.FRAME)
     facts = {}

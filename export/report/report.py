@@ -44,7 +44,7 @@ FIGURES = {
     ),
     "classes.svg": (runs.FOLDS, "How many pictures each class has, for training and held out"),
 }
-SHEETS = {
+_SHEETS = {
     "samples.png": (runs.FOLDS, "Training pictures of each class, as the model sees them"),
     "augmentation.png": (runs.FOLDS, "One picture of each class, and its random views in training"),
     "flips.png": (artifacts.PARITY, "Held-out pictures whose answer quantization changed"),
@@ -121,7 +121,7 @@ def _view(found: Artifacts, reporter: ProgressReporter, *, pictures: bool) -> di
         small = thumbnails(found.root, wanted, reporter.progress)
     lacking = list(found.missing.values())
     drawn = _drawn(found, FIGURES)
-    sheets = _drawn(found, SHEETS) if pictures else {}
+    sheets = _drawn(found, _SHEETS) if pictures else {}
     maps = {row["maps"]: of_file(run.path(row["maps"])) if pictures else None for row in looked["pictures"]}
     return {
         "run": run.name,

@@ -37,7 +37,7 @@ class Scores(NamedTuple):
     right_of_answered: float | None
 
 
-class Clean(NamedTuple):
+class _Clean(NamedTuple):
     """Accuracy, its 95% interval and the number of pictures, without those that have copies in training."""
 
     accuracy: float | None
@@ -45,11 +45,11 @@ class Clean(NamedTuple):
     n: int
 
 
-def clean(row: KerasReference | FlavourTarget, n: int) -> Clean:
+def clean(row: KerasReference | FlavourTarget, n: int) -> _Clean:
     """The clean score of a model that answered n pictures, copies included."""
     if row.without_leaked:
-        return Clean(row.without_leaked.accuracy, row.without_leaked.accuracy_interval, row.without_leaked.n)
-    return Clean(row.accuracy, row.accuracy_interval, n)
+        return _Clean(row.without_leaked.accuracy, row.without_leaked.accuracy_interval, row.without_leaked.n)
+    return _Clean(row.accuracy, row.accuracy_interval, n)
 
 
 def coverage(row: KerasReference | FlavourTarget) -> float | None:

@@ -15,7 +15,7 @@ from pipeline.core import runs
 from pipeline.data.audit.shortcuts import Shortcuts
 
 YES, LOOK, NO, UNKNOWN = "yes", "look", "no", "unknown"
-TITLES = {
+_TITLES = {
     YES: "It may be shipped",
     LOOK: "Look before you ship it",
     NO: "Do not ship it",
@@ -54,7 +54,7 @@ def verdict(found: Artifacts) -> Verdict:
     unseen = known is not None and known.accuracy is None
     if (alarms or instead or unseen or _never(found)) and state == YES:
         state = LOOK
-    return Verdict(state, TITLES[state], (first, _quality(found), _mind(found, alarms)))
+    return Verdict(state, _TITLES[state], (first, _quality(found), _mind(found, alarms)))
 
 
 def alarms_of(found: Artifacts) -> list[str]:

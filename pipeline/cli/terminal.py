@@ -28,7 +28,7 @@ from pipeline.core import packages
 from pipeline.core.errors import VignetteError, storage_error
 from pipeline.core.progress import ProgressReporter
 
-INTERRUPTED = 130
+_INTERRUPTED = 130
 _MODULE = re.compile(r"\bpython -m (?:pipeline|export)\b")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _BAR_DELAY = 0.5
@@ -170,7 +170,7 @@ class Terminal(ProgressReporter):
         """
         with suppress(Exception):
             self.interrupted()
-        os._exit(INTERRUPTED)
+        os._exit(_INTERRUPTED)
 
     @contextmanager
     def unwinding(self, meanwhile: str, after: str) -> Iterator[None]:
@@ -221,7 +221,7 @@ def speaking(*, quiet: bool = False, as_json: bool = False) -> Iterator[Terminal
         raise SystemExit(error.exit_code) from None
     except KeyboardInterrupt:
         terminal.interrupted()
-        raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(_INTERRUPTED) from None
     except ModuleNotFoundError as error:
         packages.refuse(error)
     except BrokenPipeError:
@@ -250,7 +250,7 @@ def main(app: Callable[[], Any], program: str = "") -> None:
     try:
         app()
     except KeyboardInterrupt:
-        raise SystemExit(INTERRUPTED) from None
+        raise SystemExit(_INTERRUPTED) from None
 
 
 def _safe(text: str) -> str:

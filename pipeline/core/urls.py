@@ -10,7 +10,7 @@ import re
 import unicodedata
 from urllib.parse import parse_qs, unquote, urlsplit
 
-TABS = ("videos", "shorts", "streams")
+_TABS = ("videos", "shorts", "streams")
 _HOSTS = ("youtube.com", "www.youtube.com", "m.youtube.com")
 _VIDEO = re.compile(r"[A-Za-z0-9_-]{11}")
 _HANDLE = re.compile(r"@[\w.·-]{3,60}")
@@ -75,9 +75,9 @@ def channel_list(text: str, *, everything: bool = False) -> str | None:
         name, rest = f"{kind}/{path[1]}", path[2:]
     else:
         return None
-    if rest and (len(rest) > 1 or rest[0] not in (*TABS, "featured")):
+    if rest and (len(rest) > 1 or rest[0] not in (*_TABS, "featured")):
         return None
-    tab = rest[0] if rest and rest[0] in TABS else "featured" if everything else "videos"
+    tab = rest[0] if rest and rest[0] in _TABS else "featured" if everything else "videos"
     return f"https://www.youtube.com/{name}/{tab}"
 
 

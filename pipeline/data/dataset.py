@@ -27,7 +27,7 @@ from pipeline.data.folders import Candidate, Excluded, ExclusionKind, Layout, No
 from pipeline.data.labels import labels_of
 from pipeline.images import decode
 
-MAX_UNREADABLE = 0.10
+_MAX_UNREADABLE = 0.10
 # Columns of pictures.csv as the version before called them.
 _OLD_COLUMNS = {"given": "given_split", "twins": "near_duplicates"}
 
@@ -92,7 +92,7 @@ def scan(
     known: Table | None = None,
     progress: Progress = silent,
     cache: Fingerprints | None = None,
-    allowed: float = MAX_UNREADABLE,
+    allowed: float = _MAX_UNREADABLE,
 ) -> Table:
     """Reads every file of a data set; pictures that are not known yet are decoded fully.
 
@@ -119,7 +119,7 @@ def survey(
     source: Path,
     progress: Progress = silent,
     cache: Fingerprints | None = None,
-    allowed: float = MAX_UNREADABLE,
+    allowed: float = _MAX_UNREADABLE,
 ) -> tuple[Table, DataError | None]:
     """Like `scan`, but for any folder with pictures in it; returns why `scan` would refuse it, too.
 

@@ -24,13 +24,13 @@ from pipeline.images.decode import Facts
 
 VERSION = 2
 LIBRARIES = ("ImageHash", "pi-heif", "pillow", "numpy", "scipy")
-HASH_SIDE = 16
+_HASH_SIDE = 16
 VIEW_SIDE = 48
-TINY_SIDE = 16
+_TINY_SIDE = 16
 # What each of a picture's hashes is of: all of it, what is inside its bars, that mirrored, and
 # its middle, which is what a slightly cropped copy looks like.
 WHOLE, INSIDE, MIRRORED, MIDDLE = range(4)
-MIDDLE_SHARE = 0.93
+_MIDDLE_SHARE = 0.93
 _HASHED = 64
 # Bars and borders of larger pictures are measured on a smaller copy.
 _MEASURED = 1024
@@ -53,7 +53,7 @@ FACTS = np.dtype(
         ("border_colour", "u1", (4, 3)),
         ("contrast", "<f4"),  # standard deviation of brightness, in levels of 0 to 255
         ("flat", "<f4"),  # share of the picture that its commonest colour covers
-        ("hashes", "u1", (4, HASH_SIDE**2 // 8)),
+        ("hashes", "u1", (4, _HASH_SIDE**2 // 8)),
     ]
 )
 # Large, and read for a few.
@@ -61,7 +61,7 @@ VIEWS = np.dtype(
     [
         ("whole", "u1", (VIEW_SIDE, VIEW_SIDE)),  # brightness
         ("inside", "u1", (VIEW_SIDE, VIEW_SIDE)),
-        ("tiny", "u1", (TINY_SIDE, TINY_SIDE, 3)),  # colours of the whole
+        ("tiny", "u1", (_TINY_SIDE, _TINY_SIDE, 3)),  # colours of the whole
         ("histogram", "u1", (64,)),  # of 4 x 4 x 4 colours, in 255ths
     ]
 )
@@ -111,7 +111,7 @@ def draw(pixels: np.ndarray, facts: Facts, sha256: str) -> tuple[np.ndarray, np.
     row["hashes"] = _hashes(small, core)
     views["whole"] = np.asarray(small.convert("L").resize((VIEW_SIDE, VIEW_SIDE), Image.Resampling.BILINEAR))
     views["inside"] = np.asarray(core.convert("L").resize((VIEW_SIDE, VIEW_SIDE), Image.Resampling.BILINEAR))
-    views["tiny"] = np.asarray(small.resize((TINY_SIDE, TINY_SIDE), Image.Resampling.BILINEAR))
+    views["tiny"] = np.asarray(small.resize((_TINY_SIDE, _TINY_SIDE), Image.Resampling.BILINEAR))
     views["histogram"] = np.round(histogram * 255 / histogram.sum())
     return row, views
 
@@ -119,13 +119,13 @@ def draw(pixels: np.ndarray, facts: Facts, sha256: str) -> tuple[np.ndarray, np.
 def _hashes(whole: Image.Image, inside: Image.Image) -> np.ndarray:
     import imagehash
 
-    edge = _HASHED * (1 - MIDDLE_SHARE) / 2
+    edge = _HASHED * (1 - _MIDDLE_SHARE) / 2
     middle = inside.resize(
         (_HASHED, _HASHED), Image.Resampling.BILINEAR, (edge, edge, _HASHED - edge, _HASHED - edge)
     )
     mirrored = inside.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     images = (whole, inside, mirrored, middle)
-    return np.stack([np.packbits(imagehash.phash(image, HASH_SIDE).hash) for image in images])
+    return np.stack([np.packbits(imagehash.phash(image, _HASH_SIDE).hash) for image in images])
 
 
 class Fingerprints:

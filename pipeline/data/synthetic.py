@@ -21,9 +21,9 @@ from pipeline.core.errors import DataError, UsageError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.size import Size
 
-THUMBNAIL = Size(1280, 720)
-Colour = tuple[int, int, int]
-Pen = ImageDraw.ImageDraw
+_THUMBNAIL = Size(1280, 720)
+_Colour = tuple[int, int, int]
+_Pen = ImageDraw.ImageDraw
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Channel:
 
     name: str
     words: Sequence[str]
-    palettes: Sequence[tuple[Colour, Colour, Colour]]
-    motif: Callable[[Pen, np.random.Generator, Size, Sequence[Colour]], None]
+    palettes: Sequence[tuple[_Colour, _Colour, _Colour]]
+    motif: Callable[[_Pen, np.random.Generator, Size, Sequence[_Colour]], None]
     letters: str
     where: str
 
@@ -43,7 +43,7 @@ def draw_channels(
     *,
     train: int,
     test: int,
-    size: Size = THUMBNAIL,
+    size: Size = _THUMBNAIL,
     seed: int = 0,
     progress: Progress = silent,
 ) -> int:
@@ -87,7 +87,7 @@ def draw_channels(
     return len(wanted)
 
 
-def thumbnail(channel: Channel, number: int, size: Size = THUMBNAIL, seed: int = 0) -> Image.Image:
+def thumbnail(channel: Channel, number: int, size: Size = _THUMBNAIL, seed: int = 0) -> Image.Image:
     """One picture of a channel, RGB."""
     random = np.random.default_rng([seed, CHANNELS.index(channel), number])
     # Each habit is another channel's one time in a few.
@@ -110,12 +110,12 @@ def thumbnail(channel: Channel, number: int, size: Size = THUMBNAIL, seed: int =
 _BORROWED = 0.27
 
 
-def _shifted(colour: Colour, random: np.random.Generator) -> Colour:
+def _shifted(colour: _Colour, random: np.random.Generator) -> _Colour:
     r, g, b = (int(np.clip(c + random.normal(0, 28), 0, 255)) for c in colour)
     return r, g, b
 
 
-def _background(size: Size, palette: Sequence[Colour], random: np.random.Generator) -> Image.Image:
+def _background(size: Size, palette: Sequence[_Colour], random: np.random.Generator) -> Image.Image:
     corners = np.array([palette[0], palette[1], palette[1], palette[0]], np.float32).reshape(2, 2, 3)
     corners += random.normal(0, 20, corners.shape)
     image = Image.fromarray(np.clip(corners, 0, 255).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
@@ -124,7 +124,7 @@ def _background(size: Size, palette: Sequence[Colour], random: np.random.Generat
     return Image.blend(image, Image.merge("RGB", [grain_image] * 3), 0.18)
 
 
-def _plates(pen: Pen, random: np.random.Generator, size: Size, palette: Sequence[Colour]) -> None:
+def _plates(pen: _Pen, random: np.random.Generator, size: Size, palette: Sequence[_Colour]) -> None:
     """Round things on a table."""
     for _ in range(int(random.integers(2, 6))):
         radius = size.height * random.uniform(0.08, 0.28)
@@ -134,7 +134,7 @@ def _plates(pen: Pen, random: np.random.Generator, size: Size, palette: Sequence
             pen.ellipse((x - reach, y - reach * 0.8, x + reach, y + reach * 0.8), fill=colour)
 
 
-def _mountains(pen: Pen, random: np.random.Generator, size: Size, palette: Sequence[Colour]) -> None:
+def _mountains(pen: _Pen, random: np.random.Generator, size: Size, palette: Sequence[_Colour]) -> None:
     """Ranges, one before the other."""
     for depth in range(int(random.integers(2, 5))):
         base = size.height * (0.45 + 0.15 * depth)
@@ -147,7 +147,7 @@ def _mountains(pen: Pen, random: np.random.Generator, size: Size, palette: Seque
         )
 
 
-def _traces(pen: Pen, random: np.random.Generator, size: Size, palette: Sequence[Colour]) -> None:
+def _traces(pen: _Pen, random: np.random.Generator, size: Size, palette: Sequence[_Colour]) -> None:
     """Lines at right angles with pads at their ends."""
     thick = max(1, size.height // 120)
     for _ in range(int(random.integers(6, 16))):
@@ -163,7 +163,7 @@ def _traces(pen: Pen, random: np.random.Generator, size: Size, palette: Sequence
 
 
 def _write_words(
-    image: Image.Image, words: str, channel: Channel, palette: Sequence[Colour], random: np.random.Generator
+    image: Image.Image, words: str, channel: Channel, palette: Sequence[_Colour], random: np.random.Generator
 ) -> None:
     width, height = image.size
     style = channel.letters

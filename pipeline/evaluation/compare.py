@@ -19,7 +19,7 @@ from pipeline.training.experiment import load_out_of_fold, settled_config
 _MIN_SHARED = 30
 
 
-class RankedRun(Document):
+class _RankedRun(Document):
     """One run's out-of-fold accuracy on its n pictures, and its difference to the best on shared ones."""
 
     run: str
@@ -30,15 +30,15 @@ class RankedRun(Document):
     difference_interval: Interval
 
 
-class Ranking(Document):
+class _Ranking(Document):
     """Runs, best first, and each configuration key in which they differ, with its value by run."""
 
     ranked_by: str = "out-of-fold accuracy"
-    rows: tuple[RankedRun, ...]
+    rows: tuple[_RankedRun, ...]
     configuration: dict[str, dict[str, Any]]
 
 
-def compare(many: Sequence[Run]) -> Ranking:
+def compare(many: Sequence[Run]) -> _Ranking:
     """Runs ranked by out-of-fold accuracy, each paired with the best on the pictures they share.
 
     Raises:
@@ -67,7 +67,7 @@ def compare(many: Sequence[Run]) -> Ranking:
         # The rise from the best run to this one is the drop from this one to the best.
         bounds = intervals.drop(own, others, [groups[content] for content in shared])
         rows.append(
-            RankedRun(
+            _RankedRun(
                 run=names[run],
                 n=len(right[run]),
                 accuracy=float(right[run].mean()),
@@ -76,7 +76,7 @@ def compare(many: Sequence[Run]) -> Ranking:
                 difference_interval=bounds,
             )
         )
-    return Ranking(rows=tuple(rows), configuration=_differences({names[run]: run for run in ranked}))
+    return _Ranking(rows=tuple(rows), configuration=_differences({names[run]: run for run in ranked}))
 
 
 def _differences(named: dict[str, Run]) -> dict[str, dict[str, Any]]:

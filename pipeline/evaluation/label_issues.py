@@ -62,7 +62,7 @@ class Trust(Document):
     withheld: int
 
 
-class ListedIssue(Document):
+class _ListedIssue(Document):
     """A doubted label, with names for numbers."""
 
     path: str
@@ -84,8 +84,8 @@ class LabelIssues(Document):
     labels: tuple[str, ...]
     confident_joint: tuple[tuple[int, ...], ...]
     trust: Trust
-    label_issues: tuple[ListedIssue, ...]
-    withheld: tuple[ListedIssue, ...]
+    label_issues: tuple[_ListedIssue, ...]
+    withheld: tuple[_ListedIssue, ...]
 
 
 def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[LabelIssue], Trust]:
@@ -207,7 +207,7 @@ def find_label_issues(experiment: Experiment) -> LabelIssues:
     return document
 
 
-def _caption(row: ListedIssue) -> str:
+def _caption(row: _ListedIssue) -> str:
     filed = f"filed: {row.label} {row.label_score:.2f}"
     return f"{filed}\nrather: {row.suggestion} {row.suggestion_score:.2f}"
 
@@ -230,9 +230,9 @@ def _document(experiment: Experiment) -> LabelIssues:
     )
 
 
-def _listed(experiment: Experiment, issue: LabelIssue) -> ListedIssue:
+def _listed(experiment: Experiment, issue: LabelIssue) -> _ListedIssue:
     picture = experiment.split.train[issue.index]
-    return ListedIssue(
+    return _ListedIssue(
         path=picture.path,
         sha256=picture.sha256,
         label=experiment.labels[issue.label],

@@ -57,7 +57,7 @@ class Predictions:
         return metrics.confusion(self.truth, self.predicted, self.probabilities.shape[1])
 
 
-Predict = Callable[[Sequence[dataset.Picture], Callable[[int], object]], np.ndarray]
+_Predict = Callable[[Sequence[dataset.Picture], Callable[[int], object]], np.ndarray]
 
 
 def stored_predictions(
@@ -65,7 +65,7 @@ def stored_predictions(
     model: str,
     inputs: dict[str, str],
     libraries: Sequence[str],
-    predict: Predict,
+    predict: _Predict,
     reporter: ProgressReporter,
 ) -> tuple[Predictions, Recipe]:
     """A model's predictions on the held-out pictures, from the run or computed now.

@@ -18,7 +18,7 @@ BINS = 15
 MIN_PICTURES = 300
 
 
-class Selective(NamedTuple):
+class _Selective(NamedTuple):
     """The effect of a threshold: the share of pictures answered, and the share of those answered correctly.
 
     The intervals are 95% intervals. `accuracy` is None if no picture is answered.
@@ -30,7 +30,7 @@ class Selective(NamedTuple):
     accuracy_interval: Interval
 
 
-def selective(probabilities: np.ndarray, truth: np.ndarray, groups: object, threshold: float) -> Selective:
+def selective(probabilities: np.ndarray, truth: np.ndarray, groups: object, threshold: float) -> _Selective:
     """The effect of a threshold: a top probability below it means "I don't know".
 
     Args:
@@ -41,7 +41,7 @@ def selective(probabilities: np.ndarray, truth: np.ndarray, groups: object, thre
     """
     answered = probabilities.max(1) >= threshold
     right, names = (probabilities.argmax(1) == truth)[answered], np.asarray(groups)
-    return Selective(
+    return _Selective(
         float(answered.mean()),
         intervals.share(answered, names),
         float(right.mean()) if len(right) else None,

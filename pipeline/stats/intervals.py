@@ -165,14 +165,14 @@ def difference(first: float, of_first: Interval, second: float, of_second: Inter
     return Interval(float(first - second - low), float(first - second + high))
 
 
-class F1Intervals(NamedTuple):
+class _F1Intervals(NamedTuple):
     """Bounds for every class, shape (2, classes), and for the mean over the classes that occur."""
 
     classes: np.ndarray
     macro: Interval
 
 
-def f1(truth: np.ndarray, predicted: np.ndarray, groups: object, classes: int) -> F1Intervals:
+def f1(truth: np.ndarray, predicted: np.ndarray, groups: object, classes: int) -> _F1Intervals:
     """The intervals of F1, per class and macro.
 
     A class's F1 is 2q / (1 + q), where q is the share of correct predictions among the pictures that belong
@@ -202,12 +202,12 @@ def f1(truth: np.ndarray, predicted: np.ndarray, groups: object, classes: int) -
     missing = np.bincount(cells // len(group), weights=products, minlength=classes)
     present = np.unique(truth)
     missing = float((missing / np.maximum(counts.sum(0) + counts.sum(1), 1))[present].mean())
-    return F1Intervals(bounds, Interval(low, min(1.0, high + max(0.0, missing))))
+    return _F1Intervals(bounds, Interval(low, min(1.0, high + max(0.0, missing))))
 
 
 def f1_drop(
     truth: np.ndarray, before: np.ndarray, after: np.ndarray, groups: object, classes: int
-) -> F1Intervals:
+) -> _F1Intervals:
     """The intervals for drops in F1, per class and macro, on the same pictures.
 
     To first order, a class's drop is the sum of every picture's contribution. In units of the class's
@@ -233,7 +233,7 @@ def f1_drop(
     lost, gained = (events + net) / 2 / effect.design, (events - net) / 2 / effect.design
     bounds = tango(lost, gained, np.maximum(size, 1) / effect.design, effect.quantile)
     bounds = np.stack([np.minimum(bounds[0], drops), np.maximum(bounds[1], drops)])
-    return F1Intervals(bounds, _macro(drops, bounds, slopes, label, picture, group, truth))
+    return _F1Intervals(bounds, _macro(drops, bounds, slopes, label, picture, group, truth))
 
 
 def _involved(truth: np.ndarray, *predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

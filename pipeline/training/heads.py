@@ -47,7 +47,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class CrossValidation:
+class _CrossValidation:
     """The outcome of training every fold.
 
     Attributes:
@@ -158,7 +158,7 @@ class HeadTrainer:
 
 def run_folds(
     trainer: HeadTrainer, examples: Examples, config: Config, progress: Progress, stage: str
-) -> CrossValidation:
+) -> _CrossValidation:
     """Trains and validates every fold, selects the epoch, and calibrates on the predictions."""
     train, numbers = config.train, np.arange(len(examples.truth))
     logits = np.zeros((train.epochs, len(numbers), examples.classes), np.float32)
@@ -188,7 +188,7 @@ def run_folds(
     probabilities = special.softmax(out_of_fold / temperature, axis=1)
     threshold = metrics.dont_know_threshold(probabilities, examples.truth, train.min_correct_coverage)
     steps = chosen * round(float(np.mean(per_epoch)))
-    return CrossValidation(tuple(history), chosen, steps, out_of_fold, temperature, threshold)
+    return _CrossValidation(tuple(history), chosen, steps, out_of_fold, temperature, threshold)
 
 
 def fit_final(

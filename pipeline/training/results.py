@@ -10,7 +10,7 @@ from pipeline.core.size import Size
 from pipeline.stats.metrics import Interval
 
 # One value of a configuration key.
-Setting = str | int | float | bool | dict[str, str]
+_Setting = str | int | float | bool | dict[str, str]
 
 
 class Frame(Document):
@@ -29,7 +29,7 @@ class Frame(Document):
 class Candidate(Document):
     """One combination of searched settings, scored out of fold."""
 
-    values: dict[str, Setting]
+    values: dict[str, _Setting]
     frame: str
     accuracy: float
     interval: Interval
@@ -41,7 +41,7 @@ class Search(Document):
     """search.json: every combination tried on n training pictures, best first."""
 
     n: int
-    winner: dict[str, Setting]
+    winner: dict[str, _Setting]
     note: str = ""
     rows: tuple[Candidate, ...]
 

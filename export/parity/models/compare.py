@@ -34,7 +34,7 @@ from pipeline.images.letterbox import on_pattern
 _THUMBNAIL = Size(224, 224)
 
 
-class ComparedReference(Reference):
+class _ComparedReference(Reference):
     """The model that the target is compared with; `prepared` says how pictures get into it."""
 
     prepared: str
@@ -46,7 +46,7 @@ class ComparedTarget(Target):
     prepared: str
 
 
-class ModelComparison(Document):
+class _ModelComparison(Document):
     """The parity.json of two models: one target, and the n pictures of a folder or table."""
 
     pictures: str
@@ -54,7 +54,7 @@ class ModelComparison(Document):
     groups: int
     labels: tuple[str, ...]
     gate: Gate
-    reference: ComparedReference
+    reference: _ComparedReference
     targets: tuple[ComparedTarget]
     verdict: Verdict
 
@@ -73,7 +73,7 @@ def compare_models(
     hand: ByHand,
     out: Path | None,
     reporter: ProgressReporter,
-) -> tuple[ModelComparison, list[str]]:
+) -> tuple[_ModelComparison, list[str]]:
     """Compares two models; returns the result and the files written to `out`.
 
     The limits are those of the target's run, else of the reference's, else the defaults.
@@ -95,7 +95,7 @@ def compare_models(
     first = _answers(one, one.labels, rows, table, "the reference", reporter)
     second = _answers(other, one.labels, rows, table, "the target", reporter)
     bounds = other.gate or one.gate or Gate()
-    scores = ComparedReference(
+    scores = _ComparedReference(
         **dict(comparison.scores(first, one.threshold)), model=one.name, prepared=one.prepared
     )
     changes = comparison.compare(first, second, one.labels, other.threshold)
@@ -110,7 +110,7 @@ def compare_models(
     words = tuple(wording.sentences(row, scores, bounds, "pictures"))
     reporter.say("reference", f"{one.name}: {one.prepared}")
     reporter.say("target", f"{other.name}: {other.prepared}")
-    result = ModelComparison(
+    result = _ModelComparison(
         pictures=str(folder),
         n=changes.n,
         groups=changes.groups,
@@ -190,7 +190,7 @@ def _order(own: Sequence[str], labels: Sequence[str]) -> list[int]:
 
 
 def _write(
-    result: ModelComparison,
+    result: _ModelComparison,
     out: Path,
     one: Predictions,
     other: Predictions,

@@ -22,13 +22,13 @@ from export.inspection import sandbox
 from pipeline.core.errors import ConversionError, UsageError
 from pipeline.core.size import Size, parse_size
 
-MEMORY_BYTES = 4 * 2**30
+_MEMORY_BYTES = 4 * 2**30
 START_SECONDS, ANSWER_SECONDS = 30, 20
 # Every answer is small; more than this is none.
 _MOST_LABELS = 100_000
 
 
-class Foreign:
+class _Foreign:
     """A model in a process of its own; `running` starts and ends it.
 
     Attributes:
@@ -101,13 +101,13 @@ class Foreign:
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         return ConversionError(
             f"{self._path}: LiteRT died on it ({how}); the file is damaged, or needs more than "
-            f"{MEMORY_BYTES // 2**30} GB",
+            f"{_MEMORY_BYTES // 2**30} GB",
             "python -m export passport says what is in it",
         )
 
 
 @contextlib.contextmanager
-def running(path: Path, size: Size | None = None) -> Iterator[Foreign]:
+def running(path: Path, size: Size | None = None) -> Iterator[_Foreign]:
     """Loads a .tflite in a process of its own.
 
     Args:
@@ -127,7 +127,7 @@ def running(path: Path, size: Size | None = None) -> Iterator[Foreign]:
         bufsize=0,
     )
     try:
-        yield Foreign(process, path)
+        yield _Foreign(process, path)
     finally:
         process.kill()
         process.wait()
@@ -174,7 +174,7 @@ def _serve(path: Path, size: Size | None, incoming: IO[bytes], outgoing: IO[byte
 
 
 if __name__ == "__main__":
-    sandbox.limit(MEMORY_BYTES)
+    sandbox.limit(_MEMORY_BYTES)
     # What libraries print must not mix with the answers.
     channel = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

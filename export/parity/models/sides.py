@@ -36,7 +36,7 @@ from pipeline.training.results import Folds
 _SUM_SLACK = 0.1
 _MODELS = (".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pt", ".pth", ".task", ".zip")
 
-Advance = Callable[[int], object]
+_Advance = Callable[[int], object]
 T = TypeVar("T")
 
 
@@ -57,7 +57,7 @@ class Side:
     name: str
     labels: tuple[str, ...]
     prepared: str
-    answer: Callable[[Sequence[Path], Advance], np.ndarray]
+    answer: Callable[[Sequence[Path], _Advance], np.ndarray]
     threshold: float | None = None
     gate: Gate | None = None
     trained_on: frozenset[str] = field(default=frozenset(), repr=False)
@@ -116,7 +116,7 @@ def _of_run(run: runs.Run, flavour: str | None) -> Side:
             f"{run.name}, {flavour}", made.labels, made.prepared, made.answer, made.threshold, **known
         )
 
-    def answer(files: Sequence[Path], advance: Advance) -> np.ndarray:
+    def answer(files: Sequence[Path], advance: _Advance) -> np.ndarray:
         with quiet():
             from pipeline.training import classifier
 
@@ -133,7 +133,7 @@ def _of_bundle(folder: Path) -> Side:
     read = bundles.read(folder)
     rules = read.contract
 
-    def answer(files: Sequence[Path], advance: Advance) -> np.ndarray:
+    def answer(files: Sequence[Path], advance: _Advance) -> np.ndarray:
         return litert.predictions(
             read.data, files, lambda file: letterbox(decode.read(file), rules.input.frame), advance
         )
@@ -193,7 +193,7 @@ def _foreign(path: Path, hand: ByHand) -> Side:
                 "give --range LOW,HIGH within that, as the model was trained",
             )
 
-    def answer(files: Sequence[Path], advance: Advance) -> np.ndarray:
+    def answer(files: Sequence[Path], advance: _Advance) -> np.ndarray:
         rows = []
         with foreign.running(path, hand.size) as model:
             for picture in parallel.ordered(lambda file: FITS[fit](decode.read(file), frame), files):

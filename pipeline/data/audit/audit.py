@@ -31,19 +31,19 @@ from pipeline.data.fingerprints import Fingerprints
 from pipeline.data.folders import Excluded
 
 # Training refuses to exclude more of a class than this for having two labels.
-MAX_CONTRADICTORY = 0.05
+_MAX_CONTRADICTORY = 0.05
 # What reads pictures, and so decides which ones it refuses.
 _DECODERS = ("pillow", "pi-heif")
 
 
-class Refusal(Document):
+class _Refusal(Document):
     """Why these pictures cannot be trained on, and what to do about it."""
 
     message: str
     hint: str
 
 
-class CopyPair(Document):
+class _CopyPair(Document):
     """Two near-duplicates, as `NearDuplicate` has them, by path."""
 
     first: str
@@ -71,11 +71,11 @@ class Audit(Document):
 
     pictures: int
     classes: dict[str, int]
-    refusal: Refusal | None = None
+    refusal: _Refusal | None = None
     image_issues: tuple[ImageIssue, ...] = Field(validation_alias=AliasChoices("image_issues", "findings"))
     contradictions: tuple[tuple[str, ...], ...]
     groups: tuple[tuple[str, ...], ...]
-    near_duplicates: tuple[CopyPair, ...] = Field(
+    near_duplicates: tuple[_CopyPair, ...] = Field(
         default=(), validation_alias=AliasChoices("near_duplicates", "twins")
     )
     hash_threshold_bits: int = 0
@@ -229,7 +229,7 @@ def _audit(
     contradictions = [group for group in paths(copy_groups.same) if len({label[path] for path in group}) > 1]
     refusal = refusal or _too_contradictory(table, contradictions, contact_sheet)
     copy_pairs = tuple(
-        CopyPair(
+        _CopyPair(
             first=by_content[contents[pair.first]][0].path,
             second=by_content[contents[pair.second]][0].path,
             kind=pair.kind,
@@ -258,7 +258,7 @@ def _audit(
     return Audit(
         pictures=len(table.pictures),
         classes={name: sum(p.label == name for p in table.pictures) for name in table.labels},
-        refusal=Refusal(message=refusal.message, hint=refusal.hint) if refusal else None,
+        refusal=_Refusal(message=refusal.message, hint=refusal.hint) if refusal else None,
         image_issues=tuple(sorted(issues, key=lambda issue: not issue.matters)),
         contradictions=tuple(contradictions),
         groups=tuple(groups),
@@ -289,10 +289,10 @@ def _too_contradictory(
     total = Counter(picture.label for picture in table.pictures)
     lost = Counter(picture.label for picture in table.pictures if picture.path in contradictory)
     share, label = max(((n / total[label], label) for label, n in lost.items()), default=(0.0, ""))
-    if share <= MAX_CONTRADICTORY:
+    if share <= _MAX_CONTRADICTORY:
         return None
     return DataError(
         f"{lost[label]} of {total[label]} pictures of class {label} are also in another class "
-        f"(more than {MAX_CONTRADICTORY:.0%}); {contact_sheet} shows them",
+        f"(more than {_MAX_CONTRADICTORY:.0%}); {contact_sheet} shows them",
         "move the copies out of the wrong class, or merge the classes that share their pictures",
     )

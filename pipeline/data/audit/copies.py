@@ -24,7 +24,7 @@ from pipeline.images import decode
 from pipeline.images.decode import Facts
 
 # A class may have so large a share of its pictures in one group of near-copies; two may always be one.
-MOST_OF_CLASS = 0.10
+_MOST_OF_CLASS = 0.10
 _PAIR = 2
 _LOSSLESS = ("PNG", "BMP", "GIF", "TIFF", "PPM")
 # The first step of libjpeg's tables at quality 50.
@@ -78,7 +78,7 @@ def judge(
         held: Counter[str] = Counter()
         for sha256 in group:
             held.update(labels[sha256])
-        much = any(n > max(_PAIR, MOST_OF_CLASS * sizes[label]) for label, n in held.items())
+        much = any(n > max(_PAIR, _MOST_OF_CLASS * sizes[label]) for label, n in held.items())
         return len(held) > 1 or much
 
     near = _groups(labels, [(a, b) for a, b, _ in pairs])
@@ -140,7 +140,7 @@ class _Comparison:
 
 
 @dataclass(frozen=True)
-class Fingerprint:
+class _Fingerprint:
     """A picture at full resolution, in little: what recompression hardly changes.
 
     Attributes:
@@ -163,7 +163,7 @@ class Fingerprint:
         quality = self.facts.quality or 50  # other lossy formats do not tell
         return _STEP * (50 / quality if quality < 50 else 2 - quality / 50)
 
-    def may_be(self, other: Fingerprint) -> bool:
+    def may_be(self, other: _Fingerprint) -> bool:
         """Whether no block differs by more than recompression explains."""
         if self.sample.shape != other.sample.shape or self.brightness.shape != other.brightness.shape:
             return False
@@ -171,23 +171,23 @@ class Fingerprint:
         away = (self.step + other.step) / 8
         return all(gap <= most + away for gap, most in zip(self._gaps(other), _MEANS, strict=True))
 
-    def equals(self, other: Fingerprint) -> bool:
+    def equals(self, other: _Fingerprint) -> bool:
         """Whether nothing but rounding lies between two pictures that were saved alike."""
         most = _ROUNDED if self.step or other.step else 0.0
         noise = float(np.square(self.sample - other.sample).mean()) ** 0.5
         return max(self._gaps(other)) <= most and noise <= _NOISE
 
-    def _gaps(self, other: Fingerprint) -> tuple[float, float]:
+    def _gaps(self, other: _Fingerprint) -> tuple[float, float]:
         """How far blocks are apart where they differ most, in levels: of brightness, of colour."""
         pairs = ((self.brightness, other.brightness), (self.colour, other.colour))
         brightness, colour = (float(np.abs(one - two).max()) if one.size else 0.0 for one, two in pairs)
         return brightness, colour
 
 
-def fingerprint(pixels: np.ndarray, facts: Facts) -> Fingerprint:
+def fingerprint(pixels: np.ndarray, facts: Facts) -> _Fingerprint:
     """The Fingerprint of a picture; pixels RGB, uint8, shape (height, width, 3)."""
     planes = np.asarray(Image.fromarray(pixels).convert("YCbCr"))
-    return Fingerprint(facts, _means(planes[..., :1], 8), _means(planes[..., 1:], 16), sample(pixels))
+    return _Fingerprint(facts, _means(planes[..., :1], 8), _means(planes[..., 1:], 16), sample(pixels))
 
 
 def sample(pixels: np.ndarray) -> np.ndarray:

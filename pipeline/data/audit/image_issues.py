@@ -16,7 +16,7 @@ from pipeline.data.audit.issues import ImageIssue, IssueKind, issue, present
 from pipeline.data.dataset import Picture, Table
 from pipeline.data.folders import Excluded, ExclusionKind, Note, NoteKind
 
-SMALL_SIDE = 64
+_SMALL_SIDE = 64
 _UNIFORM = 4.0
 _FLAT = 0.90
 _BAR = 0.02
@@ -130,9 +130,9 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssu
         ),
         where(
             IssueKind.TINY,
-            f"under {SMALL_SIDE} pixels on a side",
+            f"under {_SMALL_SIDE} pixels on a side",
             "look for larger versions: the model sees these upscaled",
-            np.minimum(rows["width"], rows["height"]) < SMALL_SIDE,
+            np.minimum(rows["width"], rows["height"]) < _SMALL_SIDE,
             matters=True,
         ),
         where(

@@ -170,7 +170,7 @@ def _confirm(first: int, second: int, kind: str, distance: int, views: np.ndarra
         return None
     if kind != CROP:
         first, second = min(first, second), max(first, second)
-    same = kind == NEAR and differs_by(one, other) <= _SAME
+    same = kind == NEAR and _differs_by(one, other) <= _SAME
     return NearDuplicate(first, second, kind, distance, round(found, 4), same)
 
 
@@ -188,7 +188,7 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
     return float(first @ second / (lengths[0] * lengths[1]))
 
 
-def differs_by(one: np.ndarray, other: np.ndarray) -> float:
+def _differs_by(one: np.ndarray, other: np.ndarray) -> float:
     """How far two pictures are apart where they differ most, in levels of 0 to 255.
 
     Brightness and contrast are fitted first; then it is the largest mean over a block of

@@ -59,7 +59,7 @@ class SmallClass(Document):
     groups: int
 
 
-class ToldApart(Document):
+class _ToldApart(Document):
     """Two classes that a family tells apart.
 
     Attributes:
@@ -73,7 +73,7 @@ class ToldApart(Document):
     lower_bound: float
 
 
-class Family(Document):
+class _Family(Document):
     """How well one family of facts tells the classes apart.
 
     Attributes:
@@ -92,7 +92,7 @@ class Family(Document):
     balanced_accuracy: float
     interval: tuple[float, float]
     alarm: bool
-    told_apart: tuple[ToldApart, ...]
+    told_apart: tuple[_ToldApart, ...]
     advice: str
     by_class: dict[str, str]
 
@@ -112,7 +112,7 @@ class Shortcuts(Document):
     n: int
     chance: float
     margin: float
-    families: tuple[Family, ...] = ()
+    families: tuple[_Family, ...] = ()
     too_small: dict[str, SmallClass] = Field(default={})
     not_measured: str = ""
 
@@ -181,14 +181,14 @@ def measure(table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
         pairs = separability.told_apart(truth[tested], predictions, groups[tested])
         title, advice = FAMILIES[name]
         families.append(
-            Family(
+            _Family(
                 name=name,
                 title=title,
                 balanced_accuracy=accuracy,
                 interval=interval,
                 alarm=bool(advice) and (interval[0] > chance + MARGIN or bool(pairs)),
                 told_apart=tuple(
-                    ToldApart(
+                    _ToldApart(
                         classes=(labels[one], labels[other]),
                         balanced_accuracy=between,
                         lower_bound=low,
@@ -222,7 +222,7 @@ def _too_small(table: Table, group_of: Mapping[str, str]) -> dict[str, SmallClas
     }
 
 
-def _sentence(family: Family, chance: float) -> str:
+def _sentence(family: _Family, chance: float) -> str:
     typical, accuracy = family.by_class, family.balanced_accuracy
     if family.interval[0] > chance + MARGIN:
         who = "the classes"

@@ -25,7 +25,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.data.collect.manifest import shown
 
 # Longer than this nobody waits before a screen; the same command continues later.
-LONGEST_WAIT_S = 120
+_LONGEST_WAIT_S = 120
 _LONG_S = 15
 LARGEST_BYTES = 32_000_000
 CONTINUES = "repeat the command later: it continues where it stopped"
@@ -77,7 +77,7 @@ class Polite(yt_dlp.YoutubeDL):
         settings, reason, status = self._settings, "", 0
         for attempt in range(settings.tries):
             self._until(self._free_at)
-            wait = min(settings.back_off_s * 2**attempt, LONGEST_WAIT_S)
+            wait = min(settings.back_off_s * 2**attempt, _LONGEST_WAIT_S)
             self.requests += 1
             try:
                 return self._whole(super().urlopen(request.copy()))
@@ -119,7 +119,7 @@ class Polite(yt_dlp.YoutubeDL):
         return Response(io.BytesIO(b"".join(parts)), response.url, dict(response.headers), response.status)
 
     def _wait(self, seconds: float, status: int) -> None:
-        if seconds > LONGEST_WAIT_S:
+        if seconds > _LONGEST_WAIT_S:
             raise NetworkError(
                 f"YouTube asks to wait {seconds / 60:.0f} minutes (HTTP {status})",
                 "repeat the command after that: it continues where it stopped",

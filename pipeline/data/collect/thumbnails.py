@@ -46,7 +46,7 @@ class Fetched:
 
 
 @dataclass(frozen=True)
-class Variant:
+class _Variant:
     """One of the sizes that YouTube keeps; the largest may be larger, but not of another shape."""
 
     name: str
@@ -67,9 +67,9 @@ class Variant:
 
 
 LADDER = (
-    Variant("maxresdefault", 1280, 720, at_least=True),
-    Variant("sddefault", 640, 480),
-    Variant("hqdefault", 480, 360),
+    _Variant("maxresdefault", 1280, 720, at_least=True),
+    _Variant("sddefault", 640, 480),
+    _Variant("hqdefault", 480, 360),
 )
 
 
@@ -132,7 +132,7 @@ def best(video: str, get: Callable[[str], Fetched]) -> Thumbnail | Missing:
     return Missing("; ".join(f"{name}: {reason}" for name, reason in reasons.items()), lasting)
 
 
-def _look(address: str, variant: Variant, ending: str, get: Callable[[str], Fetched]) -> Thumbnail | Fetched:
+def _look(address: str, variant: _Variant, ending: str, get: Callable[[str], Fetched]) -> Thumbnail | Fetched:
     """The thumbnail at one address, or why there is none."""
     wrong = ""
     for _ in range(_LOOKS):
@@ -148,7 +148,7 @@ def _look(address: str, variant: Variant, ending: str, get: Callable[[str], Fetc
     return Fetched(reason=wrong)
 
 
-def check(data: bytes, variant: Variant, ending: str) -> Thumbnail | str:
+def check(data: bytes, variant: _Variant, ending: str) -> Thumbnail | str:
     """The thumbnail in the bytes that came, its bars cut off, or what is wrong with them.
 
     Args:
