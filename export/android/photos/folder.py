@@ -190,7 +190,7 @@ def _truth(noted: Record) -> str | None:
 def _of_classes(root: Path, labels: Sequence[str]) -> tuple[list[Photo], list[Excluded]]:
     layout = folders.walk(root)
     photos = []
-    for entry in layout.found:
+    for entry in layout.candidates:
         none = entry.label == _NONE_FOLDER and _NONE_FOLDER not in labels
         photos.append(Photo(entry.path, "", 0, 0, "", OUT_OF_SCOPE if none else entry.label, None))
     return photos, list(layout.ignored)
