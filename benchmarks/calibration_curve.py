@@ -18,7 +18,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.progress import ProgressReporter
 from pipeline.data import dataset
 from pipeline.images.views import plain_view
-from pipeline.stats import metrics
+from pipeline.stats import metrics, wilson
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
 from pipeline.training.experiment import Experiment
@@ -61,7 +61,7 @@ def curve(experiment: Experiment) -> tuple[int, list[Point]]:
         data = convert.convert_one(experiment, model, "int8", chosen, ProgressReporter())
         target = litert.predictions(data, frames, lambda frame: frame)
         same = int((reference.argmax(1) == target.argmax(1)).sum())
-        low, high = metrics.wilson(same, len(judges))
+        low, high = wilson.interval(same, len(judges))
         points.append(Point(count, same / len(judges), (low, high), metrics.mean_abs_dp(reference, target)))
     return len(judges), points
 

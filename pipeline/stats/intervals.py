@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.stats.metrics import Interval, Z, confusion, f1_of, wilson_bounds
+from pipeline.stats import wilson
+from pipeline.stats.metrics import Interval, Z, confusion, f1_of
 from pipeline.stats.paired import tango
 
 # The weight of the prior assumption that events come in whole groups, in events.
@@ -89,7 +90,7 @@ def share(hits: np.ndarray, groups: object) -> Interval:
         return Interval(0.0, 1.0)
     mean = float(np.mean(hits))
     effect = _effect(hits - mean, _groups(groups))
-    low, high = wilson_bounds(mean, n / effect.design[0], effect.quantile[0])
+    low, high = wilson.bounds(mean, n / effect.design[0], effect.quantile[0])
     return Interval(float(low), float(high))
 
 
@@ -149,7 +150,7 @@ def mean(values: np.ndarray, groups: object, least: float, most: float) -> Inter
     if units == n:
         bottom, top = float(parts.min()), float(parts.max())
         share = (float(parts.mean()) - bottom) / (top - bottom)
-        below, above = bottom + (top - bottom) * wilson_bounds(share, units, quantile)
+        below, above = bottom + (top - bottom) * wilson.bounds(share, units, quantile)
         low, high = max(low, min(-spread * reach, float(below))), min(high, max(spread * reach, float(above)))
     return Interval(max(middle + low, least), min(middle + high, most))
 
@@ -191,7 +192,7 @@ def f1(truth: np.ndarray, predicted: np.ndarray, groups: object, classes: int) -
     quotient = np.divide(right, involved, out=np.zeros(classes), where=involved > 0)
     hits = (truth == predicted)[picture].astype(float)
     effect = _effect(hits - quotient[label], group[picture], label, classes)
-    low, high = wilson_bounds(quotient, involved / effect.design, effect.quantile)
+    low, high = wilson.bounds(quotient, involved / effect.design, effect.quantile)
     bounds = np.stack([2 * low / (1 + low), 2 * high / (1 + high)])
     slopes = _slopes(truth, predicted, counts, label, picture)
     low, high = _macro(f1_of(counts), bounds, slopes, label, picture, group, truth)

@@ -1,12 +1,11 @@
 """Accuracy, F1 and calibration: pure functions on arrays.
 
-Labels are class indices. `intervals` has the intervals for grouped pictures; Wilson's, here, treats every
-picture as independent.
+Labels are class indices. Intervals are in `intervals`.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -43,34 +42,6 @@ def f1_of(confusion: np.ndarray) -> np.ndarray:
 def macro_f1_of(confusion: np.ndarray) -> np.ndarray:
     """The unweighted mean of the classes' F1; shape (..., classes, classes) → (...)."""
     return f1_of(confusion).mean(-1)
-
-
-def wilson(right: int, n: int) -> Interval:
-    """Wilson's interval for `right` of n trials; (0, 1) for n = 0."""
-    if not n:
-        return Interval(0.0, 1.0)
-    low, high = wilson_bounds(right / n, n, Z)
-    return Interval(float(low), float(high))
-
-
-def wilson_bounds(share: Any, n: Any, quantile: Any) -> np.ndarray:
-    """Wilson's bounds for shares of n trials, n not necessarily an integer; (0, 1) for n = 0.
-
-    Args:
-        share: The share of successes, any shape.
-        n: The number of trials.
-        quantile: For the confidence level, e.g. 1.96.
-
-    Returns:
-        The lower and the upper bound, shape (2, ...).
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        widened = 1 + quantile**2 / np.asarray(n, float)
-        middle = (share + (widened - 1) / 2) / widened
-        reach = np.sqrt((widened - 1) * (share * (1 - share) + (widened - 1) / 4)) / widened
-    bounds = np.stack([np.minimum(middle - reach, share), np.maximum(middle + reach, share)])
-    everything = np.stack([np.zeros(np.shape(middle)), np.ones(np.shape(middle))])
-    return np.clip(np.where(np.asarray(n) > 0, bounds, everything), 0, 1)
 
 
 def log_loss(logits: np.ndarray, truth: np.ndarray) -> float:

@@ -11,7 +11,7 @@ from sklearn import metrics as oracle
 from pipeline.core import runs
 from pipeline.core.runs import Run
 from pipeline.evaluation import evaluate
-from pipeline.stats import metrics
+from pipeline.stats import metrics, wilson
 from pipeline.training import experiment as experiments
 from tests.support import verbs
 from tests.support.verbs import RUN
@@ -116,7 +116,7 @@ def gaps(train_accuracy: float, out_of_fold: float, right: int, n: int = 100) ->
     folds = evaluate.OutOfFoldScore(
         n=4 * n,
         accuracy=out_of_fold,
-        accuracy_interval=metrics.wilson(round(out_of_fold * 4 * n), 4 * n),
+        accuracy_interval=wilson.interval(round(out_of_fold * 4 * n), 4 * n),
         macro_f1=0,
         macro_f1_interval=zero,
         fold_accuracy=(),
@@ -128,7 +128,7 @@ def gaps(train_accuracy: float, out_of_fold: float, right: int, n: int = 100) ->
         n=n,
         groups=n,
         accuracy=right / n,
-        accuracy_interval=metrics.wilson(right, n),
+        accuracy_interval=wilson.interval(right, n),
         macro_f1=0,
         macro_f1_interval=zero,
         classes=(),

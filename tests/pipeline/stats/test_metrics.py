@@ -7,7 +7,7 @@ import pytest
 from scipy import special
 from sklearn import metrics as judge
 
-from pipeline.stats import metrics
+from pipeline.stats import metrics, wilson
 
 
 @pytest.fixture
@@ -64,11 +64,11 @@ def test_wilson_equals_its_formula(right, n):
     z, p = 1.959963984540054, right / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     reach = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    assert metrics.wilson(right, n) == pytest.approx((middle - reach, middle + reach), abs=1e-9)
+    assert wilson.interval(right, n) == pytest.approx((middle - reach, middle + reach), abs=1e-9)
 
 
 def test_wilson_of_nothing_is_everything():
-    assert metrics.wilson(0, 0) == (0.0, 1.0)
+    assert wilson.interval(0, 0) == (0.0, 1.0)
 
 
 def test_log_loss_equals_scikit_learn():

@@ -9,7 +9,7 @@ from sklearn import metrics as oracle
 
 from export.android.photos import score
 from export.android.photos.score import Gap, HeldOutScores, Scores
-from pipeline.stats import metrics
+from pipeline.stats import wilson
 
 CLASSES = 4
 
@@ -93,9 +93,9 @@ def gap(right: int, n: int, held_right: int, held_n: int, **changes: object) -> 
             "n": total,
             "sessions": total,
             "accuracy": hits / total,
-            "accuracy_interval": metrics.wilson(hits, total),
+            "accuracy_interval": wilson.interval(hits, total),
             "macro_f1": hits / total,
-            "macro_f1_interval": metrics.wilson(hits, total),
+            "macro_f1_interval": wilson.interval(hits, total),
             "dont_know": 0.1,
             "dont_know_interval": (0.05, 0.15),
             "right_of_answered": None,
