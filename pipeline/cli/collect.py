@@ -23,19 +23,19 @@ def collect(
     ] = None,
     from_list: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Videos instead of channels: ID_OR_URL[,LABEL[,SPLIT]] a line."),
+        typer.Option(metavar="FILE", help="Videos instead of channels: ID_OR_URL[,LABEL[,SPLIT]] per line."),
     ] = None,
     label: Annotated[str, typer.Option(help="With --from-list: the class of lines without one.")] = "",
     split: Annotated[str, typer.Option(help="With --from-list: train or test for lines without one.")] = "",
-    retry: Annotated[bool, typer.Option(help="Ask again for what YouTube did not have.")] = False,
+    retry: Annotated[bool, typer.Option(help="Retry pictures that YouTube did not have.")] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Collect the newest thumbnails of YouTube channels.
 
     Reads the channels' lists, never a video. Writes the pictures into data.pictures, split by time,
-    and manifest.jsonl: every video, with the reason where there is no picture. Repeated, it asks only
-    for what is new.
+    and manifest.jsonl: every video, and why a picture is missing. Run again, it fetches
+    only what is new.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import config as configuration
@@ -66,7 +66,9 @@ def collect(
         classes = [_class(name, found) for name in sorted({row.label for row in found.rows})]
         _show(terminal, folder, classes, [row for row in found.rows if row.reason])
         if any(row.split == "test" for row in found.rows) and wanted is None:
-            terminal.say("split", "by time: a channel's held-out pictures are older than those to train on")
+            terminal.say(
+                "split", "by time: each channel's held-out pictures are older than its training pictures"
+            )
         terminal.finish(
             {"folder": str(folder), "requests": session.requests, "classes": classes},
             [str(folder / manifest.NAME)],

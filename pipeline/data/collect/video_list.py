@@ -37,14 +37,16 @@ def read(path: Path, label: str = "", split: str = "") -> list[Wanted]:
         UsageError: The label or the split given for all.
     """
     if label and not urls.is_label(label):
-        raise UsageError(f"--label {label!r} cannot be a folder's name", "for example --label cooking")
+        raise UsageError(f"--label {label!r} cannot be a folder name", "for example --label cooking")
     if split not in SPLITS:
-        raise UsageError(f"--split {split}: expected train or test", "leave it out to give no split")
+        raise UsageError(f"--split {split}: expected train or test", "omit it for no split")
     try:
         text = filetypes.contents(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DataError(f"{path} cannot be read: {why}", "give a text file with one video a line") from error
+        raise DataError(
+            f"{path} cannot be read: {why}", "give a text file with one video per line"
+        ) from error
     found: dict[tuple[str, str], Wanted] = {}
     for number, line in enumerate(text.splitlines(), 1):
         # Only the line's beginning is a comment: an address may hold a #.
@@ -59,7 +61,7 @@ def read(path: Path, label: str = "", split: str = "") -> list[Wanted]:
                 "keep one of the two lines",
             )
     if not found:
-        raise DataError(f"{path} names no video", "give one id or address a line")
+        raise DataError(f"{path} lists no videos", "give one id or address per line")
     if len({wanted.split == "" for wanted in found.values()}) > 1:
         raise DataError(
             f"{path}: some videos have a split and some have none", "fill the column, or use --split train"
@@ -79,10 +81,10 @@ def _wanted(where: str, cells: list[str], label: str, split: str, position: int)
     if not urls.is_label(label):
         raise DataError(
             f"{where}: {shown(label) if label else 'no label'}: a label is one folder name",
-            "write it behind the video, or give one for all: --label NAME",
+            "write it after the video, or give one for all: --label NAME",
         )
     if own_split not in SPLITS:
         raise DataError(
-            f"{where}: the split must be train or test. Received: {shown(own_split)}", "mend the line"
+            f"{where}: the split must be train or test. Received: {shown(own_split)}", "fix the line"
         )
     return Wanted(video, label, own_split or split, position)

@@ -37,8 +37,8 @@ def test_a_video_that_stands_there_twice_is_one(listed):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "names no video"),
-        ("# nothing\n", "names no video"),
+        ("", "lists no videos"),
+        ("# nothing\n", "lists no videos"),
         (
             "rubbish,cook\n",
             "line 1: expected VIDEO, VIDEO,LABEL or VIDEO,LABEL,SPLIT. Received: rubbish,cook",
@@ -69,7 +69,7 @@ def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path):
 
 
 def test_a_label_or_a_split_for_all_must_be_one(listed):
-    with pytest.raises(UsageError, match=r"--label '\.\./x' cannot be a folder's name"):
+    with pytest.raises(UsageError, match=r"--label '\.\./x' cannot be a folder name"):
         listed(ONE, label="../x")
     with pytest.raises(UsageError, match="--split val: expected train or test"):
         listed(ONE, label="cook", split="val")
