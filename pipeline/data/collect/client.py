@@ -106,7 +106,7 @@ class Polite(yt_dlp.YoutubeDL):
 
     def _whole(self, response: Response) -> Response:
         """The answer with its body in memory."""
-        begin, parts, size = time.monotonic(), [], 0
+        parts, size = [], 0
         with response:
             _stop_at_wall(response.url)
             while part := response.read(1 << 16):
@@ -114,8 +114,6 @@ class Polite(yt_dlp.YoutubeDL):
                 size += len(part)
                 if size > LARGEST_BYTES:
                     raise TransportError(f"more than {LARGEST_BYTES:,} bytes")
-                if self._settings.max_kb_s:
-                    self._until(begin + size / 1000 / self._settings.max_kb_s)
         return Response(io.BytesIO(b"".join(parts)), response.url, dict(response.headers), response.status)
 
     def _wait(self, seconds: float, status: int) -> None:

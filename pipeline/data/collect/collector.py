@@ -1,4 +1,4 @@
-"""Channels, or a file of videos, into a folder of pictures: who is asked for, and on which side.
+"""Channels into a folder of pictures: which videos are asked for, and on which side of the split.
 
 The sides follow time. In a channel's list, newest first, the newest are trained on and the next
 are held out, so the held-out pictures are older than every training picture. Later collections
@@ -21,7 +21,6 @@ from pipeline.core.errors import ConfigError, DataError
 from pipeline.core.progress import ProgressReporter
 from pipeline.data.collect.download import TEST, TRAIN, UNSPLIT, Keeper, Outcome
 from pipeline.data.collect.manifest import Manifest, Row, shown
-from pipeline.data.collect.video_list import Wanted
 
 if TYPE_CHECKING:
     from pipeline.data.collect.youtube import Session, Video  # loads yt-dlp
@@ -52,7 +51,7 @@ def collect_channels(
         channels: All lists are opened before the first picture is fetched.
         settings: How many on each side, and whether missing ones are replaced.
         session: Where pictures and lists come from.
-        listener: Told how far it is, and what has changed.
+        reporter: Hears of progress, and of what has changed.
         retry: Pictures that YouTube did not have are asked for again.
 
     Raises:
@@ -73,30 +72,6 @@ def collect_channels(
         for one in asked:
             _Walk(one, settings, keeper).go()
         return keeper.outcome(lambda row: any(row.channel == one.name for one in asked))
-
-
-def collect_list(
-    folder: Path,
-    wanted: Iterable[Wanted],
-    session: Session,
-    reporter: ProgressReporter,
-    *,
-    retry: bool = False,
-) -> Outcome:
-    """Brings a folder of pictures up to date with a list of videos; arguments and errors as above."""
-    wanted = list(wanted)
-    keys = {(one.label, one.id) for one in wanted}
-    with Keeper(folder, session.get, reporter, retry=retry) as keeper:
-        keeper.check_layout(wanted[0].split)
-        keeper.mend([row for row in keeper.manifest if row.key in keys], again=lambda row: not row.lasting)
-        for number, one in enumerate(wanted, 1):
-            row = keeper.manifest.get(one.label, one.id)
-            if row is None:
-                keeper.ask(Row(one.id, one.label, one.split, "", one.position, ""))
-            elif row.split != one.split:
-                reporter.warn(f"{one.id} stays in {row.split}: pictures never change sides")
-            reporter.progress("collecting", number, len(wanted))
-        return keeper.outcome(lambda row: row.key in keys)
 
 
 def _open(channel: Channel, settings: Collect, session: Session, manifest: Manifest) -> _Asked:

@@ -99,16 +99,6 @@ def test_waiting_grows_and_pauses_are_kept(collect, youtube, monkeypatch):
     assert [round(seconds) for seconds in slept if seconds] == [7, 20, 40, 80, 7]
 
 
-def test_a_limit_on_the_rate_is_kept(collect, youtube, monkeypatch):
-    slept: list[float] = []
-    monkeypatch.setattr(client.time, "sleep", slept.append)
-    youtube.channels["@alpha"] = Channel("@alpha", videos("A", 3))
-    fine(collect("@alpha", train=1, test=1, max_kb_s=10))
-    due = [len(picture(f"A000000000{n}", 1280, 720)) / 10_000 for n in (2, 1)]
-    # The page of the list, then the two pictures; each began a moment earlier.
-    assert [seconds for seconds in slept if seconds][-2:] == pytest.approx(due, abs=0.3)
-
-
 def test_an_answer_without_an_end_is_given_up(collect, youtube, tmp_path, monkeypatch):
     monkeypatch.setattr(client, "LARGEST_BYTES", 60_000)
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 20))

@@ -249,38 +249,6 @@ def test_a_list_named_by_its_address_is_taken(collect, youtube, tmp_path):
     assert files_of(tmp_path, "train", "alpha-shorts") == sorted(name for name, _ in both[1::2][:8])
 
 
-# A file of videos.
-
-
-def test_a_file_of_videos_is_collected_by_label_and_split(collect, youtube, tmp_path):
-    (tmp_path / "list.txt").write_text(
-        "\ufeff# cooking first\n"
-        "A0000000001,cook\n"
-        "https://youtu.be/A0000000002?si=x , cook\n\n"
-        "https://www.youtube.com/watch?v=B0000000001,build,test\n"
-        "B0000000002\n"
-    )
-    youtube.sizes["B0000000002"] = []
-    said = fine(collect("--from-list", "list.txt", "--label", "build", "--split", "train"))
-    assert "build         1            0         1    1        1" in said
-    assert "build  4         B0000000002  HTTP 404 for every size" in said
-    assert files_of(tmp_path, "train", "cook") == ["A0000000001", "A0000000002"]
-    assert files_of(tmp_path, "test", "build") == ["B0000000001"]
-    agree(tmp_path)
-    youtube.asked.clear()
-    fine(collect("--from-list", "list.txt", "--label", "build", "--split", "train"))
-    assert youtube.asked == []
-
-
-def test_a_file_without_a_split_fills_plain_class_folders(collect, tmp_path):
-    (tmp_path / "list.txt").write_text("A0000000001\nA0000000002\n")
-    fine(collect("--from-list", "list.txt", "--label", "cook"))
-    assert sorted(path.name for path in (tmp_path / FOLDER / "cook").iterdir()) == [
-        "A0000000001.jpg",
-        "A0000000002.jpg",
-    ]
-
-
 def test_pictures_with_and_without_a_split_are_not_mixed(collect, youtube, tmp_path):
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 20))
     fine(collect("@alpha"))
@@ -325,21 +293,12 @@ def test_a_channel_does_not_change_its_label(collect, configure, youtube, tmp_pa
 # Wrong use, and the folder.
 
 
-def test_options_for_a_list_need_one(collect):
-    refused(
-        collect("@alpha", "--label", "x"),
-        2,
-        "--label and --split belong to --from-list",
-        "add --from-list FILE",
-    )
-
-
 def test_a_configuration_without_channels_says_what_to_add(collect, tmp_path):
     refused(
         collect(),
         2,
         f"{tmp_path / 'channels.toml'} names no channels",
-        'add [[channels]] with channel = "@handle" and label = "NAME", or use --from-list FILE',
+        'add [[channels]] with channel = "@handle" and label = "NAME"',
     )
 
 

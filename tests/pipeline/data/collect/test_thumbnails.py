@@ -104,9 +104,10 @@ def test_black_rows_of_a_16_9_picture_belong_to_it():
 )
 def test_what_is_wrong_is_said_and_without_a_path(data, said):
     found = check(data, MAXRES, "jpg")
-    assert isinstance(found, str)
-    assert found.startswith(said)
-    assert "maxresdefault" not in found
+    assert isinstance(found, Fetched)
+    assert found.reason.startswith(said)
+    assert "maxresdefault" not in found.reason
+    assert found.lasting == (said == PLACEHOLDER)
 
 
 def test_jpeg_is_asked_for_first_and_webp_only_where_there_is_none():
