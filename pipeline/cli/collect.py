@@ -21,15 +21,15 @@ def collect(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
     ] = None,
-    retry: Annotated[bool, typer.Option(help="Ask again for what YouTube did not have.")] = False,
+    retry: Annotated[bool, typer.Option(help="Retry pictures that YouTube did not have.")] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Collect the newest thumbnails of YouTube channels.
 
     Reads the channels' lists of videos, never a video. Writes the pictures to data.pictures, split by
-    time, and manifest.jsonl: every video, with the reason if it has no picture. A repeated run asks
-    only for what is new.
+    time, and manifest.jsonl: every video, and why a picture is missing. Run again, it fetches only
+    what is new.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import config as configuration
@@ -53,7 +53,9 @@ def collect(
         classes = [_class(name, found) for name in sorted({row.label for row in found.rows})]
         _show(terminal, folder, classes, [row for row in found.rows if row.reason])
         if any(row.split == "test" for row in found.rows):
-            terminal.say("split", "by time: a channel's held-out pictures are older than those to train on")
+            terminal.say(
+                "split", "by time: each channel's held-out pictures are older than its training pictures"
+            )
         terminal.finish(
             {"folder": str(folder), "requests": session.requests, "classes": classes},
             [str(folder / manifest.NAME)],

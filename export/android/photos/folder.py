@@ -140,7 +140,7 @@ def _listed(folder: Path) -> list[Path]:
         return sorted(folder.iterdir()) if folder.is_dir() else []
     except OSError as error:
         raise DataError(
-            f"{folder}: cannot be listed: {error.strerror}", "check your permission to read it"
+            f"{folder}: cannot be listed: {error.strerror}", "check your read permission"
         ) from error
 
 
@@ -154,7 +154,7 @@ def _of_the_app(root: Path, sessions: Sequence[Path]) -> tuple[list[Photo], list
             stem, _, ending = name.rpartition(".")
             reason = ""
             if ending == "png" and f"{stem}.json" not in names:
-                reason = "it has no record; the app ended before it wrote one"
+                reason = "it has no record: the app stopped before writing one"
             elif ending == "png":
                 try:
                     noted = record.parse(

@@ -2,7 +2,7 @@
 
 The sides follow time. In a channel's list, newest first, the newest are trained on and the next
 are held out, so the held-out pictures are older than every training picture. Later collections
-keep that: no picture changes its side, newer ones join training, and what is older than the first
+keep that: pictures never change sides, newer ones join training, and what is older than the first
 held-out picture can only be held out.
 """
 
@@ -77,12 +77,12 @@ def collect_channels(
 def _open(channel: Channel, settings: Collect, session: Session, manifest: Manifest) -> _Asked:
     address = urls.channel_list(channel.channel, everything=settings.shorts)
     if address is None:
-        raise ConfigError(f"{shown(channel.channel)} names no channel", "give its handle, such as @handle")
+        raise ConfigError(f"{shown(channel.channel)} is not a channel", "give its handle, such as @handle")
     name = address.removesuffix("/featured").removesuffix("/videos")
     others = {row.label for row in manifest if row.channel == name} - {channel.label}
     if others:
         raise DataError(
-            f"{name} is {min(others)} in {manifest.folder}, and {channel.label} now",
+            f"{name} is labelled {min(others)} in {manifest.folder}, but {channel.label} now",
             "keep the label, or choose another folder: --set data.pictures=FOLDER",
         )
     listing = session.list(address)
@@ -90,7 +90,7 @@ def _open(channel: Channel, settings: Collect, session: Session, manifest: Manif
         address = urls.uploads(listing.channel_id) or ""
         if not address:
             raise DataError(
-                f"{name}: YouTube does not say the channel's id", "use --set collect.shorts=false"
+                f"{name}: YouTube does not report the channel's id", "use --set collect.shorts=false"
             )
         listing = session.list(address)
     first = list(itertools.islice(listing.videos, settings.train + settings.test))
@@ -144,7 +144,7 @@ class _Walk:
         if had and joined:
             reporter.say(
                 self._label,
-                f"{joined} newer pictures joined training; the {had} held-out ones stay as they were",
+                f"{joined} newer pictures were added to training; the {had} held-out ones are unchanged",
             )
         self._say_what_lacks(had)
 
@@ -188,11 +188,11 @@ class _Walk:
                 continue
             what = {TRAIN: "training pictures", TEST: "held-out pictures", UNSPLIT: "pictures"}[side]
             why = (
-                "what is older than the held-out pictures is not trained on; collect into another folder "
-                "for another split"
+                "pictures older than the held-out ones are not used for training; for another split, "
+                "collect into another folder"
                 if had and side == TRAIN and self._settings.full
-                else "the list has no more"
+                else "the list has no more videos"
                 if self._settings.full
-                else "the others are missing, and full = false leaves their places empty"
+                else "the others are missing, and full = false does not replace them"
             )
             self._keeper.reporter.warn(f"{self._label}: {there} of {needed} {what}; {why}")

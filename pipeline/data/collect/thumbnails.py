@@ -161,7 +161,7 @@ def check(data: bytes, variant: _Variant, ending: str) -> Thumbnail | Fetched:
         pixels, file_format = decode.decode(name, data)
     except PictureError as error:
         if data.lstrip()[:1] == b"<":
-            return Fetched(reason="a page came instead of a picture")
+            return Fetched(reason="got a web page instead of a picture")
         return Fetched(reason=error.reason)
     height, width = pixels.shape[:2]
     if (width, height) == _PLACEHOLDER_SIZE:

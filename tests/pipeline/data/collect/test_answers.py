@@ -19,11 +19,11 @@ from tests.support.youtube import Channel, Reply, counted, picture, placeholder,
     ("fault", "reason"),
     [
         ("placeholder", "YouTube's grey placeholder"),
-        ("page", "a page came instead of a picture"),
+        ("page", "got a web page instead of a picture"),
         ("half a file", "cannot be decoded"),
         ("small", "640x480 pixels instead of 1280x720"),
         ("nothing", "not a readable picture"),
-        ("circle", "leads around in a circle"),
+        ("circle", "redirects in a circle"),
         ("forbidden", "HTTP 403"),
         ("other format", "PNG instead of JPEG"),
     ],
@@ -147,7 +147,7 @@ def test_too_many_requests_again_and_again_end_it(collect, youtube, where):
     refused(
         ended,
         1,
-        "YouTube asks to slow down (HTTP 429), again and again",
+        "YouTube keeps asking to slow down (HTTP 429)",
         "repeat the command later: it continues where it stopped",
     )
     assert counted(youtube.asked)[where] == 3
@@ -191,8 +191,8 @@ def test_when_nothing_comes_any_more_it_stops_and_continues_later(collect, youtu
     refused(
         ended,
         1,
-        f"5 pictures in a row could not be had; the last: A0000000013: {said}",
-        "look at the network and the proxy, then repeat the command: it goes on where it stopped",
+        f"5 pictures in a row could not be downloaded; the last: A0000000013: {said}",
+        "check the network and the proxy, then repeat the command: it continues where it stopped",
     )
     agree(tmp_path)
     youtube.faults.clear()
