@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from export.bundle import bundle, golden, verify
 from export.parity import comparison, gate
+from export.parity.result import Judgement, Verdict
 from pipeline.core.errors import BundleError
 from pipeline.core.sections import Gate
 from pipeline.core.size import Size
@@ -36,7 +35,7 @@ def healthy() -> bytes:
     return small_models.build("int8")
 
 
-def verdict(data: bytes, frames: list[np.ndarray], reference: np.ndarray) -> dict[str, Any]:
+def verdict(data: bytes, frames: list[np.ndarray], reference: np.ndarray) -> Judgement:
     """The default gate on a file; the reference's answers are taken for the truth."""
     names, truth = np.array([str(number) for number in range(len(frames))]), reference.argmax(1)
     target = litert.predictions(data, frames, lambda frame: frame)
@@ -46,12 +45,12 @@ def verdict(data: bytes, frames: list[np.ndarray], reference: np.ndarray) -> dic
     return gate.judge(comparison.compare(one, other, LABELS, None), Gate())
 
 
-def broken(found: dict[str, Any]) -> list[str]:
-    return [text.split()[0] for text in found["broken"]]
+def broken(judgement: Judgement) -> list[str]:
+    return [check.name for check in judgement.checks if check.verdict == Verdict.FAILED]
 
 
 def test_a_healthy_file_passes(healthy, frames, reference):
-    assert verdict(healthy, frames, reference)["verdict"] == "passed"
+    assert verdict(healthy, frames, reference).passed
 
 
 @pytest.mark.parametrize("layer", ["conv2d", "depthwise_conv2d"])

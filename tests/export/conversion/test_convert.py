@@ -506,4 +506,4 @@ def test_the_verb_writes_and_shows_the_others_and_ends_with_3(broken_float16, ca
     report = verbs.call(capfd, "export", "report", "pictures", cwd=Path.cwd())
     assert report.returncode == 0
     text = broken_float16.run.path(artifacts.REPORT).read_text("utf-8")
-    assert "<strong>float16</strong> could not be made: no half precision here" in text
+    assert "<strong>float16</strong> could not be converted: no half precision here" in text

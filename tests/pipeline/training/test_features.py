@@ -300,7 +300,7 @@ def test_a_picture_that_is_gone_or_broken_is_named(config, table):
     assert caught.value.exit_code == 2
     assert caught.value.hint
     (table.root / "cat/002.jpg").write_bytes(b"words")
-    with pytest.raises(DataError, match=r"cat/002\.jpg was changed"):
+    with pytest.raises(DataError, match=r"cat/002\.jpg has changed since the training"):
         compute(config, FRAME, table, table.pictures)
 
 
