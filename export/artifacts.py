@@ -53,7 +53,7 @@ stages.add(
         3,
         (PASSPORT,),
         command=Command("export", "passport"),
-        title="what each file is, and who can load it",
+        title="what each file is, and which runtimes load it",
     ),
     Stage(
         "calibration",

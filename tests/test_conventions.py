@@ -386,7 +386,6 @@ FOREIGN_TEXT = {
     "export/inspection/examiner.py": "LiteRT's ValueError, which nothing else tells from others",
     "pipeline/core/config.py": "pydantic's message, shown with our own beginning",
     "pipeline/data/collect/client.py": "the first line of a cookies file, and what urllib and OpenSSL say",
-    "pipeline/data/collect/thumbnails.py": "the digest of YouTube's grey picture, not text",
     "pipeline/data/collect/youtube.py": "what yt-dlp says",
 }
 SEARCHES = {

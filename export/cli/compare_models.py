@@ -33,7 +33,7 @@ def compare_models(
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A foreign .tflite's labels, one a line, in output order."),
+        typer.Option(metavar="FILE", help="A foreign .tflite's labels, one per line, in output order."),
     ] = None,
     fit: Annotated[
         str | None,
@@ -41,7 +41,7 @@ def compare_models(
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WIDTHxHEIGHT", help="The input size of a foreign .tflite that leaves it open."),
+        typer.Option(metavar="WIDTHxHEIGHT", help="The input size, if a foreign .tflite leaves it open."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write parity.json and flips.png there.")

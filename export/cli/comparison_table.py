@@ -53,7 +53,7 @@ def of_run(terminal: Terminal, run: Run, result: ParityResult) -> None:
         shown = ", ".join(f"{model} {score.accuracy:.3f}" for model, score in scores.items())
         terminal.text(
             f"Accuracy without the {result.n - n:,} that have copies in training (n = {n:,}): {shown}. "
-            "These are the honest ones.\n"
+            "Trust these.\n"
         )
 
 

@@ -36,7 +36,7 @@ def explain(
 
     Grad-CAM and occlusion, side by side. Reads an exported run. Writes explain.json and explanations/: the
     most telling held-out pictures, their second answers, their nearest training pictures, and whether the
-    answers rest on the border. Your own pictures are explained into explanations/given/ instead.
+    border decides the answers. Your own pictures are explained into explanations/given/ instead.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.explain import explain as explaining
@@ -91,8 +91,8 @@ def _show(terminal: Terminal, run: Run, explanation: Explanation) -> None:
         terminal.say("not shown", rest)
     terminal.say("wrong", f"{len(wrong)}; Keras answers {own} of them differently")
     terminal.table(
-        f"{run.name}: do the answers rest on the border? (bars and the outer tenth; a sample)",
-        ["answer", "n", "resting on it", "share of attention", "share of area"],
+        f"{run.name}: does the border decide the answers? (bars and the outer tenth; a sample)",
+        ["answer", "n", "decided by the border", "share of attention", "share of area"],
         [
             [
                 row.label,

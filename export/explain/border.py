@@ -76,9 +76,9 @@ def of_class(label: str, borders: Sequence[Border], groups: Sequence[str]) -> Cl
     shares = [border.share for border in borders if border.share is not None]
     n, alarm = len(borders), len(borders) >= _MIN_PICTURES and low > _ALARM
     sentence = (
-        f"in {carried.sum()} of {n} pictures answered {label}, the answer rests on the bars and the outer "
-        "tenth: it is lost when they are covered, and they alone give it. Crop them off all training "
-        "pictures, or make them alike in all classes, and train again."
+        f"in {carried.sum()} of {n} pictures answered {label}, the border (bars and the outer tenth) decides "
+        "the answer: covering it changes the answer, and the border alone keeps it. Crop it off all "
+        "training pictures, or make it look the same in all classes, and train again."
     )
     return ClassBorder(
         label=label,

@@ -137,7 +137,7 @@ class Explanation(Document):
         limit: The most that are explained.
         panels: What the panels of a map file show, from the left.
         mistakes: Held-out pictures that one of the two models gets wrong.
-        alarms: The sentences of the classes whose answers rest on the border.
+        alarms: The sentences of the classes whose border decides the answers.
     """
 
     model: str

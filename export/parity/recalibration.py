@@ -118,11 +118,11 @@ def _recalibrate(experiment: Experiment, row: FlavourTarget, reporter: ProgressR
     if document.second_look:
         reporter.say("calibration", f"taken: {document.chosen}")
     elif document.candidates:
-        reporter.warn("no other calibration pictures come closer to Keras; the file stays as it is")
+        reporter.warn("no other calibration pictures bring the file closer to Keras; it is unchanged")
     else:
         reporter.warn(
-            f"no other calibration pictures were tried: {len(judges)} training pictures are left to judge "
-            f"by, but it takes {MIN_JUDGES}"
+            f"no other calibration pictures were tried: only {len(judges)} training pictures are left to "
+            f"judge by, and {MIN_JUDGES} are needed"
         )
     experiment.run.make(
         calibration.recalibration_recipe(experiment),

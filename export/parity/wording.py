@@ -89,7 +89,7 @@ def sentences(target: Target, reference: Reference, gate: Gate, noun: str = "hel
     if target.second_look:
         lines.append(
             "This is a second look: an earlier file failed on these same pictures, so the verdict is a "
-            "little less certain than its figures."
+            "little less certain than the figures suggest."
         )
     lines += [_changed(target, reference, noun), _how_sure(target, gate)]
     if target.groups < target.n:

@@ -84,7 +84,7 @@ def audit(
         _say_next(terminal, run, source, result, allowed)
         reasons = [str(issue.kind) for issue in result.audit.image_issues if issue.matters]
         reasons += ["shortcuts"] * bool(alarms)
-        reasons += ["pictures that cannot be trained on yet"] * bool(result.refusal)
+        reasons += ["pictures that are not ready for training"] * bool(result.refusal)
         if strict and reasons:
             raise GateError(
                 "the audit found: " + ", ".join(reasons),
@@ -157,7 +157,7 @@ def _say_next(terminal: Terminal, run: Run, source: Path, result: AuditResult, a
     from pipeline.core import runs
 
     if result.refusal:
-        terminal.text(f"\nThese pictures cannot be trained on yet: {result.refusal.message}")
+        terminal.text(f"\nThese pictures are not ready for training: {result.refusal.message}")
         terminal.text(f"Do this first: {result.refusal.hint}")
         classes = result.audit.classes
         if sum(bool(label) for label in classes) < 2 or "" in classes:

@@ -21,52 +21,41 @@ def collect(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key.")
     ] = None,
-    from_list: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Videos instead of channels: ID_OR_URL[,LABEL[,SPLIT]] a line."),
-    ] = None,
-    label: Annotated[str, typer.Option(help="With --from-list: the class of lines without one.")] = "",
-    split: Annotated[str, typer.Option(help="With --from-list: train or test for lines without one.")] = "",
-    retry: Annotated[bool, typer.Option(help="Ask again for what YouTube did not have.")] = False,
+    retry: Annotated[bool, typer.Option(help="Retry pictures that YouTube did not have.")] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Collect the newest thumbnails of YouTube channels.
 
-    Reads the channels' lists, never a video. Writes the pictures into data.pictures, split by time,
-    and manifest.jsonl: every video, with the reason where there is no picture. Repeated, it asks only
-    for what is new.
+    Reads the channels' lists of videos, never a video. Writes the pictures to data.pictures, split by
+    time, and manifest.jsonl: every video, and why a picture is missing. Run again, it fetches only
+    what is new.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import config as configuration
-        from pipeline.core.errors import ConfigError, UsageError
-        from pipeline.data.collect import manifest, video_list
+        from pipeline.core.errors import ConfigError
+        from pipeline.data.collect import manifest
 
         config = configuration.load(source, settings or ())
-        if from_list is None and (label or split):
-            raise UsageError("--label and --split belong to --from-list", "add --from-list FILE")
-        if from_list is None and not config.channels:
+        if not config.channels:
             raise ConfigError(
-                f"{source} names no channels",
-                'add [[channels]] with channel = "@handle" and label = "NAME", or use --from-list FILE',
+                f"{source} names no channels", 'add [[channels]] with channel = "@handle" and label = "NAME"'
             )
-        wanted = None if from_list is None else video_list.read(from_list, label, split)
         # Loads yt-dlp: after all that needs no network.
         from pipeline.data.collect import collector
         from pipeline.data.collect.youtube import Session
 
         folder = Path(config.data.pictures)
         with Session(config.collect, terminal) as session:
-            if wanted is None:
-                found = collector.collect_channels(
-                    folder, config.channels, config.collect, session, terminal, retry=retry
-                )
-            else:
-                found = collector.collect_list(folder, wanted, session, terminal, retry=retry)
+            found = collector.collect_channels(
+                folder, config.channels, config.collect, session, terminal, retry=retry
+            )
         classes = [_class(name, found) for name in sorted({row.label for row in found.rows})]
         _show(terminal, folder, classes, [row for row in found.rows if row.reason])
-        if any(row.split == "test" for row in found.rows) and wanted is None:
-            terminal.say("split", "by time: a channel's held-out pictures are older than those to train on")
+        if any(row.split == "test" for row in found.rows):
+            terminal.say(
+                "split", "by time: each channel's held-out pictures are older than its training pictures"
+            )
         terminal.finish(
             {"folder": str(folder), "requests": session.requests, "classes": classes},
             [str(folder / manifest.NAME)],

@@ -13,8 +13,8 @@ from pipeline.cli.terminal import speaking
 
 def draw(
     folder: Annotated[Path, typer.Argument(help="Where the pictures go.")] = Path("data/pictures/demo"),
-    train: Annotated[int, typer.Option(help="Training pictures a class.")] = 200,
-    test: Annotated[int, typer.Option(help="Held-out pictures a class.")] = 100,
+    train: Annotated[int, typer.Option(help="Training pictures per class.")] = 200,
+    test: Annotated[int, typer.Option(help="Held-out pictures per class.")] = 100,
     size: Annotated[str, typer.Option(help="Width x height in pixels.")] = "1280x720",
     seed: Annotated[int, typer.Option(help="Another seed, other pictures.")] = 0,
     quiet: options.Quiet = False,
@@ -22,7 +22,7 @@ def draw(
 ) -> None:
     """Draw the thumbnails of three invented channels.
 
-    Writes FOLDER/{train,test}/CHANNEL/*.jpg; pictures that are there already stay.
+    Writes FOLDER/{train,test}/CHANNEL/*.jpg; keeps pictures that already exist.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core.errors import UsageError

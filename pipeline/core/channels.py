@@ -56,7 +56,6 @@ class Collect(Part):
     back_off_s: Annotated[float, Field(ge=0, le=3600)] = 2.0
     tries: Annotated[int, Field(ge=1, le=20)] = 4
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = 20.0
-    max_kb_s: Annotated[float, Field(ge=0)] = 0.0
     proxy: str = ""
     cookies: str = ""
     check_certificates: bool = True

@@ -110,6 +110,8 @@ RENAMED = {
     "train.choose": "train.select_best_epoch",
     "train.keep_correct": "train.min_correct_coverage",
 }
+# Keys of the version before that nothing takes the place of.
+_REMOVED = {"collect.max_kb_s": "remove it: collect.pause_s sets how often YouTube is asked"}
 TABLES = (".csv", ".tsv", ".txt")
 _SOURCES = "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)"
 
@@ -237,7 +239,7 @@ def _validate(tree: dict[str, Any], search: dict[str, tuple[Any, ...]], where: s
 def _explain(problem: Any) -> tuple[str, str]:
     key = ".".join(str(part) for part in problem["loc"] if part not in ("str", "dict[str,str]"))
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {key}", _suggestion(key)
+        return f"unknown key {key}", _REMOVED.get(key) or _suggestion(key)
     if problem["type"] == "missing":
         key = "data.pictures" if key == "data" else key
         return f"{key} is missing", f"add it to the file, or give it with --set {key}=..."

@@ -90,7 +90,7 @@ def rows_of(data: bytes, columns: Collection[str] = ()) -> list[dict[str, str]]:
     except (ValueError, csv.Error) as error:
         raise DocumentError(str(error)) from error
     if any(None in row or None in row.values() for row in rows):
-        raise DocumentError("a row is not whole")
+        raise DocumentError("a row is incomplete")
     if lacking := [column for column in columns if column not in (reader.fieldnames or ())]:
         raise DocumentError(f"it lacks the column {', '.join(lacking)}")
     return rows
@@ -114,7 +114,7 @@ def arrays_of(data: bytes, names: Collection[str] = ()) -> dict[str, np.ndarray]
     if lacking := [name for name in names if name not in arrays]:
         raise DocumentError(f"it lacks {', '.join(lacking)}")
     if len({arrays[name].shape[:1] for name in names}) > 1:
-        raise DocumentError("its arrays are not equally long")
+        raise DocumentError("its arrays differ in length")
     return arrays
 
 

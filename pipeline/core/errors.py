@@ -56,7 +56,16 @@ class DataError(VignetteError):
 
 
 class PictureError(DataError):
-    pass
+    """A picture that cannot be used.
+
+    Args:
+        reason: What is wrong with it.
+        path: The file, where there is one; it stands before the reason in the message.
+    """
+
+    def __init__(self, reason: str, path: Path | None = None) -> None:
+        super().__init__(f"{path}: {reason}" if path else reason)
+        self.reason = reason
 
 
 class FormatError(PictureError):

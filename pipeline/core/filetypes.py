@@ -116,7 +116,7 @@ def archive_error(path: Path, kind: str) -> DataError:
     """What to say to somebody who gives an archive where pictures belong."""
     if path.suffix.lower() in _WORKBOOKS:
         return DataError(f"{path} is a workbook, not a table", "save it as “CSV UTF-8” and give that file")
-    return DataError(f"{path} is a {kind} archive", "unpack it, then give the folder that comes out of it")
+    return DataError(f"{path} is a {kind} archive", "unpack it and give the extracted folder")
 
 
 def size_of(path: Path) -> int:
@@ -141,5 +141,5 @@ def contents(path: Path, limit: int = MAX_TEXT) -> bytes:
     """
     size = size_of(path)
     if size > limit:
-        raise OSError(errno.EFBIG, f"{size:,} bytes are more than the limit of {limit:,}", str(path))
+        raise OSError(errno.EFBIG, f"{size:,} bytes exceed the limit of {limit:,}", str(path))
     return path.read_bytes()

@@ -177,8 +177,8 @@ class Records:
         if names:
             shown = ", ".join(names[:3]) + f" and {len(names) - 3} more" * (len(names) > 3)
             warn(
-                f"damaged in {self.folder}: {shown}; what is not as it was written is never used, "
-                "but made again by the command that makes it"
+                f"damaged in {self.folder}: {shown}; damaged files are never used; "
+                "the command that makes them writes them again"
             )
 
     def _noted(self) -> Iterator[str]:

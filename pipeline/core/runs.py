@@ -82,7 +82,7 @@ class Run(Records):
             return configuration.load(self.path(CONFIG))
         except ConfigError as error:
             error.hint += "; " * bool(error.hint) + (
-                f"or write it anew: python -m pipeline train CONFIG_OR_FOLDER --name {self.name} --overwrite"
+                f"or recreate it: python -m pipeline train CONFIG_OR_FOLDER --name {self.name} --overwrite"
             )
             raise
 
@@ -136,7 +136,9 @@ class Run(Records):
         except FileNotFoundError as error:
             raise RunError(f"{path} is missing", training_hint(self)) from error
         except OSError as error:
-            raise RunError(f"{path} cannot be read: {error.strerror}", "allow reading it") from error
+            raise RunError(
+                f"{path} cannot be read: {error.strerror}", "check your read permission"
+            ) from error
         stage, written = self.maker(name)
         if stage and hashlib.sha256(data).hexdigest() != written:
             raise self.altered_error(stage, name)
@@ -181,7 +183,9 @@ def open_for(
         UsageError: The name is not one folder name.
     """
     if name in ("", ".", "..") or "/" in name or "\\" in name:
-        raise UsageError(f"--name {name}: a run's name is one folder name", "for example --name first")
+        raise UsageError(
+            f"--name {name}: a run's name must be a single folder name", "for example --name first"
+        )
     run = Run(RUNS / name)
     if resplit:
         numbers = itertools.count(2)

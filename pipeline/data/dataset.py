@@ -183,7 +183,7 @@ def _look(
             # Without a sha256 it is read again next time.
             sha256 = "" if _temporary(error) else sha256
             kind = ExclusionKind.OTHER_FORMAT if isinstance(error, FormatError) else ExclusionKind.UNREADABLE
-            return Excluded(entry.path, entry.label, sha256, error.message.removeprefix(f"{path}: "), kind)
+            return Excluded(entry.path, entry.label, sha256, error.reason, kind)
         except OSError as error:
             reason = f"cannot be opened: {error.strerror}"
             return Excluded(entry.path, entry.label, "", reason, ExclusionKind.UNREADABLE)

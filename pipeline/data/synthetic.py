@@ -60,13 +60,13 @@ def draw_channels(
     if train < 1 or test < 0 or min(size) < 16:
         raise UsageError(
             f"nothing to draw. Received: train={train}, test={test}, size={size}",
-            "at least 1 training picture a class, of at least 16x16 pixels",
+            "at least 1 training picture per class, of at least 16x16 pixels",
         )
     names = {channel.name for channel in CHANNELS}
     for place, own in ((folder, {"train", "test"}), (folder / "train", names), (folder / "test", names)):
         foreign = sorted({path.name for path in place.iterdir()} - own) if place.is_dir() else []
         if foreign:
-            raise DataError(f"{place} holds other things, such as {foreign[0]}", "choose another folder")
+            raise DataError(f"{place} contains other files, such as {foreign[0]}", "choose another folder")
     wanted = [
         (folder / part / channel.name / f"{number:04d}.jpg", channel, offset + number)
         for part, count, offset in (("train", train, 0), ("test", test, 100_000))

@@ -122,8 +122,8 @@ def earned(truth: np.ndarray, probabilities: np.ndarray) -> tuple[list[LabelIssu
 def in_words(count: int, trust: Trust) -> str:
     """How far that many doubts can be trusted, as a sentence."""
     if not count:
-        own = "probably by the model's own mistakes"
-        return f"no label is in doubt: {trust.withheld} are contradicted, but {own}"
+        why = "probably by mistakes of the model"
+        return f"no label is in doubt: {trust.withheld} are contradicted, but {why}"
     likely, others = trust.likely_wrong, count - trust.likely_wrong
     mistakes = f", {others} of the contradictions are the model's own mistakes" if others else ""
     return (
@@ -208,8 +208,8 @@ def find_label_issues(experiment: Experiment) -> LabelIssues:
 
 
 def _caption(row: _ListedIssue) -> str:
-    filed = f"filed: {row.label} {row.label_score:.2f}"
-    return f"{filed}\nrather: {row.suggestion} {row.suggestion_score:.2f}"
+    filed = f"label: {row.label} {row.label_score:.2f}"
+    return f"{filed}\nsuggested: {row.suggestion} {row.suggestion_score:.2f}"
 
 
 def _document(experiment: Experiment) -> LabelIssues:

@@ -19,8 +19,8 @@ _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _ALPHA = ("LA", "PA", "RGBA", "RGBa", "La")
 _SAME_COLOUR = 2
 _SRGB = ImageCms.createProfile("sRGB")
-HIGH_BYTE = "16 bits a channel: the high byte is used"
-LOW_BYTE = "16 bits a channel, but no value above 255: the low byte is used"
+HIGH_BYTE = "16 bits per channel: the high byte is used"
+LOW_BYTE = "16 bits per channel, but no value above 255: the low byte is used"
 _NO_PROFILE = "unusable colour profile; colours are read as sRGB"
 
 # Pillow's raw modes for 16-bit pixels, each with the mode that reads the other byte.
@@ -54,7 +54,7 @@ def opaque_srgb(
     clear: np.ndarray | None = None
     image.load()
     if image.mode in ("I", "F"):
-        raise ValueError(f"pixels of type {image.mode}; save it with 8 or 16 bits a channel")
+        raise ValueError(f"pixels of type {image.mode}; save it with 8 or 16 bits per channel")
     if raw in _OTHER_BYTE:
         image, clear = _eight_bits(image, low, remarks)
     grey = _grey_shift(image, remarks) if image.mode in _SIXTEEN_BIT else None

@@ -174,9 +174,9 @@ def digest(path: Path) -> str:
 def _decode_file(path: Path, for_frame: Size | None) -> tuple[np.ndarray, Facts]:
     size = filetypes.size_of(path)
     if not size:
-        raise PictureError(f"{path}: the file is empty")
+        raise PictureError("the file is empty", path)
     if size > MAX_BYTES:
-        raise PictureError(f"{path}: {size:,} bytes, the limit is {MAX_BYTES:,}")
+        raise PictureError(f"{size:,} bytes, the limit is {MAX_BYTES:,}", path)
     with path.open("rb") as file:
         return _decode(path, file, for_frame)
 
@@ -202,7 +202,7 @@ def _decode(path: Path, file: BinaryIO, for_frame: Size | None) -> tuple[np.ndar
             turn = None if file_format == "TIFF" else _UPRIGHT.get(orientation)
             pixels = pixels if turn is None else np.ascontiguousarray(turn(pixels))
     except _DAMAGE as error:
-        raise PictureError(f"{path}: cannot be decoded ({_reason(error)})") from error
+        raise PictureError(f"cannot be decoded ({_reason(error)})", path) from error
     if scale > 1:
         share = "half" if scale == 2 else "a quarter of"
         remarks.append(f"so large that it is decoded at {share} its width and height")
@@ -219,17 +219,17 @@ def _open(path: Path, file: BinaryIO) -> Image.Image:
     if kind not in FORMATS:
         can = ", ".join(map(filetypes.spoken, FORMATS))
         raise (
-            FormatError(f"{path}: {name} files are not supported; save it as JPEG or PNG")
+            FormatError(f"{name} files are not supported; save it as JPEG or PNG", path)
             if kind
-            else PictureError(f"{path}: not a readable picture; supported formats: {can}")
+            else PictureError(f"not a readable picture; supported formats: {can}", path)
         )
     try:
         image = _heic(file) if kind == "HEIF" else Image.open(file, formats=(kind,))
         width, height = image.size
     except _DAMAGE as error:
-        raise PictureError(f"{path}: a damaged {name} file") from error
+        raise PictureError(f"a damaged {name} file", path) from error
     if kind == "TIFF" and _is_raw(image, head):
-        raise FormatError(f"{path}: camera raw files are not supported; save it as JPEG")
+        raise FormatError("camera raw files are not supported; save it as JPEG", path)
     limit = _MAX_PIXELS_OF.get(kind, _MAX_PIXELS)
     if max(width, height) > _MAX_SIDE or (kind != "JPEG" and width * height > limit):
         raise _too_large(path, image, name, limit)
@@ -247,7 +247,7 @@ def _heic(file: BinaryIO) -> Image.Image:
 
 def _too_large(path: Path, image: Image.Image, name: str, limit: int) -> PictureError:
     size = f"{image.width}x{image.height} pixels"
-    return PictureError(f"{path}: {size}; the limit for {name} is {limit:,}, and {_MAX_SIDE:,} on a side")
+    return PictureError(f"{size}; the limit for {name} is {limit:,}, and {_MAX_SIDE:,} on a side", path)
 
 
 def _is_raw(image: Image.Image, head: bytes) -> bool:
@@ -276,7 +276,7 @@ def _scale(path: Path, image: Image.Image, file_format: str) -> int:
             return scale
     if area <= 16 * _MAX_PIXELS:
         size = f"{image.width}x{image.height} pixels"
-        raise PictureError(f"{path}: {size} are too many for a progressive JPEG; save it as a baseline one")
+        raise PictureError(f"{size} are too many for a progressive JPEG; save it as a baseline one", path)
     raise _too_large(path, image, "JPEG", 16 * _MAX_PIXELS)
 
 

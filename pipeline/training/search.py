@@ -33,7 +33,7 @@ from pipeline.training.results import Candidate, Search
 
 _NOTE = (
     "ranked by out-of-fold accuracy; the best of several is slightly optimistic, "
-    "the held-out pictures were not looked at"
+    "the held-out pictures were not used"
 )
 
 

@@ -130,8 +130,9 @@ def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None
         )
     if shared := split.shared_groups:
         leaked = len(split.leaked)
+        own = "data set's own" if given else "old"
         reporter.warn(
-            f"the {'given' if given else 'old'} split leaks: copies of {shared} "
+            f"the {own} split leaks: copies of {shared} "
             f"{'pictures' if shared > 1 else 'picture'} are on both sides ({leaked} of the held-out ones); "
             "evaluate reports the score with and without them"
         )

@@ -120,5 +120,5 @@ def test_runs_that_are_not_there_are_refused(tmp_path, copy):
 
 
 def test_a_name_that_is_no_folder_name_is_refused(copy):
-    message = "--name ../x: a run's name is one folder name"
+    message = "--name ../x: a run's name must be a single folder name"
     refused(train_copy(copy, "--name", "../x"), 2, message, "for example --name first")

@@ -97,7 +97,7 @@ def install(device: Device, apk: Path, sha256: str) -> str:
     for pattern, meaning, hint in _REFUSALS:
         if re.search(pattern, refused):
             raise PhoneError(f"{apk} was not installed: {meaning} ({refused})", hint)
-    raise PhoneError(f"{apk} was not installed: {refused}", "fix what this says, then repeat the command")
+    raise PhoneError(f"{apk} was not installed: {refused}", "fix this, then repeat the command")
 
 
 def start(device: Device, action: str, extras: Mapping[str, str | int]) -> None:

@@ -124,7 +124,7 @@ def failure(what: str, message: str, gone: str = "") -> VignetteError:
             return kind(f"{what} failed: {meaning} ({message})", hint)
     if gone:
         return PhoneError(f"{what} failed: the phone {gone} was disconnected ({message})", AGAIN)
-    return PhoneError(f"{what} failed: {message}", "fix what this says, then repeat the command")
+    return PhoneError(f"{what} failed: {message}", "fix this, then repeat the command")
 
 
 def _line(text: str) -> str:

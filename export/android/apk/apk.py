@@ -86,7 +86,7 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
     if row is None:
         raise GateError(
             f"every flavour of {run.folder} failed the gate: {'; '.join(map(_reasons, rows.values()))}",
-            f"--flavour NAME puts {' or '.join(rows)} inside anyway; the About screen shows the verdict",
+            f"--flavour NAME builds the app with {' or '.join(rows)} anyway; its About screen says so",
         )
     name, first = row.model, preference.ORDER[0]
     if gate.refuses(row.verdict, config.gate):

@@ -86,7 +86,7 @@ def read(text: str, where: str, form: type[Form]) -> Form:
         return form.model_validate_json(text)
     except ValidationError as error:
         raise DataError(
-            f"{where} is not what the app writes: {explain(error)}",
+            f"{where} is not in the app's format: {explain(error)}",
             "update the app, then measure again: python -m export apk, then python -m export benchmark",
         ) from error
 
@@ -100,7 +100,7 @@ def load(text: str, where: str) -> dict[str, Any]:
     try:
         return documents.object_of(text)
     except DocumentError as error:
-        raise DataError(f"{where} is not what the app writes: {error}", _MEASURE_AGAIN) from error
+        raise DataError(f"{where} is not in the app's format: {error}", _MEASURE_AGAIN) from error
 
 
 def require_all_or_error(part: AppPart, always: set[str], optional: set[str]) -> None:

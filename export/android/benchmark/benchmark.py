@@ -148,7 +148,7 @@ def benchmark(experiment: Experiment, request: Request, reporter: ProgressReport
         run.write(_measure(run, request, selection, device, reporter), artifacts.PHONE)
         run.record(recipe)
     else:
-        reporter.say("phone", "already measured with these files; --again measures again")
+        reporter.say("phone", "already measured with these files; --again repeats the benchmark")
     return run.read(PhoneBenchmarks, artifacts.PHONE)
 
 

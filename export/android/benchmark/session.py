@@ -170,13 +170,13 @@ class Session:
         for flavour, whole in flavours.items():
             listed = seen.get(self.model(flavour))
             if listed is None or listed.error:
-                why = listed.error if listed else "it does not see the file"
+                why = listed.error if listed else "the file is not visible to it"
                 raise AccessError(
                     f"the app on the phone cannot read the {flavour} model: {why}", program.DENIED
                 )
             if listed.sha256 != whole.contract.model.sha256:
                 raise PhoneError(
-                    f"the {flavour} model was damaged on its way to the phone: "
+                    f"the {flavour} model was damaged while being copied to the phone: "
                     f"sha256 {str(listed.sha256)[:12]}… instead of {whole.contract.model.sha256[:12]}…",
                     "try another cable or port, then repeat the command",
                 )
@@ -200,12 +200,12 @@ class Session:
             text = local.read_bytes().decode("utf-8", "replace")
         outcome = recording.read_outcome(text, f"{self.name}.json of the app")
         if isinstance(outcome, Failure):
-            raise PhoneError(f"the app on the phone did not measure: {self._plain(outcome.error)}", _AGAIN)
+            raise PhoneError(f"the benchmark on the phone failed: {self._plain(outcome.error)}", _AGAIN)
         ordered = {self.model(flavour) for flavour in flavours}
         if outcome.session != self.name or {model.name for model in outcome.models} != ordered:
             raise PhoneError(
                 f"the app on the phone measured {', '.join(model.name for model in outcome.models)} "
-                f"for {outcome.session}, which is not what it was told to measure",
+                f"for {outcome.session}, which is not what was requested",
                 "repeat the command",
             )
         return outcome

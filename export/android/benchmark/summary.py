@@ -69,7 +69,7 @@ def sentences(benchmarks: PhoneBenchmarks) -> Iterator[str]:
     for flavour, why in benchmarks.skipped.items():
         yield f"{flavour} was skipped: {why}."
     if benchmarks.disturbances:
-        yield f"Noticed before the start: {'; '.join(benchmarks.disturbances)}."
+        yield f"Conditions at the start: {'; '.join(benchmarks.disturbances)}."
     if benchmarks.host is None:
         yield "There are no times on this computer to compare with: python -m export parity measures them."
 

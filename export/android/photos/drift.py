@@ -44,7 +44,7 @@ class Quantity:
 
 
 QUANTITIES = (
-    Quantity("brightness", "brighter", "darker", "avoid light from behind", "look for more light"),
+    Quantity("brightness", "brighter", "darker", "avoid backlight", "look for more light"),
     Quantity(
         "contrast",
         "higher in contrast",

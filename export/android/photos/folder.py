@@ -102,7 +102,7 @@ def read(root: Path, labels: Sequence[str], progress: Progress = silent) -> Phot
             facts = decode.inspect(path)
             return replace(photo, sha256=decode.digest(path), width=facts.width, height=facts.height)
         except PictureError as error:
-            return Excluded(photo.path, label, "", error.message.removeprefix(f"{path}: "))
+            return Excluded(photo.path, label, "", error.reason)
         except OSError as error:
             return Excluded(photo.path, label, "", f"cannot be opened: {error.strerror}")
 
@@ -140,7 +140,7 @@ def _listed(folder: Path) -> list[Path]:
         return sorted(folder.iterdir()) if folder.is_dir() else []
     except OSError as error:
         raise DataError(
-            f"{folder}: cannot be listed: {error.strerror}", "check your permission to read it"
+            f"{folder}: cannot be listed: {error.strerror}", "check your read permission"
         ) from error
 
 
@@ -154,7 +154,7 @@ def _of_the_app(root: Path, sessions: Sequence[Path]) -> tuple[list[Photo], list
             stem, _, ending = name.rpartition(".")
             reason = ""
             if ending == "png" and f"{stem}.json" not in names:
-                reason = "it has no record; the app ended before it wrote one"
+                reason = "it has no record: the app stopped before writing one"
             elif ending == "png":
                 try:
                     noted = record.parse(
@@ -190,7 +190,7 @@ def _truth(noted: Record) -> str | None:
 def _of_classes(root: Path, labels: Sequence[str]) -> tuple[list[Photo], list[Excluded]]:
     layout = folders.walk(root)
     photos = []
-    for entry in layout.found:
+    for entry in layout.candidates:
         none = entry.label == _NONE_FOLDER and _NONE_FOLDER not in labels
         photos.append(Photo(entry.path, "", 0, 0, "", OUT_OF_SCOPE if none else entry.label, None))
     return photos, list(layout.ignored)

@@ -163,7 +163,7 @@ def _score(
     def frame(photo: Photo) -> np.ndarray:
         return letterbox(decode.read(taken.file(photo)), experiment.frame)
 
-    stage, total = "answering the photos", len(taken.photos)
+    stage, total = "running the model on the photos", len(taken.photos)
     predictions = litert.predictions(data, taken.photos, frame, lambda n: reporter.progress(stage, n, total))
     kinds = [_kind(photo, bundles, own) for photo in taken.photos]
     labels = experiment.labels

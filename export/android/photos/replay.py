@@ -166,7 +166,7 @@ def replay(photos: PhotoFolder, bundles: Mapping[str, Bundle], progress: Progres
     replays = []
     for done, one in enumerate(parallel.ordered(again, pairs), 1):
         replays.append(one)
-        progress("answering the photos again", done, len(pairs))
+        progress("replaying the photos", done, len(pairs))
     return replays
 
 

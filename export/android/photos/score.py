@@ -164,8 +164,8 @@ def _sentences(field: Scores, held_out: HeldOutScores, drop: float, interval: In
     n = field.n
     if n < _FEW:
         yield (
-            f"{n} labelled photo{'s prove' if n != 1 else ' proves'} next to nothing; docs/field-protocol.md "
-            "says how many you need."
+            f"{n} labelled photo{'s are' if n != 1 else ' is'} too few to conclude anything; "
+            "docs/field-protocol.md says how many you need."
         )
     change = f"accuracy is {_points(drop)} than on the held-out pictures"
     bounds = f"95% interval: {_points(interval.low)} to {_points(interval.high)}"
@@ -176,7 +176,7 @@ def _sentences(field: Scores, held_out: HeldOutScores, drop: float, interval: In
         )
     elif interval.high < 0:
         yield (
-            f"In the field {change} ({bounds}): the photos are easier. Perhaps they show few things, or "
+            f"In the field {change} ({bounds}): the photos are easier. Perhaps they vary little, or "
             "photos with a wrong answer were not kept."
         )
     else:
@@ -184,8 +184,8 @@ def _sentences(field: Scores, held_out: HeldOutScores, drop: float, interval: In
     mixed = held_out.accuracy_at_mix
     if mixed is not None and abs(mixed - held_out.accuracy) > 0.01:
         yield (
-            "The classes are not as frequent as in the held-out set; with their frequencies, the held-out "
-            f"accuracy would be {mixed:.3f}."
+            "The class frequencies differ from those of the held-out set; with these frequencies, the "
+            f"held-out accuracy would be {mixed:.3f}."
         )
     if field.dont_know - held_out.dont_know > 0.1:
         yield (
@@ -194,7 +194,7 @@ def _sentences(field: Scores, held_out: HeldOutScores, drop: float, interval: In
         )
     if field.sessions == 1 and n > 1:
         yield (
-            "All photos are from one session, so from one place in one light. They say nothing about other "
+            "All photos are from one session: one place, one light. They say nothing about other "
             "places, which is why the intervals are so wide."
         )
     elif field.sessions < n:

@@ -188,8 +188,8 @@ def _sentences(comparison: _Comparison, trained_on_screens: bool) -> Iterator[st
         yield "Train with --set augment.screen=true to show the model such photos, then simulate again."
     yield (
         "A simulation is not a measurement: a loss shows that such photos are hard for this model, but no "
-        "loss does not prove that a real screen, lamp and phone are harmless. Neither says anything about "
-        "things that are not on a screen. Only photos can: docs/field-protocol.md."
+        "loss does not prove that a real screen, lamp and phone are harmless. Nor does it say anything about "
+        "objects that are not on a screen. Only photos can: docs/field-protocol.md."
     )
 
 

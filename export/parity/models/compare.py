@@ -167,9 +167,7 @@ def _answers(
 ) -> Predictions:
     """A side's predictions, with columns in the order of `labels`."""
     files = [table.file(picture) for picture in rows]
-    probabilities = side.answer(
-        files, lambda done: reporter.progress(f"answers of {stage}", done, len(files))
-    )
+    probabilities = side.answer(files, lambda done: reporter.progress(f"running {stage}", done, len(files)))
     order = _order(side.labels, labels)
     return Predictions(
         side.name,

@@ -88,7 +88,7 @@ class _Foreign:
             if not select.select([stdout], [], [], seconds)[0]:
                 raise ConversionError(
                     f"{self._path} took more than {seconds:g} seconds for one answer",
-                    "it is not fit for a phone",
+                    "it is too slow for a phone",
                 )
             part = os.read(stdout.fileno(), count - len(data))
             if not part:
@@ -100,9 +100,9 @@ class _Foreign:
         code = self._process.wait()
         how = f"signal {-code}" if code < 0 else f"exit code {code}"
         return ConversionError(
-            f"{self._path}: LiteRT died on it ({how}); the file is damaged, or needs more than "
+            f"{self._path}: LiteRT crashed on it ({how}); the file is damaged, or needs more than "
             f"{_MEMORY_BYTES // 2**30} GB",
-            "python -m export passport says what is in it",
+            "python -m export passport shows what is in it",
         )
 
 
@@ -157,7 +157,7 @@ def _serve(path: Path, size: Size | None, incoming: IO[bytes], outgoing: IO[byte
     labels = int(np.prod(model.output["shape"][1:]))
     if details["shape"][-1] != 3 or details["shape"][0] != 1 or not 2 <= labels <= _MOST_LABELS:
         shapes = f"{details['shape'].tolist()} in and {model.output['shape'].tolist()} out"
-        say({"error": f"expected one RGB picture in and one number a label out, not {shapes}"})
+        say({"error": f"expected one RGB picture in and one number per label out, not {shapes}"})
         return
     dtype, step = np.dtype(details["dtype"]), float(model.output["quantization"][0])
     width, height = model.frame

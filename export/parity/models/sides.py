@@ -175,7 +175,7 @@ def _foreign(path: Path, hand: ByHand) -> Side:
     if missing or labels is None or fit is None:
         why = f"; {'; '.join(said.problems)}" if said.problems else ""
         raise UsageError(
-            f"{path} has no contract beside it and does not say {', nor '.join(missing)}{why}",
+            f"{path} has no contract beside it and does not state {', nor '.join(missing)}{why}",
             "pass these options, as the model was trained",
         )
     if len(labels) != outputs:
@@ -219,7 +219,7 @@ def _agreeing(path: Path, what: str, said: T | None, by_hand: T | None) -> T | N
         and not _told_apart(said, by_hand)
     ):
         raise UsageError(
-            f"--{what} contradicts the metadata of {path}: {by_hand} against {said}", f"leave --{what} out"
+            f"--{what} contradicts the metadata of {path}: {by_hand} against {said}", f"omit --{what}"
         )
     return said if by_hand is None or _same(said, by_hand) else by_hand
 

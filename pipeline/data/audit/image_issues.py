@@ -32,7 +32,7 @@ _FOR_NOTES = {
     NoteKind.SPLITS: (
         IssueKind.SPLITS,
         "the data set comes with a split: {}",
-        "nothing if that is right; otherwise rename these folders",
+        "nothing if this is intended; otherwise rename these folders",
     ),
     NoteKind.ENCODING: (
         IssueKind.ENCODING,
@@ -62,7 +62,7 @@ def of_files(excluded: Sequence[Excluded]) -> list[ImageIssue]:
         issue(
             IssueKind.OTHER_FORMATS,
             "pictures in unsupported formats (raw, JPEG XL, SVG …)",
-            "export them as JPEG, or they are not used",
+            "export them as JPEG; until then they are not used",
             paths[ExclusionKind.OTHER_FORMAT],
         ),
         issue(
@@ -117,14 +117,14 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssu
         where(
             IssueKind.UNIFORM,
             "nearly one colour",
-            "look at them and take out those that show nothing",
+            "check them and remove those that show nothing",
             uniform,
             matters=True,
         ),
         where(
             IssueKind.PLACEHOLDER,
             "mostly one flat colour (a placeholder?)",
-            "look at them and take out “picture not available” and the like",
+            "check them and remove placeholders such as “picture not available”",
             (rows["flat"] > _FLAT) & ~uniform,
             matters=True,
         ),
@@ -138,14 +138,14 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssu
         where(
             IssueKind.BARS,
             "black bars along the sides",
-            "crop them, above all if one class has more of them than others",
+            "crop them, especially if one class has more of them than others",
             rows["bars"].max(1) > _BAR,
             matters=True,
         ),
         where(
             IssueKind.MISNAMED,
             "extension does not match the content",
-            "nothing: the content decides",
+            "nothing: the content counts, not the name",
             misnamed,
             matters=False,
         ),
@@ -175,7 +175,7 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssu
             "portrait pictures in a mostly landscape set"
             if rarer is portrait
             else "landscape pictures in a mostly portrait set",
-            "nothing: the frame becomes square for mixed shapes",
+            "nothing: mixed shapes get a square frame",
             mixed,
             matters=False,
         ),

@@ -91,8 +91,8 @@ class Polite(yt_dlp.YoutubeDL):
             except CertificateVerifyError as error:
                 raise NetworkError(
                     f"the certificate of {urlsplit(request.url).hostname} cannot be trusted: {words(error)}",
-                    "look at the clock and the proxy of this machine; where a proxy ends TLS and you trust "
-                    "it: --set collect.check_certificates=false",
+                    "check this machine's clock and proxy; if a proxy that you trust intercepts TLS: "
+                    "--set collect.check_certificates=false",
                 ) from error
             except TransportError as error:
                 status, reason = 0, words(error)
@@ -101,12 +101,12 @@ class Polite(yt_dlp.YoutubeDL):
             if attempt + 1 < settings.tries:
                 self._wait(wait, status)
         if status == _TOO_MANY:
-            raise NetworkError("YouTube asks to slow down (HTTP 429), again and again", CONTINUES)
+            raise NetworkError("YouTube keeps asking to slow down (HTTP 429)", CONTINUES)
         raise GaveUpError(f"{reason}, {settings.tries} times" if settings.tries > 1 else reason)
 
     def _whole(self, response: Response) -> Response:
         """The answer with its body in memory."""
-        begin, parts, size = time.monotonic(), [], 0
+        parts, size = [], 0
         with response:
             _stop_at_wall(response.url)
             while part := response.read(1 << 16):
@@ -114,8 +114,6 @@ class Polite(yt_dlp.YoutubeDL):
                 size += len(part)
                 if size > LARGEST_BYTES:
                     raise TransportError(f"more than {LARGEST_BYTES:,} bytes")
-                if self._settings.max_kb_s:
-                    self._until(begin + size / 1000 / self._settings.max_kb_s)
         return Response(io.BytesIO(b"".join(parts)), response.url, dict(response.headers), response.status)
 
     def _wait(self, seconds: float, status: int) -> None:
@@ -142,15 +140,15 @@ def _stop_at_wall(address: str) -> None:
     parts = urlsplit(address)
     host = parts.hostname or ""
     if host.startswith(("accounts.google.", "consent.")) or parts.path.startswith("/sorry/"):
-        raise wall(f"it leads to {host}")
+        raise wall(f"it redirects to {host}")
 
 
 def wall(said: str) -> NetworkError:
-    """The error for a page that lets nobody pass without an account or a riddle."""
+    """The error for a page that requires an account or a CAPTCHA."""
     return NetworkError(
-        f"YouTube asks to sign in, or to show that no robot asks: {said}",
-        "wait some hours or use another network, then repeat the command: it continues where it stopped; "
-        "cookies of a browser that is signed in may help, at that account's risk: --set collect.cookies=FILE",
+        f"YouTube requires sign-in or a CAPTCHA: {said}",
+        "wait a few hours or use another network, then repeat the command: it continues where it stopped; "
+        "cookies from a signed-in browser may help, at your account's risk: --set collect.cookies=FILE",
     )
 
 
@@ -169,7 +167,7 @@ def _retry_after(asked: str | None) -> float:
 def _cookies(path: str) -> io.StringIO | None:
     if not path:
         return None
-    hint = "export them in Netscape format, as yt-dlp's documentation tells"
+    hint = "export them in Netscape format, as yt-dlp's documentation explains"
     try:
         text = filetypes.contents(Path(path).expanduser()).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:

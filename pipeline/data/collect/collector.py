@@ -1,8 +1,8 @@
-"""Channels, or a file of videos, into a folder of pictures: who is asked for, and on which side.
+"""Channels into a folder of pictures: which videos are asked for, and on which side of the split.
 
 The sides follow time. In a channel's list, newest first, the newest are trained on and the next
 are held out, so the held-out pictures are older than every training picture. Later collections
-keep that: no picture changes its side, newer ones join training, and what is older than the first
+keep that: pictures never change sides, newer ones join training, and what is older than the first
 held-out picture can only be held out.
 """
 
@@ -21,7 +21,6 @@ from pipeline.core.errors import ConfigError, DataError
 from pipeline.core.progress import ProgressReporter
 from pipeline.data.collect.download import TEST, TRAIN, UNSPLIT, Keeper, Outcome
 from pipeline.data.collect.manifest import Manifest, Row, shown
-from pipeline.data.collect.video_list import Wanted
 
 if TYPE_CHECKING:
     from pipeline.data.collect.youtube import Session, Video  # loads yt-dlp
@@ -52,7 +51,7 @@ def collect_channels(
         channels: All lists are opened before the first picture is fetched.
         settings: How many on each side, and whether missing ones are replaced.
         session: Where pictures and lists come from.
-        listener: Told how far it is, and what has changed.
+        reporter: Hears of progress, and of what has changed.
         retry: Pictures that YouTube did not have are asked for again.
 
     Raises:
@@ -75,39 +74,15 @@ def collect_channels(
         return keeper.outcome(lambda row: any(row.channel == one.name for one in asked))
 
 
-def collect_list(
-    folder: Path,
-    wanted: Iterable[Wanted],
-    session: Session,
-    reporter: ProgressReporter,
-    *,
-    retry: bool = False,
-) -> Outcome:
-    """Brings a folder of pictures up to date with a list of videos; arguments and errors as above."""
-    wanted = list(wanted)
-    keys = {(one.label, one.id) for one in wanted}
-    with Keeper(folder, session.get, reporter, retry=retry) as keeper:
-        keeper.check_layout(wanted[0].split)
-        keeper.mend([row for row in keeper.manifest if row.key in keys], again=lambda row: not row.lasting)
-        for number, one in enumerate(wanted, 1):
-            row = keeper.manifest.get(one.label, one.id)
-            if row is None:
-                keeper.ask(Row(one.id, one.label, one.split, "", one.position, ""))
-            elif row.split != one.split:
-                reporter.warn(f"{one.id} stays in {row.split}: no picture changes its side")
-            reporter.progress("collecting", number, len(wanted))
-        return keeper.outcome(lambda row: row.key in keys)
-
-
 def _open(channel: Channel, settings: Collect, session: Session, manifest: Manifest) -> _Asked:
     address = urls.channel_list(channel.channel, everything=settings.shorts)
     if address is None:
-        raise ConfigError(f"{shown(channel.channel)} names no channel", "give its handle, such as @handle")
+        raise ConfigError(f"{shown(channel.channel)} is not a channel", "give its handle, such as @handle")
     name = address.removesuffix("/featured").removesuffix("/videos")
     others = {row.label for row in manifest if row.channel == name} - {channel.label}
     if others:
         raise DataError(
-            f"{name} is {min(others)} in {manifest.folder}, and {channel.label} now",
+            f"{name} is labelled {min(others)} in {manifest.folder}, but {channel.label} now",
             "keep the label, or choose another folder: --set data.pictures=FOLDER",
         )
     listing = session.list(address)
@@ -115,7 +90,7 @@ def _open(channel: Channel, settings: Collect, session: Session, manifest: Manif
         address = urls.uploads(listing.channel_id) or ""
         if not address:
             raise DataError(
-                f"{name}: YouTube does not say the channel's id", "use --set collect.shorts=false"
+                f"{name}: YouTube does not report the channel's id", "use --set collect.shorts=false"
             )
         listing = session.list(address)
     first = list(itertools.islice(listing.videos, settings.train + settings.test))
@@ -169,7 +144,7 @@ class _Walk:
         if had and joined:
             reporter.say(
                 self._label,
-                f"{joined} newer pictures joined training; the {had} held-out ones stay as they were",
+                f"{joined} newer pictures were added to training; the {had} held-out ones are unchanged",
             )
         self._say_what_lacks(had)
 
@@ -213,11 +188,11 @@ class _Walk:
                 continue
             what = {TRAIN: "training pictures", TEST: "held-out pictures", UNSPLIT: "pictures"}[side]
             why = (
-                "what is older than the held-out pictures is not trained on; collect into another folder "
-                "for another split"
+                "pictures older than the held-out ones are not used for training; for another split, "
+                "collect into another folder"
                 if had and side == TRAIN and self._settings.full
-                else "the list has no more"
+                else "the list has no more videos"
                 if self._settings.full
-                else "the others are missing, and full = false leaves their places empty"
+                else "the others are missing, and full = false does not replace them"
             )
             self._keeper.reporter.warn(f"{self._label}: {there} of {needed} {what}; {why}")

@@ -73,7 +73,7 @@ class Keeper:
         if any((row.split == UNSPLIT) != (split == UNSPLIT) for row in self.manifest):
             has = "without a split" if split else "split into train and test"
             raise DataError(
-                f"{self.folder} was collected {has}, and this would mix both",
+                f"{self.folder} was collected {has}; this would mix the two",
                 "choose another folder: --set data.pictures=FOLDER",
             )
 
@@ -87,7 +87,7 @@ class Keeper:
             path = self.folder / row.file
             there = path.is_file()
             if not there or decode.digest(path) != row.sha256:
-                self.reporter.warn(f"{row.file} was {'changed' if there else 'gone'}; it is fetched again")
+                self.reporter.warn(f"{row.file} was {'changed' if there else 'deleted'}; fetching it again")
                 self.ask(row, keep=there)
 
     def ask(self, row: Row, *, keep: bool = False) -> Row:
@@ -107,9 +107,9 @@ class Keeper:
             self._in_vain[found.lasting] += not refused
             if self._in_vain[False] == _IN_VAIN or self._in_vain[True] == _LACKING:
                 raise NetworkError(
-                    f"{self._in_vain[found.lasting]} pictures in a row could not be had; the last: "
+                    f"{self._in_vain[found.lasting]} pictures in a row could not be downloaded; the last: "
                     f"{row.id}: {found.reason}",
-                    "look at the network and the proxy, then repeat the command: it goes on where it stopped",
+                    "check the network and the proxy, then repeat the command: it continues where it stopped",
                 )
             return noted
         self._in_vain.clear()
@@ -137,6 +137,6 @@ class Keeper:
     def _refusal(self, row: Row) -> str:
         """Why a picture is not even asked for; empty where it is."""
         if not urls.is_video(row.id):
-            return "its id is not one of YouTube's"
+            return "not a YouTube id"
         others = [label for label in self.manifest.labels_of(row.id) if label != row.label]
-        return f"already there as {others[0]}: a picture has one label" if others else ""
+        return f"already labelled {others[0]}" if others else ""

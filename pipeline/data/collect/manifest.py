@@ -190,5 +190,5 @@ def _parse(line: bytes, where: str) -> Row:
     except ValueError as error:
         raise DataError(
             f"{where}: not a line of a manifest: {error}",
-            "put back an earlier copy; or move the file away, then everything is collected anew",
+            "restore an earlier copy, or move the file away to collect everything again",
         ) from error

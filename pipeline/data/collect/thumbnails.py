@@ -134,7 +134,7 @@ def best(video: str, get: Callable[[str], Fetched]) -> Thumbnail | Missing:
 
 def _look(address: str, variant: _Variant, ending: str, get: Callable[[str], Fetched]) -> Thumbnail | Fetched:
     """The thumbnail at one address, or why there is none."""
-    wrong = ""
+    wrong = Fetched()
     for _ in range(_LOOKS):
         fetched = get(address)
         if fetched.reason:
@@ -142,13 +142,13 @@ def _look(address: str, variant: _Variant, ending: str, get: Callable[[str], Fet
         found = check(fetched.data, variant, ending)
         if isinstance(found, Thumbnail):
             return found
-        if found == PLACEHOLDER:
-            return Fetched(reason=found, lasting=True)
+        if found.lasting:
+            return found
         wrong = found
-    return Fetched(reason=wrong)
+    return wrong
 
 
-def check(data: bytes, variant: _Variant, ending: str) -> Thumbnail | str:
+def check(data: bytes, variant: _Variant, ending: str) -> Thumbnail | Fetched:
     """The thumbnail in the bytes that came, its bars cut off, or what is wrong with them.
 
     Args:
@@ -161,15 +161,15 @@ def check(data: bytes, variant: _Variant, ending: str) -> Thumbnail | str:
         pixels, file_format = decode.decode(name, data)
     except PictureError as error:
         if data.lstrip()[:1] == b"<":
-            return "a page came instead of a picture"
-        return error.message.removeprefix(f"{name}: ")
+            return Fetched(reason="got a web page instead of a picture")
+        return Fetched(reason=error.reason)
     height, width = pixels.shape[:2]
     if (width, height) == _PLACEHOLDER_SIZE:
-        return PLACEHOLDER
+        return Fetched(reason=PLACEHOLDER, lasting=True)
     if not variant.fits(width, height):
-        return f"{width}x{height} pixels instead of {variant.width}x{variant.height}"
+        return Fetched(reason=f"{width}x{height} pixels instead of {variant.width}x{variant.height}")
     if file_format != _ENDINGS[ending]:
-        return f"{file_format} instead of {_ENDINGS[ending]}"
+        return Fetched(reason=f"{file_format} instead of {_ENDINGS[ending]}")
     rows = _bar(pixels) if variant.padded else 0
     if rows:
         data = decode.cut_rows(data, rows)

@@ -86,7 +86,7 @@ class Session:
             return Fetched(reason=error.reason, silent=True)
         except HTTPError as error:
             if error.redirect_loop:
-                return Fetched(reason="leads around in a circle (redirects)")
+                return Fetched(reason="redirects in a circle")
             return Fetched(reason=f"HTTP {error.status}", lasting=error.status in _GONE)
         except RequestError as error:
             return Fetched(reason=words(error), silent=True)
@@ -108,7 +108,7 @@ class Session:
                     break
                 info = self._ydl.extract_info(info["url"], download=False, process=False, ie_key="YoutubeTab")
         if not info or info.get("entries") is None:
-            raise ToolError(f"{address}: yt-dlp found no list there", "look at the address in a browser")
+            raise ToolError(f"{address}: yt-dlp found no list there", "check the address in a browser")
         return Listing(info.get("channel_id") or "", _videos(iter(info["entries"]), address))
 
 
@@ -131,7 +131,7 @@ def _explained(address: str) -> Iterator[None]:
     except GaveUpError as error:
         raise NetworkError(
             f"{address} cannot be read: {error.reason}",
-            "look at the network and the proxy (collect.proxy, or HTTPS_PROXY in the environment); "
+            "check the network and the proxy (collect.proxy, or HTTPS_PROXY in the environment); "
             + CONTINUES,
         ) from error
     except (YoutubeDLError, RequestError) as error:
@@ -155,5 +155,5 @@ def _explain(address: str, said: str) -> DataError | NetworkError | ToolError:
         return NetworkError(f"{address}: YouTube refuses to answer (HTTP 403)", CONTINUES)
     return ToolError(
         f"{address}: yt-dlp cannot read this list: {said}",
-        "YouTube changes now and then; a newer yt-dlp may know: python -m pip install --upgrade yt-dlp",
+        "YouTube changes from time to time; try a newer yt-dlp: python -m pip install --upgrade yt-dlp",
     )

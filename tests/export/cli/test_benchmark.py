@@ -149,7 +149,7 @@ def test_measured_once_it_is_shown_again_without_asking_the_phone(measure, ready
     before = len(ready.asked("^SEND|^install|am start"))
     stamp = (place / RUN / "phone.json").stat().st_mtime_ns
     again = measure()
-    assert "phone already measured with these files; --again measures again" in said(again)
+    assert "phone already measured with these files; --again repeats the benchmark" in said(again)
     assert (place / RUN / "phone.json").stat().st_mtime_ns == stamp
     assert len(ready.asked("^SEND|^install|am start")) == before
     assert "app already on the phone" in said(measure("--again"))
@@ -399,7 +399,9 @@ def test_a_model_that_arrived_damaged_is_not_measured(measure, fake_app, ready):
     fake_app.other_bytes = True
     ended = measure()
     assert ended.returncode == 1
-    assert ended.stderr.startswith("error: the float32 model was damaged on its way to the phone: sha256 ")
+    assert ended.stderr.startswith(
+        "error: the float32 model was damaged while being copied to the phone: sha256 "
+    )
     assert ended.stderr.endswith("hint: try another cable or port, then repeat the command\n")
     assert ready.asked("BENCHMARK ") == []
 
@@ -459,7 +461,7 @@ def test_an_app_that_stands_still_is_told_and_ended(measure, fake_app, ready):
 
 def test_an_app_that_says_why_it_does_not_measure_is_quoted(measure, fake_app):
     fake_app.refuses = "The benchmark “phone-1” is still running. Wait until it ends, or stop it."
-    message = f"the app on the phone did not measure: {fake_app.refuses}"
+    message = f"the benchmark on the phone failed: {fake_app.refuses}"
     refused(measure(), 1, message, ALONE)
 
 

@@ -34,7 +34,7 @@ def test_it_says_what_it_found_and_where(explained):
     said = (explained / "said.txt").read_text("utf-8")
     held_out = document(explained)["n"]
     assert f"of {held_out} held-out pictures, int8 file" in said
-    assert "do the answers rest on the border?" in said
+    assert "does the border decide the answers?" in said
     assert f"open  {RUN / artifacts.EXPLAINED}" in said
     assert "next: python -m export report pictures" in said
 

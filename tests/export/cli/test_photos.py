@@ -184,7 +184,7 @@ def test_pictures_of_the_run_itself_are_not_scored(place, photos):
     shown = fine(run(place, "mine"))
     assert "4 photos are pictures of this run and are not scored" in shown
     assert json.loads(PHOTOS.read_text("utf-8"))["field"]["n"] == 1
-    assert "1 labelled photo proves next to nothing" in shown
+    assert "1 labelled photo is too few to conclude anything" in shown
 
 
 def test_what_is_left_out_is_counted_and_explained(place, photos):
@@ -196,7 +196,7 @@ def test_what_is_left_out_is_counted_and_explained(place, photos):
     assert "3 files are excluded and listed in photos.json; the first: " in shown
     reasons = [entry["reason"] for entry in json.loads(PHOTOS.read_text("utf-8"))["excluded"]]
     assert sorted(reason.split(":")[0] for reason in reasons) == [
-        "it has no record; the app ended before it wrote one",
+        "it has no record: the app stopped before writing one",
         "its picture is missing",
         "its record is damaged",
     ]

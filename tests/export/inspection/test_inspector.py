@@ -250,7 +250,7 @@ def test_the_size_that_a_file_leaves_open_is_asked_for(call, tmp_path):
     verbs.refused(
         call("x.tflite"),
         2,
-        "x.tflite cannot be run as it is: the file does not fix its input size",
+        "x.tflite cannot be run as it is: the file leaves its input size open",
         "give the size it was trained with: --size WIDTHxHEIGHT, such as --size 224x224",
     )
     ended = call("x.tflite", "--size", "48x16")

@@ -88,7 +88,7 @@ def test_pictures_that_are_gone_leave_a_gap(place):
     shutil.rmtree(place / "pictures")
     (place / RUN / artifacts.REPORT).unlink()
     fine(verb("export", "report", cwd=place))
-    assert "file is gone" in page(place)
+    assert "file missing" in page(place)
 
 
 ORDER = (
@@ -198,7 +198,7 @@ def test_what_is_of_another_model_or_version_is_not_shown_as_this_ones(place, ca
     found = reasons()
     for what in (
         "the scores on the held-out pictures",
-        "what each file is, and who can load it",
+        "what each file is, and which runtimes load it",
         "what the integer ranges were measured on",
         "times on this computer",
         "photos from the field",
@@ -227,7 +227,7 @@ def test_a_file_for_the_phone_that_is_gone_or_another_is_not_called_ready(place,
     found = missing(capfd, place)
     changed = "it was made from something that has changed since"
     assert found["the comparison with the Keras model"] == changed
-    assert found["what each file is, and who can load it"] == changed
+    assert found["what each file is, and which runtimes load it"] == changed
     assert "Not known yet" in page(place)
 
 
@@ -246,10 +246,10 @@ def test_pictures_that_come_back_are_shown_again(place, capfd):
     away = place / "away"
     (place / "pictures").rename(away)
     missing(capfd, place)
-    assert "file is gone" in page(place)
+    assert "file missing" in page(place)
     away.rename(place / "pictures")
     missing(capfd, place)
-    assert "file is gone" not in page(place)
+    assert "file missing" not in page(place)
 
 
 @pytest.mark.parametrize("value", ["3", '"x"', "[1]", "{}"])

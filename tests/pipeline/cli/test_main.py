@@ -15,7 +15,6 @@ HELP = {
     ("pipeline", "collect"): (
         "Reads the channels' lists",
         "manifest.jsonl",
-        "--from-list",
         "--retry",
         "--set",
     ),
@@ -54,6 +53,7 @@ def place(tmp_path_factory) -> Path:
     """A working directory with a finished run."""
     place = verbs.copy_finished(tmp_path_factory, tmp_path_factory.mktemp("place"))
     verbs.shutil.copytree(place / RUN, place / runs.RUNS / "second")
+    (place / RUN / runs.CONFIG).touch()  # a copy keeps the time of the original
     return place
 
 

@@ -434,3 +434,9 @@ def test_the_new_name_of_a_key_goes_before_the_old_one(tmp_path):
     both = configuration.load(tmp_path, ["train.choose=false", "train.select_best_epoch=true"])
     assert both.train.select_best_epoch
     assert both.renamed == ("train.choose",)
+
+
+def test_a_key_that_is_gone_says_so(tmp_path):
+    with pytest.raises(ConfigError, match=r"unknown key collect\.max_kb_s") as caught:
+        configuration.load(tmp_path, ["collect.max_kb_s=10"])
+    assert caught.value.hint.startswith("remove it: ")

@@ -39,8 +39,8 @@ def test_an_object_comes_as_it_is():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"a,b\n1\n", "a row is not whole"),
-        (b"a,b\n1,2,3\n", "a row is not whole"),
+        (b"a,b\n1\n", "a row is incomplete"),
+        (b"a,b\n1,2,3\n", "a row is incomplete"),
         (b"a,c\n1,2\n", "it lacks the column b"),
         (b"", "it lacks the column a"),
         (b'a,b\n1,"2\n', "unexpected end of data"),
@@ -74,7 +74,7 @@ def test_every_flipped_bit_of_arrays_gives_arrays_or_is_refused_in_words():
 def test_arrays_that_lack_one_or_are_not_equally_long_are_refused():
     with pytest.raises(DocumentError, match="it lacks truth"):
         documents.arrays_of(packed(a=np.arange(3)), ("truth",))
-    with pytest.raises(DocumentError, match="not equally long"):
+    with pytest.raises(DocumentError, match="differ in length"):
         documents.arrays_of(packed(a=np.arange(3), b=np.arange(4)), ("a", "b"))
     with pytest.raises(DocumentError):
         documents.arrays_of(b"\x93NUMPY", ())

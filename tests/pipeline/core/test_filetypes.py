@@ -52,7 +52,7 @@ def test_pipes_and_devices_are_refused_without_opening_them(tmp_path, look):
 def test_what_is_too_large_is_not_read(tmp_path):
     with (tmp_path / "large").open("wb") as file:
         file.truncate(filetypes.MAX_TEXT + 1)
-    with pytest.raises(OSError, match="64,000,001 bytes are more than the limit of 64,000,000"):
+    with pytest.raises(OSError, match="64,000,001 bytes exceed the limit of 64,000,000"):
         contents(tmp_path / "large")
 
 

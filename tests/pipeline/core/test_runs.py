@@ -307,7 +307,7 @@ def test_a_run_of_the_working_directory_is_named_after_it(workplace):
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", "a\\b"])
 def test_the_name_of_a_run_is_one_folder_name(workplace, name):
-    with pytest.raises(UsageError, match="a run's name is one folder name") as caught:
+    with pytest.raises(UsageError, match="a run's name must be a single folder name") as caught:
         runs.open_for(name, configuration.load(Path()), overwrite=False)
     assert caught.value.hint == "for example --name first"
 

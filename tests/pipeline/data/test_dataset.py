@@ -195,7 +195,7 @@ def test_splits_of_a_table_have_any_usual_name(two):
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
     [
-        ("pictures.zip", "pictures.zip is a zip archive", "unpack it, then give the folder"),
+        ("pictures.zip", "pictures.zip is a zip archive", "unpack it and give the extracted folder"),
         ("table.csv", "table.csv is a zip archive", "unpack it"),
         ("table.xlsx", "table.xlsx is a workbook, not a table", "save it as “CSV UTF-8”"),
     ],

@@ -68,7 +68,7 @@ def test_a_folder_with_other_things_is_refused(tmp_path):
     (tmp_path / "holiday").mkdir()
     with pytest.raises(DataError) as caught:
         synthetic.draw_channels(tmp_path, train=1, test=1, size=SMALL)
-    assert caught.value.message == f"{tmp_path} holds other things, such as holiday"
+    assert caught.value.message == f"{tmp_path} contains other files, such as holiday"
     assert caught.value.hint == "choose another folder"
     assert files(tmp_path) == {}
 

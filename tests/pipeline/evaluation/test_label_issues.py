@@ -109,5 +109,5 @@ def test_how_far_to_trust_doubts_is_said_in_words():
         "predictions this confident agree with 240 of 250 labels; about 8 of the 8 are likely wrong"
     )
     assert label_issues.in_words(0, trust) == (
-        "no label is in doubt: 3 are contradicted, but probably by the model's own mistakes"
+        "no label is in doubt: 3 are contradicted, but probably by mistakes of the model"
     )

@@ -85,7 +85,7 @@ def test_a_changed_file_is_refused_before_it_is_read(monkeypatch):
 
     monkeypatch.setattr(efficientnet_lite.resources, "files", lambda package: Changed())
     monkeypatch.setattr(efficientnet_lite, "_read_tensors", lambda data: pytest.fail("it was read"))
-    with pytest.raises(WeightsError, match="is not the known file: sha256 ") as caught:
+    with pytest.raises(WeightsError, match="is not the expected file: sha256 ") as caught:
         efficientnet_lite.load_imagenet(efficientnet_lite.build(Size(32, 32)))
     found = hashlib.sha256(b"something else").hexdigest()[:16]
     assert found in caught.value.message
@@ -127,7 +127,7 @@ def test_a_hostile_file_runs_nothing(tmp_path, place, call):
     else:
         entries = hostile if place == "entries" else collections.OrderedDict(weight=hostile)
         data = old_format(entries, {})
-    with pytest.raises(pickle.UnpicklingError, match="has no place in a file of weights"):
+    with pytest.raises(pickle.UnpicklingError, match="is not allowed in a weights file"):
         efficientnet_lite._read_tensors(data)
     assert not trace.exists()
 

@@ -38,7 +38,7 @@ def test_a_command_that_failed_on_the_phone_is_told_with_its_words(connected):
         errors.PhoneError, connected.check, "echo nothing there >&2; false", "looking for it"
     )
     assert message == "looking for it failed: nothing there"
-    assert hint == "fix what this says, then repeat the command"
+    assert hint == "fix this, then repeat the command"
 
 
 def test_files_travel_unchanged_and_folders_are_made(connected, picture, tmp_path):

@@ -157,8 +157,8 @@ def test_where_all_failed_none_goes_into_the_app(judged):
         "float16 (agreement is 0.5); dynamic_range (agreement is 0.5); int8 (agreement is 0.5)"
     )
     assert caught.value.hint == (
-        "--flavour NAME puts float32 or float16 or dynamic_range or int8 inside anyway; "
-        "the About screen shows the verdict"
+        "--flavour NAME builds the app with float32 or float16 or dynamic_range or int8 anyway; "
+        "its About screen says so"
     )
 
 

@@ -180,7 +180,7 @@ def test_percentiles_that_do_not_follow_from_the_values_are_refused():
     with pytest.raises(DataError, match="expected percentiles that follow from its values") as caught:
         app_document.read(json.dumps(record), "f.json", recording.Recording)
     assert caught.value.message.startswith(
-        "f.json is not what the app writes: models.0.measurements.0.model_ms"
+        "f.json is not in the app's format: models.0.measurements.0.model_ms"
     )
     assert caught.value.hint == (
         "update the app, then measure again: python -m export apk, then python -m export benchmark"
@@ -198,8 +198,8 @@ def test_a_newer_form_is_refused_by_its_version():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "f.json is not what the app writes: "),
-        ("[]", "f.json is not what the app writes: expected an obj"),
+        ("{", "f.json is not in the app's format: "),
+        ("[]", "f.json is not in the app's format: expected an obj"),
     ],
 )
 def test_what_is_no_json_object_is_refused(tmp_path, text, message):

@@ -69,5 +69,5 @@ def test_heat_throttling_and_failures_are_sentences(found):
         ),
         "b was not measured: The phone denies access to its files.",
         "float16 was skipped: too new.",
-        "Noticed before the start: a; b.",
+        "Conditions at the start: a; b.",
     ]

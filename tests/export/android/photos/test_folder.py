@@ -86,7 +86,7 @@ def test_a_photo_without_its_record_is_left_out_as_unfinished(root):
     first(root).with_suffix(".json").unlink()
     found = read(root)
     assert len(found.photos) == 5
-    assert reasons(found) == {first(root).name: "it has no record; the app ended before it wrote one"}
+    assert reasons(found) == {first(root).name: "it has no record: the app stopped before writing one"}
 
 
 def test_a_record_without_its_picture_is_left_out(root):

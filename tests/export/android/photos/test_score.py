@@ -133,12 +133,12 @@ def test_better_photos_than_held_out_pictures_are_doubted():
 
 def test_few_photos_say_next_to_nothing():
     said = gap(6, 7, 620, 660).words
-    assert said[0].startswith("7 labelled photos prove next to nothing")
+    assert said[0].startswith("7 labelled photos are too few to conclude anything")
 
 
 def test_another_mix_of_classes_is_told():
     said = gap(60, 100, 620, 660, accuracy_at_mix=0.812).words
-    assert said[1].endswith("with their frequencies, the held-out accuracy would be 0.812.")
+    assert said[1].endswith("with these frequencies, the held-out accuracy would be 0.812.")
 
 
 def test_much_more_dont_know_is_told():

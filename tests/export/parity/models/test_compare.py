@@ -105,7 +105,7 @@ def test_what_a_bare_file_does_not_say_is_named(place, capfd):
     refused(
         ended,
         2,
-        "away/bare.tflite has no contract beside it and does not say its labels (--labels FILE), nor the "
+        "away/bare.tflite has no contract beside it and does not state its labels (--labels FILE), nor the "
         "range of its input (--range LOW,HIGH), nor how its frame is filled (--fit stretch or "
         "--fit letterbox)",
         "pass these options, as the model was trained",

@@ -128,7 +128,7 @@ def test_a_size_that_is_left_open_is_asked_for_first(tmp_path, folder):
         with pytest.raises(UsageError) as caught:
             sides.side(model, None, hand)
         assert caught.value.message == (
-            f"{model} cannot be run as it is: the file does not fix its input size"
+            f"{model} cannot be run as it is: the file leaves its input size open"
         )
         assert "--size WIDTHxHEIGHT" in caught.value.hint
     side = sides.side(model, None, replace(HAND, size=Size(48, 16)))

@@ -120,7 +120,7 @@ def test_more_than_a_twentieth_of_a_class_is_never_left_out_and_two_ways_out_are
     assert (folder.parent / RUN / "figures/audit-contradictions.png").is_file()
     assert not (folder.parent / RUN / runs.PICTURES).exists()
     out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
-    assert f"These pictures cannot be trained on yet: {message}\nDo this first: {hint}\n" in out
+    assert f"These pictures are not ready for training: {message}\nDo this first: {hint}\n" in out
     for number in range(2):
         (folder / f"dog/same{number}.jpg").unlink()
     assert audited(folder).refusal is None
@@ -390,7 +390,7 @@ def test_the_audit_of_another_folder_leaves_a_trained_run_as_it_is(workplace, ma
 @pytest.mark.parametrize("name", ["../../../X", "/X"])
 def test_the_name_of_an_audit_is_one_folder_name(folder, capfd, name):
     ended = call(capfd, "pipeline", "audit", "pictures", "--name", name, cwd=folder.parent)
-    message = f"--name {name}: a run's name is one folder name"
+    message = f"--name {name}: a run's name must be a single folder name"
     refused(ended, 2, message, "for example --name first")
 
 
@@ -432,7 +432,7 @@ def test_a_folder_of_holiday_photos_is_told_how_to_become_a_data_set(workplace, 
     out = fine(call(capfd, "pipeline", "audit", "My holiday", cwd=workplace))
     assert "    pictures  12: (no class) 6, phone 6\n" in out
     assert "! unreadable pictures" in out
-    assert "These pictures cannot be trained on yet: My holiday: only one class, phone\n" in out
+    assert "These pictures are not ready for training: My holiday: only one class, phone\n" in out
     assert "To train a classifier, sort the pictures into one folder per class" in out
     assert out.endswith("then: python -m pipeline audit 'My holiday'\n")
     assert "few" not in out
@@ -442,7 +442,7 @@ def test_a_folder_of_holiday_photos_is_told_how_to_become_a_data_set(workplace, 
     refused(
         ended,
         3,
-        "the audit found: unreadable, pictures that cannot be trained on yet",
+        "the audit found: unreadable, pictures that are not ready for training",
         hint(runs.RUNS / "My-holiday"),
     )
 
@@ -452,7 +452,7 @@ def test_what_training_would_refuse_is_audited_all_the_same(folder, capfd):
         (folder / f"cat/{number:03d}.png").write_bytes(b"words")
     out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
     assert (
-        "These pictures cannot be trained on yet: pictures: 12 of 24 pictures of class cat cannot be used"
+        "These pictures are not ready for training: pictures: 12 of 24 pictures of class cat cannot be used"
         in out
     )
     assert "or continue without them: --allow-unreadable 50%\n" in out
@@ -477,7 +477,7 @@ def test_what_the_split_would_refuse_is_told_by_the_audit_with_the_same_words(
     )
     hint = "add pictures to dog, emu, or use fewer folds: --set train.folds=3"
     out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=workplace))
-    assert f"These pictures cannot be trained on yet: {message}\nDo this first: {hint}\n" in out
+    assert f"These pictures are not ready for training: {message}\nDo this first: {hint}\n" in out
     assert "next:" not in out
     document = json.loads(fine(call(capfd, "pipeline", "audit", "pictures", "--json", cwd=workplace)))
     assert document["refusal"] == {"message": message, "hint": hint}
@@ -539,7 +539,10 @@ def test_evaluation_gives_the_score_without_the_leaked_pictures(workplace, make_
     make_data_set(workplace / "pictures/test", {"cat": 8, "dog": 8}, size=(96, 72), first_seed=500)
     again(workplace / "pictures/train/cat/002.png", workplace / "pictures/test/cat/leak.jpg")
     out = fine(verb("pipeline", "train", "pictures", *verbs.sets(), cwd=workplace))
-    assert "the given split leaks: copies of 1 picture are on both sides (1 of the held-out ones)" in out
+    assert (
+        "the data set's own split leaks: copies of 1 picture are on both sides (1 of the held-out ones)"
+        in out
+    )
     out = fine(verb("pipeline", "evaluate", "pictures", cwd=workplace))
     assert (
         "1 held-out picture has a copy among the training pictures: with it the held-out accuracy is" in out

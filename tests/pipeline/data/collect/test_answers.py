@@ -19,11 +19,11 @@ from tests.support.youtube import Channel, Reply, counted, picture, placeholder,
     ("fault", "reason"),
     [
         ("placeholder", "YouTube's grey placeholder"),
-        ("page", "a page came instead of a picture"),
+        ("page", "got a web page instead of a picture"),
         ("half a file", "cannot be decoded"),
         ("small", "640x480 pixels instead of 1280x720"),
         ("nothing", "not a readable picture"),
-        ("circle", "leads around in a circle"),
+        ("circle", "redirects in a circle"),
         ("forbidden", "HTTP 403"),
         ("other format", "PNG instead of JPEG"),
     ],
@@ -99,16 +99,6 @@ def test_waiting_grows_and_pauses_are_kept(collect, youtube, monkeypatch):
     assert [round(seconds) for seconds in slept if seconds] == [7, 20, 40, 80, 7]
 
 
-def test_a_limit_on_the_rate_is_kept(collect, youtube, monkeypatch):
-    slept: list[float] = []
-    monkeypatch.setattr(client.time, "sleep", slept.append)
-    youtube.channels["@alpha"] = Channel("@alpha", videos("A", 3))
-    fine(collect("@alpha", train=1, test=1, max_kb_s=10))
-    due = [len(picture(f"A000000000{n}", 1280, 720)) / 10_000 for n in (2, 1)]
-    # The page of the list, then the two pictures; each began a moment earlier.
-    assert [seconds for seconds in slept if seconds][-2:] == pytest.approx(due, abs=0.3)
-
-
 def test_an_answer_without_an_end_is_given_up(collect, youtube, tmp_path, monkeypatch):
     monkeypatch.setattr(client, "LARGEST_BYTES", 60_000)
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 20))
@@ -157,7 +147,7 @@ def test_too_many_requests_again_and_again_end_it(collect, youtube, where):
     refused(
         ended,
         1,
-        "YouTube asks to slow down (HTTP 429), again and again",
+        "YouTube keeps asking to slow down (HTTP 429)",
         "repeat the command later: it continues where it stopped",
     )
     assert counted(youtube.asked)[where] == 3
@@ -201,8 +191,8 @@ def test_when_nothing_comes_any_more_it_stops_and_continues_later(collect, youtu
     refused(
         ended,
         1,
-        f"5 pictures in a row could not be had; the last: A0000000013: {said}",
-        "look at the network and the proxy, then repeat the command: it goes on where it stopped",
+        f"5 pictures in a row could not be downloaded; the last: A0000000013: {said}",
+        "check the network and the proxy, then repeat the command: it continues where it stopped",
     )
     agree(tmp_path)
     youtube.faults.clear()

@@ -19,7 +19,7 @@ def test_the_newest_are_trained_on_and_the_next_are_held_out(collect, youtube, t
     ended = collect("@alpha", train=32, test=10)
     said = fine(ended)
     assert "alpha        42           32        10   42        0" in said
-    assert "by time: a channel's held-out pictures are older than those to train on" in said
+    assert "by time: each channel's held-out pictures are older than its training pictures" in said
     assert "next: python -m pipeline train" in said
     assert files_of(tmp_path, "train") == [f"A{n:010d}" for n in range(18, 50)]
     assert files_of(tmp_path, "test") == [f"A{n:010d}" for n in range(8, 18)]
@@ -141,7 +141,7 @@ def test_newer_videos_join_training_and_the_held_out_ones_stay(collect, youtube,
     youtube.channels["@alpha"].videos = videos("A", 23)
     youtube.asked.clear()
     said = fine(collect("@alpha"))
-    assert "alpha  3 newer pictures joined training; the 4 held-out ones stay as they were" in said
+    assert "alpha  3 newer pictures were added to training; the 4 held-out ones are unchanged" in said
     assert files_of(tmp_path, "test") == held_out
     assert files_of(tmp_path, "train") == [f"A{n:010d}" for n in range(12, 23)]
     assert youtube.thumbnails() == [f"A{n:010d}/maxresdefault.jpg" for n in (22, 21, 20)]
@@ -175,7 +175,8 @@ def test_more_training_pictures_are_not_taken_from_behind_the_held_out_ones(coll
     said = fine(collect("@alpha", train=12, test=6))
     assert sum(address.startswith("www") for address in youtube.asked) == 1
     assert (
-        "alpha: 8 of 12 training pictures; what is older than the held-out pictures is not trained on" in said
+        "alpha: 8 of 12 training pictures; pictures older than the held-out ones are not used for training"
+        in said
     )
     assert files_of(tmp_path, "train") == [f"A{n:010d}" for n in range(32, 40)]
     assert files_of(tmp_path, "test") == [f"A{n:010d}" for n in range(26, 32)]
@@ -188,8 +189,8 @@ def test_pictures_that_are_gone_or_changed_are_fetched_again(collect, youtube, t
     (tmp_path / FOLDER / "train/alpha/A0000000015.jpg").unlink()
     (tmp_path / FOLDER / "test/alpha/A0000000011.jpg").write_bytes(b"something else")
     said = fine(collect("@alpha"))
-    assert "train/alpha/A0000000015.jpg was gone; it is fetched again" in said
-    assert "test/alpha/A0000000011.jpg was changed; it is fetched again" in said
+    assert "train/alpha/A0000000015.jpg was deleted; fetching it again" in said
+    assert "test/alpha/A0000000011.jpg was changed; fetching it again" in said
     after = everything(tmp_path / FOLDER)
     del before[manifest.NAME], after[manifest.NAME]
     assert {name: data for name, (_, data) in after.items()} == {n: d for n, (_, d) in before.items()}
@@ -248,45 +249,13 @@ def test_a_list_named_by_its_address_is_taken(collect, youtube, tmp_path):
     assert files_of(tmp_path, "train", "alpha-shorts") == sorted(name for name, _ in both[1::2][:8])
 
 
-# A file of videos.
-
-
-def test_a_file_of_videos_is_collected_by_label_and_split(collect, youtube, tmp_path):
-    (tmp_path / "list.txt").write_text(
-        "\ufeff# cooking first\n"
-        "A0000000001,cook\n"
-        "https://youtu.be/A0000000002?si=x , cook\n\n"
-        "https://www.youtube.com/watch?v=B0000000001,build,test\n"
-        "B0000000002\n"
-    )
-    youtube.sizes["B0000000002"] = []
-    said = fine(collect("--from-list", "list.txt", "--label", "build", "--split", "train"))
-    assert "build         1            0         1    1        1" in said
-    assert "build  4         B0000000002  HTTP 404 for every size" in said
-    assert files_of(tmp_path, "train", "cook") == ["A0000000001", "A0000000002"]
-    assert files_of(tmp_path, "test", "build") == ["B0000000001"]
-    agree(tmp_path)
-    youtube.asked.clear()
-    fine(collect("--from-list", "list.txt", "--label", "build", "--split", "train"))
-    assert youtube.asked == []
-
-
-def test_a_file_without_a_split_fills_plain_class_folders(collect, tmp_path):
-    (tmp_path / "list.txt").write_text("A0000000001\nA0000000002\n")
-    fine(collect("--from-list", "list.txt", "--label", "cook"))
-    assert sorted(path.name for path in (tmp_path / FOLDER / "cook").iterdir()) == [
-        "A0000000001.jpg",
-        "A0000000002.jpg",
-    ]
-
-
 def test_pictures_with_and_without_a_split_are_not_mixed(collect, youtube, tmp_path):
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 20))
     fine(collect("@alpha"))
     refused(
         collect("@alpha", test=0),
         2,
-        f"{FOLDER} was collected split into train and test, and this would mix both",
+        f"{FOLDER} was collected split into train and test; this would mix the two",
         "choose another folder: --set data.pictures=FOLDER",
     )
 
@@ -303,7 +272,7 @@ def test_one_video_in_two_lists_has_one_label(collect, youtube, tmp_path):
     youtube.channels["@alpha"] = Channel("@alpha", [*shared, *videos("A", 20)])
     youtube.channels["@beta"] = Channel("@beta", [*shared, *videos("B", 20)])
     said = fine(collect("@alpha", "@beta"))
-    assert "beta   1         S0000000091  already there as alpha: a picture has one label" in said
+    assert "beta   1         S0000000091  already labelled alpha" in said
     assert files_of(tmp_path, "train", "beta") == [f"B{n:010d}" for n in range(12, 20)]
 
 
@@ -316,7 +285,7 @@ def test_a_channel_does_not_change_its_label(collect, configure, youtube, tmp_pa
     refused(
         ended,
         2,
-        f"https://www.youtube.com/@alpha is alpha in {FOLDER}, and omega now",
+        f"https://www.youtube.com/@alpha is labelled alpha in {FOLDER}, but omega now",
         "keep the label, or choose another folder: --set data.pictures=FOLDER",
     )
 
@@ -324,21 +293,12 @@ def test_a_channel_does_not_change_its_label(collect, configure, youtube, tmp_pa
 # Wrong use, and the folder.
 
 
-def test_options_for_a_list_need_one(collect):
-    refused(
-        collect("@alpha", "--label", "x"),
-        2,
-        "--label and --split belong to --from-list",
-        "add --from-list FILE",
-    )
-
-
 def test_a_configuration_without_channels_says_what_to_add(collect, tmp_path):
     refused(
         collect(),
         2,
         f"{tmp_path / 'channels.toml'} names no channels",
-        'add [[channels]] with channel = "@handle" and label = "NAME", or use --from-list FILE',
+        'add [[channels]] with channel = "@handle" and label = "NAME"',
     )
 
 

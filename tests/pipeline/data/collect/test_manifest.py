@@ -122,4 +122,4 @@ def test_a_line_that_is_none_is_named(tmp_path, line, said):
     with pytest.raises(DataError) as caught:
         Manifest(tmp_path)
     assert caught.value.message.startswith(f"{tmp_path / NAME}, line 2: not a line of a manifest: {said}")
-    assert "put back an earlier copy" in caught.value.hint
+    assert "restore an earlier copy" in caught.value.hint

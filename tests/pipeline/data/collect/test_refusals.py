@@ -52,7 +52,7 @@ def test_a_channel_with_too_few_videos_says_what_would_do(collect, youtube):
 
 def test_a_channel_with_fewer_held_out_pictures_than_wanted_says_so(collect, youtube):
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 10))
-    assert "alpha: 2 of 4 held-out pictures; the list has no more" in fine(collect("@alpha"))
+    assert "alpha: 2 of 4 held-out pictures; the list has no more videos" in fine(collect("@alpha"))
 
 
 def test_a_list_whose_second_page_does_not_come_is_not_taken_for_a_short_one(collect, youtube):
@@ -63,7 +63,7 @@ def test_a_list_whose_second_page_does_not_come_is_not_taken_for_a_short_one(col
         ended,
         1,
         "https://www.youtube.com/@alpha/videos: yt-dlp cannot read this list: Incomplete data received",
-        "YouTube changes now and then; a newer yt-dlp may know: python -m pip install --upgrade yt-dlp",
+        "YouTube changes from time to time; try a newer yt-dlp: python -m pip install --upgrade yt-dlp",
     )
 
 
@@ -79,9 +79,9 @@ def test_a_wall_ends_it_and_what_is_there_stays(collect, youtube, tmp_path, wher
     ended = collect("@alpha")
     assert ended.returncode == 1
     host = wall.split("/")[2]
-    message = f"error: YouTube asks to sign in, or to show that no robot asks: it leads to {host}"
+    message = f"error: YouTube requires sign-in or a CAPTCHA: it redirects to {host}"
     assert ended.stderr.splitlines()[0] == message
-    assert "hint: wait some hours or use another network" in ended.stderr
+    assert "hint: wait a few hours or use another network" in ended.stderr
     if "ytimg" in where:
         assert files_of(tmp_path, "train") == ["A0000000017", "A0000000018", "A0000000019"]
         agree(tmp_path)
@@ -91,9 +91,7 @@ def test_a_page_that_asks_to_sign_in_ends_it(collect, youtube):
     youtube.faults["www.youtube.com/@alpha/videos"] = alert("Sign in to confirm you\u2019re not a bot")
     ended = collect("@alpha")
     assert ended.returncode == 1
-    assert (
-        "error: YouTube asks to sign in, or to show that no robot asks: YouTube said: Sign in" in ended.stderr
-    )
+    assert "error: YouTube requires sign-in or a CAPTCHA: YouTube said: Sign in" in ended.stderr
 
 
 def test_a_refusal_is_told_from_a_missing_channel(collect, youtube):

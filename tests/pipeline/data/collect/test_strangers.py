@@ -50,9 +50,9 @@ def test_ids_that_are_none_are_listed_and_never_become_names(collect, youtube, t
         "@alpha", [*((name, "bad") for name in bad[:4]), *good, (bad[4], "bad")]
     )
     said = fine(collect("@alpha"))
-    assert "its id is not one of YouTube's" in said
+    assert "not a YouTube id" in said
     rows = rows_of(tmp_path)
-    assert {row["reason"] for row in rows.values() if not row["file"]} == {"its id is not one of YouTube's"}
+    assert {row["reason"] for row in rows.values() if not row["file"]} == {"not a YouTube id"}
     assert all(len(name) <= 50 for name in rows)
     agree(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"channels.toml", "data"}
@@ -107,7 +107,7 @@ def test_a_cookies_file_that_is_none_is_refused(collect, youtube, tmp_path, cont
         collect("@alpha", cookies=str(cookies)),
         2,
         f"collect.cookies: {cookies} {said}",
-        "export them in Netscape format, as yt-dlp's documentation tells",
+        "export them in Netscape format, as yt-dlp's documentation explains",
     )
     assert youtube.asked == []
 
@@ -121,7 +121,7 @@ def test_a_password_for_the_proxy_comes_from_the_environment_and_is_never_shown(
         1,
         "https://www.youtube.com/@alpha/videos cannot be read: "
         "the proxy does not answer: Connection refused, 2 times",
-        "look at the network and the proxy (collect.proxy, or HTTPS_PROXY in the environment); "
+        "check the network and the proxy (collect.proxy, or HTTPS_PROXY in the environment); "
         "repeat the command later: it continues where it stopped",
     )
     assert "very-secret" not in ended.stdout + ended.stderr

@@ -94,7 +94,7 @@ def test_black_rows_of_a_16_9_picture_belong_to_it():
     ("data", "said"),
     [
         (b"", "not a readable picture"),
-        (b"\n <html>", "a page came instead of a picture"),
+        (b"\n <html>", "got a web page instead of a picture"),
         (picture("A0000000001", 1280, 720)[:900], "cannot be decoded"),
         (placeholder(), PLACEHOLDER),
         (picture("A0000000001", 1280, 720, "WEBP"), "WEBP instead of JPEG"),
@@ -104,9 +104,10 @@ def test_black_rows_of_a_16_9_picture_belong_to_it():
 )
 def test_what_is_wrong_is_said_and_without_a_path(data, said):
     found = check(data, MAXRES, "jpg")
-    assert isinstance(found, str)
-    assert found.startswith(said)
-    assert "maxresdefault" not in found
+    assert isinstance(found, Fetched)
+    assert found.reason.startswith(said)
+    assert "maxresdefault" not in found.reason
+    assert found.lasting == (said == PLACEHOLDER)
 
 
 def test_jpeg_is_asked_for_first_and_webp_only_where_there_is_none():
@@ -128,7 +129,7 @@ def test_jpeg_is_asked_for_first_and_webp_only_where_there_is_none():
 def test_reasons_are_gathered_and_only_those_that_last_count_as_lasting():
     found = best("A0000000001", server(sddefault_jpg=Fetched(b"<html>")))
     assert isinstance(found, Missing)
-    assert "maxresdefault.jpg: HTTP 404; sddefault.jpg: a page came instead of a picture" in found.reason
+    assert "maxresdefault.jpg: HTTP 404; sddefault.jpg: got a web page instead of a picture" in found.reason
     assert not found.lasting
     found = best("A0000000001", server(maxresdefault_jpg=Fetched(placeholder())))
     assert isinstance(found, Missing)
