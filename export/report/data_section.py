@@ -20,7 +20,7 @@ _NAMED = 5  # classes, the worst first
 
 
 @dataclass(frozen=True)
-class Gaps:
+class _Gaps:
     """The section: a sentence for each gap, and what would improve the data."""
 
     sentences: list[str]
@@ -28,7 +28,7 @@ class Gaps:
     missing: list[Missing]
 
 
-def gaps(contents: Artifacts) -> Gaps:
+def gaps(contents: Artifacts) -> _Gaps:
     """The section of the page."""
     evaluation, photos = contents.get(Evaluation), contents.get(Photos)
     simulated = contents.get(Simulated)
@@ -38,7 +38,7 @@ def gaps(contents: Artifacts) -> Gaps:
         *(simulated.words if simulated else ()),
     ]
     missing = contents.lacks(runs.EVALUATION, artifacts.PHOTOS, artifacts.SIMULATED)
-    return Gaps(sentences, improve(contents), missing)
+    return _Gaps(sentences, improve(contents), missing)
 
 
 def improve(contents: Artifacts) -> list[str]:

@@ -27,7 +27,7 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Failures:
+class _Failures:
     """The section on mistakes.
 
     Attributes:
@@ -65,13 +65,13 @@ class Looks:
         return [picture for _, group in self.groups for picture in group]
 
 
-def failures(contents: Artifacts) -> Failures:
+def failures(contents: Artifacts) -> _Failures:
     """The mistakes of the file, and the answers that quantization changed."""
     explanation, missing = contents.get(Explanation), contents.lacks(artifacts.EXPLAINED)
     target = contents.target(explanation.model if explanation else "")
     flips = target.flips if target else None
     if explanation is None:
-        return Failures("", 0, [], 0, 0, flips, missing)
+        return _Failures("", 0, [], 0, 0, flips, missing)
     explained = {picture.path: picture for picture in explanation.pictures}
     wrong = []
     for picture in explanation.mistakes:
@@ -79,7 +79,7 @@ def failures(contents: Artifacts) -> Failures:
             own = explained.get(picture.path)
             wrong.append(Mistake(picture, anchor(picture) if own else "", own.nearest if own else ()))
     wrong.sort(key=lambda mistake: -mistake.picture.file.score)
-    return Failures(
+    return _Failures(
         model=explanation.model,
         n=explanation.n,
         wrong=wrong,

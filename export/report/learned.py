@@ -29,7 +29,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Learned:
+class _Learned:
     """The section; documents are None where they are missing."""
 
     scores: list[Score]
@@ -41,7 +41,7 @@ class Learned:
 
 
 @dataclass(frozen=True)
-class CellPicture:
+class _CellPicture:
     """A picture behind a cell; `score` is the probability of its answer."""
 
     path: str
@@ -49,14 +49,14 @@ class CellPicture:
 
 
 @dataclass(frozen=True)
-class Cell:
+class _Cell:
     """A cell of the confusion matrix: `count` pictures, some of which are shown."""
 
     id: str
     truth: str
     answer: str
     count: int
-    pictures: list[CellPicture]
+    pictures: list[_CellPicture]
 
     @property
     def right(self) -> bool:
@@ -64,11 +64,11 @@ class Cell:
         return self.truth == self.answer
 
 
-def learned(contents: Artifacts) -> Learned:
+def learned(contents: Artifacts) -> _Learned:
     """The section of the page, as far as the run has got."""
     folds, search = contents.get(Folds), contents.get(Search)
     searched = contents.config is None or bool(contents.config.search)
-    return Learned(
+    return _Learned(
         scores=_scores(contents),
         folds=folds,
         mean=float(np.mean(folds.fold_accuracy)) if folds else 0.0,
@@ -78,7 +78,7 @@ def learned(contents: Artifacts) -> Learned:
     )
 
 
-def cells(contents: Artifacts) -> list[Cell]:
+def cells(contents: Artifacts) -> list[_Cell]:
     """The cells of the confusion matrix that are not empty, with their pictures."""
     evaluation, predictions = contents.get(Evaluation), contents.predictions()
     if not evaluation or predictions is None:
@@ -87,20 +87,20 @@ def cells(contents: Artifacts) -> list[Cell]:
     for row in contents.rows:
         if row["side"] == "held_out":
             by_content[row["sha256"]].append(row["path"])
-    members: dict[tuple[int, int], list[CellPicture]] = defaultdict(list)
+    members: dict[tuple[int, int], list[_CellPicture]] = defaultdict(list)
     predicted = predictions["probabilities"].argmax(1)
     for place, content in enumerate(predictions["sha256"].tolist()):
         paths = by_content.get(content) or [""]
         path = paths.pop(0) if len(paths) > 1 else paths[0]
         score = float(predictions["probabilities"][place].max())
-        members[int(predictions["truth"][place]), int(predicted[place])].append(CellPicture(path, score))
+        members[int(predictions["truth"][place]), int(predicted[place])].append(_CellPicture(path, score))
     labels = evaluation.labels
     shown = []
     for (row, column), pictures in sorted(members.items()):
         pictures.sort(key=lambda picture: -picture.score)
         # Among right answers, the least confident tell most.
         kept = pictures[::-1][:_RIGHT] if row == column else pictures[:_WRONG]
-        shown.append(Cell(f"cell-{row}-{column}", labels[row], labels[column], len(pictures), kept))
+        shown.append(_Cell(f"cell-{row}-{column}", labels[row], labels[column], len(pictures), kept))
     return shown
 
 

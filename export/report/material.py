@@ -16,7 +16,7 @@ _LISTED = 12
 
 
 @dataclass(frozen=True)
-class ClassCount:
+class _ClassCount:
     """How many pictures of a class are for training and how many are held out."""
 
     label: str
@@ -25,7 +25,7 @@ class ClassCount:
 
 
 @dataclass(frozen=True)
-class Material:
+class _Material:
     """The section; documents are None where they are missing.
 
     Attributes:
@@ -35,7 +35,7 @@ class Material:
         trust: How far the doubts about labels can be trusted.
     """
 
-    classes: list[ClassCount]
+    classes: list[_ClassCount]
     excluded: list[dict[str, str]]
     excluded_count: int
     audit: Audit | None
@@ -56,13 +56,13 @@ class Material:
         return sum(row.held_out for row in self.classes)
 
 
-def material(contents: Artifacts) -> Material:
+def material(contents: Artifacts) -> _Material:
     """The section of the page."""
     label_issues = contents.get(LabelIssues)
     counts = Counter((row["label"], row["side"]) for row in contents.rows)
-    return Material(
+    return _Material(
         classes=[
-            ClassCount(label, counts[label, "train"], counts[label, "held_out"]) for label in contents.labels
+            _ClassCount(label, counts[label, "train"], counts[label, "held_out"]) for label in contents.labels
         ],
         excluded=contents.excluded[:_LISTED],
         excluded_count=len(contents.excluded),

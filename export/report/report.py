@@ -56,14 +56,14 @@ _SHEETS = {
 }
 
 
-class Said(Document):
+class _Said(Document):
     """The gate's verdict on a flavour, in words."""
 
     model: str
     said: str
 
 
-class Summary(Document):
+class _Summary(Document):
     """report.json.
 
     Attributes:
@@ -82,7 +82,7 @@ class Summary(Document):
     alarms: tuple[str, ...]
     labels: tuple[str, ...]
     scores: tuple[dict[str, JsonValue], ...]
-    targets: tuple[Said, ...]
+    targets: tuple[_Said, ...]
     gaps: tuple[str, ...]
     improve: tuple[str, ...]
     mistakes: int
@@ -91,7 +91,7 @@ class Summary(Document):
     size_bytes: int
 
 
-def report(run: Run, reporter: ProgressReporter, *, pictures: bool = True) -> Summary:
+def report(run: Run, reporter: ProgressReporter, *, pictures: bool = True) -> _Summary:
     """Writes the report if it is out of date; returns report.json.
 
     Raises:
@@ -107,7 +107,7 @@ def report(run: Run, reporter: ProgressReporter, *, pictures: bool = True) -> Su
         run.write(_summary(contents, len(html.encode()), pictures=pictures), artifacts.REPORT_JSON)
 
     run.make(recipe, build)
-    return run.read(Summary, artifacts.REPORT_JSON)
+    return run.read(_Summary, artifacts.REPORT_JSON)
 
 
 def _inputs(contents: Artifacts) -> dict[str, str]:
@@ -207,10 +207,10 @@ def _notes(run: Run) -> str:
     return text if len(text) <= _MOST_NOTES else text[:_MOST_NOTES] + "\n\n… and more in notes.md"
 
 
-def _summary(contents: Artifacts, size: int, *, pictures: bool) -> Summary:
+def _summary(contents: Artifacts, size: int, *, pictures: bool) -> _Summary:
     state, title, sentences = verdict.verdict(contents)
     gaps = data_section.gaps(contents)
-    return Summary(
+    return _Summary(
         run=contents.run.name,
         verdict=state,
         title=title,
@@ -226,7 +226,7 @@ def _summary(contents: Artifacts, size: int, *, pictures: bool) -> Summary:
             for row in learned.learned(contents).scores
         ),
         targets=tuple(
-            Said(model=row.target.model, said=row.said) for row in model_section.shipped(contents).targets
+            _Said(model=row.target.model, said=row.said) for row in model_section.shipped(contents).targets
         ),
         gaps=tuple(gaps.sentences),
         improve=tuple(gaps.improve),

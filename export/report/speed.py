@@ -13,7 +13,7 @@ from export.report.artifacts import Artifacts, Missing
 
 
 @dataclass(frozen=True)
-class Speed:
+class _Speed:
     """The section.
 
     Attributes:
@@ -31,13 +31,13 @@ class Speed:
     columns: tuple[str, ...] = summary.FASTEST
 
 
-def speed(contents: Artifacts) -> Speed:
+def speed(contents: Artifacts) -> _Speed:
     """The section of the page."""
     latency, benchmarks, parity = contents.get(Latency), contents.get(PhoneBenchmarks), contents.parity
     host = (
         latency.flavours if latency else {row.model: row.latency for row in parity.targets} if parity else {}
     )
-    return Speed(
+    return _Speed(
         host=host,
         runs=latency.runs if latency else 0,
         phone=summary.fastest(benchmarks) if benchmarks else [],
