@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.core import runs, stages
+from pipeline.core import stages
 from pipeline.core.stages import FIGURES, PREDICTIONS, Command, Stage
 
 EXPORT = "export"
@@ -26,13 +26,6 @@ REPORT = "report.html"
 REPORT_JSON = "report.json"
 MODEL_CARD = "model_card.md"
 NOTES = "notes.md"  # the user's own
-
-runs.FORMS.update(
-    {
-        PASSPORT: frozenset(("passports",)),
-        EXPLAINED: frozenset(("model", "n", "pictures", "mistakes", "classes", "alarms")),
-    }
-)
 
 _TFLITE = Command("export", "tflite")
 _PHOTOS = Command("export", "photos", "FOLDER --run RUN")

@@ -1,4 +1,4 @@
-"""`report`: one offline page with everything that a run knows."""
+"""`report`: one offline page about a run."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def report(
         bool,
         typer.Option(
             "--no-pictures",
-            help="Leave out all pictures, for sharing where they are not yours; names of files stay.",
+            help="Leave out all pictures, to share the report without them; file names stay.",
         ),
     ] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write one page with everything that a run knows.
+    """Write one offline page about a run.
 
-    May the file be shipped, what it learned, where it fails and looks. Reads whatever a run holds, finished
-    or not, and your own notes.md in it. Writes report.html, which refers to nothing outside itself,
-    report.json and model_card.md.
+    Shows whether the file may be shipped, what the model learned, where it fails and where it looks. The run
+    need not be finished; your own notes.md in it is included. Writes report.html, report.json and
+    model_card.md.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.report import report as stage
@@ -40,26 +40,26 @@ def report(
         run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
             _say_changes(run, terminal)
-            found = stage.report(run, terminal, pictures=not no_pictures)
-        terminal.say("report", f"{found['size_bytes'] / 1e6:.1f} MB, nothing outside it is needed")
-        terminal.text(f"\n{found['title']}.")
-        for sentence in found["sentences"]:
+            summary = stage.report(run, terminal, pictures=not no_pictures)
+        terminal.say("report", f"{summary.size_bytes / 1e6:.1f} MB, self-contained")
+        terminal.text(f"\n{summary.title}.")
+        for sentence in summary.sentences:
             terminal.text(f"  {sentence}")
-        if found["missing"]:
+        if summary.missing:
             terminal.table(
                 "Not in the report yet",
                 ["the command", "makes"],
                 [
-                    [row["command"], f"{row['what']} ({row['reason']})" if row["reason"] else row["what"]]
-                    for row in found["missing"]
+                    [row.command, f"{row.what} ({row.reason})" if row.reason else row.what]
+                    for row in summary.missing
                 ],
                 words=True,
             )
-        terminal.finish(found, [str(run.path(name)) for name in stage.OUTPUTS])
+        terminal.finish(summary.model_dump(mode="json"), [str(run.path(name)) for name in stage.OUTPUTS])
 
 
 def _say_changes(run: Run, terminal: Terminal) -> None:
-    """As the verbs do that open a trained run; a report is of any run, and says itself what it lacks."""
+    """Says what has changed since the training; a run that cannot be read is the report's to describe."""
     from pathlib import Path
 
     from pipeline.core.errors import VignetteError

@@ -26,7 +26,7 @@ class Timing(Document):
     delegate: str
 
 
-class _Latency(Document):
+class Latency(Document):
     """latency.json: every flavour on the computer that made it; warm-up runs are not counted."""
 
     runs: int
@@ -34,7 +34,7 @@ class _Latency(Document):
     flavours: dict[str, Timing]
 
 
-def latency(experiment: Experiment, reporter: ProgressReporter) -> tuple[_Latency, str]:
+def latency(experiment: Experiment, reporter: ProgressReporter) -> tuple[Latency, str]:
     """Times every flavour, in turns; returns latency.json and its recipe's key."""
     run, config = experiment.run, experiment.config
     keys = {name: convert.recipe(experiment, name).key for name in convert.exported(experiment)}
@@ -64,7 +64,7 @@ def latency(experiment: Experiment, reporter: ProgressReporter) -> tuple[_Latenc
             )
             for name, values in took.items()
         }
-        run.write(_Latency(runs=_RUNS, warm_up_runs=_WARM_UP_RUNS, flavours=flavours), artifacts.LATENCY)
+        run.write(Latency(runs=_RUNS, warm_up_runs=_WARM_UP_RUNS, flavours=flavours), artifacts.LATENCY)
 
     run.make(recipe, build)
-    return run.read(_Latency, artifacts.LATENCY), recipe.key
+    return run.read(Latency, artifacts.LATENCY), recipe.key

@@ -1,43 +1,52 @@
-"""What a run holds for its report, and what it lacks, with the command that makes it.
+"""The documents that a run has for its report, and those it lacks, each with the command that makes it.
 
-A report is of whatever is there: a half-finished run has one, too. What is damaged or out of date
-counts as missing, with the reason; nothing here computes or repairs anything.
+An unfinished run has a report, too: of what is there. Damaged and stale documents count as missing,
+with the reason. Nothing is computed or repaired here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from pydantic import ConfigDict
 
 from export import artifacts
+from export.android.apk.apk_info import ApkInfo
+from export.android.benchmark.phone_benchmarks import PhoneBenchmarks
+from export.android.photos.photos import Photos
+from export.android.photos.simulate import Simulated
+from export.conversion.calibration_report import CalibrationReport
+from export.explain.explanation import Explanation
+from export.inspection.inspector import Passport
 from export.parity import preference
+from export.parity.latency import Latency
 from export.parity.result import FlavourTarget, ParityResult
 from pipeline.core import runs, stages
 from pipeline.core.config import Config
-from pipeline.core.documents import Document
+from pipeline.core.documents import Document, Form
 from pipeline.core.errors import RunError, VignetteError
 from pipeline.core.records import OutOfDate
 from pipeline.core.runs import Run
 from pipeline.core.stages import Stage
 from pipeline.data.audit.audit import Audit
 from pipeline.data.audit.shortcuts import Shortcuts
+from pipeline.evaluation.evaluate import Evaluation
+from pipeline.evaluation.label_issues import LabelIssues
 from pipeline.evaluation.predictions import KERAS
+from pipeline.training.results import Folds, Frame, Search, Training
 
 SHIPPED = preference.ORDER[0]
 
 
-@dataclass(frozen=True)
-class Missing:
-    """Something that the report would show.
+class Missing(Document):
+    """A document that the report would show.
 
     Attributes:
         what: In a few words.
         command: What makes it.
-        reason: Why it is not there, where that is more than not having been made.
+        reason: Why it cannot be shown; empty if it was never made.
     """
 
     what: str
@@ -45,10 +54,34 @@ class Missing:
     reason: str = ""
 
 
+class _Passport(Passport):
+    model_config = ConfigDict(extra="ignore")
+
+
+class Passports(Document):
+    """passport.json."""
+
+    passports: dict[str, _Passport]
+
+
 _FORMS: dict[str, type[Document]] = {
     runs.AUDIT: Audit,
     runs.SHORTCUTS: Shortcuts,
+    runs.SEARCH: Search,
+    runs.FRAME: Frame,
+    runs.FOLDS: Folds,
+    runs.TRAINING: Training,
+    runs.EVALUATION: Evaluation,
+    runs.LABEL_ISSUES: LabelIssues,
     artifacts.PARITY: ParityResult,
+    artifacts.PASSPORT: Passports,
+    artifacts.CALIBRATION: CalibrationReport,
+    artifacts.LATENCY: Latency,
+    artifacts.EXPLAINED: Explanation,
+    artifacts.APK_PASSPORT: ApkInfo,
+    artifacts.PHONE: PhoneBenchmarks,
+    artifacts.PHOTOS: Photos,
+    artifacts.SIMULATED: Simulated,
 }
 _REASONS = {
     OutOfDate.UNFINISHED: "it was not finished",
@@ -58,41 +91,44 @@ _REASONS = {
 
 
 class Artifacts:
-    """The artifacts of one run, read once."""
+    """The documents of one run, read once."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.found: dict[str, Any] = {}
+        self.documents: dict[str, Document] = {}
         self.missing: dict[str, Missing] = {}
         for stage in stages.table():
             name, reason = stage.document, ""
+            if name not in _FORMS:
+                continue
             if run.path(name).is_file():
                 try:
                     stale = run.out_of_date(stage.name)
                     if stale is None:
-                        form = _FORMS.get(name)
-                        self.found[name] = run.read(form, name) if form else run.read_json(name)
+                        self.documents[name] = run.read(_FORMS[name], name)
                         continue
                     reason = _REASONS[stale]
                 except RunError as error:
                     reason = error.message
             if stage.title and self._can_have(stage):
-                self.missing[name] = Missing(stage.title, stage.command.of(run.folder), reason)
+                self.missing[name] = Missing(
+                    what=stage.title, command=stage.command.of(run.folder), reason=reason
+                )
 
     def _can_have(self, stage: Stage) -> bool:
         return not stage.flavour or self.config is None or stage.flavour in self.config.export.flavours
 
-    def get(self, name: str) -> Any:
-        """A JSON artifact, or None."""
-        return self.found.get(name)
+    def get(self, form: type[Form]) -> Form | None:
+        """The run's document of that type, or None."""
+        return next((one for one in self.documents.values() if isinstance(one, form)), None)
 
     def lacks(self, *names: str) -> list[Missing]:
-        """Those of these that are missing."""
+        """The missing ones among these documents."""
         return [self.missing[name] for name in names if name in self.missing]
 
     @cached_property
     def config(self) -> Config | None:
-        """The configuration, or None where it cannot be read any more."""
+        """The configuration, or None if it cannot be read."""
         try:
             return self.run.config()
         except VignetteError:
@@ -114,35 +150,33 @@ class Artifacts:
 
     @property
     def labels(self) -> list[str]:
-        """The classes in the one order."""
+        """The classes, in the order of the output."""
         return sorted({row["label"] for row in self.rows})
 
     @cached_property
     def root(self) -> Path | None:
-        """What paths of pictures are relative to."""
+        """The folder that the paths of pictures are relative to."""
         if self.config is None:
             return None
         source = Path(self.config.data.pictures)
         return source if source.is_dir() else source.parent
 
     def predictions(self, model: str = KERAS) -> dict[str, np.ndarray] | None:
-        """The stored answers of a model, or None."""
+        """The stored predictions of a model, or None."""
         try:
-            found = self.run.read_arrays(runs.PREDICTIONS, f"{model}.npz")
-            counts = {found[name].shape[0] for name in ("truth", "probabilities", "sha256")}
-            return found if len(counts) == 1 else None
-        except (RunError, KeyError):
+            return self.run.read_arrays(runs.PREDICTIONS, f"{model}.npz")
+        except RunError:
             return None
 
     @property
     def parity(self) -> ParityResult | None:
         """parity.json, or None."""
-        return self.found.get(artifacts.PARITY)
+        return self.get(ParityResult)
 
     def target(self, model: str = "") -> FlavourTarget | None:
         """A flavour's row of parity.json, or None.
 
-        Without a name that of the flavour to ship; if the gate refused all, int8's or the last.
+        Without a name, the flavour to ship; if the gate refused them all, int8 or else the last.
         """
         if self.parity is None:
             return None
@@ -153,7 +187,7 @@ class Artifacts:
 
     @cached_property
     def failed(self) -> dict[str, str]:
-        """The configured flavours that could not be made, each with the reason."""
+        """The configured flavours that could not be converted, each with the reason."""
         flavours = self.config.export.flavours if self.config else ()
         notes = {
             name: self.run.recorded(f"{artifacts.EXPORT}/{name}/failure").get("message") for name in flavours

@@ -1,19 +1,21 @@
 """The model card in Markdown: the sections of Mitchell et al., Model Cards for Model Reporting, 2019.
 
-With the front matter that model hubs read. What a program cannot know, such as who may be harmed,
-is asked of the user in plain words and not made up.
+Its front matter is for model hubs. What a program cannot know, such as who may be harmed, is left for
+the publisher to write.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from export import artifacts
 from export.report import data_section, learned, material, model_section, repeat, verdict
 from export.report.artifacts import Artifacts
+from export.report.model_section import ModelSection
 from pipeline.core import runs
+from pipeline.evaluation.evaluate import TrainScore
+from pipeline.training.results import Folds
 
 _ASK = "*To be written by whoever publishes the model:"
 
@@ -27,28 +29,28 @@ def escaped(text: str) -> str:
     return re.sub(r"^(\d*)([-+.)])(?=\s|$)", r"\1\\\2", line)
 
 
-def card(found: Artifacts) -> str:
+def card(contents: Artifacts) -> str:
     """The whole card."""
-    told, file = verdict.verdict(found), model_section.shipped(found)
-    data, facts = material.material(found), repeat.repeat(found)
-    target = found.target()
-    second = target is not None and target.second_look
+    told, file = verdict.verdict(contents), model_section.shipped(contents)
+    data, facts, gaps = material.material(contents), repeat.repeat(contents), data_section.gaps(contents)
+    target = contents.target()
+    threshold = file.folds and file.folds.threshold
     calibrated = (
         "; the first file failed the gate on them, which led to other calibration pictures"
-        if second
+        if target is not None and target.second_look
         else ", nor the calibration"
     )
     parts = [
         "---\nlibrary_name: tflite\npipeline_tag: image-classification\n---",
-        f"# Model card: {escaped(found.run.name)}",
+        f"# Model card: {escaped(contents.run.name)}",
         f"**{escaped(told.title)}.** " + " ".join(escaped(sentence) for sentence in told.sentences),
         "## Model details",
-        _list([f"{title}: {text}" for title, text in facts["model"].items()]),
+        _list([f"{title}: {text}" for title, text in facts.model.items()]),
         _list(
             [
                 "Made with Vignette: a head trained on a frozen, pretrained backbone, exported to .tflite.",
-                "Classes, in the order of the output: " + ", ".join(found.labels),
-                f"Versions: {', '.join(f'{name} {version}' for name, version in facts['versions'].items())}",
+                "Classes, in the order of the output: " + ", ".join(contents.labels),
+                f"Versions: {', '.join(f'{name} {version}' for name, version in facts.versions.items())}",
             ]
         ),
         "## Intended use",
@@ -57,7 +59,7 @@ def card(found: Artifacts) -> str:
                 "Classifying pictures into the classes above, on an Android phone, offline.",
                 (
                     "Not for other subjects: such a picture also gets one of these labels, unless its score "
-                    f"is below {_number(file['threshold'])}, where the app says “I don't know”."
+                    f"is below {_number(threshold)}, where the app says “I don't know”."
                 ),
             ]
         ),
@@ -74,65 +76,70 @@ def card(found: Artifacts) -> str:
         ),
         "## Evaluation data",
         (
-            f"{data['held_out']:,} held-out pictures, used for no decision: not the settings, the epochs, "
+            f"{data.held_out:,} held-out pictures, used for no decision: not the settings, the epochs, "
             f"the temperature or the threshold{calibrated}."
         ),
         "## Training data",
-        f"{data['train']:,} pictures. {data['excluded_count']:,} excluded.",
+        f"{data.train:,} pictures. {data.excluded_count:,} excluded.",
         _table(
             ["class", "training", "held out"],
-            [[row["label"], f"{row['train']:,}", f"{row['held_out']:,}"] for row in data["classes"]],
+            [[row.label, f"{row.train:,}", f"{row.held_out:,}"] for row in data.classes],
         ),
         _list(
-            [f"{row['title']}: {row['count']}" for row in data["image_issues"]]
-            or ["The audit found no issues." if data["audited"] else "The pictures were not audited."]
+            [f"{issue.title}: {issue.count}" for issue in data.audit.image_issues]
+            or ["The audit found no issues."]
+            if data.audit
+            else ["The pictures were not audited."]
         ),
         "## Quantitative analyses",
-        *_analyses(found, file),
+        *_analyses(contents, file),
         "## Ethical considerations",
         (
             f"{_ASK} whether the pictures show people, whether they consented, and who could be harmed by a "
             "wrong answer. Pretrained backbones carry the biases of ImageNet.*"
         ),
         "## Caveats and recommendations",
-        _list([*data["alarms"], *data_section.gaps(found)["sentences"], *data_section.improve(found)]),
+        _list([*data.alarms, *gaps.sentences, *gaps.improve]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _analyses(found: Artifacts, file: dict[str, Any]) -> list[str]:
-    known = learned.learned(found)
+def _analyses(contents: Artifacts, file: ModelSection) -> list[str]:
+    known = learned.learned(contents)
     parts = []
-    if known["scores"]:
-        rows = [
-            [row["title"], f"{row['n']:,}", _number(row["accuracy"]), _interval(row.get("accuracy_interval"))]
-            for row in known["scores"]
-        ]
-        parts.append(_table(["pictures", "n", "accuracy", "95%"], rows))
-    if known["classes"]:
-        rows = [
-            [row["label"], str(row["n"]), _number(row["f1"]), _interval(row["f1_interval"])]
-            for row in known["classes"]
-        ]
-        parts.append(_table(["class", "n", "F1", "95%"], rows))
-    if file["targets"]:
+    if known.scores:
         rows = [
             [
-                row["model"],
-                f"{row['size_bytes'] / 1e6:.2f}",
-                _number(row["accuracy"]),
-                _number(row["coverage"]),
-                _number(row["agreement"]),
-                row["said"],
+                row.title,
+                f"{row.of.n:,}",
+                _number(row.of.accuracy),
+                _interval(None if isinstance(row.of, TrainScore | Folds) else row.of.accuracy_interval),
             ]
-            for row in file["targets"]
+            for row in known.scores
         ]
-        leaked = (
-            f" (accuracy excludes the {file['leaked']:,} with copies in training)" if file["leaked"] else ""
-        )
-        parts.append(f"Files against the Keras model, n = {file['n']:,}{leaked}:")
+        parts.append(_table(["pictures", "n", "accuracy", "95%"], rows))
+    if known.evaluation:
+        rows = [
+            [row.label, str(row.n), _number(row.f1), _interval(row.f1_interval)]
+            for row in known.evaluation.held_out.classes
+        ]
+        parts.append(_table(["class", "n", "F1", "95%"], rows))
+    if file.targets:
+        rows = [
+            [
+                row.target.model,
+                f"{row.target.size_bytes / 1e6:.2f}",
+                _number(row.accuracy),
+                _number(row.coverage),
+                _number(row.target.agreement),
+                row.said,
+            ]
+            for row in file.targets
+        ]
+        leaked = f" (accuracy excludes the {file.leaked:,} with copies in training)" if file.leaked else ""
+        parts.append(f"Files against the Keras model, n = {file.n:,}{leaked}:")
         parts.append(_table(["file", "MB", "accuracy", "coverage", "agreement", "verdict"], rows))
-    lacking = found.lacks(runs.EVALUATION, artifacts.PARITY)
+    lacking = contents.lacks(runs.EVALUATION, artifacts.PARITY)
     parts += [f"Missing: {escaped(row.what)}; run `{row.command}`." for row in lacking]
     return parts
 

@@ -1,64 +1,77 @@
-"""The gaps between trained on, out-of-fold, held-out and field, a sentence each; what would help most."""
+"""The gaps between training, out-of-fold, held-out and field pictures, and what would help most."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from export import artifacts
-from export.report.artifacts import Artifacts
+from export.android.photos.photos import Photos
+from export.android.photos.simulate import Simulated
+from export.report.artifacts import Artifacts, Missing
 from export.report.verdict import alarms_of
 from pipeline.core import runs
 from pipeline.data.audit.audit import Audit
+from pipeline.evaluation.evaluate import Evaluation
+from pipeline.evaluation.label_issues import LabelIssues
 
 _FEW, _WEAK = 50, 0.1
 _NAMED = 5  # classes, the worst first
 
 
-def gaps(found: Artifacts) -> dict[str, Any]:
-    """The part of the page."""
-    evaluation, photos = found.get(runs.EVALUATION), found.get(artifacts.PHOTOS)
-    sentences = list(evaluation["gaps"]) if evaluation else []
-    sentences += ((photos or {}).get("gap") or {}).get("words", [])
-    sentences += (found.get(artifacts.SIMULATED) or {}).get("words", [])
-    return {
-        "sentences": sentences,
-        "improve": improve(found),
-        "missing": found.lacks(runs.EVALUATION, artifacts.PHOTOS, artifacts.SIMULATED),
-    }
+@dataclass(frozen=True)
+class _Gaps:
+    """The section: a sentence for each gap, and what would improve the data."""
+
+    sentences: list[str]
+    improve: list[str]
+    missing: list[Missing]
 
 
-def improve(found: Artifacts) -> list[str]:
-    """What would improve the data, most useful first."""
-    evaluation = found.get(runs.EVALUATION) or {}
-    audit: Audit | None = found.get(runs.AUDIT)
-    said = []
-    if alarms_of(found):
-        said.append("Remove the shortcuts named in the warnings.")
-    label_issues = (found.get(runs.LABEL_ISSUES) or {}).get("label_issues", [])
-    if label_issues:
-        said.append(
-            f"Check figures/label_issues.png: the folds disagree with the label of {len(label_issues)} "
-            f"training picture{'s' * (len(label_issues) != 1)}. Correct the wrong ones."
-        )
-    said += [
-        f"{_head(issue.title)}{_times(issue.count)}. {_head(issue.advice)}."
-        for issue in (audit.image_issues if audit else ())
-        if issue.matters
+def gaps(contents: Artifacts) -> _Gaps:
+    """The section of the page."""
+    evaluation, photos = contents.get(Evaluation), contents.get(Photos)
+    simulated = contents.get(Simulated)
+    sentences = [
+        *(evaluation.gaps if evaluation else ()),
+        *(photos.gap.words if photos and photos.gap else ()),
+        *(simulated.words if simulated else ()),
     ]
-    said += _classes(evaluation)
-    if not (found.get(artifacts.PHOTOS) or {}).get("field"):
-        said.append(
+    missing = contents.lacks(runs.EVALUATION, artifacts.PHOTOS, artifacts.SIMULATED)
+    return _Gaps(sentences, improve(contents), missing)
+
+
+def improve(contents: Artifacts) -> list[str]:
+    """What would improve the data, most useful first."""
+    return list(_advice(contents))
+
+
+def _advice(contents: Artifacts) -> Iterator[str]:
+    if alarms_of(contents):
+        yield "Remove the shortcuts named in the warnings."
+    label_issues, audit = contents.get(LabelIssues), contents.get(Audit)
+    count = len(label_issues.label_issues) if label_issues else 0
+    if count:
+        yield (
+            f"Check figures/label_issues.png: the folds disagree with the label of {count} "
+            f"training picture{'s' * (count != 1)}. Correct the wrong ones."
+        )
+    for issue in audit.image_issues if audit else ():
+        if issue.matters:
+            yield f"{_head(issue.title)}{_times(issue.count)}. {_head(issue.advice)}."
+    if evaluation := contents.get(Evaluation):
+        yield from _about_classes(evaluation)
+    photos = contents.get(Photos)
+    if photos is None or photos.field is None:
+        yield (
             "Take photos of the real subjects with the app, at least ten per class, and score them: only "
             "they show whether the data set resembles what the camera sees."
         )
-    return said
 
 
-def _classes(evaluation: dict[str, Any]) -> list[str]:
-    scores = evaluation.get("held_out")
-    if not scores:
-        return []
-    labels, counts, said = evaluation["labels"], scores["confusion"], []
+def _about_classes(evaluation: Evaluation) -> Iterator[str]:
+    labels, scores = evaluation.labels, evaluation.held_out
+    counts = scores.confusion
     pairs = sorted(
         (
             (counts[a][b] + counts[b][a], labels[a], labels[b])
@@ -67,29 +80,26 @@ def _classes(evaluation: dict[str, Any]) -> list[str]:
         ),
         reverse=True,
     )
-    wrong = scores["n"] - sum(counts[at][at] for at in range(len(labels)))
+    wrong = scores.n - sum(counts[at][at] for at in range(len(labels)))
     if wrong and pairs[0][0] >= 2:
         times, one, other = pairs[0]
-        said.append(
+        yield (
             f"{times} of the Keras model's {wrong} mistakes confuse {one} and {other}: more pictures that "
             "show the difference between these two help most."
         )
-    mean = sum(row["f1"] for row in scores["classes"]) / len(scores["classes"])
-    weak = sorted((row for row in scores["classes"] if row["f1"] < mean - _WEAK), key=lambda row: row["f1"])
-    said += [
-        f"{row['label']} is weaker than the others (F1 {row['f1']:.2f}, mean {mean:.2f})."
-        for row in weak[:_NAMED]
-    ]
-    few = sorted((row for row in scores["classes"] if row["n"] < _FEW), key=lambda row: row["n"])
+    mean = sum(row.f1 for row in scores.classes) / len(scores.classes)
+    weak = sorted((row for row in scores.classes if row.f1 < mean - _WEAK), key=lambda row: row.f1)
+    for row in weak[:_NAMED]:
+        yield f"{row.label} is weaker than the others (F1 {row.f1:.2f}, mean {mean:.2f})."
+    few = sorted((row for row in scores.classes if row.n < _FEW), key=lambda row: row.n)
     for row in few[:_NAMED]:
-        low, high = row["recall_interval"]
-        said.append(
-            f"Hold out more pictures of {row['label']}: {row['n']} leave its recall uncertain, "
+        low, high = row.recall_interval
+        yield (
+            f"Hold out more pictures of {row.label}: {row.n} leave its recall uncertain, "
             f"from {low:.2f} to {high:.2f}."
         )
     if len(few) > _NAMED:
-        said.append(f"{len(few) - _NAMED} more classes have fewer than {_FEW} held-out pictures.")
-    return said
+        yield f"{len(few) - _NAMED} more classes have fewer than {_FEW} held-out pictures."
 
 
 def _head(text: str) -> str:

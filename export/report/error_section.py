@@ -1,82 +1,131 @@
-"""Where the model fails and where it looks, from explain.json; from the answers alone without it."""
+"""Where the model fails and where it looks, from explain.json; without it, only how many answers changed."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 from export import artifacts
-from export.report.artifacts import Artifacts
+from export.explain.explanation import (
+    AnsweredPicture,
+    ClassBorder,
+    ExplainedPicture,
+    Explanation,
+    NearPicture,
+)
+from export.report.artifacts import Artifacts, Missing
 
 _WRONG, _SHOWN = 12, 36  # pictures with maps
 
 
-def failures(found: Artifacts) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Mistake:
+    """A wrong answer; `anchor` is the id of its maps on the page, if it has any."""
+
+    picture: AnsweredPicture
+    anchor: str
+    nearest: tuple[NearPicture, ...]
+
+
+@dataclass(frozen=True)
+class _Failures:
+    """The section on mistakes.
+
+    Attributes:
+        model: The flavour; empty if nothing was explained.
+        n: Held-out pictures.
+        wrong: Its mistakes, the most confident first.
+        own: How many of them the Keras model does not make.
+        mended: How many of the Keras model's mistakes it does not make.
+        flips: How many answers conversion changed; None if that is unknown.
+    """
+
+    model: str
+    n: int
+    wrong: list[Mistake]
+    own: int
+    mended: int
+    flips: int | None
+    missing: list[Missing]
+
+
+@dataclass(frozen=True)
+class Looks:
+    """The section on maps: the pictures in titled groups, `explained` of which have maps at all."""
+
+    model: str
+    groups: list[tuple[str, list[ExplainedPicture]]]
+    explained: int
+    classes: tuple[ClassBorder, ...]
+    alarms: tuple[str, ...]
+    missing: list[Missing]
+
+    @property
+    def pictures(self) -> list[ExplainedPicture]:
+        """Those of all groups."""
+        return [picture for _, group in self.groups for picture in group]
+
+
+def failures(contents: Artifacts) -> _Failures:
     """The mistakes of the file, and the answers that quantization changed."""
-    explained = found.get(artifacts.EXPLAINED)
-    row = found.target((explained or {}).get("model", ""))
-    mistakes = (explained or {}).get("mistakes", [])
-    maps = {entry["path"]: entry for entry in (explained or {}).get("pictures", [])}
-    wrong = [
-        {**entry, "anchor": _anchor(maps, entry), "nearest": maps.get(entry["path"], {}).get("nearest", [])}
-        for entry in mistakes
-        if not entry["right"]
-    ]
-    wrong.sort(key=lambda entry: -entry["file"]["score"])
-    return {
-        "model": (explained or {}).get("model"),
-        "n": (explained or {}).get("n"),
-        "wrong": wrong,
-        "own": sum(entry["flip"] for entry in wrong),
-        "mended": [entry for entry in mistakes if entry["right"]],
-        "flips": row.flips if row else None,
-        "missing": found.lacks(artifacts.EXPLAINED),
-    }
+    explanation, missing = contents.get(Explanation), contents.lacks(artifacts.EXPLAINED)
+    target = contents.target(explanation.model if explanation else "")
+    flips = target.flips if target else None
+    if explanation is None:
+        return _Failures("", 0, [], 0, 0, flips, missing)
+    explained = {picture.path: picture for picture in explanation.pictures}
+    wrong = []
+    for picture in explanation.mistakes:
+        if not picture.right:
+            own = explained.get(picture.path)
+            wrong.append(Mistake(picture, anchor(picture) if own else "", own.nearest if own else ()))
+    wrong.sort(key=lambda mistake: -mistake.picture.file.score)
+    return _Failures(
+        model=explanation.model,
+        n=explanation.n,
+        wrong=wrong,
+        own=sum(mistake.picture.flip for mistake in wrong),
+        mended=len(explanation.mistakes) - len(wrong),
+        flips=flips,
+        missing=missing,
+    )
 
 
-def looks(found: Artifacts) -> dict[str, Any]:
-    """The pictures with maps, those that tell most first, and what the border carries."""
-    explained = found.get(artifacts.EXPLAINED)
-    pictures = list((explained or {}).get("pictures", []))
-    groups = _groups(explained or {}, pictures)
-    return {
-        "model": (explained or {}).get("model"),
-        "groups": groups,
-        "pictures": [entry for _, own in groups for entry in own],
-        "of": len(pictures),
-        "classes": (explained or {}).get("classes", []),
-        "alarms": (explained or {}).get("alarms", []),
-        "missing": found.lacks(artifacts.EXPLAINED),
-    }
+def looks(contents: Artifacts) -> Looks:
+    """The pictures with maps, the most telling first, and how much rests on the border."""
+    explanation, missing = contents.get(Explanation), contents.lacks(artifacts.EXPLAINED)
+    if explanation is None:
+        return Looks("", [], 0, (), (), missing)
+    return Looks(
+        model=explanation.model,
+        groups=_groups(explanation),
+        explained=len(explanation.pictures),
+        classes=explanation.classes,
+        alarms=explanation.alarms,
+        missing=missing,
+    )
 
 
-def _groups(
-    explained: dict[str, Any], pictures: list[dict[str, Any]]
-) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Titled groups: mistakes, the surest first; then the surest and the least sure of each class."""
-    by_path = {entry["path"]: {**entry, "id": _id(entry)} for entry in pictures}
-    wrong = sorted((e for e in by_path.values() if not e["right"]), key=lambda e: -e["file"]["score"])[
-        :_WRONG
-    ]
-    found = [("Wrong answers, most confident first", wrong)]
+def anchor(picture: AnsweredPicture) -> str:
+    """The id that a picture's maps have on the page."""
+    return f"look-{picture.sha256[:12]}"
+
+
+def _groups(explanation: Explanation) -> list[tuple[str, list[ExplainedPicture]]]:
+    """Mistakes, most confident first; then the most and the least confident picture of each class."""
+    by_path = {picture.path: picture for picture in explanation.pictures}
+    wrong = sorted(
+        (picture for picture in by_path.values() if not picture.right),
+        key=lambda picture: -picture.file.score,
+    )[:_WRONG]
+    groups = [("Wrong answers, most confident first", wrong)]
     room = (_SHOWN - len(wrong)) // 2
-    taken = {entry["path"] for entry in wrong}
-    for key, title in (
-        ("most_confident", "Most confident of each class"),
-        ("least_confident", "Least confident of each class"),
+    taken = {picture.path for picture in wrong}
+    for title, paths in (
+        ("Most confident of each class", [row.most_confident for row in explanation.classes]),
+        ("Least confident of each class", [row.least_confident for row in explanation.classes]),
     ):
-        own = [
-            next((p for p in row[key] if p in by_path and p not in taken), "")
-            for row in explained.get("classes", [])
-        ]
-        own = [path for path in own if path][:room]
-        taken |= set(own)
-        found.append((title, [by_path[path] for path in own]))
-    return [(title, own) for title, own in found if own]
-
-
-def _id(entry: dict[str, Any]) -> str:
-    return f"look-{entry['sha256'][:12]}"
-
-
-def _anchor(maps: dict[str, Any], entry: dict[str, Any]) -> str | None:
-    return _id(entry) if entry["path"] in maps else None
+        firsts = [next((path for path in own if path in by_path and path not in taken), "") for own in paths]
+        firsts = [path for path in firsts if path][:room]
+        taken |= set(firsts)
+        groups.append((title, [by_path[path] for path in firsts]))
+    return [(title, group) for title, group in groups if group]

@@ -1,120 +1,123 @@
-"""What the model learned: the folds, the scores, the classes, and what is taken for what."""
+"""What the model learned: the folds, the scores, the classes, and the confusion matrix with its pictures."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from export import artifacts
-from export.report.artifacts import Artifacts
+from export.android.photos.photos import Photos
+from export.android.photos.score import Scores as FieldScore
+from export.report.artifacts import Artifacts, Missing
 from pipeline.core import runs
+from pipeline.evaluation.evaluate import Evaluation, HeldOutScore, OutOfFoldScore, TrainScore, WithoutLeaked
+from pipeline.training.results import Candidate, Folds, Search
 
-# Pictures shown for a cell of the confusion matrix: all mistakes as a rule, some of what is right.
+# Pictures shown for a cell of the confusion matrix: usually all mistakes, and some of the right answers.
 _RIGHT, _WRONG = 12, 24
+_CANDIDATES = 30
 
 
-def learned(found: Artifacts) -> dict[str, Any]:
-    """The part of the page, as far as there is something to say."""
-    evaluation, folds = found.get(runs.EVALUATION), found.get(runs.FOLDS)
-    return {
-        "scores": _scores(found),
-        "folds": folds and list(enumerate(folds["fold_accuracy"], 1)),
-        "mean": folds and float(np.mean(folds["fold_accuracy"])),
-        "chosen_epoch": folds and folds["chosen_epoch"],
-        "epoch_was_chosen": folds and folds["epoch_was_chosen"],
-        "classes": evaluation["held_out"]["classes"] if evaluation else [],
-        "confusion": evaluation and _confusion(evaluation),
-        "search": _search(found),
-        "missing": found.lacks(runs.FOLDS, runs.TRAINING, runs.EVALUATION),
-    }
+@dataclass(frozen=True)
+class Score:
+    """A row of the table of scores; those that lead stand beside the verdict, too."""
+
+    title: str
+    of: TrainScore | OutOfFoldScore | HeldOutScore | WithoutLeaked | FieldScore | Folds
+    leads: bool = True
 
 
-def cells(found: Artifacts) -> list[dict[str, Any]]:
-    """The pictures behind every cell of the confusion matrix that is not empty."""
-    evaluation, predictions = found.get(runs.EVALUATION), found.predictions()
+@dataclass(frozen=True)
+class _Learned:
+    """The section; documents are None where they are missing."""
+
+    scores: list[Score]
+    folds: Folds | None
+    mean: float
+    evaluation: Evaluation | None
+    candidates: tuple[Candidate, ...]
+    missing: list[Missing]
+
+
+@dataclass(frozen=True)
+class _CellPicture:
+    """A picture behind a cell; `score` is the probability of its answer."""
+
+    path: str
+    score: float
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell of the confusion matrix: `count` pictures, some of which are shown."""
+
+    id: str
+    truth: str
+    answer: str
+    count: int
+    pictures: list[_CellPicture]
+
+    @property
+    def right(self) -> bool:
+        """Whether these answers are right."""
+        return self.truth == self.answer
+
+
+def learned(contents: Artifacts) -> _Learned:
+    """The section of the page, as far as the run has got."""
+    folds, search = contents.get(Folds), contents.get(Search)
+    searched = contents.config is None or bool(contents.config.search)
+    return _Learned(
+        scores=_scores(contents),
+        folds=folds,
+        mean=float(np.mean(folds.fold_accuracy)) if folds else 0.0,
+        evaluation=contents.get(Evaluation),
+        candidates=search.rows[:_CANDIDATES] if search and searched else (),
+        missing=contents.lacks(runs.FOLDS, runs.TRAINING, runs.EVALUATION),
+    )
+
+
+def cells(contents: Artifacts) -> list[_Cell]:
+    """The cells of the confusion matrix that are not empty, with their pictures."""
+    evaluation, predictions = contents.get(Evaluation), contents.predictions()
     if not evaluation or predictions is None:
         return []
     by_content: dict[str, list[str]] = defaultdict(list)
-    for row in found.rows:
+    for row in contents.rows:
         if row["side"] == "held_out":
             by_content[row["sha256"]].append(row["path"])
-    members: dict[tuple[int, int], list[dict[str, Any]]] = defaultdict(list)
+    members: dict[tuple[int, int], list[_CellPicture]] = defaultdict(list)
     predicted = predictions["probabilities"].argmax(1)
     for place, content in enumerate(predictions["sha256"].tolist()):
         paths = by_content.get(content) or [""]
         path = paths.pop(0) if len(paths) > 1 else paths[0]
         score = float(predictions["probabilities"][place].max())
-        members[int(predictions["truth"][place]), int(predicted[place])].append(
-            {"path": path, "score": score}
-        )
-    labels = evaluation["labels"]
+        members[int(predictions["truth"][place]), int(predicted[place])].append(_CellPicture(path, score))
+    labels = evaluation.labels
     shown = []
     for (row, column), pictures in sorted(members.items()):
-        pictures.sort(key=lambda one: -one["score"])
-        most = _RIGHT if row == column else _WRONG
-        # Of the right ones the least sure say most.
-        kept = pictures[::-1][:most] if row == column else pictures[:most]
-        shown.append(
-            {
-                "id": f"cell-{row}-{column}",
-                "truth": labels[row],
-                "answer": labels[column],
-                "right": row == column,
-                "count": len(pictures),
-                "pictures": kept,
-            }
-        )
+        pictures.sort(key=lambda picture: -picture.score)
+        # Among right answers, the least confident tell most.
+        kept = pictures[::-1][:_RIGHT] if row == column else pictures[:_WRONG]
+        shown.append(_Cell(f"cell-{row}-{column}", labels[row], labels[column], len(pictures), kept))
     return shown
 
 
-def _scores(found: Artifacts) -> list[dict[str, Any]]:
-    evaluation = found.get(runs.EVALUATION)
+def _scores(contents: Artifacts) -> list[Score]:
+    evaluation, folds, photos = contents.get(Evaluation), contents.get(Folds), contents.get(Photos)
     if not evaluation:
-        folds = found.get(runs.FOLDS)
-        return (
-            [{"title": "out-of-fold", "n": folds["n"], "accuracy": folds["accuracy"], "leads": True}]
-            if folds
-            else []
-        )
-    rows = [{"title": "training pictures", **evaluation["train"], "leads": False}]
-    rows.append({"title": "out-of-fold", **evaluation["out_of_fold"], "leads": True})
-    # What has a copy in training says nothing about new pictures.
-    clean, held_out = evaluation.get("without_leaked"), evaluation["held_out"]
-    if clean and clean.get("accuracy") is not None:
-        rows.append({"title": "held out, without copies of training pictures", **clean, "leads": True})
-    title = "held out, copies of training pictures included" if clean else "held out"
-    rows.append({"title": title, **held_out, "leads": not clean})
-    field = (found.get(artifacts.PHOTOS) or {}).get("field")
-    if field:
-        rows.append({"title": "photos from the field", **field, "leads": True})
-    return rows
-
-
-def _confusion(evaluation: dict[str, Any]) -> dict[str, Any]:
-    counts = evaluation["held_out"]["confusion"]
-    return {
-        "labels": evaluation["labels"],
-        "n": evaluation["held_out"]["n"],
-        "rows": [
-            {
-                "label": label,
-                "n": sum(row),
-                "cells": [
-                    {"count": count, "share": count / max(sum(row), 1), "id": f"cell-{at}-{column}"}
-                    for column, count in enumerate(row)
-                ],
-            }
-            for at, (label, row) in enumerate(zip(evaluation["labels"], counts, strict=True))
-        ],
-    }
-
-
-def _search(found: Artifacts) -> list[dict[str, Any]]:
-    searched = found.config is None or bool(found.config.search)
-    rows = (found.get(runs.SEARCH) or {}).get("rows") or [] if searched else []
-    return [
-        {**row, "settings": ", ".join(f"{key} = {value}" for key, value in row["values"].items())}
-        for row in rows[:30]
+        return [Score("out-of-fold", folds)] if folds else []
+    rows = [
+        Score("training pictures", evaluation.train, leads=False),
+        Score("out-of-fold", evaluation.out_of_fold),
     ]
+    # Copies of training pictures say nothing about new ones.
+    clean = evaluation.without_leaked
+    if clean and clean.accuracy is not None:
+        rows.append(Score("held out, without copies of training pictures", clean))
+    title = "held out, copies of training pictures included" if clean else "held out"
+    rows.append(Score(title, evaluation.held_out, leads=not clean))
+    if photos and photos.field:
+        rows.append(Score("photos from the field", photos.field))
+    return rows

@@ -1,52 +1,75 @@
-"""The data: how many pictures, what is odd about them, whether the content is needed to tell them apart."""
+"""The data: how many pictures, what the audit found, shortcuts, and labels that may be wrong."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from dataclasses import dataclass
 
-from export.report.artifacts import Artifacts
+from export.report.artifacts import Artifacts, Missing
 from export.report.verdict import alarms_of
 from pipeline.core import runs
 from pipeline.data.audit.audit import Audit
 from pipeline.data.audit.shortcuts import Shortcuts
-from pipeline.evaluation.label_issues import Trust, in_words
+from pipeline.evaluation.label_issues import LabelIssues, in_words
 
-_LABEL_ISSUES, _LISTED = 24, 12
+_LISTED = 12
 
 
-def material(found: Artifacts) -> dict[str, Any]:
-    """The part of the page."""
-    audit: Audit | None = found.get(runs.AUDIT)
-    shortcuts: Shortcuts | None = found.get(runs.SHORTCUTS)
-    doubts = found.get(runs.LABEL_ISSUES) or {}
-    sides = {
-        side: Counter(row["label"] for row in found.rows if row["side"] == side)
-        for side in ("train", "held_out")
-    }
-    return {
-        "classes": [
-            {"label": label, "train": sides["train"][label], "held_out": sides["held_out"][label]}
-            for label in found.labels
+@dataclass(frozen=True)
+class _ClassCount:
+    """How many pictures of a class are for training and how many are held out."""
+
+    label: str
+    train: int
+    held_out: int
+
+
+@dataclass(frozen=True)
+class _Material:
+    """The section; documents are None where they are missing.
+
+    Attributes:
+        classes: In the order of the output.
+        excluded: The first excluded files, as rows of excluded.csv.
+        excluded_count: How many there are.
+        trust: How far the doubts about labels can be trusted.
+    """
+
+    classes: list[_ClassCount]
+    excluded: list[dict[str, str]]
+    excluded_count: int
+    audit: Audit | None
+    shortcuts: Shortcuts | None
+    alarms: list[str]
+    label_issues: LabelIssues | None
+    trust: str
+    missing: list[Missing]
+
+    @property
+    def train(self) -> int:
+        """The number of training pictures."""
+        return sum(row.train for row in self.classes)
+
+    @property
+    def held_out(self) -> int:
+        """The number of held-out pictures."""
+        return sum(row.held_out for row in self.classes)
+
+
+def material(contents: Artifacts) -> _Material:
+    """The section of the page."""
+    label_issues = contents.get(LabelIssues)
+    counts = Counter((row["label"], row["side"]) for row in contents.rows)
+    return _Material(
+        classes=[
+            _ClassCount(label, counts[label, "train"], counts[label, "held_out"]) for label in contents.labels
         ],
-        "train": sum(sides["train"].values()),
-        "held_out": sum(sides["held_out"].values()),
-        "excluded": found.excluded[:_LISTED],
-        "excluded_count": len(found.excluded),
-        "image_issues": [
-            {**issue.model_dump(mode="json"), "pictures": list(issue.pictures[:_LISTED])}
-            for issue in (audit.image_issues if audit else ())
-        ],
-        "audited": bool(audit),
-        "families": shortcuts.model_dump(mode="json")["families"] if shortcuts else [],
-        "shortcut_limits": shortcuts.limits if shortcuts else "",
-        "chance": shortcuts.chance if shortcuts else None,
-        "alarms": alarms_of(found),
-        "label_issues": doubts.get("label_issues", [])[:_LABEL_ISSUES],
-        "label_issues_count": len(doubts.get("label_issues", [])),
-        "label_issues_n": doubts.get("n"),
-        "label_issues_trust": in_words(len(doubts["label_issues"]), Trust.model_validate(doubts["trust"]))
-        if "trust" in doubts
-        else "",
-        "missing": found.lacks(runs.AUDIT, runs.SHORTCUTS, runs.LABEL_ISSUES),
-    }
+        excluded=contents.excluded[:_LISTED],
+        excluded_count=len(contents.excluded),
+        audit=contents.get(Audit),
+        shortcuts=contents.get(Shortcuts),
+        alarms=alarms_of(contents),
+        label_issues=label_issues,
+        trust=in_words(len(label_issues.label_issues), label_issues.trust) if label_issues else "",
+        missing=contents.lacks(runs.AUDIT, runs.SHORTCUTS, runs.LABEL_ISSUES),
+    )

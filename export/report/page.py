@@ -1,8 +1,7 @@
 """The page: one HTML file that refers to nothing outside itself.
 
 Autoescaping is on for everything, since class names, paths and notes are anyone's text. The
-security policy in the page lets no script run but the one of `templates/script.js`, and nothing
-be fetched.
+page's security policy allows no script but `templates/script.js` and no request.
 """
 
 from __future__ import annotations
@@ -26,8 +25,8 @@ def render(view: Mapping[str, Any], labels: Sequence[str]) -> str:
 
     Args:
         view: What the templates show, by name.
-        labels: The classes. Those that are written from right to left are kept from turning round
-            the numbers beside them.
+        labels: The classes. Right-to-left ones are isolated, so that they do not reorder the numbers
+            beside them.
     """
     script = (TEMPLATES / "script.js").read_text("utf-8")
     environment = Environment(
@@ -41,7 +40,7 @@ def render(view: Mapping[str, Any], labels: Sequence[str]) -> str:
     environment.filters |= {
         "score": lambda value: "–" if value is None else f"{value:.3f}",
         "percent": lambda value: "–" if value is None else f"{value:.0%}",
-        # No width: every resample gave the same, so few are the pictures; that is no certainty.
+        # No width means too few pictures for the resamples to differ, not certainty.
         "interval": lambda bounds: (
             f"{bounds[0]:.3f} to {bounds[1]:.3f}"
             if bounds and bounds[0] < bounds[1]
@@ -49,7 +48,7 @@ def render(view: Mapping[str, Any], labels: Sequence[str]) -> str:
             if bounds
             else ""
         ),
-        # Of a drop: shown as the change of the score, down is minus.
+        # A drop is shown as a change of the score: down is minus.
         "change": lambda drop: f"{-drop[1]:+z.3f} to {-drop[0]:+z.3f}" if drop else "",
         "count": lambda value: f"{value:,}",
     }
@@ -63,17 +62,17 @@ def render(view: Mapping[str, Any], labels: Sequence[str]) -> str:
 
 
 def _isolating(labels: Sequence[str]) -> Callable[[Any], Any]:
-    """What puts names that run from right to left between Unicode's isolates (U+2068, U+2069)."""
-    turned = [
+    """A function that puts right-to-left names between Unicode's isolates (U+2068, U+2069)."""
+    right_to_left = [
         label for label in labels if any(unicodedata.bidirectional(char) in ("R", "AL") for char in label)
     ]
-    if not turned:
+    if not right_to_left:
         return lambda value: value
-    found = re.compile("|".join(map(re.escape, sorted(turned, key=len, reverse=True))))
+    names = re.compile("|".join(map(re.escape, sorted(right_to_left, key=len, reverse=True))))
 
     def isolated(value: Any) -> Any:
         if not isinstance(value, str) or isinstance(value, Markup) or value.startswith("data:"):
             return value
-        return found.sub("\u2068\\g<0>\u2069", value)
+        return names.sub("\u2068\\g<0>\u2069", value)
 
     return isolated

@@ -1,20 +1,42 @@
-"""How to repeat a run: its commands, its configuration, and the versions that made it."""
+"""How to reproduce a run: its commands, its configuration, and the versions that made it."""
 
 from __future__ import annotations
 
 import json
 import shlex
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from export import artifacts
 from export.report.artifacts import Artifacts
 from pipeline.core import config as configuration
 from pipeline.core import runs
+from pipeline.training.results import Frame, Search, Training
 
 
-def repeat(found: Artifacts) -> dict[str, Any]:
-    """The part of the page."""
-    name, config = found.run.name, found.config
+@dataclass(frozen=True)
+class Repeat:
+    """The section.
+
+    Attributes:
+        commands: What to run, in order.
+        pictures: Where the pictures are; empty if the configuration cannot be read.
+        changed: Settings that differ from the defaults, as they stand in a configuration.
+        versions: Of the libraries.
+        model: The model in a few facts.
+    """
+
+    commands: list[str]
+    pictures: str
+    seed: int
+    changed: Mapping[str, str]
+    versions: Mapping[str, str]
+    model: Mapping[str, str]
+
+
+def repeat(contents: Artifacts) -> Repeat:
+    """The section of the page."""
+    name, config = contents.run.name, contents.config
     defaults = configuration.flat(configuration.Config(data=config.data)) if config else {}
     changed = {
         key: value
@@ -22,49 +44,52 @@ def repeat(found: Artifacts) -> dict[str, Any]:
         if key != "data.pictures" and value != defaults.get(key)
     }
     again = f"{name}-again"
-    words = [
-        ["pipeline", "train", str(found.run.path(runs.CONFIG)), "--name", again],
+    commands = [
+        ["pipeline", "train", str(contents.run.path(runs.CONFIG)), "--name", again],
         ["pipeline", "evaluate", again],
         ["export", "tflite", again],
         ["export", "explain", again],
         ["export", "report", again],
     ]
-    return {
-        "commands": [shlex.join(["python", "-m", *command]) for command in words],
-        "pictures": config.data.pictures if config else None,
-        "seed": config.seed if config else None,
-        "changed": {key: _shown(value) for key, value in sorted(changed.items())},
-        "versions": versions(found),
-        "model": _model_facts(found),
-    }
+    return Repeat(
+        commands=[shlex.join(["python", "-m", *command]) for command in commands],
+        pictures=config.data.pictures if config else "",
+        seed=config.seed if config else 0,
+        changed={
+            key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            for key, value in sorted(changed.items())
+        },
+        versions=_versions(contents),
+        model=_model_facts(contents),
+    )
 
 
-def versions(found: Artifacts) -> dict[str, str]:
-    """The libraries that made the run's stages, by name."""
+def _versions(contents: Artifacts) -> dict[str, str]:
+    """The versions of the libraries that made the run's stages, by name."""
     together: dict[str, str] = {}
     for stage in ("folds", "model", f"{artifacts.EXPORT}/int8", f"{runs.PREDICTIONS}/int8", "parity"):
-        together |= found.run.recorded(stage).get("libraries", {})
+        together |= contents.run.recorded(stage).get("libraries", {})
     return dict(sorted(together.items()))
 
 
-def _model_facts(found: Artifacts) -> dict[str, str]:
+def _model_facts(contents: Artifacts) -> dict[str, str]:
     """The model in a few facts."""
-    config, training, frame = found.config, found.get(runs.TRAINING), found.get(runs.FRAME)
+    config, training, frame, search = (
+        contents.config,
+        contents.get(Training),
+        contents.get(Frame),
+        contents.get(Search),
+    )
     facts = {}
     if config:
-        searched = (found.get(runs.SEARCH) or {}).get("winner") if config.search else None
-        chosen = config.with_values(searched) if searched else config
+        chosen = config.with_values(search.winner) if search and config.search else config
         facts["Backbone"] = f"{chosen.model.backbone}, frozen"
         kinds = {"linear": "one softmax layer", "dense": f"{chosen.head.units} ReLU units, then softmax"}
         facts["Head"] = kinds[chosen.head.kind]
     if training:
         facts["Parameters"] = (
-            f"{training['trainable_parameters']:,} trained, {training['frozen_parameters']:,} frozen"
+            f"{training.trainable_parameters:,} trained, {training.frozen_parameters:,} frozen"
         )
     if frame:
-        facts["Frame"] = f"{frame['width']} × {frame['height']} pixels (width × height)"
+        facts["Frame"] = f"{frame.width} × {frame.height} pixels (width × height)"
     return facts
-
-
-def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,16 +1,17 @@
 """Writes a run's report: report.html, report.json and model_card.md, from stored artifacts alone.
 
-Pictures of the data set are read for thumbnails and nothing else; with `pictures=False` the page
-holds none, for sharing where they are not one's own.
+The pictures of the data set are read for thumbnails only; with `pictures=False` the page shows none, so
+that it can be shared without them.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from pydantic import JsonValue
 
 from export import artifacts
 from export.report import (
@@ -26,9 +27,10 @@ from export.report import (
     speed,
     verdict,
 )
-from export.report.artifacts import Artifacts
+from export.report.artifacts import Artifacts, Missing
 from export.report.thumbnails import of_file, thumbnails
 from pipeline.core import files, runs, stages
+from pipeline.core.documents import Document
 from pipeline.core.errors import RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import key_of
@@ -36,7 +38,7 @@ from pipeline.core.runs import Run
 
 _MOST_NOTES = 100_000  # characters
 OUTPUTS = (artifacts.REPORT, artifacts.REPORT_JSON, artifacts.MODEL_CARD)
-# Figures on the page, with the artifact that they belong to, and words for those who do not see them.
+# Figures on the page, each with the document that it belongs to and its alternative text.
 FIGURES = {
     "curves.svg": (
         runs.FOLDS,
@@ -54,29 +56,63 @@ _SHEETS = {
 }
 
 
-def report(run: Run, reporter: ProgressReporter, *, pictures: bool = True) -> dict[str, Any]:
-    """Writes the report as far as it is out of date; gives report.json.
+class _Said(Document):
+    """The gate's verdict on a flavour, in words."""
+
+    model: str
+    said: str
+
+
+class _Summary(Document):
+    """report.json.
+
+    Attributes:
+        verdict: `yes`, `look`, `no` or `unknown`; `title` and `sentences` put it in words.
+        alarms: What the model may have learned instead of the content.
+        scores: The rows of the table of scores, each with all that its document holds.
+        mistakes: How many held-out pictures the explained file gets wrong.
+        pictures: Whether the page shows pictures.
+        size_bytes: Of the page.
+    """
+
+    run: str
+    verdict: str
+    title: str
+    sentences: tuple[str, ...]
+    alarms: tuple[str, ...]
+    labels: tuple[str, ...]
+    scores: tuple[dict[str, JsonValue], ...]
+    targets: tuple[_Said, ...]
+    gaps: tuple[str, ...]
+    improve: tuple[str, ...]
+    mistakes: int
+    missing: tuple[Missing, ...]
+    pictures: bool
+    size_bytes: int
+
+
+def report(run: Run, reporter: ProgressReporter, *, pictures: bool = True) -> _Summary:
+    """Writes the report if it is out of date; returns report.json.
 
     Raises:
         StorageError: It could not be written.
     """
-    found = Artifacts(run)
-    recipe = stages.recipe("report", _inputs(found), {"pictures": pictures}, ("jinja2", "pillow"))
+    contents = Artifacts(run)
+    recipe = stages.recipe("report", _inputs(contents), {"pictures": pictures}, ("jinja2", "pillow"))
 
     def build() -> None:
-        view = _view(found, reporter, pictures=pictures)
-        html = page.render(view, found.labels)
+        html = page.render(_view(contents, reporter, pictures=pictures), contents.labels)
         files.write_text(run.path(artifacts.REPORT), html)
-        files.write_text(run.path(artifacts.MODEL_CARD), card.card(found))
-        files.write_json(run.path(artifacts.REPORT_JSON), _summary(found, view, len(html.encode())))
+        files.write_text(run.path(artifacts.MODEL_CARD), card.card(contents))
+        run.write(_summary(contents, len(html.encode()), pictures=pictures), artifacts.REPORT_JSON)
 
     run.make(recipe, build)
-    return run.read_json(artifacts.REPORT_JSON)
+    return run.read(_Summary, artifacts.REPORT_JSON)
 
 
-def _inputs(found: Artifacts) -> dict[str, str]:
-    """What the page is made from: artifacts and templates by their bytes, pictures by size and time."""
-    run = found.run
+def _inputs(contents: Artifacts) -> dict[str, str]:
+    """What the page is made from: the run's files and the templates by content, pictures by size and time."""
+    run = contents.run
     names = {path: path.relative_to(run.folder).as_posix() for path in sorted(run.folder.rglob("*"))}
     kept = {
         path: name
@@ -87,8 +123,8 @@ def _inputs(found: Artifacts) -> dict[str, str]:
         and not name.startswith((".", "recipes/report"))
     }
     own = {path: f"template/{path.name}" for path in sorted(page.TEMPLATES.iterdir())}
-    lacking = key_of([asdict(row) for row in found.missing.values()])
-    return {**_digests(kept), **_digests(own), "thumbnails": _pictures(found), "missing": lacking}
+    lacking = key_of([row.model_dump(mode="json") for row in contents.missing.values()])
+    return {**_digests(kept), **_digests(own), "thumbnails": _pictures(contents), "missing": lacking}
 
 
 def _digests(files: Mapping[Path, str]) -> dict[str, str]:
@@ -98,60 +134,66 @@ def _digests(files: Mapping[Path, str]) -> dict[str, str]:
         raise RunError(f"{error.filename} cannot be read: {error.strerror}", "allow reading it") from error
 
 
-def _pictures(found: Artifacts) -> str:
-    """Which pictures are where they were, so that those that come back are shown again."""
+def _pictures(contents: Artifacts) -> str:
+    """A key of which pictures are there, so that the page changes when some come or go."""
     stamps = []
-    for row in found.rows:
+    for row in contents.rows:
         try:
-            stat = (found.root / row["path"]).stat() if found.root else None
+            stat = (contents.root / row["path"]).stat() if contents.root else None
         except OSError:
             stat = None
         stamps.append([row["path"], stat and stat.st_size, stat and stat.st_mtime_ns])
     return key_of(stamps)
 
 
-def _view(found: Artifacts, reporter: ProgressReporter, *, pictures: bool) -> dict[str, Any]:
-    run = found.run
-    wrong, looked, known = error_section.failures(found), error_section.looks(found), learned.cells(found)
+def _view(contents: Artifacts, reporter: ProgressReporter, *, pictures: bool) -> Mapping[str, Any]:
+    """What the templates show, by name."""
+    run = contents.run
+    failures, looks, cells = (
+        error_section.failures(contents),
+        error_section.looks(contents),
+        learned.cells(contents),
+    )
     small: dict[str, str] = {}
     if pictures:
-        wanted = [picture["path"] for cell in known for picture in cell["pictures"] if picture["path"]]
-        wanted += [row["path"] for row in wrong["wrong"]]
-        wanted += [near["path"] for row in looked["pictures"] for near in row["nearest"][:3]]
-        small = thumbnails(found.root, wanted, reporter.progress)
-    lacking = list(found.missing.values())
-    drawn = _drawn(found, FIGURES)
-    sheets = _drawn(found, _SHEETS) if pictures else {}
-    maps = {row["maps"]: of_file(run.path(row["maps"])) if pictures else None for row in looked["pictures"]}
+        paths = [picture.path for cell in cells for picture in cell.pictures if picture.path]
+        paths += [mistake.picture.path for mistake in failures.wrong]
+        paths += [near.path for picture in looks.pictures for near in picture.nearest[:3]]
+        small = thumbnails(contents.root, paths, reporter.progress)
     return {
         "run": run.name,
-        "verdict": verdict.verdict(found),
-        "file": model_section.shipped(found),
-        "learned": learned.learned(found),
-        "cells": known,
-        "failures": wrong,
-        "looks": looked,
-        "data": material.material(found),
-        "gaps": data_section.gaps(found),
-        "speed": speed.speed(found),
-        "repeat": repeat.repeat(found),
+        "verdict": verdict.verdict(contents),
+        "file": model_section.shipped(contents),
+        "learned": learned.learned(contents),
+        "cells": cells,
+        "failures": failures,
+        "looks": looks,
+        "data": material.material(contents),
+        "gaps": data_section.gaps(contents),
+        "speed": speed.speed(contents),
+        "repeat": repeat.repeat(contents),
         "notes": notes.html(_notes(run)),
-        "missing": lacking,
+        "missing": list(contents.missing.values()),
         "pictures": pictures,
         "thumbnails": small,
-        "figures": drawn,
-        "sheets": sheets,
-        "maps": maps,
-        "maps_shown": {row["id"] for row in looked["pictures"]},
+        "figures": _drawn(contents, FIGURES),
+        "sheets": _drawn(contents, _SHEETS) if pictures else {},
+        "maps": {picture.maps: of_file(run.path(picture.maps)) for picture in looks.pictures if pictures},
+        "maps_shown": {error_section.anchor(picture) for picture in looks.pictures},
+        "anchor": error_section.anchor,
     }
 
 
-def _drawn(found: Artifacts, figures: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
-    """Data address and words of each figure that is there and belongs to what the page shows."""
+def _drawn(contents: Artifacts, figures: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, str]]:
+    """The data address and description of each figure that is there and not stale."""
     shown = {}
     for name, (owner, words) in figures.items():
         file = f"{runs.FIGURES}/{name}"
-        data = of_file(found.run.path(file)) if found.get(owner) and found.run.holds(file) else None
+        data = (
+            of_file(contents.run.path(file))
+            if owner in contents.documents and contents.run.holds(file)
+            else None
+        )
         if data:
             shown[name] = (data, words)
     return shown
@@ -165,21 +207,31 @@ def _notes(run: Run) -> str:
     return text if len(text) <= _MOST_NOTES else text[:_MOST_NOTES] + "\n\n… and more in notes.md"
 
 
-def _summary(found: Artifacts, view: dict[str, Any], size: int) -> dict[str, Any]:
-    told: verdict.Verdict = view["verdict"]
-    return {
-        "run": found.run.name,
-        "verdict": told.state,
-        "title": told.title,
-        "sentences": list(told.sentences),
-        "alarms": view["data"]["alarms"],
-        "labels": found.labels,
-        "scores": view["learned"]["scores"],
-        "targets": [{key: row[key] for key in ("model", "said")} for row in view["file"]["targets"]],
-        "gaps": view["gaps"]["sentences"],
-        "improve": view["gaps"]["improve"],
-        "mistakes": len(view["failures"]["wrong"]),
-        "missing": [asdict(row) for row in view["missing"]],
-        "pictures": view["pictures"],
-        "size_bytes": size,
-    }
+def _summary(contents: Artifacts, size: int, *, pictures: bool) -> _Summary:
+    state, title, sentences = verdict.verdict(contents)
+    gaps = data_section.gaps(contents)
+    return _Summary(
+        run=contents.run.name,
+        verdict=state,
+        title=title,
+        sentences=sentences,
+        alarms=tuple(verdict.alarms_of(contents)),
+        labels=tuple(contents.labels),
+        scores=tuple(
+            {
+                "title": row.title,
+                **row.of.model_dump(mode="json", exclude={"labels", "history"}),
+                "leads": row.leads,
+            }
+            for row in learned.learned(contents).scores
+        ),
+        targets=tuple(
+            _Said(model=row.target.model, said=row.said) for row in model_section.shipped(contents).targets
+        ),
+        gaps=tuple(gaps.sentences),
+        improve=tuple(gaps.improve),
+        mistakes=len(error_section.failures(contents).wrong),
+        missing=tuple(contents.missing.values()),
+        pictures=pictures,
+        size_bytes=size,
+    )

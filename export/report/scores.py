@@ -1,6 +1,6 @@
 """How good the file to ship is on new pictures, and how many of them get an answer.
 
-Pictures that have copies among the training pictures say nothing about new ones, so they do not count.
+Held-out pictures with copies in training say nothing about new pictures, so they do not count.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from export.parity.result import FlavourTarget, KerasReference
 from export.report.artifacts import Artifacts
-from pipeline.core import runs
+from pipeline.evaluation.evaluate import Evaluation
 from pipeline.stats import confidence
 
 
@@ -18,11 +18,11 @@ class Scores(NamedTuple):
 
     Attributes:
         who: The model, as a subject of a sentence.
-        n: How many pictures were counted; 0 where all of them have copies in training.
-        accuracy: On those; None where there are none.
+        n: The number of pictures; 0 if all of them have copies in training.
+        accuracy: On those; None if there are none.
         interval: Its 95% interval.
-        leaked: Held-out pictures that were not counted, because they have copies in training.
-        coverage: The share of held-out pictures that gets an answer; None where that is not known.
+        leaked: Held-out pictures that are not counted because they have copies in training.
+        coverage: The share of held-out pictures that gets an answer; None if unknown.
         threshold: Below it the answer is "I don't know".
         right_of_answered: The accuracy on pictures that get an answer, copies included.
     """
@@ -57,9 +57,9 @@ def coverage(row: KerasReference | FlavourTarget) -> float | None:
     return row.dont_know and row.dont_know.coverage
 
 
-def scores(found: Artifacts) -> Scores | None:
-    """Of the file to ship; of the Keras model where there is none yet."""
-    parity, row = found.parity, found.target()
+def scores(contents: Artifacts) -> Scores | None:
+    """The scores of the file to ship, or of the Keras model before there is one; None without any."""
+    parity, row = contents.parity, contents.target()
     if parity and row:
         accuracy, interval, n = clean(row, parity.n)
         return Scores(
@@ -72,24 +72,21 @@ def scores(found: Artifacts) -> Scores | None:
             threshold=row.dont_know.threshold if row.dont_know else parity.threshold,
             right_of_answered=row.dont_know and row.dont_know.selective_accuracy,
         )
-    evaluation, predictions = found.get(runs.EVALUATION), found.predictions()
+    evaluation, predictions = contents.get(Evaluation), contents.predictions()
     if not evaluation:
         return None
-    held_out = evaluation["held_out"]
-    counted = evaluation.get("without_leaked") or held_out
-    accuracy, n = counted["accuracy"], counted["n"]
-    low, high = counted["accuracy_interval"]
-    threshold, selective = evaluation.get("threshold"), None
-    if predictions is not None and threshold is not None:
+    counted = evaluation.without_leaked or evaluation.held_out
+    threshold, selective = evaluation.threshold, None
+    if predictions is not None:
         selective = confidence.selective(
             predictions["probabilities"], predictions["truth"], predictions["groups"], threshold
         )
     return Scores(
         who="The Keras model",
-        n=n,
-        accuracy=accuracy,
-        interval=(low, high),
-        leaked=held_out["n"] - n,
+        n=counted.n,
+        accuracy=counted.accuracy,
+        interval=counted.accuracy_interval,
+        leaked=evaluation.held_out.n - counted.n,
         coverage=selective and selective.coverage,
         threshold=threshold,
         right_of_answered=selective and selective.accuracy,

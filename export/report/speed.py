@@ -1,31 +1,46 @@
-"""How fast it is: on the computer that exported it, and on a phone where one was measured."""
+"""How fast it is: on the computer that exported it, and on a phone if one was measured."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from export import artifacts
-from export.android.benchmark import phone_benchmarks, summary
-from export.report.artifacts import Artifacts
-from pipeline.core.errors import VignetteError
+from export.android.benchmark import summary
+from export.android.benchmark.phone_benchmarks import PhoneBenchmarks
+from export.parity.latency import Latency, Timing
+from export.report.artifacts import Artifacts, Missing
 
 
-def speed(found: Artifacts) -> dict[str, Any]:
-    """The part of the page."""
-    timed = found.get(artifacts.LATENCY)
-    rows = (timed or {}).get("flavours") or {
-        row.model: row.latency for row in (found.parity.targets if found.parity else ())
-    }
-    part: dict[str, Any] = {"host": rows, "runs": (timed or {}).get("runs"), "phone": None}
-    part["missing"] = found.lacks(artifacts.PHONE) + ([] if rows else found.lacks(artifacts.LATENCY))
-    if found.get(artifacts.PHONE):
-        try:
-            measured = phone_benchmarks.read(found.run.path(artifacts.PHONE))
-            part["phone"] = {
-                "columns": summary.FASTEST,
-                "rows": summary.fastest(measured),
-                "sentences": list(summary.sentences(measured)),
-            }
-        except VignetteError as error:
-            part["phone_error"] = error.message
-    return part
+@dataclass(frozen=True)
+class _Speed:
+    """The section.
+
+    Attributes:
+        host: Timings on the exporting computer, by flavour.
+        runs: How many runs each is of; 0 if unknown.
+        phone: Rows of the table whose columns are `columns`; empty if no phone was measured.
+        sentences: What that table does not show.
+    """
+
+    host: Mapping[str, Timing]
+    runs: int
+    phone: list[list[str]]
+    sentences: list[str]
+    missing: list[Missing]
+    columns: tuple[str, ...] = summary.FASTEST
+
+
+def speed(contents: Artifacts) -> _Speed:
+    """The section of the page."""
+    latency, benchmarks, parity = contents.get(Latency), contents.get(PhoneBenchmarks), contents.parity
+    host = (
+        latency.flavours if latency else {row.model: row.latency for row in parity.targets} if parity else {}
+    )
+    return _Speed(
+        host=host,
+        runs=latency.runs if latency else 0,
+        phone=summary.fastest(benchmarks) if benchmarks else [],
+        sentences=list(summary.sentences(benchmarks)) if benchmarks else [],
+        missing=contents.lacks(artifacts.PHONE, *(() if host else (artifacts.LATENCY,))),
+    )

@@ -1,6 +1,6 @@
 """Pictures inside the page: small JPEGs as data, read on all cores, each file once.
 
-A picture that is gone or changed leaves a gap with its name; a report never fails for one.
+A picture that is gone leaves a gap with its name; it never makes the report fail.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 
 
 def thumbnails(root: Path | None, paths: Iterable[str], progress: Progress = silent) -> dict[str, str]:
-    """Data addresses of small versions, by path; those that cannot be read are left out.
+    """Data addresses of small versions, by path; unreadable pictures are left out.
 
     Args:
         root: What the paths are relative to.
-        paths: Of pictures.
-        progress: Called as they are done.
+        paths: The pictures.
+        progress: Called after each.
     """
-    wanted = list(dict.fromkeys(paths))
+    distinct = list(dict.fromkeys(paths))
     if root is None:
         return {}
-    found = {}
-    small = parallel.ordered(lambda path: _small(root / path), wanted)
-    for done, (path, data) in enumerate(zip(wanted, small, strict=True), 1):
+    addresses = {}
+    small = parallel.ordered(lambda path: _small(root / path), distinct)
+    for done, (path, data) in enumerate(zip(distinct, small, strict=True), 1):
         if data:
-            found[path] = address(data, ".jpg")
-        progress("making thumbnails", done, len(wanted))
-    return found
+            addresses[path] = address(data, ".jpg")
+        progress("making thumbnails", done, len(distinct))
+    return addresses
 
 
 def of_file(path: Path) -> str | None:

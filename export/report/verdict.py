@@ -5,14 +5,18 @@ The only place that says what to do; tables and the comparison itself only repor
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from export import artifacts
+from export.android.benchmark.phone_benchmarks import PhoneBenchmarks
+from export.android.photos.photos import Photos
+from export.explain.explanation import Explanation
 from export.parity.result import Verdict as Gated
-from export.report.artifacts import SHIPPED, Artifacts
+from export.report.artifacts import SHIPPED, Artifacts, Passports
 from export.report.scores import clean, coverage, scores
-from pipeline.core import runs
 from pipeline.data.audit.shortcuts import Shortcuts
+from pipeline.evaluation.evaluate import ClassScore, Evaluation
+from pipeline.training.results import Folds
 
 YES, LOOK, NO, UNKNOWN = "yes", "look", "no", "unknown"
 _TITLES = {
@@ -21,8 +25,6 @@ _TITLES = {
     NO: "Do not ship it",
     UNKNOWN: "Not known yet",
 }
-
-
 _SOME = 5  # pictures of a class
 
 
@@ -40,28 +42,28 @@ class Verdict(NamedTuple):
     sentences: tuple[str, ...]
 
 
-def verdict(found: Artifacts) -> Verdict:
+def verdict(contents: Artifacts) -> Verdict:
     """May the file for the phone be shipped?"""
-    state, first = _file(found)
-    instead = _instead(found)
-    useless = _silent(found) or _guessing(found)
+    state, first = _file(contents)
+    instead = _instead(contents)
+    useless = _silent(contents) or _guessing(contents)
     if useless and state != UNKNOWN:
         state, first = NO, useless
     elif instead:
         first = f"{first} {instead}"
-    alarms = alarms_of(found)
-    known = scores(found)
+    alarms = alarms_of(contents)
+    known = scores(contents)
     unseen = known is not None and known.accuracy is None
-    if (alarms or instead or unseen or _never(found)) and state == YES:
+    if (alarms or instead or unseen or _never(contents)) and state == YES:
         state = LOOK
-    return Verdict(state, _TITLES[state], (first, _quality(found), _mind(found, alarms)))
+    return Verdict(state, _TITLES[state], (first, _quality(contents), _watch(contents, alarms)))
 
 
-def alarms_of(found: Artifacts) -> list[str]:
-    """What a model may have learned instead of the content: sentences to follow `Warning:`."""
-    shortcuts: Shortcuts | None = found.get(runs.SHORTCUTS)
-    by_file = shortcuts.alarms if shortcuts else []
-    by_border = (found.get(artifacts.EXPLAINED) or {}).get("alarms", [])
+def alarms_of(contents: Artifacts) -> list[str]:
+    """What the model may have learned instead of the content, as sentences to follow `Warning:`."""
+    shortcuts, explanation = contents.get(Shortcuts), contents.get(Explanation)
+    by_file = shortcuts.alarms if shortcuts else ()
+    by_border = explanation.alarms if explanation else ()
     return [*by_border, *(f"{sentence}." for sentence in by_file)]
 
 
@@ -70,16 +72,16 @@ def points(share: float) -> str:
     return f"{share:.1%}"
 
 
-def _file(found: Artifacts) -> tuple[str, str]:
-    parity, row = found.parity, found.target()
+def _file(contents: Artifacts) -> tuple[str, str]:
+    parity, row = contents.parity, contents.target()
     if parity is None or row is None:
-        command = found.missing[artifacts.PARITY].command if artifacts.PARITY in found.missing else ""
+        command = contents.missing[artifacts.PARITY].command if artifacts.PARITY in contents.missing else ""
         return (
             UNKNOWN,
             f"No exported file has been compared with the Keras model yet; run {command}.",
         )
     name, n = row.model, parity.n
-    wrong = _contradictions(found, name)
+    wrong = _contradictions(contents, name)
     if wrong:
         return NO, f"The {name} file is not what its name says: {wrong}."
     seen = "outside training" if row.second_look else "that no decision has used"
@@ -105,31 +107,30 @@ def _file(found: Artifacts) -> tuple[str, str]:
     )
 
 
-def _contradictions(found: Artifacts, name: str) -> str:
-    passport = ((found.get(artifacts.PASSPORT) or {}).get("passports") or {}).get(name)
-    if not passport or passport.get("sound", True):
-        return ""
-    return "; ".join((*passport.get("image_issues", ()), *passport.get("contradictions", ()))) or "see below"
+def _contradictions(contents: Artifacts, name: str) -> str:
+    passports = contents.get(Passports)
+    passport = passports.passports.get(name) if passports else None
+    return "; ".join((*passport.image_issues, *passport.contradictions)) if passport else ""
 
 
-def _instead(found: Artifacts) -> str:
-    """Said where another file takes the place of int8: why, and which."""
-    row, first = found.target(), found.target(SHIPPED)
+def _instead(contents: Artifacts) -> str:
+    """Why another file replaces int8; empty if none does."""
+    row, first = contents.target(), contents.target(SHIPPED)
     if row is None or row.model == SHIPPED:
         return ""
-    if SHIPPED in found.failed:
-        return f"It replaces int8, which could not be converted: {found.failed[SHIPPED]}."
+    if SHIPPED in contents.failed:
+        return f"It replaces int8, which could not be converted: {contents.failed[SHIPPED]}."
     if first is None:
         return ""
     return f"It replaces int8, which failed the gate: {'; '.join(first.reasons)}."
 
 
-def _silent(found: Artifacts) -> str:
-    """Said where the threshold leaves no picture with an answer."""
-    known = scores(found)
+def _silent(contents: Artifacts) -> str:
+    """That the threshold leaves no picture with an answer; empty if it leaves any."""
+    known = scores(contents)
     if known is None or known.coverage != 0:
         return ""
-    keras = found.parity and coverage(found.parity.reference)
+    keras = contents.parity and coverage(contents.parity.reference)
     beside = f" (the Keras model: {points(keras)})" if keras is not None else ""
     below = "" if known.threshold is None else f" with its threshold of {known.threshold:.3f}"
     return (
@@ -138,31 +139,30 @@ def _silent(found: Artifacts) -> str:
     )
 
 
-def _guessing(found: Artifacts) -> str:
-    """Said where the model is not surely better than always giving the commonest answer."""
-    known = scores(found)
-    held_out = (found.get(runs.EVALUATION) or {}).get("held_out") or {}
-    classes = held_out.get("classes")
-    if not known or known.accuracy is None or not classes:
+def _guessing(contents: Artifacts) -> str:
+    """That the model may be no better than the commonest answer; empty if it is."""
+    known, evaluation = scores(contents), contents.get(Evaluation)
+    if not known or known.accuracy is None or not evaluation:
         return ""
-    commonest = max(classes, key=lambda row: row["n"])
-    share = commonest["n"] / sum(row["n"] for row in classes)
+    classes = evaluation.held_out.classes
+    commonest = max(classes, key=lambda row: row.n)
+    share = commonest.n / sum(row.n for row in classes)
     if known.interval[0] > share:
         return ""
     return (
-        f"{known.who} may be no better than always answering {commonest['label']}, which is right for "
+        f"{known.who} may be no better than always answering {commonest.label}, which is right for "
         f"{points(share)} of the held-out pictures; its accuracy is {points(known.accuracy)}."
     )
 
 
-def _quality(found: Artifacts) -> str:
-    known = scores(found)
+def _quality(contents: Artifacts) -> str:
+    known = scores(contents)
     if known is None:
-        folds = found.get(runs.FOLDS)
+        folds = contents.get(Folds)
         if not folds:
             return "Its accuracy is unknown: training is not finished."
         return (
-            f"Out-of-fold accuracy is {points(folds['accuracy'])} (n = {folds['n']:,}); the held-out "
+            f"Out-of-fold accuracy is {points(folds.accuracy)} (n = {folds.n:,}); the held-out "
             "pictures have not been evaluated yet."
         )
     if known.accuracy is None:
@@ -183,50 +183,46 @@ def _quality(found: Artifacts) -> str:
     return f"{known.who} recognises {points(known.accuracy)} of new pictures ({sure}){unsure}."
 
 
-def _mind(found: Artifacts, alarms: list[str]) -> str:
-    """The one thing that most needs to be minded."""
+def _watch(contents: Artifacts, alarms: list[str]) -> str:
+    """The one thing to watch most."""
     if alarms:
         more = f" ({len(alarms) - 1} more below.)" if len(alarms) > 1 else ""
         return f"Warning: {alarms[0]}{more}"
-    photos = found.get(artifacts.PHOTOS)
-    gap = (photos or {}).get("gap") or {}
-    if gap.get("words"):
-        return gap["words"][0]
-    evaluation = found.get(runs.EVALUATION) or {}
-    never = _never(found)
+    photos, evaluation = contents.get(Photos), contents.get(Evaluation)
+    if photos and photos.gap and photos.gap.words:
+        return photos.gap.words[0]
+    never = _never(contents)
     if never:
         some = f" ({len(never) - 1} more such classes.)" if len(never) > 1 else ""
-        return f"Warning: none of the {never[0]['n']} pictures of {never[0]['label']} is recognised.{some}"
-    if evaluation.get("without_leaked"):
-        return evaluation["gaps"][-1]
-    weakest = _weakest(evaluation)
-    phone = "" if found.get(artifacts.PHONE) else " It has not been timed on a phone yet."
+        return f"Warning: none of the {never[0].n} pictures of {never[0].label} is recognised.{some}"
+    if evaluation and evaluation.without_leaked:
+        return evaluation.gaps[-1]
+    weakest = _weakest(evaluation) if evaluation else ""
+    phone = "" if contents.get(PhoneBenchmarks) else " It has not been timed on a phone yet."
     return f"{weakest}{phone}".strip() or "Finish the training to learn more."
 
 
-def _never(found: Artifacts) -> list[dict[str, Any]]:
-    """Classes of which the Keras model recognises no held-out picture, where there are some to recognise."""
-    classes = ((found.get(runs.EVALUATION) or {}).get("held_out") or {}).get("classes", [])
-    return [row for row in classes if row["n"] >= _SOME and row["recall"] == 0]
+def _never(contents: Artifacts) -> list[ClassScore]:
+    """Classes with some held-out pictures, none of which the Keras model recognises."""
+    evaluation = contents.get(Evaluation)
+    classes = evaluation.held_out.classes if evaluation else ()
+    return [row for row in classes if row.n >= _SOME and row.recall == 0]
 
 
-def _weakest(evaluation: dict[str, Any]) -> str:
-    held_out = evaluation.get("held_out")
-    if not held_out:
-        return ""
-    index, row = min(enumerate(held_out["classes"]), key=lambda entry: entry[1]["f1"])
-    counts = list(held_out["confusion"][index])
+def _weakest(evaluation: Evaluation) -> str:
+    index, row = min(enumerate(evaluation.held_out.classes), key=lambda entry: entry[1].f1)
+    counts = list(evaluation.held_out.confusion[index])
     own, counts[index] = counts[index], 0
     most = max(range(len(counts)), key=counts.__getitem__)
-    if own == row["n"]:
+    if own == row.n:
         return ""
     return (
-        f"The weakest class is {row['label']} (F1 {row['f1']:.2f}): {counts[most]} of its {row['n']} "
-        f"pictures {'is' if counts[most] == 1 else 'are'} mistaken for {evaluation['labels'][most]}."
+        f"The weakest class is {row.label} (F1 {row.f1:.2f}): {counts[most]} of its {row.n} "
+        f"pictures {'is' if counts[most] == 1 else 'are'} mistaken for {evaluation.labels[most]}."
     )
 
 
-def flavour(found: Artifacts) -> str:
+def flavour(contents: Artifacts) -> str:
     """The flavour that the verdict is about."""
-    row = found.target()
+    row = contents.target()
     return row.model if row else SHIPPED

@@ -52,21 +52,15 @@ PULLED = Path("data/photos")
 
 _PICTURES_KEY = "data.pictures"
 
-# What a document has at the least: keys of an object, columns of a table, arrays of one length.
-FORMS: dict[str, frozenset[str]] = {
+# The columns of each table, and the arrays of one length of each .npz file.
+_FORMS = {
     name: frozenset(parts.split())
     for name, parts in {
         PICTURES: "path label group sha256 width height remarks",
         EXCLUDED: "path label sha256 reason",
         SPLIT: "path sha256 side fold",
-        SEARCH: "winner",
-        FRAME: "width height content_aspect",
-        FOLDS: "labels n accuracy fold_accuracy chosen_epoch epoch_was_chosen steps threshold temperature",
         OUT_OF_FOLD: "sha256 group truth fold logits probabilities",
-        TRAINING: "trainable_parameters frozen_parameters steps",
         f"{PREDICTIONS}/*.npz": "sha256 groups truth probabilities",
-        EVALUATION: "labels train out_of_fold held_out gaps",
-        LABEL_ISSUES: "label_issues n",
     }.items()
 }
 
@@ -105,15 +99,12 @@ class Run(Records):
         files.write_json(self.path(*names), document.model_dump(mode="json"))
 
     def read_json(self, *names: str) -> Any:
-        """A JSON artifact.
+        """A JSON artifact without a type.
 
         Raises:
             RunError: It is missing or damaged.
         """
-        keys = _form("/".join(names))
-        return self._read(
-            names, lambda data: documents.object_of(data, keys) if keys else documents.json_of(data)
-        )
+        return self._read(names, documents.json_of)
 
     def read_csv(self, *names: str) -> list[dict[str, str]]:
         """The rows of a CSV artifact, by column.
@@ -241,7 +232,7 @@ def find(name: str | None) -> Run:
 
 
 def _form(name: str) -> frozenset[str]:
-    return next((parts for row, parts in FORMS.items() if fnmatch.fnmatch(name, row)), frozenset())
+    return next((parts for row, parts in _FORMS.items() if fnmatch.fnmatch(name, row)), frozenset())
 
 
 def is_run(source: Path) -> bool:

@@ -39,7 +39,7 @@ class OutOfFoldScore(Document):
     epoch_was_chosen: bool
 
 
-class _ClassScore(Document):
+class ClassScore(Document):
     """One class's n held-out pictures."""
 
     label: str
@@ -59,7 +59,7 @@ class HeldOutScore(Document):
     accuracy_interval: Interval
     macro_f1: float
     macro_f1_interval: Interval
-    classes: tuple[_ClassScore, ...]
+    classes: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
 
 
@@ -162,7 +162,7 @@ def _held_out(experiment: Experiment, predictions: Predictions) -> HeldOutScore:
         own = truth == index
         low, high = f1_intervals.classes[:, index]
         classes.append(
-            _ClassScore(
+            ClassScore(
                 label=label,
                 n=int(own.sum()),
                 recall=float(hits[own].mean()),

@@ -21,6 +21,7 @@ from export.bundle import bundle as bundles
 from export.bundle.bundle import Bundle
 from export.conversion import convert
 from export.model_file import operators
+from export.parity.latency import Latency
 from pipeline.core import stages
 from pipeline.core.documents import Document
 from pipeline.core.errors import AccessError, GateError, PhoneError, RunError, UsageError, VignetteError
@@ -281,10 +282,5 @@ def _phone_key(device: Device) -> str:
 def _host(run: Run, selected: Mapping[str, Bundle]) -> dict[str, Host] | None:
     if not run.path(artifacts.LATENCY).is_file():
         return None
-    timed = run.read_json(artifacts.LATENCY)["flavours"]
-    kept = ("median_ms", "p90_ms", "num_threads", "delegate")
-    return {
-        flavour: Host(**{name: timed[flavour][name] for name in kept})
-        for flavour in selected
-        if flavour in timed
-    }
+    timings = run.read(Latency, artifacts.LATENCY).flavours
+    return {flavour: Host(**timings[flavour].model_dump()) for flavour in selected if flavour in timings}

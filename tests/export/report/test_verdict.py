@@ -1,17 +1,28 @@
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
 
 from export import artifacts
+from export.android.photos.photos import Photos
+from export.android.photos.score import Gap
+from export.explain.explanation import Explanation
+from export.inspection.inspector import Passport
 from export.parity.result import DontKnow, FlavourTarget, ParityResult, Verdict
 from export.report import data_section, learned, model_section, verdict
-from export.report.artifacts import Artifacts
+from export.report.artifacts import Artifacts, Passports
 from pipeline.core import runs
+from pipeline.core.documents import Document
 from pipeline.core.runs import Run
-from pipeline.evaluation.evaluate import WithoutLeaked
+from pipeline.evaluation.evaluate import (
+    ClassScore,
+    Evaluation,
+    HeldOutScore,
+    OutOfFoldScore,
+    TrainScore,
+    WithoutLeaked,
+)
 from pipeline.stats.metrics import Interval
 from tests.support.comparisons import check, flavour, parity_result
 
@@ -42,45 +53,57 @@ def parity(*targets: FlavourTarget, **reference: Any) -> ParityResult:
     return parity_result(*targets, **keras)
 
 
-CLASSES = [
-    {
-        "label": "cat",
-        "n": 50,
-        "f1": 0.9,
-        "f1_interval": [0.8, 0.95],
-        "recall": 0.96,
-        "recall_interval": [0.87, 0.99],
-    },
-    {
-        "label": "<dog>",
-        "n": 50,
-        "f1": 0.6,
-        "f1_interval": [0.5, 0.7],
-        "recall": 0.82,
-        "recall_interval": [0.69, 0.9],
-    },
-]
-WHOLE: dict[str, Any] = {
-    artifacts.PARITY: parity(TARGET),
-    runs.EVALUATION: {
-        "labels": ["cat", "<dog>"],
-        "held_out": {
-            "n": 100,
-            "accuracy": 0.89,
-            "accuracy_interval": [0.82, 0.94],
-            "classes": CLASSES,
-            "confusion": [[48, 2], [9, 41]],
-        },
-        "without_leaked": None,
-        "gaps": ["one", "two"],
-    },
-}
+EVALUATION = Evaluation(
+    labels=("cat", "<dog>"),
+    train=TrainScore(n=10, accuracy=1.0),
+    out_of_fold=OutOfFoldScore(
+        n=10,
+        accuracy=0.7,
+        accuracy_interval=Interval(0.4, 0.9),
+        macro_f1=0.7,
+        macro_f1_interval=Interval(0.4, 0.9),
+        fold_accuracy=(0.6, 0.8),
+        fold_standard_deviation=0.1,
+        chosen_epoch=2,
+        epoch_was_chosen=True,
+    ),
+    held_out=HeldOutScore(
+        n=100,
+        groups=100,
+        accuracy=0.89,
+        accuracy_interval=Interval(0.82, 0.94),
+        macro_f1=0.75,
+        macro_f1_interval=Interval(0.6, 0.9),
+        classes=(
+            ClassScore(
+                label="cat",
+                n=50,
+                f1=0.9,
+                f1_interval=Interval(0.8, 0.95),
+                recall=0.96,
+                recall_interval=Interval(0.87, 0.99),
+            ),
+            ClassScore(
+                label="<dog>",
+                n=50,
+                f1=0.6,
+                f1_interval=Interval(0.5, 0.7),
+                recall=0.82,
+                recall_interval=Interval(0.69, 0.9),
+            ),
+        ),
+        confusion=((48, 2), (9, 41)),
+    ),
+    threshold=0.5,
+    gaps=("one", "two"),
+)
+WHOLE: dict[str, Document] = {artifacts.PARITY: parity(TARGET), runs.EVALUATION: EVALUATION}
 
 
 @pytest.fixture
 def found(tmp_path) -> Artifacts:
     made = Artifacts(Run(tmp_path))
-    made.found = copy.deepcopy(WHOLE)
+    made.documents = dict(WHOLE)
     made.missing = {name: row for name, row in made.missing.items() if name not in WHOLE}
     return made
 
@@ -101,7 +124,7 @@ def test_a_file_that_passed_may_be_shipped_and_the_weakest_class_is_named(found)
 
 def test_what_so_few_pictures_cannot_show_is_said(found):
     unsure = TARGET.model_copy(update={"verdict": Verdict.NOT_SHOWN})
-    found.found[artifacts.PARITY] = parity(unsure)
+    found.documents[artifacts.PARITY] = parity(unsure)
     told = verdict.verdict(found)
     assert told.state == "look"
     assert told.sentences[0].startswith("No problem found with the int8 file: on 100 pictures")
@@ -112,7 +135,7 @@ def test_what_so_few_pictures_cannot_show_is_said(found):
 
 
 def test_a_file_that_failed_is_not_shipped_and_the_bound_is_named(found):
-    found.found[artifacts.PARITY] = parity(broken(TARGET, look=2))
+    found.documents[artifacts.PARITY] = parity(broken(TARGET, look=2))
     told = verdict.verdict(found)
     assert told.state == "no"
     assert told.sentences[0] == (
@@ -126,7 +149,7 @@ FLOAT16 = TARGET.model_copy(update={"model": "float16", "accuracy": 0.89, "agree
 
 def test_where_int8_failed_the_best_flavour_is_named_and_judged(found):
     float32 = FLOAT16.model_copy(update={"model": "float32", "verdict": Verdict.NOT_SHOWN})
-    found.found[artifacts.PARITY] = parity(broken(TARGET), FLOAT16, float32)
+    found.documents[artifacts.PARITY] = parity(broken(TARGET), FLOAT16, float32)
     told = verdict.verdict(found)
     assert told.state == "look"
     assert told.sentences[0].startswith("The float16 file matches the Keras model: on 100 pictures")
@@ -136,7 +159,7 @@ def test_where_int8_failed_the_best_flavour_is_named_and_judged(found):
 
 
 def test_where_int8_passed_no_other_flavour_is_spoken_of(found):
-    found.found[artifacts.PARITY] = parity(FLOAT16, TARGET)
+    found.documents[artifacts.PARITY] = parity(FLOAT16, TARGET)
     assert verdict.flavour(found) == "int8"
     assert "float16" not in " ".join(verdict.verdict(found).sentences)
 
@@ -146,7 +169,7 @@ def test_a_file_that_never_answers_is_not_shipped_whatever_its_guesses(found):
     silent = DONT_KNOW.model_copy(update={"threshold": 1.0, "coverage": 0.0, "selective_accuracy": None})
     target = TARGET.model_copy(update={"accuracy": 1.0, "dont_know": silent})
     keras = silent.model_copy(update={"coverage": 0.97})
-    found.found[artifacts.PARITY] = parity(target, dont_know=keras)
+    found.documents[artifacts.PARITY] = parity(target, dont_know=keras)
     told = verdict.verdict(found)
     assert told.state == "no"
     assert told.sentences[0] == (
@@ -157,37 +180,34 @@ def test_a_file_that_never_answers_is_not_shipped_whatever_its_guesses(found):
 
 
 def test_the_score_without_leaked_pictures_leads_for_the_file_and_for_keras(found):
-    clean = {"n": 60, "accuracy_interval": [0.6, 0.8], "leaked": ["a.jpg"]}
     target, keras = (
         WithoutLeaked(n=60, accuracy=accuracy, accuracy_interval=Interval(0.6, 0.8), leaked=("a.jpg",))
         for accuracy in (0.7, 0.72)
     )
-    found.found[artifacts.PARITY] = parity(
+    found.documents[artifacts.PARITY] = parity(
         TARGET.model_copy(update={"without_leaked": target}), without_leaked=keras
     )
-    found.found[runs.EVALUATION]["without_leaked"] = {**clean, "accuracy": 0.72}
-    found.found[runs.EVALUATION]["train"] = {"n": 10, "accuracy": 1.0}
-    found.found[runs.EVALUATION]["out_of_fold"] = {"n": 10, "accuracy": 0.7}
+    found.documents[runs.EVALUATION] = EVALUATION.model_copy(update={"without_leaked": keras})
     told = verdict.verdict(found)
     assert "its accuracy is 0.700 against 0.720 on the 60 without copies in training" in told.sentences[0]
     assert told.sentences[1].startswith(
         "The int8 file recognises 70.0% of new pictures (n = 60, 40 with copies in training excluded; "
         "95% interval 60.0% to 80.0%)"
     )
-    leading = [row for row in learned.learned(found)["scores"] if row["leads"]]
-    assert [(row["title"], row["accuracy"]) for row in leading] == [
+    leading = [row for row in learned.learned(found).scores if row.leads]
+    assert [(row.title, row.of.accuracy) for row in leading] == [
         ("out-of-fold", 0.7),
         ("held out, without copies of training pictures", 0.72),
     ]
     file = model_section.shipped(found)
-    assert [row["accuracy"] for row in file["targets"]] == [0.7]
-    assert (file["reference_accuracy"], file["leaked"]) == (0.72, 40)
+    assert [row.accuracy for row in file.targets] == [0.7]
+    assert (file.reference_accuracy, file.leaked) == (0.72, 40)
 
 
 def test_where_every_held_out_picture_is_a_copy_nothing_is_said_of_new_ones(found):
     none = WithoutLeaked(n=0, accuracy=None, accuracy_interval=Interval(0.0, 1.0), leaked=("a.jpg",))
     target = TARGET.model_copy(update={"without_leaked": none})
-    found.found[artifacts.PARITY] = parity(target, without_leaked=none)
+    found.documents[artifacts.PARITY] = parity(target, without_leaked=none)
     told = verdict.verdict(found)
     assert told.state == "look"
     assert "its accuracy is" not in told.sentences[0]
@@ -197,11 +217,8 @@ def test_where_every_held_out_picture_is_a_copy_nothing_is_said_of_new_ones(foun
 
 
 def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
-    found.found[artifacts.PASSPORT] = {
-        "passports": {
-            "int8": {"sound": False, "image_issues": [], "contradictions": ["float tensors inside"]}
-        }
-    }
+    int8 = Passport.model_construct(image_issues=(), contradictions=("float tensors inside",))
+    found.documents[artifacts.PASSPORT] = Passports.model_construct(passports={"int8": int8})
     told = verdict.verdict(found)
     assert (told.state, told.sentences[0]) == (
         "no",
@@ -211,20 +228,22 @@ def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
 
 def test_a_model_that_may_be_guessing_is_not_shipped(found):
     guesses = {"accuracy": 0.58, "accuracy_interval": Interval(0.48, 0.67)}
-    found.found[artifacts.PARITY] = parity(TARGET.model_copy(update=guesses))
+    found.documents[artifacts.PARITY] = parity(TARGET.model_copy(update=guesses))
     told = verdict.verdict(found)
     assert told.state == "no"
     assert told.sentences[0].startswith("The int8 file may be no better than always answering cat")
 
 
 def test_without_a_file_the_keras_models_score_is_said_as_its_own(found):
-    del found.found[artifacts.PARITY]
+    del found.documents[artifacts.PARITY]
     found.missing[artifacts.PARITY] = Artifacts(Run(found.run.folder)).missing[artifacts.PARITY]
     assert verdict.verdict(found).sentences[1].startswith("The Keras model recognises 89.0% of new pictures")
 
 
 def test_a_class_that_is_never_recognised_asks_to_look_first(found):
-    found.found[runs.EVALUATION]["held_out"]["classes"][1]["recall"] = 0
+    cat, dog = EVALUATION.held_out.classes
+    never = EVALUATION.held_out.model_copy(update={"classes": (cat, dog.model_copy(update={"recall": 0.0}))})
+    found.documents[runs.EVALUATION] = EVALUATION.model_copy(update={"held_out": never})
     told = verdict.verdict(found)
     assert told.state == "look"
     assert told.sentences[2] == "Warning: none of the 50 pictures of <dog> is recognised."
@@ -232,12 +251,23 @@ def test_a_class_that_is_never_recognised_asks_to_look_first(found):
 
 def test_after_a_second_look_the_pictures_are_not_called_unseen(found):
     assert "that no decision has used" in verdict.verdict(found).sentences[0]
-    found.found[artifacts.PARITY] = parity(TARGET.model_copy(update={"look": 2}))
+    found.documents[artifacts.PARITY] = parity(TARGET.model_copy(update={"look": 2}))
     assert "that no decision has used" not in verdict.verdict(found).sentences[0]
 
 
 def test_an_alarm_asks_to_look_first(found):
-    found.found[artifacts.EXPLAINED] = {"alarms": ["in 9 of 10 pictures the border carries the answer."]}
+    found.documents[artifacts.EXPLAINED] = Explanation(
+        model="int8",
+        reference="keras",
+        n=100,
+        limit=10,
+        labels=("cat", "<dog>"),
+        panels=(),
+        pictures=(),
+        mistakes=(),
+        classes=(),
+        alarms=("in 9 of 10 pictures the border carries the answer.",),
+    )
     told = verdict.verdict(found)
     assert told.state == "look"
     assert told.sentences[2] == "Warning: in 9 of 10 pictures the border carries the answer."
@@ -245,13 +275,19 @@ def test_an_alarm_asks_to_look_first(found):
 
 
 def test_photos_from_the_field_say_more_than_the_weakest_class(found):
-    found.found[artifacts.PHOTOS] = {"gap": {"words": ["In the field it is worse.", "more"]}}
+    gap = Gap(
+        accuracy_drop=0.2,
+        accuracy_drop_interval=Interval(0.1, 0.3),
+        dont_know_more=0.0,
+        words=("In the field it is worse.", "more"),
+    )
+    found.documents[artifacts.PHOTOS] = Photos.model_construct(gap=gap, field=None)
     assert verdict.verdict(found).sentences[2] == "In the field it is worse."
-    assert data_section.gaps(found)["sentences"] == ["one", "two", "In the field it is worse.", "more"]
+    assert data_section.gaps(found).sentences == ["one", "two", "In the field it is worse.", "more"]
 
 
 def test_nothing_exported_is_not_known_yet(found):
-    del found.found[artifacts.PARITY]
+    del found.documents[artifacts.PARITY]
     found.missing[artifacts.PARITY] = Artifacts(Run(found.run.folder)).missing[artifacts.PARITY]
     told = verdict.verdict(found)
     assert told.state == "unknown"
