@@ -15,10 +15,10 @@ def apk(
     run_name: options.RunName = None,
     run_option: options.RunOption = None,
     assets_only: Annotated[
-        bool, typer.Option("--assets-only", help="Only copy the bundle to where Gradle looks for it.")
+        bool, typer.Option("--assets-only", help="Only copy the bundle to the app's Gradle project.")
     ] = False,
     fetch: Annotated[
-        bool, typer.Option("--fetch", help="Only fetch the build tools, without a run; make setup does.")
+        bool, typer.Option("--fetch", help="Only fetch the build tools (make setup does this); needs no run.")
     ] = False,
     keystore: Annotated[
         Path | None,

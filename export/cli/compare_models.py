@@ -28,7 +28,7 @@ def compare_models(
     input_range: Annotated[
         str | None,
         typer.Option(
-            "--range", metavar="LOW,HIGH", help="What a foreign .tflite expects for pixels 0 … 255."
+            "--range", metavar="LOW,HIGH", help="The input range of a foreign .tflite for pixels 0 to 255."
         ),
     ] = None,
     labels: Annotated[
@@ -37,7 +37,7 @@ def compare_models(
     ] = None,
     fit: Annotated[
         str | None,
-        typer.Option(metavar="stretch|letterbox", help="How pictures fill the frame of a foreign .tflite."),
+        typer.Option(metavar="stretch|letterbox", help="How a foreign .tflite fits pictures into its frame."),
     ] = None,
     size: Annotated[
         str | None,
@@ -73,5 +73,5 @@ def compare_models(
         if gate.refuses(row.verdict, result.gate):
             raise GateError(
                 f"failed the gate: {row.model}: {', '.join(row.reasons)} (n = {result.n})",
-                "look at the answers that differ (--out FOLDER writes flips.png)",
+                "check the answers that differ (--out FOLDER writes flips.png)",
             )

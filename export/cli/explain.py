@@ -35,7 +35,7 @@ def explain(
     """Show where the model and its int8 file look.
 
     Grad-CAM and occlusion, side by side. Reads an exported run. Writes explain.json and explanations/: the
-    most telling held-out pictures, their second answers, their nearest training pictures, and whether the
+    most telling held-out pictures, their runner-up answers, their nearest training pictures, and whether the
     border decides the answers. Your own pictures are explained into explanations/given/ instead.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:

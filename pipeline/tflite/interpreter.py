@@ -41,12 +41,12 @@ def settle_size(reader: Any, size: Size | None) -> None:
     if size is None:
         raise UsageError(
             "the file leaves its input size open",
-            "give the size it was trained with: --size WIDTHxHEIGHT, such as --size 224x224",
+            "pass the size it was trained with: --size WIDTHxHEIGHT, such as --size 224x224",
         )
     for place, side, name in ((rows, size.height, "height"), (rows + 1, size.width, "width")):
         if shape[place] > 0 and shape[place] != side:
             raise UsageError(
-                f"the file takes a {name} of {shape[place]}, not {side}", "give --size with that"
+                f"the file takes a {name} of {shape[place]}, not {side}", "pass that with --size"
             )
         shape[place] = side
     channels = ({1, 2, 3} - {rows, rows + 1}).pop()

@@ -23,7 +23,7 @@ VERSION = 1
 FILE = r"^\d{8}-\d{6}-\d{3}\.png$"
 SESSION = r"^\d{8}-\d{6}$"
 _NEWER = "update Vignette to the version of the app or a newer one"
-_DAMAGED = "take the photo again, or leave it out"
+_DAMAGED = "take the photo again, or remove it"
 
 _Time = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 _AtLeastOne = Annotated[int, Field(ge=1)]

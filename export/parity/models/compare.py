@@ -86,7 +86,7 @@ def compare_models(
     _check_labels(one, other)
     table = dataset.scan(folder, progress=reporter.progress)
     for entry in table.excluded:
-        reporter.warn(f"left out: {entry.path}: {entry.reason}")
+        reporter.warn(f"excluded: {entry.path}: {entry.reason}")
     rows = _held_out(table)
     _check_classes(one, table, folder)
     known = sum(picture.sha256 in one.trained_on | other.trained_on for picture in rows)
@@ -133,7 +133,7 @@ def _check_labels(one: Side, other: Side) -> None:
     only = [sorted((Counter(a.labels) - Counter(b.labels)).keys()) for a, b in ((one, other), (other, one))]
     if any(only):
         parts = [
-            f"only {side.name} knows {', '.join(own)}"
+            f"only {side.name} has {', '.join(own)}"
             for side, own in zip((one, other), only, strict=True)
             if own
         ]
@@ -146,14 +146,14 @@ def _check_classes(one: Side, table: Table, folder: Path) -> None:
     unknown = sorted(set(table.labels) - set(one.labels))
     if unknown:
         raise DataError(
-            f"{folder} has classes that the models do not know: {', '.join(unknown)}",
-            f"they know {', '.join(one.labels)}",
+            f"{folder} has classes that the models do not have: {', '.join(unknown)}",
+            f"they have {', '.join(one.labels)}",
         )
     several = sorted(label for label in table.labels if one.labels.count(label) > 1)
     if several:
         raise DataError(
             f"{folder} has pictures of {', '.join(several)}, which is the label of several outputs",
-            "give each output its own label (--labels FILE), or leave out the pictures",
+            "give each output its own label (--labels FILE), or remove these pictures",
         )
 
 

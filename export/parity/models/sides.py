@@ -109,7 +109,9 @@ def _of_run(run: runs.Run, flavour: str | None) -> Side:
     }
     if flavour is not None:
         if flavour not in FLAVOURS:
-            raise UsageError(f"--flavour {flavour}: expected {', '.join(FLAVOURS)}", "one that the run has")
+            raise UsageError(
+                f"--flavour {flavour}: expected {', '.join(FLAVOURS)}", "use a flavour of that run"
+            )
         convert.require(experiment, flavour)
         made = _of_bundle(run.path(artifacts.EXPORT, flavour))
         return Side(

@@ -498,7 +498,7 @@ def test_ctrl_c_clears_the_phone_and_ends_with_130(place, ready, fake_app, untou
     wait_for(lambda: ready.asked("measures step 1"), 30)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert errors == ("interrupted: cleaning up the phone\ninterrupted; the same command starts over\n")
+    assert errors == ("interrupted: cleaning up the phone\ninterrupted; repeat the command to start over\n")
     assert process.returncode == 130
     assert ready.asked("action.CANCEL")
     assert ready.contents() == untouched

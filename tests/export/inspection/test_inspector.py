@@ -251,7 +251,7 @@ def test_the_size_that_a_file_leaves_open_is_asked_for(call, tmp_path):
         call("x.tflite"),
         2,
         "x.tflite cannot be run as it is: the file leaves its input size open",
-        "give the size it was trained with: --size WIDTHxHEIGHT, such as --size 224x224",
+        "pass the size it was trained with: --size WIDTHxHEIGHT, such as --size 224x224",
     )
     ended = call("x.tflite", "--size", "48x16")
     assert ended.returncode == 0

@@ -125,8 +125,8 @@ def test_different_labels_are_named(place, capfd):
     refused(
         ended,
         2,
-        f"the two models have different labels: only {RUN_INT8(Path())}/model_int8.tflite knows {labels}; "
-        "only away/bare.tflite knows ant, bee, cat",
+        f"the two models have different labels: only {RUN_INT8(Path())}/model_int8.tflite has {labels}; "
+        "only away/bare.tflite has ant, bee, cat",
         "compare models of the same classes",
     )
 
@@ -164,7 +164,7 @@ def test_pictures_of_classes_that_the_models_do_not_know_are_refused(place, capf
     words = ("compare-models", "--reference", "pictures", "--target", "pictures", "--pictures", "others")
     ended = call(capfd, "export", *words, cwd=place)
     assert ended.returncode == 2
-    assert "others has classes that the models do not know: cat, dog" in ended.stderr
+    assert "others has classes that the models do not have: cat, dog" in ended.stderr
 
 
 def test_a_file_that_is_no_model_is_an_error(place, capfd):
