@@ -109,7 +109,7 @@ def _contradictions(found: Artifacts, name: str) -> str:
     passport = ((found.get(artifacts.PASSPORT) or {}).get("passports") or {}).get(name)
     if not passport or passport.get("sound", True):
         return ""
-    return "; ".join((*passport.get("image_issues", ()), *passport.get("contradictions", ()))) or "see below"
+    return "; ".join((*passport.get("defects", ()), *passport.get("contradictions", ()))) or "see below"
 
 
 def _instead(found: Artifacts) -> str:

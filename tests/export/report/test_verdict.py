@@ -198,9 +198,7 @@ def test_where_every_held_out_picture_is_a_copy_nothing_is_said_of_new_ones(foun
 
 def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
     found.found[artifacts.PASSPORT] = {
-        "passports": {
-            "int8": {"sound": False, "image_issues": [], "contradictions": ["float tensors inside"]}
-        }
+        "passports": {"int8": {"sound": False, "defects": [], "contradictions": ["float tensors inside"]}}
     }
     told = verdict.verdict(found)
     assert (told.state, told.sentences[0]) == (
