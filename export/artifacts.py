@@ -50,7 +50,7 @@ stages.add(
     Stage(FLIPS, 1, (FLIPS,), _ANSWERS, _TFLITE),
     Stage(
         "passport",
-        3,
+        4,
         (PASSPORT,),
         command=Command("export", "passport"),
         title="what each file is, and which runtimes load it",

@@ -459,7 +459,6 @@ UNTYPED = {
     "export/android/benchmark/app_document.py": (1, "a phone's JSON before its form is known"),
     "export/bundle/contract.py": (1, "the contract as JSON"),
     "export/bundle/verify.py": (1, "a result as JSON"),
-    "export/inspection/inspector.py": (1, "a passport as JSON"),
     "export/parity/models/foreign.py": (1, "what a limited process sends back"),
 }
 

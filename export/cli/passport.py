@@ -1,4 +1,4 @@
-"""`passport`: what a .tflite really is."""
+"""`passport`: what a .tflite is, and who can load it."""
 
 from __future__ import annotations
 
@@ -22,60 +22,58 @@ _ANSWERS = {True: "yes", False: "no", None: "not checked"}
 def passport(
     file_or_run: Annotated[
         str | None,
-        typer.Argument(
-            metavar="FILE_OR_RUN", help="A .tflite of any origin, or a run; default: the newest run."
-        ),
+        typer.Argument(metavar="FILE_OR_RUN", help="Any .tflite, or a run; default: the newest run."),
     ] = None,
     run_option: options.RunOption = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WIDTHxHEIGHT", help="Of the pictures, for a .tflite that leaves it open."),
+        typer.Option(metavar="WIDTHxHEIGHT", help="Input size, if the .tflite leaves it open."),
     ] = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Say what a .tflite really is, and who can load it.
+    """Check what a .tflite is, and who can load it.
 
     Reads one file, in a process with limits on time and memory; or every file of a run, and writes
-    passport.json there. Exit code 3: a file is not what its name says, or of no use.
+    passport.json there. Exit code 3: a file is unusable or not what its name says.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
-        from export.inspection import inspector as passports
+        from export.inspection import inspector
         from pipeline.core import runs
         from pipeline.core.errors import RunError, StorageError, UsageError
 
         file_or_run = options.one_of(file_or_run, run_option)
         frame = asked_size(size)
         if file_or_run and (file_or_run.endswith(".tflite") or Path(file_or_run).is_file()):
-            found = passports.of_file(Path(file_or_run), size=frame)
-            _show(terminal, found)
-            terminal.finish(passports.as_json(found))
-            passports.require({found.file: found})
+            one = inspector.of_file(Path(file_or_run), size=frame)
+            _show(terminal, one)
+            terminal.finish(one.model_dump(mode="json"))
+            inspector.require({one.file: one})
             return
         if frame:
             raise UsageError("--size is for one .tflite, not for a run", "omit --size")
         run = runs.find(file_or_run)
-        every = passports.examine(run, terminal)
+        every = inspector.examine(run, terminal)
         written, full = [str(run.path(artifacts.PASSPORT))], None
         try:
             with run.locked():
                 try:
-                    passports.write(run, every)
+                    inspector.write(run, every)
                 except StorageError as error:
                     full = error
         except (RunError, StorageError) as error:
-            # Another process holds the run, or it is only to be read: what was seen is shown all the same.
+            # Another process holds the run, or it is read-only: the passports are still shown.
             terminal.warn(f"{written.pop()} is not written: {error.message}")
         _compare(terminal, run.name, every)
-        document = {name: passports.as_json(found) for name, found in every.items()}
+        document = {name: one.model_dump(mode="json") for name, one in every.items()}
         terminal.finish({"run": run.name, "passports": document}, [] if full else written)
         if full:
             raise full
-        passports.require(every)
+        inspector.require(every)
 
 
 def _show(terminal: Terminal, found: Passport) -> None:
-    """One file: plain words first, then figures."""
+    """One file: the answers first, then the figures."""
     structure = found.structure
     terminal.table(f"{found.file}", ["question", "answer"], list(_answers(found)), words=True)
     border = [
@@ -93,7 +91,7 @@ def _show(terminal: Terminal, found: Passport) -> None:
     ]
     terminal.table("Types", ["type", "bytes of constants", "tensors computed"], rows)
     if found.metadata:
-        terminal.table("What it says about itself", ["what", "words"], list(_said(found)), words=True)
+        terminal.table("Metadata", ["field", "value"], list(_described(found)), words=True)
 
 
 def _answers(found: Passport) -> Iterator[list[str]]:
@@ -105,13 +103,13 @@ def _answers(found: Passport) -> Iterator[list[str]]:
         yield ["" if number else "note", remark]
     yield [
         "size",
-        f"{structure.size_bytes / 1e6:,.2f} MB, {sum(structure.constants.values()):,} bytes of it constants",
+        f"{structure.size_bytes / 1e6:,.2f} MB, {sum(structure.constants.values()):,} bytes of constants",
     ]
     yield ["oldest runtime, claimed", _claimed(found)]
     yield ["oldest runtime, proved", _proved(found)]
     for consumer in found.consumers:
-        reason = consumer.reason if consumer.reason != "not checked" else ""
-        yield [consumer.name, _ANSWERS[consumer.accepts] + (f": {reason}" if reason else "")]
+        reason = f": {consumer.reason}" if consumer.reason else ""
+        yield [consumer.name, _ANSWERS[consumer.accepts] + reason]
     if found.trial.runs:
         yield [
             "black, white, random pictures",
@@ -135,9 +133,9 @@ def _claimed(found: Passport) -> str:
     claimed = found.claimed
     if claimed.version is None:
         lacking = ", ".join(claimed.unknown) or "an operator"
-        return f"unknown: the table of operator versions says nothing of {lacking}"
-    said = found.structure.says_oldest
-    differs = f"; the file itself says {said}" if said and said != claimed.version else ""
+        return f"unknown: {lacking} is not in the table of operator versions"
+    stated = found.structure.says_oldest
+    differs = f"; the file itself says {stated}" if stated and stated != claimed.version else ""
     return f"TensorFlow Lite {short(claimed.version)} and newer, because of {claimed.because}{differs}"
 
 
@@ -153,7 +151,7 @@ def _proved(found: Passport) -> str:
 
 
 def short(version: str) -> str:
-    """A version without zeros at its end: 1.14.0 is 1.14."""
+    """A version without trailing zeros: 1.14.0 becomes 1.14."""
     return version.removesuffix(".0")
 
 
@@ -162,25 +160,25 @@ def _quantization(tensor: object) -> list[str]:
     return ["", ""] if scale is None else [f"{scale:.8g}", str(zero_point)]
 
 
-def _said(found: Passport) -> Iterator[list[str]]:
-    said = found.metadata
-    if not said:
+def _described(found: Passport) -> Iterator[list[str]]:
+    notes = found.metadata
+    if not notes:
         return
-    yield ["name", said.name]
-    yield ["description", said.description]
+    yield ["name", notes.name]
+    yield ["description", notes.description]
     for side, name, description, limits in (
-        ("input", said.input_name, said.input_description, said.input_range),
-        ("output", said.output_name, said.output_description, said.output_range),
+        ("input", notes.input_name, notes.input_description, notes.input_range),
+        ("output", notes.output_name, notes.output_description, notes.output_range),
     ):
         between = f" ({limits[0]} to {limits[1]})" if limits else ""
         yield [side, f"{name}{between}: {description}" if description else f"{name}{between}"]
-    if said.mean and said.std:
-        mean, std = (" ".join(f"{value:g}" for value in values) for values in (said.mean, said.std))
+    if notes.mean and notes.std:
+        mean, std = (" ".join(f"{value:g}" for value in values) for values in (notes.mean, notes.std))
         yield ["normalization", f"(pixel - {mean}) / {std}"]
-    labels = ", ".join(said.labels[:12]) + f", … ({len(said.labels)})" * (len(said.labels) > 12)
+    labels = ", ".join(notes.labels[:12]) + f", … ({len(notes.labels)})" * (len(notes.labels) > 12)
     yield ["labels", labels or "none"]
-    if said.problems:
-        yield ["problems", "; ".join(said.problems)]
+    if notes.problems:
+        yield ["problems", "; ".join(notes.problems)]
 
 
 def _compare(terminal: Terminal, run: str, every: dict[str, Passport]) -> None:

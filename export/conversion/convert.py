@@ -1,16 +1,14 @@
-"""The classifier → its .tflite flavours, each in a bundle folder under an honest name.
+"""Converts the classifier to its .tflite flavours, each in a bundle folder.
 
-Beside each file go its labels and its contract, which `bundle` makes from the file itself. How a
-file is converted, and the guard against files without weights, is in `pipeline.tflite.interpreter`; what a
-flavour's name promises stands in `promises`. To add a flavour, add a row to `FLAVOURS` and to
-the tables there, and its name to `pipeline.core.sections.Flavour`.
+`bundle` derives the labels and contract beside each file. Converting, and the guard against files without
+weights, is in `pipeline.tflite.convert`; the converter's options are in `flavour_options`; what a flavour's
+name promises is in `export.model_file.flavours`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,13 +16,13 @@ from export import artifacts
 from export.bundle import bundle, contract
 from export.conversion import calibration, calibration_report, failures
 from export.conversion.failures import Failure
+from export.conversion.flavour_options import FLAVOURS
 from export.model_file import flavours, metadata, structure
 from pipeline.core import files, runs, stages
 from pipeline.core.errors import ConversionError, DataError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
-from pipeline.core.sections import DYNAMIC_RANGE, FLOAT16, FLOAT32, INT8
 from pipeline.core.sections import Flavour as FlavourName
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture
@@ -44,68 +42,6 @@ _CONTRACT_LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 _LOOK_AT = 4
 
 
-@dataclass(frozen=True)
-class Flavour:
-    """One way to write the weights.
-
-    Attributes:
-        about: In words.
-        configure: Sets the converter's options; the second argument is the representative dataset.
-        calibrated: Whether it needs one.
-        tolerance: How far a probability may be from Keras' on the first pictures, where nothing was
-            rounded; None where the gate judges.
-    """
-
-    about: str
-    configure: Callable[[Any, Any], None]
-    calibrated: bool
-    tolerance: float | None
-
-
-def _float32(_converter: Any, _representative: Any) -> None:
-    """The converter's own defaults."""
-
-
-def _float16(converter: Any, _representative: Any) -> None:
-    import tensorflow as tf
-
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.target_spec.supported_types = [tf.float16]
-
-
-def _dynamic_range(converter: Any, _representative: Any) -> None:
-    import tensorflow as tf
-
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    # Per-channel dense layers need FULLY_CONNECTED version 12, which runtimes before 2.17 and
-    # the Android runtime 2.16.1 refuse; per-tensor ones load from 2.4 on.
-    name = "_experimental_disable_per_channel_quantization_for_dense_layers"
-    if not hasattr(converter, name):
-        raise ConversionError(
-            "this TensorFlow cannot write dynamic-range files for older runtimes",
-            "use requirements.txt's versions",
-        )
-    setattr(converter, name, True)
-
-
-def _int8(converter: Any, representative: Any) -> None:
-    import tensorflow as tf
-
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.uint8
-
-
-FLAVOURS = {
-    FLOAT32: Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
-    FLOAT16: Flavour("weights in float16, arithmetic in float32", _float16, False, None),
-    DYNAMIC_RANGE: Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
-    INT8: Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, None),
-}
-
-
 def file_name(flavour: str) -> str:
     """The .tflite of a flavour, inside the run."""
     return f"{bundle_name(flavour)}/{bundle.model_name(flavour)}"
@@ -117,7 +53,7 @@ def bundle_name(flavour: str) -> str:
 
 
 def recipe(experiment: Experiment, flavour: str) -> Recipe:
-    """What the file of a flavour is made from."""
+    """The recipe of a flavour's file."""
     inputs = {"model": experiment.run.key("model")}
     if FLAVOURS[flavour].calibrated:
         inputs["calibration"] = calibration.recipe(experiment).key
@@ -126,11 +62,7 @@ def recipe(experiment: Experiment, flavour: str) -> Recipe:
 
 
 def require(experiment: Experiment, flavour: str) -> None:
-    """Makes sure that the file of a flavour is there and belongs to the run's model.
-
-    Raises:
-        RunError: It is not, or does not.
-    """
+    """Raises RunError if a flavour's file is missing or belongs to another model."""
     run, path = experiment.run, experiment.run.path(file_name(flavour))
     if not run.done(recipe(experiment, flavour)):
         run.require_whole(bundle_name(flavour))
@@ -139,7 +71,7 @@ def require(experiment: Experiment, flavour: str) -> None:
 
 
 def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
-    """What the contract beside the file is made from."""
+    """The recipe of the contract beside the file."""
     settings = {
         "contract_version": contract.VERSION,
         "labels": list(experiment.labels),
@@ -179,23 +111,23 @@ def exported(experiment: Experiment) -> list[str]:
 
 
 def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
-    """Writes the bundle of every configured flavour, as far as it is out of date.
+    """Writes the bundle of every configured flavour that is out of date.
 
-    A flavour that fails is warned of and noted for `failed`; the others are written all the same.
+    A flavour that fails is reported and noted for `failed`; the others are still written.
 
     Raises:
         GateError: Every flavour failed.
-        BundleError: The labels are not fit for a contract.
-        DataError: A picture was changed since the training.
+        BundleError: The labels cannot go into a contract.
+        DataError: A picture has changed since training.
         RunError: The model is missing.
     """
     run, config = experiment.run, experiment.config
     model = None
     if any(FLAVOURS[name].calibrated for name in config.export.flavours):
         chosen = calibration.choose(experiment)
-        wanted = config.export.calibration_pictures
-        if len(chosen) < wanted and calibration.recalibrated(experiment) is None:
-            reporter.warn(f"calibration takes all {len(chosen)} training pictures; {wanted} were asked for")
+        requested = config.export.calibration_pictures
+        if len(chosen) < requested and calibration.recalibrated(experiment) is None:
+            reporter.warn(f"calibration uses all {len(chosen)} training pictures; {requested} were requested")
     for number, name in enumerate(config.export.flavours, 1):
         made = recipe(experiment, name)
         stage = f"converting to {name} ({number} of {len(config.export.flavours)})"
@@ -209,7 +141,7 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
                 run.forget(made.stage)
                 files.write_bytes(run.path(file_name(name)), data)
                 run.record(made)
-            rules = _write_contract(experiment, name)
+            contract_made = _write_contract(experiment, name)
         except ConversionError as error:
             failures.note(run, made, [contract_name(name), file_name(name)], error)
             reporter.warn(f"could not make {name} ({error.message})")
@@ -218,13 +150,13 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
         if FLAVOURS[name].calibrated:
             calibration_report.report(experiment, made, reporter)
         size = run.path(file_name(name)).stat().st_size
-        current = "" if fresh else " (contract made again)" if rules else " (up to date)"
+        current = "" if fresh else " (contract made again)" if contract_made else " (up to date)"
         reporter.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
     exported(experiment)
 
 
 def _write_contract(experiment: Experiment, name: FlavourName) -> bool:
-    """Labels and contract of a file that is there; says whether the contract was out of date."""
+    """Writes the labels and contract of an existing file; returns whether the contract was out of date."""
     run, folder, made = experiment.run, bundle_name(name), contract_recipe(experiment, name)
 
     def build() -> None:
@@ -257,11 +189,11 @@ def convert_one(
     chosen: Sequence[Picture],
     reporter: ProgressReporter,
 ) -> bytes:
-    """The file of one flavour, calibrated on the pictures given where it needs any.
+    """The file of one flavour, calibrated on the chosen pictures if it needs calibration.
 
     Raises:
-        ConversionError: It is not what its name says, or the pictures are no representative dataset.
-        DataError: A picture was changed since the training.
+        ConversionError: It is not what its name says, or the pictures cannot calibrate it.
+        DataError: A picture has changed since training.
     """
     flavour = FLAVOURS[name]
     representative = None
@@ -276,27 +208,23 @@ def convert_one(
             experiment, chosen, lambda done: reporter.progress(stage, done, len(chosen))
         )
     data = tflite.convert(model, lambda converter: flavour.configure(converter, representative))
-    said = metadata.classifier(experiment.labels, experiment.frame, flavour.about)
-    data = metadata.write(data, said, experiment.frame)
+    described = metadata.classifier(experiment.labels, experiment.frame, flavour.about)
+    data = metadata.write(data, described, experiment.frame)
     check(data, name)
     _check_answers(experiment, model, data, name)
     return data
 
 
 def check(data: bytes, name: str) -> None:
-    """Makes sure that a file is the flavour that its name says.
-
-    Raises:
-        ConversionError: Its tensors or its border say otherwise.
-    """
-    found, file = structure.read(data), bundle.model_name(name)
-    broken = flavours.broken(found, name, file) or flavours.broken_border(found, name, file)
+    """Raises ConversionError if a file's tensors, inputs or outputs are not those of its flavour."""
+    parts, file = structure.read(data), bundle.model_name(name)
+    broken = flavours.broken(parts, name, file) or flavours.broken_border(parts, name, file)
     if broken:
         raise ConversionError(f"the converter broke a promise: {'; '.join(broken)}")
 
 
 def _check_answers(experiment: Experiment, model: keras.Model, data: bytes, name: str) -> None:
-    """The first training pictures, black and white: finite, and equal to Keras where that can be said."""
+    """Checks answers to the first training pictures, black and white: finite, near Keras if not rounded."""
     first = experiment.split.train[:_LOOK_AT]
     dataset.check_unchanged(experiment.table, first)
     frames = [plain_view(experiment.table.file(picture), experiment.frame) for picture in first]

@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from pydantic import ConfigDict
 
 from export import artifacts
 from export.android.apk.apk_info import ApkInfo
@@ -19,7 +18,7 @@ from export.android.photos.photos import Photos
 from export.android.photos.simulate import Simulated
 from export.conversion.calibration_report import CalibrationReport
 from export.explain.explanation import Explanation
-from export.inspection.inspector import Passport
+from export.inspection.inspector import Passports
 from export.parity import preference
 from export.parity.latency import Latency
 from export.parity.result import FlavourTarget, ParityResult
@@ -52,16 +51,6 @@ class Missing(Document):
     what: str
     command: str
     reason: str = ""
-
-
-class _Passport(Passport):
-    model_config = ConfigDict(extra="ignore")
-
-
-class Passports(Document):
-    """passport.json."""
-
-    passports: dict[str, _Passport]
 
 
 _FORMS: dict[str, type[Document]] = {

@@ -9,13 +9,13 @@ from export import artifacts
 from export.android.apk.apk_info import ApkInfo
 from export.conversion.calibration_report import CalibrationReport
 from export.inspection.compatibility import Consumer
-from export.inspection.inspector import Passport
+from export.inspection.inspector import Passport, Passports
 from export.inspection.oldest_runtime import Proof
 from export.model_file.structure import Tensor
 from export.parity.recalibration import both_looks
 from export.parity.result import FlavourTarget, ParityResult
 from export.report import scores, verdict
-from export.report.artifacts import Artifacts, Missing, Passports
+from export.report.artifacts import Artifacts, Missing
 from pipeline.training.results import Folds
 
 

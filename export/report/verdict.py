@@ -11,8 +11,9 @@ from export import artifacts
 from export.android.benchmark.phone_benchmarks import PhoneBenchmarks
 from export.android.photos.photos import Photos
 from export.explain.explanation import Explanation
+from export.inspection.inspector import Passports
 from export.parity.result import Verdict as Gated
-from export.report.artifacts import SHIPPED, Artifacts, Passports
+from export.report.artifacts import SHIPPED, Artifacts
 from export.report.scores import clean, coverage, scores
 from pipeline.data.audit.shortcuts import Shortcuts
 from pipeline.evaluation.evaluate import ClassScore, Evaluation
@@ -110,7 +111,7 @@ def _file(contents: Artifacts) -> tuple[str, str]:
 def _contradictions(contents: Artifacts, name: str) -> str:
     passports = contents.get(Passports)
     passport = passports.passports.get(name) if passports else None
-    return "; ".join((*passport.image_issues, *passport.contradictions)) if passport else ""
+    return "; ".join((*passport.defects, *passport.contradictions)) if passport else ""
 
 
 def _instead(contents: Artifacts) -> str:

@@ -58,7 +58,7 @@ def test_a_deleted_split_is_not_redrawn_after_pictures_were_added(grown, tmp_pat
         train_copy(tmp_path),
         2,
         f"{RUN / runs.SPLIT} is gone, and pictures were added, changed or removed since it was drawn: "
-        "a new split would not be comparable",
+        "results on a new split would not be comparable",
         "restore the file, or use --resplit to start a new run",
     )
     assert not (tmp_path / RUN / runs.SPLIT).exists()

@@ -117,7 +117,7 @@ def test_other_borders_than_ours_do_not_contradict_a_name(call, tmp_path, odd):
     (tmp_path / "x_int8.tflite").write_bytes(odd_models.build(odd))
     ended = call("x_int8.tflite")
     assert ended.returncode == 0
-    remark = "it takes or gives float32 numbers at its border" in " ".join(ended.stdout.split())
+    remark = "its input or output is float32" in " ".join(ended.stdout.split())
     assert remark is (odd == "float border")
 
 
@@ -136,7 +136,7 @@ def test_the_contract_beside_a_file_is_its_name_and_border(call, small_bundles, 
     path.write_bytes(build("int8"))
     ended = call(path)
     assert ended.returncode == 3
-    assert "the contract beside it was made for another file of this name" in ended.stderr
+    assert "the contract beside it belongs to another file of this name" in ended.stderr
     assert f"the weights of {path.name} are INT8; expected FLOAT32" in ended.stderr
 
 
@@ -187,38 +187,32 @@ def test_a_claim_that_the_oldest_runtime_contradicts_is_an_error(call, int8_bund
                 "so not the int8 file of its name"
             ),
         ),
-        ("x", bare_models.no_weights(), "of no use here: x.tflite: it holds no weights: not a classifier"),
+        ("x", bare_models.no_weights(), "unusable here: x.tflite: it holds no weights: not a classifier"),
         (
             "x_int8",
             bare_models.compiled("DISPATCH_OP"),
-            (
-                "of no use here: x_int8.tflite: it is compiled for an NPU (DISPATCH_OP), runs there only and "
-                "cannot be judged here"
-            ),
+            ("unusable here: x_int8.tflite: it is compiled for an NPU (DISPATCH_OP) and runs only there"),
         ),
         (
             "x",
             bare_models.compiled("edgetpu-custom-op"),
             (
-                "of no use here: x.tflite: it is compiled for Google's Edge TPU (edgetpu-custom-op), runs "
-                "there only and cannot be judged here"
+                "unusable here: x.tflite: it is compiled for Google's Edge TPU (edgetpu-custom-op) and "
+                "runs only there"
             ),
         ),
         (
             "x",
             bare_models.compiled("FlexErf"),
             (
-                "of no use here: x.tflite: it does not run in LiteRT: it needs operators of "
-                "TensorFlow itself (FlexErf)"
+                "unusable here: x.tflite: it does not run in LiteRT: it needs TensorFlow's "
+                "own operators (FlexErf)"
             ),
         ),
         (
             "x",
             bare_models.compiled("Theirs"),
-            (
-                "of no use here: x.tflite: it does not run in LiteRT, which does not have its custom "
-                "operators (Theirs)"
-            ),
+            ("unusable here: x.tflite: it does not run in LiteRT, which lacks its custom operators (Theirs)"),
         ),
     ],
 )
@@ -255,7 +249,7 @@ def test_the_size_that_a_file_leaves_open_is_asked_for(call, tmp_path):
     )
     ended = call("x.tflite", "--size", "48x16")
     assert ended.returncode == 0
-    assert "tried with an input of 1 x 16 x 48 x 3" in " ".join(ended.stdout.split())
+    assert "tested with an input of 1 x 16 x 48 x 3" in " ".join(ended.stdout.split())
     assert call("x.tflite", "--size", "48").returncode == 2
     (tmp_path / "y.tflite").write_bytes(bare_models.linear())
     verbs.refused(
@@ -344,7 +338,9 @@ def test_an_exchanged_file_is_named_and_made_again_where_the_run_knows_its_own(p
     ended = verbs.verb("export", "tflite", "pictures", cwd=place)
     if noted:
         assert ended.returncode == 0
-        assert f"damaged in {RUN}: export/int8/model_int8.tflite; what is not" in ended.stdout
+        assert (
+            f"damaged in {RUN}: export/int8/model_int8.tflite; damaged files are never used" in ended.stdout
+        )
         assert path.read_bytes() == whole
     else:
         assert ended.returncode == 3
@@ -367,14 +363,14 @@ def test_a_run_that_can_only_be_read_has_passports(place, capfd):
 
 
 def test_damaged_passports_are_named(capfd, place):
-    for content in (
-        '{"passports": {"int8": 3}}',
-        '{"passports": []}',
-        '{"passports": {"int8": {"file": 1}}}',
+    for content, place_in_it in (
+        ('{"passports": {"int8": 3}}', "passports.int8: Input should be an object"),
+        ('{"passports": []}', "passports: Input should be an object"),
+        ('{"passports": {"int8": {"file": 1}}}', "passports.int8.file: Input should be a valid string"),
     ):
         verbs.rewrite(place / RUN, artifacts.PASSPORT, content)
         ended = verbs.call(capfd, "export", "tflite", "pictures", cwd=place)
-        message = f"{RUN / artifacts.PASSPORT} is damaged: it holds no passports"
+        message = f"{RUN / artifacts.PASSPORT} is damaged: {place_in_it}"
         verbs.refused(ended, 1, message, "delete it and repeat the command")
 
 

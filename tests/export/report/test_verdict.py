@@ -217,7 +217,7 @@ def test_where_every_held_out_picture_is_a_copy_nothing_is_said_of_new_ones(foun
 
 
 def test_a_file_that_is_not_what_its_name_says_is_not_shipped(found):
-    int8 = Passport.model_construct(image_issues=(), contradictions=("float tensors inside",))
+    int8 = Passport.model_construct(defects=(), contradictions=("float tensors inside",))
     found.documents[artifacts.PASSPORT] = Passports.model_construct(passports={"int8": int8})
     told = verdict.verdict(found)
     assert (told.state, told.sentences[0]) == (
