@@ -173,7 +173,7 @@ def test_over_a_tenth_of_a_class_that_cannot_be_used_is_an_error(tmp_path, make_
     assert "Traceback" not in ended.stderr
     without_a_run(tmp_path)
     said = verbs.fine(train(tmp_path, "--allow-unreadable", "11%"))
-    assert "5 files are left out" in said
+    assert "5 files were skipped" in said
     assert "allow_unreadable = 0.11\n" in (tmp_path / RUN / runs.CONFIG).read_text("utf-8")
 
 

@@ -525,7 +525,7 @@ def test_training_after_an_audit_finds_it_up_to_date_and_says_it_in_one_line(fol
         "       audit  1 × one picture under two labels; "
         f"1 × near-duplicates (re-saved, resized, cropped or mirrored) (see {RUN}/audit.json)\n"
     ) in out
-    assert "note  2 files are left out" in out
+    assert "note  2 files were skipped" in out
     after = verbs.stamps(folder.parent / RUN)
     assert {name: after[name] for name in before} == before
     # With out-of-fold answers there, their score stands beside the small models'.
