@@ -196,7 +196,7 @@ def test_what_is_left_out_is_counted_and_explained(place, photos):
     assert "3 files are excluded and listed in photos.json; the first: " in shown
     reasons = [entry["reason"] for entry in json.loads(PHOTOS.read_text("utf-8"))["excluded"]]
     assert sorted(reason.split(":")[0] for reason in reasons) == [
-        "it has no record: the app stopped before writing one",
+        "it has no record",
         "its picture is missing",
         "its record is damaged",
     ]
