@@ -13,7 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from export import artifacts
 from export.bundle import bundle
-from export.conversion import calibration, convert
+from export.conversion import calibration, convert, flavour_options
 from pipeline.core import runs
 from pipeline.core.errors import ConversionError, DataError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
@@ -291,7 +291,7 @@ def test_an_int8_file_with_a_float_border_is_refused(experiment, reference):
     chosen = calibration.choose(experiment)[:5]
 
     def configure(converter: Any) -> None:
-        convert._int8(converter, calibration.representative(experiment, chosen, bool))
+        convert.FLAVOURS["int8"].configure(converter, calibration.representative(experiment, chosen, bool))
         converter.inference_input_type = tf.int8
         converter.inference_output_type = tf.int8
 
@@ -311,7 +311,7 @@ def test_an_int8_file_calibrated_without_black_and_white_is_refused(experiment, 
         for level in (40, 200):
             yield [np.full((1, 64, 64, 3), level, np.float32)]
 
-    data = converted(reference, lambda converter: convert._int8(converter, grey))
+    data = converted(reference, lambda converter: convert.FLAVOURS["int8"].configure(converter, grey))
     with pytest.raises(ConversionError) as caught:
         convert.check(data, "int8")
     assert "the input of model_int8.tflite is uint8, scale 0.7" in caught.value.message
@@ -463,7 +463,7 @@ def test_a_flavour_that_failed_is_tried_again_and_the_note_goes(broken_float16, 
     monkeypatch.setitem(
         convert.FLAVOURS,
         "float16",
-        replace(convert.FLAVOURS["float16"], configure=convert._float16),
+        replace(convert.FLAVOURS["float16"], configure=flavour_options._float16),
     )
     convert.convert(broken_float16, Heard())
     assert convert.failed(broken_float16) == {}

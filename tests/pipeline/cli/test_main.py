@@ -11,7 +11,7 @@ from tests.support.verbs import RUN, call, sets, verb, watched
 
 HELP = {
     ("pipeline",): ("draw", "collect", "train", "evaluate", "compare", "python -m export --help"),
-    ("pipeline", "draw"): ("Writes FOLDER/{train,test}/CHANNEL/*.jpg", "stay"),
+    ("pipeline", "draw"): ("Writes FOLDER/{train,test}/CHANNEL/*.jpg", "already exist"),
     ("pipeline", "collect"): (
         "Reads the channels' lists",
         "manifest.jsonl",
