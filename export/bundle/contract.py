@@ -2,7 +2,7 @@
 
 For other languages the same form is written down in `contract.schema.json`. Making one for a
 model and finding the files of a bundle in agreement belongs to `bundle`, replaying its golden
-vectors to `verification`.
+vectors to `verify`.
 """
 
 from __future__ import annotations

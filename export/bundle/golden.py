@@ -1,7 +1,7 @@
 """The pictures of the golden vectors: drawn, seeded, and chosen to tell mistakes apart.
 
 Never a user's own pictures, since contracts travel with apps. What the model answers to them
-belongs to `contract`; replaying them to `verification`.
+belongs to `contract`; replaying them to `verify`.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from pipeline.core.errors import ConversionError
 from pipeline.core.sections import DYNAMIC_RANGE, INT8, Flavour
 from pipeline.images.letterbox import letterbox
 from pipeline.tflite import interpreter as litert
+from pipeline.tflite import schema
 from pipeline.tflite.interpreter import Interpreter
-from pipeline.tflite.schema import read_schema
 
 # What other kernels may differ by at the least, in probability.
 _FLOAT_TOLERANCE = 1e-3
@@ -65,13 +65,10 @@ def difference(data: bytes, pictures: Sequence[np.ndarray]) -> float:
 
 def _softmax_scale(data: bytes) -> float:
     """The scale of the last softmax' input."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = read_schema(data)
+    model = schema.read_schema(data)
     graph = model.subgraphs[0]
     for operator in reversed(graph.operators):
-        code = model.operatorCodes[operator.opcodeIndex]
-        if max(code.builtinCode, code.deprecatedBuiltinCode) == schema.BuiltinOperator.SOFTMAX:
+        if schema.operator_name(model.operatorCodes[operator.opcodeIndex]) == "SOFTMAX":
             quantization = graph.tensors[operator.inputs[0]].quantization
             if quantization is not None and quantization.scale is not None:
                 return float(quantization.scale[0])

@@ -69,7 +69,7 @@ class Verification:
         names: Theirs, in order.
         tolerance: The contract's, in probability.
         letterbox: Names of the vectors whose frame differs; where there are any, the model was
-            not asked, since its input is already wrong.
+            not run, since its input is already wrong.
         model: One result for each kind of kernels.
     """
 
@@ -90,7 +90,7 @@ class Verification:
     def differs(self) -> str | None:
         """The first step that differs, in words; None where all is well."""
         if self.letterbox:
-            return f"the letterbox differs on {_names(self.letterbox, self.vectors)}; the model was not asked"
+            return f"the letterbox differs on {_names(self.letterbox, self.vectors)}; the model was not run"
         for result in self.model:
             if result.beyond and not math.isfinite(result.largest_difference):
                 return (
@@ -128,7 +128,7 @@ class Verification:
         if name not in self.names:
             return ""
         if not self.model:
-            return "not asked"
+            return "not run"
         number = self.names.index(name)
         found = [result.differences[number] for result in self.model]
         wrong = any(name in result.beyond + result.top_changed for result in self.model)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from export import artifacts
 from pipeline.cli.terminal import Terminal
+from pipeline.core import stages
 
 if TYPE_CHECKING:
     from export.parity.result import ParityResult, Reference, Target
@@ -39,9 +40,8 @@ def show(terminal: Terminal, experiment: Experiment, result: ParityResult) -> No
 
 def of_run(terminal: Terminal, run: Run, result: ParityResult) -> None:
     """The table of a run's files with sizes and times, and the scores without leaked pictures."""
-    from pipeline.core import runs
 
-    sizes = [run.path(runs.MODEL).stat().st_size, *(row.size_bytes for row in result.targets)]
+    sizes = [run.path(stages.MODEL).stat().st_size, *(row.size_bytes for row in result.targets)]
     times = ["", *(f"{row.latency.median_ms:.1f}" for row in result.targets)]
     more = {"MB": [f"{size / 1e6:.2f}" for size in sizes], "ms": times}
     title = f"{run.name}: Keras against .tflite on {result.n:,} held-out pictures"

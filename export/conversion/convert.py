@@ -18,7 +18,7 @@ from export.conversion import calibration, calibration_report, failures
 from export.conversion.failures import Failure
 from export.conversion.flavour_options import FLAVOURS
 from export.model_file import flavours, metadata, structure
-from pipeline.core import files, runs, stages
+from pipeline.core import files, stages
 from pipeline.core.errors import ConversionError, DataError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
@@ -75,8 +75,8 @@ def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
     settings = {
         "contract_version": contract.VERSION,
         "labels": list(experiment.labels),
-        "threshold": experiment.run.read(Folds, runs.FOLDS).threshold,
-        "content_aspect": experiment.run.read(Frame, runs.FRAME).content_aspect,
+        "threshold": experiment.run.read(Folds, stages.FOLDS).threshold,
+        "content_aspect": experiment.run.read(Frame, stages.FRAME).content_aspect,
     }
     inputs = {"export": recipe(experiment, flavour).key}
     return stages.recipe(f"{bundle_name(flavour)}/contract", inputs, settings, _CONTRACT_LIBRARIES)
@@ -179,7 +179,7 @@ def load(experiment: Experiment) -> keras.Model:
     with quiet():
         from pipeline.training import classifier
 
-        return classifier.load(experiment.run.path(runs.MODEL))
+        return classifier.load(experiment.run.path(stages.MODEL))
 
 
 def convert_one(
@@ -220,7 +220,7 @@ def check(data: bytes, name: str) -> None:
     parts, file = structure.read(data), bundle.model_name(name)
     broken = flavours.broken(parts, name, file) or flavours.broken_border(parts, name, file)
     if broken:
-        raise ConversionError(f"the converter broke a promise: {'; '.join(broken)}")
+        raise ConversionError(f"the converted file is not as expected: {'; '.join(broken)}")
 
 
 def _check_answers(experiment: Experiment, model: keras.Model, data: bytes, name: str) -> None:

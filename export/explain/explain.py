@@ -16,7 +16,7 @@ from export.explain import border, maps, selection
 from export.explain.explanation import AnsweredPicture, ClassBorder, ExplainedPicture, Explanation
 from export.explain.maps import View
 from export.parity import parity
-from pipeline.core import runs, stages
+from pipeline.core import stages
 from pipeline.core.parallel import ordered
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.sections import INT8
@@ -45,12 +45,12 @@ def explain(experiment: Experiment, reporter: ProgressReporter, limit: int = LIM
     """
     run, name = experiment.run, flavour(experiment)
     parity.parity(experiment, reporter)  # so that the stored answers are those of the present files
-    keys = {model: run.key(f"{runs.PREDICTIONS}/{model}") for model in (KERAS, name)}
+    keys = {model: run.key(f"{stages.PREDICTIONS}/{model}") for model in (KERAS, name)}
     inputs = {**keys, "train": experiment.split.train_key}
     recipe = stages.recipe("explain", inputs, {"limit": limit, "seed": experiment.config.seed}, _LIBRARIES)
 
     def build() -> list[str]:
-        reference, target = (Predictions(m, **run.read_arrays(runs.PREDICTIONS, f"{m}.npz")) for m in keys)
+        reference, target = (Predictions(m, **run.read_arrays(stages.PREDICTIONS, f"{m}.npz")) for m in keys)
         explanation = _explain(experiment, reference, target, limit, reporter)
         run.write(explanation, artifacts.EXPLAINED)
         return [row.maps for row in explanation.pictures]

@@ -13,7 +13,7 @@ from export.explain import border, gradcam, occlusion, selection
 from export.explain.explanation import Border, Cells, Maps, NearPicture, OcclusionCells
 from export.explain.gradcam import Look
 from export.explain.occlusion import Occluded
-from pipeline.core import files, runs
+from pipeline.core import files, stages
 from pipeline.core.parallel import ordered
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
@@ -125,7 +125,7 @@ def _look(
     with quiet():
         from pipeline.training import classifier
 
-        model = classifier.load(experiment.run.path(runs.MODEL))
+        model = classifier.load(experiment.run.path(stages.MODEL))
     frames = (view.frame for view in views)
     return gradcam.looks(model, frames, classes, lambda done: reporter.progress(stage, done, len(views)))
 

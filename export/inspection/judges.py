@@ -2,7 +2,7 @@
 
 They lie in `judges/` beside this package, each with a requirements file, because none of them can
 share an environment with TensorFlow; `make judges` makes those. What is asked, and what an answer
-means, is decided in `oldest` and in the tests.
+means, is decided in `oldest_runtime` and in the tests.
 """
 
 from __future__ import annotations

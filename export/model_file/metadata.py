@@ -25,7 +25,7 @@ from export.model_file import flatbuffer
 from export.model_file.flatbuffer import DamagedError, Document, Table
 from pipeline.core.errors import ConversionError
 from pipeline.core.size import Size
-from pipeline.tflite.schema import read_schema
+from pipeline.tflite import schema
 
 LABELS = "labels.txt"
 _BUFFER = "TFLITE_METADATA"
@@ -123,7 +123,6 @@ def write(data: bytes, said: Metadata, frame: Size) -> bytes:
         ConversionError: The file keeps its constants where they would be lost.
     """
     import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
 
     class Builder(flatbuffers.Builder):
         """Constants start at multiples of 16, as the schema demands and generated Python forgets."""
@@ -131,13 +130,13 @@ def write(data: bytes, said: Metadata, frame: Size) -> bytes:
         def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
             return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
 
-    model = read_schema(data)
+    classes, model = schema.generated(), schema.read_schema(data)
     if any(buffer.offset for buffer in model.buffers):
         raise ConversionError("files over 2 GB keep constants behind the model; metadata cannot be put in")
     kept = [entry for entry in model.metadata or [] if entry.name != _BUFFER.encode()]
     content = np.frombuffer(_packed(said, frame), np.uint8)
-    model.buffers.append(schema.BufferT(data=content))
-    model.metadata = [*kept, schema.MetadataT(name=_BUFFER, buffer=len(model.buffers) - 1)]
+    model.buffers.append(classes.BufferT(data=content))
+    model.metadata = [*kept, classes.MetadataT(name=_BUFFER, buffer=len(model.buffers) - 1)]
     builder = Builder(len(data) + len(content))
     builder.Finish(model.Pack(builder), _MODEL)
     file = io.BytesIO(bytes(builder.Output()))

@@ -1,8 +1,8 @@
-"""What stands in a .tflite: its border, operators, constants and types, read by LiteRT's schema.
+"""The contents of a .tflite: its border, operators, constants and types, read with LiteRT's schema.
 
-Reading follows whatever the file states, so files of strangers are read where time and memory are
-limited, by `examination`. What the findings mean for a name is in `promises`, for others who load
-the file in `consumers`.
+Reading follows whatever the file states, so strangers' files are read under limits on time and
+memory, by `inspection.examination`. What the contents mean for the file's name is decided in
+`flavours`, and which runtimes load it in `inspection.compatibility`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from pipeline.tflite import schema
 
 # Operators whose second input is a kernel, and so must be in the file.
 _LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "CONV_3D")
-_VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 # What only holds axes, shapes and biases, and is no weight.
 _NO_WEIGHTS = ("INT32", "UINT32", "INT64", "UINT64", "BOOL", "STRING")
 # Custom operators that every runtime has: TensorFlow Lite registers them with its own.
@@ -108,7 +107,7 @@ class Structure(Part):
     @property
     def variables(self) -> list[str]:
         """Operators that read weights from outside of the graph."""
-        return sorted({operator.name for operator in self.operators} & set(_VARIABLES))
+        return sorted({operator.name for operator in self.operators} & set(schema.VARIABLES))
 
     @property
     def custom(self) -> list[str]:
@@ -136,7 +135,7 @@ class Structure(Part):
 def read(data: bytes) -> Structure:
     """Reads a .tflite that may be trusted to be one; anything may be raised if it is not."""
     model = schema.read_schema(data)
-    kinds = _names("TensorType")
+    kinds = schema.names("TensorType")
     main = model.subgraphs[0]
     border = {*main.inputs, *main.outputs}
     computed: Counter[str] = Counter()
@@ -253,7 +252,11 @@ def _kernels(model: Any) -> tuple[int, list[str]]:
         for operator in graph.operators or []:
             inputs = [int(place) for place in _given(operator.inputs)]
             name = _operator_name(model.operatorCodes[operator.opcodeIndex])
-            if inputs and name not in _VARIABLES and all(place in known or place < 0 for place in inputs):
+            if (
+                inputs
+                and name not in schema.VARIABLES
+                and all(place in known or place < 0 for place in inputs)
+            ):
                 known.update(int(place) for place in _given(operator.outputs))
             if name in _LAYERS and len(inputs) > 1:
                 layers += 1
@@ -264,8 +267,7 @@ def _kernels(model: Any) -> tuple[int, list[str]]:
 
 def _operator_name(code: Any) -> str:
     """An operator's name as in the schema; a custom one by its own."""
-    number = max(code.builtinCode, code.deprecatedBuiltinCode)
-    name = _names("BuiltinOperator").get(number, f"operator {number}")
+    name = schema.operator_name(code)
     return f"CUSTOM {_text(code.customCode)}" if name == "CUSTOM" else name
 
 
@@ -287,10 +289,3 @@ def _given(values: Any) -> Any:
 
 def _text(value: bytes | None) -> str:
     return (value or b"").decode("utf-8", "replace")
-
-
-def _names(enumeration: str) -> dict[int, str]:
-    from ai_edge_litert import schema_py_generated as schema
-
-    values = vars(getattr(schema, enumeration)).items()
-    return {number: name for name, number in values if not name.startswith("_")}

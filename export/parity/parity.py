@@ -1,6 +1,7 @@
 """A run's Keras model against each of its .tflite files, on the held-out pictures.
 
 Compares stored predictions (`pipeline.evaluation.predictions`). Figures come from `comparison`, the verdict
+from pipeline.core import stages
 from `gate`, its words from `wording`. `recalibration` acts on a failed int8 file; `models` compares models
 from elsewhere.
 """
@@ -17,7 +18,7 @@ from export.conversion.calibration import FirstLook
 from export.parity import comparison, flips, gate, wording
 from export.parity.latency import Timing, latency
 from export.parity.result import FlavourTarget, KerasReference, ParityResult
-from pipeline.core import runs, stages
+from pipeline.core import stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.core.sections import INT8
@@ -53,7 +54,7 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> ParityResult:
         keys[name] = recipe.key
     timing, timing_key = latency(experiment, reporter)
     first_look = calibration.first_look(experiment)
-    threshold = run.read(Folds, runs.FOLDS).threshold
+    threshold = run.read(Folds, stages.FOLDS).threshold
     settings = {
         "gate": config.gate.model_dump(mode="json"),
         "threshold": threshold,

@@ -138,7 +138,7 @@ def _changed(target: Target, reference: Reference, noun: str) -> str:
 def _how_sure(target: Target, gate: Gate) -> str:
     low, high = target.accuracy_drop_interval
     return (
-        f"With 95% confidence accuracy changes by between {_points(-high)} and {_points(-low)} points; "
+        f"With 95% confidence, accuracy changes by {_points(-high)} to {_points(-low)} points; "
         f"the gate allows a loss of {_plain(gate.max_drop)}."
     )
 

@@ -22,7 +22,7 @@ from export.inspection.inspector import Passports
 from export.parity import preference
 from export.parity.latency import Latency
 from export.parity.result import FlavourTarget, ParityResult
-from pipeline.core import runs, stages
+from pipeline.core import stages
 from pipeline.core.config import Config
 from pipeline.core.documents import Document, Form
 from pipeline.core.errors import RunError, VignetteError
@@ -54,14 +54,14 @@ class Missing(Document):
 
 
 _FORMS: dict[str, type[Document]] = {
-    runs.AUDIT: Audit,
-    runs.SHORTCUTS: Shortcuts,
-    runs.SEARCH: Search,
-    runs.FRAME: Frame,
-    runs.FOLDS: Folds,
-    runs.TRAINING: Training,
-    runs.EVALUATION: Evaluation,
-    runs.LABEL_ISSUES: LabelIssues,
+    stages.AUDIT: Audit,
+    stages.SHORTCUTS: Shortcuts,
+    stages.SEARCH: Search,
+    stages.FRAME: Frame,
+    stages.FOLDS: Folds,
+    stages.TRAINING: Training,
+    stages.EVALUATION: Evaluation,
+    stages.LABEL_ISSUES: LabelIssues,
     artifacts.PARITY: ParityResult,
     artifacts.PASSPORT: Passports,
     artifacts.CALIBRATION: CalibrationReport,
@@ -126,16 +126,16 @@ class Artifacts:
     @cached_property
     def rows(self) -> list[dict[str, str]]:
         """pictures.csv, with the `side` that split.csv gives each picture."""
-        sides = {row["path"]: row for row in self._csv(runs.SPLIT, "path", "side")}
+        sides = {row["path"]: row for row in self._csv(stages.SPLIT, "path", "side")}
         return [
             {**row, "side": sides.get(row["path"], {}).get("side", "")}
-            for row in self._csv(runs.PICTURES, "path", "label", "sha256")
+            for row in self._csv(stages.PICTURES, "path", "label", "sha256")
         ]
 
     @cached_property
     def excluded(self) -> list[dict[str, str]]:
         """excluded.csv."""
-        return self._csv(runs.EXCLUDED, "path", "reason")
+        return self._csv(stages.EXCLUDED, "path", "reason")
 
     @property
     def labels(self) -> list[str]:
@@ -153,7 +153,7 @@ class Artifacts:
     def predictions(self, model: str = KERAS) -> dict[str, np.ndarray] | None:
         """The stored predictions of a model, or None."""
         try:
-            return self.run.read_arrays(runs.PREDICTIONS, f"{model}.npz")
+            return self.run.read_arrays(stages.PREDICTIONS, f"{model}.npz")
         except RunError:
             return None
 

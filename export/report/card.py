@@ -13,7 +13,7 @@ from export import artifacts
 from export.report import data_section, learned, material, model_section, repeat, verdict
 from export.report.artifacts import Artifacts
 from export.report.model_section import ModelSection
-from pipeline.core import runs
+from pipeline.core import stages
 from pipeline.evaluation.evaluate import TrainScore
 from pipeline.training.results import Folds
 
@@ -139,7 +139,7 @@ def _analyses(contents: Artifacts, file: ModelSection) -> list[str]:
         leaked = f" (accuracy excludes the {file.leaked:,} with copies in training)" if file.leaked else ""
         parts.append(f"Files against the Keras model, n = {file.n:,}{leaked}:")
         parts.append(_table(["file", "MB", "accuracy", "coverage", "agreement", "verdict"], rows))
-    lacking = contents.lacks(runs.EVALUATION, artifacts.PARITY)
+    lacking = contents.lacks(stages.EVALUATION, artifacts.PARITY)
     parts += [f"Missing: {escaped(row.what)}; run `{row.command}`." for row in lacking]
     return parts
 

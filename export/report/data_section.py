@@ -10,7 +10,7 @@ from export.android.photos.photos import Photos
 from export.android.photos.simulate import Simulated
 from export.report.artifacts import Artifacts, Missing
 from export.report.verdict import alarms_of
-from pipeline.core import runs
+from pipeline.core import stages
 from pipeline.data.audit.audit import Audit
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.evaluation.label_issues import LabelIssues
@@ -37,7 +37,7 @@ def gaps(contents: Artifacts) -> _Gaps:
         *(photos.gap.words if photos and photos.gap else ()),
         *(simulated.words if simulated else ()),
     ]
-    missing = contents.lacks(runs.EVALUATION, artifacts.PHOTOS, artifacts.SIMULATED)
+    missing = contents.lacks(stages.EVALUATION, artifacts.PHOTOS, artifacts.SIMULATED)
     return _Gaps(sentences, improve(contents), missing)
 
 

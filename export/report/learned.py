@@ -10,7 +10,7 @@ import numpy as np
 from export.android.photos.photos import Photos
 from export.android.photos.score import Scores as FieldScore
 from export.report.artifacts import Artifacts, Missing
-from pipeline.core import runs
+from pipeline.core import stages
 from pipeline.evaluation.evaluate import Evaluation, HeldOutScore, OutOfFoldScore, TrainScore, WithoutLeaked
 from pipeline.training.results import Candidate, Folds, Search
 
@@ -74,7 +74,7 @@ def learned(contents: Artifacts) -> _Learned:
         mean=float(np.mean(folds.fold_accuracy)) if folds else 0.0,
         evaluation=contents.get(Evaluation),
         candidates=search.rows[:_CANDIDATES] if search and searched else (),
-        missing=contents.lacks(runs.FOLDS, runs.TRAINING, runs.EVALUATION),
+        missing=contents.lacks(stages.FOLDS, stages.TRAINING, stages.EVALUATION),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from export.report.artifacts import Artifacts, Missing
 from export.report.verdict import alarms_of
-from pipeline.core import runs
+from pipeline.core import stages
 from pipeline.data.audit.audit import Audit
 from pipeline.data.audit.shortcuts import Shortcuts
 from pipeline.evaluation.label_issues import LabelIssues, in_words
@@ -71,5 +71,5 @@ def material(contents: Artifacts) -> _Material:
         alarms=alarms_of(contents),
         label_issues=label_issues,
         trust=in_words(len(label_issues.label_issues), label_issues.trust) if label_issues else "",
-        missing=contents.lacks(runs.AUDIT, runs.SHORTCUTS, runs.LABEL_ISSUES),
+        missing=contents.lacks(stages.AUDIT, stages.SHORTCUTS, stages.LABEL_ISSUES),
     )

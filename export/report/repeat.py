@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from export import artifacts
 from export.report.artifacts import Artifacts
 from pipeline.core import config as configuration
-from pipeline.core import runs
+from pipeline.core import stages
 from pipeline.training.results import Frame, Search, Training
 
 
@@ -45,7 +45,7 @@ def repeat(contents: Artifacts) -> Repeat:
     }
     again = f"{name}-again"
     commands = [
-        ["pipeline", "train", str(contents.run.path(runs.CONFIG)), "--name", again],
+        ["pipeline", "train", str(contents.run.path(stages.CONFIG)), "--name", again],
         ["pipeline", "evaluate", again],
         ["export", "tflite", again],
         ["export", "explain", again],
@@ -67,7 +67,7 @@ def repeat(contents: Artifacts) -> Repeat:
 def _versions(contents: Artifacts) -> dict[str, str]:
     """The versions of the libraries that made the run's stages, by name."""
     together: dict[str, str] = {}
-    for stage in ("folds", "model", f"{artifacts.EXPORT}/int8", f"{runs.PREDICTIONS}/int8", "parity"):
+    for stage in ("folds", "model", f"{artifacts.EXPORT}/int8", f"{stages.PREDICTIONS}/int8", "parity"):
         together |= contents.run.recorded(stage).get("libraries", {})
     return dict(sorted(together.items()))
 

@@ -29,7 +29,7 @@ from export.report import (
 )
 from export.report.artifacts import Artifacts, Missing
 from export.report.thumbnails import of_file, thumbnails
-from pipeline.core import files, runs, stages
+from pipeline.core import files, stages
 from pipeline.core.documents import Document
 from pipeline.core.errors import RunError
 from pipeline.core.progress import ProgressReporter
@@ -41,16 +41,16 @@ OUTPUTS = (artifacts.REPORT, artifacts.REPORT_JSON, artifacts.MODEL_CARD)
 # Figures on the page, each with the document that it belongs to and its alternative text.
 FIGURES = {
     "curves.svg": (
-        runs.FOLDS,
+        stages.FOLDS,
         "Loss and accuracy over the epochs; the difference to the chosen epoch, with its interval",
     ),
-    "classes.svg": (runs.FOLDS, "How many pictures each class has, for training and held out"),
+    "classes.svg": (stages.FOLDS, "How many pictures each class has, for training and held out"),
 }
 _SHEETS = {
-    "samples.png": (runs.FOLDS, "Training pictures of each class, as the model sees them"),
-    "augmentation.png": (runs.FOLDS, "One picture of each class, and its random views in training"),
+    "samples.png": (stages.FOLDS, "Training pictures of each class, as the model sees them"),
+    "augmentation.png": (stages.FOLDS, "One picture of each class, and its random views in training"),
     "flips.png": (artifacts.PARITY, "Held-out pictures whose answer quantization changed"),
-    "label_issues.png": (runs.LABEL_ISSUES, "Training pictures whose label the folds contradict"),
+    "label_issues.png": (stages.LABEL_ISSUES, "Training pictures whose label the folds contradict"),
     "photos_errors.png": (artifacts.PHOTOS, "Photos from the field that got a wrong answer"),
     "simulated.png": (artifacts.SIMULATED, "Held-out pictures as if taken from a screen"),
 }
@@ -188,7 +188,7 @@ def _drawn(contents: Artifacts, figures: Mapping[str, tuple[str, str]]) -> dict[
     """The data address and description of each figure that is there and not stale."""
     shown = {}
     for name, (owner, words) in figures.items():
-        file = f"{runs.FIGURES}/{name}"
+        file = f"{stages.FIGURES}/{name}"
         data = (
             of_file(contents.run.path(file))
             if owner in contents.documents and contents.run.holds(file)

@@ -11,6 +11,7 @@ import typer
 
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
+from pipeline.core import stages
 
 if TYPE_CHECKING:
     from pipeline.core.runs import Run
@@ -51,7 +52,7 @@ def audit(
         read = ("data.pictures", "data.group_copies", "seed")
         alone = source.suffix.lower() != ".toml"
         run = runs.open_for(name, config, keys=read[:1] if alone else read)
-        if alone and run.path(runs.CONFIG).is_file():
+        if alone and run.path(stages.CONFIG).is_file():
             config = run.config()
         with run.locked(), fingerprints.open_cache(terminal.warn) as cache:
             run.warn_of_damage(terminal.warn)
@@ -78,7 +79,7 @@ def audit(
                 "shortcuts": shortcut.model_dump(mode="json") if shortcut else None,
                 "alarms": alarms,
             },
-            [str(run.path(runs.AUDIT)), *map(str, sheets)],
+            [str(run.path(stages.AUDIT)), *map(str, sheets)],
         )
         allowed = ["--allow-unreadable", allow_unreadable] if allow_unreadable else []
         _say_next(terminal, run, source, result, allowed)
@@ -88,7 +89,7 @@ def audit(
         if strict and reasons:
             raise GateError(
                 "the audit found: " + ", ".join(reasons),
-                f"{run.path(runs.AUDIT)} lists the pictures; omit --strict to continue anyway",
+                f"{run.path(stages.AUDIT)} lists the pictures; omit --strict to continue anyway",
             )
 
 
@@ -116,7 +117,6 @@ def _title(issue: ImageIssue) -> str:
 
 
 def _show_shortcuts(terminal: Terminal, run: Run, shortcuts: Shortcuts) -> None:
-    from pipeline.core import runs
 
     if shortcuts.limits:
         terminal.say("shortcuts", shortcuts.limits)
@@ -131,7 +131,7 @@ def _show_shortcuts(terminal: Terminal, run: Run, shortcuts: Shortcuts) -> None:
         ]
         for family in shortcuts.families
     ]
-    if run.path(runs.OUT_OF_FOLD).is_file() and run.path(runs.FOLDS).is_file():
+    if run.path(stages.OUT_OF_FOLD).is_file() and run.path(stages.FOLDS).is_file():
         rows.append(["the classifier, out-of-fold", f"{_score_of_classifier(run):.3f}", "", ""])
     rows.append(["chance", f"{shortcuts.chance:.3f}", "", ""])
     terminal.table(
@@ -143,11 +143,10 @@ def _show_shortcuts(terminal: Terminal, run: Run, shortcuts: Shortcuts) -> None:
 
 def _score_of_classifier(run: Run) -> float:
     """The balanced accuracy of the run's out-of-fold predictions; raises RunError."""
-    from pipeline.core import runs
     from pipeline.data.audit import separability
     from pipeline.stats import metrics
 
-    stored = run.read_arrays(runs.OUT_OF_FOLD)
+    stored = run.read_arrays(stages.OUT_OF_FOLD)
     probabilities = stored["probabilities"]
     confusion = metrics.confusion(stored["truth"], probabilities.argmax(1), probabilities.shape[1])
     return float(separability.balanced_accuracy_of(confusion))
@@ -168,7 +167,7 @@ def _say_next(terminal: Terminal, run: Run, source: Path, result: AuditResult, a
                 f"then: python -m pipeline audit {shlex.quote(str(source))}"
             )
         return
-    if source == run.path(runs.CONFIG):
+    if source == run.path(stages.CONFIG):
         terminal.next("pipeline", "train", "--run", run.name, *allowed)
         return
     name = ("--name", run.name) if run.name != runs.run_name(source) else ()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
+from pipeline.core import stages
 
 if TYPE_CHECKING:
     from pipeline.core.runs import Run
@@ -33,20 +34,20 @@ def evaluate(
         run = runs.find(options.one_of(run_name, run_option))
         with run.locked():
             evaluation = scoring.evaluate(experiments.open_trained(run, terminal), terminal)
-            issues = run.read(LabelIssues, runs.LABEL_ISSUES)
+            issues = run.read(LabelIssues, stages.LABEL_ISSUES)
         _show(terminal, run, evaluation)
         count = len(issues.label_issues)
         if count:
             terminal.say(
                 "label_issues",
-                f"{count} of {issues.n:,} labels may be wrong, listed in {run.path(runs.LABEL_ISSUES)}; "
-                f"look at {run.path(runs.FIGURES, 'label_issues.png')}",
+                f"{count} of {issues.n:,} labels may be wrong, listed in {run.path(stages.LABEL_ISSUES)}; "
+                f"look at {run.path(stages.FIGURES, 'label_issues.png')}",
             )
         if count or issues.trust.withheld:
             terminal.say("trust", in_words(count, issues.trust))
         terminal.finish(
             {"run": run.name, **evaluation.model_dump(mode="json")},
-            [str(run.path(runs.FIGURES, "confusion.svg")), str(run.path(runs.FIGURES, "f1.svg"))],
+            [str(run.path(stages.FIGURES, "confusion.svg")), str(run.path(stages.FIGURES, "f1.svg"))],
         )
         terminal.next("export", "tflite", run.name)
 

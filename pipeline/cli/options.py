@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.core import stages
 from pipeline.core.errors import UsageError
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
@@ -98,7 +99,7 @@ def source_of(source: Path | None, option: str | None, name: str | None) -> tupl
     if source is not None and not runs.is_run(source):
         return source, name or runs.run_name(source)
     run = runs.find(option or str(source))
-    return run.path(runs.CONFIG), name or run.name
+    return run.path(stages.CONFIG), name or run.name
 
 
 AllowUnreadable = Annotated[

@@ -8,6 +8,7 @@ import typer
 
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
+from pipeline.core import stages
 
 if TYPE_CHECKING:
     from pipeline.training.results import Search
@@ -52,13 +53,13 @@ def train(
         run = runs.open_for(name, config, overwrite=overwrite, resplit=resplit)
         if source.suffix.lower() != ".toml":
             terminal.say(
-                "defaults", f"no configuration given; the full one will be in {run.path(runs.CONFIG)}"
+                "defaults", f"no configuration given; the full one will be in {run.path(stages.CONFIG)}"
             )
         with run.locked():
             training.train(run, config, terminal)
-            folds = run.read(Folds, runs.FOLDS)
-            search = run.read(Search, runs.SEARCH) if config.search else None
-            fit = run.read(Training, runs.TRAINING)
+            folds = run.read(Folds, stages.FOLDS)
+            search = run.read(Search, stages.SEARCH) if config.search else None
+            fit = run.read(Training, stages.TRAINING)
         if search:
             _show_search(terminal, list(config.search), search)
         kept = {"n", "accuracy", "fold_accuracy", "chosen_epoch"}
@@ -69,7 +70,7 @@ def train(
                 "training": fit.model_dump(mode="json"),
                 **({"search": search.model_dump(mode="json")} if search else {}),
             },
-            [str(run.path(runs.FIGURES, "curves.svg")), str(run.path(runs.FIGURES, "augmentation.png"))],
+            [str(run.path(stages.FIGURES, "curves.svg")), str(run.path(stages.FIGURES, "augmentation.png"))],
         )
         terminal.next("pipeline", "evaluate", run.name)
 

@@ -1,6 +1,6 @@
 """What a file is, by its kind and its first bytes; its ending decides nothing.
 
-Opens files for their bytes alone. What a picture's bytes say is read in `pictures`.
+Opens files for their bytes alone. What a picture's bytes say is read in `decode`.
 """
 
 from __future__ import annotations

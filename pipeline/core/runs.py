@@ -25,23 +25,7 @@ from pipeline.core.config import Config
 from pipeline.core.documents import Document, DocumentError, Form
 from pipeline.core.errors import ConfigError, RunError, UsageError
 from pipeline.core.records import Records
-from pipeline.core.stages import AUDIT as AUDIT
-from pipeline.core.stages import CONFIG as CONFIG
-from pipeline.core.stages import EVALUATION as EVALUATION
-from pipeline.core.stages import EXCLUDED as EXCLUDED
-from pipeline.core.stages import FIGURES as FIGURES
-from pipeline.core.stages import FOLDS as FOLDS
-from pipeline.core.stages import FRAME as FRAME
-from pipeline.core.stages import LABEL_ISSUES as LABEL_ISSUES
-from pipeline.core.stages import MODEL as MODEL
-from pipeline.core.stages import OUT_OF_FOLD as OUT_OF_FOLD
-from pipeline.core.stages import PICTURES as PICTURES
-from pipeline.core.stages import PREDICTIONS as PREDICTIONS
-from pipeline.core.stages import SEARCH as SEARCH
-from pipeline.core.stages import SHORTCUTS as SHORTCUTS
-from pipeline.core.stages import SPLIT as SPLIT
-from pipeline.core.stages import TRAIN
-from pipeline.core.stages import TRAINING as TRAINING
+from pipeline.core.stages import CONFIG, EXCLUDED, FOLDS, OUT_OF_FOLD, PICTURES, PREDICTIONS, SPLIT, TRAIN
 
 Parsed = TypeVar("Parsed")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.core import files, parallel, runs
+from pipeline.core import files, parallel, runs, stages
 from pipeline.core.errors import DataError, FormatError, PictureError, RunError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.recipes import key_of
@@ -218,8 +218,8 @@ def _temporary(error: PictureError) -> bool:
 
 def save(run: Run, table: Table) -> None:
     """Writes the table into the run."""
-    files.write_text(run.path(runs.PICTURES), _to_csv(Picture, table.pictures))
-    files.write_text(run.path(runs.EXCLUDED), _to_csv(Excluded, table.excluded))
+    files.write_text(run.path(stages.PICTURES), _to_csv(Picture, table.pictures))
+    files.write_text(run.path(stages.EXCLUDED), _to_csv(Excluded, table.excluded))
 
 
 def load(run: Run, source: Path) -> Table:
@@ -233,11 +233,11 @@ def load(run: Run, source: Path) -> Table:
         RunError: It is missing or damaged.
     """
     try:
-        rows = [_picture(row) for row in run.read_csv(runs.PICTURES)]
-        excluded = [_excluded(row) for row in run.read_csv(runs.EXCLUDED)]
+        rows = [_picture(row) for row in run.read_csv(stages.PICTURES)]
+        excluded = [_excluded(row) for row in run.read_csv(stages.EXCLUDED)]
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
-            f"{run.path(runs.PICTURES)} is damaged: {error}", f"make it again: {runs.training_command(run)}"
+            f"{run.path(stages.PICTURES)} is damaged: {error}", f"make it again: {runs.training_command(run)}"
         ) from error
     root = source if source.is_dir() else source.parent
     labels = tuple(sorted({picture.label for picture in rows}))

@@ -1,7 +1,7 @@
 """What the audit keeps of every picture: facts, hashes and a few small views, by sha256.
 
-A sketch is made from the one decode that every picture needs anyway, and kept in the cache, so
-that a repeat opens no picture. What sketches say about each other is asked in `near_duplicates`; what
+A fingerprint is made from the one decode that every picture needs anyway, and kept in the cache, so
+that a repeat opens no picture. What fingerprints say about each other is asked in `near_duplicates`; what
 they say about a picture, in `audit`; what they say about the classes, in `shortcuts`.
 """
 
@@ -68,7 +68,7 @@ VIEWS = np.dtype(
 
 
 def draw(pixels: np.ndarray, facts: Facts, sha256: str) -> tuple[np.ndarray, np.ndarray]:
-    """The sketch of one picture.
+    """The fingerprint of one picture.
 
     Args:
         pixels: RGB, uint8, shape (height, width, 3).
@@ -129,7 +129,7 @@ def _hashes(whole: Image.Image, inside: Image.Image) -> np.ndarray:
 
 
 class Fingerprints:
-    """The sketches in the cache. `open_cache` gives one; others wait while it is held."""
+    """The fingerprints in the cache. `open_cache` gives one; others wait while it is held."""
 
     def __init__(self, folder: Path) -> None:
         self._facts, self._views = folder / "facts.bin", folder / "views.bin"
@@ -140,7 +140,7 @@ class Fingerprints:
         self._count = count
 
     def get(self, sha256: str) -> np.ndarray | None:
-        """The facts of a picture, one record of `FACTS`, or None where it has no sketch yet."""
+        """The facts of a picture, one record of `FACTS`, or None where it has no fingerprint yet."""
         at = self._places.get(bytes.fromhex(sha256))
         if at is None:
             return None
@@ -167,7 +167,7 @@ class Fingerprints:
         return found
 
     def add(self, row: np.ndarray, views: np.ndarray) -> None:
-        """Keeps a sketch that `draw` made; one that is there already stays.
+        """Keeps a fingerprint that `draw` made; one that is there already stays.
 
         Raises:
             StorageError: The disk is full.
@@ -175,7 +175,7 @@ class Fingerprints:
         key = row["sha256"][0].tobytes()
         if key in self._places:
             return
-        # The views first: a sketch counts once both are whole.
+        # The views first: a fingerprint counts once both are whole.
         for path, record in ((self._views, views), (self._facts, row)):
             try:
                 with path.open("r+b" if path.exists() else "w+b") as file:
@@ -191,7 +191,7 @@ class Fingerprints:
 
 @contextmanager
 def open_cache(warn: Callable[[str], object] = unheard) -> Iterator[Fingerprints]:
-    """The sketches made so far, in `data/cache`; waits until no other process holds them.
+    """The fingerprints made so far, in `data/cache`; waits until no other process holds them.
 
     `warn` hears whom it waits for.
 

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline.core import files, runs, stages
+from pipeline.core import files, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.recipes import Recipe, key_of
@@ -88,8 +88,8 @@ def make(run: Run, table: Table, config: Config) -> Split:
     check(table, split, config)
     text = to_csv(table, places, before)
     same_rules = before.rows and before.folds_stay and entry
-    kept = [runs.SPLIT, stages.SPLIT_COPY]
-    if not same_rules or not run.done(recipe) or run.path(runs.SPLIT).read_bytes() != text.encode():
+    kept = [stages.SPLIT, stages.SPLIT_COPY]
+    if not same_rules or not run.done(recipe) or run.path(stages.SPLIT).read_bytes() != text.encode():
         run.forget(_STAGE)
         for name in kept:
             files.write_text(run.path(name), text)
@@ -121,7 +121,7 @@ def _recipe(config: Config) -> Recipe:
 def _before(run: Run, table: Table, config: Config) -> StoredSplit:
     """What remains valid of the stored split, whichever version drew it."""
     recipe, entry = _recipe(config), run.recorded(_STAGE)
-    written = run.path(runs.SPLIT).is_file()
+    written = run.path(stages.SPLIT).is_file()
     settings = entry.get("settings", {})
     # A stored split counts even without its recipe.
     sides_stay = all(settings.get(key) == recipe.settings[key] for key in _SIDES) if entry else written
@@ -135,7 +135,7 @@ def _before(run: Run, table: Table, config: Config) -> StoredSplit:
             else "pictures were added, changed or removed since it was drawn"
         )
         raise DataError(
-            f"{run.path(runs.SPLIT)} is gone, and {why}: results on a new split would not be comparable",
+            f"{run.path(stages.SPLIT)} is gone, and {why}: results on a new split would not be comparable",
             "restore the file, or use --resplit to start a new run",
         )
     rows = rows_of(run) if written else []
@@ -151,15 +151,15 @@ def restore(run: Run) -> bool:
         StorageError: It could not be written.
     """
     altered = run.altered(_STAGE)
-    if runs.SPLIT not in altered:
+    if stages.SPLIT not in altered:
         return False
     copy = run.path(stages.SPLIT_COPY)
     if stages.SPLIT_COPY in altered or not copy.is_file():
         raise RunError(
-            f"{run.path(runs.SPLIT)} is damaged, and its copy {copy} {'too' if altered[1:] else 'is gone'}",
+            f"{run.path(stages.SPLIT)} is damaged, and its copy {copy} {'too' if altered[1:] else 'is gone'}",
             "restore the file, or use --resplit to start a new run",
         )
-    files.write_bytes(run.path(runs.SPLIT), copy.read_bytes())
+    files.write_bytes(run.path(stages.SPLIT), copy.read_bytes())
     return True
 
 

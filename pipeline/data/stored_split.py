@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.core import runs
+from pipeline.core import stages
 from pipeline.core.errors import RunError
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Picture, Table
@@ -66,13 +66,13 @@ def rows_of(run: Run) -> list[dict[str, str]]:
     Raises:
         RunError: It is missing or damaged.
     """
-    rows = run.read_csv(runs.SPLIT)
+    rows = run.read_csv(stages.SPLIT)
     # Pictures that are gone have no fold if the number of folds has changed since.
     folds = {"": ("",), HELD_OUT: ("",), TRAIN: ("", *map(str, range(_MOST_FOLDS)))}
     for number, row in enumerate(rows, 2):
         if row["fold"] not in folds.get(row["side"], ()):
             raise RunError(
-                f"{run.path(runs.SPLIT)}, line {number}: expected train with a fold, held_out or nothing. "
+                f"{run.path(stages.SPLIT)}, line {number}: expected train with a fold, held_out or nothing. "
                 f"Received: {row['side']},{row['fold']}",
                 "restore the file, or use --resplit to start a new run",
             )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.core import runs, stages
+from pipeline.core import stages
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
 from pipeline.evaluation import label_issues
@@ -96,11 +96,11 @@ def evaluate(experiment: Experiment, reporter: ProgressReporter) -> Evaluation:
 
     def build() -> None:
         reporter.progress("intervals", 0, 1)
-        run.write(_evaluation(experiment, held_out), runs.EVALUATION)
+        run.write(_evaluation(experiment, held_out), stages.EVALUATION)
         reporter.progress("intervals", 1, 1)
 
     run.make(recipe, build)
-    evaluation = run.read(Evaluation, runs.EVALUATION)
+    evaluation = run.read(Evaluation, stages.EVALUATION)
     label_issues.find_label_issues(experiment)
     from pipeline.stats import plots
 
@@ -112,15 +112,15 @@ def evaluate(experiment: Experiment, reporter: ProgressReporter) -> Evaluation:
         "f1.svg": lambda path: plots.f1(path, bars, [row.n for row in score.classes]),
     }
     for name, draw in drawings.items():
-        output = f"{runs.FIGURES}/{name}"
+        output = f"{stages.FIGURES}/{name}"
         drawn = stages.recipe(output, {"evaluation": recipe.key}, {}, ("matplotlib",))
         run.make(drawn, lambda draw=draw, output=output: draw(run.path(output)))
     return evaluation
 
 
 def _evaluation(experiment: Experiment, predictions: Predictions) -> Evaluation:
-    folds = experiment.run.read(Folds, runs.FOLDS)
-    training = experiment.run.read(Training, runs.TRAINING)
+    folds = experiment.run.read(Folds, stages.FOLDS)
+    training = experiment.run.read(Training, stages.TRAINING)
     train = TrainScore(n=training.n, accuracy=training.accuracy)
     out_of_fold = _out_of_fold(experiment, folds)
     held_out = _held_out(experiment, predictions)

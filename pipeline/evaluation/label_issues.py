@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.core import runs, stages
+from pipeline.core import stages
 from pipeline.core.documents import Document
 from pipeline.data.audit import contact_sheets
 from pipeline.training.experiment import Experiment, load_out_of_fold
@@ -194,8 +194,8 @@ def find_label_issues(experiment: Experiment) -> LabelIssues:
     """Writes label_issues.json and its contact sheet; returns the document."""
     run = experiment.run
     recipe = stages.recipe("label_issues", {"folds": run.key("folds")}, {}, ("numpy", "scipy"))
-    run.make(recipe, lambda: run.write(_document(experiment), runs.LABEL_ISSUES))
-    document = run.read(LabelIssues, runs.LABEL_ISSUES)
+    run.make(recipe, lambda: run.write(_document(experiment), stages.LABEL_ISSUES))
+    document = run.read(LabelIssues, stages.LABEL_ISSUES)
     rows, title = document.label_issues, "Labels that may be wrong, the most doubtful first"
     if not rows:
         rows, title = document.withheld, "Contradicted labels, probably the model's own mistakes"

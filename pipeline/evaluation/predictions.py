@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.core import runs, stages
+from pipeline.core import stages
 from pipeline.core.parallel import ordered
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
@@ -82,9 +82,9 @@ def stored_predictions(
         DataError: A held-out picture has changed since training.
     """
     run, split = experiment.run, experiment.split
-    name = f"{runs.PREDICTIONS}/{model}.npz"
+    name = f"{stages.PREDICTIONS}/{model}.npz"
     recipe = stages.recipe(
-        f"{runs.PREDICTIONS}/{model}", {**inputs, "held_out": split.held_out_key}, {}, libraries
+        f"{stages.PREDICTIONS}/{model}", {**inputs, "held_out": split.held_out_key}, {}, libraries
     )
 
     def build() -> None:
@@ -111,7 +111,7 @@ def keras_predictions(experiment: Experiment, reporter: ProgressReporter) -> tup
         with quiet():
             from pipeline.training import classifier
 
-            model = classifier.load(experiment.run.path(runs.MODEL))
+            model = classifier.load(experiment.run.path(stages.MODEL))
         frames = ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), pictures)
         return classifier.predict(model, frames, advance)
 

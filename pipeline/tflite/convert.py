@@ -19,8 +19,6 @@ from pipeline.tflite import schema
 if TYPE_CHECKING:
     import keras
 
-_VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
-
 
 def convert(model: keras.Model, configure: Callable[[Any], object] = bool) -> bytes:
     """A .tflite of batch size 1.
@@ -58,7 +56,7 @@ def convert(model: keras.Model, configure: Callable[[Any], object] = bool) -> by
 
 def _guard_weights(data: bytes, model: keras.Model) -> None:
     """Raises ConversionError for a file with variables in place of weights."""
-    found = sorted({name for name, _ in schema.operators(data)} & set(_VARIABLES))
+    found = sorted({name for name, _ in schema.operators(data)} & set(schema.VARIABLES))
     if found:
         raise ConversionError(f"the file reads variables ({', '.join(found)}) instead of holding its weights")
     # Quantized weights take at least a byte each; batch-norms are folded away.

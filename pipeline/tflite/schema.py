@@ -5,39 +5,47 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+# Operators of a file that reads its weights from outside instead of holding them.
+VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
+
+
+def generated() -> Any:
+    """The module of the schema's classes; imported only when a file is read or written."""
+    from ai_edge_litert import schema_py_generated
+
+    return schema_py_generated
+
 
 def read_schema(data: bytes) -> Any:
     """The file as an object tree of the LiteRT schema (a `ModelT`)."""
-    from ai_edge_litert import schema_py_generated as schema
+    return generated().ModelT.InitFromPackedBuf(data, 0)
 
-    return schema.ModelT.InitFromPackedBuf(data, 0)
+
+def names(enumeration: str) -> dict[int, str]:
+    """The names of an enumeration such as `TensorType`, by number."""
+    values = vars(getattr(generated(), enumeration)).items()
+    return {number: name for name, number in values if not name.startswith("_")}
+
+
+def operator_name(code: Any) -> str:
+    """The name in the schema for an entry of a model's `operatorCodes`, e.g. `CONV_2D`."""
+    number = max(code.builtinCode, code.deprecatedBuiltinCode)
+    return names("BuiltinOperator").get(number, f"operator {number}")
 
 
 def operators(data: bytes) -> list[tuple[str, int]]:
     """The name and version of every operator that a .tflite uses, in order."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    names = {
-        number: name for name, number in vars(schema.BuiltinOperator).items() if not name.startswith("_")
-    }
     model = read_schema(data)
-    found = []
-    for graph in model.subgraphs:
-        for operator in graph.operators:
-            code = model.operatorCodes[operator.opcodeIndex]
-            number = max(code.builtinCode, code.deprecatedBuiltinCode)
-            found.append((names.get(number, str(number)), code.version))
-    return found
+    codes = [(operator_name(code), code.version) for code in model.operatorCodes]
+    return [codes[operator.opcodeIndex] for graph in model.subgraphs for operator in graph.operators]
 
 
 def constant_bytes(data: bytes) -> Counter[str]:
     """How many bytes of constants, weights above all, a .tflite holds in each type."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    names = {number: name for name, number in vars(schema.TensorType).items() if not name.startswith("_")}
+    kinds = names("TensorType")
     model = read_schema(data)
     held: Counter[str] = Counter()
     for tensor in (tensor for graph in model.subgraphs for tensor in graph.tensors):
         content = model.buffers[tensor.buffer].data
-        held[names[tensor.type]] += 0 if content is None else len(content)
+        held[kinds[tensor.type]] += 0 if content is None else len(content)
     return held

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import ProgressReporter
@@ -55,7 +55,7 @@ def settled_config(run: Run) -> Config:
         RunError: The search is unfinished.
     """
     config = run.config()
-    return config.with_values(run.read(Search, runs.SEARCH).winner) if config.search else config
+    return config.with_values(run.read(Search, stages.SEARCH).winner) if config.search else config
 
 
 def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experiment:
@@ -73,12 +73,12 @@ def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experime
     config = settled_config(run)
     table = dataset.load(run, Path(config.data.pictures))
     split = splits.load(run, table)
-    frame = run.read(Frame, runs.FRAME).size
-    if not run.path(runs.MODEL).is_file():
-        raise RunError(f"{run.path(runs.MODEL)} is missing", runs.training_hint(run))
+    frame = run.read(Frame, stages.FRAME).size
+    if not run.path(stages.MODEL).is_file():
+        raise RunError(f"{run.path(stages.MODEL)} is missing", runs.training_hint(run))
     experiment = Experiment(run, config, table, split, frame)
     if other := _trained_otherwise(experiment):
-        raise RunError(f"the model {run.path(runs.MODEL)} {other}", runs.training_hint(run))
+        raise RunError(f"the model {run.path(stages.MODEL)} {other}", runs.training_hint(run))
     run.require_whole("frame", "folds", "model")
     splits.check_held_out(table, split, config)
     if reporter:
@@ -91,7 +91,7 @@ def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReport
     """Warns if the pictures have changed since the run was made, reading few of them."""
     again = f"to train again: {runs.training_command(run)}, then repeat this command"
     try:
-        moment = run.path(runs.PICTURES).stat().st_mtime
+        moment = run.path(stages.PICTURES).stat().st_mtime
         change = changes.changed_since(table, Path(config.data.pictures), moment)
     except OSError:
         return
@@ -114,7 +114,7 @@ def _trained_otherwise(experiment: Experiment) -> str:
         return "was not trained from the folds beside it"
     if folds["inputs"].get("train") != experiment.split.train_key:
         return "was trained on other pictures, labels or folds than the run has now"
-    if run.read(Folds, runs.FOLDS).labels != experiment.labels:
+    if run.read(Folds, stages.FOLDS).labels != experiment.labels:
         return "was trained for other labels than the run has now"
     if folds["settings"] != training_settings(experiment):
         return "was trained with other settings than the run has now"
@@ -127,7 +127,7 @@ def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
     Raises:
         RunError: They are missing or damaged.
     """
-    return run.read_arrays(runs.OUT_OF_FOLD)
+    return run.read_arrays(stages.OUT_OF_FOLD)
 
 
 def load_heads() -> ModuleType:

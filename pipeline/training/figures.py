@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.core import runs, stages
+from pipeline.core import stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.images.views import all_views, plain_view, view_settings
 from pipeline.training.experiment import DRAWN, Experiment
@@ -16,7 +16,7 @@ def draw(experiment: Experiment, folds: str, reporter: ProgressReporter) -> None
     from pipeline.stats import plots  # matplotlib, which no refused command should wait for
 
     run, config, split = experiment.run, experiment.config, experiment.split
-    result = run.read(Folds, runs.FOLDS)
+    result = run.read(Folds, stages.FOLDS)
     histories = [curves.model_dump() for curves in result.history]
     counts = {
         "train": [sum(p.label == label for p in split.train) for label in experiment.labels],
@@ -49,12 +49,12 @@ def draw(experiment: Experiment, folds: str, reporter: ProgressReporter) -> None
     }
     made = 0
     for done, (name, (inputs, settings, draw)) in enumerate(drawings.items(), 1):
-        output = f"{runs.FIGURES}/{name}"
+        output = f"{stages.FIGURES}/{name}"
         recipe = stages.recipe(output, inputs, settings, DRAWN)
         made += run.make(recipe, lambda draw=draw, output=output: draw(run.path(output)))
         reporter.progress("drawing figures", done, len(drawings))
     reporter.say(
-        "figures", f"{len(drawings)} in {run.path(runs.FIGURES)}" + ("" if made else " (up to date)")
+        "figures", f"{len(drawings)} in {run.path(stages.FIGURES)}" + ("" if made else " (up to date)")
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.core import runs, stages
+from pipeline.core import stages
 from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import ProgressReporter
@@ -77,13 +77,13 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
             )
         candidates.sort(key=lambda candidate: (-candidate.accuracy, candidate.log_loss))
         document = Search(n=len(split.train), winner=candidates[0].values, note=_NOTE, rows=tuple(candidates))
-        run.write(document, runs.SEARCH)
+        run.write(document, stages.SEARCH)
 
     run.make(recipe, build)
     from pipeline.stats import plots
 
-    result = run.read(Search, runs.SEARCH)
-    name = f"{runs.FIGURES}/search.svg"
+    result = run.read(Search, stages.SEARCH)
+    name = f"{stages.FIGURES}/search.svg"
     drawing = stages.recipe(name, {"search": recipe.key}, {}, DRAWN)
     bars = [
         plots.Bar(

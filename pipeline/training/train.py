@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.core import config as configuration
-from pipeline.core import files, grid, runs, stages
+from pipeline.core import files, grid, stages
 from pipeline.core.config import RENAMED, Config
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
@@ -51,11 +51,11 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
     run.warn_of_damage(reporter.warn)
     table = _look(run, config, reporter)
     if splits.restore(run):
-        reporter.warn(f"{run.path(runs.SPLIT)} was damaged and has been restored from its copy")
+        reporter.warn(f"{run.path(stages.SPLIT)} was damaged and has been restored from its copy")
     split = splits.make(run, table, config)
     _say_split(split, config, reporter)
     # Written after the split, so that refused data leave no run behind.
-    files.write_text(run.path(runs.CONFIG), configuration.dump(config))
+    files.write_text(run.path(stages.CONFIG), configuration.dump(config))
     if config.search:
         config = search(run, config, table, split, reporter)
     experiment = Experiment(run, config, table, split, _frame(run, config, split))
@@ -77,7 +77,7 @@ def _look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
     if result.changed:
         reporter.warn(f"the pictures have changed since the last run: {result.changed}")
     reporter.say("pictures", f"{len(table.pictures):,} in {len(table.labels)} classes: {_shares(table)}")
-    reporter.say("audit", f"{result.audit.sentence} (see {run.path(runs.AUDIT)})")
+    reporter.say("audit", f"{result.audit.sentence} (see {run.path(stages.AUDIT)})")
     if shortcut.limits:
         reporter.say("shortcuts", shortcut.limits)
     for issue in result.audit.image_issues:
@@ -88,8 +88,8 @@ def _look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
     if table.excluded:
         first, count = table.excluded[0], len(table.excluded)
         reporter.warn(
-            f"{count} {'file was' if count == 1 else 'files were'} skipped, "
-            f"listed in {run.path(runs.EXCLUDED)}; "
+            f"{count} {'file is' if count == 1 else 'files are'} excluded, "
+            f"listed in {run.path(stages.EXCLUDED)}; "
             f"the first: {first.path}: {first.reason}"
         )
     remarked = [picture for picture in table.pictures if picture.remarks]
@@ -145,10 +145,10 @@ def _frame(run: Run, config: Config, split: Split) -> Size:
     def build() -> None:
         frame = config.model.frame or auto_frame(sizes)
         aspect = round(median_aspect(sizes), 6)
-        run.write(Frame(width=frame.width, height=frame.height, content_aspect=aspect), runs.FRAME)
+        run.write(Frame(width=frame.width, height=frame.height, content_aspect=aspect), stages.FRAME)
 
     run.make(recipe, build)
-    return run.read(Frame, runs.FRAME).size
+    return run.read(Frame, stages.FRAME).size
 
 
 def _folds_recipe(experiment: Experiment) -> Recipe:
@@ -166,7 +166,7 @@ def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:
         folds = load_heads().run_folds(trainer, examples, config, reporter.progress, "training the folds")
         truth = examples.truth
         run.write_arrays(
-            runs.OUT_OF_FOLD,
+            stages.OUT_OF_FOLD,
             sha256=np.array([p.sha256 for p in experiment.split.train]),
             group=np.array(examples.groups),
             truth=truth,
@@ -191,10 +191,10 @@ def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:
             threshold=folds.threshold,
             history=folds.history,
         )
-        run.write(document, runs.FOLDS)
+        run.write(document, stages.FOLDS)
 
     run.make(_folds_recipe(experiment), build)
-    result = run.read(Folds, runs.FOLDS)
+    result = run.read(Folds, stages.FOLDS)
     if result.epoch_was_chosen and result.chosen_epoch == config.train.epochs:
         more = f"--set train.epochs={2 * config.train.epochs}"
         reporter.warn(f"the validation loss was still falling at the last epoch; try {more}")
@@ -211,7 +211,7 @@ def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
     recipe = stages.recipe("model", {"folds": _folds_recipe(experiment).key}, {}, NUMERIC)
 
     def build() -> None:
-        folds = run.read(Folds, runs.FOLDS)
+        folds = run.read(Folds, stages.FOLDS)
         examples = examples_of(experiment, reporter)
         trainer = trainer_of(experiment, examples)
         reporter.progress("training the final model", 0, 1)
@@ -220,7 +220,7 @@ def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
             model, logits = load_heads().fit_final(
                 trainer, examples, backbone, experiment.config, folds.steps, folds.temperature
             )
-        with files.replacing(run.path(runs.MODEL)) as path:
+        with files.replacing(run.path(stages.MODEL)) as path:
             model.save(path)
         trainable = sum(int(np.prod(v.shape)) for v in model.trainable_weights)
         frozen = sum(int(np.prod(v.shape)) for v in model.non_trainable_weights)
@@ -232,11 +232,11 @@ def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
             trainable_parameters=trainable,
             frozen_parameters=frozen,
         )
-        run.write(document, runs.TRAINING)
+        run.write(document, stages.TRAINING)
         reporter.progress("training the final model", 1, 1)
 
     run.make(recipe, build)
-    result = run.read(Training, runs.TRAINING)
+    result = run.read(Training, stages.TRAINING)
     reporter.say(
         "model",
         f"{experiment.config.model.backbone}, {result.trainable_parameters:,} trained and "

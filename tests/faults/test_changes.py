@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from tests.support import verbs
 from tests.support.commands import refused, rows_of, train_copy
 from tests.support.verbs import RUN, verb
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 def grown(tmp_path_factory) -> tuple[Path, str]:
     """A finished run whose pictures were changed since, trained again; and what that said."""
     place = verbs.copy_finished(tmp_path_factory, tmp_path_factory.mktemp("grown"))
-    old = rows_of(place / RUN / runs.SPLIT)
+    old = rows_of(place / RUN / stages.SPLIT)
     held_out = next(row["path"] for row in old if row["side"] == "held_out")
     trained_on = next(row["path"] for row in old if row["side"] == "train")
     Image.new("RGB", (160, 90), "teal").save(place / "pictures" / held_out)
@@ -37,8 +37,8 @@ def test_pictures_that_were_changed_added_or_removed_are_said(grown):
 
 
 def test_old_pictures_keep_their_side_and_fold(grown, finished):
-    after = {row["path"]: row for row in rows_of(grown[0] / RUN / runs.SPLIT)}
-    for row in rows_of(finished / RUN / runs.SPLIT):
+    after = {row["path"]: row for row in rows_of(grown[0] / RUN / stages.SPLIT)}
+    for row in rows_of(finished / RUN / stages.SPLIT):
         now = after[row["path"]]
         assert (now["side"], now["fold"]) == (row["side"], row["fold"])
     assert {Path(path).name for path in after} >= {"new0.jpg", "new1.jpg", "new2.jpg"}
@@ -46,22 +46,29 @@ def test_old_pictures_keep_their_side_and_fold(grown, finished):
 
 def test_what_depends_on_changed_pictures_is_redone(grown, finished):
     before, after = (verbs.contents(place / RUN) for place in (finished, grown[0]))
-    for name in (runs.PICTURES, runs.SPLIT, runs.OUT_OF_FOLD, runs.FOLDS, runs.MODEL, runs.TRAINING):
+    for name in (
+        stages.PICTURES,
+        stages.SPLIT,
+        stages.OUT_OF_FOLD,
+        stages.FOLDS,
+        stages.MODEL,
+        stages.TRAINING,
+    ):
         assert after[name] != before[name]
     assert all(after[name] == before[name] for name in ("frame.json", "figures/confusion.svg"))
 
 
 def test_a_deleted_split_is_not_redrawn_after_pictures_were_added(grown, tmp_path):
     shutil.copytree(grown[0], tmp_path, dirs_exist_ok=True)
-    (tmp_path / RUN / runs.SPLIT).unlink()
+    (tmp_path / RUN / stages.SPLIT).unlink()
     refused(
         train_copy(tmp_path),
         2,
-        f"{RUN / runs.SPLIT} is gone, and pictures were added, changed or removed since it was drawn: "
+        f"{RUN / stages.SPLIT} is gone, and pictures were added, changed or removed since it was drawn: "
         "results on a new split would not be comparable",
         "restore the file, or use --resplit to start a new run",
     )
-    assert not (tmp_path / RUN / runs.SPLIT).exists()
+    assert not (tmp_path / RUN / stages.SPLIT).exists()
 
 
 def test_resplit_makes_another_run(grown, tmp_path):
@@ -70,22 +77,22 @@ def test_resplit_makes_another_run(grown, tmp_path):
     said = verbs.fine(train_copy(tmp_path, "--resplit"))
     assert "next: python -m pipeline evaluate pictures-2" in said
     assert verbs.stamps(tmp_path / RUN) == before
-    old, new = (rows_of(tmp_path / runs.RUNS / name / runs.SPLIT) for name in ("pictures", "pictures-2"))
+    old, new = (rows_of(tmp_path / runs.RUNS / name / stages.SPLIT) for name in ("pictures", "pictures-2"))
     assert {row["path"] for row in new} < {row["path"] for row in old}
     assert [row for row in new if row not in old]
 
 
 def test_a_deleted_record_of_the_split_moves_no_old_picture(grown, tmp_path):
     shutil.copytree(grown[0], tmp_path, dirs_exist_ok=True)
-    before = (tmp_path / RUN / runs.SPLIT).read_text()
+    before = (tmp_path / RUN / stages.SPLIT).read_text()
     (tmp_path / RUN / "recipes" / "split.json").unlink()
     ended = train_copy(tmp_path)
     assert ended.returncode in (0, 2)
-    assert (tmp_path / RUN / runs.SPLIT).read_text() == before
+    assert (tmp_path / RUN / stages.SPLIT).read_text() == before
 
 
 def test_a_held_out_picture_changed_since_the_training_is_not_scored(copy):
-    held_out = next(row["path"] for row in rows_of(copy / RUN / runs.SPLIT) if row["side"] == "held_out")
+    held_out = next(row["path"] for row in rows_of(copy / RUN / stages.SPLIT) if row["side"] == "held_out")
     Image.new("RGB", (160, 90), "teal").save(copy / "pictures" / held_out)
     (copy / RUN / "predictions" / "float32.npz").unlink()
     refused(
@@ -97,12 +104,12 @@ def test_a_held_out_picture_changed_since_the_training_is_not_scored(copy):
 
 
 def test_a_run_that_is_not_trained_says_what_to_do(copy):
-    (copy / RUN / runs.MODEL).unlink()
+    (copy / RUN / stages.MODEL).unlink()
     refused(
         verb("export", "tflite", cwd=copy),
         1,
-        f"{RUN / runs.MODEL} is missing",
-        f"finish the training first: python -m pipeline train {RUN / runs.CONFIG} --name pictures",
+        f"{RUN / stages.MODEL} is missing",
+        f"finish the training first: python -m pipeline train {RUN / stages.CONFIG} --name pictures",
     )
 
 

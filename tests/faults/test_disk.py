@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from tests.support import verbs
 from tests.support.commands import WRITE_THERE, no_rubbish, refused, train, train_copy
 from tests.support.verbs import RUN, sets, verb
@@ -110,7 +110,7 @@ def test_a_write_that_stops_half_way_leaves_no_half_file(tmp_path, make_data_set
     refused(
         ended,
         1,
-        f"cannot write {RUN / runs.AUDIT}: File too large",
+        f"cannot write {RUN / stages.AUDIT}: File too large",
         limit,
     )
     assert verbs.artifacts(tmp_path / RUN) == []
@@ -142,12 +142,12 @@ def test_writes_that_stop_half_way_at_any_size_are_named_and_mended_by_repeating
         assert hint == "hint: the file size limit was reached (ulimit -f); raise it and repeat"
         stopped.add(message.split(": ")[1].rsplit("/", 1)[-1])
         no_rubbish(tmp_path / RUN)
-    assert stopped >= {"records.bin", runs.MODEL, "samples.png"}
+    assert stopped >= {"records.bin", stages.MODEL, "samples.png"}
     verbs.fine(train_copy(tmp_path))
     made = verbs.contents(tmp_path / RUN)
     expected = verbs.contents(finished / RUN)
     assert made == {name: expected[name] for name in made}
-    assert runs.MODEL in made
+    assert stages.MODEL in made
 
 
 _STRANGER = """

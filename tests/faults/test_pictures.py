@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from tests.support import verbs
 from tests.support.commands import refused, rows_of, train, without_a_run
 from tests.support.verbs import RUN
@@ -146,14 +146,14 @@ def test_pictures_that_cannot_be_used_are_skipped_counted_and_listed(tmp_path, m
     expected = spoil(tmp_path / "pictures" / "cat", 4)
     said = verbs.fine(train(tmp_path))
     first = min(expected)
-    assert f"4 files were skipped, listed in {RUN / runs.EXCLUDED}; the first: {first}: " in said
+    assert f"4 files are excluded, listed in {RUN / stages.EXCLUDED}; the first: {first}: " in said
     assert "61 in 2 classes: cat 41, dog 20" in said
-    listed = {row["path"]: row for row in rows_of(tmp_path / RUN / runs.EXCLUDED)}
+    listed = {row["path"]: row for row in rows_of(tmp_path / RUN / stages.EXCLUDED)}
     assert listed.keys() == expected.keys()
     for path, reason in expected.items():
         assert reason in listed[path]["reason"]
         assert listed[path]["label"] == "cat"
-    used = {row["path"] for row in rows_of(tmp_path / RUN / runs.PICTURES)}
+    used = {row["path"] for row in rows_of(tmp_path / RUN / stages.PICTURES)}
     assert not used & expected.keys()
     assert len(used) == 61
 
@@ -173,8 +173,8 @@ def test_over_a_tenth_of_a_class_that_cannot_be_used_is_an_error(tmp_path, make_
     assert "Traceback" not in ended.stderr
     without_a_run(tmp_path)
     said = verbs.fine(train(tmp_path, "--allow-unreadable", "11%"))
-    assert "5 files were skipped" in said
-    assert "allow_unreadable = 0.11\n" in (tmp_path / RUN / runs.CONFIG).read_text("utf-8")
+    assert "5 files are excluded" in said
+    assert "allow_unreadable = 0.11\n" in (tmp_path / RUN / stages.CONFIG).read_text("utf-8")
 
 
 def test_a_picture_beside_the_class_folders_is_not_lost_silently(tmp_path, make_data_set):

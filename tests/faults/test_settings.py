@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from tests.support import verbs
 from tests.support.commands import refused, train, train_copy, without_a_run
 from tests.support.verbs import RUN, verb
@@ -69,8 +69,8 @@ def test_overwrite_replaces_the_configuration_and_redoes_what_depends_on_it(copy
     verbs.fine(train_copy(copy, "--set", "head.l2=0.5", "--overwrite"))
     assert runs.Run(copy / RUN).config().head.l2 == 0.5
     after = verbs.stamps(copy / RUN)
-    assert after[runs.MODEL] != before[runs.MODEL]
-    assert after[runs.SPLIT] == before[runs.SPLIT]
+    assert after[stages.MODEL] != before[stages.MODEL]
+    assert after[stages.SPLIT] == before[stages.SPLIT]
 
 
 # Weights.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from tests.support import verbs
 from tests.support.journey import int8_of, journey
 from tests.support.verbs import verb
@@ -32,7 +32,7 @@ def test_a_folder_of_drawn_pictures_becomes_a_compared_int8_file(tmp_path):
     float32 = said["export"]["targets"][0]
     assert int8["size_bytes"] < 0.32 * float32["size_bytes"]
     run = runs.Run(tmp_path / runs.RUNS / "pictures")
-    assert run.read_json(runs.FRAME)["width"] == 224
-    assert run.read_json(runs.FRAME)["height"] == 128
+    assert run.read_json(stages.FRAME)["width"] == 224
+    assert run.read_json(stages.FRAME)["height"] == 128
     for file in [name for part in said.values() for name in part["files"]]:
         assert (tmp_path / file).is_file()

@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from pipeline.core import runs
+from pipeline.core import stages
 from tests.support import verbs
 from tests.support.verbs import sets, verb
 
@@ -36,7 +36,7 @@ def refused(ended, code: int, message: str, hint: str) -> None:
 
 
 def without_a_run(place: Path) -> None:
-    assert not list((place / "data").rglob(runs.CONFIG))
+    assert not list((place / "data").rglob(stages.CONFIG))
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

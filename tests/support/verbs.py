@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from pipeline.core import config as configuration
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.config import Config
 from pipeline.core.packages import ROOT
 from pipeline.core.progress import ProgressReporter
@@ -222,7 +222,7 @@ def rewrite(run: Path, name: str, content: str | bytes) -> None:
 def artifacts(run: Path) -> list[str]:
     """The names of all files of a run, in order; hidden ones and the configuration aside."""
     names = (path.relative_to(run).as_posix() for path in run.rglob("*") if path.is_file())
-    return sorted(name for name in names if name != runs.CONFIG and not Path(name).name.startswith("."))
+    return sorted(name for name in names if name != stages.CONFIG and not Path(name).name.startswith("."))
 
 
 def stamps(run: Path) -> dict[str, int]:

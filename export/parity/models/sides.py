@@ -20,7 +20,7 @@ from export.inspection import file_kind
 from export.model_file import metadata
 from export.parity.models import foreign
 from export.parity.models.by_hand import FITS, ByHand
-from pipeline.core import filetypes, parallel, runs
+from pipeline.core import filetypes, parallel, runs, stages
 from pipeline.core.errors import ConversionError, DataError, UsageError
 from pipeline.core.quiet import quiet
 from pipeline.core.sections import FLAVOURS, Gate
@@ -122,11 +122,11 @@ def _of_run(run: runs.Run, flavour: str | None) -> Side:
         with quiet():
             from pipeline.training import classifier
 
-            model = classifier.load(run.path(runs.MODEL))
+            model = classifier.load(run.path(stages.MODEL))
         frames = parallel.ordered(lambda file: letterbox(decode.read(file), experiment.frame), files)
         return classifier.predict(model, frames, advance)
 
-    threshold = run.read(Folds, runs.FOLDS).threshold
+    threshold = run.read(Folds, stages.FOLDS).threshold
     prepared = _prepared(experiment.frame, "letterbox", "0 to 255", "the run")
     return Side(f"{run.name}, {KERAS}", experiment.labels, prepared, answer, threshold, **known)
 

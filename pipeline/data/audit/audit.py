@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import AliasChoices, Field
 
-from pipeline.core import runs, stages
+from pipeline.core import stages
 from pipeline.core.config import Config
 from pipeline.core.documents import Document
 from pipeline.core.errors import DataError, RunError
@@ -124,7 +124,7 @@ def make(
         DataError: As `dataset.scan`; with `strict` off as `dataset.survey`.
     """
     source = Path(config.data.pictures)
-    seen_before = all(run.path(name).is_file() for name in (runs.PICTURES, runs.EXCLUDED))
+    seen_before = all(run.path(name).is_file() for name in (stages.PICTURES, stages.EXCLUDED))
     known = _known(run, source, reporter) if seen_before else None
     allowed = config.data.allow_unreadable
     if strict:
@@ -136,16 +136,16 @@ def make(
     inputs = {"pictures": table.key, "excluded": key_of(excluded), "notes": key_of(notes)}
     settings = {"group_copies": config.data.group_copies, "refusal": refusal.message if refusal else ""}
     recipe = stages.recipe("audit", inputs, settings, fingerprints.LIBRARIES)
-    contact_sheet = run.path(runs.FIGURES, f"audit-{IssueKind.CONTRADICTIONS}.png")
+    contact_sheet = run.path(stages.FIGURES, f"audit-{IssueKind.CONTRADICTIONS}.png")
 
     def build() -> None:
         grouped = config.data.group_copies
         run.write(
-            _audit(table, cache, refusal, contact_sheet, reporter.progress, grouped=grouped), runs.AUDIT
+            _audit(table, cache, refusal, contact_sheet, reporter.progress, grouped=grouped), stages.AUDIT
         )
 
     run.make(recipe, build)
-    audit = run.read(Audit, runs.AUDIT)
+    audit = run.read(Audit, stages.AUDIT)
     refusal = refusal or _too_contradictory(table, audit.contradictions, contact_sheet)
     result = apply(table, audit)
     change = compare(known, result) if known else None

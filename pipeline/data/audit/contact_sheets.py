@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.core import parallel, runs, stages
+from pipeline.core import parallel, stages
 from pipeline.core.errors import PictureError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import key_of
@@ -50,7 +50,7 @@ def draw_image_issues(run: Run, result: AuditResult, reporter: ProgressReporter)
 
 def draw(run: Run, name: str, inputs: dict[str, str], title: str, cells: Sequence[tuple[str, Path]]) -> Path:
     """Draws a sheet into the run's figures unless it is up to date; returns its path."""
-    output = f"{runs.FIGURES}/{name}"
+    output = f"{stages.FIGURES}/{name}"
 
     def draw() -> None:
         from pipeline.stats import plots  # loads matplotlib

@@ -55,7 +55,7 @@ class NearDuplicate:
         distance: Bits in which their hashes differ, of 256.
         likeness: Correlation of their edges, up to 1.
         same: Whether they differ nowhere beyond brightness and noise. Two shots of one thing by a
-            fixed camera are twins, but a door may be open in one of them and closed in the other.
+            fixed camera are near-duplicates, but a door may be open in one of them and closed in the other.
     """
 
     first: int
@@ -67,18 +67,18 @@ class NearDuplicate:
 
 
 def find(hashes: np.ndarray, views: Callable[[Sequence[int]], np.ndarray]) -> tuple[list[NearDuplicate], int]:
-    """All pairs of twins, and the threshold on hashes that was used.
+    """All pairs of near-duplicates, and the threshold on hashes that was used.
 
     Args:
         hashes: uint8, shape (n, 4, 32), as `fingerprints` makes them; different pictures.
-        views: Gives the records of `sketches.VIEWS` of some pictures.
+        views: Gives the records of `fingerprints.VIEWS` of some pictures.
     """
     threshold = threshold_of(hashes[:, INSIDE])
     found: list[NearDuplicate] = []
     for pair in nominate(hashes, threshold):
-        twin = _confirm(*pair, views(pair[:2]))
-        if twin:
-            found.append(twin)
+        near_duplicate = _confirm(*pair, views(pair[:2]))
+        if near_duplicate:
+            found.append(near_duplicate)
     return found, threshold
 
 
@@ -96,7 +96,7 @@ def threshold_of(hashes: np.ndarray, seed: int = 0) -> int:
     one, other = np.random.default_rng(seed).integers(0, len(hashes), (2, _SAMPLE))
     distances = differing(hashes[one], hashes[other])[one != other]
     middle = np.median(distances)
-    # Robust, because twins may be among the sample.
+    # Robust, because near-duplicates may be among the sample.
     deviation = 1.4826 * np.median(np.abs(distances - middle))
     return int(np.clip(middle - _DEVIATIONS * deviation, _STRICTEST, _LOOSEST))
 
@@ -153,7 +153,7 @@ def nominate(hashes: np.ndarray, threshold: int, seed: int = 0) -> list[tuple[in
 
 
 def _confirm(first: int, second: int, kind: str, distance: int, views: np.ndarray) -> NearDuplicate | None:
-    """The pair as a Twin if the pixels say so, of whichever kind they are most alike."""
+    """The pair as a NearDuplicate if the pixels say so, of whichever kind they are most alike."""
     one, other = views
     needed = _LIKE if distance <= _FAR else _LIKE_IF_FAR
     tries = {NEAR: max(likeness(one["inside"], other["inside"]), likeness(one["whole"], other["whole"]))}

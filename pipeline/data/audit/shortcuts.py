@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import Field
 
-from pipeline.core import runs, stages
+from pipeline.core import stages
 from pipeline.core.documents import Document
 from pipeline.core.runs import Run
 from pipeline.data.audit import separability
@@ -147,8 +147,8 @@ def make(run: Run, table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
     """
     settings = {"seed": seed, "margin": MARGIN}
     recipe = stages.recipe("shortcuts", {"pictures": table.key}, settings, ("scikit-learn", *LIBRARIES))
-    run.make(recipe, lambda: run.write(measure(table, cache, seed), runs.SHORTCUTS))
-    return run.read(Shortcuts, runs.SHORTCUTS)
+    run.make(recipe, lambda: run.write(measure(table, cache, seed), stages.SHORTCUTS))
+    return run.read(Shortcuts, stages.SHORTCUTS)
 
 
 def measure(table: Table, cache: Fingerprints, seed: int) -> Shortcuts:

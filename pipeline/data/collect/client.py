@@ -1,6 +1,6 @@
 """yt-dlp, told to wait: pauses, patience with busy servers, and the end at a page that asks who is there.
 
-Every request of a collection passes `Polite.urlopen`, those for lists and those for pictures. Loads
+Every request of a collection passes `Client.urlopen`, those for lists and those for pictures. Loads
 yt-dlp; import late.
 """
 
@@ -41,7 +41,7 @@ class GaveUpError(Exception):
         self.reason = reason
 
 
-class Polite(yt_dlp.YoutubeDL):
+class Client(yt_dlp.YoutubeDL):
     """yt-dlp, told to wait. Answers are read whole here, so that half ones are asked for again."""
 
     def __init__(self, settings: Collect, reporter: ProgressReporter) -> None:

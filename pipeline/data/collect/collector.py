@@ -19,7 +19,7 @@ from pipeline.core import urls
 from pipeline.core.channels import Channel, Collect
 from pipeline.core.errors import ConfigError, DataError
 from pipeline.core.progress import ProgressReporter
-from pipeline.data.collect.download import TEST, TRAIN, UNSPLIT, Keeper, Outcome
+from pipeline.data.collect.download import TEST, TRAIN, UNSPLIT, Downloader, Outcome
 from pipeline.data.collect.manifest import Manifest, Row, shown
 
 if TYPE_CHECKING:
@@ -61,17 +61,17 @@ def collect_channels(
         StorageError: The disk.
     """
     split = TRAIN if settings.test else UNSPLIT
-    with Keeper(folder, session.get, reporter, retry=retry) as keeper:
-        keeper.check_layout(split)
+    with Downloader(folder, session.get, reporter, retry=retry) as downloader:
+        downloader.check_layout(split)
         channels = list(channels)
         asked: list[_Asked] = []
         for number, channel in enumerate(channels):
             reporter.progress("reading the lists", number, len(channels))
-            asked.append(_open(channel, settings, session, keeper.manifest))
+            asked.append(_open(channel, settings, session, downloader.manifest))
         reporter.progress("reading the lists", len(channels), len(channels))
         for one in asked:
-            _Walk(one, settings, keeper).go()
-        return keeper.outcome(lambda row: any(row.channel == one.name for one in asked))
+            _Walk(one, settings, downloader).go()
+        return downloader.outcome(lambda row: any(row.channel == one.name for one in asked))
 
 
 def _open(channel: Channel, settings: Collect, session: Session, manifest: Manifest) -> _Asked:
@@ -112,17 +112,17 @@ def _open(channel: Channel, settings: Collect, session: Session, manifest: Manif
 class _Walk:
     """One channel's list from the newest video down, until both sides have what they need."""
 
-    def __init__(self, asked: _Asked, settings: Collect, keeper: Keeper) -> None:
-        self._asked, self._settings, self._keeper = asked, settings, keeper
+    def __init__(self, asked: _Asked, settings: Collect, downloader: Downloader) -> None:
+        self._asked, self._settings, self._keeper = asked, settings, downloader
         self._label = asked.channel.label
         self._needed = {TRAIN if settings.test else UNSPLIT: settings.train, TEST: settings.test}
         self._taken: Counter[str] = Counter()
 
     def go(self) -> None:
-        keeper, reporter = self._keeper, self._keeper.reporter
+        downloader, reporter = self._keeper, self._keeper.reporter
         newest, test = self._needed.keys()
         had = sum(1 for row in self._rows() if row.split == test and row.file)
-        keeper.mend(self._rows(), again=self._again)
+        downloader.mend(self._rows(), again=self._again)
         self._count()
         known, passed = bool(self._taken[test]), False
         for position, video in enumerate(self._asked.videos, 1):
@@ -130,17 +130,17 @@ class _Walk:
             if position > self._settings.train and not wanting:
                 break
             name = video.id if urls.is_video(video.id) else shown(video.id)[:50]
-            row = keeper.manifest.get(self._label, name)
+            row = downloader.manifest.get(self._label, name)
             if row is None:
                 side = self._side(position, passed=passed, ahead=known and not passed)
                 if side is None:
                     continue
-                row = keeper.ask(Row(name, self._label, side, self._asked.name, position, video.title))
+                row = downloader.ask(Row(name, self._label, side, self._asked.name, position, video.title))
                 self._taken[side] += self._takes(row)
             passed = passed or row.split == test
             done = sum(min(self._taken[side], needed) for side, needed in self._needed.items())
             reporter.progress(f"collecting {self._label}", done, sum(self._needed.values()))
-        joined = keeper.added[self._label, newest]
+        joined = downloader.added[self._label, newest]
         if had and joined:
             reporter.say(
                 self._label,

@@ -38,7 +38,7 @@ class Outcome:
     added: Counter[tuple[str, str]]
 
 
-class Keeper:
+class Downloader:
     """The folder while it is filled: asks for pictures, keeps them and notes what became of each."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Keeper:
         self._get, self._retry = get, retry
         self._in_vain: Counter[bool] = Counter()
 
-    def __enter__(self) -> Keeper:
+    def __enter__(self) -> Downloader:
         self._lock = runs.Run(self.folder).locked("wait until it is done, then repeat the command")
         self._lock.__enter__()
         try:

@@ -1,7 +1,7 @@
 """What is asked of YouTube: a channel's list, and the bytes at an address. One request at a time.
 
 No page of a video is ever asked for: of yt-dlp's extractors only the one for lists is loaded. The
-pauses between requests belong to `polite`. Loads yt-dlp; import late.
+pauses between requests belong to `client`. Loads yt-dlp; import late.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from yt_dlp.utils import YoutubeDLError
 from pipeline.core.channels import Collect
 from pipeline.core.errors import DataError, NetworkError, ToolError
 from pipeline.core.progress import ProgressReporter
-from pipeline.data.collect.client import CONTINUES, GaveUpError, Polite, wall, words
+from pipeline.data.collect.client import CONTINUES, Client, GaveUpError, wall, words
 from pipeline.data.collect.manifest import title_of
 from pipeline.data.collect.thumbnails import Fetched
 
@@ -52,7 +52,7 @@ class Session:
 
     Args:
         settings: Pauses, patience, proxy, cookies and certificates.
-        listener: Told when the server wants the collector to wait.
+        reporter: Told when the server wants the collector to wait.
 
     Raises:
         ConfigError: The cookies file cannot be used.
@@ -61,7 +61,7 @@ class Session:
     def __init__(self, settings: Collect, reporter: ProgressReporter) -> None:
         plugin_dirs.value = []  # what a user added to yt-dlp for other purposes stays out
         self._settings = settings
-        self._ydl = Polite(settings, reporter)
+        self._ydl = Client(settings, reporter)
         self._ydl.add_info_extractor(YoutubeTabIE())  # pyright: ignore[reportArgumentType]
 
     def __enter__(self) -> Session:

@@ -11,7 +11,7 @@ from PIL import Image
 from export import artifacts
 from export.explain.explanation import Explanation
 from pipeline.cli.terminal import speaking
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.runs import Run
 from tests.support.verbs import RUN, copy_finished, draw_pictures, fine, refused, stamps, verb, watched
 
@@ -67,7 +67,7 @@ def test_fewer_pictures_than_are_held_out_have_a_reason(n, shown, limit, said, c
 
 def test_only_held_out_pictures_are_explained_and_at_most_as_many_as_asked(explained):
     found = document(explained)
-    split = (explained / RUN / runs.SPLIT).read_text("utf-8").splitlines()
+    split = (explained / RUN / stages.SPLIT).read_text("utf-8").splitlines()
     held_out = {line.split(",")[0] for line in split if ",held_out," in line}
     paths = [row["path"] for row in found["pictures"]]
     assert 10 <= len(paths) <= 40

@@ -63,10 +63,10 @@ def test_a_letterbox_that_differs_ends_with_3_and_is_named(place):
     edit(place / INT8, lambda record: record["golden"]["vectors"][2].update(prepared_sha256="0" * 64))
     ended = verify(place, INT8)
     assert ended.returncode == 3
-    assert ["one_pixel_high", "WRONG", "not", "asked"] in table(ended.stdout)
+    assert ["one_pixel_high", "WRONG", "not", "run"] in table(ended.stdout)
     message = (
         f"{INT8} does not answer as it did: the letterbox differs on 1 of 15 vectors (one_pixel_high); "
-        "the model was not asked"
+        "the model was not run"
     )
     assert ended.stderr.startswith(
         f"error: {message}\nhint: compare the versions of LiteRT, Pillow and numpy"

@@ -14,7 +14,7 @@ from ai_edge_litert import schema_py_generated as schema
 from export import artifacts
 from export.bundle import bundle
 from export.conversion import calibration, convert, flavour_options
-from pipeline.core import runs
+from pipeline.core import stages
 from pipeline.core.errors import ConversionError, DataError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
@@ -46,7 +46,7 @@ def files(experiment) -> dict[str, bytes]:
 def reference(experiment) -> Any:
     import keras
 
-    return keras.models.load_model(experiment.run.path(runs.MODEL), compile=False)
+    return keras.models.load_model(experiment.run.path(stages.MODEL), compile=False)
 
 
 def model_of(data: bytes) -> Any:
@@ -165,8 +165,8 @@ def test_every_bundle_is_whole(experiment):
         assert tuple((folder / "labels.txt").read_text("utf-8").splitlines()) == experiment.labels
         rules = bundle.read(folder).contract
         assert (rules.flavour, rules.labels) == (name, experiment.labels)
-        assert rules.threshold == experiment.run.read_json(runs.FOLDS)["threshold"]
-        assert rules.input.content_aspect == experiment.run.read_json(runs.FRAME)["content_aspect"]
+        assert rules.threshold == experiment.run.read_json(stages.FOLDS)["threshold"]
+        assert rules.input.content_aspect == experiment.run.read_json(stages.FRAME)["content_aspect"]
 
 
 def swapped(data: bytes) -> bytes:
@@ -259,7 +259,7 @@ def test_a_contract_follows_what_it_states(tmp_path_factory, tmp_path, artifact,
 def test_a_file_under_another_name_is_refused(files, given, name, message):
     with pytest.raises(ConversionError) as caught:
         convert.check(files[given], name)
-    assert caught.value.message.startswith(f"the converter broke a promise: {message}")
+    assert caught.value.message.startswith(f"the converted file is not as expected: {message}")
 
 
 @pytest.mark.parametrize(
@@ -299,7 +299,8 @@ def test_an_int8_file_with_a_float_border_is_refused(experiment, reference):
     with pytest.raises(ConversionError) as caught:
         convert.check(data, "int8")
     assert caught.value.message.startswith(
-        "the converter broke a promise: the input of model_int8.tflite is int8, scale 1.0, zero point -128"
+        "the converted file is not as expected: the input of model_int8.tflite is int8, scale 1.0, "
+        "zero point -128"
     )
     assert "; expected uint8, scale 1.0, zero point 0; the output of model_int8.tflite is int8" in (
         caught.value.message

@@ -19,7 +19,7 @@ from export import artifacts
 from export.explain import border, gradcam, occlusion
 from export.explain.occlusion import CELL
 from pipeline.core import config as configuration
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.quiet import quiet
 from pipeline.tflite import interpreter as litert
 from tests.support import verbs
@@ -80,7 +80,7 @@ def shares(place: Path, frame: tuple[int, int], backbone: str) -> tuple[float, f
         with quiet():
             from pipeline.training import classifier
 
-            model = classifier.load(run.path(runs.MODEL))
+            model = classifier.load(run.path(stages.MODEL))
         data = run.path(artifacts.EXPORT, "int8", "model_int8.tflite").read_bytes()
     tests = [(label, *drawn(label, 1000 + seed, frame)) for label in range(3) for seed in range(20)]
     looked = gradcam.looks(

@@ -10,7 +10,7 @@ from pipeline.core.sections import Gate
 from pipeline.evaluation.predictions import Predictions
 from tests.support.comparisons import TRUTH, check, compared, flavour, flipped, predictions, sure
 
-CERTAIN = "With 95% confidence accuracy changes by between {} points; the gate allows a loss of 3."
+CERTAIN = "With 95% confidence, accuracy changes by {} points; the gate allows a loss of 3."
 ONE_LOST = (
     "299 of 300 held-out pictures get the same answer. Right answers lost: 1, gained: 0; "
     "accuracy 1.000 → 0.997."
@@ -44,7 +44,7 @@ def test_a_verdict_of_passed_in_words():
     assert said(sure(TRUTH, 0.7), sure(flipped(1), 0.7)) == [
         "int8 passed: parity with Keras is shown with n = 300.",
         ONE_LOST,
-        CERTAIN.format("−1.86 and +0.94"),
+        CERTAIN.format("−1.86 to +0.94"),
         "Its confidence is 29.7 points off its accuracy (calibration error, 15 bins, n = 300; Keras 30).",
     ]
 
@@ -54,7 +54,7 @@ def test_ninety_pictures_in_words():
     assert said(sure(truth), sure(truth), truth) == [
         NOT_SHOWN_90,
         "All 90 held-out pictures get the same answer; accuracy stays at 1.000.",
-        CERTAIN.format("−4.09 and +4.09"),
+        CERTAIN.format("−4.09 to +4.09"),
         "With 90 pictures a drop in accuracy of less than 4.1 points goes unnoticed.",
         (
             "Open: accuracy, change 0 (−4.09 to +4.09, allowed ≥ −3); about 129 pictures like these would "

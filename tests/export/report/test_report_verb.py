@@ -101,8 +101,23 @@ ORDER = (
         "export",
         "predictions",
     ),
-    *(runs.LABEL_ISSUES, runs.EVALUATION, runs.TRAINING, runs.MODEL, runs.FOLDS, runs.OUT_OF_FOLD),
-    *(runs.FRAME, runs.FIGURES, runs.SHORTCUTS, runs.AUDIT, runs.SPLIT, runs.EXCLUDED, runs.PICTURES),
+    *(
+        stages.LABEL_ISSUES,
+        stages.EVALUATION,
+        stages.TRAINING,
+        stages.MODEL,
+        stages.FOLDS,
+        stages.OUT_OF_FOLD,
+    ),
+    *(
+        stages.FRAME,
+        stages.FIGURES,
+        stages.SHORTCUTS,
+        stages.AUDIT,
+        stages.SPLIT,
+        stages.EXCLUDED,
+        stages.PICTURES,
+    ),
 )
 
 
@@ -128,10 +143,10 @@ def test_a_run_that_lacks_ever_more_still_has_a_report_that_says_so(place, capfd
     "name",
     [
         artifacts.PARITY,
-        runs.EVALUATION,
+        stages.EVALUATION,
         artifacts.EXPLAINED,
-        runs.AUDIT,
-        runs.FOLDS,
+        stages.AUDIT,
+        stages.FOLDS,
         artifacts.PHOTOS,
         artifacts.PASSPORT,
     ],
@@ -254,7 +269,7 @@ def test_pictures_that_come_back_are_shown_again(place, capfd):
 
 @pytest.mark.parametrize("value", ["3", '"x"', "[1]", "{}"])
 @pytest.mark.parametrize(
-    "name", [artifacts.PARITY, runs.EVALUATION, runs.FOLDS, runs.FRAME, artifacts.EXPLAINED]
+    "name", [artifacts.PARITY, stages.EVALUATION, stages.FOLDS, stages.FRAME, artifacts.EXPLAINED]
 )
 def test_json_of_another_shape_is_damaged(place, capfd, name, value):
 

@@ -12,7 +12,7 @@ from export.inspection.inspector import Passport
 from export.parity.result import DontKnow, FlavourTarget, ParityResult, Verdict
 from export.report import data_section, learned, model_section, verdict
 from export.report.artifacts import Artifacts, Passports
-from pipeline.core import runs
+from pipeline.core import stages
 from pipeline.core.documents import Document
 from pipeline.core.runs import Run
 from pipeline.evaluation.evaluate import (
@@ -97,7 +97,7 @@ EVALUATION = Evaluation(
     threshold=0.5,
     gaps=("one", "two"),
 )
-WHOLE: dict[str, Document] = {artifacts.PARITY: parity(TARGET), runs.EVALUATION: EVALUATION}
+WHOLE: dict[str, Document] = {artifacts.PARITY: parity(TARGET), stages.EVALUATION: EVALUATION}
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_the_score_without_leaked_pictures_leads_for_the_file_and_for_keras(foun
     found.documents[artifacts.PARITY] = parity(
         TARGET.model_copy(update={"without_leaked": target}), without_leaked=keras
     )
-    found.documents[runs.EVALUATION] = EVALUATION.model_copy(update={"without_leaked": keras})
+    found.documents[stages.EVALUATION] = EVALUATION.model_copy(update={"without_leaked": keras})
     told = verdict.verdict(found)
     assert "its accuracy is 0.700 against 0.720 on the 60 without copies in training" in told.sentences[0]
     assert told.sentences[1].startswith(
@@ -243,7 +243,7 @@ def test_without_a_file_the_keras_models_score_is_said_as_its_own(found):
 def test_a_class_that_is_never_recognised_asks_to_look_first(found):
     cat, dog = EVALUATION.held_out.classes
     never = EVALUATION.held_out.model_copy(update={"classes": (cat, dog.model_copy(update={"recall": 0.0}))})
-    found.documents[runs.EVALUATION] = EVALUATION.model_copy(update={"held_out": never})
+    found.documents[stages.EVALUATION] = EVALUATION.model_copy(update={"held_out": never})
     told = verdict.verdict(found)
     assert told.state == "look"
     assert told.sentences[2] == "Warning: none of the 50 pictures of <dog> is recognised."

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from tests.support import verbs
 from tests.support.verbs import RUN, call, sets, verb, watched
 
@@ -53,7 +53,7 @@ def place(tmp_path_factory) -> Path:
     """A working directory with a finished run."""
     place = verbs.copy_finished(tmp_path_factory, tmp_path_factory.mktemp("place"))
     verbs.shutil.copytree(place / RUN, place / runs.RUNS / "second")
-    (place / RUN / runs.CONFIG).touch()  # a copy keeps the time of the original
+    (place / RUN / stages.CONFIG).touch()  # a copy keeps the time of the original
     return place
 
 
@@ -237,7 +237,7 @@ def test_figures_are_redrawn_without_tensorflow(place):
 
 def test_results_are_told_in_words_and_tables(place, capfd):
     said = verbs.fine(call(capfd, "pipeline", "evaluate", "pictures", cwd=place))
-    evaluation = runs.Run(place / RUN).read_json(runs.EVALUATION)
+    evaluation = runs.Run(place / RUN).read_json(stages.EVALUATION)
     held_out = evaluation["held_out"]
     rows = {line.split("  ")[0]: line.split() for line in said.splitlines()}
     assert rows["held out"][2:4] == ["36", f"{held_out['accuracy']:.3f}"]
@@ -271,7 +271,7 @@ def test_verbs_take_the_newest_run(place, capfd):
 
 def test_a_folder_alone_is_enough_and_the_defaults_are_named(place, capfd):
     said = verbs.fine(call(capfd, *UP_TO_DATE["train"], cwd=place))
-    assert f"     defaults  no configuration given; the full one will be in {RUN / runs.CONFIG}\n" in said
+    assert f"     defaults  no configuration given; the full one will be in {RUN / stages.CONFIG}\n" in said
 
 
 def test_a_gate_that_says_no_ends_with_3_and_still_gives_the_document(tmp_path_factory, tmp_path, capfd):

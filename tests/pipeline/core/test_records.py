@@ -38,15 +38,15 @@ def test_the_key_of_a_recipe_is_stable():
 
 def test_a_file_that_is_not_as_its_stage_left_it_is_named_with_the_command_that_makes_it_again(run):
     recipe = replace(RECIPE, stage="evaluation")
-    files.write_json(run.path(runs.EVALUATION), {"a": 1})
+    files.write_json(run.path(stages.EVALUATION), {"a": 1})
     run.record(recipe)
     assert run.done(recipe)
-    assert run.holds(runs.EVALUATION)
+    assert run.holds(stages.EVALUATION)
     run.require_whole("evaluation")
-    files.write_json(run.path(runs.EVALUATION), {"a": 2})
+    files.write_json(run.path(stages.EVALUATION), {"a": 2})
     assert not run.done(recipe)
-    assert not run.holds(runs.EVALUATION)
-    for read in (lambda: run.read_json(runs.EVALUATION), lambda: run.require_whole("evaluation")):
+    assert not run.holds(stages.EVALUATION)
+    for read in (lambda: run.read_json(stages.EVALUATION), lambda: run.require_whole("evaluation")):
         with pytest.raises(RunError) as caught:
             read()
         assert caught.value.message == (

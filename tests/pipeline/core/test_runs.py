@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core import config as configuration
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.errors import ConfigError, RunError, StorageError, UsageError
 from pipeline.core.packages import ROOT
 from pipeline.core.runs import Run
@@ -40,9 +40,9 @@ def run(workplace) -> Run:
 
 def make_run(name: str, *settings: str, at: int = 0) -> Run:
     run = Run(runs.RUNS / name)
-    files.write_text(run.path(runs.CONFIG), configuration.dump(configuration.load(Path(), settings)))
+    files.write_text(run.path(stages.CONFIG), configuration.dump(configuration.load(Path(), settings)))
     if at:
-        os.utime(run.path(runs.CONFIG), (at, at))
+        os.utime(run.path(stages.CONFIG), (at, at))
     return run
 
 
@@ -313,7 +313,7 @@ def test_the_name_of_a_run_is_one_folder_name(workplace, name):
 
 
 def test_a_run_of_another_configuration_is_refused_with_the_keys(workplace):
-    files.write_json(make_run("first").path(runs.FOLDS), {})
+    files.write_json(make_run("first").path(stages.FOLDS), {})
     other = configuration.load(Path(), ["head.l2=0.5", "train.folds=3"])
     with pytest.raises(ConfigError) as caught:
         runs.open_for("first", other, overwrite=False)
@@ -334,7 +334,7 @@ def test_a_run_has_one_folder_of_pictures(workplace):
         with pytest.raises(ConfigError, match=r"different: data\.pictures"):
             runs.open_for("first", other, keys=keys)
     same = configuration.load(Path(), [f"data.pictures={workplace}/a/pictures", "head.l2=0.5"])
-    files.write_json(make_run("first", "data.pictures=a/pictures").path(runs.FOLDS), {})
+    files.write_json(make_run("first", "data.pictures=a/pictures").path(stages.FOLDS), {})
     assert runs.open_for("first", same, keys=("data.pictures",)).name == "first"
     with pytest.raises(ConfigError, match=r"different: head\.l2$"):
         runs.open_for("first", same)
@@ -342,7 +342,7 @@ def test_a_run_has_one_folder_of_pictures(workplace):
 
 def test_a_damaged_configuration_says_how_to_write_it_anew(workplace):
     run = make_run("first")
-    run.path(runs.CONFIG).write_text("[data", "utf-8")
+    run.path(stages.CONFIG).write_text("[data", "utf-8")
     with pytest.raises(ConfigError) as caught:
         runs.find("first").config()
     assert "python -m pipeline train CONFIG_OR_FOLDER --name first --overwrite" in caught.value.hint

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core import config as configuration
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.errors import DataError, PictureError, RunError
 from pipeline.core.runs import Run
 from pipeline.data import changes, dataset
@@ -603,7 +603,7 @@ def test_a_table_of_a_csv_comes_back_as_it_was_saved(two, run):
 def test_files_left_out_by_the_version_before_are_read(two, run):
     (two / "cat" / "notes.txt").write_text("x", "utf-8")
     dataset.save(run, scan(two))
-    path = run.path(runs.EXCLUDED)
+    path = run.path(stages.EXCLUDED)
     path.write_text("path,label,sha256,reason\ncat/notes.txt,cat,,not a picture\n", "utf-8")
     assert dataset.load(run, two).excluded == (Excluded("cat/notes.txt", "cat", "", "not a picture"),)
 
@@ -612,7 +612,7 @@ def test_a_table_of_the_version_before_is_read(two, run):
     table = scan(table_file(two, "path,label,split\ncat/000.png,cat,train\ndog/000.png,dog,test\n"))
     table = replace(table, pictures=tuple(replace(p, near_duplicates=p.sha256) for p in table.pictures))
     dataset.save(run, table)
-    path = run.path(runs.PICTURES)
+    path = run.path(stages.PICTURES)
     header, rows = path.read_text("utf-8").split("\n", 1)
     header = header.replace("given_split", "given").replace("near_duplicates", "twins")
     path.write_text(f"{header}\n{rows}", "utf-8")
@@ -625,7 +625,7 @@ def test_a_missing_or_damaged_table_is_a_run_error(two, run):
         dataset.load(run, two)
     assert caught.value.exit_code == 1
     dataset.save(run, scan(two))
-    path = run.path(runs.PICTURES)
+    path = run.path(stages.PICTURES)
     path.write_text(path.read_text("utf-8")[:-20], "utf-8")
     with pytest.raises(RunError, match=r"pictures\.csv is damaged"):
         dataset.load(run, two)

@@ -11,7 +11,7 @@ import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
 from pipeline.core import config as configuration
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.runs import Run
 from pipeline.data import splits
@@ -81,7 +81,7 @@ def sides(split: Split) -> dict[str, str]:
 
 def remake(split_of, run: Run, table: Table) -> dict[str, str]:
     """Splits anew, as in a run that knows of nothing."""
-    run.path(runs.SPLIT).unlink()
+    run.path(stages.SPLIT).unlink()
     run.path("recipes", "split.json").unlink()
     return sides(split_of(table))
 
@@ -143,7 +143,7 @@ def test_another_seed_gives_another_split(draw_split):
 def test_an_unchanged_split_is_not_written_again(draw_split, run):
     table = random_table(1)
     draw_split(table)
-    path = run.path(runs.SPLIT)
+    path = run.path(stages.SPLIT)
     before = path.stat()
     draw_split(table)
     assert path.stat().st_mtime_ns == before.st_mtime_ns
@@ -477,16 +477,16 @@ def test_a_class_that_is_one_group_is_refused(draw_split):
 def test_nothing_is_written_for_a_split_that_is_refused(draw_split, run):
     with pytest.raises(DataError):
         draw_split(table_of(*singles(a=30, b=5)))
-    assert not run.path(runs.SPLIT).exists()
+    assert not run.path(stages.SPLIT).exists()
 
 
 def test_a_deleted_split_is_drawn_the_same_again(draw_split, run):
     table = random_table(3)
     before = sides(draw_split(table))
-    text = run.path(runs.SPLIT).read_bytes()
-    run.path(runs.SPLIT).unlink()
+    text = run.path(stages.SPLIT).read_bytes()
+    run.path(stages.SPLIT).unlink()
     assert sides(draw_split(table)) == before
-    assert run.path(runs.SPLIT).read_bytes() == text
+    assert run.path(stages.SPLIT).read_bytes() == text
 
 
 @pytest.mark.parametrize("added_before", [True, False])
@@ -496,7 +496,7 @@ def test_a_deleted_split_is_not_drawn_again_once_pictures_were_added(draw_split,
     draw_split(table)
     if added_before:
         draw_split(more)
-    run.path(runs.SPLIT).unlink()
+    run.path(stages.SPLIT).unlink()
     with pytest.raises(DataError, match=r"split\.csv is gone, and pictures were added") as caught:
         draw_split(more)
     assert "would not be comparable" in caught.value.message
@@ -550,7 +550,7 @@ def test_a_lost_note_does_not_keep_folds_of_another_number(draw_split, run):
 def test_another_number_of_folds_does_not_draw_a_deleted_split_anew_once_pictures_were_added(draw_split, run):
     table = table_of(*singles(a=40, b=40))
     draw_split(table)
-    run.path(runs.SPLIT).unlink()
+    run.path(stages.SPLIT).unlink()
     with pytest.raises(DataError, match=r"split\.csv is gone, and pictures were added"):
         draw_split(table_of(*table.pictures, picture("a/new.png")), "train.folds=3")
 
@@ -558,7 +558,7 @@ def test_another_number_of_folds_does_not_draw_a_deleted_split_anew_once_picture
 def test_a_split_drawn_by_an_earlier_version_does_not_move(draw_split, run):
     table = table_of(*singles(a=40, b=40))
     draw_split(table)
-    path, note = run.path(runs.SPLIT), run.path("recipes", "split.json")
+    path, note = run.path(stages.SPLIT), run.path("recipes", "split.json")
     # As another rule of dealing drew it: the two classes trade their places.
     text = path.read_text("utf-8")
     places = {line.split(",")[0]: line.split(",")[2:] for line in text.splitlines()[1:]}
@@ -585,7 +585,7 @@ def test_a_deleted_split_of_an_earlier_version_is_not_drawn_by_other_rules(draw_
     draw_split(table)
     note = run.path("recipes", "split.json")
     note.write_text(json.dumps(json.loads(note.read_text("utf-8")) | {"version": 1}), "utf-8")
-    run.path(runs.SPLIT).unlink()
+    run.path(stages.SPLIT).unlink()
     with pytest.raises(DataError, match="an earlier version of Vignette drew it") as caught:
         draw_split(table)
     assert "--resplit" in caught.value.hint
@@ -600,7 +600,7 @@ def test_a_lost_note_is_written_again_as_it_was(draw_split, run):
     note.unlink()
     draw_split(table)
     assert note.read_bytes() == text
-    run.path(runs.SPLIT).unlink()
+    run.path(stages.SPLIT).unlink()
     assert sides(draw_split(table)) == before
 
 
@@ -611,7 +611,7 @@ def test_a_lost_note_of_a_split_that_grew_does_not_call_it_newly_drawn(draw_spli
     draw_split(more)
     run.path("recipes", "split.json").unlink()
     draw_split(more)
-    run.path(runs.SPLIT).unlink()
+    run.path(stages.SPLIT).unlink()
     with pytest.raises(DataError, match=r"split\.csv is gone"):
         draw_split(more)
 
@@ -619,7 +619,7 @@ def test_a_lost_note_of_a_split_that_grew_does_not_call_it_newly_drawn(draw_spli
 def test_a_damaged_split_is_said(draw_split, run):
     table = table_of(*singles(a=40, b=40))
     draw_split(table)
-    path = run.path(runs.SPLIT)
+    path = run.path(stages.SPLIT)
     path.write_text(path.read_text("utf-8")[:-30], "utf-8")
     with pytest.raises(RunError, match=r"split\.csv is damaged"):
         draw_split(table)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.core import config as configuration
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
@@ -27,12 +27,12 @@ def finished(tmp_path_factory) -> Path:
 def made_up_run(name: str, right: dict[str, bool], *settings: str) -> Run:
     """A run that answered these pictures out of fold, rightly or not."""
     run = Run(runs.RUNS / name)
-    files.write_text(run.path(runs.CONFIG), configuration.dump(configuration.load(Path(), settings)))
+    files.write_text(run.path(stages.CONFIG), configuration.dump(configuration.load(Path(), settings)))
     hits = np.array(list(right.values()))
     probabilities = np.zeros((len(hits), 2), np.float32)
     probabilities[np.arange(len(hits)), np.where(hits, 0, 1)] = 1
     run.write_arrays(
-        runs.OUT_OF_FOLD,
+        stages.OUT_OF_FOLD,
         sha256=np.array(list(right)),
         group=np.array([f"group:{name}" for name in right]),
         truth=np.zeros(len(hits), int),
@@ -82,7 +82,7 @@ def test_the_keys_that_differ_are_shown(workplace):
 def test_of_a_run_that_searched_the_values_found_best_are_shown(workplace):
     searched = made_up_run("searched", pictures(0, 40), "head.l2=[0.5, 0.1]", "model.input=['64x64', 'auto']")
     winner = {"head.l2": 0.1, "model.input": "auto"}
-    searched.write(Search(n=40, winner=winner, rows=()), runs.SEARCH)
+    searched.write(Search(n=40, winner=winner, rows=()), stages.SEARCH)
     ranking = compare.compare([searched, made_up_run("plain", pictures(0, 40, wrong=1))])
     assert ranking.configuration == {"head.l2": {"searched": 0.1, "plain": 0.01}}
 
@@ -102,7 +102,7 @@ def test_equal_pictures_are_shared_pictures_but_count_for_n_each(workplace):
     run = made_up_run("one", pictures(0, 40))
     arrays = experiments.load_out_of_fold(run)
     arrays["sha256"][1] = arrays["sha256"][0]
-    run.write_arrays(runs.OUT_OF_FOLD, **arrays)
+    run.write_arrays(stages.OUT_OF_FOLD, **arrays)
     ranking = compare.compare([run, made_up_run("two", pictures(0, 40, wrong=1))])
     assert ranking.rows[0].n == 40
 
@@ -118,10 +118,10 @@ def test_two_runs_in_different_folders_with_one_name_are_both_shown(workplace):
 
 def test_a_run_without_out_of_fold_answers_is_named(workplace):
     run = made_up_run("one", pictures(0, 40))
-    run.path(runs.OUT_OF_FOLD).unlink()
+    run.path(stages.OUT_OF_FOLD).unlink()
     with pytest.raises(RunError) as caught:
         compare.compare([run, made_up_run("two", pictures(0, 40))])
-    assert caught.value.message == f"{run.path(runs.OUT_OF_FOLD)} is missing"
+    assert caught.value.message == f"{run.path(stages.OUT_OF_FOLD)} is missing"
     assert "python -m pipeline train" in caught.value.hint
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as oracle
 
-from pipeline.core import runs
+from pipeline.core import stages
 from pipeline.core.runs import Run
 from pipeline.evaluation import evaluate
 from pipeline.stats import metrics, wilson
@@ -31,7 +31,7 @@ def copy(tmp_path_factory, tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture(scope="module")
 def evaluation(finished) -> dict[str, Any]:
-    return Run(finished / RUN).read_json(runs.EVALUATION)
+    return Run(finished / RUN).read_json(stages.EVALUATION)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_the_score_on_training_pictures_is_that_of_the_final_model(evaluation, f
     monkeypatch.chdir(finished)
     experiment = experiments.open_trained(Run(RUN))
     frames = [plain_view(experiment.table.file(p), experiment.frame) for p in experiment.split.train]
-    model = keras.models.load_model(RUN / runs.MODEL, compile=False)
+    model = keras.models.load_model(RUN / stages.MODEL, compile=False)
     predicted = model(np.stack(frames).astype(np.float32), training=False).numpy().argmax(1)
     truth = [experiment.labels.index(p.label) for p in experiment.split.train]
     assert evaluation["train"]["accuracy"] == pytest.approx(oracle.accuracy_score(truth, predicted))
@@ -187,7 +187,7 @@ def test_a_clearly_higher_held_out_score_says_why_that_may_be():
 
 
 def test_doubted_labels_come_with_how_far_to_trust_them(finished):
-    listed = Run(finished / RUN).read_json(runs.LABEL_ISSUES)
+    listed = Run(finished / RUN).read_json(stages.LABEL_ISSUES)
     trust = listed["trust"]
     assert trust.keys() == {"sure", "agreeing", "likely_wrong", "withheld"}
     assert trust["likely_wrong"] <= len(listed["label_issues"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.core import runs
+from pipeline.core import stages
 from pipeline.core.errors import ConversionError, DataError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
@@ -38,7 +38,7 @@ def test_held_out_answers_are_those_of_the_model_in_the_order_of_the_split(finis
     stored = Run(RUN).read_arrays("predictions", "keras.npz")
     assert stored["sha256"].tolist() == [p.sha256 for p in experiment.split.held_out]
     assert stored["truth"].tolist() == [experiment.labels.index(p.label) for p in experiment.split.held_out]
-    model = keras.models.load_model(RUN / runs.MODEL, compile=False)
+    model = keras.models.load_model(RUN / stages.MODEL, compile=False)
     for at in (0, 31, 32, 35):  # on both sides of a batch's end
         frame = plain_view(experiment.table.file(experiment.split.held_out[at]), experiment.frame)
         one = model(frame[np.newaxis].astype(np.float32), training=False).numpy()[0]

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.core import config as configuration
-from pipeline.core import files, runs
+from pipeline.core import files, runs, stages
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
@@ -114,7 +114,7 @@ def siblings(run: Path, name: str) -> set[str]:
 
 def test_every_artefact_is_there(finished):
     assert set(verbs.artifacts(finished / RUN)) == EVERYTHING
-    assert (finished / RUN / runs.CONFIG).is_file()
+    assert (finished / RUN / stages.CONFIG).is_file()
 
 
 def test_the_whole_configuration_lies_in_the_run(finished):
@@ -166,7 +166,7 @@ def test_a_new_cache_gives_the_same_features(finished, tmp_path, monkeypatch):
     run = Run(RUN)
     files.make_folder(run.folder)
     train.train(run, verbs.tiny_config(), ProgressReporter())
-    for name in (runs.FOLDS, runs.OUT_OF_FOLD, runs.MODEL):
+    for name in (stages.FOLDS, stages.OUT_OF_FOLD, stages.MODEL):
         assert verbs.content(run.path(name)) == verbs.content(finished / RUN / name)
 
 
@@ -175,7 +175,7 @@ def test_another_seed_gives_another_split_and_other_numbers(finished, spoiled):
     run = Run(runs.RUNS / "seeded")
     files.make_folder(run.folder)
     train.train(run, verbs.tiny_config("seed=1"), ProgressReporter())
-    for name in (runs.SPLIT, runs.FOLDS, runs.OUT_OF_FOLD):
+    for name in (stages.SPLIT, stages.FOLDS, stages.OUT_OF_FOLD):
         assert verbs.content(run.path(name)) != verbs.content(finished / RUN / name)
 
 
@@ -185,7 +185,7 @@ def test_out_of_fold_answers_are_those_of_a_model_that_did_not_see_the_picture(f
     from pipeline.training import heads
 
     experiment = experiments.open_trained(Run(RUN))
-    stored, folds = experiments.load_out_of_fold(Run(RUN)), json.loads((RUN / runs.FOLDS).read_text())
+    stored, folds = experiments.load_out_of_fold(Run(RUN)), json.loads((RUN / stages.FOLDS).read_text())
     examples = experiments.examples_of(experiment, ProgressReporter())
     trainer = experiments.trainer_of(experiment, examples)
     assert sorted(set(stored["fold"].tolist())) == [0, 1, 2]
@@ -205,7 +205,7 @@ def test_held_out_pictures_are_never_opened_while_training(finished, tmp_path, m
     verbs.shutil.copytree(finished / "pictures", tmp_path / "pictures")
     monkeypatch.chdir(tmp_path)
     held_out = {
-        row["path"] for row in Run(finished / RUN).read_csv(runs.SPLIT) if row["side"] == splits.HELD_OUT
+        row["path"] for row in Run(finished / RUN).read_csv(stages.SPLIT) if row["side"] == splits.HELD_OUT
     }
     opened: set[str] = set()
     from pipeline.images import decode
@@ -226,7 +226,7 @@ def test_held_out_pictures_are_never_opened_while_training(finished, tmp_path, m
 
 
 def test_the_split_is_stratified_with_every_class_on_both_sides_and_in_every_fold(finished):
-    rows = Run(finished / RUN).read_csv(runs.SPLIT)
+    rows = Run(finished / RUN).read_csv(stages.SPLIT)
     labels = sorted({row["path"].split("/")[0] for row in rows})
     assert len(labels) == 3
     for label in labels:
@@ -237,7 +237,7 @@ def test_the_split_is_stratified_with_every_class_on_both_sides_and_in_every_fol
 
 
 def test_the_chosen_epoch_is_where_the_mean_validation_loss_is_lowest(finished):
-    folds = Run(finished / RUN).read_json(runs.FOLDS)
+    folds = Run(finished / RUN).read_json(stages.FOLDS)
     losses = np.mean([fold["validation_loss"] for fold in folds["history"]], axis=0)
     assert folds["chosen_epoch"] == int(np.argmin(losses)) + 1
     assert folds["epoch_was_chosen"] is True
@@ -246,7 +246,7 @@ def test_the_chosen_epoch_is_where_the_mean_validation_loss_is_lowest(finished):
 
 def test_the_final_model_takes_as_many_steps_as_the_folds(finished):
     run = Run(finished / RUN)
-    folds, training = run.read_json(runs.FOLDS), run.read_json(runs.TRAINING)
+    folds, training = run.read_json(stages.FOLDS), run.read_json(stages.TRAINING)
     assert folds["steps"] == training["steps"] == folds["chosen_epoch"] * 2  # 56 of 84 pictures, 32 a batch
     assert training["n"] == folds["n"] == 84
     assert training["trainable_parameters"] == 32 * 3 + 3
@@ -258,7 +258,7 @@ def test_without_choice_the_last_epoch_counts(spoiled):
     files.make_folder(run.folder)
     heard = Heard()
     train.train(run, verbs.tiny_config("train.select_best_epoch=false", "train.epochs=5"), heard)
-    folds = run.read_json(runs.FOLDS)
+    folds = run.read_json(stages.FOLDS)
     assert (folds["chosen_epoch"], folds["epoch_was_chosen"]) == (5, False)
     assert heard.warnings == []
 
@@ -277,7 +277,7 @@ def test_a_loss_that_still_falls_at_the_last_epoch_is_said(spoiled):
 def test_the_temperature_is_folded_into_the_model_and_kept_in_the_run(finished, monkeypatch):
     monkeypatch.chdir(finished)
     run = Run(RUN)
-    folds, stored = run.read_json(runs.FOLDS), experiments.load_out_of_fold(run)
+    folds, stored = run.read_json(stages.FOLDS), experiments.load_out_of_fold(run)
     calibrated = stored["logits"] / folds["temperature"]
     expected = np.exp(calibrated) / np.exp(calibrated).sum(1, keepdims=True)
     np.testing.assert_allclose(stored["probabilities"], expected, atol=1e-6)
@@ -296,7 +296,7 @@ def test_the_temperature_is_folded_into_the_model_and_kept_in_the_run(finished, 
 
     from pipeline.images.views import plain_view
 
-    model = keras.models.load_model(run.path(runs.MODEL), compile=False)
+    model = keras.models.load_model(run.path(stages.MODEL), compile=False)
     frames = np.stack(
         [plain_view(experiment.table.file(p), experiment.frame) for p in experiment.split.train[:8]]
     ).astype(np.float32)
@@ -306,7 +306,7 @@ def test_the_temperature_is_folded_into_the_model_and_kept_in_the_run(finished, 
 
 def test_the_threshold_keeps_the_wanted_share_of_right_answers(finished):
     run = Run(finished / RUN)
-    folds, stored = run.read_json(runs.FOLDS), experiments.load_out_of_fold(run)
+    folds, stored = run.read_json(stages.FOLDS), experiments.load_out_of_fold(run)
     right = stored["probabilities"].argmax(1) == stored["truth"]
     sure = stored["probabilities"].max(1)[right]
     assert (sure >= folds["threshold"]).mean() >= 0.95
@@ -330,7 +330,7 @@ def searched(tmp_path_factory) -> tuple[Path, Heard]:
 
 @pytest.mark.slow
 def test_a_search_ranks_every_combination_and_names_the_winner(searched):
-    found = Run(searched[0]).read_json(runs.SEARCH)
+    found = Run(searched[0]).read_json(stages.SEARCH)
     tried = [(row["values"]["head.l2"], row["values"]["model.input"]) for row in found["rows"]]
     assert sorted(tried) == [(0.001, "64x64"), (0.001, "96x64"), (3.0, "64x64"), (3.0, "96x64")]
     order = [(-row["accuracy"], row["log_loss"]) for row in found["rows"]]
@@ -345,10 +345,10 @@ def test_a_search_ranks_every_combination_and_names_the_winner(searched):
 
 def test_a_search_draws_its_figure_and_trains_the_winner(searched):
     run, heard = Run(searched[0]), searched[1]
-    found = run.read_json(runs.SEARCH)
-    assert run.path(runs.FIGURES, "search.svg").read_bytes().startswith(b"<?xml")
-    assert run.read_json(runs.FOLDS)["accuracy"] == found["rows"][0]["accuracy"]
-    frame = run.read_json(runs.FRAME)
+    found = run.read_json(stages.SEARCH)
+    assert run.path(stages.FIGURES, "search.svg").read_bytes().startswith(b"<?xml")
+    assert run.read_json(stages.FOLDS)["accuracy"] == found["rows"][0]["accuracy"]
+    frame = run.read_json(stages.FRAME)
     assert f"{frame['width']}x{frame['height']}" == found["winner"]["model.input"]
     best = ", ".join(f"{key}={value}" for key, value in found["winner"].items())
     assert heard.said["search"] == f"4 settings tried, best out-of-fold: {best}"
@@ -357,13 +357,13 @@ def test_a_search_draws_its_figure_and_trains_the_winner(searched):
 
 def test_training_over_lists_prints_what_was_tried_the_best_first(searched, capfd):
     place, run = searched[0].parents[2], Run(searched[0])
-    config = str(runs.RUNS / "search" / runs.CONFIG)
+    config = str(runs.RUNS / "search" / stages.CONFIG)
     out = verbs.fine(verbs.call(capfd, "pipeline", "train", config, "--name", "search", cwd=place))
     assert "Settings tried, best first (out-of-fold, n = 84)" in out
     lines = out.splitlines()
     (header,) = [at for at, line in enumerate(lines) if line.startswith(("head.l2", "model.input"))]
     assert lines[header].split() == ["model.input", "head.l2", "accuracy", "95%", "log", "loss", "epoch"]
-    for line, row in zip(lines[header + 1 :], run.read_json(runs.SEARCH)["rows"], strict=False):
+    for line, row in zip(lines[header + 1 :], run.read_json(stages.SEARCH)["rows"], strict=False):
         size, l2, accuracy, low, _, high, *_ = line.split()
         assert (size, float(l2)) == (row["values"]["model.input"], row["values"]["head.l2"])
         assert (accuracy, low, high) == tuple(f"{n:.3f}" for n in (row["accuracy"], *row["interval"]))
@@ -373,10 +373,10 @@ def test_training_over_lists_prints_what_was_tried_the_best_first(searched, capf
 
 
 def test_a_cell_of_a_search_scores_what_a_run_of_it_alone_scores(searched, finished):
-    found = Run(searched[0]).read_json(runs.SEARCH)
+    found = Run(searched[0]).read_json(stages.SEARCH)
     cell = {"head.l2": 0.001, "model.input": "64x64"}
     row = next(row for row in found["rows"] if row["values"] == cell)
-    alone = Run(finished / RUN).read_json(runs.FOLDS)
+    alone = Run(finished / RUN).read_json(stages.FOLDS)
     assert (row["accuracy"], row["chosen_epoch"]) == (alone["accuracy"], alone["chosen_epoch"])
 
 
@@ -384,7 +384,7 @@ def test_the_winner_of_a_search_is_opened_by_later_verbs(searched, monkeypatch):
     monkeypatch.chdir(searched[0].parents[2])
     run = Run(runs.RUNS / "search")
     experiment = experiments.open_trained(run)
-    winner = run.read_json(runs.SEARCH)["winner"]
+    winner = run.read_json(stages.SEARCH)["winner"]
     assert experiment.config.head.l2 == winner["head.l2"]
     assert str(experiment.frame) == winner["model.input"]
     assert experiment.config.search == {}
@@ -434,12 +434,12 @@ def test_a_given_split_is_kept_and_a_leak_is_said(finished, tmp_path, monkeypatc
 
 
 def test_a_run_that_is_not_finished_cannot_be_opened(spoiled):
-    (RUN / runs.MODEL).unlink()
+    (RUN / stages.MODEL).unlink()
     with pytest.raises(RunError) as caught:
         experiments.open_trained(Run(RUN))
-    assert caught.value.message == f"{RUN / runs.MODEL} is missing"
+    assert caught.value.message == f"{RUN / stages.MODEL} is missing"
     assert caught.value.hint == (
-        f"finish the training first: python -m pipeline train {RUN / runs.CONFIG} --name pictures"
+        f"finish the training first: python -m pipeline train {RUN / stages.CONFIG} --name pictures"
     )
 
 
@@ -447,9 +447,9 @@ def refused_to_open(run: Run) -> str:
     with pytest.raises(RunError) as caught:
         experiments.open_trained(run)
     assert caught.value.hint == (
-        f"finish the training first: python -m pipeline train {run.path(runs.CONFIG)} --name {run.name}"
+        f"finish the training first: python -m pipeline train {run.path(stages.CONFIG)} --name {run.name}"
     )
-    return caught.value.message.removeprefix(f"the model {run.path(runs.MODEL)} ")
+    return caught.value.message.removeprefix(f"the model {run.path(stages.MODEL)} ")
 
 
 def test_a_model_is_not_opened_with_labels_that_were_renamed_since(spoiled):
@@ -464,8 +464,8 @@ def test_a_model_is_not_opened_with_labels_that_were_renamed_since(spoiled):
     verbs.refused(
         ended,
         1,
-        f"the model {RUN / runs.MODEL} was trained on other pictures, labels or folds than the run has now",
-        f"finish the training first: python -m pipeline train {RUN / runs.CONFIG} --name pictures",
+        f"the model {RUN / stages.MODEL} was trained on other pictures, labels or folds than the run has now",
+        f"finish the training first: python -m pipeline train {RUN / stages.CONFIG} --name pictures",
     )
 
 
@@ -517,8 +517,8 @@ def test_an_old_model_is_not_opened_beside_new_folds(spoiled, monkeypatch):
 
 def test_an_old_model_is_not_opened_after_a_search_that_was_interrupted(spoiled, monkeypatch):
     run = Run(RUN)
-    run.path(runs.CONFIG).write_text(configuration.dump(verbs.tiny_config("head.l2=[0.001, 0.5]")))
-    run.write(Search(n=1, winner={"head.l2": 0.001}, rows=()), runs.SEARCH)
+    run.path(stages.CONFIG).write_text(configuration.dump(verbs.tiny_config("head.l2=[0.001, 0.5]")))
+    run.write(Search(n=1, winner={"head.l2": 0.001}, rows=()), stages.SEARCH)
     assert refused_to_open(run) == "is older than the search, which is unfinished"
 
 
@@ -572,15 +572,15 @@ def another_side(path: Path) -> None:
 
 
 DAMAGED: dict[str, tuple[str, Callable[[Path], object]]] = {
-    "folds of another form": (runs.FOLDS, lambda path: path.write_text("[]")),
-    "folds with one bit flipped": (runs.FOLDS, flipped),
-    "out-of-fold answers with one bit flipped": (runs.OUT_OF_FOLD, flipped),
-    "a frame of another size": (runs.FRAME, lambda path: path.write_text('{"width": 32, "height": 32}')),
-    "a picture lost": (runs.PICTURES, one_row_lost),
-    "a picture doubled": (runs.PICTURES, one_row_doubled),
-    "a picture on the other side of the split": (runs.SPLIT, another_side),
-    "a split that was cut off": (runs.SPLIT, one_row_lost),
-    "another model": (runs.MODEL, lambda path: path.write_bytes(b"PK")),
+    "folds of another form": (stages.FOLDS, lambda path: path.write_text("[]")),
+    "folds with one bit flipped": (stages.FOLDS, flipped),
+    "out-of-fold answers with one bit flipped": (stages.OUT_OF_FOLD, flipped),
+    "a frame of another size": (stages.FRAME, lambda path: path.write_text('{"width": 32, "height": 32}')),
+    "a picture lost": (stages.PICTURES, one_row_lost),
+    "a picture doubled": (stages.PICTURES, one_row_doubled),
+    "a picture on the other side of the split": (stages.SPLIT, another_side),
+    "a split that was cut off": (stages.SPLIT, one_row_lost),
+    "another model": (stages.MODEL, lambda path: path.write_bytes(b"PK")),
 }
 
 
@@ -598,7 +598,7 @@ def test_a_damaged_artefact_is_named_and_the_command_that_is_named_makes_it_agai
         opened()
     assert caught.value.message == f"{RUN / file} is damaged: it is not the file that `train` wrote"
     assert caught.value.hint == (
-        f"make it again: python -m pipeline train {RUN / runs.CONFIG} --name pictures"
+        f"make it again: python -m pipeline train {RUN / stages.CONFIG} --name pictures"
     )
     train.train(run, run.config(), ProgressReporter())
     assert verbs.content(RUN / file) == verbs.content(finished / RUN / file)
@@ -611,17 +611,17 @@ def test_a_split_with_later_additions_is_put_back_from_its_copy_and_this_is_said
     for number in range(3):
         Image.new("RGB", (160, 90), (40 * number, 9, 9)).save(f"pictures/{label}/new{number}.jpg")
     train.train(run, run.config(), ProgressReporter())
-    grown = (RUN / runs.SPLIT).read_bytes()
-    another_side(RUN / runs.SPLIT)
+    grown = (RUN / stages.SPLIT).read_bytes()
+    another_side(RUN / stages.SPLIT)
     train.train(run, run.config(), heard)
-    assert f"{RUN / runs.SPLIT} was damaged and has been restored from its copy" in heard.warnings
-    assert (RUN / runs.SPLIT).read_bytes() == grown
-    for path in (RUN / runs.SPLIT, RUN / "recipes/split.csv"):
+    assert f"{RUN / stages.SPLIT} was damaged and has been restored from its copy" in heard.warnings
+    assert (RUN / stages.SPLIT).read_bytes() == grown
+    for path in (RUN / stages.SPLIT, RUN / "recipes/split.csv"):
         another_side(path)
     with pytest.raises(RunError) as caught:
         train.train(run, run.config(), ProgressReporter())
     assert caught.value.message == (
-        f"{RUN / runs.SPLIT} is damaged, and its copy {RUN / 'recipes/split.csv'} too"
+        f"{RUN / stages.SPLIT} is damaged, and its copy {RUN / 'recipes/split.csv'} too"
     )
     assert caught.value.hint == "restore the file, or use --resplit to start a new run"
 
@@ -650,8 +650,8 @@ def test_a_run_of_an_older_version_opens_and_is_given_digests_when_it_is_trained
     verbs.make_run(run, verbs.tiny_config())
     after = verbs.stamps(RUN)
     rewritten = {name for name in after if after[name] != before.get(name)}
-    assert rewritten <= RECORDS | {runs.SPLIT}
-    flipped(RUN / runs.MODEL)
+    assert rewritten <= RECORDS | {stages.SPLIT}
+    flipped(RUN / stages.MODEL)
     with pytest.raises(RunError, match="not the file that `train` wrote"):
         experiments.open_trained(run)
 
@@ -669,7 +669,7 @@ def test_pictures_that_were_relabelled_since_the_training_are_said_in_one_line(s
     (warning,) = heard.warnings
     assert warning == (
         "pictures have changed since training (6 relabelled); the old ones still count; to train again: "
-        f"python -m pipeline train {RUN / runs.CONFIG} --name pictures, then repeat this command"
+        f"python -m pipeline train {RUN / stages.CONFIG} --name pictures, then repeat this command"
     )
 
 
@@ -712,7 +712,7 @@ def test_the_dense_head_trains_and_ships_the_same_parameters_as_it_builds(spoile
     train.train(
         run, verbs.tiny_config("head.kind=dense", "head.units=10", "train.epochs=3"), ProgressReporter()
     )
-    training = run.read_json(runs.TRAINING)
+    training = run.read_json(stages.TRAINING)
     assert training["trainable_parameters"] == 32 * 10 + 10 + 10 * 3 + 3
     assert training["frozen_parameters"] == 3 * 3 * (3 * 8 + 8 * 16 + 16 * 32) + 8 + 16 + 32
 

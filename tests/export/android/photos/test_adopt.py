@@ -35,7 +35,7 @@ def subject_of(root: Path) -> Any:
 
 
 @pytest.fixture
-def photos(workplace, small_bundles, draw) -> folder.Photos:
+def photos(workplace, small_bundles, draw) -> folder.PhotoFolder:
     found = bundle.read(small_bundles["int8"])
     truths = ["cat", "cat", "dog", NONE, NOBODY_SAID, "dog"]
     for number, truth in enumerate(truths):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline.core import config as configuration
-from pipeline.core import documents, files, runs
+from pipeline.core import documents, files, runs, stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import library_version
 from pipeline.core.runs import Run
@@ -37,7 +37,7 @@ def audited(source: Path, *settings: str, strict: bool = True) -> audit.AuditRes
 
 
 def hint(run: Path) -> str:
-    return f"{run / runs.AUDIT} lists the pictures; omit --strict to continue anyway"
+    return f"{run / stages.AUDIT} lists the pictures; omit --strict to continue anyway"
 
 
 def kinds(found: audit.AuditResult) -> dict[str, int]:
@@ -118,7 +118,7 @@ def test_more_than_a_twentieth_of_a_class_is_never_left_out_and_two_ways_out_are
     assert refusal.message == message
     refused(call(capfd, "pipeline", "train", "pictures", cwd=folder.parent), 2, message, hint)
     assert (folder.parent / RUN / "figures/audit-contradictions.png").is_file()
-    assert not (folder.parent / RUN / runs.PICTURES).exists()
+    assert not (folder.parent / RUN / stages.PICTURES).exists()
     out = fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
     assert f"These pictures are not ready for training: {message}\nDo this first: {hint}\n" in out
     for number in range(2):
@@ -306,11 +306,11 @@ def test_how_folders_were_understood_is_listed(workplace, make_data_set):
 def test_an_audit_of_the_version_before_is_read(folder):
     audited(folder)
     run = Run(RUN)
-    stored = json.loads(run.path(runs.AUDIT).read_text("utf-8"))
+    stored = json.loads(run.path(stages.AUDIT).read_text("utf-8"))
     old = {"image_issues": "findings", "near_duplicates": "twins"}
     text = json.dumps({old.get(key, key): value for key, value in stored.items()})
     document = documents.document_of(text, audit.Audit)
-    assert document == run.read(audit.Audit, runs.AUDIT)
+    assert document == run.read(audit.Audit, stages.AUDIT)
 
 
 def test_a_picture_of_one_colour_is_named_whatever_the_colour(folder):
@@ -377,7 +377,7 @@ def test_the_audit_of_another_folder_leaves_a_trained_run_as_it_is(workplace, ma
     run = Run(RUN)
     config = configuration.load(Path("one/pictures"), ["data.group_copies=false"])
     audited(Path("one/pictures"), "data.group_copies=false")
-    files.write_text(run.path(runs.CONFIG), configuration.dump(config))
+    files.write_text(run.path(stages.CONFIG), configuration.dump(config))
     before = verbs.stamps(run.folder)
     message = f"{RUN} was made with another configuration; different: data.pictures"
     ended = call(capfd, "pipeline", "audit", "two/pictures", cwd=workplace)
@@ -437,7 +437,7 @@ def test_a_folder_of_holiday_photos_is_told_how_to_become_a_data_set(workplace, 
     assert out.endswith("then: python -m pipeline audit 'My holiday'\n")
     assert "few" not in out
     # Only what the audit itself says is written: training starts from nothing.
-    assert not (workplace / runs.RUNS / "My-holiday" / runs.PICTURES).exists()
+    assert not (workplace / runs.RUNS / "My-holiday" / stages.PICTURES).exists()
     ended = call(capfd, "pipeline", "audit", "My holiday", "--strict", "--quiet", cwd=workplace)
     refused(
         ended,
@@ -525,7 +525,7 @@ def test_training_after_an_audit_finds_it_up_to_date_and_says_it_in_one_line(fol
         "       audit  1 × one picture under two labels; "
         f"1 × near-duplicates (re-saved, resized, cropped or mirrored) (see {RUN}/audit.json)\n"
     ) in out
-    assert "note  2 files were skipped" in out
+    assert "note  2 files are excluded" in out
     after = verbs.stamps(folder.parent / RUN)
     assert {name: after[name] for name in before} == before
     # With out-of-fold answers there, their score stands beside the small models'.
@@ -547,6 +547,6 @@ def test_evaluation_gives_the_score_without_the_leaked_pictures(workplace, make_
     assert (
         "1 held-out picture has a copy among the training pictures: with it the held-out accuracy is" in out
     )
-    found = Run(workplace / RUN).read_json(runs.EVALUATION)
+    found = Run(workplace / RUN).read_json(stages.EVALUATION)
     assert found["without_leaked"]["leaked"] == ["test/cat/leak.jpg"]
     assert (found["held_out"]["n"], found["without_leaked"]["n"]) == (17, 16)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pipeline.core import config as configuration
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from pipeline.core.runs import Run
 from pipeline.data import dataset, fingerprints
 from pipeline.data.audit import separability, shortcuts
@@ -244,9 +244,9 @@ def test_the_measure_is_kept_and_repeated_only_for_other_pictures(workplace, dra
             return shortcuts.make(run, dataset.scan(root, cache=cache), cache, config.seed)
 
     first = make()
-    before = run.path(runs.SHORTCUTS).stat().st_mtime_ns
+    before = run.path(stages.SHORTCUTS).stat().st_mtime_ns
     assert make() == first
-    assert run.path(runs.SHORTCUTS).stat().st_mtime_ns == before
+    assert run.path(stages.SHORTCUTS).stat().st_mtime_ns == before
     (root / "a" / "000.jpg").unlink()
     assert make().n == 23
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core import config as configuration
-from pipeline.core import runs
+from pipeline.core import runs, stages
 from tests.support.collected import agree, files_of
 from tests.support.verbs import ROOT, fine, sets, verb
 from tests.support.youtube import Channel, videos
@@ -48,7 +48,7 @@ def test_the_reference_recipe_collects_600_and_90_pictures_and_trains_on_them(yo
     assert said["run"] == "thumbnails"
     assert said["out_of_fold"]["n"] == 600
     run = runs.Run(tmp_path / runs.RUNS / "thumbnails")
-    sides = [row["side"] for row in run.read_csv(runs.SPLIT)]
+    sides = [row["side"] for row in run.read_csv(stages.SPLIT)]
     assert (sides.count("train"), sides.count("held_out")) == (600, 90)
-    assert "collect" not in run.path(runs.CONFIG).read_text("utf-8")
-    assert "127.0.0.1" not in run.path(runs.CONFIG).read_text("utf-8")
+    assert "collect" not in run.path(stages.CONFIG).read_text("utf-8")
+    assert "127.0.0.1" not in run.path(stages.CONFIG).read_text("utf-8")
