@@ -19,11 +19,6 @@ from tests.support import verbs
 from tests.support.verbs import RUN
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    return verbs.finished(tmp_path_factory)
-
-
 def made_up_run(name: str, right: dict[str, bool], *settings: str) -> Run:
     """A run that answered these pictures out of fold, rightly or not."""
     run = Run(runs.RUNS / name)

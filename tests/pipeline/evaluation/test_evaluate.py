@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from statistics import stdev
 from typing import Any
 
@@ -13,20 +12,7 @@ from pipeline.core.runs import Run
 from pipeline.evaluation import evaluate
 from pipeline.stats import metrics, wilson
 from pipeline.training import experiment as experiments
-from tests.support import verbs
 from tests.support.verbs import RUN
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    return verbs.finished(tmp_path_factory)
-
-
-@pytest.fixture
-def copy(tmp_path_factory, tmp_path, monkeypatch) -> Path:
-    place = verbs.copy_finished(tmp_path_factory, tmp_path)
-    monkeypatch.chdir(place)
-    return place
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -12,20 +10,7 @@ from pipeline.core.runs import Run
 from pipeline.evaluation import evaluate, predictions
 from pipeline.evaluation.predictions import KERAS, Predictions
 from pipeline.training import experiment as experiments
-from tests.support import verbs
 from tests.support.verbs import RUN
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Path:
-    return verbs.finished(tmp_path_factory)
-
-
-@pytest.fixture
-def copy(tmp_path_factory, tmp_path, monkeypatch) -> Path:
-    place = verbs.copy_finished(tmp_path_factory, tmp_path)
-    monkeypatch.chdir(place)
-    return place
 
 
 def test_held_out_answers_are_those_of_the_model_in_the_order_of_the_split(finished, monkeypatch):
