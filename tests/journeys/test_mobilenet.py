@@ -15,7 +15,7 @@ def test_mobilenet_from_a_weights_file_trains_the_reference_recipe(real_weights,
     drawn = verb(
         "pipeline", "draw", "pictures", "--train", 15, "--test", 5, "--size", "320x180", cwd=tmp_path
     )
-    verbs.fine(drawn)
+    assert "60 pictures of 3 invented channels in pictures" in verbs.fine(drawn)
     shutil.copy(verbs.ROOT / "configs" / "thumbnails.toml", tmp_path)
     weights = next(real_weights.glob("*_1.0_224_no_top.weights.h5"))
     settings = ("data.pictures=pictures", f"model.weights={weights}", "augment.views=1")

@@ -14,13 +14,22 @@ from tests.support.verbs import verb
 
 
 def journey(place: Path, source: str, *settings: str) -> dict[str, dict[str, Any]]:
-    """train, evaluate, export; what each said."""
+    """train, evaluate, export, and what is true of every data set; returns what each said."""
     train = json.loads(
         verbs.fine(verb("pipeline", "train", source, *verbs.sets(settings), "--json", cwd=place))
     )
     evaluate = json.loads(verbs.fine(verb("pipeline", "evaluate", "--json", cwd=place)))
     export = json.loads(verbs.fine(verb("export", "tflite", "--json", cwd=place)))
-    return {"train": train, "evaluate": evaluate, "export": export}
+    said = {"train": train, "evaluate": evaluate, "export": export}
+    assert [row["model"] for row in export["targets"]] == ["float32", "float16", "dynamic_range", "int8"]
+    float32, int8 = export["targets"][0], int8_of(said)
+    assert float32["agreement"] == 1
+    assert int8["verdict"] != "failed", int8["broken"]
+    # A quarter of float32, give or take the graph around the weights.
+    assert int8["size_bytes"] < 0.32 * float32["size_bytes"]
+    for file in [name for part in said.values() for name in part["files"]]:
+        assert (place / file).is_file()
+    return said
 
 
 def int8_of(said: dict[str, dict[str, Any]]) -> dict[str, Any]:
