@@ -105,6 +105,8 @@ SEARCHABLE = (
 )
 
 
+# What keys that the previous version lacked are taken for in a run that it made.
+ADDED: dict[str, Any] = {"head.depths": 1}
 # Key names of the previous version, which are still read.
 RENAMED = {
     "train.choose": "train.select_best_epoch",
@@ -116,13 +118,14 @@ TABLES = (".csv", ".tsv", ".txt")
 _SOURCES = "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)"
 
 
-def load(source: Path, settings: Iterable[str] = ()) -> Config:
+def load(source: Path, settings: Iterable[str] = (), absent: Mapping[str, Any] | None = None) -> Config:
     """The Config of a TOML file, or the defaults for a folder or table (CSV) of pictures.
 
     Args:
         source: A `.toml` file, a folder of pictures, or a `.csv` table.
         settings: Overrides as on the command line, `key=value`, with the value in TOML (a bare
             word is text). A list of values is a search.
+        absent: Values for keys that a `.toml` file does not have, other than their defaults.
 
     Raises:
         ConfigError: A key or value is wrong.
@@ -141,6 +144,9 @@ def load(source: Path, settings: Iterable[str] = ()) -> Config:
         raise DataError(f"{source} is neither a configuration (.toml) nor a table (.csv)", _SOURCES)
     else:
         tree = {"data": {"pictures": str(source)}}
+    for key, value in (absent or {}).items():
+        section, name = key.split(".")
+        tree.setdefault(section, {}).setdefault(name, value)
     for setting in settings:
         key, found, value = setting.partition("=")
         if not found or not key.strip():

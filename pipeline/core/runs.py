@@ -63,7 +63,7 @@ class Run(Records):
             ConfigError: It is damaged.
         """
         try:
-            return configuration.load(self.path(CONFIG))
+            return configuration.load(self.path(CONFIG), absent=configuration.ADDED)
         except ConfigError as error:
             error.hint += "; " * bool(error.hint) + (
                 f"or recreate it: python -m pipeline train CONFIG_OR_FOLDER --name {self.name} --overwrite"

@@ -77,8 +77,13 @@ class Model(Part):
 
 class Head(Part):
     """The trained part: `linear` is one softmax layer on standardized features; `dense` is dropout,
-    dense ReLU, dropout, softmax."""
+    dense ReLU, dropout, softmax.
 
+    `depths` is how many depths of the backbone it sees: 1 is the top alone, more add the outputs of the
+    last blocks; `auto` is the backbone's own number.
+    """
+
+    depths: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     kind: Literal["linear", "dense"] = "linear"
     l2: Annotated[float, Field(ge=0)] = 0.01
     units: Annotated[int, Field(ge=1, le=4096)] = 100

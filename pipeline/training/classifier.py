@@ -61,7 +61,7 @@ def assemble(
     trained: keras.Model,
     head: Head,
     mean: np.ndarray,
-    scale: float,
+    scale: np.ndarray,
     temperature: float,
 ) -> keras.Model:
     """The final classifier.
@@ -71,14 +71,14 @@ def assemble(
         trained: The trained head, as `build_head` makes it.
         head: Its settings.
         mean: Subtracted from the features in training, shape (width,).
-        scale: The divisor of the features in training.
+        scale: The divisor of the features in training, shape (width,) or ().
         temperature: The divisor of the logits.
     """
     classifier = build_classifier(backbone, trained.output_shape[-1], head)
     dense = [layer for layer in trained.layers if isinstance(layer, keras.layers.Dense)]
     weights = [layer.get_weights() for layer in dense]
     kernel, bias = weights[0]
-    weights[0] = [kernel / scale, bias - (mean / scale) @ kernel]
+    weights[0] = [kernel / np.reshape(scale, (-1, 1)), bias - (mean / scale) @ kernel]
     weights[-1] = [array / temperature for array in weights[-1]]
     for layer, arrays in zip(dense, weights, strict=True):
         classifier.get_layer(layer.name).set_weights(arrays)

@@ -174,7 +174,8 @@ def training_settings(experiment: Experiment) -> dict[str, Any]:
 def head_settings(config: Config) -> dict[str, Any]:
     """The part of the configuration that a head depends on, for recipes."""
     return {
-        "head": config.head.model_dump(mode="json"),
+        # How many depths it sees is among the settings of the features.
+        "head": config.head.model_dump(mode="json", exclude={"depths"}),
         "train": config.train.model_dump(mode="json"),
         "seed": config.seed,
     }

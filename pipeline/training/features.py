@@ -27,12 +27,14 @@ from pipeline.data.dataset import Picture, Table
 from pipeline.images.views import all_views, view_settings
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
+from pipeline.tflite import schema
 from pipeline.training import backbones
 
 PLAIN = 0
 LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow", "pi-heif")
 # Of the record file; its features are the same in every version.
 _LAYOUT = 2
+_FLOAT32, _FLOAT16 = "<f4", "<f2"
 _INFO = "store.json"
 _RECORDS = "records.bin"
 
@@ -44,10 +46,12 @@ class Store:
     Attributes:
         records: A memory-mapped array with the fields `sha256` (bytes), `features` and `crc32`.
         rows: The record of each picture, in the requested order.
+        depths: The number of features of each depth, in their order.
     """
 
     records: np.ndarray
     rows: np.ndarray
+    depths: tuple[int, ...]
 
     @property
     def views(self) -> int:
@@ -66,7 +70,7 @@ class Store:
             pictures: Their positions in the requested order.
             views: The view of each, or one for all; 0 is the plain one.
         """
-        return self.records["features"][self.rows[pictures], views]
+        return self.records["features"][self.rows[pictures], views].astype(np.float32, copy=False)
 
 
 def recipe(config: Config, frame: Size, layer: str = backbones.POOLED) -> Recipe:
@@ -85,11 +89,14 @@ def recipe(config: Config, frame: Size, layer: str = backbones.POOLED) -> Recipe
 
 def settings(config: Config, frame: Size, layer: str = backbones.POOLED) -> dict[str, Any]:
     """The part of the configuration that features depend on, for recipes."""
+    blocks = backbones.pooled_blocks(config.model, config.head) if layer == backbones.POOLED else ()
     return {
         "backbone": config.model.backbone,
         "alpha": config.model.alpha,
         "frame": str(frame),
         "layer": layer,
+        # Not named where there are none, so that features of the top alone stay what they were.
+        **({"blocks": list(blocks)} if blocks else {}),
         "augment": view_settings(config.augment),
         "seed": config.seed,
     }
@@ -112,7 +119,8 @@ def compute(
         table: The pictures' table, for their paths.
         wanted: The pictures, in the order of the Store's rows.
         progress: Called as pictures are done.
-        layer: The backbone layer whose flattened output is kept.
+        layer: The backbone layer whose flattened output is kept, as float16; of `POOLED`, every depth
+            that the head sees, as float32.
         warn: Told of damaged records, and of another process that holds the cache.
 
     Raises:
@@ -137,7 +145,8 @@ def compute(
         missing = list({p.sha256: p for p in wanted if bytes.fromhex(p.sha256) not in places}.values())
         if missing:
             data = _backbone(made, folder, config, frame, layer, progress)
-            _compute_missing(folder, data, config, frame, table, missing, progress)
+            number = _FLOAT32 if layer == backbones.POOLED else _FLOAT16
+            _compute_missing(folder, data, number, config, frame, table, missing, progress)
             known = _open(folder)
             places = _places(known)
     try:
@@ -146,31 +155,59 @@ def compute(
         raise RunError(
             f"{folder}: the feature cache is damaged", "delete it and repeat the command"
         ) from error
-    if known is None:
+    layout = _layout_of(folder)
+    if known is None or layout is None:
         raise RunError(f"{folder}: the feature cache is empty", "delete this folder and repeat the command")
-    return Store(known, rows)
+    return Store(known, rows, layout.depths)
 
 
-def _dtype(views: int, width: int) -> np.dtype:
-    # "V32", not "S32": numpy strips trailing zero bytes from strings.
-    return np.dtype([("sha256", "V32"), ("features", "<f4", (views, width)), ("crc32", "<u4")])
+@dataclass(frozen=True)
+class _Layout:
+    """How a store's records are laid out.
+
+    Attributes:
+        views: The number of views of a picture.
+        depths: The number of features of each depth.
+        number: The type of a feature, in numpy's words.
+    """
+
+    views: int
+    depths: tuple[int, ...]
+    number: str
+
+    @property
+    def dtype(self) -> np.dtype:
+        # "V32", not "S32": numpy strips trailing zero bytes from strings.
+        shape = (self.views, sum(self.depths))
+        return np.dtype([("sha256", "V32"), ("features", self.number, shape), ("crc32", "<u4")])
+
+    def info(self) -> dict[str, Any]:
+        """For the file beside the records."""
+        depths = {"depths": list(self.depths)} if len(self.depths) > 1 else {}
+        number = {"number": self.number} if self.number != _FLOAT32 else {}
+        return {"layout": _LAYOUT, "views": self.views, "width": sum(self.depths), **depths, **number}
 
 
-def _info(views: int, width: int) -> dict[str, int]:
-    return {"layout": _LAYOUT, "views": views, "width": width}
+def _layout_of(folder: Path) -> _Layout | None:
+    """The layout of a store; None if there is none, or another version's."""
+    try:
+        info = runs.Run(folder).read_json(_INFO)
+        depths = tuple(info.get("depths", (info["width"],)))
+        layout = _Layout(info["views"], depths, info.get("number", _FLOAT32))
+        return layout if info == layout.info() else None
+    except (RunError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _open(folder: Path) -> np.ndarray | None:
     """The complete records of a store; None if it is empty or of another layout."""
-    path = folder / _RECORDS
+    path, layout = folder / _RECORDS, _layout_of(folder)
+    if layout is None:
+        return None
     try:
-        info = runs.Run(folder).read_json(_INFO)
-        if info != _info(info["views"], info["width"]):
-            return None
-        dtype = _dtype(info["views"], info["width"])
-        count = path.stat().st_size // dtype.itemsize
-        return np.memmap(path, dtype, "r", shape=(count,)) if count else None
-    except (RunError, OSError, KeyError, TypeError, ValueError, OverflowError):
+        count = path.stat().st_size // layout.dtype.itemsize
+        return np.memmap(path, layout.dtype, "r", shape=(count,)) if count else None
+    except (OSError, TypeError, ValueError, OverflowError):
         return None
 
 
@@ -201,8 +238,10 @@ def _backbone(
         with quiet():
             import keras
 
-            network = backbones.build(config.model, frame, config.seed)
-            kept = keras.layers.Flatten(name="kept")(network.get_layer(layer).output)
+            blocks = backbones.pooled_blocks(config.model, config.head) if layer == backbones.POOLED else ()
+            network = backbones.build(config.model, frame, config.seed, blocks)
+            output = network.output if layer == backbones.POOLED else network.get_layer(layer).output
+            kept = keras.layers.Flatten(name="kept")(output)
             extractor = keras.Model(network.input, kept)
         files.write_bytes(path, tflite.convert(extractor))
         progress("converting the backbone for feature extraction", 1, 1)
@@ -214,6 +253,7 @@ def _backbone(
 def _compute_missing(
     folder: Path,
     data: bytes,
+    number: str,
     config: Config,
     frame: Size,
     table: Table,
@@ -233,24 +273,19 @@ def _compute_missing(
             return np.stack([interpreter.answer(view) for view in frames])
 
     path = folder / _RECORDS
+    layout: _Layout | None = None
     stage = f"features of {len(missing)} pictures, {1 + config.augment.views} views each"
     for done, (picture, rows) in enumerate(zip(missing, parallel.ordered(features, missing), strict=True), 1):
-        if done == 1 and not _is_of(folder, rows.shape):
-            path.unlink(missing_ok=True)
-            files.write_json(folder / _INFO, _info(*rows.shape))
-        record = np.zeros(1, _dtype(*rows.shape))
+        if layout is None:
+            layout = _Layout(len(rows), schema.joined_widths(data) or rows.shape[1:], number)
+            if _layout_of(folder) != layout:
+                path.unlink(missing_ok=True)
+                files.write_json(folder / _INFO, layout.info())
+        record = np.zeros(1, layout.dtype)
         record["sha256"], record["features"] = np.void(bytes.fromhex(picture.sha256)), rows
         record["crc32"] = _checksum(record[0])
         _append_record(path, record.tobytes())
         progress(stage, done, len(missing))
-
-
-def _is_of(folder: Path, shape: tuple[int, ...]) -> bool:
-    """Whether a store's records have this layout and shape."""
-    try:
-        return runs.Run(folder).read_json(_INFO) == _info(*shape)
-    except RunError:
-        return False
 
 
 def _append_record(path: Path, record: bytes) -> None:

@@ -83,7 +83,7 @@ class HeadTrainer:
         self._optimizer = _optimizer(train)
         self._optimizer.build(self.model.trainable_variables)
         self._mean = tf.Variable(tf.zeros(width), trainable=False)
-        self._scale = tf.Variable(tf.ones(()), trainable=False)
+        self._scale = tf.Variable(tf.ones(width), trainable=False)
         variables = [*self.model.variables, *self._optimizer.variables]
         self._first = [(variable, variable.numpy()) for variable in variables]
         self._step = tf.function(self._take_step)
@@ -94,8 +94,8 @@ class HeadTrainer:
         return self._mean.numpy()
 
     @property
-    def scale(self) -> float:
-        return float(self._scale.numpy())
+    def scale(self) -> np.ndarray:
+        return self._scale.numpy()
 
     def start(self, examples: Examples, rows: np.ndarray) -> None:
         """Resets the weights and measures the features to train on."""
@@ -229,20 +229,22 @@ def _optimizer(train: Train) -> keras.optimizers.Optimizer:
     return kinds[train.optimizer](train.learning_rate)
 
 
-def _moments(store: Store, rows: np.ndarray) -> tuple[np.ndarray, float]:
-    """The mean of every feature, and one scale for all: the root mean square deviation.
+def _moments(store: Store, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the scale of every feature, float32, shape (width,).
 
-    Over all views, in portions. A single scale, because dividing by each feature's own would blow up
-    nearly constant features, whose folded weights then swamp the others when quantized.
+    Over all views, in portions. The scale is the root mean square deviation of the features of one depth:
+    dividing by each feature's own would blow up nearly constant features, whose folded weights then swamp
+    the others when quantized.
     """
-    count, total, squares = 0, np.zeros(store.width), 0.0
+    count, total, squares = 0, np.zeros(store.width), np.zeros(store.width)
     for view in range(store.views):
         for begin in range(0, len(rows), _PORTION):
             part = store.take(rows[begin : begin + _PORTION], view).astype(np.float64)
-            count, total, squares = count + len(part), total + part.sum(0), squares + float((part**2).sum())
+            count, total, squares = count + len(part), total + part.sum(0), squares + (part**2).sum(0)
     mean = total / count
-    variance = squares / count - float((mean**2).sum())
-    return mean.astype(np.float32), max((max(variance, 0.0) / store.width) ** 0.5, 1e-6)
+    variances = np.split(np.maximum(squares / count - mean**2, 0), np.cumsum(store.depths)[:-1])
+    scales = [np.full(len(own), max(own.mean() ** 0.5, 1e-6), np.float32) for own in variances]
+    return mean.astype(np.float32), np.concatenate(scales)
 
 
 def _class_weights(examples: Examples, rows: np.ndarray) -> np.ndarray:

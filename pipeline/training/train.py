@@ -216,9 +216,11 @@ def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
         trainer = trainer_of(experiment, examples)
         reporter.progress("training the final model", 0, 1)
         with quiet():
-            backbone = backbones.build(experiment.config.model, experiment.frame, experiment.config.seed)
+            config = experiment.config
+            blocks = backbones.pooled_blocks(config.model, config.head)
+            backbone = backbones.build(config.model, experiment.frame, config.seed, blocks)
             model, logits = load_heads().fit_final(
-                trainer, examples, backbone, experiment.config, folds.steps, folds.temperature
+                trainer, examples, backbone, config, folds.steps, folds.temperature
             )
         with files.replacing(run.path(stages.MODEL)) as path:
             model.save(path)

@@ -10,7 +10,7 @@ from pipeline.training.features import Store
 def store_of(features: np.ndarray) -> Store:
     records = np.zeros(len(features), [("sha256", "V32"), ("features", "<f4", (1, features.shape[1]))])
     records["features"][:, 0] = features
-    return Store(records, np.arange(len(features)))
+    return Store(records, np.arange(len(features)), (features.shape[-1],))
 
 
 def test_nearest_are_those_of_scikit_learn():

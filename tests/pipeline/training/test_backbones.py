@@ -184,7 +184,9 @@ def test_without_network_imagenet_says_what_else_works(monkeypatch):
 
     monkeypatch.setattr(keras.applications, "MobileNetV2", offline)
     monkeypatch.setitem(
-        backbones.BACKBONES, "mobilenet_v2", backbones.Backbone(backbones._tiny, "imagenet", alphas=True)
+        backbones.BACKBONES,
+        "mobilenet_v2",
+        backbones.Backbone(backbones._tiny, "imagenet", (), 1, alphas=True),
     )
     error = refused(mobilenet("auto"))
     assert error.message == (

@@ -29,7 +29,11 @@ def examples_of(features: np.ndarray, truth: np.ndarray, folds: int = 2) -> Exam
     records["features"] = features
     numbers = np.arange(count)
     return Examples(
-        Store(records, numbers), truth, numbers % folds, [f"g{n}" for n in numbers], int(truth.max()) + 1
+        Store(records, numbers, (records.dtype["features"].shape[1],)),
+        truth,
+        numbers % folds,
+        [f"g{n}" for n in numbers],
+        int(truth.max()) + 1,
     )
 
 
@@ -101,7 +105,7 @@ def test_the_dense_head_takes_raw_features():
     trainer = trainer_of(examples, Head(kind="dense", units=4))
     trainer.start(examples, rows_of(examples))
     assert (trainer.mean == 0).all()
-    assert trainer.scale == 1
+    assert (trainer.scale == 1).all()
 
 
 @pytest.mark.parametrize("count", [1, 7, 31, 33, 50])
