@@ -106,7 +106,7 @@ SEARCHABLE = (
 
 
 # What keys that the previous version lacked are taken for in a run that it made.
-ADDED: dict[str, Any] = {"head.depths": 1}
+ADDED: dict[str, Any] = {"head.depths": 1, "train.preset": "fast"}
 # Key names of the previous version, which are still read.
 RENAMED = {
     "train.choose": "train.select_best_epoch",
@@ -125,7 +125,7 @@ def load(source: Path, settings: Iterable[str] = (), absent: Mapping[str, Any] |
         source: A `.toml` file, a folder of pictures, or a `.csv` table.
         settings: Overrides as on the command line, `key=value`, with the value in TOML (a bare
             word is text). A list of values is a search.
-        absent: Values for keys that a `.toml` file does not have, other than their defaults.
+        absent: Values for keys that neither has, other than their defaults.
 
     Raises:
         ConfigError: A key or value is wrong.
@@ -144,14 +144,16 @@ def load(source: Path, settings: Iterable[str] = (), absent: Mapping[str, Any] |
         raise DataError(f"{source} is neither a configuration (.toml) nor a table (.csv)", _SOURCES)
     else:
         tree = {"data": {"pictures": str(source)}}
-    for key, value in (absent or {}).items():
-        section, name = key.split(".")
-        tree.setdefault(section, {}).setdefault(name, value)
     for setting in settings:
         key, found, value = setting.partition("=")
         if not found or not key.strip():
             raise ConfigError(f"--set {setting}: expected key=value", "for example --set train.folds=3")
         _put(tree, key.strip(), _toml_value(value.strip()))
+    for key, value in (absent or {}).items():
+        section, name = key.split(".")
+        part = tree.setdefault(section, {})
+        if isinstance(part, dict):
+            part.setdefault(name, value)
     return _validate(tree, _take_lists(tree), str(source))
 
 

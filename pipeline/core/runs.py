@@ -11,6 +11,7 @@ import hashlib
 import io
 import itertools
 import re
+import tomllib
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
@@ -25,7 +26,17 @@ from pipeline.core.config import Config
 from pipeline.core.documents import Document, DocumentError, Form
 from pipeline.core.errors import ConfigError, RunError, UsageError
 from pipeline.core.records import Records
-from pipeline.core.stages import CONFIG, EXCLUDED, FOLDS, OUT_OF_FOLD, PICTURES, PREDICTIONS, SPLIT, TRAIN
+from pipeline.core.stages import (
+    CONFIG,
+    EXCLUDED,
+    FINE_TUNED_FOLDS,
+    FOLDS,
+    OUT_OF_FOLD,
+    PICTURES,
+    PREDICTIONS,
+    SPLIT,
+    TRAIN,
+)
 
 Parsed = TypeVar("Parsed")
 
@@ -44,6 +55,7 @@ _FORMS = {
         EXCLUDED: "path label sha256 reason",
         SPLIT: "path sha256 side fold",
         OUT_OF_FOLD: "sha256 group truth fold logits probabilities",
+        FINE_TUNED_FOLDS: "sha256 group truth fold logits probabilities",
         f"{PREDICTIONS}/*.npz": "sha256 groups truth probabilities",
     }.items()
 }
@@ -180,6 +192,8 @@ def open_for(
         differing = set(configuration.differing_keys(own, config))
         if Path(own.data.pictures).resolve() == Path(config.data.pictures).resolve():
             differing.discard(_PICTURES_KEY)
+        # Another preset continues the run: it only changes how much work goes into the model.
+        differing.discard("train.preset")
         # Before the folds are done nothing else in a run depends on more than its split, which has rules
         # of its own.
         if not run.path(FOLDS).is_file():
@@ -195,6 +209,17 @@ def open_for(
                 else "--name NAME makes another run",
             )
     return run
+
+
+def added_since(name: str) -> dict[str, Any]:
+    """The keys that the configuration of the run of that name lacks, with what they are taken for there."""
+    path = RUNS / name / CONFIG
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    known = {f"{section}.{key}" for section, part in tree.items() if isinstance(part, dict) for key in part}
+    return {key: value for key, value in configuration.ADDED.items() if key not in known}
 
 
 def find(name: str | None) -> Run:

@@ -125,9 +125,18 @@ class Augment(Part):
         raise ValueError("two numbers, lower first, each above -1 and at most 4, such as [-0.2, 0.5]")
 
 
-class Train(Part):
-    """How the head is trained. With `select_best_epoch`, `epochs` is the maximum."""
+Preset = Literal["fast", "balanced", "best"]
 
+
+class Train(Part):
+    """How the model is trained.
+
+    `preset` is how much work goes into it: `fast` trains the head alone, `balanced` also fine-tunes the
+    last blocks of the backbone, `best` more of them, for longer. The other keys are the head's. With
+    `select_best_epoch`, `epochs` is the maximum.
+    """
+
+    preset: Preset = "balanced"
     folds: Annotated[int, Field(ge=2, le=20)] = 5
     epochs: Annotated[int, Field(ge=1, le=1000)] = 100
     select_best_epoch: bool = True

@@ -30,6 +30,8 @@ FOLDS = "folds.json"
 OUT_OF_FOLD = "out_of_fold.npz"
 MODEL = "model.keras"
 TRAINING = "training.json"
+FINE_TUNING = "fine_tuning.json"
+FINE_TUNED_FOLDS = "fine_tuning.npz"
 PREDICTIONS = "predictions"
 EVALUATION = "evaluation.json"
 LABEL_ISSUES = "label_issues.json"
@@ -145,7 +147,8 @@ add(
     Stage("features", 2, (BACKBONE,)),
     Stage("search", 2, (SEARCH,)),
     Stage("frame", 1, (FRAME,), title="the model's frame"),
-    Stage("folds", 2, (FOLDS, OUT_OF_FOLD), title="the folds"),
+    Stage("fine_tuning", 1, (FINE_TUNING, FINE_TUNED_FOLDS), title="the fine-tuning"),
+    Stage("folds", 2, (FOLDS, OUT_OF_FOLD), {"fine_tuning": "fine_tuning"}, title="the folds"),
     Stage("model", 2, (MODEL, TRAINING), {"folds": "folds"}, title="the final model"),
     Stage(
         f"{PREDICTIONS}/keras",
