@@ -46,13 +46,13 @@ _CHECKPOINT = "fine_tuning.state.npz"
 
 
 class _Effort(NamedTuple):
-    """How much a preset does: how many blocks stay above the cut, and for how many epochs they learn."""
+    """How much a preset does: how many blocks more than the head sees learn, and for how many epochs."""
 
-    blocks: int
+    deeper: int
     epochs: int
 
 
-_EFFORTS = {"balanced": _Effort(5, 12), "best": _Effort(6, 20)}
+_EFFORTS = {"balanced": _Effort(0, 12), "best": _Effort(1, 20)}
 
 
 def plan(experiment: Experiment) -> Plan | None:
@@ -60,9 +60,11 @@ def plan(experiment: Experiment) -> Plan | None:
     effort = _EFFORTS.get(experiment.config.train.preset)
     if effort is None:
         return None
-    blocks = backbones.BACKBONES[experiment.config.model.backbone].blocks
+    backbone = backbones.BACKBONES[experiment.config.model.backbone]
+    blocks = backbone.blocks
     pooled = backbones.pooled_blocks(experiment.config.model, experiment.config.head)
-    cut = min(max(effort.blocks, len(pooled)), len(blocks))
+    # Whatever the head sees has to be above the cut, or the cut itself.
+    cut = min(max(backbone.depths - 1, len(pooled), 1) + effort.deeper, len(blocks))
     return Plan(experiment, blocks[cut - 1], blocks[: cut - 1], effort.epochs)
 
 

@@ -76,7 +76,7 @@ class Tuner:
 
     def state(self) -> list[np.ndarray]:
         """What training would continue from."""
-        return [np.array(variable) for variable in (*self.trained, *self._averages, *self._others)]
+        return [variable.numpy() for variable in (*self.trained, *self._averages, *self._others)]
 
     def restore(self, state: Sequence[np.ndarray]) -> None:
         """Continues from a state; raises ValueError if it is another network's."""
