@@ -37,7 +37,7 @@ class State:
     def read(cls, path: Path, key: str) -> State | None:
         """The state of the same fine-tuning; None if there is none, or it is damaged."""
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 if str(kept["key"]) != key:
                     return None
                 network = [kept[f"network{n}"] for n in range(len(kept.files) - 4)]
