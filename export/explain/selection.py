@@ -13,7 +13,7 @@ import numpy as np
 
 from export.explain.explanation import Answer, JudgedAnswer, Reason
 from pipeline.evaluation.predictions import Predictions
-from pipeline.training.features import Store
+from pipeline.training.store import Store
 
 SAMPLE: Reason = "sample"
 FLIP: Reason = "flip"

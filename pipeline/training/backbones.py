@@ -154,6 +154,14 @@ def pooling_layers(model: keras.Model) -> tuple[list[keras.Layer], int]:
     return pools, model.layers.index(features) + 1
 
 
+def of_classifier(model: keras.Model) -> keras.Model:
+    """The backbone inside a classifier, as `build` makes it."""
+    import keras
+
+    _, begin = pooling_layers(model)
+    return keras.Model(model.input, model.layers[begin - 1].output)
+
+
 def _load_file(network: keras.Model, model: Model, source: str) -> None:
     if not source.endswith(".weights.h5"):
         raise WeightsError(f"{source}: expected a .weights.h5 file", _what_else(model))

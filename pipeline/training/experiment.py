@@ -131,6 +131,11 @@ def _trained_otherwise(experiment: Experiment) -> str:
     return ""
 
 
+def is_fine_tuned(run: Run) -> bool:
+    """Whether the run's model is the fine-tuned one rather than the fast one."""
+    return "fine_tuning" in run.recorded("folds").get("inputs", {})
+
+
 def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
     """The arrays `sha256`, `group`, `truth`, `fold`, `logits` and `probabilities` of a run.
 

@@ -38,7 +38,7 @@ from pipeline.training.results import Curves, FineTuning, Folds
 
 if TYPE_CHECKING:
     from pipeline.training import heads
-    from pipeline.training.features import Store
+    from pipeline.training.store import Store
     from pipeline.training.tuner import Tuner
 
 _FEW = 30

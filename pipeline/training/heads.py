@@ -21,8 +21,8 @@ from pipeline.core.progress import Progress
 from pipeline.core.sections import Head, Train
 from pipeline.stats import metrics
 from pipeline.training import classifier
-from pipeline.training.features import PLAIN, Store
 from pipeline.training.results import Curves
+from pipeline.training.store import PLAIN, Store
 
 _PORTION = 512
 

@@ -18,8 +18,8 @@ import tensorflow as tf
 
 from pipeline.core.config import Config
 from pipeline.training import classifier
-from pipeline.training.features import PLAIN, Store
 from pipeline.training.heads import Examples, class_weights
+from pipeline.training.store import PLAIN, Store
 
 _LEARNING_RATE = 1e-3
 _WEIGHT_DECAY = 1e-4

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from export.explain import selection
-from pipeline.training.features import Store
+from pipeline.training.store import Store
 
 
 def store_of(features: np.ndarray) -> Store:

@@ -16,8 +16,8 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.sections import Head, Train
 from pipeline.stats import metrics
 from pipeline.training import heads
-from pipeline.training.features import Store
 from pipeline.training.heads import Examples, HeadTrainer
+from pipeline.training.store import Store
 
 WIDTH = 6
 
@@ -198,7 +198,9 @@ def test_class_weights_are_those_of_scikit_learn():
     truth = np.array([0] * 50 + [1] * 20 + [2] * 5)
     examples = examples_of(np.zeros((75, 1, WIDTH), np.float32), truth)
     expected = compute_class_weight("balanced", classes=np.arange(3), y=truth)
-    np.testing.assert_allclose(heads._class_weights(examples, np.arange(75)), expected)
+    np.testing.assert_allclose(
+        heads.class_weights(examples, np.arange(75), Train(class_weights=True)), expected
+    )
 
 
 def test_class_weights_make_the_rare_class_count_as_much():

@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.core import config as configuration
 from pipeline.training import classifier
-from pipeline.training.features import Store
 from pipeline.training.heads import Examples
+from pipeline.training.store import Store
 from pipeline.training.tuner import Tuner, _schedule
 
 CLASSES, SHAPE = 3, (4, 4, 6)
