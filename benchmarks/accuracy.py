@@ -114,7 +114,8 @@ def _usual(experiment: Experiment, examples: Examples) -> np.ndarray:
 
         config = experiment.config
         keras.utils.set_random_seed(config.seed)
-        backbone = backbones.build(config.model, experiment.frame, config.seed)
+        blocks = backbones.pooled_blocks(config.model, config.head)
+        backbone = backbones.build(config.model, experiment.frame, config.seed, blocks)
     plain = _forward(backbone, experiment, epoch=0)
     inside = [examples.folds != fold for fold in range(config.train.folds)]
     models = [_head(plain[rows], examples.classes, config) for rows in inside]
