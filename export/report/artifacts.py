@@ -34,7 +34,7 @@ from pipeline.data.audit.shortcuts import Shortcuts
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.evaluation.label_issues import LabelIssues
 from pipeline.evaluation.predictions import KERAS
-from pipeline.training.results import Folds, Frame, Search, Training
+from pipeline.training.results import FineTuning, Folds, Frame, Search, Training
 
 SHIPPED = preference.ORDER[0]
 
@@ -58,6 +58,7 @@ _FORMS: dict[str, type[Document]] = {
     stages.SHORTCUTS: Shortcuts,
     stages.SEARCH: Search,
     stages.FRAME: Frame,
+    stages.FINE_TUNING: FineTuning,
     stages.FOLDS: Folds,
     stages.TRAINING: Training,
     stages.EVALUATION: Evaluation,

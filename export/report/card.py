@@ -48,7 +48,7 @@ def card(contents: Artifacts) -> str:
         _list([f"{title}: {text}" for title, text in facts.model.items()]),
         _list(
             [
-                "Made with Vignette: a head trained on a frozen, pretrained backbone, exported to .tflite.",
+                "Made with Vignette: a classifier on a pretrained backbone, exported to .tflite.",
                 "Classes, in the order of the output: " + ", ".join(contents.labels),
                 f"Versions: {', '.join(f'{name} {version}' for name, version in facts.versions.items())}",
             ]

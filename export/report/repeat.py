@@ -11,7 +11,8 @@ from export import artifacts
 from export.report.artifacts import Artifacts
 from pipeline.core import config as configuration
 from pipeline.core import stages
-from pipeline.training.results import Frame, Search, Training
+from pipeline.training import experiment
+from pipeline.training.results import FineTuning, Frame, Search, Training
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _model_facts(contents: Artifacts) -> dict[str, str]:
     facts = {}
     if config:
         chosen = config.with_values(search.winner) if search and config.search else config
-        facts["Backbone"] = f"{chosen.model.backbone}, frozen"
+        facts["Backbone"] = f"{chosen.model.backbone}, {_tuning(contents)}"
         kinds = {"linear": "one softmax layer", "dense": f"{chosen.head.units} ReLU units, then softmax"}
         facts["Head"] = kinds[chosen.head.kind]
     if training:
@@ -93,3 +94,15 @@ def _model_facts(contents: Artifacts) -> dict[str, str]:
     if frame:
         facts["Frame"] = f"{frame.width} × {frame.height} pixels (width × height)"
     return facts
+
+
+def _tuning(contents: Artifacts) -> str:
+    """How the backbone was trained, in words."""
+    found = contents.get(FineTuning)
+    if not found:
+        return "frozen"
+    low, high = (100 * bound for bound in found.interval)
+    gain = f"out-of-fold {100 * found.gain:+.1f} points, 95%: {low:+.1f} to {high:+.1f}"
+    if found.kept and experiment.is_fine_tuned(contents.run):
+        return f"fine-tuned above {found.layer} ({gain})"
+    return f"frozen; fine-tuning was not shown to be better ({gain})"
