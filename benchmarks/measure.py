@@ -25,8 +25,7 @@ from pipeline.core import parallel, runs
 from pipeline.core.config import Config
 from pipeline.core.recipes import library_version
 from pipeline.data import dataset, splits
-from pipeline.images.letterbox import auto_frame
-from pipeline.training import features
+from pipeline.training import backbones, features
 from pipeline.training.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -132,7 +131,7 @@ def experiment(config: Config) -> Experiment:
     run = runs.Run(runs.RUNS / "benchmark")
     table = dataset.scan(Path(config.data.pictures))
     split = splits.make(run, table, config)
-    frame = config.model.frame or auto_frame([(p.width, p.height) for p in split.train])
+    frame = backbones.frame(config.model, [(p.width, p.height) for p in split.train])
     return Experiment(run, config, table, split, frame)
 
 

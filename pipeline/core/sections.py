@@ -43,7 +43,9 @@ class Model(Part):
     `224x128`, width first.
     """
 
-    backbone: Literal["efficientnet_lite0", "mobilenet_v2", "tiny"] = "efficientnet_lite0"
+    backbone: Literal[
+        "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet_v2", "tiny"
+    ] = "efficientnet_lite0"
     alpha: Annotated[float, Field(gt=0, le=2)] = 1.0
     weights: str | dict[str, str] = "auto"
     input: str = "auto"

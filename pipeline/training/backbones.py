@@ -22,6 +22,7 @@ from pipeline.core import filetypes
 from pipeline.core.errors import ConfigError, WeightsError
 from pipeline.core.sections import Head, Model
 from pipeline.core.size import Size
+from pipeline.images.letterbox import LONG_SIDE, auto_frame
 
 if TYPE_CHECKING:
     import keras
@@ -39,6 +40,7 @@ class Backbone:
         automatic: What `weights = "auto"` means: `package`, `imagenet` or `none`.
         blocks: The layers that end its last blocks, deepest first: what `head.depths` counts after the top.
         depths: What `head.depths = "auto"` means.
+        side: The long side of its frame in pixels where `model.input` is `auto`.
         alphas: Whether it supports an alpha other than 1.
     """
 
@@ -46,7 +48,13 @@ class Backbone:
     automatic: str
     blocks: tuple[str, ...]
     depths: int
+    side: int = LONG_SIDE
     alphas: bool = False
+
+
+def frame(model: Model, sizes: Sequence[tuple[int, int]]) -> Size:
+    """The model's frame: the configured one, or the one that fits pictures of these (width, height)."""
+    return model.frame or auto_frame(sizes, BACKBONES[model.backbone].side)
 
 
 def weights_source(model: Model) -> str:
@@ -116,10 +124,10 @@ def build(model: Model, frame: Size, seed: int, blocks: Sequence[str] = ()) -> k
     network = backbone.graph(frame, model.alpha)
     source = weights_source(model)
     if source == "package":
-        if model.backbone != "efficientnet_lite0":
-            raise WeightsError(f"{model.backbone} has no weights package", _what_else(model))
         from pipeline.training import efficientnet_lite
 
+        if model.backbone not in efficientnet_lite.VARIANTS:
+            raise WeightsError(f"{model.backbone} has no weights package", _what_else(model))
         efficientnet_lite.load_imagenet(network)
     elif source == "imagenet":
         _load_imagenet(network, model)
@@ -207,8 +215,11 @@ def _load_imagenet(network: keras.Model, model: Model) -> None:
 
 
 def _what_else(model: Model) -> str:
+    package = "model.weights = auto (from its package, offline)"
     ways = {
-        "efficientnet_lite0": "model.weights = auto (from its package, offline)",
+        "efficientnet_lite0": package,
+        "efficientnet_lite1": package,
+        "efficientnet_lite2": package,
         "mobilenet_v2": "model.weights = imagenet (downloaded once), a .weights.h5 file",
         "tiny": "model.weights = none",
     }
@@ -218,10 +229,13 @@ def _what_else(model: Model) -> str:
     )
 
 
-def _efficientnet_lite0(frame: Size, _alpha: float) -> keras.Model:
-    from pipeline.training import efficientnet_lite
+def _efficientnet_lite(name: str) -> Callable[[Size, float], keras.Model]:
+    def graph(frame: Size, _alpha: float) -> keras.Model:
+        from pipeline.training import efficientnet_lite
 
-    return efficientnet_lite.build(frame)
+        return efficientnet_lite.build(name, frame)
+
+    return graph
 
 
 def _mobilenet_v2(frame: Size, alpha: float) -> keras.Model:
@@ -244,22 +258,16 @@ def _tiny(frame: Size, _alpha: float) -> keras.Model:
     return keras.Model(picture, x, name="tiny")
 
 
+def _lite(name: str, side: int, *blocks: int) -> Backbone:
+    """An EfficientNet-Lite with its last blocks by number, negative where one begins a stage."""
+    ends = tuple(f"block{abs(n)}_{'project_norm' if n < 0 else 'add'}" for n in blocks)
+    return Backbone(_efficientnet_lite(name), "package", ends, depths=6, side=side)
+
+
 BACKBONES = {
-    "efficientnet_lite0": Backbone(
-        _efficientnet_lite0,
-        "package",
-        (
-            "block15_project_norm",
-            "block14_add",
-            "block13_add",
-            "block12_add",
-            "block11_project_norm",
-            "block10_add",
-            "block9_add",
-            "block8_project_norm",
-        ),
-        depths=6,
-    ),
+    "efficientnet_lite0": _lite("efficientnet_lite0", 224, -15, 14, 13, 12, -11, 10, 9, -8),
+    "efficientnet_lite1": _lite("efficientnet_lite1", 240, -20, 19, 18, 17, 16, -15, 14, 13, 12, -11),
+    "efficientnet_lite2": _lite("efficientnet_lite2", 260, -20, 19, 18, 17, 16, -15, 14, 13, 12, -11),
     "mobilenet_v2": Backbone(
         _mobilenet_v2,
         "imagenet",

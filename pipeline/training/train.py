@@ -19,7 +19,7 @@ from pipeline.data.audit import audit, contact_sheets, shortcuts
 from pipeline.data.audit.issues import IssueKind
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
-from pipeline.images.letterbox import auto_frame, median_aspect
+from pipeline.images.letterbox import median_aspect
 from pipeline.training import backbones, figures, fine_tuning
 from pipeline.training.experiment import (
     Experiment,
@@ -150,7 +150,7 @@ def _frame(run: Run, config: Config, split: Split) -> Size:
     recipe = stages.recipe("frame", {"train": split.train_key}, {"input": config.model.input})
 
     def build() -> None:
-        frame = config.model.frame or auto_frame(sizes)
+        frame = backbones.frame(config.model, sizes)
         aspect = round(median_aspect(sizes), 6)
         run.write(Frame(width=frame.width, height=frame.height, content_aspect=aspect), stages.FRAME)
 
