@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pipeline.core import stages
+from pipeline.core.config import Config
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
@@ -46,13 +47,15 @@ _CHECKPOINT = "fine_tuning.state.npz"
 
 
 class _Effort(NamedTuple):
-    """How much a preset does: how many blocks more than the head sees learn, and for how many epochs."""
+    """How much a preset does: how many blocks more than the head sees learn, for how many epochs, from how
+    many random views at least."""
 
     deeper: int
     epochs: int
+    views: int
 
 
-_EFFORTS = {"balanced": _Effort(0, 12), "best": _Effort(1, 20)}
+_EFFORTS = {"balanced": _Effort(0, 12, 6), "best": _Effort(1, 20, 12)}
 
 
 def plan(experiment: Experiment) -> Plan | None:
@@ -65,7 +68,10 @@ def plan(experiment: Experiment) -> Plan | None:
     pooled = backbones.pooled_blocks(experiment.config.model, experiment.config.head)
     # Whatever the head sees has to be above the cut, or the cut itself.
     cut = min(max(backbone.depths - 1, len(pooled), 1) + effort.deeper, len(blocks))
-    return Plan(experiment, blocks[cut - 1], blocks[: cut - 1], effort.epochs)
+    augment = experiment.config.augment
+    views = augment.views and max(augment.views, effort.views)
+    wider = experiment.config.model_copy(update={"augment": augment.model_copy(update={"views": views})})
+    return Plan(experiment, blocks[cut - 1], blocks[: cut - 1], effort.epochs, wider)
 
 
 @dataclass(frozen=True)
@@ -77,17 +83,19 @@ class Plan:
         cut: The layer above which everything learns.
         ends: The layers that end the blocks above it.
         epochs: For how long.
+        views: The configuration with the random views to learn from.
     """
 
     experiment: Experiment
     cut: str
     ends: tuple[str, ...]
     epochs: int
+    views: Config
 
     @property
     def recipe(self) -> Recipe:
         of = self.experiment
-        middle = features.recipe(of.config, of.frame, self.cut)
+        middle = features.recipe(self.views, of.frame, self.cut)
         inputs = {
             "train": of.split.train_key,
             "fast": folds_recipe(of).key,
@@ -165,7 +173,9 @@ class _Work:
                 state.points[fold, epoch] = loss, right, metrics.log_loss(validation, truth), hits
         history = [Curves.of(points) if np.isfinite(points).all() else Curves() for points in state.points]
         steps = round(float(np.mean([tuner.steps(numbers[examples.folds != fold]) for fold in range(count)])))
-        found = load_heads().cross_validation(config.train, state.logits, examples.truth, history, steps)
+        found = load_heads().cross_validation(
+            config.train, state.logits, examples.truth, history, steps, smoothed=True
+        )
         before = load_out_of_fold(self._run)["logits"].argmax(1) == examples.truth
         after = found.logits.argmax(1) == examples.truth
         low, high = intervals.drop(before, after, examples.groups)
@@ -226,7 +236,7 @@ class _Work:
         experiment, config = self._experiment, self._experiment.config
         examples = examples_of(experiment, self._reporter)
         middle = features.compute(
-            config,
+            self._plan.views,
             experiment.frame,
             experiment.table,
             experiment.split.train,

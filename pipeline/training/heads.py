@@ -185,7 +185,13 @@ def run_folds(
 
 
 def cross_validation(
-    train: Train, logits: np.ndarray, truth: np.ndarray, history: Sequence[Curves], steps: int
+    train: Train,
+    logits: np.ndarray,
+    truth: np.ndarray,
+    history: Sequence[Curves],
+    steps: int,
+    *,
+    smoothed: bool = False,
 ) -> CrossValidation:
     """Selects the epoch, and calibrates on its predictions.
 
@@ -195,8 +201,14 @@ def cross_validation(
         truth: Labels, shape (n,).
         history: Each fold's learning curves.
         steps: The number of training steps in an epoch.
+        smoothed: Whether the labels were smoothed in training. The losses of epochs are then compared
+            at the temperature that suits each: smoothing alone makes a better epoch's loss larger.
     """
     losses = np.mean([curves.validation_loss for curves in history if curves.validation_loss], axis=0)
+    if smoothed:
+        losses = np.array(
+            [metrics.log_loss(epoch / metrics.fit_temperature(epoch, truth), truth) for epoch in logits]
+        )
     chosen = int(losses.argmin()) + 1 if train.select_best_epoch else len(logits)
     out_of_fold = logits[chosen - 1]
     temperature = metrics.fit_temperature(out_of_fold, truth)
