@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,7 +20,6 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.stats import intervals, metrics
-from pipeline.stats.metrics import Interval
 from pipeline.training import backbones, features
 from pipeline.training.checkpoint import State
 from pipeline.training.experiment import (
@@ -47,8 +47,7 @@ _CHECKPOINT = "fine_tuning.state.npz"
 
 
 class _Effort(NamedTuple):
-    """How much a preset does: how many blocks more than the head sees learn, for how many epochs, from how
-    many random views at least."""
+    """A preset: how many blocks more than the head sees learn, for how many epochs, from how many views."""
 
     deeper: int
     epochs: int
@@ -96,11 +95,7 @@ class Plan:
     def recipe(self) -> Recipe:
         of = self.experiment
         middle = features.recipe(self.views, of.frame, self.cut)
-        inputs = {
-            "train": of.split.train_key,
-            "fast": folds_recipe(of).key,
-            "middle": middle.key,
-        }
+        inputs = {"train": of.split.train_key, "fast": folds_recipe(of).key, "middle": middle.key}
         settings = {"layer": self.cut, "epochs": self.epochs, "preset": of.config.train.preset}
         return stages.recipe("fine_tuning", inputs, settings, NUMERIC)
 
@@ -137,7 +132,6 @@ class _Work:
         self._plan, self._reporter = made, reporter
         self._experiment, self._run = made.experiment, made.experiment.run
         self._path = self._run.path(_CHECKPOINT)
-        self._parts: tuple[heads.Examples, Store, Tuner] | None = None
 
     def folds(self) -> None:
         """Trains every fold, compares with the fast model, and writes fine_tuning.json."""
@@ -155,7 +149,7 @@ class _Work:
                 "fine-tuning",
                 f"{label} has only {counts.min()} pictures: it may gain little; the folds decide",
             )
-        examples, middle, tuner = self._load()
+        examples, middle, tuner = self._parts
         numbers, epochs, count = np.arange(len(examples.truth)), self._plan.epochs, config.train.folds
         empty = np.full((count, epochs, len(Curves.model_fields)), np.nan)
         logits = np.zeros((epochs, len(numbers), examples.classes), np.float32)
@@ -186,7 +180,7 @@ class _Work:
             epochs=epochs,
             fast_accuracy=float(before.mean()),
             gain=float(after.mean() - before.mean()),
-            interval=Interval(-high, -low),
+            interval=metrics.Interval(-high, -low),
             kept=-high > 0,
             folds=folds_document(examples, found, experiment),
         )
@@ -195,7 +189,7 @@ class _Work:
     def final(self, result: FineTuning) -> None:
         """Trains on all training pictures; then the run's folds and model are the fine-tuned ones."""
         experiment, config = self._experiment, self._experiment.config
-        examples, middle, tuner = self._load()
+        examples, middle, tuner = self._parts
         rows = np.arange(len(examples.truth))
         state = State.read(self._path, self._plan.recipe.key) or State(0, 0, np.zeros(0), np.zeros(0))
         last = config.train.folds
@@ -230,9 +224,8 @@ class _Work:
         """Removes what an interrupted training would continue from."""
         self._path.unlink(missing_ok=True)
 
-    def _load(self) -> tuple[heads.Examples, Store, Tuner]:
-        if self._parts:
-            return self._parts
+    @cached_property
+    def _parts(self) -> tuple[heads.Examples, Store, Tuner]:
         experiment, config = self._experiment, self._experiment.config
         examples = examples_of(experiment, self._reporter)
         middle = features.compute(
@@ -250,8 +243,7 @@ class _Work:
             blocks = backbones.pooled_blocks(config.model, config.head)
             backbone = backbones.build(config.model, experiment.frame, config.seed, blocks)
             tuner = Tuner(backbone, self._plan.cut, self._plan.ends, examples.classes, config)
-        self._parts = examples, middle, tuner
-        return self._parts
+        return examples, middle, tuner
 
     def _epochs(
         self, state: State, fold: int, rows: np.ndarray, begun: int
@@ -262,7 +254,7 @@ class _Work:
             The number of the epoch, from 0, its mean loss and its share of right answers; the state is
             written when the caller is done with the epoch.
         """
-        examples, middle, tuner = self._load()
+        examples, middle, tuner = self._parts
         goes_on = state.fold == fold and state.epoch and state.network
         if goes_on:
             tuner.restore(state.network)
@@ -273,20 +265,21 @@ class _Work:
         total = (1 if fold == folds else folds) * epochs * steps
         stage = "training the final model" if fold == folds else "fine-tuning the folds"
         for epoch in range(state.epoch if goes_on else 0, epochs):
-            sums, begin = np.zeros(3), time.monotonic()
-            for step, (loss, right, count) in enumerate(
-                tuner.epoch(middle, examples, rows, epoch, epochs), 1
-            ):
+            sums, begin = np.zeros(3), 0.0
+            done = (0 if fold == folds else fold) * epochs + epoch
+            learning = tuner.epoch(middle, examples, rows, epoch, epochs)
+            for step, (loss, right, count) in enumerate(learning, 1):
                 sums += loss * count, right * count, count
-                done = (0 if fold == folds else fold) * epochs + epoch
+                # The first step compiles the graph.
+                begin = begin or time.monotonic()
                 self._reporter.progress(stage, min(done * steps + step, total), total)
             if fold * epochs + epoch == begun:
                 left = (folds + 1) * epochs - begun - 1
                 minutes = max(1, round(left * (time.monotonic() - begin) / 60))
                 self._reporter.say(
                     "fine-tuning",
-                    f"everything above {self._plan.cut}, {epochs} epochs in each of {folds} folds and the "
-                    f"final model: about {minutes} min",
+                    f"all above {self._plan.cut}, {epochs} epochs for each of {folds} folds and the final "
+                    f"model: about {minutes} min",
                 )
             yield epoch, float(sums[0] / sums[2]), float(sums[1] / sums[2])
             state.fold, state.epoch, state.network = fold, epoch + 1, tuner.state()
@@ -294,7 +287,7 @@ class _Work:
 
     def _linear_probe(self, rows: np.ndarray) -> dict[str, list[np.ndarray]]:
         """The head of the fast model, trained on these pictures, for raw features."""
-        examples, _, _ = self._load()
+        examples, _, _ = self._parts
         fast = self._run.read(Folds, stages.FOLDS)
         trainer = trainer_of(self._experiment, examples)
         trainer.start(examples, rows)
