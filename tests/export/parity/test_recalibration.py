@@ -33,7 +33,7 @@ def place(tmp_path_factory) -> Path:
     """A working directory with a run whose int8 file will fail the gate, just trained."""
     place = verbs.copy_finished(tmp_path_factory, tmp_path_factory.mktemp("strict"))
     settings = verbs.sets([*verbs.TINY, *STRICT])
-    verbs.fine(verb("pipeline", "train", "pictures", *settings, "--overwrite", "--quiet", cwd=place))
+    verbs.fine(verbs.here("pipeline", "train", "pictures", *settings, "--overwrite", "--quiet", cwd=place))
     return place
 
 
@@ -154,7 +154,7 @@ def test_a_deleted_recalibration_is_made_again_to_the_same_end(place, told):
     kept = {name: verbs.content(place / RUN / name) for name in (artifacts.RECALIBRATION, artifacts.PARITY)}
     data = (place / RUN / convert.file_name("int8")).read_bytes()
     (place / RUN / artifacts.RECALIBRATION).unlink()
-    assert verb("export", "tflite", "pictures", "--quiet", cwd=place).returncode == 3
+    assert verbs.here("export", "tflite", "pictures", "--quiet", cwd=place).returncode == 3
     assert {name: verbs.content(place / RUN / name) for name in kept} == kept
     assert (place / RUN / convert.file_name("int8")).read_bytes() == data
 

@@ -460,7 +460,7 @@ def test_a_model_is_not_opened_with_labels_that_were_renamed_since(spoiled):
     with fingerprints.open_cache() as cache:
         audit.make(run, run.config(), ProgressReporter(), cache)
     assert refused_to_open(run) == "was trained on other pictures, labels or folds than the run has now"
-    ended = verbs.verb("export", "tflite", cwd=spoiled)
+    ended = verbs.here("export", "tflite", cwd=spoiled)
     verbs.refused(
         ended,
         1,
