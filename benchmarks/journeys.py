@@ -1,9 +1,8 @@
 """What whole real data sets score by the default settings: the table of accuracy in docs/performance.md.
 
 `train`, `evaluate` and `tflite` on flowers5 and trashnet below the folder that VIGNETTE_PICTURES names, in
-folders that are gone afterwards. The tests make the same journeys on a part of each set. Expected: the scores
-stay above the floors below, the gate of the set with enough held-out pictures passes, and trashnet's own split
-is kept. Exit code 1 where one is not met.
+folders that are gone afterwards. The tests take the same steps with a part of each set. Expected: no score
+falls below its floor, flowers5 passes the gate, and trashnet keeps its own split. Exit code 1 if not.
 """
 
 from __future__ import annotations
