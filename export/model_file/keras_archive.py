@@ -1,4 +1,4 @@
-"""What a .keras file holds, read without Keras: it is a zip archive with a description in JSON."""
+"""Describes a .keras file without loading Keras: it is a zip archive with a JSON config."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MOST_BYTES = 64_000_000
 
 
 def describe(path: Path) -> str:
-    """A Keras model in a few words, or what is damaged of it; empty for any other file."""
+    """A Keras model in a few words, or what is wrong with it; empty for any other file."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
@@ -26,7 +26,7 @@ def describe(path: Path) -> str:
                 return f"a damaged Keras model: {_CONFIG} is too large"
             config = documents.object_of(archive.read(_CONFIG), ("config",))
     except DocumentError as error:
-        return f"a damaged Keras model: {_CONFIG} is no description of a model ({error})"
+        return f"a damaged Keras model: {_CONFIG} does not describe a model ({error})"
     except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
         return ""
     layers = config["config"].get("layers") if isinstance(config["config"], dict) else None

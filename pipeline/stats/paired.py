@@ -67,7 +67,7 @@ def tango(
         spread = np.sqrt(np.maximum(n * (2 * share + drop * (1 - drop)), 1e-300))
         return (b - c - n * drop) / spread
 
-    # The score falls as the drop rises: +z at the lower bound, -z at the upper one. Both are sought at once.
+    # The score falls as the drop rises: +z at the lower bound, -z at the upper one. Both are found at once.
     sign = np.array([-1.0, 1.0]).reshape(2, *[1] * n.ndim)
     inside, outside = np.stack([(b - c) / n] * 2), np.broadcast_to(sign, (2, *n.shape))
     for _ in range(_HALVINGS):
@@ -77,13 +77,13 @@ def tango(
     return inside
 
 
-def mcnemar(found: Changes) -> float:
+def mcnemar(counts: Changes) -> float:
     """McNemar's exact two-sided p: how often chance alone gives counts this uneven."""
-    if not found.discordant:
+    if not counts.discordant:
         return 1.0
-    from scipy import stats  # takes half a second, which most verbs do not need
+    from scipy import stats  # slow to import, and most commands do not need it
 
-    return float(stats.binomtest(found.lost, found.discordant, 0.5).pvalue)
+    return float(stats.binomtest(counts.lost, counts.discordant, 0.5).pvalue)
 
 
 def confidence_shifts(reference: np.ndarray, target: np.ndarray) -> np.ndarray:
