@@ -104,7 +104,7 @@ def build(graph: Mapping[str, Operation]) -> keras.Model:
             arrays = (each.weights.kernel, each.weights.bias)
             layer.set_weights([array.astype(np.float32) for array in arrays])
     picture, *_, answer = tensors.values()
-    return keras.Model(picture, answer)
+    return keras.Model(picture, answer, name="compensated")  # names are written to the file
 
 
 class _Reader:
@@ -164,9 +164,9 @@ def _operation(name: str, inputs: tuple[str, ...], layer: Any) -> Operation:
         if kind in (_LINEAR, _RELU, _RELU6):
             return Operation(name, inputs, layer, activation=kind)
     if type(layer) not in _KERNELS:
-        raise UnknownLayerError(f"the layer {layer.name} is of a kind unknown to it: {type(layer).__name__}")
+        raise UnknownLayerError(f"the layer {layer.name} is of an unknown kind, {type(layer).__name__}")
     if kind not in (_LINEAR, _RELU, _RELU6, _SOFTMAX):
-        raise UnknownLayerError(f"the layer {layer.name} has an activation unknown to it: {kind}")
+        raise UnknownLayerError(f"the layer {layer.name} has an unknown activation, {kind}")
     unusual = {
         "groups": getattr(layer, "groups", 1) != 1 and not isinstance(layer, keras.layers.DepthwiseConv2D),
         "a depth multiplier": getattr(layer, "depth_multiplier", 1) != 1,

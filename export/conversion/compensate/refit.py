@@ -12,7 +12,7 @@ from export.conversion.compensate.graph import Operation, Weights
 from export.conversion.compensate.simulation import Tensor, grid
 
 # At most so many, and so many for each input.
-_POSITIONS, _POSITIONS_BY_INPUTS = 12_000, 200
+_POSITIONS, _POSITIONS_BY_INPUTS = 12_000, 400
 _RIDGE = 1e-3
 # The fewer positions for each input, the closer to the given kernel: without it late layers overfit.
 _RIDGE_BY_INPUTS = 3.0
