@@ -69,7 +69,7 @@ class Compensation(Trial):
             case Outcome.NO_BETTER:
                 return f"The int8 file is not compensated, because that brought it no closer: {self.summary}."
             case Outcome.NOT_APPLICABLE:
-                return f"The int8 file is not compensated: {self.reason}."
+                return f"The int8 file is plain: {self.reason}."
             case Outcome.NOT_JUDGED:
                 return (
                     f"The int8 file is not compensated: {self.judges} training pictures are left to judge "
@@ -142,7 +142,7 @@ def source(
         model, frames, lambda done, total: reporter.progress("compensating int8", done, total)
     )
     if isinstance(result, compensate.NotApplicable):
-        raise ConversionError(result.reason)
+        raise ConversionError(f"the model cannot be compensated, because {result.reason}")
     return Source(result.model, result.layers)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from export.conversion.compensate.graph import Operation, Weights
 
-_BATCH = 16
+_BATCH = 8
 _LEVELS = 255
 
 

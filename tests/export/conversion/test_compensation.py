@@ -105,7 +105,10 @@ def test_an_unknown_layer_leads_to_the_plain_file_and_its_name_is_kept(run, move
     assert not compensation.applicable(run)
     found = run.run.read(Compensation, artifacts.COMPENSATION)
     assert found.outcome is Outcome.NOT_APPLICABLE
-    assert found.sentence == "The int8 file is not compensated: the layer wave is of an unknown kind, Sine."
+    assert found.sentence == (
+        "The int8 file is plain: the model cannot be compensated, because the layer wave is of an unknown "
+        "kind, Sine."
+    )
 
 
 def test_with_too_few_judges_nothing_is_tried(run, moved, monkeypatch):

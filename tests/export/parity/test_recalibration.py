@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from export import artifacts
-from export.conversion import calibration, convert, judging, one_flavour
+from export.conversion import calibration, compensation, convert, judging, one_flavour
 from export.parity import recalibration
 from export.parity.result import FlavourTarget, Verdict
 from pipeline.core.progress import ProgressReporter
@@ -152,6 +152,21 @@ def test_the_choice_is_by_moved_probability_on_plain_and_augmented_views(place, 
     assert asked == [2 * len(judges)] * 3
     assert max(document["candidates"], key=lambda row: row.agreement).name.startswith("30 pictures")
     assert (document["second_look"], document["chosen"]) == (False, "as it was, 10 pictures")
+
+
+def test_the_other_file_is_tried_too_where_compensation_is_wanted(place, told, monkeypatch):
+    with contextlib.chdir(place):
+        experiment = experiments.open_trained(Run(RUN))
+        first = tuple(calibration.first_choice(experiment))
+        others = judging.outside(experiment, first)[1]
+    for compensated, name in ((False, "with compensation"), (True, "without compensation")):
+        now = recalibration._Choice(first, compensated, ())
+        monkeypatch.setattr(compensation, "applicable", lambda _: True)
+        *same, (other, choice) = recalibration._choices(experiment, now, others).items()
+        assert (other, choice.pictures, choice.compensated) == (name, first, not compensated)
+        assert [row.compensated for _, row in same] == [compensated] * 2
+        monkeypatch.setattr(compensation, "applicable", lambda _: False)
+        assert list(recalibration._choices(experiment, now, others)) == [name for name, _ in same]
 
 
 @pytest.mark.slow
