@@ -96,6 +96,14 @@ def tried(experiment: Experiment) -> Compensation | None:
     return experiment.run.read(Compensation, artifacts.COMPENSATION)
 
 
+def lost(experiment: Experiment) -> bool:
+    """Whether the outcome was written, but is damaged or incomplete now."""
+    run = experiment.run
+    wanted = experiment.config.export.compensate and calibration.recalibrated(experiment) is None
+    written = bool(run.recorded("compensation")) or run.path(artifacts.COMPENSATION).exists()
+    return wanted and written and not run.done(_recipe(experiment))
+
+
 def in_force(experiment: Experiment) -> bool:
     """Whether the int8 file is made of the compensated model."""
     if not experiment.config.export.compensate:

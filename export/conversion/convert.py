@@ -122,6 +122,11 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
         stage = f"converting to {name} ({number} of {len(config.export.flavours)})"
         fresh = not run.done(made)
         try:
+            if not fresh and FLAVOURS[name].calibrated and compensation.lost(experiment):
+                model = model or one_flavour.load(experiment)
+                compensation.decide(experiment, name, model, reporter)
+                made = recipe(experiment, name)
+                fresh = not run.done(made)
             if fresh:
                 reporter.progress(stage, 0, 1)
                 model = model or one_flavour.load(experiment)

@@ -24,5 +24,5 @@ def test_a_run_is_compared_and_nothing_is_written(tmp_path_factory, tmp_path):
     place = verbs.copy_finished(tmp_path_factory, tmp_path)
     before = verbs.stamps(place / verbs.RUN)
     said = verbs.fine(verbs.verb("benchmarks.compensation", "pictures", cwd=place))
-    assert said.stdout.splitlines()[2].startswith("| int8 against Keras, pictures, n = 36 held out, ")
+    assert said.splitlines()[2].startswith("| int8 against Keras, pictures, n = 36 held out, ")
     assert verbs.stamps(place / verbs.RUN) == before

@@ -39,6 +39,7 @@ def run(tmp_path_factory, tmp_path, monkeypatch) -> Experiment:
     monkeypatch.chdir(verbs.copy_finished(tmp_path_factory, tmp_path))
     monkeypatch.setattr(judging, "MIN_JUDGES", 10)
     Run(RUN).forget("compensation")
+    Run(RUN).path(artifacts.COMPENSATION).unlink()
     return experiments.open_trained(Run(RUN))
 
 
