@@ -57,6 +57,7 @@ MADE_BY_EXPORT = {
     *(f"export/{name}/labels.txt" for name in FLAVOURS),
     *(f"export/{name}/contract.json" for name in FLAVOURS),
     "export/calibration.json",
+    "export/compensation.json",
     "export/latency.json",
     "figures/flips.png",
     "parity.json",
@@ -64,7 +65,7 @@ MADE_BY_EXPORT = {
 }
 STAGES = {
     *("audit", "shortcuts", "pictures", "split", "frame", "folds", "model", "evaluation", "label_issues"),
-    *("calibration", "latency", "parity", "passport"),
+    *("calibration", "compensation", "latency", "parity", "passport"),
     *(f"predictions/{name}" for name in ("keras", *FLAVOURS)),
     *(f"export/{name}" for name in FLAVOURS),
     *(f"export/{name}/{part}" for name in FLAVOURS for part in ("labels", "contract")),
