@@ -4,8 +4,8 @@ Measured, for flowers5 and trashnet (below the folder that VIGNETTE_PICTURES nam
 program's own commands: out-of-fold accuracy; held-out accuracy of the Keras model and of its int8 file; their
 agreement and the mean |Δp|; the int8 file's accuracy on simulated photos of a screen; the minutes and the
 peak memory of `train` (features included) and of `tflite`. Reference, the old way: a head on the backbone's
-top alone, and a plain int8 file. The last rows are medians over the seeds. Nothing here is chosen by the
-held-out pictures: every setting is the program's default.
+top alone, and a plain int8 file. The last rows are medians over the seeds, held against floors; exit code 1
+if one is missed. Nothing here is chosen by the held-out pictures: every setting is the program's default.
 
 Each seed takes about half an hour on two cores.
 """
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 
 from benchmarks import measure
@@ -56,6 +56,26 @@ class Result:
         return f"| {' | '.join(names)} | {shares} | {self.minutes:.1f} min | {self.memory:.2f} |"
 
 
+# What medians have to reach. `int8_gap` is how far int8 may fall behind Keras.
+FLOORS: dict[tuple[str, str], dict[str, float]] = {
+    ("flowers5", "old"): {"out_of_fold": 0.92, "int8": 0.91},
+    ("trashnet", "old"): {"out_of_fold": 0.84, "int8": 0.85},
+    ("flowers5", "balanced"): {"out_of_fold": 0.95, "keras": 0.945, "agreement": 0.99, "screen": 0.87},
+    ("trashnet", "balanced"): {"out_of_fold": 0.915, "keras": 0.91, "agreement": 0.985},
+}
+MOST = {"int8_gap": 0.005, "mean_abs_dp": 0.02, "minutes": 20.0, "memory": 2.0}
+
+
+def missed(pictures: str, way: str, result: Result) -> list[str]:
+    """The floors that a result does not reach, and for `balanced` the limits that it exceeds."""
+    least = FLOORS.get((pictures, way), {})
+    below = [f"{key} < {value}" for key, value in least.items() if getattr(result, key) < value]
+    if way != "balanced":
+        return below
+    found = {**asdict(result), "int8_gap": result.keras - result.int8}
+    return below + [f"{key} > {value}" for key, value in MOST.items() if found[key] > value]
+
+
 def main() -> None:
     """Trains and exports every way, printing a row as each is done and the medians at the end."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.models")
@@ -76,11 +96,14 @@ def main() -> None:
                     result = run(Path(place), source / pictures, way, seed)
                     found.setdefault((pictures, way), []).append(result)
                     print(result.row(pictures, way, str(seed)), flush=True)
+    misses = []
     for (pictures, way), results in found.items():
         columns = zip(*map(astuple, results), strict=True)
-        medians = [statistics.median(column) for column in columns]
-        print(Result(*medians).row(pictures, way, "median"))
-    print(f"\n{measure.machine()}.")
+        median = Result(*(statistics.median(column) for column in columns))
+        print(median.row(pictures, way, "median"))
+        misses += [f"{pictures}, {way}: {text}" for text in missed(pictures, way, median)]
+    print(f"\n{measure.machine()}.", *(f"MISSED {text}" for text in misses), sep="\n")
+    raise SystemExit(bool(misses))
 
 
 def run(place: Path, pictures: Path, way: str, seed: int) -> Result:
