@@ -18,7 +18,7 @@ from pipeline.tflite import interpreter as litert
 _TOP = 3
 
 
-class Guess(Document):
+class _Guess(Document):
     """One of the model's likeliest labels."""
 
     label: str
@@ -34,7 +34,7 @@ class Prediction(Document):
 
     path: str
     label: str | None = None
-    top: tuple[Guess, ...] = ()
+    top: tuple[_Guess, ...] = ()
     problem: str = ""
 
 
@@ -53,7 +53,7 @@ def predict(bundle: Bundle, paths: Iterable[Path]) -> Iterator[Prediction]:
         with interpreters.one() as interpreter:
             row = litert.finite(interpreter.answer(frame))
         best = np.argsort(-row, kind="stable")[:_TOP]
-        top = tuple(Guess(label=contract.labels[at], probability=float(row[at])) for at in best)
+        top = tuple(_Guess(label=contract.labels[at], probability=float(row[at])) for at in best)
         sure = top[0].probability >= contract.threshold
         return Prediction(path=str(path), label=top[0].label if sure else None, top=top)
 

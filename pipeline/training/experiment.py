@@ -126,7 +126,7 @@ def _trained_otherwise(experiment: Experiment) -> str:
         return "was trained on other pictures, labels or folds than the run has now"
     if run.read(Folds, stages.FOLDS).labels != experiment.labels:
         return "was trained for other labels than the run has now"
-    if folds["settings"] != training_settings(experiment):
+    if folds["settings"] != _training_settings(experiment):
         return "was trained with other settings than the run has now"
     return ""
 
@@ -180,7 +180,7 @@ def trainer_of(experiment: Experiment, examples: heads.Examples) -> heads.HeadTr
         )
 
 
-def training_settings(experiment: Experiment) -> dict[str, Any]:
+def _training_settings(experiment: Experiment) -> dict[str, Any]:
     """The part of the configuration that a model depends on, for recipes."""
     made = features.settings(experiment.config, experiment.frame)
     return {**head_settings(experiment.config), "features": made}
@@ -202,7 +202,7 @@ def folds_recipe(experiment: Experiment, fine_tuning: str = "") -> Recipe:
     inputs = {"train": experiment.split.train_key, "features": made.key}
     if fine_tuning:
         inputs["fine_tuning"] = fine_tuning
-    return stages.recipe("folds", inputs, training_settings(experiment), NUMERIC)
+    return stages.recipe("folds", inputs, _training_settings(experiment), NUMERIC)
 
 
 def model_recipe(folds: Recipe) -> Recipe:

@@ -78,11 +78,12 @@ class Layout:
         shape = (self.views, sum(self.depths))
         return np.dtype([("sha256", "V32"), ("features", self.number, shape), ("crc32", "<u4")])
 
-    def info(self) -> dict[str, Any]:
-        """For the file beside the records."""
-        depths = {"depths": list(self.depths)} if len(self.depths) > 1 else {}
-        number = {"number": self.number} if self.number != FLOAT32 else {}
-        return {"layout": _LAYOUT, "views": self.views, "width": sum(self.depths), **depths, **number}
+
+def _info(layout: Layout) -> dict[str, Any]:
+    """What the file beside the records says."""
+    depths = {"depths": list(layout.depths)} if len(layout.depths) > 1 else {}
+    number = {"number": layout.number} if layout.number != FLOAT32 else {}
+    return {"layout": _LAYOUT, "views": layout.views, "width": sum(layout.depths), **depths, **number}
 
 
 def layout_of(folder: Path) -> Layout | None:
@@ -91,7 +92,7 @@ def layout_of(folder: Path) -> Layout | None:
         info = runs.Run(folder).read_json(_INFO)
         depths = tuple(info.get("depths", (info["width"],)))
         layout = Layout(info["views"], depths, info.get("number", FLOAT32))
-        return layout if info == layout.info() else None
+        return layout if info == _info(layout) else None
     except (RunError, KeyError, TypeError, AttributeError):
         return None
 
@@ -129,7 +130,7 @@ def begin(folder: Path, layout: Layout) -> None:
     """Starts a new record file, unless there is one of this layout."""
     if layout_of(folder) != layout:
         (folder / _RECORDS).unlink(missing_ok=True)
-        files.write_json(folder / _INFO, layout.info())
+        files.write_json(folder / _INFO, _info(layout))
 
 
 def append(folder: Path, layout: Layout, sha256: str, features: np.ndarray) -> None:

@@ -98,7 +98,7 @@ def test_all_wrong_keys_are_named_at_once(from_toml):
         ("seed=-1", "seed: expected a number greater than or equal to 0. Received: -1"),
         ("seed=2147483648", "seed: expected a number less than 2147483648"),
         ("model.alpha=0", "model.alpha: expected a number greater than 0"),
-        ("model.backbone=resnet", "'efficientnet_lite0', 'mobilenet_v2' or 'tiny'. Received: \"resnet\""),
+        ("model.backbone=resnet", "'efficientnet_lite2', 'mobilenet_v2' or 'tiny'. Received: \"resnet\""),
         ("model.weights=5", "model.weights: expected a valid string"),
         (
             "model.input=224",
