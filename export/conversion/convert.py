@@ -30,7 +30,7 @@ from pipeline.images.views import plain_view
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
-from pipeline.training.results import Folds, Frame
+from pipeline.training.results import Frame
 
 if TYPE_CHECKING:
     import keras
@@ -54,7 +54,7 @@ def bundle_name(flavour: str) -> str:
 
 def recipe(experiment: Experiment, flavour: str) -> Recipe:
     """The recipe of a flavour's file."""
-    inputs = {"model": experiment.run.key("model")}
+    inputs = experiment.model_key
     if FLAVOURS[flavour].calibrated:
         inputs["calibration"] = calibration.recipe(experiment).key
     settings = {"flavour": flavour, "labels": list(experiment.labels)}
@@ -75,7 +75,7 @@ def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
     settings = {
         "contract_version": contract.VERSION,
         "labels": list(experiment.labels),
-        "threshold": experiment.run.read(Folds, stages.FOLDS).threshold,
+        "threshold": experiment.threshold,
         "content_aspect": experiment.run.read(Frame, stages.FRAME).content_aspect,
     }
     inputs = {"export": recipe(experiment, flavour).key}

@@ -25,7 +25,18 @@ from pipeline.core.config import Config
 from pipeline.core.documents import Document, DocumentError, Form
 from pipeline.core.errors import ConfigError, RunError, UsageError
 from pipeline.core.records import Records
-from pipeline.core.stages import CONFIG, EXCLUDED, FOLDS, OUT_OF_FOLD, PICTURES, PREDICTIONS, SPLIT, TRAIN
+from pipeline.core.stages import (
+    CONFIG,
+    EXCLUDED,
+    FOLDS,
+    GIVE,
+    GIVEN,
+    OUT_OF_FOLD,
+    PICTURES,
+    PREDICTIONS,
+    SPLIT,
+    TRAIN,
+)
 
 Parsed = TypeVar("Parsed")
 
@@ -131,6 +142,11 @@ class Run(Records):
         except DocumentError as error:
             raise RunError(f"{path} is damaged: {error}", "delete it and repeat the command") from error
 
+    @property
+    def model_was_given(self) -> bool:
+        """Whether its model was given by the user, not trained here."""
+        return self.path(GIVEN).is_file()
+
     def locked(
         self, hint: str = "wait until it is done, or give this run another --name"
     ) -> AbstractContextManager[None]:
@@ -232,10 +248,11 @@ def _known_runs() -> str:
 
 
 def training_command(run: Run) -> str:
-    """What trains a run, or what it lacks of it."""
-    return TRAIN.of(run.folder)
+    """What trains a run, or what it lacks of it; of a model that was given, what gives it again."""
+    return (GIVE if run.model_was_given else TRAIN).of(run.folder)
 
 
 def training_hint(run: Run) -> str:
     """How to make what a run lacks."""
-    return f"finish the training first: {training_command(run)}"
+    first = "give the model again" if run.model_was_given else "finish the training first"
+    return f"{first}: {training_command(run)}"

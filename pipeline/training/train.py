@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.core import config as configuration
 from pipeline.core import files, grid, stages
 from pipeline.core.config import RENAMED, Config
+from pipeline.core.errors import UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
@@ -41,15 +42,20 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
     """Runs every training stage that is out of date.
 
     Raises:
+        UsageError: The run is of a model that was given.
         VignetteError: An error from `dataset`, `splits`, `features`, `backbones` or the disk.
             Finished stages are kept; running it again continues.
     """
+    if run.model_was_given:
+        raise UsageError(
+            f"{run.folder} holds a model that was given, not trained", "--name NAME makes another run"
+        )
     for key in config.renamed:
         reporter.warn(f"{key} is now called {RENAMED[key]}; the next version will reject the old name")
     for key in config.ignored:
         reporter.warn(f"{key} has no effect: only {grid.USED_BY[key].name} uses it")
     run.warn_of_damage(reporter.warn)
-    table = _look(run, config, reporter)
+    table = look(run, config, reporter)
     if splits.restore(run):
         reporter.warn(f"{run.path(stages.SPLIT)} was damaged and has been restored from its copy")
     split = splits.make(run, table, config)
@@ -66,7 +72,12 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
     return experiment
 
 
-def _look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
+def look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
+    """The pictures of a run, audited; says what was found.
+
+    Raises:
+        DataError: They are no data set.
+    """
     with fingerprints.open_cache(reporter.warn) as cache:
         result = audit.make(run, config, reporter, cache)
         if result.refusal:

@@ -16,8 +16,7 @@ import numpy as np
 from export import artifacts
 from export.bundle import bundle as bundles
 from export.conversion import convert
-from export.inspection import file_kind
-from export.model_file import metadata
+from export.model_file import file_kind, metadata
 from export.parity.models import foreign
 from export.parity.models.by_hand import FITS, ByHand
 from pipeline.core import filetypes, parallel, runs, stages
@@ -30,7 +29,6 @@ from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
-from pipeline.training.results import Folds
 
 # A softmax adds up to one, give or take rounding.
 _SUM_SLACK = 0.1
@@ -126,7 +124,7 @@ def _of_run(run: runs.Run, flavour: str | None) -> Side:
         frames = parallel.ordered(lambda file: letterbox(decode.read(file), experiment.frame), files)
         return classifier.predict(model, frames, advance)
 
-    threshold = run.read(Folds, stages.FOLDS).threshold
+    threshold = experiment.threshold
     prepared = _prepared(experiment.frame, "letterbox", "0 to 255", "the run")
     return Side(f"{run.name}, {KERAS}", experiment.labels, prepared, answer, threshold, **known)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from export.inspection import examination, file_kind
-from export.model_file import keras_archive
+from export.inspection import examination
+from export.model_file import file_kind, keras_archive
 from pipeline.core.errors import DataError
 
 
