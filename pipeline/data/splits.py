@@ -285,5 +285,6 @@ def check_sides(table: Table, split: Split, config: Config) -> None:
             who = f"class {missing[0]} has" if len(missing) == 1 else f"classes {', '.join(missing)} have"
             raise DataError(
                 f"{config.data.pictures}: {who} no picture {place} the held-out set",
-                f"add some ({name}/ or split = {name}), use smaller groups, or use --set data.group_copies=false",
+                f"add some ({name}/ or split = {name}), use smaller groups, or use "
+                "--set data.group_copies=false",
             )

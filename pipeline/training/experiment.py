@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.core import runs, stages
 from pipeline.core.config import Config
-from pipeline.core.errors import DataError, RunError
+from pipeline.core.errors import DataError, RunError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.runs import Run
@@ -109,6 +109,21 @@ def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experime
     return experiment
 
 
+def require_training(run: Run, lacking: str, hint: str) -> None:
+    """Refuses the run of a model that was given, for what only training makes.
+
+    Args:
+        run: Any run.
+        lacking: What it has not, as the end of a sentence.
+        hint: What to do instead.
+
+    Raises:
+        UsageError: Its model was given.
+    """
+    if run.model_was_given:
+        raise UsageError(f"{run.folder} holds a model that was given, not trained: it has {lacking}", hint)
+
+
 def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReporter) -> None:
     """Warns if the pictures have changed since the run was made, reading few of them."""
     given = run.model_was_given
@@ -156,7 +171,13 @@ def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
 
     Raises:
         RunError: They are missing or damaged.
+        UsageError: The run's model was given.
     """
+    require_training(
+        run,
+        "no out-of-fold predictions",
+        "python -m export compare-models compares it on pictures",
+    )
     return run.read_arrays(stages.OUT_OF_FOLD)
 
 

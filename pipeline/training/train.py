@@ -12,7 +12,6 @@ import numpy as np
 from pipeline.core import config as configuration
 from pipeline.core import files, grid, stages
 from pipeline.core.config import RENAMED, Config
-from pipeline.core.errors import UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
@@ -31,6 +30,7 @@ from pipeline.training.experiment import (
     Experiment,
     examples_of,
     load_heads,
+    require_training,
     trainer_of,
     training_settings,
 )
@@ -46,10 +46,7 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
         VignetteError: An error from `dataset`, `splits`, `features`, `backbones` or the disk.
             Finished stages are kept; running it again continues.
     """
-    if run.model_was_given:
-        raise UsageError(
-            f"{run.folder} holds a model that was given, not trained", "--name NAME makes another run"
-        )
+    require_training(run, "no folds", "--name NAME makes another run")
     for key in config.renamed:
         reporter.warn(f"{key} is now called {RENAMED[key]}; the next version will reject the old name")
     for key in config.ignored:
