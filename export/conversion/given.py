@@ -172,9 +172,7 @@ def _check_same_border(run: Run, own: OwnModel, labels: Sequence[str]) -> None:
     if not run.model_was_given:
         return
     old, frame = run.read(GivenModel, stages.GIVEN), run.read(Frame, stages.FRAME).size
-    differences = []
-    if own.frame != frame:
-        differences.append(f"it takes {own.frame}, not {frame}")
+    differences = own.differences(old.labels, frame)
     if tuple(labels) != old.labels:
         differences.append(f"its labels are {', '.join(labels)}, not {', '.join(old.labels)}")
     if differences:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from export.model_file import file_kind, keras_archive
+from pipeline.core import stages
 from pipeline.core.errors import DataError, UsageError
 from pipeline.core.quiet import quiet
+from pipeline.core.runs import Run
 from pipeline.core.size import Size
+from pipeline.data import dataset
+from pipeline.training.results import Frame, GivenModel
 
 if TYPE_CHECKING:
     import keras
@@ -40,10 +44,15 @@ class OwnModel(NamedTuple):
     frame: Size
     outputs: int
 
-    @property
-    def words(self) -> str:
-        """What differs between models, for messages."""
-        return f"{_count(self.outputs, 'output')} and takes {self.frame}"
+    def differences(self, labels: Sequence[str], frame: Size) -> list[str]:
+        """What differs from other labels and another frame, each as the end of a sentence."""
+        found = []
+        if self.outputs != len(labels):
+            named = f"{_count(len(labels), 'label')} ({', '.join(labels)})"
+            found.append(f"it has {_count(self.outputs, 'output')}, not one for each of {named}")
+        if self.frame != frame:
+            found.append(f"it takes {self.frame}, not {frame}")
+        return found
 
 
 def load(path: Path, size: Size | None = None) -> OwnModel:
@@ -73,6 +82,19 @@ def check_labels(own: OwnModel, labels: Sequence[str], where: str) -> None:
         if own.outputs == 1
         else "name one label per output, in output order",
     )
+
+
+def refuse(own: OwnModel, run: Run) -> NoReturn:
+    """Raises DataError, for a verb that takes a .tflite: how the model differs from a run's."""
+    table = dataset.load(run, Path(run.config().data.pictures))
+    given = run.read(GivenModel, stages.GIVEN) if run.model_was_given else None
+    found = own.differences(given.labels if given else table.labels, run.read(Frame, stages.FRAME).size)
+    against = (
+        f"unlike the model of {run.folder}, {' and '.join(found)}"
+        if found
+        else (f"its outputs and its frame are as many and as large as those of {run.folder}")
+    )
+    raise DataError(f"{own.path} is not a .tflite: it is a Keras model; {against}", file_kind.GIVE_KERAS)
 
 
 def classifier(own: OwnModel, limits: tuple[float, float] = RAW) -> tuple[keras.Model, bool]:

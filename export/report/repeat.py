@@ -86,14 +86,8 @@ def _giving(contents: Artifacts, given: GivenModel, name: str) -> list[str]:
 def _versions(contents: Artifacts) -> dict[str, str]:
     """The versions of the libraries that made the run's stages, by name."""
     together: dict[str, str] = {}
-    for stage in (
-        "folds",
-        "model",
-        "given",
-        f"{artifacts.EXPORT}/int8",
-        f"{stages.PREDICTIONS}/int8",
-        "parity",
-    ):
+    exported = (f"{artifacts.EXPORT}/int8", f"{stages.PREDICTIONS}/int8", "parity")
+    for stage in ("folds", "model", "given", *exported):
         together |= contents.run.recorded(stage).get("libraries", {})
     return dict(sorted(together.items()))
 

@@ -183,8 +183,8 @@ def _quality(contents: Artifacts) -> str:
             unsure += f", {points(known.right_of_answered)} of those correctly"
     if contents.get(GivenModel):
         return (
-            f"{known.who} recognises {points(known.accuracy)} of the held-out pictures ({sure}){unsure}. If the "
-            "model was trained on some of them, it does worse on new ones."
+            f"{known.who} recognises {points(known.accuracy)} of the held-out pictures ({sure}){unsure}. "
+            "If the model was trained on some of them, it does worse on new ones."
         )
     return f"{known.who} recognises {points(known.accuracy)} of new pictures ({sure}){unsure}."
 
