@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from export.conversion.given import Given
     from pipeline.training.experiment import Experiment
 
-_OWN = "With --keras: "
+_WITH_KERAS = "With --keras: "
 
 
 def tflite(
@@ -27,24 +27,30 @@ def tflite(
     pictures: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help=_OWN + "one folder per class, a .csv, or a .toml that names one."
+            metavar="FOLDER", help=_WITH_KERAS + "one folder per class, a .csv, or a .toml that names one."
         ),
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=_OWN + "its labels, one per line, in output order.")
+        Path | None,
+        typer.Option(metavar="FILE", help=_WITH_KERAS + "its labels, one per line, in output order."),
     ] = None,
     input_range: Annotated[
         str | None,
         typer.Option(
-            "--range", metavar="LOW,HIGH", help=_OWN + "its input for the pixels 0 and 255; default 0,255."
+            "--range",
+            metavar="LOW,HIGH",
+            help=_WITH_KERAS + "its input for the pixels 0 and 255; default 0,255.",
         ),
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WIDTHxHEIGHT", help=_OWN + "its input size, if the file leaves it open."),
+        typer.Option(
+            metavar="WIDTHxHEIGHT", help=_WITH_KERAS + "its input size, if the file leaves it open."
+        ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help=_OWN + "the run's name; default: the file's, without its suffix.")
+        str | None,
+        typer.Option(help=_WITH_KERAS + "the run's name; default: the file's, without its suffix."),
     ] = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,

@@ -16,7 +16,7 @@ _MOST_BYTES = 64_000_000
 _CODE = ("Lambda", "__lambda__")
 
 
-class KerasArchive(NamedTuple):
+class _KerasArchive(NamedTuple):
     """A .keras file.
 
     Attributes:
@@ -30,7 +30,7 @@ class KerasArchive(NamedTuple):
     own_code: tuple[str, ...] = ()
 
 
-def read(path: Path) -> KerasArchive | None:
+def read(path: Path) -> _KerasArchive | None:
     """What a .keras file holds; None for any other file."""
     try:
         with zipfile.ZipFile(path) as archive:
@@ -55,7 +55,7 @@ def read(path: Path) -> KerasArchive | None:
     words = f"{words} with {outputs[-1]} outputs" if outputs else words
     # How it was compiled may name code of one's own, which nothing here needs.
     needed = {key: part for key, part in config.items() if key != "compile_config"}
-    return KerasArchive(words, own_code=tuple(sorted(set(_own_code(needed)))))
+    return _KerasArchive(words, own_code=tuple(sorted(set(_own_code(needed)))))
 
 
 def describe(path: Path) -> str:
@@ -64,8 +64,8 @@ def describe(path: Path) -> str:
     return archive.words if archive else ""
 
 
-def _damaged(reason: str) -> KerasArchive:
-    return KerasArchive(f"a damaged Keras model: {reason}", damage=True)
+def _damaged(reason: str) -> _KerasArchive:
+    return _KerasArchive(f"a damaged Keras model: {reason}", damage=True)
 
 
 def _settings(layer: Any) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def make(
         run: Where it is stored.
         table: The pictures.
         config: How many are held out, and in how many folds the others are.
-        check: Refuses a split that cannot be used; default: `check_folds`.
+        check: Refuses a split that cannot be used; default: `_check_folds`.
 
     Raises:
         DataError: A class would be missing on one side; or the split was deleted and the pictures
@@ -93,7 +93,7 @@ def make(
     before = _before(run, table, config)
     places = _assign(table, config, before)
     split = _collect(table, places)
-    (check or check_folds)(table, split, config)
+    (check or _check_folds)(table, split, config)
     text = to_csv(table, places, before)
     same_rules = before.rows and before.folds_stay and entry
     kept = [stages.SPLIT, stages.SPLIT_COPY]
@@ -117,7 +117,7 @@ def preview(run: Run, table: Table, config: Config) -> Split:
         DataError: As `make`.
     """
     split = _collect(table, _assign(table, config, _before(run, table, config)))
-    check_folds(table, split, config)
+    _check_folds(table, split, config)
     return split
 
 
@@ -242,7 +242,7 @@ def _collect(table: Table, places: Mapping[str, Place]) -> Split:
     return Split(tuple(by_side[TRAIN]), folds, tuple(by_side[HELD_OUT]), groups_of(table), tuple(by_side[""]))
 
 
-def check_folds(table: Table, split: Split, config: Config) -> None:
+def _check_folds(table: Table, split: Split, config: Config) -> None:
     """Checks that every class can be trained on and evaluated.
 
     Raises:

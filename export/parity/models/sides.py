@@ -1,7 +1,7 @@
 """One side of a comparison: a model from anywhere, with its labels and the way pictures get into it.
 
 A run stands for its Keras model or one flavour, a bundle for its file as the contract says. Any other .tflite
-is read by its metadata or by `by_hand`, a .keras file by `by_hand`. What is missing is refused, never guessed.
+is read by its metadata or by `by_hand`, a .keras file by `by_hand`. What is missing is named, never guessed.
 """
 
 from __future__ import annotations
