@@ -1,8 +1,7 @@
-"""A bundle: model, labels and contract in one folder, all that an app needs.
+"""A bundle: model, labels and contract in one folder, everything an app needs.
 
-Makes the contract for a model, with golden vectors answered by it, and reads bundles back only
-where their files belong together. The form of the contract belongs to `contract`, the golden
-pictures to `golden`.
+Makes the contract for a model, with golden vectors computed by it, and reads a bundle only if its files
+belong together. `contract` defines the format, `golden` the pictures.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ MOST_BYTES = 2_000_000_000
 
 @dataclass(frozen=True)
 class Bundle:
-    """A folder whose files were found to belong together; `data` is the model's file."""
+    """A folder whose files belong together; `data` is the content of the model file."""
 
     folder: Path
     contract: Contract
@@ -57,18 +56,18 @@ def model_name(flavour: str) -> str:
 def make_contract(
     data: bytes, *, flavour: Flavour, labels: Sequence[str], threshold: float, content_aspect: float
 ) -> Contract:
-    """The contract for a .tflite file, with golden vectors answered by it.
+    """The contract for a .tflite file, with golden vectors computed by it.
 
     Args:
         data: The file.
-        flavour: What it is, and so what it will be called.
+        flavour: The file's flavour, which determines its name.
         labels: In output order.
         threshold: A probability; below it the answer is "don't know".
         content_aspect: The median width / height of the training pictures.
 
     Raises:
-        BundleError: The labels are not as many as the outputs, or not fit for a text file.
-        ConversionError: LiteRT cannot load the file, or its border is none that a contract states.
+        BundleError: There are more or fewer labels than outputs, or a label cannot go into a text file.
+        ConversionError: LiteRT cannot load the file, or its input needs more than raw pixels.
     """
     name = model_name(flavour)
     interpreter = Interpreter(data, num_threads=1, kernels=litert.BUILT_IN)
@@ -110,8 +109,8 @@ def make_contract(
         return Contract.model_validate(record)
     except ValidationError as error:
         raise BundleError(
-            f"no contract can be made for {name}: {contracts.explain(error)}",
-            "rename what it names, and train again",
+            f"cannot make a contract for {name}: {contracts.explain(error)}",
+            "rename the labels it names, then train again",
         ) from error
 
 
@@ -119,14 +118,14 @@ def write(contract: Contract, folder: Path) -> None:
     """Writes `labels.txt` and `contract.json` beside the model, the contract last.
 
     Raises:
-        StorageError: They could not be written.
+        StorageError: A file cannot be written.
     """
     write_labels(contract.labels, folder)
     write_contract(contract, folder)
 
 
 def write_labels(labels: Sequence[str], folder: Path) -> None:
-    """Writes `labels.txt`, one label a line, in output order; raises StorageError."""
+    """Writes `labels.txt`, one label per line, in output order; raises StorageError."""
     files.write_text(folder / LABELS, "".join(f"{label}\n" for label in labels))
 
 
@@ -136,21 +135,21 @@ def write_contract(contract: Contract, folder: Path) -> None:
 
 
 def read(folder: Path) -> Bundle:
-    """The bundle in a folder, found whole: contract, labels and model belong together.
+    """The bundle in a folder, once its contract, labels and model are known to belong together.
 
     Raises:
-        BundleError: A file is missing, damaged, newer than this program, or of another bundle.
+        BundleError: A file is missing, damaged, newer than this program, or from another bundle.
         ConversionError: LiteRT cannot load the model.
     """
     contract = contracts.parse(_text(folder / CONTRACT), str(folder / CONTRACT))
     path = folder / contract.model.file
     data = _bytes(path)
-    held = (len(data), hashlib.sha256(data).hexdigest())
-    named = (contract.model.size_bytes, contract.model.sha256)
-    if held != named:
+    actual = (len(data), hashlib.sha256(data).hexdigest())
+    expected = (contract.model.size_bytes, contract.model.sha256)
+    if actual != expected:
         raise BundleError(
-            f"{path} is not the model of this contract: it has {held[0]:,} bytes and sha256 {held[1][:12]}…; "
-            f"{CONTRACT} names {named[0]:,} bytes and {named[1][:12]}…",
+            f"{path} is not the model of this contract: it has {actual[0]:,} bytes and "
+            f"sha256 {actual[1][:12]}…; {CONTRACT} names {expected[0]:,} bytes and {expected[1][:12]}…",
             contracts.EXPORT_AGAIN,
         )
     _check_lines(folder / LABELS, contract.labels)
@@ -174,17 +173,17 @@ def _vectors(
             "prepared_sha256": hashlib.sha256(frame.tobytes()).hexdigest(),
             "output": base64.b64encode(interpreter.run(frame).tobytes()).decode(),
         }
-        size = len(json.dumps(vector, indent=4))  # more than the contract's own indent takes
-        # Large frames and many labels leave room for fewer; the most telling come first.
+        size = len(json.dumps(vector, indent=4))  # the contract itself is indented less
+        # With large frames or many labels, fewer fit; the most revealing come first.
         if size <= left:
             left -= size
             yield vector
     if left == _GOLDEN_BYTES:
-        raise ConversionError(f"an answer of {name} alone is larger than {_GOLDEN_BYTES:,} bytes")
+        raise ConversionError(f"a single golden vector of {name} takes more than {_GOLDEN_BYTES:,} bytes")
 
 
 def _border(details: dict[str, Any]) -> dict[str, Any]:
-    """A tensor's type and quantization in the contract's words."""
+    """A tensor's type and quantization in the contract's terms."""
     dtype = str(details["dtype"].__name__)
     if dtype == "float32":
         return {"dtype": dtype, "scale": None, "zero_point": None}
@@ -204,10 +203,11 @@ def _check_borders(where: Path, contract: Contract, interpreter: Interpreter) ->
         ("output", contract.output, interpreter.output),
     ):
         stated = {"dtype": part.dtype, "scale": part.scale, "zero_point": part.zero_point}
-        found = _border(details)
-        if stated != found:
+        actual = _border(details)
+        if stated != actual:
             raise BundleError(
-                f"{where}: {name} is {_words(stated)}, but {file} has {_words(found)}", contracts.EXPORT_AGAIN
+                f"{where}: {name} is {_words(stated)}, but {file} has {_words(actual)}",
+                contracts.EXPORT_AGAIN,
             )
 
 
@@ -221,20 +221,18 @@ def _check_labels(labels: Sequence[str], interpreter: Interpreter, where: str) -
     outputs = int(interpreter.output["shape"][-1])
     if len(labels) != outputs:
         raise BundleError(
-            f"{where} answers with {outputs} numbers, but there are {len(labels)} labels",
-            "a model needs the labels of the pictures that it was trained on",
+            f"{where} has {outputs} outputs, but there are {len(labels)} labels",
+            "use the labels of the pictures that the model was trained on",
         )
 
 
 def _check_lines(path: Path, labels: Sequence[str]) -> None:
     lines = _text(path).removesuffix("\n").split("\n")
     for number in range(max(len(lines), len(labels))):
-        found, wanted = (
-            repr(names[number]) if number < len(names) else "nothing" for names in (lines, labels)
-        )
-        if found != wanted:
+        line, label = (repr(names[number]) if number < len(names) else "nothing" for names in (lines, labels))
+        if line != label:
             raise BundleError(
-                f"{path}, line {number + 1}: {found}, but {CONTRACT} says {wanted}", contracts.EXPORT_AGAIN
+                f"{path}, line {number + 1}: {line}, but {CONTRACT} says {label}", contracts.EXPORT_AGAIN
             )
 
 
@@ -254,6 +252,4 @@ def _bytes(path: Path) -> bytes:
             "a bundle is a folder with a model, labels.txt and contract.json: data/runs/NAME/export/int8",
         ) from error
     except OSError as error:
-        raise BundleError(
-            f"{path} cannot be read: {error.strerror}", "give yourself the right to read it"
-        ) from error
+        raise BundleError(f"{path} cannot be read: {error.strerror}", "check your read permission") from error

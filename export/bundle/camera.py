@@ -1,9 +1,9 @@
-"""The camera's rules in numpy: the specification that the app's Java is held to.
+"""The camera's rules in numpy: the specification of the app's Java code.
 
-A frame of `YUV_420_888` becomes RGB, is turned upright and cropped to the shape of the training
-pictures. What is cut out then goes through `pipeline.images.letterbox`. Whole numbers decide every
-pixel, so another language can repeat them exactly; `contract` names the rules by
-`bt601-full-range` and `nearest`. Nothing here runs when a model is made.
+A `YUV_420_888` frame is converted to RGB, turned upright and cropped to the aspect ratio of the training
+pictures; the crop then goes through `pipeline.images.letterbox`. All arithmetic is on integers, so another
+language can reproduce every pixel; `contract` names the rules `bt601-full-range` and `nearest`. Nothing
+here runs when a model is made.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.core.errors import PictureError
 from pipeline.core.size import Size
 
-# Full-range BT.601 in units of 1 / 65536; named by what they multiply and what they give.
+# Full-range BT.601 in units of 1 / 65536; named by source and result.
 _RED_FROM_V = 91881
 _GREEN_FROM_U = 22554
 _GREEN_FROM_V = 46802
@@ -26,12 +26,12 @@ ROTATIONS = (0, 90, 180, 270)
 
 
 class Plane(NamedTuple):
-    """One plane of a camera frame as Android hands it over.
+    """One plane of a camera frame as Android delivers it.
 
     Attributes:
-        samples: uint8, shape (n,). The last row may end with its last sample.
+        samples: uint8, shape (n,). The last row may end right after its last sample.
         row_stride: Bytes from one row to the next.
-        pixel_stride: Bytes from one sample to the next: 1, or 2 where U and V lie interleaved.
+        pixel_stride: Bytes from one sample to the next: 1, or 2 if U and V are interleaved.
     """
 
     samples: np.ndarray
@@ -49,10 +49,10 @@ class Crop(NamedTuple):
 
 
 def plane_pixels(plane: Plane, size: Size) -> np.ndarray:
-    """The samples of a plane in rows, uint8, shape (height, width).
+    """The samples of a plane, uint8, shape (height, width).
 
     Args:
-        plane: As the camera hands it over.
+        plane: As the camera delivers it.
         size: Of this plane; chroma planes have half the frame's sides, rounded up.
 
     Raises:
@@ -69,14 +69,14 @@ def plane_pixels(plane: Plane, size: Size) -> np.ndarray:
 
 
 def yuv_to_rgb(y: Plane, u: Plane, v: Plane, size: Size) -> np.ndarray:
-    """A camera frame in RGB, as the sensor holds it.
+    """A camera frame in RGB, in the sensor's orientation.
 
     Full-range BT.601 with coefficients in 16-bit fixed point, rounded by adding a half before
-    an arithmetic shift to the right. Each pixel takes the chroma sample at (x // 2, y // 2).
+    an arithmetic right shift. Each pixel takes the chroma sample at (x // 2, y // 2).
 
     Args:
-        y: Luma, 0 ... 255, of the frame's size.
-        u: Blue difference around 128, half the sides rounded up.
+        y: Luma, 0 ... 255, in the frame's size.
+        u: Blue difference around 128; half the frame's sides, rounded up.
         v: Red difference, likewise.
         size: Of the frame, in pixels.
 
@@ -100,17 +100,17 @@ def yuv_to_rgb(y: Plane, u: Plane, v: Plane, size: Size) -> np.ndarray:
 
 
 def upright(picture: np.ndarray, rotation: int) -> np.ndarray:
-    """The picture turned clockwise.
+    """A picture rotated clockwise.
 
     Args:
         picture: Shape (height, width, 3).
         rotation: Clockwise degrees that make it upright: 0, 90, 180 or 270.
 
     Returns:
-        Shape (height, width, 3), with the sides exchanged after 90 and 270 degrees.
+        Shape (height, width, 3), with the sides swapped after 90 and 270 degrees.
 
     Raises:
-        PictureError: Another rotation.
+        PictureError: The rotation is not one of these.
     """
     if rotation not in ROTATIONS:
         raise PictureError(f"a rotation is 0, 90, 180 or 270 degrees. Received: {rotation}")
@@ -118,7 +118,7 @@ def upright(picture: np.ndarray, rotation: int) -> np.ndarray:
 
 
 def centred_crop(size: Size, content_aspect: float) -> Crop:
-    """The largest centred rectangle of a shape; halves of a pixel are rounded up.
+    """The largest centred rectangle of an aspect ratio; half pixels are rounded up.
 
     Args:
         size: Of the upright frame, in pixels.
@@ -135,21 +135,21 @@ def centred_crop(size: Size, content_aspect: float) -> Crop:
 def inside_guide(
     y: Plane, u: Plane, v: Plane, size: Size, rotation: int, content_aspect: float
 ) -> np.ndarray:
-    """What the guide on the screen shows of a camera frame: the picture that is letterboxed.
+    """What the on-screen guide shows of a camera frame: the picture to letterbox.
 
     Args:
         y: Luma.
         u: Blue difference.
         v: Red difference.
-        size: Of the frame as the sensor holds it, in pixels.
+        size: Of the frame in the sensor's orientation, in pixels.
         rotation: Clockwise degrees that make it upright: 0, 90, 180 or 270.
-        content_aspect: The contract's shape of the guide, width / height.
+        content_aspect: Width / height of the guide, from the contract.
 
     Returns:
         RGB, uint8, upright, shape (height, width, 3).
 
     Raises:
-        PictureError: A plane is too short, or the rotation is none of the four.
+        PictureError: A plane is too short, or the rotation is not one of the four.
     """
     picture = upright(yuv_to_rgb(y, u, v, size), rotation)
     crop = centred_crop(Size(picture.shape[1], picture.shape[0]), content_aspect)

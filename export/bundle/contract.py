@@ -1,8 +1,7 @@
-"""The contract of the border between Python and the phone: its form, version 1.
+"""The contract between Python and the phone: its format, version 1.
 
-For other languages the same form is written down in `contract.schema.json`. Making one for a
-model and finding the files of a bundle in agreement belongs to `bundle`, replaying its golden
-vectors to `verify`.
+`contract.schema.json` defines the same format for other languages. `bundle` makes contracts and checks that
+the files of a bundle agree; `verify` replays the golden vectors.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from pipeline.core.sections import Flavour
 from pipeline.core.size import Size
 
 VERSION = 1
-EXPORT_AGAIN = "make the bundle again: python -m export tflite"
+EXPORT_AGAIN = "recreate the bundle: python -m export tflite"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Side = Annotated[int, Field(ge=1, le=100_000)]
@@ -32,7 +31,7 @@ class _Part(BaseModel):
 
 
 class Model(_Part):
-    """The file that the rules belong to."""
+    """The file that the contract is for."""
 
     file: Annotated[str, Field(pattern=r"^[^/\\]+\.tflite$")]
     sha256: Sha256
@@ -40,7 +39,7 @@ class Model(_Part):
 
 
 class _Border(_Part):
-    """How numbers cross into or out of the model: real = scale * (byte - zero_point)."""
+    """How numbers enter or leave the model: real = scale * (byte - zero_point)."""
 
     dtype: Literal["uint8", "float32"]
     scale: Annotated[float, Field(gt=0)] | None
@@ -54,7 +53,7 @@ class _Border(_Part):
 
 
 class Input(_Border):
-    """The frame, and how a picture gets into it. `content_aspect` is width / height."""
+    """The frame, and how a picture is fitted into it. `content_aspect` is width / height."""
 
     width: Annotated[int, Field(ge=1, le=4096)]
     height: Annotated[int, Field(ge=1, le=4096)]
@@ -76,7 +75,7 @@ class _Camera(_Part):
 
 
 class Output(_Border):
-    """What the model answers with, one number a label."""
+    """The model's output, one number per label."""
 
     meaning: Literal["probabilities"]
 
@@ -88,7 +87,7 @@ class Output(_Border):
 
 
 class Vector(_Part):
-    """A picture, what it looks like in the frame, and what the model answers to it.
+    """A picture, the hash of its letterboxed frame, and the model's output.
 
     Attributes:
         rgb: Base64 of raw RGB rows, 3 * width * height bytes.
@@ -111,9 +110,9 @@ class Vector(_Part):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        held, needed = len(base64.b64decode(self.rgb)), 3 * self.width * self.height
-        if held != needed:
-            raise ValueError(f"{needed} bytes of RGB for {self.width}x{self.height}, not {held}")
+        actual, needed = len(base64.b64decode(self.rgb)), 3 * self.width * self.height
+        if actual != needed:
+            raise ValueError(f"{needed} bytes of RGB for {self.width}x{self.height}, not {actual}")
         return self
 
     @property
@@ -129,7 +128,7 @@ class Vector(_Part):
 
 
 class Golden(_Part):
-    """Golden vectors and what made their outputs."""
+    """Golden vectors, and what computed their outputs."""
 
     runtime: str
     kernels: Literal["built-in"]
@@ -138,12 +137,12 @@ class Golden(_Part):
 
 
 class Contract(_Part):
-    """Everything that an app must know about a model, and the vectors that prove it.
+    """Everything an app must know about a model, and the vectors that prove it.
 
     Attributes:
-        labels: In output order; where two probabilities are equal, the lower index wins.
-        threshold: A probability; with the top one below it, the answer is "don't know".
-        tolerance: In probability, for other kernels than those that made the vectors.
+        labels: In output order; of two equal probabilities, the lower index wins.
+        threshold: A probability; if the top one is below it, the answer is "don't know".
+        tolerance: In probability, for kernels other than those that computed the vectors.
     """
 
     contract_version: Literal[1]
@@ -160,7 +159,7 @@ class Contract(_Part):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if len(set(self.labels)) < len(self.labels):
-            raise ValueError("every label once")
+            raise ValueError("distinct labels")
         needed = len(self.labels) * (1 if self.output.dtype == "uint8" else 4)
         for vector in self.golden.vectors:
             if len(vector.answer) != needed:
@@ -172,14 +171,14 @@ class Contract(_Part):
 
 
 def parse(text: str, where: str) -> Contract:
-    """The contract that a JSON text states.
+    """The contract in a JSON text.
 
     Args:
         text: JSON.
         where: The file's name, for messages.
 
     Raises:
-        BundleError: It is damaged, newer than this program, or has a key too few, too many or wrong.
+        BundleError: It is damaged, newer than this program, or a key is missing, unknown or wrong.
     """
     try:
         record = documents.json_of(text)
@@ -188,22 +187,22 @@ def parse(text: str, where: str) -> Contract:
     version = record.get("contract_version") if isinstance(record, dict) else None
     if isinstance(version, int) and version > VERSION:
         raise BundleError(
-            f"{where} has contract version {version}; this program knows {VERSION}",
+            f"{where} has contract version {version}; this program reads version {VERSION}",
             "use the version of Vignette that made the bundle, or a newer one",
         )
     try:
         return Contract.model_validate_json(text)
     except ValidationError as error:
-        raise BundleError(f"{where} is no contract: {explain(error)}", EXPORT_AGAIN) from error
+        raise BundleError(f"{where} is not a valid contract: {explain(error)}", EXPORT_AGAIN) from error
 
 
 def as_json(contract: Contract) -> dict[str, Any]:
-    """The contract as JSON values, in the form of `contract.schema.json`."""
+    """The contract as JSON values, in the format of `contract.schema.json`."""
     return contract.model_dump(mode="json")
 
 
 def explain(error: ValidationError) -> str:
-    """What is wrong with a contract: key, what was expected, what was received."""
+    """What is wrong with a contract: for each key, what was expected and what was received."""
     return "; ".join(_explain(problem) for problem in error.errors())
 
 

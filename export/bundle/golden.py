@@ -1,7 +1,7 @@
-"""The pictures of the golden vectors: drawn, seeded, and chosen to tell mistakes apart.
+"""The pictures of the golden vectors: drawn, seeded, and chosen to tell different mistakes apart.
 
-Never a user's own pictures, since contracts travel with apps. What the model answers to them
-belongs to `contract`; replaying them to `verify`.
+They are never a user's own pictures, since contracts ship with apps. `bundle` adds the model's outputs;
+`verify` replays them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _SEED = 20
 
 
 def pictures(frame: Size) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and pictures, the most telling first.
+    """Names and pictures, most revealing first.
 
     Args:
         frame: The model's frame; some pictures have sides that depend on it.
@@ -25,19 +25,19 @@ def pictures(frame: Size) -> Iterator[tuple[str, np.ndarray]]:
         A name; and RGB, uint8, shape (height, width, 3).
     """
     rng = np.random.default_rng(_SEED)
-    # As wide as the frame: no pixel is resampled, so every level arrives as it is.
+    # As wide as the frame: nothing is resampled, so every level stays as it is.
     yield "every_grey", _greys(frame.width, -(-256 // frame.width))
     yield "one_pixel", np.full((1, 1, 3), (230, 120, 30), np.uint8)
     yield "one_pixel_high", _noise(rng, Size(331, 1))
     yield "one_pixel_wide", _noise(rng, Size(1, 211))
     yield "enlarged_exactly", _scene(rng, Size(max(1, frame.width // 8), max(1, frame.height // 8)))
     yield "enlarged", _scene(rng, Size(37, 23))
-    yield "lying", _scene(rng, Size(48, 27))
-    yield "standing", _scene(rng, Size(27, 48))
+    yield "landscape", _scene(rng, Size(48, 27))
+    yield "portrait", _scene(rng, Size(27, 48))
     yield "square", _scene(rng, Size(33, 33))
-    # Both sides shrink, by no whole number.
+    # Shrinks by a factor that is not an integer.
     yield "shrunk", _noise(rng, Size(7, frame.height * 3 // 2 + 1))
-    # Exactly half as wide; the height, 2.5, is rounded up where some languages round to even.
+    # Exactly half as wide; the height, 2.5, is rounded up, but some languages round to even.
     yield "shrunk_exactly", _noise(rng, Size(2 * frame.width, 5))
     yield "shrunk_wide", _scene(rng, Size(frame.width * 3 // 2 + 1, 7))
     yield "noise", _noise(rng, Size(31, 18))
@@ -55,7 +55,7 @@ def _noise(rng: np.random.Generator, size: Size) -> np.ndarray:
 
 
 def _scene(rng: np.random.Generator, size: Size) -> np.ndarray:
-    """A gradient with a few discs and boxes on it, in whole numbers only."""
+    """A gradient with a few discs and boxes, in integer arithmetic only."""
     rows, columns = np.mgrid[: size.height, : size.width]
     above, below = rng.integers(0, 256, (2, 3))
     down = rows[..., np.newaxis]

@@ -1,7 +1,6 @@
-"""Replays the golden vectors of a bundle: letterbox, then model, and says which step differs.
+"""Replays a bundle's golden vectors, letterbox first, then model, and reports which step differs.
 
-The same test runs on the phone. Whether the files of a bundle belong together is found out
-before, by `bundle`.
+The same test runs on the phone. `bundle` has already checked that the files belong together.
 """
 
 from __future__ import annotations
@@ -25,22 +24,22 @@ from pipeline.tflite import interpreter as litert
 from pipeline.tflite.interpreter import Interpreter
 
 _STAGE = "golden vectors"
-# Float arithmetic of the comparison itself.
+# The rounding of the comparison itself.
 SLACK = 5e-7
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """What one kind of kernels answered to all vectors.
+    """The outputs of one kind of kernels for all vectors.
 
     Attributes:
         kernels: `built-in` or `XNNPACK`.
         equal: Vectors with the same output bytes.
         largest_difference: In probability, over all vectors and labels.
-        differences: The largest of each vector, in order.
-        allowed: Likewise; 0 means equal.
-        beyond: Names of the vectors that differ by more.
-        top_changed: Names of those whose top answer changed, though it led by more than twice
+        differences: The largest difference of each vector, in order.
+        allowed: The largest difference allowed; 0 means equal.
+        beyond: Names of the vectors that differ by more than that.
+        top_changed: Names of the vectors whose top answer changed although it led by more than twice
             the contract's tolerance.
     """
 
@@ -63,14 +62,14 @@ class Verification:
 
     Attributes:
         bundle: The folder.
-        flavour: Of its model.
+        flavour: The model's flavour.
         runtime: What replayed the vectors, e.g. `LiteRT 2.3.0`.
         vectors: How many there are.
-        names: Theirs, in order.
+        names: Their names, in order.
         tolerance: The contract's, in probability.
-        letterbox: Names of the vectors whose frame differs; where there are any, the model was
-            not run, since its input is already wrong.
-        model: One result for each kind of kernels.
+        letterbox: Names of the vectors whose frame differs; if there are any, the model is not run,
+            since its input is already wrong.
+        model: One result per kind of kernels.
     """
 
     bundle: str
@@ -88,69 +87,69 @@ class Verification:
 
     @property
     def differs(self) -> str | None:
-        """The first step that differs, in words; None where all is well."""
+        """The first step that differs, in words; None if none does."""
         if self.letterbox:
             return f"the letterbox differs on {_names(self.letterbox, self.vectors)}; the model was not run"
         for result in self.model:
             if result.beyond and not math.isfinite(result.largest_difference):
                 return (
-                    f"the model ({result.kernels} kernels) answers {_names(result.beyond, self.vectors)} "
-                    "with numbers that are not finite"
+                    f"the model ({result.kernels} kernels) gives outputs that are not finite on "
+                    f"{_names(result.beyond, self.vectors)}"
                 )
             if result.beyond:
                 return (
-                    f"the model ({result.kernels} kernels) differs on {_names(result.beyond, self.vectors)}: "
-                    f"by up to {result.largest_difference:.4f} in probability, allowed {result.allowed:.4f}"
+                    f"the model ({result.kernels} kernels) differs on {_names(result.beyond, self.vectors)} "
+                    f"by {result.largest_difference:.4f} in probability; {result.allowed:.4f} is allowed"
                 )
             if result.top_changed:
                 return (
-                    f"the model ({result.kernels} kernels) gives another top answer on "
+                    f"the model ({result.kernels} kernels) changes the top answer on "
                     f"{_names(result.top_changed, self.vectors)}"
                 )
         return None
 
     def as_dict(self) -> dict[str, Any]:
         """JSON values; null where a difference is not a number."""
-        found = {**asdict(self), "passed": self.passed, "differs": self.differs}
-        for result in found["model"]:
+        record = {**asdict(self), "passed": self.passed, "differs": self.differs}
+        for result in record["model"]:
             differences = [value if math.isfinite(value) else None for value in result["differences"]]
             largest = None if None in differences else result["largest_difference"]
             result |= {"differences": differences, "largest_difference": largest}
-        return found
+        return record
 
     @property
     def allowed(self) -> str:
-        """What each kind of kernels may differ by."""
+        """The difference that each kind of kernels is allowed."""
         return " / ".join("equal" if not result.allowed else f"{result.allowed:.4f}" for result in self.model)
 
     def cell(self, name: str) -> str:
-        """What a vector came to, in a few words; empty where this bundle has no such vector."""
+        """The result of one vector, in a few words; empty if this bundle does not have it."""
         if name not in self.names:
             return ""
         if not self.model:
             return "not run"
         number = self.names.index(name)
-        found = [result.differences[number] for result in self.model]
+        differences = [result.differences[number] for result in self.model]
         wrong = any(name in result.beyond + result.top_changed for result in self.model)
-        words = " / ".join("equal" if value == 0 else f"{value:.4f}" for value in found)
+        words = " / ".join("equal" if value == 0 else f"{value:.4f}" for value in differences)
         return f"WRONG {words}" if wrong else words
 
     def require(self) -> None:
-        """Raises GateError where a step differs."""
+        """Raises GateError if a step differs."""
         if self.differs:
             raise GateError(
-                f"{self.bundle} does not answer as it did: {self.differs}",
+                f"{self.bundle} no longer reproduces its golden vectors: {self.differs}",
                 "compare the versions of LiteRT, Pillow and numpy with those that made the bundle; "
-                "if they are right, make it again: python -m export tflite",
+                "if they are right, recreate it: python -m export tflite",
             )
 
 
 def verify(folder: Path, progress: Progress = silent) -> Verification:
     """Replays a bundle's golden vectors.
 
-    The built-in kernels on one thread must give the very bytes of an integer output, and float
-    outputs within the contract's tolerance; XNNPACK must stay within it in both. A top answer
-    counts only where it leads by more than twice the tolerance.
+    The built-in kernels on one thread must reproduce integer outputs byte for byte, and float outputs
+    within the contract's tolerance; XNNPACK must stay within it for both. A changed top answer counts
+    only if it led by more than twice the tolerance.
 
     Raises:
         BundleError: The files are damaged or do not belong together.
@@ -200,7 +199,7 @@ def _replay(
         expected, received = contract.output.probabilities(vector.answer), contract.output.probabilities(raw)
         difference = float(np.abs(expected - received).max())
         differences.append(difference)
-        # Written so that NaN counts as beyond.
+        # This way round, NaN counts as beyond.
         if not difference <= allowed + SLACK:
             beyond.append(vector.name)
         if _leads(expected, 2 * contract.tolerance) and received.argmax() != expected.argmax():
@@ -209,7 +208,7 @@ def _replay(
     return Kernels(
         kernels=kernels,
         equal=equal,
-        # NaN is handed on, which Python's max would lose.
+        # np.max propagates NaN; Python's max may lose it.
         largest_difference=float(np.max(differences)),
         differences=tuple(differences),
         allowed=allowed,

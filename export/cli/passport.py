@@ -34,9 +34,9 @@ def passport(
 ) -> None:
     """Check what a .tflite is, and who can load it.
 
-    Reads one file, in a process with limits on time and memory; or every file of a run, and writes
-    passport.json there. Exit code 3: a file is unusable or not what its name says. Of a .keras file, --run
-    tells how it differs from that run's model.
+    Reads one file in a process with time and memory limits, or every file of a run, and writes the run's
+    passport.json. Exit code 3: a file is unusable or not what its name says. For a .keras file, --run tells
+    you how it differs from that run's model.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.conversion import own_model
@@ -67,7 +67,7 @@ def passport(
                     full = error
         except (RunError, StorageError) as error:
             # Another process holds the run, or it is read-only: the passports are still shown.
-            terminal.warn(f"{written.pop()} is not written: {error.message}")
+            terminal.warn(f"{written.pop()} was not written: {error.message}")
         _compare(terminal, run.name, every)
         document = {name: one.model_dump(mode="json") for name, one in every.items()}
         terminal.finish({"run": run.name, "passports": document}, [] if full else written)
@@ -76,16 +76,17 @@ def passport(
         inspector.require(every)
 
 
-def _show(terminal: Terminal, found: Passport) -> None:
-    """One file: the answers first, then the figures."""
-    structure = found.structure
-    terminal.table(f"{found.file}", ["question", "answer"], list(_answers(found)), words=True)
-    border = [
+def _show(terminal: Terminal, one: Passport) -> None:
+    """One file: the questions first, then the tables."""
+    structure = one.structure
+    terminal.table(f"{one.file}", ["question", "answer"], list(_answers(one)), words=True)
+    ends = [
         [side, " × ".join(map(str, tensor.shape)), tensor.dtype, *_quantization(tensor), tensor.name]
         for side, tensors in (("input", structure.inputs), ("output", structure.outputs))
         for tensor in tensors
     ]
-    terminal.table("Border", ["side", "shape", "type", "scale", "zero point", "name"], border, words=True)
+    columns = ["side", "shape", "type", "scale", "zero point", "name"]
+    terminal.table("Inputs and outputs", columns, ends, words=True)
     rows = [[op.name, str(op.version), str(op.count), f"{op.constant_bytes:,}"] for op in structure.operators]
     terminal.table("Operators", ["operator", "version", "count", "bytes of constants"], rows)
     kinds = sorted({*structure.constants, *structure.computed})
@@ -94,64 +95,60 @@ def _show(terminal: Terminal, found: Passport) -> None:
         for kind in kinds
     ]
     terminal.table("Types", ["type", "bytes of constants", "tensors computed"], rows)
-    if found.metadata:
-        terminal.table("Metadata", ["field", "value"], list(_described(found)), words=True)
+    if one.metadata:
+        terminal.table("Metadata", ["field", "value"], list(_described(one)), words=True)
 
 
-def _answers(found: Passport) -> Iterator[list[str]]:
+def _answers(one: Passport) -> Iterator[list[str]]:
     from export.model_file.structure import short as short_name
 
-    structure = found.structure
-    yield ["is it what its name says?", found.verdict]
-    for number, remark in enumerate(found.remarks):
+    structure = one.structure
+    yield ["is it what its name says?", one.verdict]
+    for number, remark in enumerate(one.remarks):
         yield ["" if number else "note", remark]
     yield [
         "size",
         f"{structure.size_bytes / 1e6:,.2f} MB, {sum(structure.constants.values()):,} bytes of constants",
     ]
-    yield ["oldest runtime, claimed", _claimed(found)]
-    yield ["oldest runtime, proved", _proved(found)]
-    for consumer in found.consumers:
+    yield ["oldest runtime, claimed", _claimed(one)]
+    yield ["oldest runtime, proved", _proved(one)]
+    for consumer in one.consumers:
         reason = f": {consumer.reason}" if consumer.reason else ""
         yield [consumer.name, _ANSWERS[consumer.accepts] + reason]
-    if found.trial.runs:
+    if one.trial.runs:
         yield [
             "black, white, random pictures",
-            "it runs, and every answer is finite" if found.trial.finite else "it runs",
+            "it runs, and all outputs are finite" if one.trial.finite else "it runs",
         ]
     if structure.constants.get("INT8") or structure.constants.get("UINT8"):
         names = ", ".join(short_name(name) for name in structure.float_tensors[:8]) + ", …" * (
             structure.float_count > 8
         )
-        yield ["float tensors inside", f"{structure.float_count}: {names}" if names else "none"]
-        yield ["quantized tensors", f"{structure.per_tensor} by tensor, {structure.per_channel} by channel"]
-    signatures = (
-        f"{s.key} ({', '.join(s.inputs)}) gives ({', '.join(s.outputs)})" for s in structure.signatures
-    )
+        yield ["float tensors", f"{structure.float_count}: {names}" if names else "none"]
+        yield ["quantized tensors", f"{structure.per_tensor} per tensor, {structure.per_channel} per channel"]
+    signatures = (f"{s.key} ({', '.join(s.inputs)}) → ({', '.join(s.outputs)})" for s in structure.signatures)
     yield ["signature", "; ".join(signatures) or "none"]
-    if not found.metadata:
-        yield ["metadata", "none: names, labels and normalization are not in the file"]
+    if not one.metadata:
+        yield ["metadata", "none: the file holds no names, labels or normalization"]
 
 
-def _claimed(found: Passport) -> str:
-    claimed = found.claimed
+def _claimed(one: Passport) -> str:
+    claimed = one.claimed
     if claimed.version is None:
         lacking = ", ".join(claimed.unknown) or "an operator"
         return f"unknown: {lacking} is not in the table of operator versions"
-    stated = found.structure.says_oldest
-    differs = f"; the file itself says {stated}" if stated and stated != claimed.version else ""
-    return f"TensorFlow Lite {short(claimed.version)} and newer, because of {claimed.because}{differs}"
+    stated = one.structure.says_oldest
+    differs = f"; the file itself states {stated}" if stated and stated != claimed.version else ""
+    return f"TensorFlow Lite {short(claimed.version)} or newer, because of {claimed.because}{differs}"
 
 
-def _proved(found: Passport) -> str:
-    proof = found.proved
+def _proved(one: Passport) -> str:
+    proof = one.proved
     if proof.holds is None:
         return f"not checked: {proof.words}"
     if not proof.holds:
         return f"no: {proof.runtime}: {proof.words}"
-    return (
-        f"yes: {proof.runtime} loads it and answers like {proof.against}, at most {proof.difference:.2g} away"
-    )
+    return f"yes: {proof.runtime} loads it and reproduces {proof.against} to within {proof.difference:.2g}"
 
 
 def short(version: str) -> str:
@@ -164,8 +161,8 @@ def _quantization(tensor: object) -> list[str]:
     return ["", ""] if scale is None else [f"{scale:.8g}", str(zero_point)]
 
 
-def _described(found: Passport) -> Iterator[list[str]]:
-    notes = found.metadata
+def _described(one: Passport) -> Iterator[list[str]]:
+    notes = one.metadata
     if not notes:
         return
     yield ["name", notes.name]
@@ -188,12 +185,12 @@ def _described(found: Passport) -> Iterator[list[str]]:
 def _compare(terminal: Terminal, run: str, every: dict[str, Passport]) -> None:
     """The files of a run side by side."""
     rows = []
-    for name, found in every.items():
-        claimed = short(found.claimed.version) if found.claimed.version else "unknown"
-        accepts = [_ANSWERS[consumer.accepts] for consumer in found.consumers[:3]] or ["no"] * 3
-        verdict = "yes" if found.sound else "NO"
-        megabytes = f"{found.structure.size_bytes / 1e6:.2f}"
-        rows.append([name, verdict, megabytes, claimed, _ANSWERS[found.proved.holds], *accepts])
+    for name, one in every.items():
+        claimed = short(one.claimed.version) if one.claimed.version else "unknown"
+        accepts = [_ANSWERS[consumer.accepts] for consumer in one.consumers[:3]] or ["no"] * 3
+        verdict = "yes" if one.sound else "NO"
+        megabytes = f"{one.structure.size_bytes / 1e6:.2f}"
+        rows.append([name, verdict, megabytes, claimed, _ANSWERS[one.proved.holds], *accepts])
     runtime = next(iter(every.values())).proved.runtime
     terminal.table(
         f"{run}: what the files are",
@@ -209,10 +206,10 @@ def _compare(terminal: Terminal, run: str, every: dict[str, Passport]) -> None:
         ],
         rows,
     )
-    for name, found in every.items():
-        if found.proved.holds is None:
-            terminal.text(f"Not proved: {found.proved.words}.")
+    for name, one in every.items():
+        if one.proved.holds is None:
+            terminal.text(f"Not proved: {one.proved.words}.")
             break
-        if not found.proved.holds and found.sound:
-            terminal.text(f"{name}: {_proved(found)}")
-    terminal.text("GPU delegates are not checked. One file in full: python -m export passport FILE")
+        if not one.proved.holds and one.sound:
+            terminal.text(f"{name}: {_proved(one)}")
+    terminal.text("GPU delegates are not checked. For one file in full, run python -m export passport FILE")

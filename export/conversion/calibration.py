@@ -195,7 +195,7 @@ def extremes(frame: Size) -> tuple[np.ndarray, np.ndarray]:
 
 
 def emptiness(frame: np.ndarray) -> str:
-    """Why a frame cannot stand for a photo: `one colour` or `noise`; empty if it can.
+    """Why a frame cannot represent a photo: `one colour` or `noise`; empty if it can.
 
     Args:
         frame: RGB, uint8, shape (height, width, 3); black bars are ignored.

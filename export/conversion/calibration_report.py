@@ -1,4 +1,4 @@
-"""calibration.json: how well the representative dataset stands for other pictures.
+"""calibration.json: how well the representative dataset represents other pictures.
 
 Which pictures were chosen and why, class shares, the input range they cover, and how other training
 pictures differ from them. `calibration` chooses the pictures; held-out ones are never used here.
@@ -154,7 +154,7 @@ def report(experiment: Experiment, made: Recipe, reporter: ProgressReporter) -> 
             facts.append(row)
             reporter.progress("checking the calibration", len(facts), len(chosen) + len(others))
         own, other = facts[: len(chosen)], facts[len(chosen) :]
-        reason = recalibration.chosen if recalibration else "drawn by the seed within its class"
+        reason = recalibration.chosen if recalibration else "picked within its class by the seed"
         document = CalibrationReport(
             source="training pictures, by class share; a black and a white frame come first",
             second_look=recalibration is not None,

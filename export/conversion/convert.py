@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # The last two write the metadata into the file.
 LIBRARIES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "flatbuffers")
-# Those that letterbox the golden vectors and answer to them.
+# Those that compute the golden vectors.
 _CONTRACT_LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
 _LOOK_AT = 4
 
@@ -71,7 +71,7 @@ def require(experiment: Experiment, flavour: str) -> None:
 
 
 def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
-    """The recipe of the contract beside the file."""
+    """The recipe of a flavour's contract."""
     settings = {
         "contract_version": contract.VERSION,
         "labels": list(experiment.labels),
@@ -150,7 +150,7 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
         if FLAVOURS[name].calibrated:
             calibration_report.report(experiment, made, reporter)
         size = run.path(file_name(name)).stat().st_size
-        current = "" if fresh else " (contract made again)" if contract_made else " (up to date)"
+        current = "" if fresh else " (contract updated)" if contract_made else " (up to date)"
         reporter.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
     exported(experiment)
 
@@ -224,7 +224,7 @@ def check(data: bytes, name: str) -> None:
 
 
 def _check_answers(experiment: Experiment, model: keras.Model, data: bytes, name: str) -> None:
-    """Checks answers to the first training pictures, black and white: finite, near Keras if not rounded."""
+    """Checks outputs for a few training pictures, black and white: finite; near Keras if not rounded."""
     first = experiment.split.train[:_LOOK_AT]
     dataset.check_unchanged(experiment.table, first)
     frames = [plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
@@ -234,10 +234,10 @@ def _check_answers(experiment: Experiment, model: keras.Model, data: bytes, name
     # A compiled graph, one picture at a time: a plain call keeps every feature map, 0.4 GB of them.
     reference = np.concatenate([model.predict_on_batch(f[np.newaxis].astype(np.float32)) for f in frames])
     if not np.isfinite(target).all():
-        raise ConversionError(f"model_{name}.tflite answers with numbers that are not finite")
+        raise ConversionError(f"the outputs of model_{name}.tflite are not finite")
     tolerance = FLAVOURS[name].tolerance
     furthest = float(np.abs(target - reference).max())
     if tolerance is not None and furthest > tolerance:
         raise ConversionError(
-            f"model_{name}.tflite is {furthest:.4f} away from the Keras model; {tolerance} is allowed"
+            f"model_{name}.tflite differs from the Keras model by {furthest:.4f}; {tolerance} is allowed"
         )

@@ -1,4 +1,4 @@
-"""What is noted of a flavour that could not be made, so that the others go on without it."""
+"""Notes why a flavour could not be converted, so that the others carry on without it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from pipeline.core.runs import Run
 
 
 class Failure(NamedTuple):
-    """Why a flavour could not be made, and what to do about it."""
+    """Why a flavour could not be converted, and what to do about it."""
 
     message: str
     hint: str
 
 
 def note(run: Run, made: Recipe, files: Sequence[str], error: ConversionError) -> None:
-    """Notes why a stage failed, and takes away what an earlier model left in its place.
+    """Notes why a stage failed, and deletes the files that an earlier model left.
 
     Args:
         run: The run.
         made: What the file would have been made from.
-        files: What stands in its place.
-        error: Why there is nothing new.
+        files: The stage's files, relative to the run.
+        error: Why it failed.
 
     Raises:
-        StorageError: The system says no.
+        StorageError: A file cannot be deleted or written.
     """
     run.forget(made.stage)
     for name in files:
@@ -40,12 +40,12 @@ def note(run: Run, made: Recipe, files: Sequence[str], error: ConversionError) -
 
 
 def forget(run: Run, made: Recipe) -> None:
-    """Takes a note back; raises StorageError."""
+    """Deletes a note; raises StorageError."""
     run.forget(_recipe(made).stage)
 
 
 def noted(run: Run, made: Recipe) -> Failure | None:
-    """Why a stage failed with this very recipe, or None."""
+    """Why a stage failed with exactly this recipe, or None."""
     entry = run.recorded(_recipe(made).stage)
     if entry.get("key") != _recipe(made).key:
         return None
@@ -53,7 +53,7 @@ def noted(run: Run, made: Recipe) -> Failure | None:
 
 
 def any_noted(run: Run, stage: str) -> bool:
-    """Whether a stage failed when it was last tried, whatever it would be made from now."""
+    """Whether a stage failed the last time it was tried, with whatever recipe."""
     return bool(run.recorded(f"{stage}/failure"))
 
 

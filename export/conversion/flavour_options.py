@@ -72,5 +72,5 @@ FLAVOURS = {
     FLOAT32: Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
     FLOAT16: Flavour("weights in float16, arithmetic in float32", _float16, False, None),
     DYNAMIC_RANGE: Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
-    INT8: Flavour("weights and arithmetic in int8, uint8 at the border", _int8, True, None),
+    INT8: Flavour("weights and arithmetic in int8, uint8 input and output", _int8, True, None),
 }

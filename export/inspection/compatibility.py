@@ -82,11 +82,11 @@ def _unreadable(notes: Metadata) -> list[str]:
         return ["it cannot read the metadata"]
     if notes.labels_file and not notes.labels:
         return [f"it cannot read the labels, {notes.labels_file}"]
-    return ["it reads labels only where they are stored without compression"] if notes.compressed else []
+    return ["it reads labels only if they are stored uncompressed"] if notes.compressed else []
 
 
 def _remark(notes: Metadata | None) -> str:
-    return "" if notes and notes.labels else "without names: the file holds no labels"
+    return "" if notes and notes.labels else "it shows no class names, because the file has no labels"
 
 
 def _litert_js(structure: Structure) -> list[str]:
@@ -95,8 +95,10 @@ def _litert_js(structure: Structure) -> list[str]:
     if wrong:
         reasons.append(f"it takes {' or '.join(_BORDER)} as input and output, not {', '.join(wrong)}")
     if not structure.batch_is_fixed:
-        one = f"the input is {_shape(structure.inputs[0])}" if structure.size_is_open else "the batch is one"
-        reasons.append(f"it takes no dynamic dimension, and {one}")
+        size = (
+            f"input is {_shape(structure.inputs[0])}" if structure.size_is_open else "batch size is dynamic"
+        )
+        reasons.append(f"it takes no dynamic dimensions, but the {size}")
     return reasons
 
 

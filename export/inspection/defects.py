@@ -25,9 +25,11 @@ def defects(examined: Examination) -> list[str]:
     elif structure.bare_count:
         part = "all" if structure.bare_count == structure.layers else f"{structure.bare_count} of"
         layers = f"{part} {structure.layers} layers lack theirs"
-        reasons.append(f"it does not hold its weights: {layers} (such as {short(structure.bare_layers[0])})")
+        reasons.append(
+            f"it does not contain its weights: {layers} (such as {short(structure.bare_layers[0])})"
+        )
     elif structure.weights == "nothing":
-        reasons.append("it holds no weights: not a classifier")
+        reasons.append("it contains no weights: not a classifier")
     if not trial.runs:
         reasons.append(f"it does not run in LiteRT: {trial.words}")
     elif not trial.finite:

@@ -35,11 +35,11 @@ from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.images.letterbox import letterbox
 
-# A file of our own has no reason to hang; a busy machine has.
+# Our own files do not hang, but a busy machine may be slow.
 _PATIENCE = 60
-# A stranger's is read, run and judged in under ten seconds.
+# Files from strangers are read, run and judged in under ten seconds.
 _SECONDS = 9
-# Far from any rounding, near to what a file answers that an old runtime misreads.
+# Well above rounding, well below the error of a runtime that misreads a file.
 _SAME_ANSWER = 0.1
 
 
@@ -81,12 +81,12 @@ class Passport(Part, extra="ignore"):
         """Whether it is what its name says, in one sentence."""
         what, wrong = flavours.in_words(self.structure), "; ".join((*self.defects, *self.contradictions))
         if self.sound:
-            return f"yes: it is {what}" if self.promised else f"its name says nothing; it is {what}"
+            return f"yes: it is {what}" if self.promised else f"its name states no flavour; it is {what}"
         if self.structure.chip:
             return f"cannot be checked: {wrong}"
         if self.promised:
             return f"NO: {wrong}"
-        return f"unusable: {wrong}" if self.defects else f"its name says nothing; {wrong}"
+        return f"unusable: {wrong}" if self.defects else f"its name states no flavour; {wrong}"
 
 
 class Passports(Document):
@@ -107,7 +107,7 @@ def of_file(path: Path, seconds: int | None = None, size: Size | None = None) ->
         DataError: It is not a complete .tflite, or cannot be read.
         UsageError: It leaves its input size open and none is given, or it has another size.
     """
-    begun = time.monotonic()
+    started = time.monotonic()
     examined = examination.examine(path, seconds or examination.SECONDS, size)
     structure = examined.structure
     contract, contradictions = _contract(path, structure)
@@ -115,7 +115,7 @@ def of_file(path: Path, seconds: int | None = None, size: Size | None = None) ->
     kind, faults = flavours.kind(structure), defects.defects(examined)
     if kind == "nothing":
         # The defects already say that it holds nothing.
-        contradictions += [f"so not the {promised} file of its name"] if promised else []
+        contradictions += [f"so it is not the {promised} file that its name promises"] if promised else []
     else:
         if promised:
             contradictions += flavours.broken(structure, promised, path.name)
@@ -127,7 +127,7 @@ def of_file(path: Path, seconds: int | None = None, size: Size | None = None) ->
             "the file does not run" if structure.chip else "the file is unusable"
         )
     else:
-        left = seconds or max(1, int(_SECONDS - (time.monotonic() - begun)))
+        left = seconds or max(1, int(_SECONDS - (time.monotonic() - started)))
         proved = _prove(path, examined, contract, left)
     if disagreement := oldest_runtime.disagreement(claimed, proved):
         contradictions.append(disagreement)
@@ -152,7 +152,7 @@ def of_run(run: Run, reporter: ProgressReporter) -> dict[str, Passport]:
 
     Args:
         run: An exported run, locked.
-        reporter: Told the progress.
+        reporter: Receives progress.
 
     Raises:
         RunError: The run has no exported file, or its passport.json is damaged.
@@ -221,7 +221,7 @@ def _recipe(files: Mapping[str, Path]) -> Recipe:
         for file in (path, path.with_name(bundle.CONTRACT)):
             if file.is_file():
                 inputs[f"{convert.bundle_name(name)}/{file.name}"] = digest(file)
-    # Once the judge is installed, the proof is made up for.
+    # So that the proof is added once the judge is installed.
     settings = {"oldest_judge": judges.OLDEST.version}
     return stages.recipe("passport", inputs, settings, ("ai-edge-litert",))
 
@@ -254,7 +254,7 @@ def _prove(path: Path, examined: Examination, contract: Contract | None, seconds
         calls = list(examined.calls)
         expected = [oldest_runtime.real(answer, output) for answer in examined.answers]
         largest = max((float(np.abs(answer).max(initial=0)) for answer in expected), default=0.0)
-        tolerance, against = _SAME_ANSWER * max(1.0, largest), "LiteRT's answers here"
+        tolerance, against = _SAME_ANSWER * max(1.0, largest), "LiteRT's outputs here"
     return oldest_runtime.prove(
         path, output, calls, expected, tolerance=tolerance, against=against, seconds=seconds
     )

@@ -1,8 +1,8 @@
-"""Programs of other environments that judge a .tflite: whether they are there, and what they say.
+"""Programs in other environments that judge a .tflite: whether they are installed, and what they answer.
 
-They lie in `judges/` beside this package, each with a requirements file, because none of them can
-share an environment with TensorFlow; `make judges` makes those. What is asked, and what an answer
-means, is decided in `oldest_runtime` and in the tests.
+They are in `judges/` beside this package, each with a requirements file, because none can share an
+environment with TensorFlow; `make judges` creates the environments. `oldest_runtime` and the tests decide
+what to ask and what an answer means.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Judge:
     """A program and its environment.
 
     Attributes:
-        name: Of its environment and its requirements.
+        name: The name of its environment and its requirements file.
         program: Its file in `judges/`.
-        distribution: What its verdict is worth.
+        distribution: The library that it runs; its version is the judge's version.
     """
 
     name: str
@@ -47,17 +47,17 @@ class Judge:
             return ""
         reason = self.folder / "missing"  # written by judges.sh
         if reason.is_file():
-            return f"{self.folder.name} could not be made: {reason.read_text('utf-8').strip()}"
-        return f"{self.folder.name} is not there; make judges makes it"
+            return f"{self.folder.name} could not be created: {reason.read_text('utf-8').strip()}"
+        return f"{self.folder.name} does not exist; run make judges"
 
     @property
     def version(self) -> str:
-        """Of its distribution, read from the environment; empty if it is not there."""
+        """The version of its distribution, read from the environment; empty if it is not installed."""
         if self.missing:
             return ""
         stem = self.distribution.replace("-", "_")
-        found = self.folder.glob(f"lib/python3*/site-packages/{stem}-*.dist-info")
-        versions = [re.fullmatch(rf"{stem}-(.+)\.dist-info", path.name) for path in found]
+        folders = self.folder.glob(f"lib/python3*/site-packages/{stem}-*.dist-info")
+        versions = [re.fullmatch(rf"{stem}-(.+)\.dist-info", path.name) for path in folders]
         return next((match[1] for match in versions if match), "")
 
     @property
@@ -71,36 +71,36 @@ MEDIAPIPE = Judge("mediapipe", "mediapipe_tasks.py", "mediapipe")
 
 @dataclass(frozen=True)
 class Predictions:
-    """What a judge said.
+    """What a judge answered.
 
     Attributes:
-        found: By call; None where there is an error.
+        outputs: By call; None after an error.
         error: Why there are none, in one line.
-        timed_out: Whether it was stopped.
+        timed_out: Whether the judge was stopped.
     """
 
-    found: Any
+    outputs: Any
     error: str = ""
     timed_out: bool = False
 
 
 def ask(judge: Judge, model: Path, calls: Sequence[Sequence[np.ndarray]], seconds: int) -> Predictions:
-    """Lets a judge that is there answer calls; whatever the file does to it stays in its process.
+    """Has a judge run a file; whatever the file does, it only affects the judge's process.
 
     Args:
-        judge: Whom.
+        judge: An installed one.
         model: The .tflite.
-        calls: The input tensors of each.
-        seconds: After which it is stopped.
+        calls: The input tensors of each call.
+        seconds: The time limit.
     """
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         tensors = {f"{c}_{n}": tensor for c, call in enumerate(calls) for n, tensor in enumerate(call)}
         np.savez(folder / "inputs.npz", allow_pickle=False, **tensors)
         command = [judge.folder / "bin/python", ROOT / "judges" / judge.program, model.resolve(), folder]
         limits = [seconds, sandbox.memory_for(model)] if judge is OLDEST else []
         try:
-            ended = subprocess.run(
+            process = subprocess.run(
                 [str(word) for word in [*command, *limits]], capture_output=True, check=False, timeout=seconds
             )
         except subprocess.TimeoutExpired:
@@ -112,5 +112,5 @@ def ask(judge: Judge, model: Path, calls: Sequence[Sequence[np.ndarray]], second
                 return Predictions(dict(arrays))
         if (folder / "answers.json").is_file():
             return Predictions(json.loads((folder / "answers.json").read_text("utf-8")))
-        last = ended.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        return Predictions(None, f"ended with code {ended.returncode}: {' '.join(last) or 'without a word'}")
+        last = process.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        return Predictions(None, f"exited with code {process.returncode}: {' '.join(last) or 'no message'}")

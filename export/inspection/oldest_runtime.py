@@ -1,8 +1,8 @@
-"""The oldest runtime that runs a .tflite: claimed from its operators' versions, and proved.
+"""The oldest runtime that runs a .tflite: claimed from operator versions, and proved.
 
-The claim is a look into a table. The proof loads the file in tflite-runtime 2.14, the last release
-of that name, and compares its answers. A converter that writes too low a version makes an old
-runtime load the file and answer garbage: then claim and proof disagree.
+The claim is a table lookup. The proof loads the file in tflite-runtime 2.14, the last release of that
+name, and compares outputs. If a converter writes versions that are too low, an old runtime loads the file
+and returns garbage: then claim and proof disagree.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from export.model_file.structure import Part, Tensor
 
 
 class Proof(Part):
-    """What the judge said.
+    """What the judge found.
 
     Attributes:
-        runtime: Who judged, e.g. `tflite-runtime 2.14.0`.
-        holds: Whether it loads the file and answers as expected; null where it was not asked.
-        difference: The largest from the expected answers, in the output's own numbers; null where it is none.
-        against: What was expected.
-        words: Why not, or why it was not asked.
+        runtime: The judge, e.g. `tflite-runtime 2.14.0`.
+        holds: Whether it loads the file and gives the expected outputs; null if it was not asked.
+        difference: The largest from the expected outputs, in the output's own unit; null if there is none.
+        against: What the outputs were compared with.
+        words: Why it does not hold, or why the judge was not asked.
     """
 
     runtime: str
@@ -46,16 +46,16 @@ def prove(
     against: str,
     seconds: int,
 ) -> Proof:
-    """Lets the oldest runtime load a file and answer.
+    """Has the oldest runtime load and run a file.
 
     Args:
         model: The file.
-        output: The first tensor that it gives.
+        output: Its first output tensor.
         calls: The input tensors of each call.
-        expected: The first output of each, in real numbers.
-        tolerance: The largest difference that still is the same answer.
-        against: Where the expected answers come from, in words.
-        seconds: After which the runtime is stopped.
+        expected: The first output of each call, as real numbers.
+        tolerance: The largest difference that still counts as the same output.
+        against: Where the expected outputs come from, in words.
+        seconds: The time limit.
     """
     judge = judges.OLDEST
     if judge.missing:
@@ -67,46 +67,46 @@ def prove(
         )
 
     predictions = judges.ask(judge, model, calls, seconds)
-    if predictions.found is None:
+    if predictions.outputs is None:
         return proof(None if predictions.timed_out else False, predictions.error)
     furthest = []
     for call, wanted in enumerate(expected):
-        found = real(predictions.found[f"{call}_0"], output)
-        if found.size != wanted.size:
-            return proof(False, f"it answers with {found.size} numbers instead of {wanted.size}")
-        furthest.append(np.abs(found.ravel() - wanted.ravel()).max(initial=0))
-    # NaN is handed on, which Python's max would lose.
+        actual = real(predictions.outputs[f"{call}_0"], output)
+        if actual.size != wanted.size:
+            return proof(False, f"it returns {actual.size} numbers instead of {wanted.size}")
+        furthest.append(np.abs(actual.ravel() - wanted.ravel()).max(initial=0))
+    # np.max propagates NaN; Python's max may lose it.
     difference = float(np.max(furthest, initial=0))
     if not math.isfinite(difference):
-        return proof(False, "it answers with numbers that are not finite")
+        return proof(False, "its outputs are not finite")
     if not difference <= tolerance:
         return proof(
-            False, f"its answers are up to {difference:.3g} away; {tolerance:.3g} is allowed", difference
+            False, f"its outputs differ by up to {difference:.3g}; {tolerance:.3g} is allowed", difference
         )
     return proof(True, "", difference)
 
 
 def not_asked(why: str) -> Proof:
-    """A proof that was not tried."""
+    """A proof that was not attempted."""
     return Proof(runtime=judges.OLDEST.distribution, holds=None, difference=None, against="", words=why)
 
 
 def disagreement(claimed: Claim, proof: Proof) -> str:
-    """Where claim and proof cannot both be true, in words; empty if they can.
+    """How claim and proof contradict each other, in words; empty if they do not.
 
-    A claim above the judge's own version says nothing about what the judge does.
+    A claim above the judge's own version says nothing about the judge.
     """
     version = judges.OLDEST.version
     if proof.holds is not False or claimed.version is None or number(claimed.version) > number(version):
         return ""
     return (
-        f"by its operators' versions TensorFlow Lite {claimed.version} is enough, "
-        f"but {proof.runtime} says no: {proof.words}"
+        f"its operator versions claim TensorFlow Lite {claimed.version}, "
+        f"but it fails in {proof.runtime}: {proof.words}"
     )
 
 
 def real(raw: np.ndarray, tensor: Tensor) -> np.ndarray:
-    """A tensor's content in real numbers, float64."""
+    """A tensor's values as real numbers, float64."""
     numbers = raw.astype(np.float64)
     if tensor.scale is None:
         return numbers

@@ -35,7 +35,7 @@ def describe(path: Path) -> str:
     Raises:
         DataError: It cannot be read.
     """
-    head = _head(path, "give the path of a file that you may read")
+    head = _head(path, "check the path and your read permission")
     if head[4:8] == _IDENTIFIER:
         return "a .tflite under another name"
     return keras_archive.describe(path) or _beginning(head) or "not a known kind of model"
@@ -49,7 +49,7 @@ def require_tflite(path: Path) -> None:
     """
     if path.exists() and not path.is_file():
         raise DataError(f"{path} is not a regular file", "give the path of a .tflite, or the name of a run")
-    head = _head(path, "give the path of a .tflite that you may read")
+    head = _head(path, "check the path and your read permission")
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise DataError(

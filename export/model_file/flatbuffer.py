@@ -1,8 +1,8 @@
-"""Small FlatBuffers: one of our own packed, and a stranger's read without believing a word of it.
+"""Small FlatBuffers: packs our own, and reads files from strangers without trusting them.
 
-Generated code follows every offset and counts to every length that a file states, so that a few
-wild bytes make it crash or run for hours. Here each step is held against the end of the file, and
-the steps are counted. What the fields mean belongs to `metadata`.
+Generated code trusts every offset and length in a file, so a few corrupt bytes can crash it or keep it
+running for hours. Here every step is checked against the end of the file, and steps are counted.
+`metadata` knows what the fields mean.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import numpy as np
 if TYPE_CHECKING:
     import flatbuffers
 
-# Steps that a whole document may take; a classifier's metadata needs some hundred.
+# The most steps that reading a document may take; a classifier's metadata takes a few hundred.
 _STEPS = 100_000
 
 
 class DamagedError(Exception):
-    """An offset or a length leads nowhere. Caught by whoever asked for the document."""
+    """An offset or a length points outside the file. Callers catch it."""
 
 
 @dataclass
 class Document:
-    """Bytes, and how many steps reading them may still take."""
+    """A file's bytes, and how many more steps reading them may take."""
 
     data: bytes
     steps: int = field(default=_STEPS)
@@ -36,10 +36,10 @@ class Document:
         """The root table.
 
         Args:
-            identifier: Four bytes that must stand behind the root's offset; empty for any.
+            identifier: Four bytes that must follow the root's offset; empty for any.
 
         Raises:
-            DamagedError: They do not, or the offset leads nowhere.
+            DamagedError: They do not, or the offset points outside the file.
         """
         if identifier and self.data[4:8] != identifier:
             raise DamagedError(f"expected the identifier {identifier.decode()}")
@@ -49,28 +49,28 @@ class Document:
         """A number in one of `struct`'s forms, little-endian."""
         self.steps -= 1
         if self.steps < 0:
-            raise DamagedError("it takes too many steps to read")
+            raise DamagedError("reading it takes too many steps")
         if not 0 <= position <= len(self.data) - struct.calcsize("<" + form):
-            raise DamagedError(f"an offset leads to byte {position:,} of {len(self.data):,}")
+            raise DamagedError(f"an offset points to byte {position:,} of {len(self.data):,}")
         return struct.unpack_from("<" + form, self.data, position)[0]
 
     def count(self, position: int) -> int:
         return int(self.number("I", position))
 
     def follow(self, position: int) -> int:
-        """Where the offset at a position leads."""
+        """The position that the offset at this position points to."""
         return position + self.count(position)
 
     def raw(self, position: int, size: int) -> bytes:
-        """Bytes, wholly inside the file."""
+        """Bytes that lie entirely within the file."""
         if not 0 <= position <= position + size <= len(self.data):
-            raise DamagedError(f"{size:,} bytes from byte {position:,} do not fit into {len(self.data):,}")
+            raise DamagedError(f"{size:,} bytes from byte {position:,} exceed the file's {len(self.data):,}")
         return self.data[position : position + size]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a document; fields are numbered as in its schema, an absent one is None or empty."""
+    """A table of a document; fields are numbered as in its schema; absent ones are None or empty."""
 
     document: Document
     position: int
@@ -103,7 +103,7 @@ class Table:
         return self.document.raw(start + 4, self.document.count(start))
 
     def text(self, number: int) -> str:
-        """A string; letters that are no UTF-8 are replaced."""
+        """A string; invalid UTF-8 is replaced."""
         return self.bytes(number).decode("utf-8", "replace")
 
     def numbers(self, number: int, form: str) -> tuple[int | float, ...]:
@@ -126,8 +126,8 @@ def pack(root: Mapping[int, Any], identifier: bytes) -> bytes:
     """A FlatBuffer; the same values give the same bytes.
 
     Args:
-        root: The root table: fields by their number in the schema. Text is a string, a mapping a
-            table, a sequence a vector of tables or of float32, `np.uint8` and `np.int32` are numbers.
+        root: The root table: fields by their number in the schema. A str is a string, a mapping a
+            table, a sequence a vector of tables or of float32; `np.uint8` and `np.int32` are numbers.
         identifier: Four bytes.
     """
     import flatbuffers
@@ -138,7 +138,7 @@ def pack(root: Mapping[int, Any], identifier: bytes) -> bytes:
 
 
 def _pack_table(builder: flatbuffers.Builder, fields: Mapping[int, Any]) -> int:
-    # What a table points to must be written before it is begun.
+    # Whatever a table points to must be written before the table is started.
     places = {
         slot: _pack_value(builder, value)
         for slot, value in fields.items()

@@ -1,7 +1,7 @@
-"""What the name of a .tflite promises, held against what stands in it.
+"""Checks whether a .tflite is what its name promises.
 
-The one judge of names: `convert` asks it about every file before it is written, `passport` about
-files of any origin. Flavours are made in `convert`.
+`convert` asks before it writes a file, `passport` about files of any origin. How flavours are made is in
+`export.conversion`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import cast
 from export.model_file.structure import Structure, Tensor, short
 from pipeline.core.sections import DYNAMIC_RANGE, FLAVOURS, FLOAT16, FLOAT32, INT8, Flavour
 
-# What the weights of a flavour are, and in words.
+# The type of each flavour's weights.
 _WEIGHTS: dict[str, str] = {
     FLOAT32: "FLOAT32",
     FLOAT16: "FLOAT16",
@@ -24,7 +24,7 @@ _KINDS = {
     FLOAT32: "a float32 file: weights and arithmetic in float32",
     FLOAT16: "a float16 file: weights in float16, arithmetic in float32",
     DYNAMIC_RANGE: "a dynamic-range file: weights in integers, arithmetic in float32",
-    INT8: "an int8 file: weights and arithmetic in integers of 8 bits",
+    INT8: "an int8 file: weights and arithmetic in 8-bit integers",
     "int16x8": "an int16x8 file: weights in int8, arithmetic in int16",
     "fallback": "an int8 file that falls back to float32 in places",
     "nothing": "a file without weights",
@@ -38,8 +38,8 @@ def promised(stem: str) -> Flavour | None:
     Args:
         stem: The name without `.tflite`. Where two flavours are named, the last counts.
     """
-    found = re.findall(rf"_({'|'.join(FLAVOURS)})(?=[._-]|$)", stem.lower())
-    return cast("Flavour", found[-1]) if found else None
+    names = re.findall(rf"_({'|'.join(FLAVOURS)})(?=[._-]|$)", stem.lower())
+    return cast("Flavour", names[-1]) if names else None
 
 
 def kind(structure: Structure) -> str:
@@ -60,35 +60,35 @@ def kind(structure: Structure) -> str:
 
 def in_words(structure: Structure) -> str:
     """What a file is, as a phrase."""
-    found = kind(structure)
-    return _KINDS.get(found, f"a file with weights in {found}")
+    actual = kind(structure)
+    return _KINDS.get(actual, f"a file with weights in {actual}")
 
 
 def broken(structure: Structure, flavour: str, file: str) -> list[str]:
-    """What contradicts a flavour in a file's weights and arithmetic; empty if nothing does."""
-    weights, found = structure.weights, kind(structure)
-    if found == "compiled":
-        return []  # what it was before, nobody can tell
-    if found == "nothing":
-        return [f"{file} does not hold its weights"]
+    """How a file's weights and arithmetic contradict a flavour; empty if they do not."""
+    weights, actual = structure.weights, kind(structure)
+    if actual == "compiled":
+        return []  # what it was compiled from is unknown
+    if actual == "nothing":
+        return [f"{file} does not contain its weights"]
     if weights != _WEIGHTS[flavour]:
         return [f"the weights of {file} are {weights}; expected {_WEIGHTS[flavour]}"]
-    if found == flavour:
+    if actual == flavour:
         return []
     if flavour == INT8 and structure.float_count:
-        kinds = "FLOAT32" if found == DYNAMIC_RANGE else "float"
+        kinds = "FLOAT32" if actual == DYNAMIC_RANGE else "float"
         tensors = f"{structure.float_count} tensor{'s' * (structure.float_count > 1)}"
         names = ", ".join(short(name) for name in structure.float_tensors[:3]) + ", …" * (
             structure.float_count > 3
         )
-        if found == DYNAMIC_RANGE:
-            return [f"{file} is a dynamic-range file: it calculates in {kinds} ({tensors}: {names})"]
+        if actual == DYNAMIC_RANGE:
+            return [f"{file} is a dynamic-range file: it computes in {kinds} ({tensors}: {names})"]
         return [f"{file} falls back to {kinds} in places ({tensors}: {names})"]
     return [f"{file} is {in_words(structure)}; expected {_KINDS[flavour]}"]
 
 
 def broken_border(structure: Structure, flavour: str, file: str) -> list[str]:
-    """What contradicts the border of our own flavours: uint8 raw pixels for int8, else float32."""
+    """What contradicts the input and output of our own flavours: raw uint8 pixels for int8, else float32."""
     wrong = []
     for side, tensors, scale in (("input", structure.inputs, 1.0), ("output", structure.outputs, 1 / 256)):
         expected = Tensor(

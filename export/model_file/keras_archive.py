@@ -1,4 +1,4 @@
-"""What a .keras file holds, read without Keras: it is a zip archive with a description in JSON."""
+"""Describes a .keras file without loading Keras: it is a zip archive with a JSON config."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def read(path: Path) -> _KerasArchive | None:
                 return _damaged(f"{_CONFIG} is too large")
             config = documents.object_of(archive.read(_CONFIG), ("config",))
     except DocumentError as error:
-        return _damaged(f"{_CONFIG} is no description of a model ({error})")
+        return _damaged(f"{_CONFIG} does not describe a model ({error})")
     except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
         return None
     layers = config["config"].get("layers") if isinstance(config["config"], dict) else None
@@ -59,7 +59,7 @@ def read(path: Path) -> _KerasArchive | None:
 
 
 def describe(path: Path) -> str:
-    """A Keras model in a few words, or what is damaged of it; empty for any other file."""
+    """A Keras model in a few words, or what is wrong with it; empty for any other file."""
     archive = read(path)
     return archive.words if archive else ""
 

@@ -1,8 +1,8 @@
-"""Metadata inside a .tflite: names, labels, ranges and normalization, for readers of other houses.
+"""Metadata inside a .tflite: names, labels, ranges and normalization, for other programs.
 
-The form is TensorFlow Lite's: a FlatBuffer of its own (identifier M001) among the model's buffers,
-and the labels as a zip at the end of the file. MediaPipe Tasks asks for it. Interpreters do not
-see it: their answers stay as they are. Apps that Vignette builds read the contract instead.
+The format is TensorFlow Lite's: a FlatBuffer of its own (identifier M001) in one of the model's buffers,
+and the labels in a zip at the end of the file. MediaPipe Tasks requires it. Interpreters ignore it, so it
+changes no output. The apps that Vignette builds read the contract instead.
 
 Source: `metadata_schema.fbs` 1.5.0 of TensorFlow Lite Support, the same in MediaPipe Tasks.
 """
@@ -30,38 +30,38 @@ from pipeline.tflite import schema
 LABELS = "labels.txt"
 _BUFFER = "TFLITE_METADATA"
 _IDENTIFIER, _MODEL = b"M001", b"TFL3"
-_PARSER = "1.0.0"  # the oldest reader that knows everything written here
+_PARSER = "1.0.0"  # the oldest parser that knows every field written here
 _FEATURE, _IMAGE = np.uint8(1), np.uint8(2)  # union ContentProperties
 _NORMALIZATION = np.uint8(1)  # union ProcessUnitOptions
 _AXIS_LABELS = np.uint8(2)  # enum AssociatedFileType
 _RGB = np.uint8(1)  # enum ColorSpaceType
 _DATE = (1980, 1, 1, 0, 0, 0)
-# A file of labels is read up to here; ImageNet's 1,000 take 10 kB.
+# Longer label files are not read; ImageNet's 1,000 labels take 10 kB.
 _MOST_LABEL_BYTES, _MOST_ZIP_BYTES = 1_000_000, 4_000_000
-# What a zip made to hurt makes zipfile stumble over.
+# What zipfile raises for a malicious zip.
 _ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, ValueError, EOFError),
     *(RuntimeError, ArithmeticError, LookupError, MemoryError),
 )
-# Where the model does not say how many channels its input has.
+# If the model does not say how many channels its input has.
 _CHANNELS = (1, 3)
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file says about its first input and its first output; empty or None where it says nothing.
+    """What a file states about its first input and output; empty or None if it states nothing.
 
     Attributes:
         labels: In output order.
-        labels_file: Where the labels are said to stand, in the zip at the end.
-        compressed: Whether that file is.
-        mean: Subtracted from pixels 0 … 255 by the caller of a float model, per channel or once for all.
-        std: What the difference is divided by; as many.
-        normalized: How many means and deviations stand there, usable or not; None where there are none.
-        damaged: Whether nothing at all could be read.
+        labels_file: The name of the label file in the zip at the end.
+        compressed: Whether that file is compressed.
+        mean: Subtracted from pixels 0 … 255 before they enter a float model; one per channel, or one for all.
+        std: Divides the difference; as many values as in `mean`.
+        normalized: How many means and deviations the file has, usable or not; None if it has neither.
+        damaged: Whether nothing could be read.
         input_range: Lowest and highest value of the input, before normalization.
         output_range: The same of the output.
-        problems: What is there but could not be read.
+        problems: What is present but could not be read.
     """
 
     name: str = ""
@@ -83,7 +83,7 @@ class Metadata:
 
 
 def classifier(labels: Sequence[str], frame: Size, about: str) -> Metadata:
-    """What is said about one of our classifiers.
+    """The metadata of one of our classifiers.
 
     Args:
         labels: In output order.
@@ -92,7 +92,7 @@ def classifier(labels: Sequence[str], frame: Size, about: str) -> Metadata:
     """
     return Metadata(
         name="Vignette image classifier",
-        description=f"Tells {len(labels)} classes of pictures apart; {about}.",
+        description=f"Classifies pictures into {len(labels)} classes; {about}.",
         labels=tuple(labels),
         labels_file=LABELS,
         # Raw pixels go in: the backbone's own scaling is a layer of the graph.
@@ -102,39 +102,39 @@ def classifier(labels: Sequence[str], frame: Size, about: str) -> Metadata:
         input_name="picture",
         input_description=(
             f"RGB, {frame.width} pixels wide and {frame.height} high, raw values 0 to 255; the whole "
-            "picture, its aspect ratio kept, in the middle of a black frame."
+            "picture, scaled to fit with its aspect ratio kept and centred on black."
         ),
         input_range=(0, 255),
         output_name="probability",
-        output_description=f"One probability a class, in the order of {LABELS}; they add up to one.",
+        output_description=f"One probability per class, in the order of {LABELS}; they sum to one.",
         output_range=(0, 1),
     )
 
 
-def write(data: bytes, said: Metadata, frame: Size) -> bytes:
-    """The same model with metadata in it, in place of any that it had; the same bytes for the same model.
+def write(data: bytes, notes: Metadata, frame: Size) -> bytes:
+    """The model with this metadata instead of any it had; the same input gives the same bytes.
 
     Args:
         data: The .tflite.
-        said: What it shall say.
-        frame: Of its input.
+        notes: The metadata.
+        frame: The input size.
 
     Raises:
-        ConversionError: The file keeps its constants where they would be lost.
+        ConversionError: The file keeps its constants outside the FlatBuffer, where they would be lost.
     """
     import flatbuffers
 
     class Builder(flatbuffers.Builder):
-        """Constants start at multiples of 16, as the schema demands and generated Python forgets."""
+        """Aligns constants to 16 bytes, as the schema requires; generated Python does not."""
 
         def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
             return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
 
     classes, model = schema.generated(), schema.read_schema(data)
     if any(buffer.offset for buffer in model.buffers):
-        raise ConversionError("files over 2 GB keep constants behind the model; metadata cannot be put in")
+        raise ConversionError("files over 2 GB keep constants after the model; metadata cannot be added")
     kept = [entry for entry in model.metadata or [] if entry.name != _BUFFER.encode()]
-    content = np.frombuffer(_packed(said, frame), np.uint8)
+    content = np.frombuffer(_packed(notes, frame), np.uint8)
     model.buffers.append(classes.BufferT(data=content))
     model.metadata = [*kept, classes.MetadataT(name=_BUFFER, buffer=len(model.buffers) - 1)]
     builder = Builder(len(data) + len(content))
@@ -143,15 +143,14 @@ def write(data: bytes, said: Metadata, frame: Size) -> bytes:
     with zipfile.ZipFile(file, "a") as archive:
         entry = zipfile.ZipInfo(LABELS, _DATE)
         entry.create_system = 3  # the same on every system
-        archive.writestr(entry, "".join(f"{label}\n" for label in said.labels), zipfile.ZIP_STORED)
+        archive.writestr(entry, "".join(f"{label}\n" for label in notes.labels), zipfile.ZIP_STORED)
     return file.getvalue()
 
 
 def read(data: bytes) -> Metadata | None:
-    """What a .tflite of any origin says about itself; None if it has no metadata.
+    """What a .tflite of any origin states about itself; None if it has no metadata.
 
-    Whatever stands in the file, this neither raises nor takes long; what could not be read is
-    named in `problems`.
+    Never raises and never takes long, whatever the file holds; `problems` lists what could not be read.
     """
     try:
         packed, channels = _find(data)
@@ -161,24 +160,24 @@ def read(data: bytes) -> Metadata | None:
         return None
     problems: list[str] = []
     try:
-        found = _unpack(packed)
+        fields = _unpack(packed)
     except DamagedError as error:
-        return Metadata(damaged=True, problems=(f"the metadata are damaged: {error}",))
-    if found.get("normalized"):
-        found |= _usable(found["mean"], found["std"], channels, problems)
-    if found["labels_file"]:
-        found |= _read_labels(data, found["labels_file"], problems)
-    return Metadata(**found, problems=tuple(problems))
+        return Metadata(damaged=True, problems=(f"the metadata is damaged: {error}",))
+    if fields.get("normalized"):
+        fields |= _usable(fields["mean"], fields["std"], channels, problems)
+    if fields["labels_file"]:
+        fields |= _read_labels(data, fields["labels_file"], problems)
+    return Metadata(**fields, problems=tuple(problems))
 
 
-def _packed(said: Metadata, frame: Size) -> bytes:
+def _packed(notes: Metadata, frame: Size) -> bytes:
     image = {0: _RGB, 1: {0: np.int32(frame.width), 1: np.int32(frame.height)}}
-    normalization = {0: _NORMALIZATION, 1: {0: said.mean, 1: said.std}}
-    labels = {0: LABELS, 1: "One label a line, in the order of the output.", 2: _AXIS_LABELS}
-    taken = _tensor(said.input_name, said.input_description, (_IMAGE, image), said.input_range)
-    given = _tensor(said.output_name, said.output_description, (_FEATURE, {}), said.output_range)
-    graph = {2: [{**taken, 4: [normalization]}], 3: [{**given, 6: [labels]}]}
-    return flatbuffer.pack({0: said.name, 1: said.description, 3: [graph], 7: _PARSER}, _IDENTIFIER)
+    normalization = {0: _NORMALIZATION, 1: {0: notes.mean, 1: notes.std}}
+    labels = {0: LABELS, 1: "One label per line, in output order.", 2: _AXIS_LABELS}
+    picture = _tensor(notes.input_name, notes.input_description, (_IMAGE, image), notes.input_range)
+    scores = _tensor(notes.output_name, notes.output_description, (_FEATURE, {}), notes.output_range)
+    graph = {2: [{**picture, 4: [normalization]}], 3: [{**scores, 6: [labels]}]}
+    return flatbuffer.pack({0: notes.name, 1: notes.description, 3: [graph], 7: _PARSER}, _IDENTIFIER)
 
 
 def _tensor(
@@ -194,7 +193,7 @@ def _tensor(
 
 
 def _find(data: bytes) -> tuple[bytes | None, Sequence[int]]:
-    """The FlatBuffer with the metadata, out of a model, and how many channels its input may have."""
+    """The metadata's FlatBuffer in a model, and the channel counts its input may have."""
     model = Document(data).root(_MODEL)
     for entry in model.tables(6):
         if entry.text(0) == _BUFFER:
@@ -202,12 +201,12 @@ def _find(data: bytes) -> tuple[bytes | None, Sequence[int]]:
             for number, buffer in enumerate(model.tables(4)):
                 if number == wanted:
                     return buffer.bytes(0), _channels(model)
-            raise DamagedError(f"{_BUFFER} is to stand in buffer {wanted}, which is not there")
+            raise DamagedError(f"{_BUFFER} refers to buffer {wanted}, which does not exist")
     return None, ()
 
 
 def _channels(model: Table) -> Sequence[int]:
-    """Of the first input: the last side of its shape, or the second where channels come first."""
+    """Of the first input: the last dimension of its shape, or the second if channels come first."""
     graph = next(model.tables(2), None)
     first = next(iter(graph.numbers(1, "i")), -1) if graph else -1
     tensors = graph.tables(0) if graph else iter(())
@@ -217,23 +216,23 @@ def _channels(model: Table) -> Sequence[int]:
 
 def _unpack(packed: bytes) -> dict[str, Any]:
     root = Document(packed).root(_IDENTIFIER)
-    found: dict[str, Any] = {"name": root.text(0), "description": root.text(1), "labels_file": ""}
+    fields: dict[str, Any] = {"name": root.text(0), "description": root.text(1), "labels_file": ""}
     graph = next(root.tables(3), None)
     for side, number in (("input", 2), ("output", 3)):
         tensor = next(graph.tables(number), None) if graph else None
         if tensor is None:
             continue
-        found[f"{side}_name"], found[f"{side}_description"] = tensor.text(0), tensor.text(1)
+        fields[f"{side}_name"], fields[f"{side}_description"] = tensor.text(0), tensor.text(1)
         content = tensor.table(3)
         limits = content.table(2) if content else None
         if limits:
-            found[f"{side}_range"] = (int(limits.number(0, "i")), int(limits.number(1, "i")))
+            fields[f"{side}_range"] = (int(limits.number(0, "i")), int(limits.number(1, "i")))
         if side == "input":
-            found |= _normalization(tensor)
+            fields |= _normalization(tensor)
         else:
             files = (file.text(0) for file in tensor.tables(6) if file.number(2, "b") == _AXIS_LABELS)
-            found["labels_file"] = next(files, "")
-    return found
+            fields["labels_file"] = next(files, "")
+    return fields
 
 
 def _normalization(tensor: Table) -> dict[str, Any]:
@@ -248,35 +247,37 @@ def _normalization(tensor: Table) -> dict[str, Any]:
 def _usable(
     mean: tuple[float, ...], std: tuple[float, ...], channels: Sequence[int], problems: list[str]
 ) -> dict[str, Any]:
-    """Mean and std where a picture can go through them; else none, and why."""
+    """Drops a mean and std that cannot be applied to a picture, and says why."""
     if len(mean) != len(std) or len(mean) not in channels:
         problems.append(
             f"the normalization has {len(mean)} means and {len(std)} deviations; "
             f"expected one of each, or {channels[-1]}"
         )
     elif not all(map(math.isfinite, (*mean, *std))) or not all(std):
-        problems.append("the metadata are damaged: the normalization is none that a picture can go through")
+        problems.append(
+            "the metadata is damaged: its normalization has a zero deviation or a value that is not finite"
+        )
     else:
         return {}
     return {"mean": (), "std": ()}
 
 
 def _read_labels(data: bytes, name: str, problems: list[str]) -> dict[str, Any]:
-    """The lines of a file in the zip at the end, none of which is trusted."""
+    """The labels in the zip at the end of the file; nothing in it is trusted."""
     try:
-        # The end is enough: a zip of millions of entries would take minutes to list.
+        # The end is enough: listing a zip with millions of entries would take minutes.
         with zipfile.ZipFile(io.BytesIO(data[-_MOST_ZIP_BYTES:])) as archive:
             entry = archive.getinfo(name)
             if entry.file_size > _MOST_LABEL_BYTES:
-                problems.append(f"{name} says to be {entry.file_size:,} bytes long; it was not read")
+                problems.append(f"{name} claims to be {entry.file_size:,} bytes long; it was not read")
                 return {}
             with archive.open(entry) as file:
                 lines = file.read(_MOST_LABEL_BYTES).decode("utf-8").split("\n")
     except KeyError:
-        problems.append(f"the file of labels, {name}, is not in the file")
+        problems.append(f"the label file {name} is missing")
         return {}
     except _ZIP_ERRORS as error:
-        problems.append(f"the file of labels, {name}, cannot be read: {str(error) or type(error).__name__}")
+        problems.append(f"the label file {name} cannot be read: {str(error) or type(error).__name__}")
         return {}
     if lines and not lines[-1]:
         lines.pop()

@@ -1,8 +1,8 @@
-"""Which runtimes run the operators of a .tflite, by their versions.
+"""Which runtimes support a .tflite, by the versions of its operators.
 
-`oldest_runtimes.txt` names the first TensorFlow Lite for every operator at every version;
-`operator_versions/` has one table for each runtime that an app may hold, with the highest version
-of every operator that it runs.
+`oldest_runtimes.txt` names the first TensorFlow Lite release for every version of every operator;
+`operator_versions/` has a table for each runtime that an app may contain, with the highest version that it
+supports of every operator.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _TABLE = Path(__file__).with_name("oldest_runtimes.txt")
 
 
 class Claim(Part):
-    """What the table says.
+    """The oldest runtime, according to the table.
 
     Attributes:
-        version: The oldest TensorFlow Lite; null where the table does not know an operator.
-        because: The operator that asks for it, with its version.
-        unknown: Operators that the table does not know.
+        version: The oldest TensorFlow Lite release; null if the table lacks an operator.
+        because: The operator that requires it, with its version.
+        unknown: Operators that the table lacks.
     """
 
     version: str | None
@@ -31,19 +31,19 @@ class Claim(Part):
 
 
 def claim(structure: Structure) -> Claim:
-    """The oldest runtime by the operators' versions."""
+    """The oldest runtime that supports all operator versions of a file."""
     table = versions()
-    found, unknown = [], []
+    known, unknown = [], []
     for operator in structure.operators:
         first = table.get((operator.name, operator.version))
         title = f"{operator.name} version {operator.version}"
         if first:
-            found.append((number(first), first, title))
+            known.append((number(first), first, title))
         else:
             unknown.append(title)
-    newest = max(found, default=((), "", ""))
+    newest = max(known, default=((), "", ""))
     return Claim(
-        version=None if unknown or not found else newest[1], because=newest[2], unknown=tuple(sorted(unknown))
+        version=None if unknown or not known else newest[1], because=newest[2], unknown=tuple(sorted(unknown))
     )
 
 
@@ -60,7 +60,7 @@ def versions() -> dict[tuple[str, int], str]:
 
 
 def number(version: str) -> tuple[int, ...]:
-    """A version that compares: 1.9 comes before 1.14."""
+    """A version as integers, so that 1.9 sorts before 1.14."""
     return tuple(int(part) for part in version.split("."))
 
 
@@ -74,7 +74,7 @@ class Operator:
     Attributes:
         name: As in the schema, e.g. `CONV_2D`.
         model: The version that the model needs.
-        runtime: The highest version that the runtime runs; 0 for none, None where no table says.
+        runtime: The highest version that the runtime supports; 0 for none, None without a table.
     """
 
     name: str
@@ -83,16 +83,16 @@ class Operator:
 
     @property
     def fits(self) -> bool | None:
-        """None where no table says."""
+        """Whether the runtime supports it; None without a table."""
         return None if self.runtime is None else self.model <= self.runtime
 
 
 def compare(data: bytes, version: str) -> list[Operator]:
-    """The operators of a model against what a runtime runs, by name.
+    """The operators of a model against those that a runtime supports, by name.
 
     Args:
         data: The .tflite.
-        version: Of the runtime; any that has no table leaves the comparison open.
+        version: The runtime's version; without a table for it, `Operator.runtime` is None.
     """
     needed: dict[str, int] = {}
     for name, needed_version in schema.operators(data):
@@ -102,7 +102,7 @@ def compare(data: bytes, version: str) -> list[Operator]:
 
 
 def highest_versions(version: str) -> dict[str, int] | None:
-    """The highest version of every operator that a runtime runs; None where no table says."""
+    """The highest version that a runtime supports of every operator; None without a table."""
     path = TABLES / f"{version}.txt"
     if not version or not path.is_file():
         return None

@@ -1,8 +1,8 @@
-"""The contents of a .tflite: its border, operators, constants and types, read with LiteRT's schema.
+"""The contents of a .tflite: inputs, outputs, operators, constants and types, read with LiteRT's schema.
 
-Reading follows whatever the file states, so strangers' files are read under limits on time and
-memory, by `inspection.examination`. What the contents mean for the file's name is decided in
-`flavours`, and which runtimes load it in `inspection.compatibility`.
+The reader trusts whatever the file states, so `inspection.examination` runs it under time and memory
+limits on files from strangers. `flavours` decides what the contents mean for the file's name, and
+`inspection.compatibility` which runtimes load it.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from export.model_file.flatbuffer import DamagedError, Document
 from pipeline.tflite import interpreter as litert
 from pipeline.tflite import schema
 
-# Operators whose second input is a kernel, and so must be in the file.
+# Operators whose second input is a kernel, which must be in the file.
 _LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV", "CONV_3D")
-# What only holds axes, shapes and biases, and is no weight.
+# Types that hold only axes, shapes and biases, never weights.
 _NO_WEIGHTS = ("INT32", "UINT32", "INT64", "UINT64", "BOOL", "STRING")
-# Custom operators that every runtime has: TensorFlow Lite registers them with its own.
+# Custom operators that every runtime has, because TensorFlow Lite registers them with its own.
 BUILT_IN = ("TFLite_Detection_PostProcess", "NumericVerify", "Mfcc", "AudioSpectrogram")
-# What compilers for a chip put in the place of the operators that they took.
+# What a chip's compiler puts in place of the operators it compiled.
 _CHIPS = {
     "DISPATCH_OP": "an NPU",
     "edgetpu-custom-op": "Google's Edge TPU",
     "ethos-u": "Arm's Ethos-U",
-    "vsi-npu": "an NPU of VeriSilicon",
+    "vsi-npu": "a VeriSilicon NPU",
 }
 _MOST_NAMES = 200
 
@@ -42,7 +42,7 @@ class Part(BaseModel):
 
 
 class Tensor(Part):
-    """A tensor at the border; scale and zero point are null where it is not quantized."""
+    """An input or output; scale and zero point are null if it is not quantized."""
 
     name: str
     shape: tuple[int, ...]
@@ -52,7 +52,7 @@ class Tensor(Part):
 
 
 class Operator(Part):
-    """An operator at one version: how often it is used, and the bytes of constants that it takes."""
+    """One version of an operator: how often it is used, and how many bytes of constants it reads."""
 
     name: str
     version: int
@@ -69,20 +69,20 @@ class Signature(Part):
 
 
 class Structure(Part):
-    """Everything that is read from a .tflite without running it.
+    """Everything read from a .tflite without running it.
 
     Attributes:
-        batch_is_fixed: Whether every dimension of the border is a number.
+        batch_is_fixed: Whether no input or output has a dynamic dimension.
         constants: Bytes of constants, by type.
-        computed: How many tensors are computed, by type; those at the border aside.
-        float_tensors: Names of float tensors that an operator computes, but for the border; the first 200.
+        computed: How many tensors the operators compute, by type, not counting inputs and outputs.
+        float_tensors: Names of the float tensors among them; the first 200.
         float_count: How many there are.
         per_tensor: Tensors with one scale.
-        per_channel: Tensors with a scale for each channel.
+        per_channel: Tensors with one scale per channel.
         layers: Operators that need a kernel.
-        bare_layers: Outputs of those whose kernel is not in the file; the first 200.
+        bare_layers: Outputs of the layers whose kernel is not in the file; the first 200.
         bare_count: How many there are.
-        says_oldest: The oldest runtime, as the converter wrote it into the file; empty if it did not.
+        says_oldest: The oldest runtime according to the converter, as stored in the file; empty if absent.
     """
 
     size_bytes: int
@@ -106,18 +106,18 @@ class Structure(Part):
 
     @property
     def variables(self) -> list[str]:
-        """Operators that read weights from outside of the graph."""
+        """Operators that read weights from outside the graph."""
         return sorted({operator.name for operator in self.operators} & set(schema.VARIABLES))
 
     @property
     def custom(self) -> list[str]:
-        """Custom operators that runtimes do not have of themselves."""
+        """Custom operators that runtimes do not include."""
         names = {op.name.removeprefix("CUSTOM ") for op in self.operators if op.name.startswith("CUSTOM ")}
         return sorted(names - set(BUILT_IN))
 
     @property
     def chip(self) -> str:
-        """For which the file was compiled, in words; empty if it was not."""
+        """The chip that the file was compiled for, in words; empty if none."""
         return next((_CHIPS[name] for name in self.custom if name in _CHIPS), "")
 
     @property
@@ -127,17 +127,17 @@ class Structure(Part):
 
     @property
     def weights(self) -> str:
-        """The type that holds most weights; `nothing` where there are none."""
+        """The type of most weights, by bytes; `nothing` if there are none."""
         held = {kind: size for kind, size in self.constants.items() if size and kind not in _NO_WEIGHTS}
         return max(held, key=lambda kind: held[kind], default="nothing")
 
 
 def read(data: bytes) -> Structure:
-    """Reads a .tflite that may be trusted to be one; anything may be raised if it is not."""
+    """Reads a .tflite that LiteRT accepts; for any other file, anything may be raised."""
     model = schema.read_schema(data)
     kinds = schema.names("TensorType")
     main = model.subgraphs[0]
-    border = {*main.inputs, *main.outputs}
+    ends = {*main.inputs, *main.outputs}
     computed: Counter[str] = Counter()
     floats: list[str] = []
     scales: list[int] = []
@@ -145,9 +145,9 @@ def read(data: bytes) -> Structure:
         made = {place for operator in graph.operators or [] for place in _given(operator.outputs)}
         for place, tensor in enumerate(graph.tensors):
             scales.append(0 if tensor.quantization is None else len(_given(tensor.quantization.scale)))
-            if graph is main and place in border:
+            if graph is main and place in ends:
                 continue
-            # Converters leave tensors behind, such as those between the gates of an LSTM.
+            # Converters leave unused tensors behind, such as those between the gates of an LSTM.
             if place not in made:
                 continue
             computed[kinds[tensor.type]] += 1
@@ -160,7 +160,7 @@ def read(data: bytes) -> Structure:
         inputs=tuple(_border(main.tensors[place], kinds) for place in main.inputs),
         outputs=tuple(_border(main.tensors[place], kinds) for place in main.outputs),
         batch_is_fixed=all(
-            side >= 0 for place in border for side in _given(main.tensors[place].shapeSignature)
+            side >= 0 for place in ends for side in _given(main.tensors[place].shapeSignature)
         ),
         subgraphs=len(model.subgraphs),
         operators=tuple(_operators(model)),
@@ -186,12 +186,12 @@ def read(data: bytes) -> Structure:
 
 
 def short(name: str) -> str:
-    """A tensor's name that can be read aloud: the end of the first of those that were fused."""
+    """A readable tensor name: the last two parts of the first of its fused names."""
     return "/".join(name.split(";")[0].split("/")[-2:])
 
 
 def damage(data: bytes) -> str:
-    """The first thing that leads out of a damaged file, in words; empty if nothing is found."""
+    """The first thing in a damaged file that points outside it, in words; empty if nothing does."""
     try:
         model = Document(data).root()
         for buffer in model.tables(4):
@@ -221,11 +221,11 @@ def _border(tensor: Any, kinds: Mapping[int, str]) -> Tensor:
 
 
 def _operators(model: Any) -> Iterator[Operator]:
-    """Every operator at every version, the most used first."""
+    """Every version of every operator, most used first."""
     count: Counter[tuple[str, int]] = Counter()
     size: Counter[tuple[str, int]] = Counter()
     for graph in model.subgraphs:
-        # What dequantizes a constant passes it on; the layer behind it is what takes the bytes.
+        # A constant that is dequantized first counts for the layer that uses it.
         through: dict[int, int] = {}
         for operator in graph.operators or []:
             name = _operator_name(model.operatorCodes[operator.opcodeIndex])
@@ -245,7 +245,7 @@ def _operators(model: Any) -> Iterator[Operator]:
 
 
 def _kernels(model: Any) -> tuple[int, list[str]]:
-    """How many operators need a kernel, and the outputs of those that have none in the file."""
+    """How many operators need a kernel, and the outputs of those whose kernel is not in the file."""
     layers, bare = 0, []
     for graph in model.subgraphs:
         known = {place for place, tensor in enumerate(graph.tensors) if _size(model, tensor)}
@@ -266,7 +266,7 @@ def _kernels(model: Any) -> tuple[int, list[str]]:
 
 
 def _operator_name(code: Any) -> str:
-    """An operator's name as in the schema; a custom one by its own."""
+    """An operator's name in the schema; for a custom one, its own name."""
     name = schema.operator_name(code)
     return f"CUSTOM {_text(code.customCode)}" if name == "CUSTOM" else name
 
@@ -283,7 +283,7 @@ def _size(model: Any, tensor: Any) -> int:
 
 
 def _given(values: Any) -> Any:
-    """A vector of the schema, which may be absent."""
+    """A vector of the schema; empty if absent."""
     return np.empty(0, np.uint8) if values is None else values
 
 

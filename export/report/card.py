@@ -145,7 +145,7 @@ def _analyses(contents: Artifacts, file: ModelSection) -> list[str]:
                 _number(row.accuracy),
                 _number(row.coverage),
                 _number(row.target.agreement),
-                row.said,
+                row.verdict,
             ]
             for row in file.targets
         ]

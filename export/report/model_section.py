@@ -28,7 +28,7 @@ class Row:
     coverage: float | None
 
     @property
-    def said(self) -> str:
+    def verdict(self) -> str:
         """The gate's verdict in words."""
         return f"{self.target.verdict}{', second look' if self.target.second_look else ''}"
 

@@ -42,7 +42,7 @@ OUTPUTS = (artifacts.REPORT, artifacts.REPORT_JSON, artifacts.MODEL_CARD)
 FIGURES = {
     "curves.svg": (
         stages.FOLDS,
-        "Loss and accuracy over the epochs; the difference to the chosen epoch, with its interval",
+        "Loss and accuracy over the epochs; the difference from the chosen epoch, with its interval",
     ),
     "classes.svg": (stages.FOLDS, "How many pictures each class has, for training and held out"),
 }
@@ -56,11 +56,11 @@ _SHEETS = {
 }
 
 
-class _Said(Document):
+class _Gated(Document):
     """The gate's verdict on a flavour, in words."""
 
     model: str
-    said: str
+    verdict: str
 
 
 class _Summary(Document):
@@ -82,7 +82,7 @@ class _Summary(Document):
     alarms: tuple[str, ...]
     labels: tuple[str, ...]
     scores: tuple[dict[str, JsonValue], ...]
-    targets: tuple[_Said, ...]
+    targets: tuple[_Gated, ...]
     gaps: tuple[str, ...]
     improve: tuple[str, ...]
     mistakes: int
@@ -226,7 +226,8 @@ def _summary(contents: Artifacts, size: int, *, pictures: bool) -> _Summary:
             for row in learned.learned(contents).scores
         ),
         targets=tuple(
-            _Said(model=row.target.model, said=row.said) for row in model_section.shipped(contents).targets
+            _Gated(model=row.target.model, verdict=row.verdict)
+            for row in model_section.shipped(contents).targets
         ),
         gaps=tuple(gaps.sentences),
         improve=tuple(gaps.improve),

@@ -41,18 +41,18 @@ def collect(
             raise ConfigError(
                 f"{source} names no channels", 'add [[channels]] with channel = "@handle" and label = "NAME"'
             )
-        # Loads yt-dlp: after all that needs no network.
+        # Loads yt-dlp, so only after the checks that need no network.
         from pipeline.data.collect import collector
         from pipeline.data.collect.youtube import Session
 
         folder = Path(config.data.pictures)
         with Session(config.collect, terminal) as session:
-            found = collector.collect_channels(
+            outcome = collector.collect_channels(
                 folder, config.channels, config.collect, session, terminal, retry=retry
             )
-        classes = [_class(name, found) for name in sorted({row.label for row in found.rows})]
-        _show(terminal, folder, classes, [row for row in found.rows if row.reason])
-        if any(row.split == "test" for row in found.rows):
+        classes = [_class(name, outcome) for name in sorted({row.label for row in outcome.rows})]
+        _show(terminal, folder, classes, [row for row in outcome.rows if row.reason])
+        if any(row.split == "test" for row in outcome.rows):
             terminal.say(
                 "split", "by time: each channel's held-out pictures are older than its training pictures"
             )
@@ -63,14 +63,14 @@ def collect(
         terminal.next("pipeline", "train", str(source))
 
 
-def _class(label: str, found: Any) -> dict[str, Any]:
-    rows = [row for row in found.rows if row.label == label]
+def _class(label: str, outcome: Any) -> dict[str, Any]:
+    rows = [row for row in outcome.rows if row.label == label]
     return {
         "label": label,
         "pictures": sum(1 for row in rows if row.file),
         "train": sum(1 for row in rows if row.file and row.split == "train"),
         "test": sum(1 for row in rows if row.file and row.split == "test"),
-        "new": sum(count for (name, _), count in found.added.items() if name == label),
+        "new": sum(count for (name, _), count in outcome.added.items() if name == label),
         "missing": [
             {key: getattr(row, key) for key in ("id", "split", "position", "reason")}
             for row in rows
@@ -82,7 +82,7 @@ def _class(label: str, found: Any) -> dict[str, Any]:
 def _show(terminal: Terminal, folder: Path, classes: list[dict[str, Any]], missing: list[Row]) -> None:
     terminal.table(
         str(folder),
-        ["class", "pictures", "to train on", "held out", "new", "missing"],
+        ["class", "pictures", "training", "held out", "new", "missing"],
         [
             [
                 one["label"],

@@ -1,4 +1,4 @@
-"""The part of a configuration that collects thumbnails: which channels, and how they are asked."""
+"""The part of a configuration that collects thumbnails: which channels, and how to request them."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ class Channel(Part):
 
 
 class Collect(Part):
-    """How the thumbnails of channels are collected; nothing of this reaches a run.
+    """How the thumbnails of channels are collected; none of this enters a run.
 
-    The newest `train` of a channel's list are trained on, the next `test` are held out (0: no split
-    is given). With `full`, the next newest takes the place of one that is missing. `shorts` takes
-    all uploads instead of the videos. `cookies` is the path of a Netscape cookies file.
+    The newest `train` of a channel's list are for training, the next `test` are held out (0: no split).
+    With `full`, the next newest replaces a missing one. `shorts` takes all uploads instead of the videos
+    only. `cookies` is the path of a Netscape cookies file.
     """
 
     train: Annotated[int, Field(ge=1, le=100_000)] = 200

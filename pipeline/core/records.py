@@ -198,7 +198,7 @@ class Records:
         command = known.command if known else TRAIN
         return RunError(
             f"{self.path(name)} is damaged: it is not the file that `{command.verb}` wrote",
-            f"make it again: {command.of(self.folder)}",
+            f"recreate it: {command.of(self.folder)}",
         )
 
     def _recipe_path(self, stage: str) -> Path:

@@ -237,7 +237,7 @@ def load(run: Run, source: Path) -> Table:
         excluded = [_excluded(row) for row in run.read_csv(stages.EXCLUDED)]
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
-            f"{run.path(stages.PICTURES)} is damaged: {error}", f"make it again: {runs.training_command(run)}"
+            f"{run.path(stages.PICTURES)} is damaged: {error}", f"recreate it: {runs.training_command(run)}"
         ) from error
     root = source if source.is_dir() else source.parent
     labels = tuple(sorted({picture.label for picture in rows}))

@@ -30,7 +30,7 @@ def _groups(names: object) -> np.ndarray:
 
 def _quantile(groups: np.ndarray | int, grouped: np.ndarray | bool) -> np.ndarray:
     """Student's quantile if the spread between groups was estimated, else the normal one."""
-    from scipy import special  # takes half a second, which most verbs do not need
+    from scipy import special  # slow to import, and most commands do not need it
 
     return np.where(grouped, special.stdtrit(np.maximum(np.asarray(groups) - 1, 1), 0.975), Z)
 

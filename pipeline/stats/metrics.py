@@ -64,11 +64,11 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     rows, n = np.arange(len(truth)), len(truth)
     others = np.array(logits, float)
     others[rows, truth] = -np.inf
-    next_in_line = others.argmax(1)
+    runner_up = others.argmax(1)
 
     def smoothed_loss(log_t: float) -> float:
         likelihoods = special.log_softmax(logits / np.exp(log_t), axis=1)
-        right, other = likelihoods[rows, truth].mean(), likelihoods[rows, next_in_line].mean()
+        right, other = likelihoods[rows, truth].mean(), likelihoods[rows, runner_up].mean()
         return -((n + 1) * right + other) / (n + 2)
 
     best = optimize.minimize_scalar(smoothed_loss, bounds=(-3, 3), method="bounded")

@@ -67,11 +67,11 @@ def tango(
         spread = np.sqrt(np.maximum(n * (2 * share + drop * (1 - drop)), 1e-300))
         return (b - c - n * drop) / spread
 
-    found = (b - c) / n
+    estimate = (b - c) / n
     bounds = []
     # The score falls as the drop rises: +z at the lower bound, -z at the upper one.
     for outer in (-1.0, 1.0):
-        inside, outside = found.copy(), np.full(n.shape, outer)
+        inside, outside = estimate.copy(), np.full(n.shape, outer)
         for _ in range(_HALVINGS):
             middle = (inside + outside) / 2
             beyond = -outer * score(middle) > z
@@ -80,13 +80,13 @@ def tango(
     return np.stack(bounds)
 
 
-def mcnemar(found: Changes) -> float:
+def mcnemar(counts: Changes) -> float:
     """McNemar's exact two-sided p: how often chance alone gives counts this uneven."""
-    if not found.discordant:
+    if not counts.discordant:
         return 1.0
-    from scipy import stats  # takes half a second, which most verbs do not need
+    from scipy import stats  # slow to import, and most commands do not need it
 
-    return float(stats.binomtest(found.lost, found.discordant, 0.5).pvalue)
+    return float(stats.binomtest(counts.lost, counts.discordant, 0.5).pvalue)
 
 
 def confidence_shifts(reference: np.ndarray, target: np.ndarray) -> np.ndarray:

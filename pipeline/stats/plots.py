@@ -79,7 +79,7 @@ def curves(path: Path, histories: Sequence[Mapping[str, Sequence[float]]], chose
     figure, axes = _figure(12, 3.9, 3)
     histories = [curve for curve in histories if curve["validation_loss"]]
     for axis, quantity, unit in zip(
-        axes, ("loss", "accuracy"), ("cross-entropy, nats", "share right"), strict=False
+        axes, ("loss", "accuracy"), ("cross-entropy, nats", "share correct"), strict=False
     ):
         for part, colour, style in (("train", ORANGE, "--"), ("validation", BLUE, "-")):
             values = np.array([history[f"{part}_{quantity}"] for history in histories])
@@ -91,18 +91,20 @@ def curves(path: Path, histories: Sequence[Mapping[str, Sequence[float]]], chose
     axis = axes[2]
     difference = losses - losses[:, [chosen - 1]]
     _mean_and_band(axis, difference, BLUE, "-", "mean over the folds")
-    # The first epochs are far off; what matters is how flat it is around the chosen one.
+    # The first epochs are far off; what matters is how flat the curve is around the chosen epoch.
     near = difference[:, chosen // 4 :]
     top = max(near.max(), 1e-3)
     axis.set_ylim(1.3 * min(near.min(), -top / 4), 1.3 * top)
     axis.axhline(0, color=GREY, linewidth=1)
     axis.axvline(chosen, color=GREY, linestyle=":", label=f"epoch {chosen}")
     axis.set(
-        title=f"Validation loss against epoch {chosen}", xlabel="epoch", ylabel="difference in a fold, nats"
+        title=f"Validation loss relative to epoch {chosen}",
+        xlabel="epoch",
+        ylabel="difference per fold, nats",
     )
     axis.legend()
     figure.suptitle(
-        f"{len(histories)} folds, {n:,} pictures; bands: from the lowest fold to the highest",
+        f"{len(histories)} folds, {n:,} pictures; bands span the folds",
         fontsize=9,
     )
     _save(figure, path)
@@ -128,7 +130,7 @@ def class_histogram(path: Path, labels: Sequence[str], counts: dict[str, list[in
         left += values
     axis.set_yticks(places, [_plain(label) for label in labels])
     axis.invert_yaxis()
-    axis.set(title="Pictures of each class", xlabel="pictures")
+    axis.set(title="Pictures per class", xlabel="pictures")
     figure.legend(loc="outside lower center", ncols=2)
     _save(figure, path)
 
@@ -184,7 +186,7 @@ def f1(path: Path, classes: Sequence[Bar], counts: Sequence[int]) -> None:
     names = [f"{_plain(bar.name)} (n = {n})" for bar, n in zip(classes, counts, strict=True)]
     axis.set_yticks(places, names)
     axis.invert_yaxis()
-    title = f"F1 of each class, held out (n = {sum(counts):,})"
+    title = f"F1 per class, held out (n = {sum(counts):,})"
     axis.set(title=title, xlabel="F1, with 95% interval", xlim=(0, 1.02))
     _save(figure, path)
 
@@ -213,9 +215,7 @@ def sample_sheet(path: Path, labels: Sequence[str], rows: Sequence[Sequence[np.n
 def augmentation_sheet(path: Path, names: Sequence[str], views: Sequence[np.ndarray]) -> None:
     """The plain view of some pictures, and their random ones: RGB, uint8."""
     rows = [list(own[:8]) for own in views]
-    _sheet(
-        path, [_plain(name) for name in names], rows, "The plain view (left) and the random views of training"
-    )
+    _sheet(path, [_plain(name) for name in names], rows, "The plain view (left) and random training views")
 
 
 def _sheet(path: Path, names: Sequence[str], rows: Sequence[Sequence[np.ndarray]], title: str) -> None:

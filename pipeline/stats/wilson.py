@@ -1,4 +1,4 @@
-"""Wilson's interval for a share, which takes every picture as independent.
+"""Wilson's interval for a share, with every picture independent.
 
 `intervals` widens it for grouped pictures.
 """
@@ -35,6 +35,6 @@ def bounds(share: Any, n: Any, quantile: Any) -> np.ndarray:
         widened = 1 + quantile**2 / np.asarray(n, float)
         middle = (share + (widened - 1) / 2) / widened
         reach = np.sqrt((widened - 1) * (share * (1 - share) + (widened - 1) / 4)) / widened
-    found = np.stack([np.minimum(middle - reach, share), np.maximum(middle + reach, share)])
-    everything = np.stack([np.zeros(np.shape(middle)), np.ones(np.shape(middle))])
-    return np.clip(np.where(np.asarray(n) > 0, found, everything), 0, 1)
+    limits = np.stack([np.minimum(middle - reach, share), np.maximum(middle + reach, share)])
+    whole_range = np.stack([np.zeros(np.shape(middle)), np.ones(np.shape(middle))])
+    return np.clip(np.where(np.asarray(n) > 0, limits, whole_range), 0, 1)

@@ -79,7 +79,7 @@ def read(text: str, where: str, form: type[Form]) -> Form:
     version = load(text, where).get(form.VERSION_KEY)
     if isinstance(version, int) and version > VERSION:
         raise DataError(
-            f"{where} has version {version}; this program knows {VERSION}",
+            f"{where} has version {version}; this program reads version {VERSION}",
             "the app on the phone is newer: update Vignette, or install its own app: python -m export apk",
         )
     try:

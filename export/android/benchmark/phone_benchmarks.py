@@ -73,7 +73,9 @@ def read(path: Path) -> PhoneBenchmarks:
         return PhoneBenchmarks(recording=outcome)
     version = value["phone_version"]
     if isinstance(version, int) and version > VERSION:
-        raise DataError(f"{path} has version {version}; this program knows {VERSION}", "update Vignette")
+        raise DataError(
+            f"{path} has version {version}; this program reads version {VERSION}", "update Vignette"
+        )
     try:
         return PhoneBenchmarks.model_validate_json(text)
     except ValidationError as error:

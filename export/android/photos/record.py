@@ -131,7 +131,7 @@ def parse(text: str) -> Record:
         raise DataError(f"its record is damaged: {error}", _DAMAGED) from error
     version = value.get(Record.VERSION_KEY) if isinstance(value, dict) else None
     if isinstance(version, int) and version > VERSION:
-        raise DataError(f"its record has version {version}; this program knows {VERSION}", _NEWER)
+        raise DataError(f"its record has version {version}; this program reads version {VERSION}", _NEWER)
     try:
         return Record.model_validate_json(text)
     except ValidationError as error:

@@ -126,7 +126,7 @@ class ReplaySummary(Document):
         kernels = " and ".join(sorted(self.kernels))
         tolerance = max(photo.tolerance for photo in self.photos)
         details = (
-            f"largest difference {self.largest_difference:.4f} in probability, allowed {tolerance:.4f}; "
+            f"largest difference {self.largest_difference:.4f} in probability; {tolerance:.4f} is allowed; "
             f"{kernels} kernels on both sides"
         )
         if not self.disagree:

@@ -1,7 +1,7 @@
-"""yt-dlp, told to wait: pauses, patience with busy servers, and the end at a page that asks who is there.
+"""A patient yt-dlp: it pauses between requests, retries busy servers, and stops at sign-in pages.
 
-Every request of a collection passes `Client.urlopen`, those for lists and those for pictures. Loads
-yt-dlp; import late.
+Every request of a collection, for lists and for pictures, goes through `Client.urlopen`. Loads yt-dlp;
+import late.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pipeline.core.errors import ConfigError, NetworkError
 from pipeline.core.progress import ProgressReporter
 from pipeline.data.collect.manifest import shown
 
-# Longer than this nobody waits before a screen; the same command continues later.
+# Nobody waits at a terminal for longer than this; running the command again continues later.
 _LONGEST_WAIT_S = 120
 _LONG_S = 15
 LARGEST_BYTES = 32_000_000
@@ -34,7 +34,7 @@ _BUSY = (_TOO_MANY, 500, 502, 503, 504)
 
 
 class GaveUpError(Exception):
-    """A request that failed as often as the settings allow. Not one of yt-dlp's: it must not retry."""
+    """A request that failed as often as the settings allow. Not a yt-dlp error, which it would retry."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -42,10 +42,10 @@ class GaveUpError(Exception):
 
 
 class Client(yt_dlp.YoutubeDL):
-    """yt-dlp, told to wait. Answers are read whole here, so that half ones are asked for again."""
+    """yt-dlp with pauses and retries. Responses are read in full here, so that partial ones are retried."""
 
     def __init__(self, settings: Collect, reporter: ProgressReporter) -> None:
-        self._settings, self._listener = settings, reporter
+        self._settings, self._reporter = settings, reporter
         self._free_at = 0.0
         self.requests = 0
         options = {
@@ -59,19 +59,20 @@ class Client(yt_dlp.YoutubeDL):
             "proxy": settings.proxy or None,
             # In memory, so that the user's file is never written to.
             "cookiefile": _cookies(settings.cookies),
-            # Once more for a page that came without its list; busy servers are met in urlopen.
+            # Retries a page that came without its list once; urlopen handles busy servers.
             "extractor_retries": 1,
-            # Without this a list whose next page is missing just ends.
+            # Without this, a list whose next page is missing simply ends.
             "extractor_args": {"youtube": {"raise_incomplete_data": ["1"], "lang": ["en"]}},
         }
         super().__init__(options, auto_init=False)  # pyright: ignore[reportArgumentType]
 
     def urlopen(self, req: Any) -> Any:
-        """Answers a request when it is time, as often as it takes within the settings' patience.
+        """Sends a request when its turn comes, and retries as often as the settings allow.
 
         Raises:
-            HTTPError: An answer that asking again does not change, such as 404.
-            NetworkError: The server wants to be left alone, or to know who asks.
+            HTTPError: Retrying would not help, as with 404.
+            GaveUpError: Every attempt failed.
+            NetworkError: The server limits requests or requires sign-in.
         """
         request: Any = Request(req) if isinstance(req, str) else req
         settings, reason, status = self._settings, "", 0
@@ -91,7 +92,7 @@ class Client(yt_dlp.YoutubeDL):
             except CertificateVerifyError as error:
                 raise NetworkError(
                     f"the certificate of {urlsplit(request.url).hostname} cannot be trusted: {words(error)}",
-                    "check this machine's clock and proxy; if a proxy that you trust intercepts TLS: "
+                    "check this machine's clock and proxy; if a proxy you trust intercepts TLS: "
                     "--set collect.check_certificates=false",
                 ) from error
             except TransportError as error:
@@ -105,7 +106,7 @@ class Client(yt_dlp.YoutubeDL):
         raise GaveUpError(f"{reason}, {settings.tries} times" if settings.tries > 1 else reason)
 
     def _whole(self, response: Response) -> Response:
-        """The answer with its body in memory."""
+        """The response with its body in memory."""
         parts, size = [], 0
         with response:
             _stop_at_wall(response.url)
@@ -123,9 +124,9 @@ class Client(yt_dlp.YoutubeDL):
                 "repeat the command after that: it continues where it stopped",
             )
         if status == _TOO_MANY:
-            self._listener.warn(f"YouTube asks to slow down (HTTP 429); waiting {seconds:.0f} s")
+            self._reporter.warn(f"YouTube asks to slow down (HTTP 429); waiting {seconds:.0f} s")
         elif seconds >= _LONG_S:
-            self._listener.warn(
+            self._reporter.warn(
                 f"{f'YouTube is busy (HTTP {status})' if status else 'no answer'}; waiting {seconds:.0f} s"
             )
         self._free_at = max(self._free_at, time.monotonic() + seconds)
@@ -136,24 +137,24 @@ class Client(yt_dlp.YoutubeDL):
 
 
 def _stop_at_wall(address: str) -> None:
-    """Ends everything where an answer came from a page that asks who is there."""
+    """Stops everything if a response came from a sign-in or CAPTCHA page."""
     parts = urlsplit(address)
     host = parts.hostname or ""
     if host.startswith(("accounts.google.", "consent.")) or parts.path.startswith("/sorry/"):
         raise wall(f"it redirects to {host}")
 
 
-def wall(said: str) -> NetworkError:
+def wall(reason: str) -> NetworkError:
     """The error for a page that requires an account or a CAPTCHA."""
     return NetworkError(
-        f"YouTube requires sign-in or a CAPTCHA: {said}",
+        f"YouTube requires sign-in or a CAPTCHA: {reason}",
         "wait a few hours or use another network, then repeat the command: it continues where it stopped; "
         "cookies from a signed-in browser may help, at your account's risk: --set collect.cookies=FILE",
     )
 
 
 def _retry_after(asked: str | None) -> float:
-    """Seconds, from a header that gives them or a date; 0 where it says nothing."""
+    """Seconds to wait, from a header with seconds or a date; 0 without one."""
     if not asked:
         return 0.0
     if asked.strip().isdecimal():
@@ -179,14 +180,14 @@ def _cookies(path: str) -> io.StringIO | None:
 
 
 def words(error: BaseException) -> str:
-    """What a library says, on one line, without passwords, colours and the names of its own classes."""
-    said = getattr(error, "orig_msg", None) or str(error)
-    if isinstance(error, TransportError) and re.search(r"timed? ?out", said, re.IGNORECASE):
+    """A library's message on one line, without passwords, colours and its own class names."""
+    text = getattr(error, "orig_msg", None) or str(error)
+    if isinstance(error, TransportError) and re.search(r"timed? ?out", text, re.IGNORECASE):
         return "no answer in time"
-    said = re.sub(r"\x1b\[[\d;]*m", "", said)
-    said = re.sub(r"://[^/\s]*@", "://***@", said)
-    if system := re.search(r"\[Errno -?\d+\] ([\w ,]+)", said):
-        said = system[1]
+    text = re.sub(r"\x1b\[[\d;]*m", "", text)
+    text = re.sub(r"://[^/\s]*@", "://***@", text)
+    if system := re.search(r"\[Errno -?\d+\] ([\w ,]+)", text):
+        text = system[1]
     for noise in (
         r"^ERROR: (\[[^\]]*\] (\S+: )?)?",
         r"\[SSL: \w+\] ?",
@@ -194,13 +195,13 @@ def words(error: BaseException) -> str:
         r" ?\(caused by .*",
         r"; please report this issue.*",
     ):
-        said = re.sub(noise, "", said, flags=re.DOTALL)
-    said = shown(" ".join(said.split()))
-    return f"the proxy does not answer: {said}" if isinstance(error, ProxyError) else said
+        text = re.sub(noise, "", text, flags=re.DOTALL)
+    text = shown(" ".join(text.split()))
+    return f"the proxy does not answer: {text}" if isinstance(error, ProxyError) else text
 
 
 class _Mute:
-    """yt-dlp's words go nowhere: what matters becomes an error, or the reason for a missing picture."""
+    """Discards yt-dlp's output: what matters becomes an error, or the reason for a missing picture."""
 
     def debug(self, _text: str) -> None:
         pass

@@ -1,9 +1,9 @@
-"""Channels into a folder of pictures: which videos are asked for, and on which side of the split.
+"""Collects channels into a folder of pictures: which videos to request, and on which side of the split.
 
-The sides follow time. In a channel's list, newest first, the newest are trained on and the next
-are held out, so the held-out pictures are older than every training picture. Later collections
-keep that: pictures never change sides, newer ones join training, and what is older than the first
-held-out picture can only be held out.
+The split follows time. Of a channel's list, newest first, the newest go to training and the next are held
+out, so the held-out pictures are older than every training picture. Later collections keep it that way:
+pictures never change sides, newer ones join training, and those older than the first held-out picture can
+only be held out.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _OpenChannel:
     """A channel whose list is open."""
 
     channel: Channel
@@ -47,34 +47,34 @@ def collect_channels(
     """Brings a folder of pictures up to date with its channels.
 
     Args:
-        folder: Gets `{train,test}/LABEL/ID.jpg`, or `LABEL/ID.jpg` where no test pictures are wanted.
+        folder: Receives `{train,test}/LABEL/ID.jpg`, or `LABEL/ID.jpg` if no test pictures are wanted.
         channels: All lists are opened before the first picture is fetched.
         settings: How many on each side, and whether missing ones are replaced.
-        session: Where pictures and lists come from.
-        reporter: Hears of progress, and of what has changed.
-        retry: Pictures that YouTube did not have are asked for again.
+        session: The source of lists and pictures.
+        reporter: Receives progress, changes and warnings.
+        retry: Whether to request pictures again that YouTube did not have.
 
     Raises:
-        DataError: A channel or its list is not there, is empty, or is too short for the split; or
-            the folder was filled by other rules.
-        NetworkError: YouTube cannot be reached, or wants no more requests. What is there stays.
-        StorageError: The disk.
+        DataError: A channel or its list does not exist, is empty, or is too short for the split; or the
+            folder was collected with other settings.
+        NetworkError: YouTube cannot be reached, or refuses more requests. What was collected is kept.
+        StorageError: The folder cannot be written.
     """
     split = TRAIN if settings.test else UNSPLIT
     with Downloader(folder, session.get, reporter, retry=retry) as downloader:
         downloader.check_layout(split)
         channels = list(channels)
-        asked: list[_Asked] = []
+        opened: list[_OpenChannel] = []
         for number, channel in enumerate(channels):
             reporter.progress("reading the lists", number, len(channels))
-            asked.append(_open(channel, settings, session, downloader.manifest))
+            opened.append(_open(channel, settings, session, downloader.manifest))
         reporter.progress("reading the lists", len(channels), len(channels))
-        for one in asked:
+        for one in opened:
             _Walk(one, settings, downloader).go()
-        return downloader.outcome(lambda row: any(row.channel == one.name for one in asked))
+        return downloader.outcome(lambda row: any(row.channel == one.name for one in opened))
 
 
-def _open(channel: Channel, settings: Collect, session: Session, manifest: Manifest) -> _Asked:
+def _open(channel: Channel, settings: Collect, session: Session, manifest: Manifest) -> _OpenChannel:
     address = urls.channel_list(channel.channel, everything=settings.shorts)
     if address is None:
         raise ConfigError(f"{shown(channel.channel)} is not a channel", "give its handle, such as @handle")
@@ -97,37 +97,37 @@ def _open(channel: Channel, settings: Collect, session: Session, manifest: Manif
     if not first:
         raise DataError(
             f"{name} has no videos",
-            "remove it from [[channels]], or give another of its lists, such as @handle/shorts",
+            "remove it from [[channels]], or use another of its lists, such as @handle/shorts",
         )
     known = any(row.channel == name for row in manifest)
     if settings.test and len(first) <= settings.train and not known:
         held_out = max(1, len(first) // 6)
         raise DataError(
-            f"{name} has {len(first)} videos: with train = {settings.train} none is left to hold out",
+            f"{name} has {len(first)} videos: with train = {settings.train} none are left to hold out",
             f"take fewer: --set collect.train={max(1, len(first) - held_out)} --set collect.test={held_out}",
         )
-    return _Asked(channel, name, itertools.chain(first, listing.videos))
+    return _OpenChannel(channel, name, itertools.chain(first, listing.videos))
 
 
 class _Walk:
-    """One channel's list from the newest video down, until both sides have what they need."""
+    """Walks a channel's list from the newest video down, until both sides have what they need."""
 
-    def __init__(self, asked: _Asked, settings: Collect, downloader: Downloader) -> None:
-        self._asked, self._settings, self._keeper = asked, settings, downloader
-        self._label = asked.channel.label
+    def __init__(self, opened: _OpenChannel, settings: Collect, downloader: Downloader) -> None:
+        self._opened, self._settings, self._downloader = opened, settings, downloader
+        self._label = opened.channel.label
         self._needed = {TRAIN if settings.test else UNSPLIT: settings.train, TEST: settings.test}
         self._taken: Counter[str] = Counter()
 
     def go(self) -> None:
-        downloader, reporter = self._keeper, self._keeper.reporter
+        downloader, reporter = self._downloader, self._downloader.reporter
         newest, test = self._needed.keys()
         had = sum(1 for row in self._rows() if row.split == test and row.file)
         downloader.mend(self._rows(), again=self._again)
         self._count()
         known, passed = bool(self._taken[test]), False
-        for position, video in enumerate(self._asked.videos, 1):
-            wanting = self._lacks(test) or (self._lacks(newest) and not passed)
-            if position > self._settings.train and not wanting:
+        for position, video in enumerate(self._opened.videos, 1):
+            needs_more = self._lacks(test) or (self._lacks(newest) and not passed)
+            if position > self._settings.train and not needs_more:
                 break
             name = video.id if urls.is_video(video.id) else shown(video.id)[:50]
             row = downloader.manifest.get(self._label, name)
@@ -135,7 +135,7 @@ class _Walk:
                 side = self._side(position, passed=passed, ahead=known and not passed)
                 if side is None:
                     continue
-                row = downloader.ask(Row(name, self._label, side, self._asked.name, position, video.title))
+                row = downloader.ask(Row(name, self._label, side, self._opened.name, position, video.title))
                 self._taken[side] += self._takes(row)
             passed = passed or row.split == test
             done = sum(min(self._taken[side], needed) for side, needed in self._needed.items())
@@ -146,14 +146,14 @@ class _Walk:
                 self._label,
                 f"{joined} newer pictures were added to training; the {had} held-out ones are unchanged",
             )
-        self._say_what_lacks(had)
+        self._warn_of_shortfall(had)
 
     def _rows(self) -> list[Row]:
-        mine = (self._label, self._asked.name)
-        return [row for row in self._keeper.manifest if (row.label, row.channel) == mine]
+        mine = (self._label, self._opened.name)
+        return [row for row in self._downloader.manifest if (row.label, row.channel) == mine]
 
     def _takes(self, row: Row) -> bool:
-        """Whether a video takes a place: by its picture, or anyhow where no other may step in."""
+        """Whether a video takes a place: if it has a picture, or if no other video may replace it."""
         return bool(row.file) or not self._settings.full
 
     def _count(self) -> None:
@@ -169,19 +169,19 @@ class _Walk:
         return self._lacks(row.split)
 
     def _side(self, position: int, *, passed: bool, ahead: bool) -> str | None:
-        """Where a video that is new to us belongs; None where it is not needed.
+        """The side of a video that is not in the manifest yet; None if it is not needed.
 
         Args:
             position: In the list, from 1.
             passed: Whether a newer video of the list is held out.
-            ahead: Whether an older one is, and no newer one.
+            ahead: Whether an older one is held out, and no newer one.
         """
         newest, test = self._needed.keys()
         if not passed and (self._lacks(newest) or position <= self._settings.train):
             return newest
         return test if self._lacks(test) and not ahead else None
 
-    def _say_what_lacks(self, had: int) -> None:
+    def _warn_of_shortfall(self, had: int) -> None:
         for side, needed in self._needed.items():
             there = sum(1 for row in self._rows() if row.split == side and row.file)
             if there >= needed:
@@ -195,4 +195,4 @@ class _Walk:
                 if self._settings.full
                 else "the others are missing, and full = false does not replace them"
             )
-            self._keeper.reporter.warn(f"{self._label}: {there} of {needed} {what}; {why}")
+            self._downloader.reporter.warn(f"{self._label}: {there} of {needed} {what}; {why}")

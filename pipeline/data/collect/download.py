@@ -1,7 +1,7 @@
-"""The folder of pictures while it is filled: asks for a picture, keeps it, notes what became of it.
+"""The picture folder while it is being filled: requests pictures, stores them and records the results.
 
-One process at a time. A picture is written whole before its line is noted, so that a kill at any
-moment leaves at most a picture without a line, and that one is fetched again.
+One process at a time. A picture is written in full before its row is recorded, so a kill at any moment
+leaves at most one picture without a row, and that one is fetched again.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from pipeline.data.collect.thumbnails import Fetched, Missing
 from pipeline.images import decode
 
 TRAIN, TEST, UNSPLIT = "train", "test", ""
-# So many pictures in a row that did not come, or that YouTube says it lacks: it is not the pictures.
+# After this many failures in a row, or pictures that YouTube says it lacks, something else is wrong.
 _IN_VAIN, _LACKING = 5, 50
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a collection led to.
+    """The result of a collection.
 
     Attributes:
-        rows: Every video that was looked at, now or earlier, of the lists asked for.
+        rows: Every video of the requested lists that was looked at, now or earlier.
         added: How many pictures are new, by class and side.
     """
 
@@ -39,7 +39,7 @@ class Outcome:
 
 
 class Downloader:
-    """The folder while it is filled: asks for pictures, keeps them and notes what became of each."""
+    """Fills a folder with pictures, and records what became of each in its manifest."""
 
     def __init__(
         self, folder: Path, get: Callable[[str], Fetched], reporter: ProgressReporter, *, retry: bool
@@ -69,7 +69,7 @@ class Downloader:
         return Outcome(tuple(row for row in self.manifest if chosen(row)), self.added)
 
     def check_layout(self, split: str) -> None:
-        """Refuses to mix pictures that have a side with pictures that have none."""
+        """Refuses to mix pictures that are split with pictures that are not."""
         if any((row.split == UNSPLIT) != (split == UNSPLIT) for row in self.manifest):
             has = "without a split" if split else "split into train and test"
             raise DataError(
@@ -78,64 +78,64 @@ class Downloader:
             )
 
     def mend(self, rows: Iterable[Row], again: Callable[[Row], bool]) -> None:
-        """Asks again for pictures that are gone or changed, and for missing ones that may be there now."""
+        """Requests pictures again that are gone or changed, and missing ones that may exist by now."""
         for row in rows:
             if not row.file:
                 if self._retry or again(row):
                     self.ask(row)
                 continue
             path = self.folder / row.file
-            there = path.is_file()
-            if not there or decode.digest(path) != row.sha256:
-                self.reporter.warn(f"{row.file} was {'changed' if there else 'deleted'}; fetching it again")
-                self.ask(row, keep=there)
+            exists = path.is_file()
+            if not exists or decode.digest(path) != row.sha256:
+                self.reporter.warn(f"{row.file} was {'changed' if exists else 'deleted'}; fetching it again")
+                self.ask(row, keep=exists)
 
     def ask(self, row: Row, *, keep: bool = False) -> Row:
-        """Fetches a video's picture; gives the note of what came. With `keep`, only a picture is noted.
+        """Fetches a video's picture and returns its new row. With `keep`, only success is recorded.
 
         Raises:
-            NetworkError: This was one of many in a row that gave no answer.
+            NetworkError: Too many requests in a row have failed.
         """
         refused = self._refusal(row)
-        found = Missing(refused, lasting=True) if refused else thumbnails.best(row.id, self._get)
+        result = Missing(refused, lasting=True) if refused else thumbnails.best(row.id, self._get)
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        if isinstance(found, Missing):
+        if isinstance(result, Missing):
             bare = Row(row.id, row.label, row.split, row.channel, row.position, row.title)
-            noted = replace(bare, when=now, reason=found.reason, lasting=found.lasting)
+            updated = replace(bare, when=now, reason=result.reason, lasting=result.lasting)
             if not keep:
-                self.manifest.add(noted)
-            self._in_vain[found.lasting] += not refused
+                self.manifest.add(updated)
+            self._in_vain[result.lasting] += not refused
             if self._in_vain[False] == _IN_VAIN or self._in_vain[True] == _LACKING:
                 raise NetworkError(
-                    f"{self._in_vain[found.lasting]} pictures in a row could not be downloaded; the last: "
-                    f"{row.id}: {found.reason}",
+                    f"{self._in_vain[result.lasting]} pictures in a row could not be downloaded; the last: "
+                    f"{row.id}: {result.reason}",
                     "check the network and the proxy, then repeat the command: it continues where it stopped",
                 )
-            return noted
+            return updated
         self._in_vain.clear()
-        path = Path(row.split, row.label, row.id + found.ending)
-        # What a power cut does to it, its digest in the manifest tells; then it is fetched again.
-        files.write_bytes(self.folder / path, found.data, durable=False)
+        path = Path(row.split, row.label, row.id + result.ending)
+        # If a power cut damages it, its digest in the manifest shows that, and it is fetched again.
+        files.write_bytes(self.folder / path, result.data, durable=False)
         if row.file and row.file != path.as_posix():
             (self.folder / row.file).unlink(missing_ok=True)
         self.added[row.label, row.split] += not row.file
-        noted = replace(
+        updated = replace(
             row,
             file=path.as_posix(),
-            variant=found.variant,
-            width=found.width,
-            height=found.height,
-            cut=found.cut,
-            sha256=found.sha256,
+            variant=result.variant,
+            width=result.width,
+            height=result.height,
+            cut=result.cut,
+            sha256=result.sha256,
             when=now,
             reason="",
             lasting=False,
         )
-        self.manifest.add(noted)
-        return noted
+        self.manifest.add(updated)
+        return updated
 
     def _refusal(self, row: Row) -> str:
-        """Why a picture is not even asked for; empty where it is."""
+        """Why a picture is not requested at all; empty if it is."""
         if not urls.is_video(row.id):
             return "not a YouTube id"
         others = [label for label in self.manifest.labels_of(row.id) if label != row.label]

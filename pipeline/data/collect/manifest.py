@@ -1,8 +1,8 @@
 """What became of every video: one line each in `manifest.jsonl`, beside the pictures.
 
-The manifest is always whole: it is written beside and renamed. What happened since stands in a
-journal, line by line, so that a killed process loses at most the line that it was writing; the
-next one folds the journal in. Titles come from strangers: they are data here, never names.
+The manifest is always complete: it is written to a temporary file and renamed. Newer rows go to a journal,
+line by line, so a killed process loses at most the line it was writing; the next process merges the
+journal. Titles come from strangers: they are data, never file names.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ class Row:
     """One video of one class.
 
     Attributes:
-        id: The video's.
+        id: The video's id.
         label: The class.
-        split: `train`, `test`, or empty where no split is given.
-        channel: The list that it was found in; empty for one from a file.
-        position: In that list when it was found there, from 1, the newest first.
-        title: As the list says it, cut at 300 characters.
-        file: Relative to the folder of pictures, with `/`; empty where there is no picture.
+        split: `train`, `test`, or empty without a split.
+        channel: The list that it was found in.
+        position: In that list when it was found, from 1, newest first.
+        title: As in the list, cut to 300 characters.
+        file: Relative to the picture folder, with `/`; empty if there is no picture.
         variant: Which of YouTube's thumbnails it is, e.g. `maxresdefault.jpg`.
-        width: Of the picture as it is kept, in pixels; 0 where there is none.
-        height: The same.
-        cut: Rows of black that were cut off, above and below.
+        width: Of the stored picture, in pixels; 0 if there is none.
+        height: Likewise.
+        cut: Black rows that were cut off above, and again below.
         sha256: Of the file.
-        when: The day and time in UTC, ISO 8601.
-        reason: Why there is no picture; empty where there is one.
-        lasting: Whether asking again is of no use: YouTube said that there is none.
+        when: Date and time in UTC, ISO 8601.
+        reason: Why there is no picture; empty if there is one.
+        lasting: Whether retrying is pointless: YouTube says that there is none.
     """
 
     id: str
@@ -63,7 +63,7 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells rows apart: a video may stand in the lists of two classes."""
+        """Identifies a row: a video may be in the lists of two classes."""
         return self.label, self.id
 
 
@@ -71,10 +71,10 @@ class Manifest:
     """The rows of one folder of pictures, by label and id, in the order in which they were added.
 
     Args:
-        folder: The folder of pictures. Whoever opens a manifest holds the folder's lock.
+        folder: The picture folder. Whoever opens a manifest holds the folder's lock.
 
     Raises:
-        DataError: What stands there is no manifest.
+        DataError: The file is not a manifest.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -99,7 +99,7 @@ class Manifest:
         return [row.label for row in rows if row and row.file]
 
     def add(self, row: Row) -> None:
-        """Notes what became of a video, in the place of an earlier note; a kill after this loses nothing."""
+        """Records what became of a video, replacing an earlier row; a kill after this loses nothing."""
         self._take(row)
         try:
             with self._journal.open("ab") as file:
@@ -112,7 +112,7 @@ class Manifest:
         self._labels[row.label] = None
 
     def save(self) -> None:
-        """Writes the manifest, sorted, where it is not up to date; the journal is gone afterwards."""
+        """Writes the manifest, sorted, if it is out of date, and deletes the journal."""
         text = b"".join(_line(row) for row in _sorted(self._rows.values()))
         if text and not (self._path.is_file() and self._path.read_bytes() == text):
             files.write_bytes(self._path, text)
@@ -123,25 +123,25 @@ class Manifest:
 
 
 def shown(text: str) -> str:
-    """A text from strangers on one line of a terminal; what is invisible or acts on it becomes `?`."""
+    """Text from strangers on one line of a terminal; invisible and control characters become `?`."""
     return "".join("?" if invisible(letter) else letter for letter in text[:_LONGEST])
 
 
 def title_of(text: object) -> str:
-    """A title as it is kept: at most 300 characters, whatever they are."""
+    """A title as it is stored: at most 300 characters."""
     title = text if isinstance(text, str) else ""
     return title if len(title) <= _LONGEST else title[: _LONGEST - 1] + "…"
 
 
 def _sorted(rows: Iterable[Row]) -> list[Row]:
-    """By class, then the held-out ones last, then as they stood in the list."""
+    """By class and channel, held-out rows last, then in list order."""
     return sorted(rows, key=lambda row: (row.label, row.channel, row.split != "train", row.position, row.id))
 
 
 def _line(row: Row) -> bytes:
     text = json.dumps(asdict(row), ensure_ascii=False)
     if not text.isprintable():
-        # Letters stay readable; what is invisible, turns the line around or is no letter is spelled out.
+        # Letters stay readable; invisible and text-reversing characters are escaped.
         text = "".join(_escaped(letter) if invisible(letter) else letter for letter in text)
     return f"{text}\n".encode()
 
@@ -160,7 +160,7 @@ def _read(path: Path, *, torn: bool) -> Iterator[Row]:
         raise storage_error(path, error) from error
     lines = data.split(b"\n")
     if torn:
-        # What was being written when the process was killed; its picture is fetched again.
+        # The line that was being written when the process was killed; its picture is fetched again.
         lines = lines[:-1]
     for number, line in enumerate(lines, 1):
         if line:
@@ -181,14 +181,14 @@ def _parse(line: bytes, where: str) -> Row:
             "",
             *(Path(row.split, row.label, row.id + ending).as_posix() for ending in (".jpg", ".webp")),
         )
-        # A manifest may come from a stranger: what it names stays below the folder.
+        # A manifest may come from a stranger: its paths must stay below the folder.
         if not is_label(row.label) or row.split not in SPLITS or (row.file and not is_video(row.id)):
-            raise ValueError("the id, the label or the split cannot be part of a file's name")
+            raise ValueError("the id, the label or the split cannot be part of a file name")
         if row.file not in names:
             raise ValueError("file must be SPLIT/LABEL/ID.jpg or .webp")
         return row
     except ValueError as error:
         raise DataError(
-            f"{where}: not a line of a manifest: {error}",
+            f"{where} is not a manifest row: {error}",
             "restore an earlier copy, or move the file away to collect everything again",
         ) from error

@@ -1,8 +1,8 @@
-"""The best thumbnail of a video that YouTube has, whole and of the size that it must have.
+"""The best thumbnail that YouTube has of a video, complete and of the expected size.
 
-YouTube keeps several sizes at known addresses, and not all for every video. For one that it lacks
-it sends a grey placeholder, mostly with status 404, at times with 200. The smaller sizes are 4:3
-with black bars in the picture; these are cut off, so that all thumbnails have one shape.
+YouTube keeps several sizes at known addresses, but not all of them for every video. For a missing one it
+sends a grey placeholder, usually with status 404, sometimes with 200. The smaller sizes are 4:3 with black
+bars in the picture; the bars are cut off, so that all thumbnails have the same aspect ratio.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ PLACEHOLDER = "YouTube's grey placeholder"
 _PLACEHOLDER_SIZE = (120, 90)
 _ENDINGS = {"jpg": "JPEG", "webp": "WEBP"}
 _FOLDERS = {"jpg": "vi", "webp": "vi_webp"}
-# Once more for a picture that came damaged: mostly it was the way, not the file.
-_LOOKS = 2
-# Rows beside a bar's edge into which JPEG spreads what is behind it.
+# A damaged picture is fetched once more: usually the transfer was at fault.
+_ATTEMPTS = 2
+# Rows next to a bar's edge that JPEG blurs the picture into.
 _RINGING = 4
 _SPECKS = 0.01
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What an address gave: bytes, or the reason why not.
+    """The response for an address: bytes, or the reason why there are none.
 
     Attributes:
         data: The body.
-        reason: Empty where there is a body.
-        lasting: YouTube says that there is nothing; asking again is of no use.
-        silent: There was no answer, so nothing is known about what is there.
+        reason: Empty if there is a body.
+        lasting: YouTube says that there is no picture; retrying is pointless.
+        silent: There was no response, so whether there is a picture is unknown.
     """
 
     data: bytes = b""
@@ -47,7 +47,7 @@ class Fetched:
 
 @dataclass(frozen=True)
 class _Variant:
-    """One of the sizes that YouTube keeps; the largest may be larger, but not of another shape."""
+    """A size that YouTube keeps; with `at_least`, larger ones of the same aspect ratio fit, too."""
 
     name: str
     width: int
@@ -62,7 +62,7 @@ class _Variant:
 
     @property
     def padded(self) -> bool:
-        """Whether a 16:9 picture has bars in it."""
+        """Whether 16:9 pictures have bars in it."""
         return self.width * 9 != self.height * 16
 
 
@@ -75,14 +75,14 @@ LADDER = (
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """A picture to be kept.
+    """A picture to store.
 
     Attributes:
         data: The file's bytes.
-        ending: `.jpg` or `.webp`, as the bytes are.
+        ending: `.jpg` or `.webp`, the bytes' actual format.
         variant: Which one it was, e.g. `sddefault.jpg`.
-        width: In pixels, after the cut.
-        height: In pixels, after the cut.
+        width: In pixels, after cutting.
+        height: In pixels, after cutting.
         cut: Rows that were cut off above, and again below.
     """
 
@@ -100,61 +100,60 @@ class Thumbnail:
 
 @dataclass(frozen=True)
 class Missing:
-    """Why there is no picture; `lasting` where asking again is of no use."""
+    """Why there is no picture; `lasting` if retrying is pointless."""
 
     reason: str
     lasting: bool
 
 
 def best(video: str, get: Callable[[str], Fetched]) -> Thumbnail | Missing:
-    """The largest sound thumbnail of a video; JPEG where there is one.
+    """The largest valid thumbnail of a video, as JPEG if there is one.
 
-    Silence ends the search: a smaller picture would be kept for good.
+    The search stops if there is no response: otherwise a smaller picture would be stored for good.
 
     Args:
         video: Its id.
-        get: Gives the bytes at an address.
+        get: Fetches an address.
     """
     reasons: dict[str, str] = {}
     lasting = True
     for ending in _ENDINGS:
         for variant in LADDER:
             name = f"{variant.name}.{ending}"
-            found = _look(f"https://i.ytimg.com/{_FOLDERS[ending]}/{video}/{name}", variant, ending, get)
-            if isinstance(found, Thumbnail):
-                return found
-            if found.silent:
-                return Missing(f"{name}: {found.reason}", lasting=False)
-            reasons[name] = found.reason
-            lasting = lasting and found.lasting
+            result = _fetch(f"https://i.ytimg.com/{_FOLDERS[ending]}/{video}/{name}", variant, ending, get)
+            if isinstance(result, Thumbnail):
+                return result
+            if result.silent:
+                return Missing(f"{name}: {result.reason}", lasting=False)
+            reasons[name] = result.reason
+            lasting = lasting and result.lasting
     if len(set(reasons.values())) == 1:
         return Missing(f"{next(iter(reasons.values()))} for every size", lasting)
     return Missing("; ".join(f"{name}: {reason}" for name, reason in reasons.items()), lasting)
 
 
-def _look(address: str, variant: _Variant, ending: str, get: Callable[[str], Fetched]) -> Thumbnail | Fetched:
+def _fetch(
+    address: str, variant: _Variant, ending: str, get: Callable[[str], Fetched]
+) -> Thumbnail | Fetched:
     """The thumbnail at one address, or why there is none."""
-    wrong = Fetched()
-    for _ in range(_LOOKS):
+    result = Fetched()
+    for _ in range(_ATTEMPTS):
         fetched = get(address)
         if fetched.reason:
             return fetched
-        found = check(fetched.data, variant, ending)
-        if isinstance(found, Thumbnail):
-            return found
-        if found.lasting:
-            return found
-        wrong = found
-    return wrong
+        result = check(fetched.data, variant, ending)
+        if isinstance(result, Thumbnail) or result.lasting:
+            return result
+    return result
 
 
 def check(data: bytes, variant: _Variant, ending: str) -> Thumbnail | Fetched:
-    """The thumbnail in the bytes that came, its bars cut off, or what is wrong with them.
+    """The thumbnail in these bytes, its bars cut off, or what is wrong with them.
 
     Args:
         data: What YouTube sent.
-        variant: What was asked for.
-        ending: The same; `jpg` or `webp`.
+        variant: The requested size.
+        ending: The requested format: `jpg` or `webp`.
     """
     name = Path(f"{variant.name}.{ending}")
     try:
@@ -177,10 +176,10 @@ def check(data: bytes, variant: _Variant, ending: str) -> Thumbnail | Fetched:
 
 
 def _bar(pixels: np.ndarray) -> int:
-    """The rows to cut off above and below: all that 4:3 has more than 16:9 if that is black, else none.
+    """The rows to cut off above, and again below: the excess of 4:3 over 16:9 if it is black, else 0.
 
-    The depth is known, so a picture that is dark behind its bars is cut like any other; a picture
-    that fills 4:3 is not cut.
+    The height of the bars is known, so a picture that is dark next to them is cut like any other, and a
+    picture that fills 4:3 is not cut.
     """
     height, width = pixels.shape[:2]
     rows = (height - width * 9 // 16) // 2

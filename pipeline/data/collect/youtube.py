@@ -1,7 +1,7 @@
-"""What is asked of YouTube: a channel's list, and the bytes at an address. One request at a time.
+"""Requests to YouTube: a channel's list, and the bytes at an address. One request at a time.
 
-No page of a video is ever asked for: of yt-dlp's extractors only the one for lists is loaded. The
-pauses between requests belong to `client`. Loads yt-dlp; import late.
+The page of a video is never requested: of yt-dlp's extractors, only the one for lists is loaded. `client`
+pauses between requests. Loads yt-dlp; import late.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NO_TAB = re.compile(r"does not have an? (\w+) tab")
 
 @dataclass(frozen=True)
 class Video:
-    """An entry of a list; the id and the title are as they came."""
+    """An entry of a list; id and title are as received."""
 
     id: str
     title: str
@@ -41,25 +41,25 @@ class Video:
 
 @dataclass(frozen=True)
 class Listing:
-    """A channel's list, newest first; further pages are asked for as the videos are taken."""
+    """A channel's list, newest first; more pages are requested as the videos are consumed."""
 
     channel_id: str
     videos: Iterator[Video]
 
 
 class Session:
-    """One connection to YouTube. `requests` counts what was asked.
+    """One connection to YouTube; `requests` counts the requests.
 
     Args:
-        settings: Pauses, patience, proxy, cookies and certificates.
-        reporter: Told when the server wants the collector to wait.
+        settings: Pauses, retries, proxy, cookies and certificates.
+        reporter: Warned when the server asks the collector to wait.
 
     Raises:
         ConfigError: The cookies file cannot be used.
     """
 
     def __init__(self, settings: Collect, reporter: ProgressReporter) -> None:
-        plugin_dirs.value = []  # what a user added to yt-dlp for other purposes stays out
+        plugin_dirs.value = []  # ignores plug-ins that the user installed for yt-dlp
         self._settings = settings
         self._ydl = Client(settings, reporter)
         self._ydl.add_info_extractor(YoutubeTabIE())  # pyright: ignore[reportArgumentType]
@@ -78,7 +78,7 @@ class Session:
         """The bytes at an address.
 
         Raises:
-            NetworkError: Going on makes no sense: YouTube asks to slow down, or to sign in.
+            NetworkError: YouTube limits requests or requires sign-in, so going on is pointless.
         """
         try:
             response = self._ydl.urlopen(Request(address, headers={"Accept": "image/jpeg,image/*;q=0.8"}))
@@ -86,24 +86,24 @@ class Session:
             return Fetched(reason=error.reason, silent=True)
         except HTTPError as error:
             if error.redirect_loop:
-                return Fetched(reason="redirects in a circle")
+                return Fetched(reason="a redirect loop")
             return Fetched(reason=f"HTTP {error.status}", lasting=error.status in _GONE)
         except RequestError as error:
             return Fetched(reason=words(error), silent=True)
         return Fetched(response.read())
 
     def list(self, address: str) -> Listing:
-        """A channel's list; its first page is asked for now.
+        """A channel's list; its first page is requested now.
 
         Raises:
             DataError: There is no such channel, or it has no such list.
-            NetworkError: YouTube cannot be reached, asks to slow down, or to sign in.
+            NetworkError: YouTube cannot be reached, limits requests, or requires sign-in.
             ToolError: The page is not what yt-dlp expects.
         """
         with _explained(address):
             info: Any = self._ydl.extract_info(address, download=False, process=False)
             for _ in range(5):
-                # A channel that moved; only lists are followed.
+                # A channel that has moved; only lists are followed.
                 if not info or info.get("_type") not in ("url", "url_transparent"):
                     break
                 info = self._ydl.extract_info(info["url"], download=False, process=False, ie_key="YoutubeTab")
@@ -113,7 +113,7 @@ class Session:
 
 
 def _videos(entries: Iterator[Any], address: str) -> Iterator[Video]:
-    """The videos of a list; what is none, such as a playlist shown among them, is passed over."""
+    """The videos of a list; other entries, such as playlists, are skipped."""
     while True:
         with _explained(address):
             entry = next(entries, None)
@@ -125,7 +125,7 @@ def _videos(entries: Iterator[Any], address: str) -> Iterator[Video]:
 
 @contextmanager
 def _explained(address: str) -> Iterator[None]:
-    """What goes wrong inside yt-dlp while a list is read, as one of the project's errors."""
+    """Turns what goes wrong inside yt-dlp while a list is read into one of the project's errors."""
     try:
         yield
     except GaveUpError as error:
@@ -138,22 +138,22 @@ def _explained(address: str) -> Iterator[None]:
         raise _explain(address, words(error)) from error
 
 
-def _explain(address: str, said: str) -> DataError | NetworkError | ToolError:
-    if _SIGN_IN.search(said):
-        return wall(said)
-    if tab := _NO_TAB.search(said):
+def _explain(address: str, message: str) -> DataError | NetworkError | ToolError:
+    if _SIGN_IN.search(message):
+        return wall(message)
+    if tab := _NO_TAB.search(message):
         return DataError(
             f"{address}: this channel has no {tab[1]}",
-            "give another of its lists, such as @handle/shorts, or all of them: --set collect.shorts=true",
+            "use another of its lists, such as @handle/shorts, or all uploads: --set collect.shorts=true",
         )
-    if _NO_CHANNEL.search(said):
+    if _NO_CHANNEL.search(message):
         return DataError(
-            f"{address}: there is no such channel ({said})",
+            f"{address}: there is no such channel ({message})",
             "open the channel in a browser and copy the handle from its address into [[channels]]",
         )
-    if "HTTP Error 403" in said:
+    if "HTTP Error 403" in message:
         return NetworkError(f"{address}: YouTube refuses to answer (HTTP 403)", CONTINUES)
     return ToolError(
-        f"{address}: yt-dlp cannot read this list: {said}",
+        f"{address}: yt-dlp cannot read this list: {message}",
         "YouTube changes from time to time; try a newer yt-dlp: python -m pip install --upgrade yt-dlp",
     )

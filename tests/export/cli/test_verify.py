@@ -65,8 +65,8 @@ def test_a_letterbox_that_differs_ends_with_3_and_is_named(place):
     assert ended.returncode == 3
     assert ["one_pixel_high", "WRONG", "not", "run"] in table(ended.stdout)
     message = (
-        f"{INT8} does not answer as it did: the letterbox differs on 1 of 15 vectors (one_pixel_high); "
-        "the model was not run"
+        f"{INT8} no longer reproduces its golden vectors: the letterbox differs on 1 of 15 vectors "
+        "(one_pixel_high); the model was not run"
     )
     assert ended.stderr.startswith(
         f"error: {message}\nhint: compare the versions of LiteRT, Pillow and numpy"
@@ -108,14 +108,14 @@ def test_a_run_without_bundles_says_how_to_make_them(place):
 
 
 def test_a_flavour_that_is_missing_or_was_changed_is_not_called_verified(place):
-    again = "make it again: python -m export tflite pictures"
+    again = "recreate it: python -m export tflite pictures"
     labels = place / RUN / "export/float16/labels.txt"
     lines = labels.read_text("utf-8").splitlines(keepends=True)
     labels.write_text("".join([*lines[1::-1], *lines[2:]]), "utf-8")
     message = f"{RUN}/export/float16/labels.txt is damaged: it is not the file that `tflite` wrote"
     refused(verify(place, "pictures"), 1, message, again)
     (place / INT8 / "contract.json").unlink()
-    refused(verify(place, "pictures"), 1, f"{INT8} is missing or not whole", again)
+    refused(verify(place, "pictures"), 1, f"{INT8} is missing or incomplete", again)
 
 
 def test_a_flavour_that_could_not_be_made_is_not_asked_for(place):

@@ -89,7 +89,12 @@ def test_the_choice_is_written_down(experiment):
     chosen = calibration.choose(experiment)
     assert written["wanted"] == 25
     assert written["pictures"] == [
-        {"path": p.path, "label": p.label, "sha256": p.sha256, "reason": "drawn by the seed within its class"}
+        {
+            "path": p.path,
+            "label": p.label,
+            "sha256": p.sha256,
+            "reason": "picked within its class by the seed",
+        }
         for p in chosen
     ]
     assert "training pictures" in written["source"]

@@ -205,7 +205,7 @@ def test_a_changed_file_is_not_compared_as_the_old_one(tmp_path_factory, tmp_pat
     ended = verbs.call(capfd, "export", "parity", "pictures", cwd=place)
     assert ended.returncode == 1
     assert f"error: {path} is damaged: it is not the file that `tflite` wrote\n" in ended.stderr
-    assert "hint: make it again: python -m export tflite pictures\n" in ended.stderr
+    assert "hint: recreate it: python -m export tflite pictures\n" in ended.stderr
 
 
 @pytest.mark.parametrize("name", ["contract.json", "labels.txt"])
@@ -249,7 +249,7 @@ def test_a_contract_follows_what_it_states(tmp_path_factory, tmp_path, artifact,
     [
         ("float32", "int8", "the weights of model_int8.tflite are FLOAT32; expected INT8"),
         ("float16", "int8", "the weights of model_int8.tflite are FLOAT16; expected INT8"),
-        ("dynamic_range", "int8", "model_int8.tflite is a dynamic-range file: it calculates in FLOAT32 ("),
+        ("dynamic_range", "int8", "model_int8.tflite is a dynamic-range file: it computes in FLOAT32 ("),
         ("float32", "float16", "the weights of model_float16.tflite are FLOAT32; expected FLOAT16"),
         ("float32", "dynamic_range", "the weights of model_dynamic_range.tflite are FLOAT32; expected INT8"),
         ("int8", "float32", "the weights of model_float32.tflite are INT8; expected FLOAT32"),
@@ -339,8 +339,8 @@ def test_answers_far_from_keras_are_refused(experiment, reference, files, monkey
     other = keras.models.clone_model(reference)
     with pytest.raises(ConversionError) as caught:
         convert._check_answers(experiment, other, files["float32"], "float32")
-    assert caught.value.message.startswith("model_float32.tflite is 0.")
-    assert caught.value.message.endswith(" away from the Keras model; 0.001 is allowed")
+    assert caught.value.message.startswith("model_float32.tflite differs from the Keras model by 0.")
+    assert caught.value.message.endswith("; 0.001 is allowed")
 
 
 def test_float16_is_judged_by_the_gate_and_not_by_its_distance_from_keras(experiment, reference, files):
@@ -355,7 +355,7 @@ def test_answers_that_are_not_finite_are_refused(experiment, reference, files, m
     monkeypatch.setattr(litert.Interpreter, "answer", lambda self, frame: answer(self, frame) * np.nan)
     with pytest.raises(ConversionError) as caught:
         convert._check_answers(experiment, reference, files["int8"], "int8")
-    assert caught.value.message == "model_int8.tflite answers with numbers that are not finite"
+    assert caught.value.message == "the outputs of model_int8.tflite are not finite"
 
 
 # Which flavours, and when.

@@ -145,7 +145,7 @@ def test_damage_is_called_that(tmp_path):
     whole = path.read_bytes()
     deep = rewritten(path, config="[" * 100_000)
     damaged = "FILE is a damaged Keras model: "
-    assert refused(deep) == (damaged + "config.json is no description of a model (nested too deeply)", again)
+    assert refused(deep) == (damaged + "config.json does not describe a model (nested too deeply)", again)
     path.write_bytes(whole)
     assert refused(rewritten(path, config=None)) == (damaged + "it lacks config.json", again)
     path.write_bytes(whole)

@@ -50,7 +50,7 @@ def test_our_flavours_are_accepted_by_all(flavour):
         ("without metadata", MEDIAPIPE, "a float32 input needs a normalization in the metadata"),
         ("grey", MEDIAPIPE, "it takes one picture of shape 1 x height x width x 3, not 1 x 32 x 64 x 1"),
         ("int8 border", LITERT_JS, "it takes uint8 or float32 as input and output, not int8"),
-        ("dynamic batch", LITERT_JS, "it takes no dynamic dimension, and the batch is one"),
+        ("dynamic batch", LITERT_JS, "it takes no dynamic dimensions, but the batch size is dynamic"),
         ("int8 border", APP, "the app needs one uint8 or float32 input and one such output"),
         ("two outputs", APP, "the app needs one uint8 or float32 input and one such output"),
     ],
@@ -68,7 +68,10 @@ def test_an_operator_that_is_too_new_for_the_app_is_named():
 
 def test_a_file_without_labels_is_accepted_with_a_remark():
     consumer = verdicts(build("int8"))[MEDIAPIPE]
-    assert (consumer.accepts, consumer.reason) == (True, "without names: the file holds no labels")
+    assert (consumer.accepts, consumer.reason) == (
+        True,
+        "it shows no class names, because the file has no labels",
+    )
 
 
 def said_otherwise(flavour: str, **changes) -> bytes:
@@ -101,7 +104,7 @@ OTHERS = {
         ("four means", "it takes one mean and one deviation, not 4 and 4"),
         ("no labels", "it cannot read the labels, labels.txt"),
         ("labels cut off", "it cannot read the labels, labels.txt"),
-        ("labels compressed", "it reads labels only where they are stored without compression"),
+        ("labels compressed", "it reads labels only if they are stored uncompressed"),
         ("metadata damaged", "it cannot read the metadata"),
     ],
 )
@@ -120,7 +123,7 @@ def test_mediapipe_reads_and_refuses_metadata_as_is_said(mediapipe, tmp_path, ot
     path.write_bytes(OTHERS[other]())
     predictions = judges.ask(mediapipe, path, [(PICTURES[0],)], 60)
     said = verdicts(path.read_bytes())[MEDIAPIPE]
-    assert said.accepts is (predictions.found is not None), predictions.error
+    assert said.accepts is (predictions.outputs is not None), predictions.error
 
 
 @pytest.mark.slow
@@ -150,7 +153,7 @@ def compare(judge, data: bytes, pictures, labels, tolerance: float, place) -> No
     reader = litert.Interpreter(data)
     for number, picture in enumerate(pictures):
         expected = reader.answer(picture)
-        categories = predictions.found[f"{number}_0"]
+        categories = predictions.outputs[f"{number}_0"]
         scores = [score for _, _, score in categories]
         assert scores == sorted(scores, reverse=True)
         assert len(categories) == len(labels)
@@ -172,4 +175,4 @@ def test_mediapipe_accepts_and_refuses_what_passports_say(mediapipe, tmp_path, o
     path.write_bytes(data)
     predictions = judges.ask(mediapipe, path, [(PICTURES[0],)], 60)
     said = verdicts(data)[MEDIAPIPE]
-    assert said.accepts is (predictions.found is not None), predictions.error
+    assert said.accepts is (predictions.outputs is not None), predictions.error

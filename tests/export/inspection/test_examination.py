@@ -118,7 +118,7 @@ def test_offsets_that_lead_out_of_the_file_are_named(tmp_path):
     data = odd_models.wild(build("int8"))
     path = tmp_path / "x_int8.tflite"
     path.write_bytes(data)
-    refused(path, f"is damaged: an offset leads to byte 2,147,483,632 of {len(data):,}", DAMAGED)
+    refused(path, f"is damaged: an offset points to byte 2,147,483,632 of {len(data):,}", DAMAGED)
 
 
 def test_a_huge_file_is_not_read(tmp_path):
@@ -135,7 +135,7 @@ def test_what_is_no_file_is_named(tmp_path):
     hint = "give the path of a .tflite, or the name of a run"
     for path in (tmp_path, tmp_path / "pipe.tflite"):
         refused(path, "is not a regular file", hint)
-    hint = "give the path of a .tflite that you may read"
+    hint = "check the path and your read permission"
     refused(tmp_path / "absent.tflite", "cannot be read: No such file or directory", hint)
 
 

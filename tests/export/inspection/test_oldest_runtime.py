@@ -114,10 +114,10 @@ def test_other_answers_are_no_proof_and_contradict_the_claim(judge, tmp_path):
     data = build("float32")
     proof = proved(tmp_path / "x.tflite", data, bend=0.3)
     assert proof.holds is False
-    assert proof.words == "its answers are up to 0.3 away; 0.05 is allowed"
+    assert proof.words == "its outputs differ by up to 0.3; 0.05 is allowed"
     assert oldest_runtime.disagreement(operators.claim(structure.read(data)), proof) == (
-        "by its operators' versions TensorFlow Lite 1.5.0 is enough, but tflite-runtime 2.14.0 says no: "
-        "its answers are up to 0.3 away; 0.05 is allowed"
+        "its operator versions claim TensorFlow Lite 1.5.0, but it fails in tflite-runtime 2.14.0: "
+        "its outputs differ by up to 0.3; 0.05 is allowed"
     )
 
 
@@ -148,13 +148,13 @@ def test_an_answer_that_is_not_a_number_is_no_proof(tmp_path, monkeypatch):
             seconds=1,
         )
         assert (proof.holds, proof.difference) == (False, None)
-        assert proof.words == "it answers with numbers that are not finite"
+        assert proof.words == "its outputs are not finite"
 
 
 def test_without_its_environment_nothing_is_proved(tmp_path, monkeypatch):
     monkeypatch.setattr(judges, "ROOT", tmp_path)
     proof = proved(tmp_path / "x.tflite", build("float32"))
-    assert (proof.holds, proof.words) == (None, ".venv-oldest is not there; make judges makes it")
+    assert (proof.holds, proof.words) == (None, ".venv-oldest does not exist; run make judges")
     assert judges.OLDEST.version == ""
 
 
@@ -162,7 +162,7 @@ def test_why_its_environment_could_not_be_made_is_handed_on(tmp_path, monkeypatc
     monkeypatch.setattr(judges, "ROOT", tmp_path)
     (tmp_path / ".venv-oldest").mkdir()
     (tmp_path / ".venv-oldest/missing").write_text("no python3.11 here\n", "utf-8")
-    assert judges.OLDEST.missing == ".venv-oldest could not be made: no python3.11 here"
+    assert judges.OLDEST.missing == ".venv-oldest could not be created: no python3.11 here"
     assert judges.OLDEST.version == ""
 
 
@@ -171,7 +171,7 @@ def test_a_file_that_crashes_the_judge_is_an_answer(judge, tmp_path):
     path = tmp_path / "x.tflite"
     path.write_bytes(odd_models.wild(build("int8")))
     predictions = judges.ask(judge, path, [(np.zeros((1, 32, 64, 3), np.uint8),)], 20)
-    assert predictions.found is None
+    assert predictions.outputs is None
     assert predictions.error
 
 

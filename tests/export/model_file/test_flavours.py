@@ -52,7 +52,7 @@ def test_a_file_without_its_weights_is_nothing():
     for flavour in ("float32", "int8"):
         found = structure.read(odd_models.weightless(odd_models.build("int8 border")))
         assert flavours.kind(found) == "nothing"
-        assert flavours.broken(found, flavour, "x.tflite") == ["x.tflite does not hold its weights"]
+        assert flavours.broken(found, flavour, "x.tflite") == ["x.tflite does not contain its weights"]
 
 
 def test_a_file_that_reads_variables_is_nothing():

@@ -45,11 +45,11 @@ def test_a_model_of_keras_itself_is_described_as_keras_wrote_it(tmp_path):
         ({"config": config(32, 32, 3), "metadata": "{}"}, "a damaged Keras model: it lacks model.weights.h5"),
         (
             {"config": "[" * 100_000, "weights": "x"},
-            "a damaged Keras model: config.json is no description of a model (nested too deeply)",
+            "a damaged Keras model: config.json does not describe a model (nested too deeply)",
         ),
         (
             {"config": "[]", "weights": "x"},
-            "a damaged Keras model: config.json is no description of a model (expected an object)",
+            "a damaged Keras model: config.json does not describe a model (expected an object)",
         ),
         ({"config": '{"config": [1]}', "weights": "x"}, "a Keras model"),
         (

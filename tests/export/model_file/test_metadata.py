@@ -60,7 +60,7 @@ def test_what_is_written_says_how_pixels_go_in_and_what_comes_out(written):
     assert (said.mean, said.std) == ((0.0,), (1.0,))
     assert (said.input_range, said.output_range) == ((0, 255), (0, 1))
     assert "64 pixels wide and 32 high" in said.input_description
-    assert said.description == "Tells 4 classes of pictures apart; weights and arithmetic in int8."
+    assert said.description == "Classifies pictures into 4 classes; weights and arithmetic in int8."
     assert said.problems == ()
 
 
@@ -118,7 +118,7 @@ def test_constants_kept_behind_the_model_are_refused(models):
     builder.Finish(model.Pack(builder), b"TFL3")
     with pytest.raises(ConversionError) as caught:
         metadata.write(bytes(builder.Output()), ABOUT, FRAME)
-    assert caught.value.message.startswith("files over 2 GB keep constants behind the model")
+    assert caught.value.message.startswith("files over 2 GB keep constants after the model")
 
 
 # Files of others.
@@ -145,13 +145,13 @@ def test_windows_line_ends_are_no_part_of_a_label(written):
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("other.txt", b"one\n", "the file of labels, labels.txt, is not in the file"),
+        ("other.txt", b"one\n", "the label file labels.txt is missing"),
         (
             "labels.txt",
             b"\xff\xfe",
-            "the file of labels, labels.txt, cannot be read: 'utf-8' codec can't decode",
+            "the label file labels.txt cannot be read: 'utf-8' codec can't decode",
         ),
-        ("labels.txt", bytes(50_000_000), "labels.txt says to be 50,000,000 bytes long; it was not read"),
+        ("labels.txt", bytes(50_000_000), "labels.txt claims to be 50,000,000 bytes long; it was not read"),
     ],
 )
 def test_labels_that_cannot_be_read_are_named(written, name, content, problem):
@@ -166,15 +166,15 @@ def test_a_zip_that_is_cut_off_leaves_the_rest_readable(written):
     said = metadata.read(written["int8"][:-10])
     assert said is not None
     assert said.labels == ()
-    assert said.problems == ("the file of labels, labels.txt, cannot be read: File is not a zip file",)
+    assert said.problems == ("the label file labels.txt cannot be read: File is not a zip file",)
     assert said.std == (1.0,)
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        (b"M001", "the metadata are damaged: expected the identifier M001"),
-        (b"\xff\xff\xff\x7fM001", "the metadata are damaged: an offset leads to byte 2,147,483,647 of 8"),
+        (b"M001", "the metadata is damaged: expected the identifier M001"),
+        (b"\xff\xff\xff\x7fM001", "the metadata is damaged: an offset points to byte 2,147,483,647 of 8"),
     ],
 )
 def test_metadata_that_lead_nowhere_are_named(written, content, problem):
@@ -191,7 +191,7 @@ def test_a_normalization_that_no_picture_survives_is_damage(models, mean, std):
     found = metadata.read(said)
     assert found is not None
     assert found.problems == (
-        "the metadata are damaged: the normalization is none that a picture can go through",
+        "the metadata is damaged: its normalization has a zero deviation or a value that is not finite",
     )
 
 
@@ -228,7 +228,7 @@ def test_compressed_labels_that_are_damaged_are_named(written, method):
     said = metadata.read(bytes(hurt))
     assert said is not None
     assert said.labels == ()
-    assert said.problems[0].startswith("the file of labels, labels.txt, cannot be read: ")
+    assert said.problems[0].startswith("the label file labels.txt cannot be read: ")
     assert said.std == (1.0,)
 
 
@@ -286,7 +286,7 @@ def test_a_vector_that_claims_to_be_endless_is_given_up():
     """Every element of it can be read, so only counting the steps ends it."""
     packed = flatbuffer.pack({0: [{0: "a"}] * 50}, b"TEST")
     assert len(list(Document(packed).root().tables(0))) == 50
-    with pytest.raises(DamagedError, match="it takes too many steps to read"):
+    with pytest.raises(DamagedError, match="reading it takes too many steps"):
         list(Document(packed, steps=20).root().tables(0))
 
 
@@ -294,5 +294,5 @@ def test_a_vector_that_claims_to_be_endless_is_given_up():
 def test_no_offset_is_followed_out_of_the_file(wild):
     packed = bytearray(flatbuffer.pack({0: "a"}, b"TEST"))
     struct.pack_into("<I", packed, 0, wild)
-    with pytest.raises(DamagedError, match=f"an offset leads to byte {wild:,} of {len(packed)}"):
+    with pytest.raises(DamagedError, match=f"an offset points to byte {wild:,} of {len(packed)}"):
         Document(bytes(packed)).root(b"TEST").text(0)

@@ -52,7 +52,7 @@ def test_a_file_that_is_not_as_its_stage_left_it_is_named_with_the_command_that_
         assert caught.value.message == (
             "data/runs/first/evaluation.json is damaged: it is not the file that `evaluate` wrote"
         )
-        assert caught.value.hint == "make it again: python -m pipeline evaluate first"
+        assert caught.value.hint == "recreate it: python -m pipeline evaluate first"
 
 
 def test_a_new_artifact_is_one_row(run):
@@ -85,7 +85,7 @@ def test_a_new_artifact_is_one_row(run):
     assert caught.value.message == (
         "data/runs/first/guide.json is damaged: it is not the file that `guide` wrote"
     )
-    assert caught.value.hint == "make it again: python -m export guide --run first"
+    assert caught.value.hint == "recreate it: python -m export guide --run first"
 
     files.write_json(run.path("guide.json"), {})
     assert run.out_of_date("index/en") is None
@@ -148,7 +148,7 @@ def test_every_stage_has_the_command_that_makes_it(run, stage, command):
     files.write_text(run.path("x"), "2")
     with pytest.raises(RunError) as caught:
         run.require_whole(stage)
-    assert caught.value.hint == f"make it again: {command}"
+    assert caught.value.hint == f"recreate it: {command}"
 
 
 def test_a_note_with_a_damaged_part_is_no_note(run):

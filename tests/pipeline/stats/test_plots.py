@@ -296,7 +296,7 @@ def test_curves_show_the_band_over_the_folds_and_the_chosen_epoch(tmp_path, draw
         validation = np.array([curve[f"validation_{quantity}"] for curve in history])
         assert band[:, 1].min() == pytest.approx(validation.min())
         assert band[:, 1].max() == pytest.approx(validation.max())
-    assert drawn[0].get_suptitle() == "3 folds, 1,234 pictures; bands: from the lowest fold to the highest"
+    assert drawn[0].get_suptitle() == "3 folds, 1,234 pictures; bands span the folds"
 
 
 def test_curves_show_the_difference_to_the_chosen_epoch_within_each_fold(tmp_path, drawn):

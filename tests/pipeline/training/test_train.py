@@ -598,7 +598,7 @@ def test_a_damaged_artefact_is_named_and_the_command_that_is_named_makes_it_agai
         opened()
     assert caught.value.message == f"{RUN / file} is damaged: it is not the file that `train` wrote"
     assert caught.value.hint == (
-        f"make it again: python -m pipeline train {RUN / stages.CONFIG} --name pictures"
+        f"recreate it: python -m pipeline train {RUN / stages.CONFIG} --name pictures"
     )
     train.train(run, run.config(), ProgressReporter())
     assert verbs.content(RUN / file) == verbs.content(finished / RUN / file)

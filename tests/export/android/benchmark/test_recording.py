@@ -191,7 +191,7 @@ def test_a_newer_form_is_refused_by_its_version():
     record = {**sample("recording"), "benchmark_version": 2, "unknown": 1}
     with pytest.raises(DataError) as caught:
         app_document.read(json.dumps(record), "f.json", recording.Recording)
-    assert caught.value.message == "f.json has version 2; this program knows 1"
+    assert caught.value.message == "f.json has version 2; this program reads version 1"
     assert caught.value.hint.startswith("the app on the phone is newer: update Vignette")
 
 
@@ -228,7 +228,7 @@ def test_a_document_is_kept_with_the_recording_as_it_was(tmp_path):
         phone_benchmarks.read(path)
     assert caught.value.message.startswith(f"{path} is damaged: host.int8.median_ms is missing")
     path.write_text(json.dumps({**kept.model_dump(mode="json"), "phone_version": 2}), "utf-8")
-    with pytest.raises(DataError, match="has version 2; this program knows 1"):
+    with pytest.raises(DataError, match="has version 2; this program reads version 1"):
         phone_benchmarks.read(path)
 
 

@@ -104,7 +104,7 @@ def test_half_a_record_is_damaged(text):
 
 
 def test_a_newer_record_asks_for_a_newer_program(noted):
-    with pytest.raises(DataError, match="its record has version 2; this program knows 1") as refused:
+    with pytest.raises(DataError, match="its record has version 2; this program reads version 1") as refused:
         record.parse(json.dumps(noted | {"photo_version": 2}))
     assert "newer" in refused.value.hint
 

@@ -23,7 +23,7 @@ from tests.support.youtube import Channel, Reply, counted, picture, placeholder,
         ("half a file", "cannot be decoded"),
         ("small", "640x480 pixels instead of 1280x720"),
         ("nothing", "not a readable picture"),
-        ("circle", "redirects in a circle"),
+        ("circle", "a redirect loop"),
         ("forbidden", "HTTP 403"),
         ("other format", "PNG instead of JPEG"),
     ],
@@ -42,7 +42,7 @@ def test_a_wrong_answer_leads_to_the_next_size_and_is_never_kept(collect, youtub
     assert rows["A0000000018"]["variant"] == "sddefault.jpg"
     assert rows["A0000000017"]["file"] == ""
     assert reason in rows["A0000000017"]["reason"]
-    assert "alpha        12            8         4   12        1" in said
+    assert "alpha        12         8         4   12        1" in said
     agree(tmp_path)
 
 
@@ -161,7 +161,7 @@ def test_silence_is_no_reason_for_a_smaller_picture(collect, youtube, tmp_path):
     assert "A0000000018  maxresdefault.jpg: HTTP 500, 2 times" in said
     del youtube.faults[address]
     youtube.asked.clear()
-    assert "alpha        12            8         4    1        0" in fine(collect("@alpha", full=False))
+    assert "alpha        12         8         4    1        0" in fine(collect("@alpha", full=False))
     assert youtube.thumbnails() == ["A0000000018/maxresdefault.jpg"]
     agree(tmp_path)
 
@@ -206,5 +206,5 @@ def test_single_failures_among_many_pictures_do_not_stop_it(collect, youtube, tm
     for number in range(20, 40, 2):
         youtube.faults[f"i.ytimg.com/vi/A{number:010d}/maxresdefault.jpg"] = Reply(status=500)
     said = fine(collect("@alpha", tries=1))
-    assert "alpha        12            8         4   12       10" in said
+    assert "alpha        12         8         4   12       10" in said
     agree(tmp_path)

@@ -18,7 +18,7 @@ def test_the_newest_are_trained_on_and_the_next_are_held_out(collect, youtube, t
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 50))
     ended = collect("@alpha", train=32, test=10)
     said = fine(ended)
-    assert "alpha        42           32        10   42        0" in said
+    assert "alpha        42        32        10   42        0" in said
     assert "by time: each channel's held-out pictures are older than its training pictures" in said
     assert "next: python -m pipeline train" in said
     assert files_of(tmp_path, "train") == [f"A{n:010d}" for n in range(18, 50)]
@@ -59,7 +59,7 @@ def test_repeated_it_asks_for_the_list_and_changes_nothing(collect, youtube, tmp
     fine(collect("@alpha"))
     before = everything(tmp_path / FOLDER)
     youtube.asked.clear()
-    assert "alpha        12            8         4    0        0" in fine(collect("@alpha"))
+    assert "alpha        12         8         4    0        0" in fine(collect("@alpha"))
     assert everything(tmp_path / FOLDER) == before
     assert youtube.asked == ["www.youtube.com/@alpha/videos"]
 
@@ -99,7 +99,7 @@ def test_the_next_newest_takes_the_place_of_a_missing_one(collect, youtube, tmp_
     youtube.channels["@alpha"] = Channel("@alpha", videos("A", 20))
     youtube.sizes |= {"A0000000019": [], "A0000000011": []}
     said = fine(collect("@alpha"))
-    assert "alpha        12            8         4   12        2" in said
+    assert "alpha        12         8         4   12        2" in said
     assert "alpha  1         A0000000019  HTTP 404 for every size" in said
     assert files_of(tmp_path, "train") == [f"A{n:010d}" for n in (10, 12, 13, 14, 15, 16, 17, 18)]
     assert files_of(tmp_path, "test") == [f"A{n:010d}" for n in (6, 7, 8, 9)]
@@ -126,7 +126,7 @@ def test_retry_asks_again_for_what_youtube_did_not_have(collect, youtube, tmp_pa
     fine(collect("@alpha"))
     youtube.sizes.clear()
     youtube.asked.clear()
-    assert "alpha        13            9         4    1        0" in fine(collect("@alpha", "--retry"))
+    assert "alpha        13         9         4    1        0" in fine(collect("@alpha", "--retry"))
     assert youtube.thumbnails() == ["A0000000019/maxresdefault.jpg"]
     agree(tmp_path)
 
@@ -316,7 +316,7 @@ def test_a_damaged_manifest_is_named_and_nothing_is_asked(collect, youtube, tmp_
     ended = collect("@alpha")
     assert ended.returncode == 2
     assert (
-        f"error: {FOLDER / manifest.NAME}, line 1: not a line of a manifest: the keys must be id, "
+        f"error: {FOLDER / manifest.NAME}, line 1 is not a manifest row: the keys must be id, "
         in ended.stderr
     )
     assert youtube.asked == []

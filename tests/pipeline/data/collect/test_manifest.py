@@ -102,8 +102,8 @@ def test_titles_are_cut_at_300_characters():
         ("WIDTH", "width must be of type int"),
         ("LASTING", "lasting must be of type bool"),
         ("FILE", "file must be SPLIT/LABEL/ID.jpg or .webp"),
-        ("LABEL", "the id, the label or the split cannot be part of a file's name"),
-        ("SPLIT", "the id, the label or the split cannot be part of a file's name"),
+        ("LABEL", "the id, the label or the split cannot be part of a file name"),
+        ("SPLIT", "the id, the label or the split cannot be part of a file name"),
     ],
 )
 def test_a_line_that_is_none_is_named(tmp_path, line, said):
@@ -121,5 +121,5 @@ def test_a_line_that_is_none_is_named(tmp_path, line, said):
     (tmp_path / NAME).write_text(good + line.rstrip("\n") + "\n", "utf-8")
     with pytest.raises(DataError) as caught:
         Manifest(tmp_path)
-    assert caught.value.message.startswith(f"{tmp_path / NAME}, line 2: not a line of a manifest: {said}")
+    assert caught.value.message.startswith(f"{tmp_path / NAME}, line 2 is not a manifest row: {said}")
     assert "restore an earlier copy" in caught.value.hint

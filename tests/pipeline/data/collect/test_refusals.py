@@ -35,7 +35,7 @@ def test_an_empty_channel_is_named(collect, youtube):
         collect("@alpha"),
         2,
         "https://www.youtube.com/@alpha has no videos",
-        "remove it from [[channels]], or give another of its lists, such as @handle/shorts",
+        "remove it from [[channels]], or use another of its lists, such as @handle/shorts",
     )
 
 
@@ -44,7 +44,7 @@ def test_a_channel_with_too_few_videos_says_what_would_do(collect, youtube):
     refused(
         collect("@alpha"),
         2,
-        "https://www.youtube.com/@alpha has 8 videos: with train = 8 none is left to hold out",
+        "https://www.youtube.com/@alpha has 8 videos: with train = 8 none are left to hold out",
         "take fewer: --set collect.train=7 --set collect.test=1",
     )
     assert youtube.thumbnails() == []
