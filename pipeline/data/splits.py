@@ -259,7 +259,6 @@ def _check_folds(table: Table, split: Split, config: Config) -> None:
             f"add pictures to {', '.join(small)}"
             + (f", or use fewer folds: --set train.folds={fewer}" if fewer > 1 else ""),
         )
-    check_sides(table, split, config)
     where = {
         label: {fold for p, fold in zip(split.train, split.folds, strict=True) if p.label == label}
         for label in table.labels
@@ -270,6 +269,7 @@ def _check_folds(table: Table, split: Split, config: Config) -> None:
             f"{source}: {who} training pictures in at least two folds",
             "add training pictures from other groups, or use --set data.group_copies=false",
         )
+    check_sides(table, split, config)
 
 
 def check_sides(table: Table, split: Split, config: Config) -> None:

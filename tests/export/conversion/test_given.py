@@ -185,7 +185,7 @@ def test_what_was_made_of_the_model_is_said(fresh):
     assert heard.said["model"].startswith("mine.keras, ")
     assert heard.said["model"].endswith("3 outputs; 48x32, letterbox, pixels as -1 to 1")
     assert heard.said["softmax"] == "added: mine.keras ends with a linear layer, so its answers are logits"
-    assert "chosen on the 36 pictures that calibrate (accuracy there 0." in heard.said["threshold"]
+    assert "chosen on the 36 pictures that calibrate (accuracy there " in heard.said["threshold"]
     assert any("trained on is not known here" in text for text in heard.warned)
     assert not any("guessing" in text for text in heard.warned)
 
@@ -272,7 +272,7 @@ def test_a_damaged_file_is_named_with_the_command_that_gives_it_again(place, nam
     with pytest.raises(RunError) as caught:
         opened()
     assert caught.value.message == f"data/runs/mine/{name} is damaged: it is not the file that `tflite` wrote"
-    assert caught.value.hint == f"make it again: {AGAIN}"
+    assert caught.value.hint == f"recreate it: {AGAIN}"
 
 
 def test_a_missing_model_and_other_pictures_are_told(place):
