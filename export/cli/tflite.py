@@ -52,18 +52,23 @@ def tflite(
         str | None,
         typer.Option(help=_WITH_KERAS + "the run's name; default: the file's, without its suffix."),
     ] = None,
+    details: Annotated[
+        bool,
+        typer.Option("--details", help="Show int8's error in every layer, before and after compensation."),
+    ] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Convert to .tflite and compare every file with Keras.
 
     Reads a trained run. Writes export/FLAVOUR (model_FLAVOUR.tflite, labels.txt, contract.json),
-    export/calibration.json, export/latency.json, predictions/MODEL.npz, passport.json, parity.json and
-    figures/flips.png. If int8 fails the gate, it is recalibrated once and evaluated again: a second look
-    (export/recalibration.json). A flavour that fails does not stop the others. Exit code 3: a flavour could
-    not be made or failed the gate, or a file is not what its name says.
+    export/calibration.json, export/compensation.json, export/latency.json, predictions/MODEL.npz,
+    passport.json, parity.json and figures/flips.png. If int8 fails the gate, another way of making it is
+    tried and evaluated once: a second look (export/recalibration.json). A flavour that fails does not stop
+    the others. Exit code 3: a flavour could not be made or failed the gate, or a file is not what its name
+    says.
 
-    With --keras, --pictures and --labels, it makes a run of your own model first (given.json): half of the
+    With --keras, --pictures and --labels, it first makes a run of your own model (given.json): half of the
     pictures calibrate, half judge.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
@@ -79,7 +84,7 @@ def tflite(
                 raise UsageError(f"{', '.join(unused)}: only with --keras FILE", "omit them, or add --keras")
             run = runs.find(named)
             with run.locked():
-                _export(experiments.open_trained(run, terminal), terminal)
+                _export(experiments.open_trained(run, terminal), terminal, details=details)
             return
         if named:
             raise UsageError(f"{named} and --keras {keras} are both given", "--name NAME names the new run")
@@ -89,7 +94,7 @@ def tflite(
                 f"--keras {keras} needs {missing}",
                 "--pictures FOLDER (one folder per class) and --labels FILE (one label per line)",
             )
-        _give(_given(keras, pictures, labels, input_range, size, name), terminal)
+        _give(_given(keras, pictures, labels, input_range, size, name), terminal, details=details)
 
 
 def _given(
@@ -102,16 +107,16 @@ def _given(
     return Given(keras, pictures, hand.labels or (), labels, hand.limits, hand.size, name or "")
 
 
-def _give(given: Given, terminal: Terminal) -> None:
+def _give(given: Given, terminal: Terminal, *, details: bool) -> None:
     from export.conversion import given as giving
 
     config = giving.configured(given)
     run = giving.run_of(given, config)
     with run.locked():
-        _export(giving.give(run, config, given, terminal), terminal)
+        _export(giving.give(run, config, given, terminal), terminal, details=details)
 
 
-def _export(experiment: Experiment, terminal: Terminal) -> None:
+def _export(experiment: Experiment, terminal: Terminal, *, details: bool) -> None:
     from export.conversion import convert
     from export.inspection import inspector
     from export.parity import recalibration
@@ -122,5 +127,22 @@ def _export(experiment: Experiment, terminal: Terminal) -> None:
     for name, entry in passports.items():
         if not entry.sound:
             terminal.warn(f"{name} is not what its name says: {entry.verdict}")
+    if details:
+        _show_layers(terminal, experiment)
     comparison_table.show(terminal, experiment, result)
     inspector.require(passports)
+
+
+def _show_layers(terminal: Terminal, experiment: Experiment) -> None:
+    """The table of int8's error in every layer, or why there is none."""
+    from export.conversion import compensation
+
+    layers, outcome = compensation.layers(experiment), compensation.tried(experiment)
+    if layers:
+        rows = [[row.name, f"{row.before:.3f}", f"{row.after:.3f}"] for row in layers]
+        title = (
+            "int8's error, relative to the layer's output, in a simulation on pictures it was not fitted on"
+        )
+        terminal.table(title, ["layer", "as it is", "compensated"], rows)
+    else:
+        terminal.text(outcome.sentence if outcome else "The int8 file is not compensated.")

@@ -1,4 +1,4 @@
-"""`python -m export tflite --keras`, and what other commands say of a .keras file and of its run."""
+"""`python -m export tflite`, with a run and with a model of the user's own."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from export.conversion import compensation
+from export.conversion.compensate.layer_error import LayerError
 from export.model_file.file_kind import GIVE_KERAS
 from pipeline.core.size import Size
 from tests.support import own_models, verbs
 from tests.support.verbs import RUN, call, refused
 
 LABELS = "--pictures FOLDER (one folder per class) and --labels FILE (one label per line)"
+LAYERS = (
+    LayerError(name="conv0", before=0.2, after=0.0991),
+    LayerError(name="answer", before=0.3, after=0.2),
+)
 
 
 @pytest.fixture
@@ -21,6 +27,22 @@ def place(tmp_path) -> Path:
     """A working directory with a model and its pictures, and no run."""
     own_models.fill(tmp_path)
     return tmp_path
+
+
+def test_details_show_the_error_of_every_layer(tmp_path_factory, tmp_path, capfd, monkeypatch):
+    place = verbs.copy_finished(tmp_path_factory, tmp_path)
+    monkeypatch.setattr(compensation, "layers", lambda _: LAYERS)
+    said = verbs.call(capfd, "export", "tflite", "pictures", "--details", cwd=place).stdout
+    rows = [line.split() for line in said.splitlines()]
+    assert ["conv0", "0.200", "0.099"] in rows
+    assert ["answer", "0.300", "0.200"] in rows
+    assert "conv0" not in verbs.call(capfd, "export", "tflite", "pictures", cwd=place).stdout
+
+
+def test_details_say_why_there_are_none(tmp_path_factory, tmp_path, capfd):
+    place = verbs.copy_finished(tmp_path_factory, tmp_path)
+    said = verbs.call(capfd, "export", "tflite", "pictures", "--details", cwd=place).stdout
+    assert "The int8 file is not compensated: 29 training pictures are left to judge by, and 30 are" in said
 
 
 def test_options_that_do_not_go_together_are_refused(place, capfd):
