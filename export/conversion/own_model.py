@@ -118,7 +118,7 @@ def classifier(own: OwnModel, limits: tuple[float, float] = RAW) -> tuple[keras.
         pixels = scaled = keras.Input((frame.height, frame.width, 3), name="pixels")
         if limits != RAW:
             scaled = keras.layers.Rescaling((high - low) / 255, low, name="range")(pixels)
-        answers = _called(own.model, scaled)
+        answers = own.model(scaled, training=False)
         model = keras.Model(pixels, answers, name="classifier")
         rows = _probe(model, frame)
         if _probabilities(rows):
@@ -126,18 +126,6 @@ def classifier(own: OwnModel, limits: tuple[float, float] = RAW) -> tuple[keras.
         _check_linear(own, rows)
         softmax = keras.layers.Softmax(name="softmax_added")
         return keras.Model(pixels, softmax(answers), name="classifier"), True
-
-
-def _called(model: Any, pixels: Any) -> Any:
-    """A model's answers, layer by layer, so that its layers are those of the whole, not one inside it."""
-    try:
-        answers = model.call(pixels)
-        import keras
-
-        keras.Model(pixels, answers)
-    except Exception:  # noqa: BLE001 - a class of its own, or a name that stands twice: Keras raises anything
-        return model(pixels, training=False)
-    return answers
 
 
 def _open(path: Path) -> keras.Model:

@@ -40,8 +40,8 @@ def build(
 
         rng = np.random.default_rng(seed)
         pixels = keras.Input((*(frame[::-1] if frame else (None, None)), 3), name="picture")
-        x = keras.layers.Conv2D(48, 3, strides=2, padding="same", activation="relu")(pixels)
-        x = keras.layers.BatchNormalization()(x)
+        x = keras.layers.Conv2D(48, 3, strides=2, padding="same")(pixels)
+        x = keras.layers.ReLU()(keras.layers.BatchNormalization()(x))
         both = [keras.layers.GlobalAveragePooling2D()(part) for part in (pixels, x)]
         x = keras.layers.Dropout(0.2)(keras.layers.Concatenate()(both))
         model = keras.Model(pixels, keras.layers.Dense(outputs, ending, name="answer")(x))

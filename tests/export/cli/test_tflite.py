@@ -89,7 +89,7 @@ def test_a_file_in_the_place_of_a_runs_model_is_not_the_one_that_was_trained(
         call(capfd, "export", "tflite", "pictures", cwd=place),
         1,
         f"{RUN}/model.keras is damaged: it is not the file that `train` wrote",
-        f"make it again: python -m pipeline train {RUN}/config.toml --name pictures",
+        f"recreate it: python -m pipeline train {RUN}/config.toml --name pictures",
     )
 
 

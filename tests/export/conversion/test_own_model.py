@@ -62,9 +62,32 @@ def test_pixels_go_in_and_probabilities_come_out_whatever_the_file_expects(tmp_p
     logits = keras.models.load_model(path).predict_on_batch(scaled)
     odds = np.exp(logits - logits.max())
     assert np.allclose(answer, odds / odds.sum(), atol=1e-5)
-    # The layers are the file's own, not one that holds them.
-    assert {"Conv2D", "BatchNormalization", "Dense"} <= {type(layer).__name__ for layer in model.layers}
     assert np.allclose(litert.Interpreter(tflite.convert(model)).answer(PICTURE), answer[0], atol=1e-5)
+
+
+def test_what_comes_out_can_be_compensated_unless_a_layer_is_unknown(tmp_path):
+    import keras
+
+    from export.conversion.compensate import compensate
+
+    pictures = np.random.default_rng(1).integers(0, 256, (12, 32, 48, 3)).astype(np.float32)
+    pictures[0], pictures[1] = 0, 255
+    model, _ = own_model.classifier(own_model.load(own_models.save(tmp_path / "x.keras")), (-1.0, 1.0))
+    result = compensate.compensate(model, pictures)
+    assert isinstance(result, compensate.Compensated)
+    assert np.allclose(result.model.predict_on_batch(pictures), model.predict_on_batch(pictures), atol=0.05)
+    leaky = saved(
+        tmp_path / "leaky.keras",
+        keras.layers.Conv2D(4, 3),
+        keras.layers.LeakyReLU(name="leaky"),
+        keras.layers.GlobalAveragePooling2D(),
+        keras.layers.Dense(3),
+        shape=(32, 48, 3),
+    )
+    model, _ = own_model.classifier(own_model.load(leaky))
+    result = compensate.compensate(model, pictures)
+    assert isinstance(result, compensate.NotApplicable)
+    assert result.reason == "the layer leaky is of an unknown kind, LeakyReLU"
 
 
 def test_a_softmax_is_not_added_twice(tmp_path):
