@@ -31,15 +31,16 @@ NOTES = "notes.md"  # the user's own
 _TFLITE = Command("export", "tflite")
 _PHOTOS = Command("export", "photos", "FOLDER --run RUN")
 _SIMULATE = Command("export", "simulate")
+_MODEL = {"model": "model", "given": "given"}
 _ANSWERS = {"keras": f"{PREDICTIONS}/keras", "*": f"{PREDICTIONS}/*"}
 
 stages.add(
-    Stage(f"{EXPORT}/*", 3, (f"{EXPORT}/*/model_*.tflite",), {"model": "model"}, _TFLITE),
+    Stage(f"{EXPORT}/*", 3, (f"{EXPORT}/*/model_*.tflite",), _MODEL, _TFLITE),
     Stage(f"{EXPORT}/*/failure", 1, command=_TFLITE),
     Stage(f"{EXPORT}/*/labels", 1, (f"{EXPORT}/*/labels.txt",), command=_TFLITE),
     Stage(f"{EXPORT}/*/contract", 1, (f"{EXPORT}/*/contract.json",), {"export": f"{EXPORT}/*"}, _TFLITE),
-    Stage("compensation", 1, (COMPENSATION,), {"model": "model"}, _TFLITE),
-    Stage("recalibration", 2, (RECALIBRATION,), {"model": "model"}, _TFLITE),
+    Stage("compensation", 1, (COMPENSATION,), _MODEL, _TFLITE),
+    Stage("recalibration", 2, (RECALIBRATION,), _MODEL, _TFLITE),
     Stage(f"{PREDICTIONS}/*", 1, (f"{PREDICTIONS}/*.npz",), {"export": f"{EXPORT}/*"}, _TFLITE),
     Stage(
         "parity",
@@ -67,7 +68,15 @@ stages.add(
         flavour="int8",
     ),
     Stage("latency", 1, (LATENCY,), {"*": f"{EXPORT}/*"}, _TFLITE, "times on this computer"),
-    Stage("explain", 2, (EXPLAINED,), _ANSWERS, Command("export", "explain"), "where the model looks"),
+    Stage(
+        "explain",
+        2,
+        (EXPLAINED,),
+        _ANSWERS,
+        Command("export", "explain"),
+        "where the model looks",
+        trained=True,
+    ),
     Stage(
         "apk",
         2,

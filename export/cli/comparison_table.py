@@ -35,7 +35,7 @@ def show(terminal: Terminal, experiment: Experiment, result: ParityResult) -> No
     terminal.finish({"run": run.name, **result.model_dump(mode="json")}, list(map(str, files)))
     if error := recalibration.refusal(experiment, result):
         raise error
-    terminal.next("export", "explain", "--run", run.name)
+    terminal.next("export", *(["report", run.name] if experiment.given else ["explain", "--run", run.name]))
 
 
 def of_run(terminal: Terminal, run: Run, result: ParityResult) -> None:

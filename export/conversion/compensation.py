@@ -85,7 +85,7 @@ class Source(NamedTuple):
 
 
 def _recipe(experiment: Experiment) -> Recipe:
-    inputs = {"model": experiment.run.key("model"), "calibration": calibration.first_recipe(experiment).key}
+    inputs = {**experiment.model_key, "calibration": calibration.first_recipe(experiment).key}
     return stages.recipe("compensation", inputs, {}, ("tensorflow", "keras", "numpy", "pillow"))
 
 

@@ -24,14 +24,22 @@ from pipeline.data import dataset
 from pipeline.data.dataset import Picture
 from pipeline.evaluation.predictions import KERAS, Predictions
 from pipeline.images.views import plain_view
-from pipeline.training.experiment import Experiment
+from pipeline.training.experiment import Experiment, require_training
 
 LIMIT = 100
 _LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
 
 
 def flavour(experiment: Experiment) -> str:
-    """The flavour to explain: int8 if the run has it."""
+    """The flavour to explain: int8 if the run has it.
+
+    Raises:
+        UsageError: The run's model was given: where it looks is read from the layers of those trained here.
+    """
+    run = experiment.run
+    require_training(
+        run, "no layers to explain it by", f"see the rest of it: python -m export report {run.name}"
+    )
     made = convert.exported(experiment)
     return INT8 if INT8 in made else made[-1]
 

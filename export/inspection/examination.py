@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from export.inspection import file_kind, sandbox
+from export.inspection import sandbox
+from export.model_file import file_kind
 from export.model_file.metadata import Metadata
 from export.model_file.structure import Part, Structure
 from pipeline.core.errors import DataError, StorageError, UsageError

@@ -29,7 +29,6 @@ from pipeline.evaluation.predictions import KERAS, Predictions, keras_prediction
 from pipeline.images.views import plain_view
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
-from pipeline.training.results import Folds
 
 SHIPPED = INT8
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
@@ -54,7 +53,7 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> ParityResult:
         keys[name] = recipe.key
     timing, timing_key = latency(experiment, reporter)
     first_look = calibration.first_look(experiment)
-    threshold = run.read(Folds, stages.FOLDS).threshold
+    threshold = experiment.threshold
     settings = {
         "gate": config.gate.model_dump(mode="json"),
         "threshold": threshold,

@@ -34,7 +34,7 @@ from pipeline.data.audit.shortcuts import Shortcuts
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.evaluation.label_issues import LabelIssues
 from pipeline.evaluation.predictions import KERAS
-from pipeline.training.results import FineTuning, Folds, Frame, Search, Training
+from pipeline.training.results import FineTuning, Folds, Frame, GivenModel, Search, Training
 
 SHIPPED = preference.ORDER[0]
 
@@ -61,6 +61,7 @@ _FORMS: dict[str, type[Document]] = {
     stages.FINE_TUNING: FineTuning,
     stages.FOLDS: Folds,
     stages.TRAINING: Training,
+    stages.GIVEN: GivenModel,
     stages.EVALUATION: Evaluation,
     stages.LABEL_ISSUES: LabelIssues,
     artifacts.PARITY: ParityResult,
@@ -106,6 +107,8 @@ class Artifacts:
                 )
 
     def _can_have(self, stage: Stage) -> bool:
+        if stage.trained and self.run.model_was_given:
+            return False
         return not stage.flavour or self.config is None or stage.flavour in self.config.export.flavours
 
     def get(self, form: type[Form]) -> Form | None:
@@ -141,7 +144,8 @@ class Artifacts:
     @property
     def labels(self) -> list[str]:
         """The classes, in the order of the output."""
-        return sorted({row["label"] for row in self.rows})
+        given = self.get(GivenModel)
+        return list(given.labels) if given else sorted({row["label"] for row in self.rows})
 
     @cached_property
     def root(self) -> Path | None:

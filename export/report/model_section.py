@@ -16,7 +16,7 @@ from export.parity.recalibration import both_looks
 from export.parity.result import FlavourTarget, ParityResult
 from export.report import scores, verdict
 from export.report.artifacts import Artifacts, Missing
-from pipeline.training.results import Folds
+from pipeline.training.results import Folds, GivenModel
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class ModelSection:
     passport: list[tuple[str, str]]
     calibration: Sequence[str]
     folds: Folds | None
+    given: GivenModel | None
     app: Mapping[str, str]
     missing: list[Missing]
 
@@ -90,6 +91,7 @@ def shipped(contents: Artifacts) -> ModelSection:
         passport=_passport(passport) if passport else [],
         calibration=calibration.words if calibration else (),
         folds=contents.get(Folds),
+        given=contents.get(GivenModel),
         app=app.words if app else {},
         missing=contents.lacks(artifacts.PARITY, artifacts.PASSPORT, artifacts.APK_PASSPORT),
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self, get_origin
 
@@ -157,9 +157,9 @@ def load(source: Path, settings: Iterable[str] = (), absent: Mapping[str, Any] |
     return _validate(tree, _take_lists(tree), str(source))
 
 
-def dump(config: Config) -> str:
-    """The whole effective configuration as TOML, with searched keys as lists."""
-    tree = config.model_dump(mode="json")
+def dump(config: Config, parts: Collection[str] | None = None) -> str:
+    """The effective configuration as TOML, with searched keys as lists; all of it or some sections."""
+    tree = config.model_dump(mode="json", include={*parts} if parts is not None else None)
     for key, values in config.search.items():
         _put(tree, key, list(values))
     return tomli_w.dumps(tree)

@@ -31,6 +31,8 @@ from pipeline.core.stages import (
     EXCLUDED,
     FINE_TUNED_FOLDS,
     FOLDS,
+    GIVE,
+    GIVEN,
     OUT_OF_FOLD,
     PICTURES,
     PREDICTIONS,
@@ -142,6 +144,11 @@ class Run(Records):
             return parse(data)
         except DocumentError as error:
             raise RunError(f"{path} is damaged: {error}", "delete it and repeat the command") from error
+
+    @property
+    def model_was_given(self) -> bool:
+        """Whether its model was given by the user, not trained here."""
+        return self.path(GIVEN).is_file()
 
     def locked(
         self, hint: str = "wait until it is done, or give this run another --name"
@@ -257,10 +264,11 @@ def _known_runs() -> str:
 
 
 def training_command(run: Run) -> str:
-    """What trains a run, or what it lacks of it."""
-    return TRAIN.of(run.folder)
+    """What trains a run, or what it lacks of it; of a model that was given, what gives it again."""
+    return (GIVE if run.model_was_given else TRAIN).of(run.folder)
 
 
 def training_hint(run: Run) -> str:
     """How to make what a run lacks."""
-    return f"finish the training first: {training_command(run)}"
+    first = "give the model again" if run.model_was_given else "finish the training first"
+    return f"{first}: {training_command(run)}"

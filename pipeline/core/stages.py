@@ -29,6 +29,7 @@ FRAME = "frame.json"
 FOLDS = "folds.json"
 OUT_OF_FOLD = "out_of_fold.npz"
 MODEL = "model.keras"
+GIVEN = "given.json"  # beside a model that was not trained here
 TRAINING = "training.json"
 FINE_TUNING = "fine_tuning.json"
 FINE_TUNED_FOLDS = "fine_tuning.npz"
@@ -55,6 +56,7 @@ class Command(NamedTuple):
 
 TRAIN = Command("pipeline", "train", "CONFIG --name RUN")
 EVALUATE = Command("pipeline", "evaluate")
+GIVE = Command("export", "tflite", "--keras FILE --pictures FOLDER --labels FILE --name RUN")
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Stage:
         command: What makes it.
         title: What it is to the reader of a report; empty where nobody misses it.
         flavour: The flavour without which a run cannot have it.
+        trained: Whether it takes a model that was trained here.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Stage:
     command: Command = TRAIN
     title: str = ""
     flavour: str = ""
+    trained: bool = False
 
     @property
     def document(self) -> str:
@@ -147,14 +151,16 @@ add(
     Stage("features", 2, (BACKBONE,)),
     Stage("search", 2, (SEARCH,)),
     Stage("frame", 1, (FRAME,), title="the model's frame"),
-    Stage("fine_tuning", 1, (FINE_TUNING, FINE_TUNED_FOLDS), title="the fine-tuning"),
-    Stage("folds", 2, (FOLDS, OUT_OF_FOLD), {"fine_tuning": "fine_tuning"}, title="the folds"),
-    Stage("model", 2, (MODEL, TRAINING), {"folds": "folds"}, title="the final model"),
+    Stage("fine_tuning", 1, (FINE_TUNING, FINE_TUNED_FOLDS), title="the fine-tuning", trained=True),
+    Stage("folds", 2, (FOLDS, OUT_OF_FOLD), {"fine_tuning": "fine_tuning"}, title="the folds", trained=True),
+    Stage("model", 2, (MODEL, TRAINING), {"folds": "folds"}, title="the final model", trained=True),
+    # In place of all that is trained, in the run of a model that was given.
+    Stage("given", 1, (MODEL, GIVEN), command=GIVE),
     Stage(
         f"{PREDICTIONS}/keras",
         1,
         (f"{PREDICTIONS}/keras.npz",),
-        {"model": "model"},
+        {"model": "model", "given": "given"},
         EVALUATE,
     ),
     Stage(
@@ -164,8 +170,17 @@ add(
         {"predictions": f"{PREDICTIONS}/keras", "folds": "folds"},
         EVALUATE,
         "the scores on the held-out pictures",
+        trained=True,
     ),
-    Stage("label_issues", 2, (LABEL_ISSUES,), {"folds": "folds"}, EVALUATE, "labels that may be wrong"),
+    Stage(
+        "label_issues",
+        2,
+        (LABEL_ISSUES,),
+        {"folds": "folds"},
+        EVALUATE,
+        "labels that may be wrong",
+        trained=True,
+    ),
     Stage(
         f"{FIGURES}/*",
         5,

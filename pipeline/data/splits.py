@@ -8,7 +8,7 @@ held-out side stays.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.core import files, stages
@@ -74,8 +74,16 @@ class Split:
         return key_of([[p.path, p.label, p.sha256, self.groups[p.path]] for p in self.held_out])
 
 
-def make(run: Run, table: Table, config: Config) -> Split:
+def make(
+    run: Run, table: Table, config: Config, check: Callable[[Table, Split, Config], None] | None = None
+) -> Split:
     """The split of a run: the stored one with new pictures added, or a new one.
+
+    Args:
+        run: Where it is stored.
+        table: The pictures.
+        config: How many are held out, and in how many folds the others are.
+        check: Refuses a split that cannot be used; default: `_check_folds`.
 
     Raises:
         DataError: A class would be missing on one side; or the split was deleted and the pictures
@@ -85,7 +93,7 @@ def make(run: Run, table: Table, config: Config) -> Split:
     before = _before(run, table, config)
     places = _assign(table, config, before)
     split = _collect(table, places)
-    check(table, split, config)
+    (check or _check_folds)(table, split, config)
     text = to_csv(table, places, before)
     same_rules = before.rows and before.folds_stay and entry
     kept = [stages.SPLIT, stages.SPLIT_COPY]
@@ -109,7 +117,7 @@ def preview(run: Run, table: Table, config: Config) -> Split:
         DataError: As `make`.
     """
     split = _collect(table, _assign(table, config, _before(run, table, config)))
-    check(table, split, config)
+    _check_folds(table, split, config)
     return split
 
 
@@ -234,7 +242,7 @@ def _collect(table: Table, places: Mapping[str, Place]) -> Split:
     return Split(tuple(by_side[TRAIN]), folds, tuple(by_side[HELD_OUT]), groups_of(table), tuple(by_side[""]))
 
 
-def check(table: Table, split: Split, config: Config) -> None:
+def _check_folds(table: Table, split: Split, config: Config) -> None:
     """Checks that every class can be trained on and evaluated.
 
     Raises:
@@ -251,7 +259,6 @@ def check(table: Table, split: Split, config: Config) -> None:
             f"add pictures to {', '.join(small)}"
             + (f", or use fewer folds: --set train.folds={fewer}" if fewer > 1 else ""),
         )
-    check_held_out(table, split, config)
     where = {
         label: {fold for p, fold in zip(split.train, split.folds, strict=True) if p.label == label}
         for label in table.labels
@@ -262,18 +269,22 @@ def check(table: Table, split: Split, config: Config) -> None:
             f"{source}: {who} training pictures in at least two folds",
             "add training pictures from other groups, or use --set data.group_copies=false",
         )
+    check_sides(table, split, config)
 
 
-def check_held_out(table: Table, split: Split, config: Config) -> None:
-    """Checks that every class can be evaluated.
+def check_sides(table: Table, split: Split, config: Config) -> None:
+    """Checks that every class is on both sides.
 
     Raises:
-        DataError: A class has no held-out picture.
+        DataError: A class has no held-out picture, or no other.
     """
-    held_out = {p.label for p in split.held_out}
-    if missing := [label for label in table.labels if label not in held_out]:
-        who = f"class {missing[0]} has" if len(missing) == 1 else f"classes {', '.join(missing)} have"
-        raise DataError(
-            f"{config.data.pictures}: {who} no picture in the held-out set",
-            "add some (test/ or split = test), use smaller groups, or use --set data.group_copies=false",
-        )
+    sides = (("in", split.held_out, "test"), ("beside", split.train, "train"))
+    for place, pictures, name in sides:
+        there = {p.label for p in pictures}
+        if missing := [label for label in table.labels if label not in there]:
+            who = f"class {missing[0]} has" if len(missing) == 1 else f"classes {', '.join(missing)} have"
+            raise DataError(
+                f"{config.data.pictures}: {who} no picture {place} the held-out set",
+                f"add some ({name}/ or split = {name}), use smaller groups, or use "
+                "--set data.group_copies=false",
+            )

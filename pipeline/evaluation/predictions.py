@@ -115,5 +115,4 @@ def keras_predictions(experiment: Experiment, reporter: ProgressReporter) -> tup
         frames = ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), pictures)
         return classifier.predict(model, frames, advance)
 
-    inputs = {"model": experiment.run.key("model")}
-    return stored_predictions(experiment, KERAS, inputs, _KERAS_LIBRARIES, predict, reporter)
+    return stored_predictions(experiment, KERAS, experiment.model_key, _KERAS_LIBRARIES, predict, reporter)

@@ -1,6 +1,7 @@
 """The documents that training leaves in a run, and how they are read.
 
-`search` and `train` write them; everything later reads them. Their file names are in `core.runs`.
+`search` and `train` write them, `export.conversion.given` that of a model from elsewhere; everything later
+reads them. Their file names are in `core.stages`.
 """
 
 from __future__ import annotations
@@ -98,6 +99,32 @@ class FineTuning(Document):
     interval: Interval
     kept: bool
     folds: Folds
+
+
+class GivenModel(Document):
+    """given.json: a classifier that the user brought, and what its run knows of it.
+
+    Attributes:
+        file: Its name.
+        sha256: Of that file.
+        labels: In output order.
+        limits: What the model itself expects for the pixels 0 and 255; model.keras takes pixels.
+        softmax_added: Whether the file's answers were logits, and model.keras ends with a softmax instead.
+        parameters: How many it has.
+        n: Pictures that calibrate.
+        accuracy: On those; it may have been trained on them.
+        threshold: Chosen on those; below it the answer is "don't know".
+    """
+
+    file: str
+    sha256: str
+    labels: tuple[str, ...]
+    limits: tuple[float, float]
+    softmax_added: bool
+    parameters: int
+    n: int
+    accuracy: float
+    threshold: float
 
 
 class Training(Document):

@@ -29,6 +29,7 @@ from pipeline.training.experiment import (
     load_heads,
     model_recipe,
     out_of_fold_arrays,
+    require_training,
     trainer_of,
     write_model,
 )
@@ -40,15 +41,17 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
     """Runs every training stage that is out of date.
 
     Raises:
+        UsageError: The run is of a model that was given.
         VignetteError: An error from `dataset`, `splits`, `features`, `backbones` or the disk.
             Finished stages are kept; running it again continues.
     """
+    require_training(run, "no folds", "--name NAME makes another run")
     for key in config.renamed:
         reporter.warn(f"{key} is now called {RENAMED[key]}; the next version will reject the old name")
     for key in config.ignored:
         reporter.warn(f"{key} has no effect: only {grid.USED_BY[key].name} uses it")
     run.warn_of_damage(reporter.warn)
-    table = _look(run, config, reporter)
+    table = look(run, config, reporter)
     if splits.restore(run):
         reporter.warn(f"{run.path(stages.SPLIT)} was damaged and has been restored from its copy")
     split = splits.make(run, table, config)
@@ -73,7 +76,12 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
     return experiment
 
 
-def _look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
+def look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
+    """The pictures of a run, audited; says what was found.
+
+    Raises:
+        DataError: They are no data set.
+    """
     with fingerprints.open_cache(reporter.warn) as cache:
         result = audit.make(run, config, reporter, cache)
         if result.refusal:

@@ -1,7 +1,7 @@
 """One side of a comparison: a model from anywhere, with its labels and the way pictures get into it.
 
 A run stands for its Keras model or one flavour, a bundle for its file as the contract says. Any other .tflite
-is read by its metadata or by `by_hand`. Whatever is missing is named and refused, never guessed.
+is read by its metadata or by `by_hand`, a .keras file by `by_hand`. What is missing is named, never guessed.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ import numpy as np
 
 from export import artifacts
 from export.bundle import bundle as bundles
-from export.conversion import convert
-from export.inspection import file_kind
-from export.model_file import metadata
+from export.conversion import convert, own_model
+from export.model_file import file_kind, keras_archive, metadata
 from export.parity.models import foreign
 from export.parity.models.by_hand import FITS, ByHand
 from pipeline.core import filetypes, parallel, runs, stages
@@ -30,7 +29,6 @@ from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
-from pipeline.training.results import Folds
 
 # A softmax adds up to one, give or take rounding.
 _SUM_SLACK = 0.1
@@ -67,9 +65,9 @@ def side(name: str, flavour: str | None, hand: ByHand) -> Side:
     """The model that the command line names.
 
     Args:
-        name: A run's name or folder, a bundle's folder, or a .tflite.
+        name: A run's name or folder, a bundle's folder, a .tflite or a .keras file.
         flavour: Of a run: this .tflite instead of its Keras model.
-        hand: For a .tflite that does not describe its input.
+        hand: For a file that does not describe its input.
 
     Raises:
         UsageError: Something is missing, or contradicts the file's metadata.
@@ -82,6 +80,8 @@ def side(name: str, flavour: str | None, hand: ByHand) -> Side:
         return _foreign(path, hand)
     if (path / bundles.CONTRACT).is_file():
         return _of_bundle(path)
+    if path.is_file() and (archive := keras_archive.read(path)) and not archive.damage:
+        return _of_keras(path, hand)
     _check_kind(path)
     run = runs.find(name)
     return _of_run(run, flavour)
@@ -95,10 +95,7 @@ def _check_kind(path: Path) -> None:
     if path.is_file():
         what = file_kind.describe(path)
     if what:
-        raise DataError(
-            f"{path} is {what}; models are compared as .tflite",
-            file_kind.TO_TFLITE,
-        )
+        raise DataError(f"{path} is {what}; models are compared as .tflite or .keras", file_kind.TO_TFLITE)
 
 
 def _of_run(run: runs.Run, flavour: str | None) -> Side:
@@ -126,7 +123,7 @@ def _of_run(run: runs.Run, flavour: str | None) -> Side:
         frames = parallel.ordered(lambda file: letterbox(decode.read(file), experiment.frame), files)
         return classifier.predict(model, frames, advance)
 
-    threshold = run.read(Folds, stages.FOLDS).threshold
+    threshold = experiment.threshold
     prepared = _prepared(experiment.frame, "letterbox", "0 to 255", "the run")
     return Side(f"{run.name}, {KERAS}", experiment.labels, prepared, answer, threshold, **known)
 
@@ -165,21 +162,7 @@ def _foreign(path: Path, hand: ByHand) -> Side:
     limits = None if hand.limits is None else _normalization(*hand.limits)
     normalization = _agreeing(path, "range", spoken, limits)
     fit = hand.fit or ("letterbox" if _is_ours(said) else "stretch" if spoken else None)
-    missing = [
-        text
-        for text, value in (
-            ("its labels (--labels FILE)", labels),
-            ("the range of its input (--range LOW,HIGH)", raw or normalization),
-            ("how its frame is filled (--fit stretch or --fit letterbox)", fit),
-        )
-        if not value
-    ]
-    if missing or labels is None or fit is None:
-        why = f"; {'; '.join(said.problems)}" if said.problems else ""
-        raise UsageError(
-            f"{path} has no contract beside it and does not state {', nor '.join(missing)}{why}",
-            "pass these options, as the model was trained",
-        )
+    labels, fit = _stated(path, labels, raw or normalization, fit, said.problems)
     if len(labels) != outputs:
         raise DataError(
             f"{path} has {outputs} outputs, but there are {len(labels)} labels",
@@ -206,6 +189,47 @@ def _foreign(path: Path, hand: ByHand) -> Side:
     values = "its bytes" if as_bytes else f"{_ends(low)} to {_ends(high)}"
     source = "its metadata" if spoken and hand == ByHand(size=hand.size) else "the options"
     return Side(str(path), labels, _prepared(frame, fit, values, source), answer)
+
+
+def _of_keras(path: Path, hand: ByHand) -> Side:
+    labels, fit = _stated(path, hand.labels, hand.limits, hand.fit)
+    limits = hand.limits or own_model.RAW
+    own = own_model.load(path, hand.size)
+    own_model.check_labels(own, labels, "--labels")
+    model, added = own_model.classifier(own, limits)
+
+    def answer(files: Sequence[Path], advance: _Advance) -> np.ndarray:
+        with quiet():
+            from pipeline.training import classifier
+        frames = parallel.ordered(lambda file: FITS[fit](decode.read(file), own.frame), files)
+        return classifier.predict(model, frames, advance)
+
+    source = "the options" + ", with a softmax added" * added
+    return Side(
+        str(path), labels, _prepared(own.frame, fit, f"{limits[0]:g} to {limits[1]:g}", source), answer
+    )
+
+
+def _stated(
+    path: Path, labels: tuple[str, ...] | None, limits: object, fit: str | None, problems: Sequence[str] = ()
+) -> tuple[tuple[str, ...], str]:
+    """The labels and the fit of a model without a contract; refused if anything about it is not known."""
+    missing = [
+        text
+        for text, value in (
+            ("its labels (--labels FILE)", labels),
+            ("the range of its input (--range LOW,HIGH)", limits),
+            ("how its frame is filled (--fit stretch or --fit letterbox)", fit),
+        )
+        if not value
+    ]
+    if missing or labels is None or fit is None:
+        why = f"; {'; '.join(problems)}" if problems else ""
+        raise UsageError(
+            f"{path} has no contract beside it and does not state {', nor '.join(missing)}{why}",
+            "pass these options, as the model was trained",
+        )
+    return labels, fit
 
 
 def _is_ours(said: metadata.Metadata) -> bool:
