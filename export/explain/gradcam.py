@@ -2,8 +2,8 @@
 
 Selvaraju et al., Grad-CAM, 2017. The head reads only the mean of the last feature map, so for the
 linear head this equals CAM (Zhou et al., 2016) up to a constant; the reference head needs the
-gradient. The standardization and temperature folded into the head's weights scale the map and do not
-move it.
+gradient. Standardization and temperature, folded into the head's weights, scale the map without moving
+it.
 """
 
 from __future__ import annotations

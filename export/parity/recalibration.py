@@ -30,7 +30,7 @@ from pipeline.training.experiment import Experiment
 
 _MORE = 3
 JUDGES = 300
-# With fewer judges one picture decides.
+# With fewer judging pictures, a single one would decide.
 MIN_JUDGES = 30
 
 
@@ -63,7 +63,7 @@ def both_looks(first: FirstLook, second: FlavourTarget) -> str:
 
 
 def refusal(experiment: Experiment, result: ParityResult) -> GateError | None:
-    """The error that a comparison ends with; None if every flavour was made and the gate accepts all."""
+    """The error that a comparison ends with; None if all flavours exist and the gate accepts them."""
     bounds = experiment.config.gate
     refused = [row for row in result.targets if gate.refuses(row.verdict, bounds)]
     missing = convert.failed(experiment)
@@ -89,10 +89,10 @@ def _hint(experiment: Experiment, result: ParityResult, refused: Sequence[Flavou
         return f"python -m export tflite {experiment.run.name} tries other calibration pictures, once"
     row = preference.best(result.targets, experiment.config.gate)
     if row is None:
-        return "no flavour is close enough; add float16 to export.flavours, or change the bounds of [gate]"
+        return "no flavour is close enough; add float16 to export.flavours, or loosen the limits in [gate]"
     return (
         f"ship {row.model} instead: agreement {row.agreement:.3f}, accuracy {row.accuracy:.3f}, "
-        f"{row.size_bytes / 1e6:.1f} MB, {row.latency.median_ms:.1f} ms a picture here"
+        f"{row.size_bytes / 1e6:.1f} MB, {row.latency.median_ms:.1f} ms per picture here"
     )
 
 
@@ -101,7 +101,7 @@ def _calibrated(row: FlavourTarget) -> bool:
 
 
 def _recalibrate(experiment: Experiment, row: FlavourTarget, reporter: ProgressReporter) -> bool:
-    """Tries other calibration pictures and stores the outcome; whether one choice was better."""
+    """Tries other calibration pictures and stores the outcome; returns whether one was better."""
     first = calibration.first_choice(experiment)
     judges, others = _outside(experiment, first)
     document = Recalibration(
@@ -150,7 +150,7 @@ def _try(
     others: Sequence[Picture],
     reporter: ProgressReporter,
 ) -> dict[str, Any]:
-    """Compares the file as it is with those of two other choices; returns fields of the Recalibration."""
+    """Compares the file with those of two other choices; returns the fields of the Recalibration."""
     seed, count = experiment.config.seed, len(first)
     more = [*first, *calibration.stratified(others, (_MORE - 1) * count, seed)]
     other = calibration.stratified(others, count, seed + 2)
@@ -180,7 +180,7 @@ def _try(
     )
     candidates = [(unchanged, first)]
     for name, pictures in choices.items():
-        reporter.progress(f"calibrating again on {name}", 0, 1)
+        reporter.progress(f"recalibrating on {name}", 0, 1)
         try:
             data = convert.convert_one(experiment, model, flavour, pictures, reporter)
         except ConversionError as error:

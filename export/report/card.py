@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from export import artifacts
-from export.report import data_section, learned, material, model_section, repeat, verdict
+from export.report import data_section, learned, model_section, repeat, verdict
 from export.report.artifacts import Artifacts
 from export.report.model_section import ModelSection
 from pipeline.core import stages
@@ -32,7 +32,7 @@ def escaped(text: str) -> str:
 def card(contents: Artifacts) -> str:
     """The whole card."""
     told, file = verdict.verdict(contents), model_section.shipped(contents)
-    data, facts, gaps = material.material(contents), repeat.repeat(contents), data_section.gaps(contents)
+    data, facts, gaps = data_section.data(contents), repeat.repeat(contents), data_section.gaps(contents)
     target = contents.target()
     threshold = file.folds and file.folds.threshold
     calibrated = (

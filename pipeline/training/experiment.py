@@ -89,7 +89,7 @@ def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experime
 
 def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReporter) -> None:
     """Warns if the pictures have changed since the run was made, reading few of them."""
-    again = f"to train again: {runs.training_command(run)}, then repeat this command"
+    again = f"to train again: {runs.training_command(run)}, then run this command again"
     try:
         moment = run.path(stages.PICTURES).stat().st_mtime
         change = changes.changed_since(table, Path(config.data.pictures), moment)

@@ -1,7 +1,7 @@
-"""One side of a comparison: a model from anywhere, with its labels and the way pictures get into it.
+"""One side of a comparison: any model, with its labels and its preprocessing.
 
-A run stands for its Keras model or one flavour, a bundle for its file as the contract says. Any other .tflite
-is read by its metadata or by `by_hand`. Whatever is missing is named and refused, never guessed.
+A run means its Keras model or one flavour, a bundle its file and contract. Any other .tflite is described
+by its metadata or by `by_hand`. What is missing is reported as an error, never guessed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
 from pipeline.training.results import Folds
 
-# A softmax adds up to one, give or take rounding.
+# A softmax sums to one, up to rounding.
 _SUM_SLACK = 0.1
 _MODELS = (".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pt", ".pth", ".task", ".zip")
 
@@ -47,7 +47,7 @@ class Side:
     Attributes:
         name: For people.
         labels: In output order.
-        prepared: How pictures get into it, in words.
+        prepared: Its preprocessing, in words.
         answer: Returns probabilities, float32, shape (files, labels).
         threshold: Below it the answer is "I don't know"; None if unknown.
         gate: The limits of its run, if it has one.
@@ -191,7 +191,7 @@ def _foreign(path: Path, hand: ByHand) -> Side:
         least, most = np.iinfo(model.dtype).min, np.iinfo(model.dtype).max
         if low.min() < least or high.max() > most:
             raise UsageError(
-                f"{path} takes whole numbers {least} to {most}, not {_ends(low)} to {_ends(high)}",
+                f"{path} takes integers {least} to {most}, not {_ends(low)} to {_ends(high)}",
                 "give --range LOW,HIGH within that, as the model was trained",
             )
 
@@ -257,7 +257,7 @@ def _probabilities(path: Path, rows: np.ndarray, step: float) -> np.ndarray:
     fine = np.isfinite(rows).all() and rows.min() >= -1e-3 and (np.abs(rows.sum(1) - 1) < slack).all()
     if not fine:
         raise ConversionError(
-            f"{path} does not return probabilities: {rows.min():.3g} to {rows.max():.3g}, adding up to "
+            f"{path} does not return probabilities: {rows.min():.3g} to {rows.max():.3g}, summing to "
             f"{rows[0].sum():.3g} for the first picture",
             "its last operator must be a softmax",
         )
