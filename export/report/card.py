@@ -31,7 +31,7 @@ def escaped(text: str) -> str:
 
 def card(contents: Artifacts) -> str:
     """The whole card."""
-    told, file = verdict.verdict(contents), model_section.shipped(contents)
+    summary, file = verdict.verdict(contents), model_section.shipped(contents)
     data, facts, gaps = data_section.data(contents), repeat.repeat(contents), data_section.gaps(contents)
     target = contents.target()
     threshold = file.folds and file.folds.threshold
@@ -43,7 +43,7 @@ def card(contents: Artifacts) -> str:
     parts = [
         "---\nlibrary_name: tflite\npipeline_tag: image-classification\n---",
         f"# Model card: {escaped(contents.run.name)}",
-        f"**{escaped(told.title)}.** " + " ".join(escaped(sentence) for sentence in told.sentences),
+        f"**{escaped(summary.title)}.** " + " ".join(escaped(sentence) for sentence in summary.sentences),
         "## Model details",
         _list([f"{title}: {text}" for title, text in facts.model.items()]),
         _list(

@@ -41,18 +41,18 @@ class _Foreign:
 
     def __init__(self, process: subprocess.Popen[bytes], path: Path) -> None:
         self._process, self._path = process, path
-        said = json.loads(self._read_line())
-        if said.get("usage"):
-            raise UsageError(f"{path} cannot be run as it is: {said['error']}", said["usage"])
-        if "error" in said:
+        reply = json.loads(self._read_line())
+        if reply.get("usage"):
+            raise UsageError(f"{path} cannot be run as it is: {reply['error']}", reply["usage"])
+        if "error" in reply:
             raise ConversionError(
-                f"{path} cannot be compared: {said['error']}",
+                f"{path} cannot be compared: {reply['error']}",
                 "it must take one RGB picture and return one vector",
             )
-        self.frame = Size(said["width"], said["height"])
-        self.labels = int(said["labels"])
-        self.dtype = np.dtype(said["dtype"])
-        self.scaled, self.step = bool(said["scaled"]), float(said["step"])
+        self.frame = Size(reply["width"], reply["height"])
+        self.labels = int(reply["labels"])
+        self.dtype = np.dtype(reply["dtype"])
+        self.scaled, self.step = bool(reply["scaled"]), float(reply["step"])
 
     def answer(self, frame: np.ndarray) -> np.ndarray:
         """The output as real numbers, float32, shape (labels,).

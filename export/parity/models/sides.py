@@ -153,18 +153,18 @@ def _foreign(path: Path, hand: ByHand) -> Side:
         data = filetypes.contents(path, bundles.MOST_BYTES)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}", "give a .tflite, a bundle's folder or a run") from error
-    said = metadata.read(data) or metadata.Metadata()
+    stated = metadata.read(data) or metadata.Metadata()
     with foreign.running(path, hand.size) as model:
         frame, outputs, step = model.frame, model.labels, model.step
-    labels = _agreeing(path, "labels", said.labels or None, hand.labels)
+    labels = _agreeing(path, "labels", stated.labels or None, hand.labels)
     # Without a scale a range has no meaning, so bytes go in as they are.
     raw = model.dtype == np.uint8 and not model.scaled
     # Readers of metadata do the same with any uint8 model.
     as_bytes = raw or (model.dtype == np.uint8 and hand.limits is None)
-    spoken = (said.mean, said.std) if said.mean and said.std else None
+    own_normalization = (stated.mean, stated.std) if stated.mean and stated.std else None
     limits = None if hand.limits is None else _normalization(*hand.limits)
-    normalization = _agreeing(path, "range", spoken, limits)
-    fit = hand.fit or ("letterbox" if _is_ours(said) else "stretch" if spoken else None)
+    normalization = _agreeing(path, "range", own_normalization, limits)
+    fit = hand.fit or ("letterbox" if _is_ours(stated) else "stretch" if own_normalization else None)
     missing = [
         text
         for text, value in (
@@ -175,7 +175,7 @@ def _foreign(path: Path, hand: ByHand) -> Side:
         if not value
     ]
     if missing or labels is None or fit is None:
-        why = f"; {'; '.join(said.problems)}" if said.problems else ""
+        why = f"; {'; '.join(stated.problems)}" if stated.problems else ""
         raise UsageError(
             f"{path} has no contract beside it and does not state {', nor '.join(missing)}{why}",
             "pass these options, as the model was trained",
@@ -204,34 +204,34 @@ def _foreign(path: Path, hand: ByHand) -> Side:
         return _probabilities(path, np.stack(rows), step)
 
     values = "its bytes" if as_bytes else f"{_ends(low)} to {_ends(high)}"
-    source = "its metadata" if spoken and hand == ByHand(size=hand.size) else "the options"
+    source = "its metadata" if own_normalization and hand == ByHand(size=hand.size) else "the options"
     return Side(str(path), labels, _prepared(frame, fit, values, source), answer)
 
 
-def _is_ours(said: metadata.Metadata) -> bool:
-    return said.name == metadata.classifier((), Size(1, 1), "").name
+def _is_ours(stated: metadata.Metadata) -> bool:
+    return stated.name == metadata.classifier((), Size(1, 1), "").name
 
 
-def _agreeing(path: Path, what: str, said: T | None, by_hand: T | None) -> T | None:
+def _agreeing(path: Path, what: str, stated: T | None, by_hand: T | None) -> T | None:
     """The value from either source; refused if the two contradict each other."""
     if (
-        said is not None
+        stated is not None
         and by_hand is not None
-        and not _same(said, by_hand)
-        and not _told_apart(said, by_hand)
+        and not _same(stated, by_hand)
+        and not _told_apart(stated, by_hand)
     ):
         raise UsageError(
-            f"--{what} contradicts the metadata of {path}: {by_hand} against {said}", f"omit --{what}"
+            f"--{what} contradicts the metadata of {path}: {by_hand} against {stated}", f"omit --{what}"
         )
-    return said if by_hand is None or _same(said, by_hand) else by_hand
+    return stated if by_hand is None or _same(stated, by_hand) else by_hand
 
 
-def _told_apart(said: object, by_hand: object) -> bool:
+def _told_apart(stated: object, by_hand: object) -> bool:
     """Whether labels given by hand only tell apart outputs that share a label in the file."""
-    if not isinstance(said, tuple) or not isinstance(by_hand, tuple) or len(said) != len(by_hand):
+    if not isinstance(stated, tuple) or not isinstance(by_hand, tuple) or len(stated) != len(by_hand):
         return False
-    pairs = zip(said, by_hand, strict=True)
-    return all(own == other or (isinstance(own, str) and said.count(own) > 1) for own, other in pairs)
+    pairs = zip(stated, by_hand, strict=True)
+    return all(own == other or (isinstance(own, str) and stated.count(own) > 1) for own, other in pairs)
 
 
 def _same(one: object, other: object) -> bool:

@@ -331,7 +331,7 @@ def test_a_run_has_one_folder_of_pictures(workplace):
     make_run("first", "data.pictures=a/pictures")
     other = configuration.load(Path(), ["data.pictures=b/pictures"])
     for keys in (None, ("data.pictures",)):
-        with pytest.raises(ConfigError, match=r"different: data\.pictures"):
+        with pytest.raises(ConfigError, match=r"it differs in data\.pictures"):
             runs.open_for("first", other, keys=keys)
     same = configuration.load(Path(), [f"data.pictures={workplace}/a/pictures", "head.l2=0.5"])
     files.write_json(make_run("first", "data.pictures=a/pictures").path(stages.FOLDS), {})
