@@ -336,7 +336,7 @@ def test_a_run_has_one_folder_of_pictures(workplace):
     same = configuration.load(Path(), [f"data.pictures={workplace}/a/pictures", "head.l2=0.5"])
     files.write_json(make_run("first", "data.pictures=a/pictures").path(stages.FOLDS), {})
     assert runs.open_for("first", same, keys=("data.pictures",)).name == "first"
-    with pytest.raises(ConfigError, match=r"different: head\.l2$"):
+    with pytest.raises(ConfigError, match=r"it differs in head\.l2$"):
         runs.open_for("first", same)
 
 
