@@ -47,8 +47,8 @@ def test_the_app_is_installed_left_alone_when_it_is_there_and_updated(connected,
             "the app on the phone was signed with another key, so Android refuses to update it",
             (
                 "build with the key that signed it (python -m export apk --keystore FILE); or save its "
-                "photos (python -m export photos --pull), then adb uninstall org.vignette.demo and repeat "
-                "the command"
+                "photos (python -m export photos --pull), then adb uninstall org.vignette.demo and run "
+                "the command again"
             ),
         ),
         ("INSTALL_FAILED_INSUFFICIENT_STORAGE", "the phone's storage is full", AGAIN),
