@@ -124,7 +124,7 @@ def _recalibrate(experiment: Experiment, row: FlavourTarget, reporter: ProgressR
     else:
         reporter.warn(
             f"no other calibration pictures were tried: only {len(judges)} training pictures are left to "
-            f"judge by, and {judging.MIN_JUDGES} are needed"
+            f"judge with, and {judging.MIN_JUDGES} are needed"
         )
     experiment.run.make(
         calibration.recalibration_recipe(experiment),
