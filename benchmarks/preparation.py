@@ -4,7 +4,7 @@ Measured: 1280x720 JPEGs into a frame of 224x128 on all cores, as training prepa
 plain view, which is scored and so decoded fully, and the start of the augmented views, decoded
 at reduced scale. Reference: the same pictures decoded fully and letterboxed in one thread.
 Expected on 2 cores: at least 1.5 times as fast for the plain view, 3 times for the augmented.
-Beside them, without an expectation: whole augmented views, four from each decoded picture.
+In addition, without an expectation: complete augmented views, four from each decoded picture.
 
 Also measured, in one thread: full decode of the same JPEGs with an sRGB profile inside (expected: at most
 1.5 times the time without one) and with Display P3, whose colours have to be converted (no expectation).
@@ -104,7 +104,7 @@ def run(folder: Path) -> list[Figure]:
         taken = measure.seconds(lambda: list(parallel.ordered(way, paths, threads)))
         return len(paths) / taken
 
-    found = measure.in_turns(
+    spreads = measure.in_turns(
         {
             "reference": partial(rate, plain, 1),
             "plain": partial(rate, plain, None),
@@ -114,13 +114,13 @@ def run(folder: Path) -> list[Figure]:
         TURNS,
     )
     cores = f"{parallel.cores()} cores"
-    reference = found["reference"]
+    reference = spreads["reference"]
 
     def figure(what: str, name: str, least: float | None) -> Figure:
-        ratio: Spread = found[name].per(reference)
+        ratio: Spread = spreads[name].per(reference)
         return Figure(
             what,
-            found[name].text("{:.0f}") + " a second",
+            spreads[name].text("{:.0f}") + " a second",
             "full decode + letterbox, one thread: " + reference.text("{:.0f}") + " a second",
             ratio.text("{:.1f}×"),
             f"≥ {least}×" if least else "",
@@ -130,6 +130,6 @@ def run(folder: Path) -> list[Figure]:
     return [
         figure(f"1280×720 JPEG, reduced decode + letterbox, {cores}", "reduced", 3),
         figure(f"1280×720 JPEG, full decode + letterbox, {cores}", "plain", 1.5),
-        figure(f"1280×720 JPEG, whole augmented views, {views} a picture, {cores}", "augmented", None),
+        figure(f"1280×720 JPEG, complete augmented views, {views} per picture, {cores}", "augmented", None),
         *_profiles(paths, folder / "profiles"),
     ]

@@ -1,7 +1,7 @@
 """The documents that a run has for its report, and those it lacks, each with the command that makes it.
 
-An unfinished run has a report, too: of what is there. Damaged and stale documents count as missing,
-with the reason. Nothing is computed or repaired here.
+An unfinished run gets a report of what exists. Damaged and stale documents count as missing, with the
+reason. Nothing is computed or repaired here.
 """
 
 from __future__ import annotations

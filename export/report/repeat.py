@@ -23,7 +23,7 @@ class Repeat:
     Attributes:
         commands: What to run, in order.
         pictures: Where the pictures are; empty if the configuration cannot be read.
-        changed: Settings that differ from the defaults, as they stand in a configuration.
+        changed: Settings that differ from the defaults, as written in a configuration.
         versions: Of the libraries.
         model: The model in a few facts.
     """

@@ -120,7 +120,7 @@ class Terminal(ProgressReporter):
             )
         for row in rows:
             table.add_row(*(_safe(cell) for cell in row))
-        # As wide as necessary: truncated cells cannot be read or searched.
+        # As wide as needed: truncated cells cannot be read or searched.
         wide = Console(width=max(self._out.width, _NARROWEST) if words else _WIDEST, color_system=None)
         with wide.capture() as capture:
             wide.print(table)

@@ -43,7 +43,7 @@ class Config(Part):
     train: Train = Train()
     export: Export = Export()
     gate: Gate = Gate()
-    # Not part of a run: how pictures were collected is recorded beside them.
+    # Not part of a run: the manifest beside the pictures records how they were collected.
     channels: tuple[Channel, ...] = Field(default=(), exclude=True)
     collect: Collect = Field(default=Collect(), exclude=True)
     search: dict[str, tuple[Any, ...]] = Field(default={}, exclude=True)
@@ -59,10 +59,10 @@ class Config(Part):
     def _once(cls, value: tuple[Channel, ...]) -> tuple[Channel, ...]:
         lists = [urls.channel_list(channel.channel) for channel in value]
         if len(set(lists)) < len(lists):
-            raise ValueError("every channel once")
+            raise ValueError("each channel only once")
         labels = {channel.label for channel in value}
         if len({label.casefold() for label in labels}) < len(labels):
-            raise ValueError("labels that differ in more than upper and lower case")
+            raise ValueError("labels that differ in more than case")
         return value
 
     @model_validator(mode="after")
@@ -112,8 +112,8 @@ RENAMED = {
     "train.choose": "train.select_best_epoch",
     "train.keep_correct": "train.min_correct_coverage",
 }
-# Keys of the version before that nothing takes the place of.
-_REMOVED = {"collect.max_kb_s": "remove it: collect.pause_s sets how often YouTube is asked"}
+# Keys of the previous version that have no replacement.
+_REMOVED = {"collect.max_kb_s": "remove it: collect.pause_s sets the pause between requests"}
 TABLES = (".csv", ".tsv", ".txt")
 _SOURCES = "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)"
 

@@ -1,6 +1,6 @@
 """The sections of a configuration, with every key's default and range.
 
-The whole of it, and reading it from TOML, is `config`; `channels` and `collect` are in `channels`.
+`config` reads them from TOML; the sections `channels` and `collect` are in `channels`.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def load(path: Path) -> Any:
     except Exception as error:
         reason = str(error).split("\n", 1)[0] or type(error).__name__
         raise RunError(
-            f"{path} is damaged and cannot be loaded: {reason}", "delete it and repeat the training"
+            f"{path} is damaged and cannot be loaded: {reason}", "delete it and train again"
         ) from error
 
 

@@ -138,7 +138,7 @@ def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReport
     """Warns if the pictures have changed since the run was made, reading few of them."""
     given = run.model_was_given
     command = runs.training_command(run)
-    again = f"to {'give the model' if given else 'train'} again: {command}, then repeat this command"
+    again = f"to {'give the model' if given else 'train'} again: {command}, then run this command again"
     try:
         moment = run.path(stages.PICTURES).stat().st_mtime
         change = changes.changed_since(table, Path(config.data.pictures), moment)

@@ -114,11 +114,13 @@ def compute(
         rows = np.array([places[bytes.fromhex(p.sha256)] for p in wanted], np.int64)
     except KeyError as error:
         raise RunError(
-            f"{folder}: the feature cache is damaged", "delete it and repeat the command"
+            f"{folder}: the feature cache is damaged", "delete it and run the command again"
         ) from error
     layout = store.layout_of(folder)
     if known is None or layout is None:
-        raise RunError(f"{folder}: the feature cache is empty", "delete this folder and repeat the command")
+        raise RunError(
+            f"{folder}: the feature cache is empty", "delete this folder and run the command again"
+        )
     return store.Store(known, rows, layout.depths)
 
 
@@ -174,7 +176,7 @@ def _compute_missing(
         try:
             frames = all_views(path, picture.sha256, config, frame)
         except (PictureError, OSError) as error:
-            raise DataError(f"{path} can no longer be read: {error}", "repeat the command") from error
+            raise DataError(f"{path} can no longer be read: {error}", "run the command again") from error
         with interpreters.one() as interpreter:
             return np.stack([interpreter.answer(view) for view in frames])
 

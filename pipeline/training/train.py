@@ -116,7 +116,7 @@ def look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
 def _shares(table: Table) -> str:
     counts = [sum(p.label == label for p in table.pictures) for label in table.labels]
     shown = [f"{label} {count}" for label, count in zip(table.labels, counts, strict=True)]
-    return ", ".join(shown) if len(shown) <= 8 else f"{min(counts)} to {max(counts)} a class"
+    return ", ".join(shown) if len(shown) <= 8 else f"{min(counts)} to {max(counts)} per class"
 
 
 def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None:
