@@ -454,7 +454,7 @@ UNTYPED = {
     "pipeline/core/records.py": (1, "a note of any stage, with facts of its own"),
     "pipeline/evaluation/compare.py": (1, "values of any keys in which runs differ"),
     "pipeline/images/views.py": (1, "settings of a recipe"),
-    "pipeline/training/experiment.py": (1, "settings of a recipe"),
+    "pipeline/training/experiment.py": (2, "settings of recipes"),
     "pipeline/training/features.py": (1, "settings of a recipe"),
     "pipeline/training/search.py": (1, "values of any searched keys"),
     "export/android/benchmark/app_document.py": (1, "a phone's JSON before its form is known"),

@@ -264,7 +264,7 @@ def _known_runs() -> str:
 
 
 def training_command(run: Run) -> str:
-    """The command that trains a run or finishes its training; for a given model, the one that gives it again."""
+    """The command that trains a run or finishes its training; or that gives a given model again."""
     return (GIVE if run.model_was_given else TRAIN).of(run.folder)
 
 

@@ -5,7 +5,6 @@ The stages themselves are in `train`, `search` and `evaluate`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,24 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.core import files, runs, stages
+from pipeline.core import runs, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, RunError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
-from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data import changes, dataset, splits
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
-from pipeline.stats import metrics
 from pipeline.training import features
-from pipeline.training.results import Folds, Frame, GivenModel, Search, Training
+from pipeline.training.results import Folds, Frame, GivenModel, Search
 
 if TYPE_CHECKING:
-    import keras
-
     from pipeline.training import heads
 
 # The packages that numbers and drawings depend on, for recipes.
@@ -171,7 +166,7 @@ def _trained_otherwise(experiment: Experiment) -> str:
         return "was trained on other pictures, labels or folds than the run has now"
     if run.read(Folds, stages.FOLDS).labels != experiment.labels:
         return "was trained for other labels than the run has now"
-    if folds["settings"] != _training_settings(experiment):
+    if folds["settings"] != training_settings(experiment):
         return "was trained with other settings than the run has now"
     return ""
 
@@ -231,7 +226,7 @@ def trainer_of(experiment: Experiment, examples: heads.Examples) -> heads.HeadTr
         )
 
 
-def _training_settings(experiment: Experiment) -> dict[str, Any]:
+def training_settings(experiment: Experiment) -> dict[str, Any]:
     """The part of the configuration that a model depends on, for recipes."""
     made = features.settings(experiment.config, experiment.frame)
     return {**head_settings(experiment.config), "features": made}
@@ -245,85 +240,3 @@ def head_settings(config: Config) -> dict[str, Any]:
         "train": config.train.model_dump(mode="json", exclude={"preset"}),
         "seed": config.seed,
     }
-
-
-def folds_recipe(experiment: Experiment, fine_tuning: str = "") -> Recipe:
-    """The recipe of a run's folds; `fine_tuning` is the key of the fine-tuning whose model is kept."""
-    made = features.recipe(experiment.config, experiment.frame)
-    inputs = {"train": experiment.split.train_key, "features": made.key}
-    if fine_tuning:
-        inputs["fine_tuning"] = fine_tuning
-    return stages.recipe("folds", inputs, _training_settings(experiment), NUMERIC)
-
-
-def model_recipe(folds: Recipe) -> Recipe:
-    """The recipe of the final model of these folds."""
-    return stages.recipe("model", {"folds": folds.key}, {}, NUMERIC)
-
-
-def folds_document(examples: heads.Examples, folds: heads.CrossValidation, experiment: Experiment) -> Folds:
-    """What folds.json says of the folds."""
-    hits = folds.logits.argmax(1) == examples.truth
-    train = experiment.config.train
-    return Folds(
-        labels=experiment.labels,
-        n=len(hits),
-        accuracy=float(hits.mean()),
-        fold_accuracy=tuple(
-            float(hits[examples.folds == fold].mean())
-            for fold in range(train.folds)
-            if (examples.folds == fold).any()
-        ),
-        chosen_epoch=folds.chosen_epoch,
-        epoch_was_chosen=train.select_best_epoch,
-        steps=folds.steps,
-        temperature=folds.temperature,
-        threshold=folds.threshold,
-        history=folds.history,
-    )
-
-
-def out_of_fold_arrays(
-    examples: heads.Examples, folds: heads.CrossValidation, experiment: Experiment
-) -> dict[str, np.ndarray]:
-    """What `load_out_of_fold` reads."""
-    return {
-        "sha256": np.array([p.sha256 for p in experiment.split.train]),
-        "group": np.array(examples.groups),
-        "truth": examples.truth,
-        "fold": examples.folds,
-        "logits": folds.logits,
-        "probabilities": folds.probabilities,
-    }
-
-
-def write_model(
-    run: Run,
-    model: keras.Model,
-    trained: Sequence[keras.Variable],
-    logits: np.ndarray,
-    truth: np.ndarray,
-    steps: int,
-) -> None:
-    """Writes model.keras and training.json.
-
-    Args:
-        run: Where to.
-        model: The final classifier.
-        trained: Its weights that were trained.
-        logits: Its calibrated logits for the training pictures, shape (n, classes).
-        truth: Their labels, shape (n,).
-        steps: The number of training steps.
-    """
-    with files.replacing(run.path(stages.MODEL)) as path:
-        model.save(path)
-    parameters = sum(int(np.prod(v.shape)) for v in trained)
-    document = Training(
-        n=len(truth),
-        accuracy=float((logits.argmax(1) == truth).mean()),
-        log_loss=metrics.log_loss(logits, truth),
-        steps=steps,
-        trainable_parameters=parameters,
-        frozen_parameters=model.count_params() - parameters,
-    )
-    run.write(document, stages.TRAINING)

@@ -26,13 +26,15 @@ from pipeline.training.experiment import (
     NUMERIC,
     Experiment,
     examples_of,
-    folds_document,
-    folds_recipe,
     load_heads,
     load_out_of_fold,
+    trainer_of,
+)
+from pipeline.training.outcome import (
+    folds_document,
+    folds_recipe,
     model_recipe,
     out_of_fold_arrays,
-    trainer_of,
     write_model,
 )
 from pipeline.training.results import Curves, FineTuning, Folds

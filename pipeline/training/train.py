@@ -21,16 +21,12 @@ from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.images.letterbox import median_aspect
 from pipeline.training import backbones, figures, fine_tuning
-from pipeline.training.experiment import (
-    Experiment,
-    examples_of,
+from pipeline.training.experiment import Experiment, examples_of, load_heads, require_training, trainer_of
+from pipeline.training.outcome import (
     folds_document,
     folds_recipe,
-    load_heads,
     model_recipe,
     out_of_fold_arrays,
-    require_training,
-    trainer_of,
     write_model,
 )
 from pipeline.training.results import Folds, Frame, Training
