@@ -210,8 +210,8 @@ def test_the_built_in_kernels_are_named_beside_the_figures_of_xnnpack(found):
     assert model_section.shipped(found).words == [
         *TARGET.words,
         (
-            "The figures are XNNPACK's, which phones run. With the built-in kernels, 97.00% (95.00% to 99.00%) "
-            "of the pictures get the same answer as from Keras; the gate does not judge that."
+            "The figures are XNNPACK's, which phones run. With the built-in kernels, 97.00% (95.00% to "
+            "99.00%) of the pictures get the same answer as from Keras; the gate does not judge that."
         ),
     ]
 
