@@ -31,5 +31,6 @@ lint: setup  ## format, lint, types, arrows between modules
 bench: setup  ## the figures in the README, under fifteen minutes
 	@$(PYTHON) -m benchmarks
 
-bench-full: setup  ## what cached features cost in accuracy, on real pictures; an hour
+bench-full: setup  ## accuracy on whole real data sets, and what cached features cost of it; over an hour
+	@$(PYTHON) -m benchmarks.journeys
 	@$(PYTHON) -m benchmarks.accuracy

@@ -11,8 +11,7 @@ import argparse
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from export.conversion import calibration, convert
-from export.parity import recalibration
+from export.conversion import calibration, judging, one_flavour
 from pipeline.core import parallel, runs
 from pipeline.core.errors import DataError
 from pipeline.core.progress import ProgressReporter
@@ -42,23 +41,23 @@ def curve(experiment: Experiment) -> tuple[int, list[Point]]:
         DataError: There are too few training pictures to judge with.
     """
     training, seed = experiment.split.train, experiment.config.seed
-    judges = calibration.stratified(training, min(recalibration.JUDGES, len(training) // 2), seed + 1)
-    if len(judges) < recalibration.MIN_JUDGES:
+    judges = calibration.stratified(training, min(judging.JUDGES, len(training) // 2), seed + 1)
+    if len(judges) < judging.MIN_JUDGES:
         raise DataError(
             f"{len(training)} training pictures leave {len(judges)} to judge with; "
-            f"{recalibration.MIN_JUDGES} are needed",
+            f"{judging.MIN_JUDGES} are needed",
             "use a run with more pictures",
         )
     kept = {picture.path for picture in judges}
     others = [picture for picture in training if picture.path not in kept]
     dataset.check_unchanged(experiment.table, judges)
     frames = list(parallel.ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), judges))
-    model = convert.load(experiment)
-    reference = recalibration.reference_answers(model, frames)
+    model = one_flavour.load(experiment)
+    reference = judging.reference_answers(model, frames)
     points = []
     for count in (count for count in COUNTS if count <= len(others)):
         chosen = calibration.stratified(others, count, seed)
-        data = convert.convert_one(experiment, model, "int8", chosen, ProgressReporter())
+        data = one_flavour.convert_one(experiment, model, "int8", chosen, ProgressReporter())
         target = litert.predictions(data, frames, lambda frame: frame)
         same = int((reference.argmax(1) == target.argmax(1)).sum())
         low, high = wilson.interval(same, len(judges))

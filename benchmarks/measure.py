@@ -113,6 +113,11 @@ def seconds(function: Callable[[], object]) -> float:
 
 def child(module: str, *arguments: str, folder: Path) -> Any:
     """Runs a module in a new process that works in `folder`; gives the JSON of its last line."""
+    return json.loads(output(module, *arguments, folder=folder).splitlines()[-1])
+
+
+def output(module: str, *arguments: str, folder: Path) -> str:
+    """Runs a module in a new process that works in `folder`; gives what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
@@ -124,7 +129,7 @@ def child(module: str, *arguments: str, folder: Path) -> Any:
     )
     if done.returncode:
         raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    return done.stdout
 
 
 def experiment(config: Config) -> Experiment:

@@ -7,6 +7,7 @@ from pipeline.core.stages import FIGURES, PREDICTIONS, Command, Stage
 
 EXPORT = "export"
 CALIBRATION = f"{EXPORT}/calibration.json"
+COMPENSATION = f"{EXPORT}/compensation.json"
 RECALIBRATION = f"{EXPORT}/recalibration.json"
 LATENCY = f"{EXPORT}/latency.json"
 INT8_BUILT_IN = "int8_built_in"  # the predictions of the int8 file by the built-in kernels
@@ -38,6 +39,7 @@ stages.add(
     Stage(f"{EXPORT}/*/failure", 1, command=_TFLITE),
     Stage(f"{EXPORT}/*/labels", 1, (f"{EXPORT}/*/labels.txt",), command=_TFLITE),
     Stage(f"{EXPORT}/*/contract", 1, (f"{EXPORT}/*/contract.json",), {"export": f"{EXPORT}/*"}, _TFLITE),
+    Stage("compensation", 1, (COMPENSATION,), {"model": "model"}, _TFLITE),
     Stage("recalibration", 2, (RECALIBRATION,), {"model": "model"}, _TFLITE),
     Stage(f"{PREDICTIONS}/*", 1, (f"{PREDICTIONS}/*.npz",), {"export": f"{EXPORT}/*"}, _TFLITE),
     Stage(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from export import artifacts
+from export.conversion.compensate.layer_error import LayerError
 from pipeline.core import parallel, stages
 from pipeline.core.documents import Document
 from pipeline.core.errors import DataError
@@ -86,14 +87,18 @@ class Recalibration(Trial):
         first_look: Of the file that the gate refused.
         second_look: Whether another choice was better, so that the held-out pictures judge again.
         pictures: The paths of the choice in force; empty where nothing was tried.
+        compensated: Whether the file in force is made of the compensated model.
+        layers: The errors of its layers, if so.
     """
 
     first_look: FirstLook
     second_look: bool
     pictures: tuple[str, ...]
+    compensated: bool = False
+    layers: tuple[LayerError, ...] = ()
 
 
-def _first_recipe(experiment: Experiment) -> Recipe:
+def first_recipe(experiment: Experiment) -> Recipe:
     """Recipe of the first choice."""
     config = experiment.config
     settings = {"pictures": config.export.calibration_pictures, "seed": config.seed}
@@ -104,14 +109,14 @@ def recipe(experiment: Experiment) -> Recipe:
     """Recipe of the choice in force: the first one, or that of a recalibration."""
     recalibration = recalibrated(experiment)
     if recalibration is None:
-        return _first_recipe(experiment)
+        return first_recipe(experiment)
     settings = {"pictures": key_of(list(recalibration.pictures))}
     return Recipe("calibration", 1, {"train": experiment.split.train_key}, settings)
 
 
 def recalibration_recipe(experiment: Experiment) -> Recipe:
     """Recipe of the one recalibration that a model may have."""
-    inputs = {"model": experiment.run.key("model"), "calibration": _first_recipe(experiment).key}
+    inputs = {"model": experiment.run.key("model"), "calibration": first_recipe(experiment).key}
     return stages.recipe("recalibration", inputs, {}, ("tensorflow", "numpy", "pillow"))
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from export import artifacts
-from export.conversion import calibration
+from export.conversion import calibration, compensation
 from export.conversion.calibration import Trial
+from export.conversion.compensation import Compensation
 from pipeline.core import parallel, stages
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
@@ -97,6 +98,7 @@ class CalibrationReport(Document):
         second_look: Whether they were chosen after the gate refused the first file.
         recalibration: How, if so.
         wanted: The configured number of pictures.
+        compensation: Whether the model was compensated first; None if that was not tried.
         words: The findings in sentences.
     """
 
@@ -109,6 +111,7 @@ class CalibrationReport(Document):
     input: InputRange
     empty: tuple[EmptyPicture, ...]
     drift: Drift
+    compensation: Compensation | None = None
     words: tuple[str, ...] = ()
 
 
@@ -171,6 +174,7 @@ def report(experiment: Experiment, made: Recipe, reporter: ProgressReporter) -> 
                 if row.empty
             ),
             drift=_drift(own, other),
+            compensation=compensation.tried(experiment),
         )
         run.write(document.model_copy(update={"words": tuple(sentences(document))}), artifacts.CALIBRATION)
 
@@ -183,6 +187,8 @@ def sentences(document: CalibrationReport) -> list[str]:
     words = [f"{n} training pictures, a black frame and a white one set the integer ranges."]
     if document.recalibration:
         words.append(f"They were chosen after the gate refused int8: {document.recalibration.summary}.")
+    if document.compensation and not document.recalibration:
+        words.append(document.compensation.sentence)
     furthest = max(document.classes, key=lambda row: abs(row.share - row.training_share))
     gap = abs(furthest.share - furthest.training_share)
     words.append(

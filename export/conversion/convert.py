@@ -1,34 +1,22 @@
 """Converts the classifier to its .tflite flavours, each in a bundle folder.
 
-`bundle` derives the labels and contract beside each file. Converting, and the guard against files without
-weights, is in `pipeline.tflite.convert`; the converter's options are in `flavour_options`; what a flavour's
-name promises is in `export.model_file.flavours`.
+`bundle` derives the labels and contract beside each file; one file is made in `one_flavour`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from export import artifacts
 from export.bundle import bundle, contract
-from export.conversion import calibration, calibration_report, failures
+from export.conversion import calibration, calibration_report, compensation, failures, one_flavour
 from export.conversion.failures import Failure
 from export.conversion.flavour_options import FLAVOURS
-from export.model_file import flavours, metadata, structure
 from pipeline.core import files, stages
-from pipeline.core.errors import ConversionError, DataError, GateError, RunError
+from pipeline.core.errors import ConversionError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.core.sections import Flavour as FlavourName
-from pipeline.data import dataset
-from pipeline.data.dataset import Picture
-from pipeline.images.views import plain_view
-from pipeline.tflite import convert as tflite
-from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
 from pipeline.training.results import Folds, Frame
 
@@ -39,7 +27,6 @@ if TYPE_CHECKING:
 LIBRARIES = ("tensorflow", "keras", "numpy", "ai-edge-litert", "flatbuffers")
 # Those that compute the golden vectors.
 _CONTRACT_LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
-_LOOK_AT = 4
 
 
 def file_name(flavour: str) -> str:
@@ -57,7 +44,9 @@ def recipe(experiment: Experiment, flavour: str) -> Recipe:
     inputs = {"model": experiment.run.key("model")}
     if FLAVOURS[flavour].calibrated:
         inputs["calibration"] = calibration.recipe(experiment).key
-    settings = {"flavour": flavour, "labels": list(experiment.labels)}
+    settings: dict[str, Any] = {"flavour": flavour, "labels": list(experiment.labels)}
+    if FLAVOURS[flavour].calibrated and compensation.in_force(experiment):
+        settings["compensated"] = 1
     return stages.recipe(bundle_name(flavour), inputs, settings, LIBRARIES)
 
 
@@ -133,10 +122,16 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
         stage = f"converting to {name} ({number} of {len(config.export.flavours)})"
         fresh = not run.done(made)
         try:
+            if not fresh and FLAVOURS[name].calibrated and compensation.lost(experiment):
+                model = model or one_flavour.load(experiment)
+                compensation.decide(experiment, name, model, reporter)
+                made = recipe(experiment, name)
+                fresh = not run.done(made)
             if fresh:
                 reporter.progress(stage, 0, 1)
-                model = model or load(experiment)
-                data = convert_one(experiment, model, name, calibration.choose(experiment), reporter)
+                model = model or one_flavour.load(experiment)
+                data = _data(experiment, model, name, reporter)
+                made = recipe(experiment, name)
                 reporter.progress(stage, 1, 1)
                 run.forget(made.stage)
                 files.write_bytes(run.path(file_name(name)), data)
@@ -153,6 +148,17 @@ def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
         current = "" if fresh else " (contract updated)" if contract_made else " (up to date)"
         reporter.say(name, f"{size / 1e6:.2f} MB, {FLAVOURS[name].about}{current}")
     exported(experiment)
+
+
+def _data(experiment: Experiment, model: keras.Model, name: FlavourName, reporter: ProgressReporter) -> bytes:
+    """A flavour's file; of int8 the compensated one, where that is closer to Keras."""
+    calibrated = FLAVOURS[name].calibrated
+    if calibrated and (data := compensation.decide(experiment, name, model, reporter)):
+        return data
+    chosen = calibration.choose(experiment)
+    if calibrated and compensation.in_force(experiment):
+        model = compensation.source(experiment, model, chosen, reporter).model
+    return one_flavour.convert_one(experiment, model, name, chosen, reporter)
 
 
 def _write_contract(experiment: Experiment, name: FlavourName) -> bool:
@@ -172,72 +178,3 @@ def _write_contract(experiment: Experiment, name: FlavourName) -> bool:
     labels = stages.recipe(f"{folder}/labels", {}, {"labels": list(experiment.labels)})
     run.make(labels, lambda: bundle.write_labels(experiment.labels, run.path(folder)))
     return run.make(made, build)
-
-
-def load(experiment: Experiment) -> keras.Model:
-    """The run's Keras model; loads TensorFlow."""
-    with quiet():
-        from pipeline.training import classifier
-
-        return classifier.load(experiment.run.path(stages.MODEL))
-
-
-def convert_one(
-    experiment: Experiment,
-    model: keras.Model,
-    name: str,
-    chosen: Sequence[Picture],
-    reporter: ProgressReporter,
-) -> bytes:
-    """The file of one flavour, calibrated on the chosen pictures if it needs calibration.
-
-    Raises:
-        ConversionError: It is not what its name says, or the pictures cannot calibrate it.
-        DataError: A picture has changed since training.
-    """
-    flavour = FLAVOURS[name]
-    representative = None
-    if flavour.calibrated:
-        dataset.check_unchanged(experiment.table, chosen)
-        try:
-            calibration.require_content(experiment, chosen)
-        except DataError as error:
-            raise ConversionError(f"nothing to calibrate on: {error.message}", error.hint) from error
-        stage = f"calibrating on {len(chosen)} pictures"
-        representative = calibration.representative(
-            experiment, chosen, lambda done: reporter.progress(stage, done, len(chosen))
-        )
-    data = tflite.convert(model, lambda converter: flavour.configure(converter, representative))
-    described = metadata.classifier(experiment.labels, experiment.frame, flavour.about)
-    data = metadata.write(data, described, experiment.frame)
-    check(data, name)
-    _check_answers(experiment, model, data, name)
-    return data
-
-
-def check(data: bytes, name: str) -> None:
-    """Raises ConversionError if a file's tensors, inputs or outputs are not those of its flavour."""
-    parts, file = structure.read(data), bundle.model_name(name)
-    broken = flavours.broken(parts, name, file) or flavours.broken_border(parts, name, file)
-    if broken:
-        raise ConversionError(f"the converted file is not as expected: {'; '.join(broken)}")
-
-
-def _check_answers(experiment: Experiment, model: keras.Model, data: bytes, name: str) -> None:
-    """Checks outputs for a few training pictures, black and white: finite; near Keras if not rounded."""
-    first = experiment.split.train[:_LOOK_AT]
-    dataset.check_unchanged(experiment.table, first)
-    frames = [plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
-    frames += calibration.extremes(experiment.frame)
-    interpreter = litert.Interpreter(data)
-    target = np.stack([interpreter.answer(frame) for frame in frames])
-    # A compiled graph, one picture at a time: a plain call keeps every feature map, 0.4 GB of them.
-    reference = np.concatenate([model.predict_on_batch(f[np.newaxis].astype(np.float32)) for f in frames])
-    if not np.isfinite(target).all():
-        raise ConversionError(f"the outputs of model_{name}.tflite are not finite")
-    tolerance = FLAVOURS[name].tolerance
-    furthest = float(np.abs(target - reference).max())
-    if tolerance is not None and furthest > tolerance:
-        raise ConversionError(
-            f"model_{name}.tflite differs from the Keras model by {furthest:.4f}; {tolerance} is allowed"
-        )

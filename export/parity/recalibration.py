@@ -1,37 +1,39 @@
-"""If a calibrated file fails the gate: other calibration pictures, then the gate once more.
+"""If a calibrated file fails the gate: another way of making it, then the gate once more.
 
-Two other choices are tried, more pictures and other pictures. Training pictures that calibrated none of
-the files decide, plain and in one augmented view each: the file that moves the least probability away from
-the Keras model wins, and that may be the first one. Only the winner sees the held-out pictures, once, and
-from then on its verdict is a *second look*. A model gets one recalibration.
+Other choices are tried: more pictures, other pictures, and the first ones without compensation, or with it
+where there was none. Training pictures that calibrated none of the files decide, plain and in one augmented
+view each: the file that moves the least probability away from the Keras model wins, and that may be the
+first one. Only the winner sees the held-out pictures, once, and from then on its verdict is a *second look*.
+A model gets one recalibration.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from export import artifacts
-from export.conversion import calibration, convert, failures
-from export.conversion.calibration import Candidate, FirstLook, Recalibration
+from export.conversion import calibration, compensation, convert, failures, judging, one_flavour
+from export.conversion.calibration import FirstLook, Recalibration
+from export.conversion.compensate.layer_error import LayerError
 from export.parity import gate, parity, preference
 from export.parity.result import FlavourTarget, ParityResult, Verdict
-from pipeline.core import parallel
 from pipeline.core.errors import ConversionError, GateError
 from pipeline.core.progress import ProgressReporter
-from pipeline.data import dataset
 from pipeline.data.dataset import Picture
-from pipeline.images.views import all_views
-from pipeline.stats import metrics
-from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
 
 _MORE = 3
-JUDGES = 300
-# With fewer judges one picture decides.
-MIN_JUDGES = 30
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """How a file is made: of which calibration pictures, and whether of the compensated model."""
+
+    pictures: tuple[Picture, ...]
+    compensated: bool
+    layers: tuple[LayerError, ...]
 
 
 def gated(experiment: Experiment, reporter: ProgressReporter) -> ParityResult:
@@ -103,7 +105,7 @@ def _calibrated(row: FlavourTarget) -> bool:
 def _recalibrate(experiment: Experiment, row: FlavourTarget, reporter: ProgressReporter) -> bool:
     """Tries other calibration pictures and stores the outcome; whether one choice was better."""
     first = calibration.first_choice(experiment)
-    judges, others = _outside(experiment, first)
+    judges, others = judging.outside(experiment, first)
     document = Recalibration(
         first_look=FirstLook.model_validate_json(row.model_dump_json()),
         judges=len(judges),
@@ -112,7 +114,7 @@ def _recalibrate(experiment: Experiment, row: FlavourTarget, reporter: ProgressR
         chosen="",
         pictures=(),
     )
-    if len(judges) >= MIN_JUDGES and others:
+    if len(judges) >= judging.MIN_JUDGES and others:
         document = document.model_copy(update=_try(experiment, row.model, first, judges, others, reporter))
         reporter.say("calibration", document.summary)
     if document.second_look:
@@ -122,24 +124,13 @@ def _recalibrate(experiment: Experiment, row: FlavourTarget, reporter: ProgressR
     else:
         reporter.warn(
             f"no other calibration pictures were tried: only {len(judges)} training pictures are left to "
-            f"judge by, and {MIN_JUDGES} are needed"
+            f"judge by, and {judging.MIN_JUDGES} are needed"
         )
     experiment.run.make(
         calibration.recalibration_recipe(experiment),
         lambda: experiment.run.write(document, artifacts.RECALIBRATION),
     )
     return document.second_look
-
-
-def _outside(experiment: Experiment, first: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
-    """The training pictures outside the first choice: those that judge, and those to choose from."""
-    taken = {picture.path for picture in first}
-    rest = [picture for picture in experiment.split.train if picture.path not in taken]
-    if not rest:
-        return [], []
-    judges = calibration.stratified(rest, min(JUDGES, len(rest) // 2), experiment.config.seed + 1)
-    kept = {picture.path for picture in judges}
-    return judges, [picture for picture in rest if picture.path not in kept]
 
 
 def _try(
@@ -150,54 +141,45 @@ def _try(
     others: Sequence[Picture],
     reporter: ProgressReporter,
 ) -> dict[str, Any]:
-    """Compares the file as it is with those of two other choices; returns fields of the Recalibration."""
-    seed, count = experiment.config.seed, len(first)
-    more = [*first, *calibration.stratified(others, (_MORE - 1) * count, seed)]
-    other = calibration.stratified(others, count, seed + 2)
-    choices = {f"{len(more)} pictures instead of {count}": more, f"{len(other)} other pictures": other}
-    dataset.check_unchanged(experiment.table, judges)
-    model = convert.load(experiment)
-    seen = experiment.config.model_copy(
-        update={"augment": experiment.config.augment.model_copy(update={"views": 1})}
-    )
-
-    def views(picture: Picture) -> np.ndarray:
-        return all_views(experiment.table.file(picture), picture.sha256, seen, experiment.frame)
-
-    frames = [frame for pair in parallel.ordered(views, judges) for frame in pair]
-    reference = reference_answers(model, frames)
-
-    def score(name: str, data: bytes) -> Candidate:
-        target = litert.predictions(data, frames, lambda frame: frame)
-        return Candidate(
-            name=name,
-            agreement=metrics.agreement(reference, target),
-            mean_abs_dp=metrics.mean_abs_dp(reference, target),
-        )
-
-    unchanged = score(
-        f"as it was, {count} pictures", experiment.run.path(convert.file_name(flavour)).read_bytes()
-    )
-    candidates = [(unchanged, first)]
-    for name, pictures in choices.items():
-        reporter.progress(f"calibrating again on {name}", 0, 1)
+    """Compares the file as it is with other choices; returns fields of the Recalibration."""
+    model = one_flavour.load(experiment)
+    panel = judging.Panel(experiment, model, judges)
+    as_it_was = experiment.run.path(convert.file_name(flavour)).read_bytes()
+    now = _Choice(tuple(first), compensation.in_force(experiment), compensation.layers(experiment))
+    unchanged = panel.judge(f"as it was, {len(first)} pictures", as_it_was)
+    candidates = [(unchanged, now)]
+    for name, choice in _choices(experiment, now, others).items():
+        reporter.progress(f"calibrating again: {name}", 0, 1)
         try:
-            data = convert.convert_one(experiment, model, flavour, pictures, reporter)
+            source, layers = model, ()
+            if choice.compensated:
+                source, layers = compensation.source(experiment, model, choice.pictures, reporter)
+            data = one_flavour.convert_one(experiment, source, flavour, choice.pictures, reporter)
         except ConversionError as error:
             reporter.warn(f"{name}: {error.message}")
             continue
-        candidates.append((score(name, data), pictures))
-    best, pictures = min(candidates, key=lambda pair: pair[0].mean_abs_dp)
+        candidates.append((panel.judge(name, data), replace(choice, layers=layers)))
+    best, choice = min(candidates, key=lambda pair: pair[0].mean_abs_dp)
     return {
         "second_look": best is not unchanged,
         "candidates": tuple(candidate for candidate, _ in candidates),
         "chosen": best.name,
-        "pictures": tuple(picture.path for picture in pictures),
+        "pictures": tuple(picture.path for picture in choice.pictures),
+        "compensated": choice.compensated,
+        "layers": choice.layers,
     }
 
 
-def reference_answers(model: Any, frames: Sequence[np.ndarray]) -> np.ndarray:
-    """The Keras model's probabilities for frames; float32, shape (frames, classes)."""
-    from pipeline.training import classifier  # loads TensorFlow
-
-    return classifier.predict(model, frames)
+def _choices(experiment: Experiment, now: _Choice, others: Sequence[Picture]) -> dict[str, _Choice]:
+    """What to try in place of a file: more pictures, other pictures, and with or without compensation."""
+    seed, count = experiment.config.seed, len(now.pictures)
+    more = (*now.pictures, *calibration.stratified(others, (_MORE - 1) * count, seed))
+    other = tuple(calibration.stratified(others, count, seed + 2))
+    choices = {
+        f"{len(more)} pictures instead of {count}": replace(now, pictures=more),
+        f"{len(other)} other pictures": replace(now, pictures=other),
+    }
+    if compensation.applicable(experiment):
+        name = "without compensation" if now.compensated else "with compensation"
+        choices[name] = replace(now, compensated=not now.compensated)
+    return choices

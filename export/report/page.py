@@ -7,6 +7,7 @@ page's security policy allows no script but `templates/script.js` and no request
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import re
 import unicodedata
@@ -29,6 +30,19 @@ def render(view: Mapping[str, Any], labels: Sequence[str]) -> str:
             beside them.
     """
     script = (TEMPLATES / "script.js").read_text("utf-8")
+    environment = _environment(tuple(labels))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+    return environment.get_template("report.html").render(
+        **view,
+        style=Markup((TEMPLATES / "style.css").read_text("utf-8")),  # noqa: S704 - our own file
+        script=Markup(script),  # noqa: S704 - our own file
+        script_hash=digest,
+    )
+
+
+@functools.cache
+def _environment(labels: tuple[str, ...]) -> Environment:
+    """The compiled templates, for these classes."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -52,13 +66,7 @@ def render(view: Mapping[str, Any], labels: Sequence[str]) -> str:
         "change": lambda drop: f"{-drop[1]:+z.3f} to {-drop[0]:+z.3f}" if drop else "",
         "count": lambda value: f"{value:,}",
     }
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return environment.get_template("report.html").render(
-        **view,
-        style=Markup((TEMPLATES / "style.css").read_text("utf-8")),  # noqa: S704 - our own file
-        script=Markup(script),  # noqa: S704 - our own file
-        script_hash=digest,
-    )
+    return environment
 
 
 def _isolating(labels: Sequence[str]) -> Callable[[Any], Any]:

@@ -134,10 +134,15 @@ class Train(Part):
 
 
 class Export(Part):
-    """Which `.tflite` files to make, and how to calibrate and time them."""
+    """Which `.tflite` files to make, and how to calibrate and time them.
+
+    With `compensate`, int8's rounding errors are compensated before the conversion, where that brings the
+    file closer to Keras.
+    """
 
     flavours: tuple[Flavour, ...] = FLAVOURS
-    calibration_pictures: Annotated[int, Field(ge=10, le=10_000)] = 100
+    calibration_pictures: Annotated[int, Field(ge=10, le=10_000)] = 128
+    compensate: bool = True
     num_threads: Annotated[int, Field(ge=1, le=64)] = 2
 
     @field_validator("flavours", mode="before")

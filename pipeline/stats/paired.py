@@ -67,17 +67,14 @@ def tango(
         spread = np.sqrt(np.maximum(n * (2 * share + drop * (1 - drop)), 1e-300))
         return (b - c - n * drop) / spread
 
-    estimate = (b - c) / n
-    bounds = []
-    # The score falls as the drop rises: +z at the lower bound, -z at the upper one.
-    for outer in (-1.0, 1.0):
-        inside, outside = estimate.copy(), np.full(n.shape, outer)
-        for _ in range(_HALVINGS):
-            middle = (inside + outside) / 2
-            beyond = -outer * score(middle) > z
-            inside, outside = np.where(beyond, inside, middle), np.where(beyond, middle, outside)
-        bounds.append(inside)
-    return np.stack(bounds)
+    # The score falls as the drop rises: +z at the lower bound, -z at the upper one. Both are found at once.
+    sign = np.array([-1.0, 1.0]).reshape(2, *[1] * n.ndim)
+    inside, outside = np.stack([(b - c) / n] * 2), np.broadcast_to(sign, (2, *n.shape))
+    for _ in range(_HALVINGS):
+        middle = (inside + outside) / 2
+        beyond = -sign * score(middle) > z
+        inside, outside = np.where(beyond, inside, middle), np.where(beyond, middle, outside)
+    return inside
 
 
 def mcnemar(counts: Changes) -> float:

@@ -19,6 +19,7 @@ RUN = Path("data/runs/first")
     [
         ("predictions/int8", "python -m export tflite first"),
         ("export/int8/contract", "python -m export tflite first"),
+        ("compensation", "python -m export tflite first"),
         ("recalibration", "python -m export tflite first"),
         ("explain", "python -m export explain first"),
         ("photos", "python -m export photos FOLDER --run first"),

@@ -11,7 +11,7 @@ from PIL import Image
 from pipeline.core import runs, stages
 from tests.support import verbs
 from tests.support.commands import refused, rows_of, train_copy
-from tests.support.verbs import RUN, verb
+from tests.support.verbs import RUN, here
 
 pytestmark = pytest.mark.slow
 
@@ -28,7 +28,7 @@ def grown(tmp_path_factory) -> tuple[Path, str]:
     for number in range(3):
         path = place / "pictures" / Path(trained_on).parent / f"new{number}.jpg"
         Image.new("RGB", (160, 90), (40 * number, 9, 9)).save(path)
-    return place, verbs.fine(train_copy(place))
+    return place, verbs.fine(train_copy(place, way=verbs.verb))
 
 
 def test_pictures_that_were_changed_added_or_removed_are_said(grown):
@@ -96,7 +96,7 @@ def test_a_held_out_picture_changed_since_the_training_is_not_scored(copy):
     Image.new("RGB", (160, 90), "teal").save(copy / "pictures" / held_out)
     (copy / RUN / "predictions" / "float32.npz").unlink()
     refused(
-        verb("export", "parity", cwd=copy),
+        here("export", "parity", cwd=copy),
         2,
         f"pictures/{held_out} has changed since the training",
         "repeat the training: it reports what changed",
@@ -106,7 +106,7 @@ def test_a_held_out_picture_changed_since_the_training_is_not_scored(copy):
 def test_a_run_that_is_not_trained_says_what_to_do(copy):
     (copy / RUN / stages.MODEL).unlink()
     refused(
-        verb("export", "tflite", cwd=copy),
+        here("export", "tflite", cwd=copy),
         1,
         f"{RUN / stages.MODEL} is missing",
         f"finish the training first: python -m pipeline train {RUN / stages.CONFIG} --name pictures",
@@ -117,13 +117,13 @@ def test_runs_that_are_not_there_are_refused(tmp_path, copy):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     refused(
-        verb("pipeline", "evaluate", cwd=elsewhere),
+        here("pipeline", "evaluate", cwd=elsewhere),
         2,
         "no runs in data/runs",
         "make one: python -m pipeline train CONFIG_OR_FOLDER",
     )
     message = "no run called other in data/runs"
-    refused(verb("pipeline", "evaluate", "other", cwd=copy), 2, message, "runs here: pictures")
+    refused(here("pipeline", "evaluate", "other", cwd=copy), 2, message, "runs here: pictures")
 
 
 def test_a_name_that_is_no_folder_name_is_refused(copy):

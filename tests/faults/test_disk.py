@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import resource
@@ -11,41 +12,29 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from pipeline.core import runs, stages
 from tests.support import verbs
 from tests.support.commands import WRITE_THERE, no_rubbish, refused, train, train_copy
-from tests.support.verbs import RUN, sets, verb
+from tests.support.verbs import RUN, here, sets, verb
 
 pytestmark = pytest.mark.slow
 
 
-_FULL = """
-import errno, os, runpy, sys
-wanted, module = sys.argv[1:3]
-sys.argv = [module, *sys.argv[3:]]
-fsync = os.fsync
-def full(number):
-    if os.readlink(f"/proc/self/fd/{number}").endswith("." + wanted):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    fsync(number)
-os.fsync = full
-runpy.run_module(module, run_name="__main__", alter_sys=True)
-"""
-
-
 def with_full_disk(wanted: str, module: str, *arguments: object, cwd: Path):
     """A command for which the disk is full as soon as a file of this name has been written."""
-    return subprocess.run(
-        [sys.executable, "-c", _FULL, wanted, module, *map(str, arguments)],
-        cwd=cwd,
-        env=verbs.environment(),
-        text=True,
-        capture_output=True,
-        check=False,
-    )
+    fsync = os.fsync
+
+    def full(number: int) -> None:
+        if Path(f"/proc/self/fd/{number}").readlink().name.endswith(f".{wanted}"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(number)
+
+    with mock.patch.object(os, "fsync", full):
+        return here(module, *arguments, cwd=cwd)
 
 
 def disk_was_full(ended, name: str) -> None:
@@ -89,7 +78,7 @@ def test_a_full_disk_is_named_and_the_run_stays_usable(finished, copy, name):
         key: stamp for key, stamp in before.items() if key not in lost
     }
     no_rubbish(copy / RUN)
-    verbs.fine(verb(*command, cwd=copy))
+    verbs.fine(here(*command, cwd=copy))
     assert verbs.content(copy / RUN / name) == verbs.content(finished / RUN / name)
 
 
@@ -100,13 +89,13 @@ def limited(size: int) -> Callable[[], None]:
 def test_a_write_that_stops_half_way_leaves_no_half_file(tmp_path, make_data_set):
     make_data_set(tmp_path / "pictures", {"cat": 12, "dog": 12})
     limit = "the file size limit was reached (ulimit -f); raise it and repeat"
-    ended = train(tmp_path, preexec_fn=limited(1000))
+    ended = train(tmp_path, way=verb, preexec_fn=limited(1000))
     (views,) = tmp_path.glob(f"{runs.CACHE}/*/views.bin")
     refused(ended, 1, f"cannot write {views.relative_to(tmp_path)}: File too large", limit)
     assert verbs.artifacts(tmp_path / RUN) == []
     # With the sketches of all pictures in the cache, the run itself is what cannot be written.
     verbs.fine(verb("pipeline", "audit", "pictures", "--name", "first", cwd=tmp_path))
-    ended = train(tmp_path, preexec_fn=limited(1000))
+    ended = train(tmp_path, way=verb, preexec_fn=limited(1000))
     refused(
         ended,
         1,
@@ -120,7 +109,7 @@ def test_a_write_that_stops_half_way_leaves_no_half_file(tmp_path, make_data_set
 def test_temporary_files_that_cannot_be_written_are_told(finished, tmp_path):
     """The converter writes some of its own; its failure must not be a riddle."""
     shutil.copytree(finished / "pictures", tmp_path / "pictures")
-    ended = train_copy(tmp_path, preexec_fn=limited(20_000))
+    ended = train_copy(tmp_path, way=verb, preexec_fn=limited(20_000))
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     assert "File too large" in ended.stderr or "temporary" in ended.stderr
@@ -134,7 +123,7 @@ def test_writes_that_stop_half_way_at_any_size_are_named_and_mended_by_repeating
         records.unlink()
     stopped = set()
     for size in (4_000, 20_000, 40_000, 60_000, 100_000):
-        ended = train_copy(tmp_path, preexec_fn=limited(size))
+        ended = train_copy(tmp_path, way=verb, preexec_fn=limited(size))
         assert ended.returncode == 1
         message, hint = ended.stderr.splitlines()
         assert message.startswith("error: cannot write data/")

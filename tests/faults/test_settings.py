@@ -7,7 +7,7 @@ import pytest
 from pipeline.core import runs, stages
 from tests.support import verbs
 from tests.support.commands import refused, train, train_copy, without_a_run
-from tests.support.verbs import RUN, verb
+from tests.support.verbs import RUN, here
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +20,7 @@ def test_a_misspelt_key_is_named_with_a_suggestion(tmp_path, make_data_set):
     ended = train(tmp_path, "--set", "head.l3=1")
     refused(ended, 2, "pictures: unknown key head.l3", "did you mean head.l2?")
     (tmp_path / "mine.toml").write_text('[data]\npictures = "pictures"\n[train]\nepoch = 3\n')
-    ended = verb("pipeline", "train", "mine.toml", cwd=tmp_path)
+    ended = here("pipeline", "train", "mine.toml", cwd=tmp_path)
     refused(ended, 2, "mine.toml: unknown key train.epoch", "did you mean train.epochs?")
     without_a_run(tmp_path)
 
@@ -41,7 +41,7 @@ def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path, make_data_set):
 
 def test_a_file_that_is_not_toml_is_named_with_the_line(tmp_path):
     (tmp_path / "mine.toml").write_text("[data]\npictures = \n")
-    ended = verb("pipeline", "train", "mine.toml", cwd=tmp_path)
+    ended = here("pipeline", "train", "mine.toml", cwd=tmp_path)
     message = "mine.toml: not TOML: Invalid value (at line 2, column 12)"
     refused(ended, 2, message, "fix the line it names")
 

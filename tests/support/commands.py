@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.core import stages
 from tests.support import verbs
-from tests.support.verbs import sets, verb
+from tests.support.verbs import here, sets
 
 # Enough to see a fault; nobody looks at the score.
 QUICK = (
@@ -21,13 +21,13 @@ QUICK = (
 WRITE_THERE = "check your write permission, or choose another folder"
 
 
-def train(place: Path, *arguments: object, source: str = "pictures", **options):
-    return verb("pipeline", "train", source, *sets(QUICK), *arguments, cwd=place, **options)
+def train(place: Path, *arguments: object, source: str = "pictures", way=here, **options):
+    return way("pipeline", "train", source, *sets(QUICK), *arguments, cwd=place, **options)
 
 
-def train_copy(place: Path, *arguments: object, **options):
+def train_copy(place: Path, *arguments: object, way=here, **options):
     """The command that the finished run was made with."""
-    return verb("pipeline", "train", "pictures", *sets(), *arguments, cwd=place, **options)
+    return way("pipeline", "train", "pictures", *sets(), *arguments, cwd=place, **options)
 
 
 def refused(ended, code: int, message: str, hint: str) -> None:

@@ -6,6 +6,8 @@ Each data set has a file of its own, so that several processes share the work.
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,19 @@ def journey(place: Path, source: str, *settings: str) -> dict[str, dict[str, Any
     for file in [name for part in said.values() for name in part["files"]]:
         assert (place / file).is_file()
     return said
+
+
+def some_of(source: Path, place: Path, most: Callable[[Path], int]) -> Path:
+    """Copies the first `most(folder)` pictures of every folder by name; the same ones every time.
+
+    The scores of the whole sets are checked by `benchmarks.journeys`.
+    """
+    for folder in sorted({path.parent for path in source.rglob("*") if path.is_file()}):
+        kept = place / folder.relative_to(source)
+        kept.mkdir(parents=True)
+        for path in sorted(folder.iterdir())[: most(folder.relative_to(source))]:
+            shutil.copy(path, kept)
+    return place
 
 
 def int8_of(said: dict[str, dict[str, Any]]) -> dict[str, Any]:

@@ -14,9 +14,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -117,16 +119,56 @@ def call(
     capfd: pytest.CaptureFixture[str], module: str, *arguments: object, cwd: Path
 ) -> subprocess.CompletedProcess[str]:
     """The same as `verb`, but in this process: for many commands that only have to say something."""
-    app = importlib.import_module(f"{module}.__main__").app
-    words = list(map(str, arguments))
     capfd.readouterr()
-    code = 0
+    code = _code(module, arguments, cwd)
+    return subprocess.CompletedProcess([module, *map(str, arguments)], code, *capfd.readouterr())
+
+
+def here(
+    module: str, *arguments: object, cwd: Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """The same as `verb`, but in this process, which has loaded TensorFlow already."""
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as out,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as err,
+    ):
+        with (
+            mock.patch.dict(os.environ, env or environment(), clear=True),
+            _descriptor(1, out),
+            _descriptor(2, err),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            code = _code(module, arguments, cwd)
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read())
+    return subprocess.CompletedProcess([module, *map(str, arguments)], code, *said)
+
+
+@contextlib.contextmanager
+def _descriptor(number: int, file: IO[str]) -> Iterator[None]:
+    """What is written to a descriptor, by a library in C for example, goes into a file."""
+    kept = os.dup(number)
+    os.dup2(file.fileno(), number)
+    try:
+        yield
+    finally:
+        file.flush()
+        os.dup2(kept, number)
+        os.close(kept)
+
+
+def _code(module: str, arguments: Iterable[object], cwd: Path) -> int:
+    """Runs a command in this process; returns its exit code. Whatever it does not catch is raised."""
+    app = importlib.import_module(f"{module}.__main__").app
     with contextlib.chdir(cwd):
         try:
-            app(words)
+            app(list(map(str, arguments)))
         except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 1
-    return subprocess.CompletedProcess([module, *words], code, *capfd.readouterr())
+            return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
 
 
 def refused(ended: subprocess.CompletedProcess[str], code: int, message: str, hint: str) -> None:

@@ -13,7 +13,7 @@ from export.explain.explanation import Explanation
 from pipeline.cli.terminal import speaking
 from pipeline.core import runs, stages
 from pipeline.core.runs import Run
-from tests.support.verbs import RUN, copy_finished, draw_pictures, fine, refused, stamps, verb, watched
+from tests.support.verbs import RUN, copy_finished, draw_pictures, fine, here, refused, stamps, verb, watched
 
 pytestmark = pytest.mark.slow
 
@@ -117,14 +117,14 @@ def test_a_map_that_was_deleted_comes_back(explained):
     lost = explained / RUN / document(explained)["pictures"][0]["maps"]
     before = lost.read_bytes()
     lost.unlink()
-    fine(verb("export", "explain", "--limit", "40", cwd=explained))
+    fine(here("export", "explain", "--limit", "40", cwd=explained))
     assert lost.read_bytes() == before
 
 
 def test_given_pictures_are_explained_instead(explained):
     draw_pictures(explained / "others", 1)
     before = (explained / RUN / artifacts.EXPLAINED).read_bytes()
-    found = json.loads(fine(verb("export", "explain", "others", "--json", cwd=explained)))
+    found = json.loads(fine(here("export", "explain", "others", "--json", cwd=explained)))
     assert [Path(row["path"]).parts[0] for row in found["pictures"]] == ["others"] * 3
     assert all((explained / RUN / row["maps"]).is_file() for row in found["pictures"])
     assert all(
@@ -133,20 +133,20 @@ def test_given_pictures_are_explained_instead(explained):
     assert (explained / RUN / artifacts.EXPLAINED).read_bytes() == before
     one = found["pictures"][0]["path"]
     assert "1 pictures, answered by the int8 file" in fine(
-        verb("export", "explain", "--run", "pictures", one, cwd=explained)
+        here("export", "explain", "--run", "pictures", one, cwd=explained)
     )
 
 
 def test_what_cannot_be_read_of_the_given_is_listed_and_the_rest_explained(explained):
     draw_pictures(explained / "mixed", 1)
     (explained / "mixed" / "broken.jpg").write_bytes(b"no picture")
-    said = fine(verb("export", "explain", "--run", "pictures", "mixed", cwd=explained))
+    said = fine(here("export", "explain", "--run", "pictures", "mixed", cwd=explained))
     assert "cannot read 1 file: mixed/broken.jpg: " in said
     assert "3 pictures, answered by the int8 file" in said
     maps = explained / RUN / artifacts.EXPLANATIONS / "given"
     assert len(list(maps.iterdir())) == 3  # and none of an earlier call
     refused(
-        verb("export", "explain", "mixed/broken.jpg", cwd=explained),
+        here("export", "explain", "mixed/broken.jpg", cwd=explained),
         2,
         "none of the pictures can be read",
         "check that they open, and save them as JPEG again",
@@ -156,24 +156,24 @@ def test_what_cannot_be_read_of_the_given_is_listed_and_the_rest_explained(expla
 def test_wrong_use_is_refused(explained):
     (explained / "empty").mkdir(exist_ok=True)
     refused(
-        verb("export", "explain", "empty", cwd=explained),
+        here("export", "explain", "empty", cwd=explained),
         2,
         "empty: no pictures there",
         "give a picture, or a folder of pictures",
     )
     refused(
-        verb("export", "explain", "empty/x.jpg", cwd=explained),
+        here("export", "explain", "empty/x.jpg", cwd=explained),
         2,
         "empty/x.jpg: no pictures there",
         "give a picture, or a folder of pictures",
     )
     refused(
-        verb("export", "explain", "--run", "nonsense", cwd=explained),
+        here("export", "explain", "--run", "nonsense", cwd=explained),
         2,
         f"no run called nonsense in {runs.RUNS}",
         "runs here: pictures",
     )
-    ended = verb("export", "explain", "--limit", "20", "others", cwd=explained)
+    ended = here("export", "explain", "--limit", "20", "others", cwd=explained)
     assert ended.returncode == 2
 
 
@@ -181,7 +181,7 @@ def test_a_run_without_its_file_names_the_command(tmp_path_factory, tmp_path):
     place = copy_finished(tmp_path_factory, tmp_path / "place")
     (place / RUN / "export/int8/model_int8.tflite").unlink()
     refused(
-        verb("export", "explain", cwd=place),
+        here("export", "explain", cwd=place),
         1,
         f"{RUN}/export/int8/model_int8.tflite is missing",
         "export it: python -m export tflite pictures",

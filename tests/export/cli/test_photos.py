@@ -65,7 +65,7 @@ def photos(place, draw) -> Path:
 
 
 def run(place: Path, *words: object):
-    return verbs.verb("export", "photos", *words, cwd=place, env=verbs.environment(COLUMNS="220"))
+    return verbs.here("export", "photos", *words, cwd=place, env=verbs.environment(COLUMNS="220"))
 
 
 def document(place: Path, *words: object) -> dict:

@@ -332,10 +332,10 @@ def test_an_exchanged_file_is_named_and_made_again_where_the_run_knows_its_own(p
     whole = path.read_bytes()
     if noted:
         shutil.copy(files["dynamic_range"], path)
-        assert "damaged in" in verbs.verb("export", "passport", "pictures", cwd=place).stdout
+        assert "damaged in" in verbs.here("export", "passport", "pictures", cwd=place).stdout
     else:
         verbs.rewrite(place / RUN, "export/int8/model_int8.tflite", files["dynamic_range"].read_bytes())
-    ended = verbs.verb("export", "tflite", "pictures", cwd=place)
+    ended = verbs.here("export", "tflite", "pictures", cwd=place)
     if noted:
         assert ended.returncode == 0
         assert (

@@ -117,7 +117,7 @@ def test_another_gate_redoes_the_verdict_and_no_answer(copy):
 
 def test_parity_before_the_export_says_what_to_do(copy):
     verbs.shutil.rmtree(RUN / "export")
-    ended = verbs.verb("export", "parity", cwd=copy)
+    ended = verbs.here("export", "parity", cwd=copy)
     message = f"{RUN / convert.file_name('float32')} is missing"
     verbs.refused(ended, 1, message, "export it: python -m export tflite pictures")
 

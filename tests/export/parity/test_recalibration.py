@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from export import artifacts
-from export.conversion import calibration, convert
+from export.conversion import calibration, compensation, convert, judging, one_flavour
 from export.parity import recalibration
 from export.parity.result import FlavourTarget, Verdict
 from pipeline.core.progress import ProgressReporter
@@ -25,7 +25,12 @@ from tests.support.verbs import RUN, verb
 pytestmark = pytest.mark.slow
 
 # float16 keeps this bound, int8 does not; ten calibration pictures leave enough to judge others by.
-STRICT = ("gate.max_mean_abs_dp=0.003", "export.calibration_pictures=10", "train.epochs=6")
+STRICT = (
+    "gate.max_mean_abs_dp=0.003",
+    "export.calibration_pictures=10",
+    "export.compensate=false",
+    "train.epochs=6",
+)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +38,7 @@ def place(tmp_path_factory) -> Path:
     """A working directory with a run whose int8 file will fail the gate, just trained."""
     place = verbs.copy_finished(tmp_path_factory, tmp_path_factory.mktemp("strict"))
     settings = verbs.sets([*verbs.TINY, *STRICT])
-    verbs.fine(verb("pipeline", "train", "pictures", *settings, "--overwrite", "--quiet", cwd=place))
+    verbs.fine(verbs.here("pipeline", "train", "pictures", *settings, "--overwrite", "--quiet", cwd=place))
     return place
 
 
@@ -80,7 +85,7 @@ def test_no_held_out_picture_and_no_judge_is_in_the_choice(place, told):
         experiment = experiments.open_trained(Run(RUN))
         chosen = {picture.path for picture in calibration.choose(experiment)}
         first = calibration.first_choice(experiment)
-        judges, others = recalibration._outside(experiment, first)
+        judges, others = judging.outside(experiment, first)
     assert len(chosen) == 30
     training = {picture.path for picture in experiment.split.train}
     assert chosen <= training
@@ -132,21 +137,36 @@ def test_the_choice_is_by_moved_probability_on_plain_and_augmented_views(place, 
         return rows
 
     monkeypatch.setattr(litert, "predictions", answer)
-    monkeypatch.setattr(convert, "load", lambda _: None)
-    monkeypatch.setattr(convert, "convert_one", lambda *_: b"")
+    monkeypatch.setattr(one_flavour, "load", lambda _: None)
+    monkeypatch.setattr(one_flavour, "convert_one", lambda *_: b"")
     monkeypatch.setattr(
-        recalibration,
+        judging,
         "reference_answers",
         lambda _, frames: np.tile(np.array([1, 0, 0], np.float32), (len(frames), 1)),
     )
     with contextlib.chdir(place):
         experiment = experiments.open_trained(Run(RUN))
         first = calibration.first_choice(experiment)
-        judges, others = recalibration._outside(experiment, first)
+        judges, others = judging.outside(experiment, first)
         document = recalibration._try(experiment, "int8", first, judges, others, ProgressReporter())
     assert asked == [2 * len(judges)] * 3
     assert max(document["candidates"], key=lambda row: row.agreement).name.startswith("30 pictures")
     assert (document["second_look"], document["chosen"]) == (False, "as it was, 10 pictures")
+
+
+def test_the_other_file_is_tried_too_where_compensation_is_wanted(place, told, monkeypatch):
+    with contextlib.chdir(place):
+        experiment = experiments.open_trained(Run(RUN))
+        first = tuple(calibration.first_choice(experiment))
+        others = judging.outside(experiment, first)[1]
+    for compensated, name in ((False, "with compensation"), (True, "without compensation")):
+        now = recalibration._Choice(first, compensated, ())
+        monkeypatch.setattr(compensation, "applicable", lambda _: True)
+        *same, (other, choice) = recalibration._choices(experiment, now, others).items()
+        assert (other, choice.pictures, choice.compensated) == (name, first, not compensated)
+        assert [row.compensated for _, row in same] == [compensated] * 2
+        monkeypatch.setattr(compensation, "applicable", lambda _: False)
+        assert list(recalibration._choices(experiment, now, others)) == [name for name, _ in same]
 
 
 @pytest.mark.slow
@@ -154,7 +174,7 @@ def test_a_deleted_recalibration_is_made_again_to_the_same_end(place, told):
     kept = {name: verbs.content(place / RUN / name) for name in (artifacts.RECALIBRATION, artifacts.PARITY)}
     data = (place / RUN / convert.file_name("int8")).read_bytes()
     (place / RUN / artifacts.RECALIBRATION).unlink()
-    assert verb("export", "tflite", "pictures", "--quiet", cwd=place).returncode == 3
+    assert verbs.here("export", "tflite", "pictures", "--quiet", cwd=place).returncode == 3
     assert {name: verbs.content(place / RUN / name) for name in kept} == kept
     assert (place / RUN / convert.file_name("int8")).read_bytes() == data
 

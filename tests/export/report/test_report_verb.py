@@ -13,7 +13,7 @@ from export import artifacts
 from export.report import report
 from pipeline.core import runs, stages
 from tests.export.report.conftest import ARABIC, MARKUP, SCRIPT
-from tests.support.verbs import RUN, fine, rewrite, verb, watched
+from tests.support.verbs import RUN, fine, here, rewrite, watched
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def page(place: Path) -> str:
 
 def test_it_says_the_verdict_what_is_missing_and_what_to_open(place):
     (place / RUN / artifacts.REPORT).unlink()
-    said = fine(verb("export", "report", cwd=place))
+    said = fine(here("export", "report", cwd=place))
     told = json.loads((place / RUN / artifacts.REPORT_JSON).read_text("utf-8"))
     assert told["title"] in said
     assert all(sentence in said for sentence in told["sentences"])
@@ -51,7 +51,7 @@ def test_what_changed_since_gets_in(place, name):
             row["verdict"] = "failed"
             row["checks"][0] |= {"verdict": "failed", "text": "agreement is 0.5000, must be >= 0.94"}
         rewrite(place / RUN, name, json.dumps(document))
-    fine(verb("export", "report", cwd=place))
+    fine(here("export", "report", cwd=place))
     if name == artifacts.NOTES:
         assert "Something new &amp; &lt;b&gt;bold&lt;/b&gt;" in page(place)
     else:
@@ -76,7 +76,7 @@ def test_notes_are_markdown_without_html(place):
 
 
 def test_without_pictures_there_are_none(place):
-    fine(verb("export", "report", "--no-pictures", cwd=place))
+    fine(here("export", "report", "--no-pictures", cwd=place))
     text = page(place)
     assert "image/jpeg" not in text
     assert "image/png" not in text
@@ -87,7 +87,7 @@ def test_without_pictures_there_are_none(place):
 def test_pictures_that_are_gone_leave_a_gap(place):
     shutil.rmtree(place / "pictures")
     (place / RUN / artifacts.REPORT).unlink()
-    fine(verb("export", "report", cwd=place))
+    fine(here("export", "report", cwd=place))
     assert "file missing" in page(place)
 
 

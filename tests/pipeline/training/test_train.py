@@ -57,6 +57,7 @@ MADE_BY_EXPORT = {
     *(f"export/{name}/labels.txt" for name in FLAVOURS),
     *(f"export/{name}/contract.json" for name in FLAVOURS),
     "export/calibration.json",
+    "export/compensation.json",
     "export/latency.json",
     "figures/flips.png",
     "parity.json",
@@ -64,7 +65,7 @@ MADE_BY_EXPORT = {
 }
 STAGES = {
     *("audit", "shortcuts", "pictures", "split", "frame", "folds", "model", "evaluation", "label_issues"),
-    *("calibration", "latency", "parity", "passport"),
+    *("calibration", "compensation", "latency", "parity", "passport"),
     *(f"predictions/{name}" for name in ("keras", *FLAVOURS, "int8_built_in")),
     *(f"export/{name}" for name in FLAVOURS),
     *(f"export/{name}/{part}" for name in FLAVOURS for part in ("labels", "contract")),
@@ -460,7 +461,7 @@ def test_a_model_is_not_opened_with_labels_that_were_renamed_since(spoiled):
     with fingerprints.open_cache() as cache:
         audit.make(run, run.config(), ProgressReporter(), cache)
     assert refused_to_open(run) == "was trained on other pictures, labels or folds than the run has now"
-    ended = verbs.verb("export", "tflite", cwd=spoiled)
+    ended = verbs.here("export", "tflite", cwd=spoiled)
     verbs.refused(
         ended,
         1,

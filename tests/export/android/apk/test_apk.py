@@ -23,7 +23,7 @@ from pipeline.core.runs import Run
 from pipeline.training.experiment import open_trained
 from tests.export.android.apk.conftest import needs_tools
 from tests.support.comparisons import check
-from tests.support.verbs import RUN, call, copy_finished, environment, fine, refused, stamps, verb
+from tests.support.verbs import RUN, call, copy_finished, environment, fine, here, refused, stamps, verb
 
 # Each builds an APK.
 pytestmark = pytest.mark.slow
@@ -67,7 +67,7 @@ def test_the_run_gets_a_signed_app_with_its_own_bundle_and_a_passport(exported, 
 
 def test_repeated_it_builds_nothing(exported, made):
     before = stamps(exported / RUN)
-    said = fine(verb("export", "apk", "pictures", cwd=exported))
+    said = fine(here("export", "apk", "pictures", cwd=exported))
     assert "(up to date)" in said
     assert stamps(exported / RUN) == before
 
@@ -82,8 +82,8 @@ def test_a_keystore_of_ones_own_signs(exported, made, tmp_path):
     subprocess.run(command, check=True, capture_output=True)
     words = ("export", "apk", "--keystore", tmp_path / "own.p12")
     hint = "set it in VIGNETTE_KEYSTORE_PASSWORD"
-    refused(verb(*words, cwd=place), 2, f"--keystore {tmp_path / 'own.p12'}: its password is missing", hint)
-    ended = verb(*words, cwd=place, env=environment(VIGNETTE_KEYSTORE_PASSWORD="secret1"))
+    refused(here(*words, cwd=place), 2, f"--keystore {tmp_path / 'own.p12'}: its password is missing", hint)
+    ended = here(*words, cwd=place, env=environment(VIGNETTE_KEYSTORE_PASSWORD="secret1"))
     assert "by your keystore" in fine(ended)
     written = (place / RUN / "apk.json").read_text("utf-8")
     assert json.loads(written)["signature"]["subject"] == "CN=Somebody"
@@ -95,7 +95,7 @@ def test_a_run_in_use_is_refused(exported, made):
 
     with (exported / RUN / ".lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        ended = verb("export", "apk", "pictures", cwd=exported)
+        ended = here("export", "apk", "pictures", cwd=exported)
     assert ended.returncode == 1
     assert "is in use by process" in ended.stderr
 
@@ -204,11 +204,11 @@ def place(tmp_path_factory, tmp_path) -> Path:
 def test_a_run_that_was_not_exported_is_refused(place):
     (place / RUN / "export/int8/contract.json").unlink()
     message = "data/runs/pictures/export/int8 is missing, or older than the model"
-    refused(verb("export", "apk", cwd=place), 1, message, "export it first: python -m export tflite pictures")
+    refused(here("export", "apk", cwd=place), 1, message, "export it first: python -m export tflite pictures")
 
 
 def test_wishes_that_contradict_each_other_are_refused(place):
-    ended = verb("export", "apk", "--assets-only", "--runtime", "x.aar", cwd=place)
+    ended = here("export", "apk", "--assets-only", "--runtime", "x.aar", cwd=place)
     message = "--assets-only and --fetch build nothing, so they take no keystore or runtime"
     refused(ended, 2, message, "omit the other options")
 
@@ -217,7 +217,7 @@ def test_a_machine_without_tools_is_told_both_at_once(place, no_programs):
     import sys
 
     (no_programs / "python").symlink_to(sys.executable)
-    ended = verb("export", "apk", cwd=place)
+    ended = here("export", "apk", cwd=place)
     message = "building the APK needs a JDK (17 or later) and Maven"
     refused(ended, 1, message, "sudo apt install default-jdk-headless maven")
 
@@ -227,7 +227,7 @@ def test_assets_go_where_gradle_finds_them(place, monkeypatch):
     if assets.exists():
         pytest.skip("there is a model in android_demo already, which is left alone")
     try:
-        ended = verb("export", "apk", "--assets-only", cwd=place)
+        ended = here("export", "apk", "--assets-only", cwd=place)
         assert "4 files for Gradle" in fine(ended)
         names = sorted(path.name for path in assets.iterdir())
         assert names == ["contract.json", "labels.txt", "model_int8.tflite", "verdict.json"]
@@ -238,4 +238,4 @@ def test_assets_go_where_gradle_finds_them(place, monkeypatch):
 
 def test_fetching_says_where_the_tools_come_from(exported):
     needs_tools()
-    assert "tools  Maven: apktool-lib:3.0.3" in fine(verb("export", "apk", "--fetch", cwd=exported))
+    assert "tools  Maven: apktool-lib:3.0.3" in fine(here("export", "apk", "--fetch", cwd=exported))

@@ -130,23 +130,23 @@ def test_the_verb_shows_both_and_the_drop_and_writes_them(place):
 
 
 def test_repeating_does_nothing_and_what_is_deleted_comes_back_the_same(place):
-    fine(verbs.verb("export", "simulate", "--run", "pictures", "--quiet", cwd=place))
+    fine(verbs.here("export", "simulate", "--run", "pictures", "--quiet", cwd=place))
     names = (SIMULATED, SHEET, RUN / "predictions/int8_simulated.npz")
     before, stamps = [name.read_bytes() for name in names], [name.stat().st_mtime_ns for name in names]
-    fine(verbs.verb("export", "simulate", "--run", "pictures", cwd=place))
+    fine(verbs.here("export", "simulate", "--run", "pictures", cwd=place))
     assert [name.stat().st_mtime_ns for name in names] == stamps
     for name in names:
         name.unlink()
-    fine(verbs.verb("export", "simulate", cwd=place))
+    fine(verbs.here("export", "simulate", cwd=place))
     assert [name.read_bytes() for name in names] == before
 
 
 def test_json_is_one_document_and_quiet_says_nothing(place):
-    found = json.loads(fine(verbs.verb("export", "simulate", "--json", cwd=place)))
+    found = json.loads(fine(verbs.here("export", "simulate", "--json", cwd=place)))
     assert found["run"] == "pictures"
     assert found["files"] == [str(SHEET), str(SIMULATED)]
     assert found["drop"] == json.loads(SIMULATED.read_text("utf-8"))["drop"]
-    assert fine(verbs.verb("export", "simulate", "--quiet", cwd=place)) == ""
+    assert fine(verbs.here("export", "simulate", "--quiet", cwd=place)) == ""
 
 
 def test_a_run_that_is_not_exported_says_how(place, capfd):

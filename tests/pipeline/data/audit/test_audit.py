@@ -19,7 +19,7 @@ from pipeline.data import dataset, fingerprints, folders, splits
 from pipeline.data.audit import audit, copy_issues, image_issues
 from pipeline.images import decode
 from tests.support import verbs
-from tests.support.verbs import call, fine, refused, verb, watched
+from tests.support.verbs import call, fine, refused, watched
 
 RUN = runs.RUNS / "pictures"
 
@@ -520,7 +520,7 @@ def test_training_after_an_audit_finds_it_up_to_date_and_says_it_in_one_line(fol
     again(folder / "cat/000.png", folder / "dog/same.jpg")
     fine(call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent))
     before = verbs.stamps(folder.parent / RUN)
-    out = fine(verb("pipeline", "train", "pictures", *verbs.sets(), cwd=folder.parent))
+    out = fine(verbs.here("pipeline", "train", "pictures", *verbs.sets(), cwd=folder.parent))
     assert (
         "       audit  1 × one picture under two labels; "
         f"1 × near-duplicates (re-saved, resized, cropped or mirrored) (see {RUN}/audit.json)\n"
@@ -538,12 +538,12 @@ def test_evaluation_gives_the_score_without_the_leaked_pictures(workplace, make_
     make_data_set(workplace / "pictures/train", {"cat": 24, "dog": 24}, size=(96, 72))
     make_data_set(workplace / "pictures/test", {"cat": 8, "dog": 8}, size=(96, 72), first_seed=500)
     again(workplace / "pictures/train/cat/002.png", workplace / "pictures/test/cat/leak.jpg")
-    out = fine(verb("pipeline", "train", "pictures", *verbs.sets(), cwd=workplace))
+    out = fine(verbs.here("pipeline", "train", "pictures", *verbs.sets(), cwd=workplace))
     assert (
         "the data set's own split leaks: copies of 1 picture are on both sides (1 of the held-out ones)"
         in out
     )
-    out = fine(verb("pipeline", "evaluate", "pictures", cwd=workplace))
+    out = fine(verbs.here("pipeline", "evaluate", "pictures", cwd=workplace))
     assert (
         "1 held-out picture has a copy among the training pictures: with it the held-out accuracy is" in out
     )
