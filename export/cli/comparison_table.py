@@ -100,7 +100,7 @@ def judged(terminal: Terminal, target: Target, built_in: SameAnswers | None = No
     Args:
         terminal: Where to print.
         target: The target.
-        built_in: Of the same file with the built-in kernels; a line for information.
+        built_in: The same file with the built-in kernels; an extra row for information.
     """
     from export.parity import wording
 

@@ -280,8 +280,7 @@ class _Work:
                 minutes = max(1, round(left * (time.monotonic() - begin) / 60))
                 self._reporter.say(
                     "fine-tuning",
-                    f"all above {self._plan.cut}, {epochs} epochs for each of {folds} folds and the final "
-                    f"model: about {minutes} min",
+                    f"{epochs} epochs for each of {folds} folds and the final model: about {minutes} min",
                 )
             yield epoch, float(sums[0] / sums[2]), float(sums[1] / sums[2])
             state.fold, state.epoch, state.network = fold, epoch + 1, tuner.state()
