@@ -41,7 +41,7 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
         VignetteError: An error from `dataset`, `splits`, `features`, `backbones` or the disk.
             Finished stages are kept; running it again continues.
     """
-    require_training(run, "no folds", "--name NAME makes another run")
+    require_training(run, "no folds", "use --name NAME for another run")
     for key in config.renamed:
         reporter.warn(f"{key} is now called {RENAMED[key]}; the next version will reject the old name")
     for key in config.ignored:

@@ -32,7 +32,7 @@ from tests.support.own_models import FILE, LABELS
 OWN = Given(Path(FILE), Path("given.toml"), LABELS, Path("labels.txt"), (-1.0, 1.0))
 RUN = runs.RUNS / "mine"
 AGAIN = "python -m export tflite --keras FILE --pictures FOLDER --labels FILE --name mine"
-OTHER = "--name NAME makes another run"
+OTHER = "use --name NAME for another run"
 
 
 class Heard(ProgressReporter):
