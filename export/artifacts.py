@@ -10,6 +10,7 @@ CALIBRATION = f"{EXPORT}/calibration.json"
 COMPENSATION = f"{EXPORT}/compensation.json"
 RECALIBRATION = f"{EXPORT}/recalibration.json"
 LATENCY = f"{EXPORT}/latency.json"
+INT8_BUILT_IN = "int8_built_in"  # the predictions of the int8 file by the built-in kernels
 PASSPORT = "passport.json"
 PARITY = "parity.json"
 FLIPS = f"{FIGURES}/flips.png"
@@ -43,10 +44,17 @@ stages.add(
     Stage("recalibration", 2, (RECALIBRATION,), _MODEL, _TFLITE),
     Stage(f"{PREDICTIONS}/*", 1, (f"{PREDICTIONS}/*.npz",), {"export": f"{EXPORT}/*"}, _TFLITE),
     Stage(
+        f"{PREDICTIONS}/{INT8_BUILT_IN}",
+        1,
+        (f"{PREDICTIONS}/{INT8_BUILT_IN}.npz",),
+        {"export": f"{EXPORT}/int8"},
+        _TFLITE,
+    ),
+    Stage(
         "parity",
-        5,
+        6,
         (PARITY,),
-        {**_ANSWERS, "latency": "latency"},
+        {**_ANSWERS, INT8_BUILT_IN: f"{PREDICTIONS}/{INT8_BUILT_IN}", "latency": "latency"},
         _TFLITE,
         "the comparison with the Keras model",
     ),
@@ -96,7 +104,7 @@ stages.add(
     ),
     Stage(
         "photos",
-        4,
+        5,
         (PHOTOS,),
         {"held_out": f"{PREDICTIONS}/int8", "*": f"{EXPORT}/*"},
         _PHOTOS,

@@ -10,7 +10,7 @@ from pipeline.cli.terminal import Terminal
 from pipeline.core import stages
 
 if TYPE_CHECKING:
-    from export.parity.result import ParityResult, Reference, Target
+    from export.parity.result import ParityResult, Reference, SameAnswers, Target
     from pipeline.core.runs import Run
     from pipeline.training.experiment import Experiment
 
@@ -24,7 +24,7 @@ def show(terminal: Terminal, experiment: Experiment, result: ParityResult) -> No
     run = experiment.run
     of_run(terminal, run, result)
     shipped = result.target(parity.SHIPPED) or result.targets[-1]
-    judged(terminal, shipped)
+    judged(terminal, shipped, shipped.built_in)
     by_class(terminal, shipped)
     paragraph(terminal, shipped)
     for line in wording.others([row for row in result.targets if row is not shipped]):
@@ -94,12 +94,20 @@ def table(
     terminal.table(title, columns, [[*row, *cells] for row, *cells in zip(rows, *last, strict=True)])
 
 
-def judged(terminal: Terminal, target: Target) -> None:
-    """What the gate judged of one target, a line for each quantity; percent and percentage points."""
+def judged(terminal: Terminal, target: Target, built_in: SameAnswers | None = None) -> None:
+    """What the gate judged of one target, a line for each quantity; percent and percentage points.
+
+    Args:
+        terminal: Where to print.
+        target: The target.
+        built_in: Of the same file with the built-in kernels; a line for information.
+    """
     from export.parity import wording
 
     title = f"{target.model}: {wording.verdict(target)} (percent and points)"
     figures = [list(wording.figure(check)) for check in target.checks]
+    if built_in:
+        figures.append([*wording.built_in(built_in), "", "not judged"])
     terminal.table(title, ["quantity", "measured", "95%", "allowed", "verdict"], figures)
 
 

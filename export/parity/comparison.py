@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from export.parity.result import ClassChange, Comparison, DontKnow, Scores
+from export.parity.result import ClassChange, Comparison, DontKnow, SameAnswers, Scores
 from pipeline.evaluation.predictions import Predictions
 from pipeline.stats import confidence, intervals, metrics, paired
 
@@ -85,6 +85,14 @@ def compare(
             )
             for index, label in enumerate(labels)
         ),
+    )
+
+
+def same_answers(reference: Predictions, target: Predictions) -> SameAnswers:
+    """How often the target answers as the reference does on the same pictures."""
+    return SameAnswers(
+        agreement=metrics.agreement(reference.probabilities, target.probabilities),
+        agreement_interval=intervals.share(reference.predicted == target.predicted, reference.groups),
     )
 
 

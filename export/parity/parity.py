@@ -51,6 +51,10 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> ParityResult:
     for name in flavours:
         targets[name], recipe = tflite_answers(experiment, name, reporter)
         keys[name] = recipe.key
+    built_in = None
+    if INT8 in targets:
+        built_in, recipe = tflite_answers(experiment, INT8, reporter, litert.BUILT_IN)
+        keys[built_in.model] = recipe.key
     timing, timing_key = latency(experiment, reporter)
     first_look = calibration.first_look(experiment)
     threshold = experiment.threshold
@@ -72,6 +76,8 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> ParityResult:
         rows = []
         for name, target in targets.items():
             row = _target(experiment, reference, target, threshold, first_look, timing.flavours[name])
+            if name == INT8 and built_in:
+                row = row.model_copy(update={"built_in": comparison.same_answers(reference, built_in)})
             words = tuple(wording.sentences(row, keras, config.gate))
             rows.append(row.model_copy(update={"words": words}))
         result = ParityResult(
@@ -141,9 +147,16 @@ def _draw_flips(
 
 
 def tflite_answers(
-    experiment: Experiment, name: str, reporter: ProgressReporter
+    experiment: Experiment, name: str, reporter: ProgressReporter, kernels: str = litert.XNNPACK
 ) -> tuple[Predictions, Recipe]:
-    """An exported flavour's predictions on the held-out pictures, from the run or computed now."""
+    """An exported flavour's predictions on the held-out pictures, from the run or computed now.
+
+    Args:
+        experiment: The run.
+        name: The flavour; int8 if the kernels are built-in.
+        reporter: Hears the progress.
+        kernels: `XNNPACK`, which phones run, or `built-in`.
+    """
 
     def make(pictures: Sequence[Picture], advance: Callable[[int], object]) -> np.ndarray:
         data = experiment.run.path(convert.file_name(name)).read_bytes()
@@ -151,7 +164,8 @@ def tflite_answers(
         def frame(picture: Picture) -> np.ndarray:
             return plain_view(experiment.table.file(picture), experiment.frame)
 
-        return litert.predictions(data, pictures, frame, advance)
+        return litert.predictions(data, pictures, frame, advance, kernels)
 
     inputs = {"export": convert.recipe(experiment, name).key}
-    return stored_predictions(experiment, name, inputs, _LIBRARIES, make, reporter)
+    stored = name if kernels == litert.XNNPACK else artifacts.INT8_BUILT_IN
+    return stored_predictions(experiment, stored, inputs, _LIBRARIES, make, reporter)

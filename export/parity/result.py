@@ -203,14 +203,22 @@ class KerasReference(Reference):
     without_leaked: WithoutLeaked | None
 
 
+class SameAnswers(Document):
+    """The share of pictures with the reference's answer."""
+
+    agreement: float
+    agreement_interval: Interval
+
+
 class FlavourTarget(Target):
-    """A .tflite file of a run.
+    """A .tflite file of a run, as XNNPACK computes it.
 
     Attributes:
         file: Its path within the run.
         without_leaked: Its score without pictures that have copies in training; None if there are none.
         first_look: The gate's figures for the file before a recalibration, at a second look.
         latency: On the computer that made it.
+        built_in: Of the int8 file with the built-in kernels, which the gate does not judge.
     """
 
     file: str
@@ -218,6 +226,7 @@ class FlavourTarget(Target):
     without_leaked: WithoutLeaked | None
     first_look: FirstLook | None
     latency: Timing
+    built_in: SameAnswers | None = None
 
 
 class ParityResult(Document):

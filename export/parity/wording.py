@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from export.parity.result import Check, DontKnow, FlavourTarget, Quantity, Reference, Target, Verdict
+from export.parity.result import (
+    Check,
+    DontKnow,
+    FlavourTarget,
+    Quantity,
+    Reference,
+    SameAnswers,
+    Target,
+    Verdict,
+)
 from pipeline.core.sections import Gate
 from pipeline.evaluation.predictions import KERAS
 from pipeline.stats import confidence
@@ -55,6 +64,12 @@ def figure(check: Check) -> Figure:
     else:
         allowed = f"±{_plain(most)}" if most is not None else f"≥ {_plain(least)}".replace("-", "−")
     return Figure(_TITLES[check.name], show(value), f"{show(low)} to {show(high)}", allowed, check.verdict)
+
+
+def built_in(same: SameAnswers) -> tuple[str, str, str]:
+    """Title, value and interval of the share of the same answers by the built-in kernels."""
+    low, high = same.agreement_interval
+    return "same, built-in kernels", _percent(same.agreement), f"{_percent(low)} to {_percent(high)}"
 
 
 def verdict(target: Target) -> str:

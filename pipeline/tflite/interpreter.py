@@ -170,6 +170,7 @@ def predictions(
     items: Sequence[Any],
     prepare: Callable[[Any], np.ndarray],
     advance: Callable[[int], object] = bool,
+    kernels: str = XNNPACK,
 ) -> np.ndarray:
     """A model's predictions for many pictures, on all cores.
 
@@ -178,6 +179,7 @@ def predictions(
         items: The arguments of `prepare`, in order.
         prepare: Makes a frame (RGB, uint8); runs in several threads.
         advance: Called with the number of pictures done.
+        kernels: `XNNPACK` or `built-in`.
 
     Returns:
         float32, shape (items, n).
@@ -185,7 +187,7 @@ def predictions(
     Raises:
         ConversionError: A prediction is not finite.
     """
-    interpreters = Interpreters(data)
+    interpreters = Interpreters(data, kernels)
     rows = []
 
     def answer(item: Any) -> np.ndarray:
