@@ -1,4 +1,4 @@
-"""What export writes into a run: the names of the files, and the rows of the table of stages."""
+"""What export writes into a run: file names, and rows of the table of stages."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ stages.add(
         (CALIBRATION,),
         {"export": f"{EXPORT}/int8"},
         _TFLITE,
-        "what the integer ranges were measured on",
+        "the pictures that set the integer ranges",
         flavour="int8",
     ),
     Stage("latency", 1, (LATENCY,), {"*": f"{EXPORT}/*"}, _TFLITE, "times on this computer"),

@@ -1,4 +1,4 @@
-"""How a comparison is printed: a table of all targets, one by class, and the meaning in words."""
+"""Prints a comparison: a table of all targets, one by class, and what it means in words."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def of_run(terminal: Terminal, run: Run, result: ParityResult) -> None:
 
 
 def paragraph(terminal: Terminal, target: Target) -> None:
-    """What a comparison means, a line for each sentence."""
+    """What a comparison means, one line per sentence."""
     first, *rest = target.words
     terminal.text(first)
     for sentence in rest:
@@ -73,7 +73,7 @@ def table(
     targets: Sequence[Target],
     more: dict[str, list[str]] | None = None,
 ) -> None:
-    """One line for the reference and each target.
+    """One row for the reference and each target.
 
     Args:
         terminal: Where to print.
@@ -95,12 +95,12 @@ def table(
 
 
 def judged(terminal: Terminal, target: Target, built_in: SameAnswers | None = None) -> None:
-    """What the gate judged of one target, a line for each quantity; percent and percentage points.
+    """What the gate judged of one target, one row per quantity; percent and percentage points.
 
     Args:
         terminal: Where to print.
         target: The target.
-        built_in: Of the same file with the built-in kernels; a line for information.
+        built_in: The same file with the built-in kernels; an extra row for information.
     """
     from export.parity import wording
 
@@ -112,7 +112,7 @@ def judged(terminal: Terminal, target: Target, built_in: SameAnswers | None = No
 
 
 def by_class(terminal: Terminal, target: Target) -> None:
-    """What became of each class; if there are very many, those that lost most."""
+    """How each class fared; if there are very many, those that lost most."""
     order = sorted(target.classes, key=lambda own: own.gained - own.lost)[:_CLASSES]
     kept = [own for own in target.classes if own in order]
     rows = []

@@ -73,7 +73,7 @@ class Compensation(Trial):
             case Outcome.NOT_JUDGED:
                 return (
                     f"The int8 file is not compensated: {self.judges} training pictures are left to judge "
-                    f"by, and {judging.MIN_JUDGES} are needed."
+                    f"with, and {judging.MIN_JUDGES} are needed."
                 )
 
 

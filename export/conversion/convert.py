@@ -35,7 +35,7 @@ def file_name(flavour: str) -> str:
 
 
 def bundle_name(flavour: str) -> str:
-    """The folder of a flavour, inside the run: all that an app needs."""
+    """The folder of a flavour, inside the run: everything an app needs."""
     return f"{artifacts.EXPORT}/{flavour}"
 
 

@@ -89,7 +89,7 @@ def run_of(given: Given, config: Config) -> Run:
     """
     run = runs.open_for(given.name or runs.run_name(given.file.with_suffix("")), config)
     if run.path(stages.FOLDS).is_file() or (run.path(stages.MODEL).is_file() and not run.model_was_given):
-        raise UsageError(f"{run.folder} holds a model that was trained here", "--name NAME makes another run")
+        raise UsageError(f"{run.folder} holds a model that was trained here", "use --name NAME for another run")
     return run
 
 
@@ -178,7 +178,7 @@ def _check_same_border(run: Run, own: OwnModel, labels: Sequence[str]) -> None:
     if differences:
         raise UsageError(
             f"{own.path} is another model than the one in {run.folder}: {'; '.join(differences)}",
-            "--name NAME makes another run",
+            "use --name NAME for another run",
         )
 
 

@@ -90,7 +90,7 @@ def examine(path: Path, seconds: int = SECONDS, size: Size | None = None) -> Exa
 
 
 def _run(path: Path, place: str, seconds: int, size: Size | None) -> str:
-    """Runs the child; gives how it ended, in words that follow `reading it` or `running it`."""
+    """Runs the child; returns how it ended, in words that follow `reading it` or `running it`."""
     arguments = [path.resolve(), place, seconds, *([size] if size else [])]
     try:
         process = subprocess.run(

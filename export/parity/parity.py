@@ -1,7 +1,6 @@
 """A run's Keras model against each of its .tflite files, on the held-out pictures.
 
 Compares stored predictions (`pipeline.evaluation.predictions`). Figures come from `comparison`, the verdict
-from pipeline.core import stages
 from `gate`, its words from `wording`. `recalibration` acts on a failed int8 file; `models` compares models
 from elsewhere.
 """
@@ -128,7 +127,7 @@ def _target(
 def _draw_flips(
     experiment: Experiment, reference: Predictions, target: Predictions, predictions: dict[str, str]
 ) -> None:
-    """Draws the changed answers of the flavour that ships."""
+    """Draws the changed answers of the flavour to ship."""
     run = experiment.run
     drawn = stages.recipe(artifacts.FLIPS, predictions, {"model": target.model}, ("matplotlib",))
     held_out = experiment.split.held_out

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from export import artifacts
-from export.report import data_section, learned, material, model_section, repeat, verdict
+from export.report import data_section, learned, model_section, repeat, verdict
 from export.report.artifacts import Artifacts
 from export.report.model_section import ModelSection
 from pipeline.core import stages
@@ -31,8 +31,8 @@ def escaped(text: str) -> str:
 
 def card(contents: Artifacts) -> str:
     """The whole card."""
-    told, file = verdict.verdict(contents), model_section.shipped(contents)
-    data, facts, gaps = material.material(contents), repeat.repeat(contents), data_section.gaps(contents)
+    summary, file = verdict.verdict(contents), model_section.shipped(contents)
+    data, facts, gaps = data_section.data(contents), repeat.repeat(contents), data_section.gaps(contents)
     target = contents.target()
     calibrated = (
         "; the first file failed the gate on them, which led to other calibration pictures"
@@ -45,7 +45,7 @@ def card(contents: Artifacts) -> str:
     made = (
         "A Keras model that was not trained here, exported to .tflite with Vignette."
         if given
-        else "Made with Vignette: a head trained on a frozen, pretrained backbone, exported to .tflite."
+        else "Made with Vignette: a classifier on a pretrained backbone, exported to .tflite."
     )
     unused = (
         "not the calibration, not the threshold"
@@ -55,7 +55,7 @@ def card(contents: Artifacts) -> str:
     parts = [
         "---\nlibrary_name: tflite\npipeline_tag: image-classification\n---",
         f"# Model card: {escaped(contents.run.name)}",
-        f"**{escaped(told.title)}.** " + " ".join(escaped(sentence) for sentence in told.sentences),
+        f"**{escaped(summary.title)}.** " + " ".join(escaped(sentence) for sentence in summary.sentences),
         "## Model details",
         _list([f"{title}: {text}" for title, text in facts.model.items()]),
         _list(

@@ -12,7 +12,8 @@ from export.report.artifacts import Artifacts
 from pipeline.core import config as configuration
 from pipeline.core import stages
 from pipeline.core.sections import INT8
-from pipeline.training.results import Frame, GivenModel, Search, Training
+from pipeline.training import experiment
+from pipeline.training.results import FineTuning, Frame, GivenModel, Search, Training
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Repeat:
     Attributes:
         commands: What to run, in order.
         pictures: Where the pictures are; empty if the configuration cannot be read.
-        changed: Settings that differ from the defaults, as they stand in a configuration.
+        changed: Settings that differ from the defaults, as written in a configuration.
         versions: Of the libraries.
         model: The model in a few facts.
     """
@@ -108,7 +109,7 @@ def _model_facts(contents: Artifacts) -> dict[str, str]:
         facts["Pixels"] = f"taken as {low:g} to {high:g}" + "; a softmax was added" * given.softmax_added
     elif config:
         chosen = config.with_values(search.winner) if search and config.search else config
-        facts["Backbone"] = f"{chosen.model.backbone}, frozen"
+        facts["Backbone"] = f"{chosen.model.backbone}, {_tuning(contents)}"
         kinds = {"linear": "one softmax layer", "dense": f"{chosen.head.units} ReLU units, then softmax"}
         facts["Head"] = kinds[chosen.head.kind]
     if training:
@@ -118,3 +119,15 @@ def _model_facts(contents: Artifacts) -> dict[str, str]:
     if frame:
         facts["Frame"] = f"{frame.width} × {frame.height} pixels (width × height)"
     return facts
+
+
+def _tuning(contents: Artifacts) -> str:
+    """How the backbone was trained, in words."""
+    found = contents.get(FineTuning)
+    if not found:
+        return "frozen"
+    low, high = (100 * bound for bound in found.interval)
+    gain = f"out-of-fold {100 * found.gain:+.1f} points, 95%: {low:+.1f} to {high:+.1f}"
+    if found.kept and experiment.is_fine_tuned(contents.run):
+        return f"fine-tuned above {found.layer} ({gain})"
+    return f"frozen; fine-tuning was not shown to be better ({gain})"

@@ -61,7 +61,7 @@ def verdict(contents: Artifacts) -> Verdict:
 
 
 def alarms_of(contents: Artifacts) -> list[str]:
-    """What the model may have learned instead of the content, as sentences to follow `Warning:`."""
+    """What the model may have learned instead of the content, as sentences that follow `Warning:`."""
     shortcuts, explanation = contents.get(Shortcuts), contents.get(Explanation)
     by_file = shortcuts.alarms if shortcuts else ()
     by_border = explanation.alarms if explanation else ()

@@ -1,8 +1,8 @@
 """The held-out set and the folds: drawn once, stored, and only ever added to.
 
-Groups stay whole: equal files, near-duplicates and the data set's own groups, as `groups` has them;
-`shares` deals them out. Old pictures never move. Another number of folds draws new folds, and the
-held-out side stays.
+Groups stay whole: equal files, near-duplicates and the data set's own groups, from `groups`; `shares`
+deals them out. Old pictures never move. Changing the number of folds draws new folds and leaves the
+held-out side alone.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Split:
 
     @property
     def shared_groups(self) -> int:
-        """How many groups are on both sides, as a split that came with the data set may have them."""
+        """How many groups are on both sides, which a split that came with the data set may allow."""
         sides = ({self.groups[p.path] for p in part} for part in (self.train, self.held_out))
         return len(set.intersection(*sides))
 
@@ -58,7 +58,7 @@ class Split:
 
     @property
     def moved_in_data_set(self) -> tuple[Picture, ...]:
-        """The pictures that the data set now puts on the other side: old ones never move."""
+        """The pictures that the data set has since put on the other side; here, old ones never move."""
         sides = ((TRAIN, self.train), (HELD_OUT, self.held_out))
         return tuple(p for side, part in sides for p in part if p.given_split not in ("", side))
 
@@ -234,7 +234,7 @@ def _totals(counts: Mapping[str, Counter[str]], parts: Mapping[str, str]) -> dic
 def _collect(table: Table, places: Mapping[str, Place]) -> Split:
     missing = [p.path for p in table.pictures if p.path not in places]
     if missing:
-        raise DataError(f"{missing[0]} is not in the split", "repeat the training: it adds new pictures")
+        raise DataError(f"{missing[0]} is not in the split", "train again: that adds new pictures")
     by_side: dict[str, list[Picture]] = defaultdict(list)
     for picture in table.pictures:
         by_side[places[picture.path].side].append(picture)

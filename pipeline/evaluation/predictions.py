@@ -76,7 +76,7 @@ def stored_predictions(
         inputs: The recipe keys of what the model was made from.
         libraries: The packages that the predictions depend on.
         predict: Called only if nothing up to date is stored.
-        reporter: Hears the progress.
+        reporter: Receives progress.
 
     Raises:
         DataError: A held-out picture has changed since training.

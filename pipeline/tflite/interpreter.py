@@ -66,7 +66,7 @@ class Interpreter:
         data: The file.
         num_threads: Threads inside one run.
         kernels: `XNNPACK` (the default delegate) or `built-in`.
-        size: Of the input, where the file leaves it open.
+        size: Of the input, if the file leaves it open.
 
     Raises:
         ConversionError: LiteRT cannot load the file, or it is not of that form.
@@ -210,6 +210,6 @@ def finite(numbers: np.ndarray, model: str = "the file") -> np.ndarray:
     if not np.isfinite(numbers).all():
         raise ConversionError(
             f"{model} predicts numbers that are not finite",
-            "its weights are damaged or its training diverged; make it again",
+            "its weights are damaged or its training diverged; train or export it again",
         )
     return numbers

@@ -106,6 +106,11 @@ def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experime
     if reporter:
         run.warn_of_damage(reporter.warn)
         say_changes(run, table, config, reporter)
+        if not given and config.train.preset != "fast" and not run.recorded("fine_tuning"):
+            reporter.warn(
+                "this is the fast model: its fine-tuning is unfinished; "
+                f"to continue: {runs.training_command(run)}"
+            )
     return experiment
 
 
@@ -128,7 +133,7 @@ def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReport
     """Warns if the pictures have changed since the run was made, reading few of them."""
     given = run.model_was_given
     command = runs.training_command(run)
-    again = f"to {'give the model' if given else 'train'} again: {command}, then repeat this command"
+    again = f"to {'give the model' if given else 'train'} again: {command}, then run this command again"
     try:
         moment = run.path(stages.PICTURES).stat().st_mtime
         change = changes.changed_since(table, Path(config.data.pictures), moment)
@@ -164,6 +169,11 @@ def _trained_otherwise(experiment: Experiment) -> str:
     if folds["settings"] != training_settings(experiment):
         return "was trained with other settings than the run has now"
     return ""
+
+
+def is_fine_tuned(run: Run) -> bool:
+    """Whether the run's model is the fine-tuned one rather than the fast one."""
+    return "fine_tuning" in run.recorded("folds").get("inputs", {})
 
 
 def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
@@ -225,7 +235,8 @@ def training_settings(experiment: Experiment) -> dict[str, Any]:
 def head_settings(config: Config) -> dict[str, Any]:
     """The part of the configuration that a head depends on, for recipes."""
     return {
-        "head": config.head.model_dump(mode="json"),
-        "train": config.train.model_dump(mode="json"),
+        # How many depths it sees is among the settings of the features.
+        "head": config.head.model_dump(mode="json", exclude={"depths"}),
+        "train": config.train.model_dump(mode="json", exclude={"preset"}),
         "seed": config.seed,
     }

@@ -6,6 +6,8 @@ reads them. Their file names are in `core.stages`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from pipeline.core.documents import Document
 from pipeline.core.size import Size
 from pipeline.stats.metrics import Interval
@@ -55,6 +57,17 @@ class Curves(Document):
     validation_loss: tuple[float, ...] = ()
     validation_accuracy: tuple[float, ...] = ()
 
+    @classmethod
+    def of(cls, points: Iterable[Sequence[float]]) -> Curves:
+        """From the values of each epoch, in the order of the fields."""
+        columns = zip(*points, strict=True)
+        return cls(
+            **{
+                name: tuple(map(float, column))
+                for name, column in zip(cls.model_fields, columns, strict=False)
+            }
+        )
+
 
 class Folds(Document):
     """folds.json: the out-of-fold scores, and what was chosen on them."""
@@ -69,6 +82,23 @@ class Folds(Document):
     temperature: float
     threshold: float
     history: tuple[Curves, ...] = ()
+
+
+class FineTuning(Document):
+    """fine_tuning.json: what fine-tuning brought, out of fold, and whether its model was kept.
+
+    `layer` is the one above which the backbone was trained; `gain` is the accuracy gained over the fast
+    model on the same n pictures, with its 95% interval.
+    """
+
+    preset: str
+    layer: str
+    epochs: int
+    fast_accuracy: float
+    gain: float
+    interval: Interval
+    kept: bool
+    folds: Folds
 
 
 class GivenModel(Document):

@@ -42,7 +42,7 @@ def test_details_show_the_error_of_every_layer(tmp_path_factory, tmp_path, capfd
 def test_details_say_why_there_are_none(tmp_path_factory, tmp_path, capfd):
     place = verbs.copy_finished(tmp_path_factory, tmp_path)
     said = verbs.call(capfd, "export", "tflite", "pictures", "--details", cwd=place).stdout
-    assert "The int8 file is not compensated: 29 training pictures are left to judge by, and 30 are" in said
+    assert "The int8 file is not compensated: 29 training pictures are left to judge with, and 30 are" in said
 
 
 def test_options_that_do_not_go_together_are_refused(place, capfd):

@@ -32,7 +32,7 @@ from tests.support.own_models import FILE, LABELS
 OWN = Given(Path(FILE), Path("given.toml"), LABELS, Path("labels.txt"), (-1.0, 1.0))
 RUN = runs.RUNS / "mine"
 AGAIN = "python -m export tflite --keras FILE --pictures FOLDER --labels FILE --name mine"
-OTHER = "--name NAME makes another run"
+OTHER = "use --name NAME for another run"
 
 
 class Heard(ProgressReporter):
@@ -219,7 +219,7 @@ def test_another_model_does_not_take_the_place_of_the_runs_own(place):
     assert message.endswith("its labels are blue, green, red, not red, green, blue")
     own_models.draw_pictures(place / "others", 6)
     message, hint = refused(ConfigError, replace(OWN, source=Path("others")))
-    assert "different: data.pictures" in message
+    assert "it differs in data.pictures" in message
     assert OTHER in hint
 
 

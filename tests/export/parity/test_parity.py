@@ -137,7 +137,7 @@ def test_a_changed_held_out_picture_is_refused(copy):
     with pytest.raises(DataError) as caught:
         parity.parity(experiment, ProgressReporter())
     assert caught.value.message == f"{changed} has changed since the training"
-    assert caught.value.hint == "repeat the training: it reports what changed"
+    assert caught.value.hint == "train again to see what changed"
     assert not (RUN / "predictions" / "int8.npz").exists()
 
 

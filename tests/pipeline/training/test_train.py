@@ -670,7 +670,7 @@ def test_pictures_that_were_relabelled_since_the_training_are_said_in_one_line(s
     (warning,) = heard.warnings
     assert warning == (
         "pictures have changed since training (6 relabelled); the old ones still count; to train again: "
-        f"python -m pipeline train {RUN / stages.CONFIG} --name pictures, then repeat this command"
+        f"python -m pipeline train {RUN / stages.CONFIG} --name pictures, then run this command again"
     )
 
 

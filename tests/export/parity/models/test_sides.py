@@ -65,7 +65,7 @@ def test_raw_bytes_need_no_range(tmp_path, folder):
 
 def test_a_range_that_whole_numbers_cannot_hold_is_refused(tmp_path):
     raw = written(tmp_path / "raw.tflite", bare_models.linear(kind=KIND.INT8))
-    with pytest.raises(UsageError, match=r"takes whole numbers -128 to 127, not 0 to 255"):
+    with pytest.raises(UsageError, match=r"takes integers -128 to 127, not 0 to 255"):
         sides.side(raw, None, HAND)
 
 
