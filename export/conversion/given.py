@@ -89,7 +89,9 @@ def run_of(given: Given, config: Config) -> Run:
     """
     run = runs.open_for(given.name or runs.run_name(given.file.with_suffix("")), config)
     if run.path(stages.FOLDS).is_file() or (run.path(stages.MODEL).is_file() and not run.model_was_given):
-        raise UsageError(f"{run.folder} holds a model that was trained here", "use --name NAME for another run")
+        raise UsageError(
+            f"{run.folder} holds a model that was trained here", "use --name NAME for another run"
+        )
     return run
 
 
