@@ -18,4 +18,4 @@ def test_trashnet_keeps_its_own_split_and_reaches_its_score(real_pictures, tmp_p
     # The floors lie some .04 below what these pictures gave.
     assert said["evaluate"]["out_of_fold"]["accuracy"] >= 0.78
     assert said["evaluate"]["held_out"]["accuracy"] >= 0.76
-    assert int8_of(said)["accuracy"] >= 0.72
+    assert int8_of(said)["accuracy"] >= 0.77
