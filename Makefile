@@ -31,6 +31,6 @@ lint: setup  ## format, lint, types, arrows between modules
 bench: setup  ## the figures in the README, under fifteen minutes
 	@$(PYTHON) -m benchmarks
 
-bench-full: setup  ## accuracy on whole real data sets, and what cached features cost of it; over an hour
-	@$(PYTHON) -m benchmarks.journeys
+bench-full: setup  ## accuracy on real pictures: presets, int8, and what cached features cost; three hours
 	@$(PYTHON) -m benchmarks.accuracy
+	@$(PYTHON) -m benchmarks.models

@@ -1,1 +1,1 @@
-"""The figures in the README, each measured beside its reference in the same run."""
+"""The figures of docs/performance.md, each measured next to its reference in the same run."""

@@ -1,9 +1,8 @@
-"""Runs the benchmarks and prints the table of the README.
+"""Runs the benchmarks and prints the table of docs/performance.md.
 
-`python -m benchmarks` measures everything; `--only NAME` one part. Pictures are drawn and
-features cached in a temporary folder that is gone afterwards. What each part measures, against
-what, and what is expected stands at the head of its module. The long comparison on real
-pictures is `python -m benchmarks.accuracy`.
+`python -m benchmarks` measures everything, `--only NAME` one part. Pictures are drawn and features cached in
+a temporary folder. Each module's docstring says what it measures, the reference, and what is expected. The
+long comparison on real pictures is `python -m benchmarks.accuracy`.
 """
 
 from __future__ import annotations
@@ -27,8 +26,10 @@ BENCHMARKS = {
 
 
 def main() -> None:
-    """Measures, and prints every figure as it comes and all of them at the end."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="The figures in the README.")
+    """Measures; prints each figure at once, and all of them at the end."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="The figures of docs/performance.md."
+    )
     parser.add_argument("--only", choices=BENCHMARKS, help="one of them")
     only = parser.parse_args().only
     begin, used, figures = time.perf_counter(), measure.processor_seconds(), []
@@ -42,7 +43,7 @@ def main() -> None:
     taken = time.perf_counter() - begin
     everyone, own = (now - then for now, then in zip(measure.processor_seconds(), used, strict=True))
     others = max(0.0, everyone - own) / taken
-    print(f"\n{taken / 60:.1f} minutes. For the README:\n\n{measure.HEADING}")
+    print(f"\n{taken / 60:.1f} minutes. For docs/performance.md:\n\n{measure.HEADING}")
     print("\n".join(figure.row() for figure in figures))
     print(f"\n{measure.machine()}. Other programs took {others:.1f} cores meanwhile.")
 

@@ -1,14 +1,14 @@
 """What cached features cost in accuracy, on real pictures.
 
 Measured: out-of-fold accuracy on flowers5 (below the folder that VIGNETTE_PICTURES names) with
-heads trained on cached features: the plain view and four random ones, made once. Reference,
-the usual way: in every epoch each picture is decoded fully, augmented anew and sent through the
+heads trained on cached features: the plain view and four random ones, computed once. Reference,
+the usual way: in every epoch, each picture is decoded fully, augmented afresh and sent through the
 frozen Keras backbone, and Keras `fit` trains the same head on that for one epoch.
 
 Both have the same pictures, folds, random ranges, head, optimizer, batch size and number of
 epochs; both are scored on plain views after the last epoch, and none is chosen. The frozen
-backbone answers the same whichever fold asks, so the usual way shows each picture's new view to
-the heads of all folds that train on it: the work of one fold does for all. Expected: the paired
+backbone gives the same features in every fold, so the usual way computes each new view once for all
+folds that train on it. Expected: the paired
 interval of the difference excludes a loss of a percentage point.
 """
 
@@ -50,11 +50,11 @@ _VARIABLE = "VIGNETTE_PICTURES"
 
 
 def main() -> None:
-    """Trains both ways and prints the table of the README."""
+    """Trains both ways and prints the table of docs/performance.md."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy")
     parser.add_argument("--folds", type=int, default=FOLDS)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--pictures", type=int, help="at most so many, each class in proportion; all")
+    parser.add_argument("--pictures", type=int, help="at most this many, each class in proportion; all")
     chosen = parser.parse_args()
     source = Path(os.environ.get(_VARIABLE, "")).absolute() / "flowers5"
     if not os.environ.get(_VARIABLE) or not source.is_dir():
@@ -89,8 +89,8 @@ def _compare(config: Config) -> Figure:
     trainer = heads.HeadTrainer(
         examples.store.width, examples.classes, config.head, config.train, config.seed
     )
-    found = heads.run_folds(trainer, examples, config, silent, "folds")
-    cached = found.logits.argmax(1) == examples.truth
+    cross_validation = heads.run_folds(trainer, examples, config, silent, "folds")
+    cached = cross_validation.logits.argmax(1) == examples.truth
     print(f"cached features: {cached.mean():.4f} after {time.perf_counter() - begin:.0f} s", flush=True)
     begin = time.perf_counter()
     usual = _usual(experiment, examples) == examples.truth
@@ -100,8 +100,8 @@ def _compare(config: Config) -> Figure:
     return Figure(
         f"out-of-fold accuracy, flowers5, n = {n:,}, {folds} folds × {epochs} epochs, cached features",
         f"{cached.mean():.3f}",
-        f"views made anew in every epoch: {usual.mean():.3f}",
-        f"{gain:+.4f} ({low:+.4f} to {high:+.4f}), answers differ on {np.sum(cached != usual)}",
+        f"fresh views in every epoch: {usual.mean():.3f}",
+        f"{gain:+.4f} ({low:+.4f} to {high:+.4f}), predictions differ on {np.sum(cached != usual)}",
         f"loss < {MAX_LOSS}",
         low > -MAX_LOSS,
     )
@@ -114,7 +114,8 @@ def _usual(experiment: Experiment, examples: Examples) -> np.ndarray:
 
         config = experiment.config
         keras.utils.set_random_seed(config.seed)
-        backbone = backbones.build(config.model, experiment.frame, config.seed)
+        blocks = backbones.pooled_blocks(config.model, config.head)
+        backbone = backbones.build(config.model, experiment.frame, config.seed, blocks)
     plain = _forward(backbone, experiment, epoch=0)
     inside = [examples.folds != fold for fold in range(config.train.folds)]
     models = [_head(plain[rows], examples.classes, config) for rows in inside]

@@ -1,7 +1,7 @@
 """How long a user waits for explanations and for the report.
 
 Measured: explaining 100 held-out thumbnails of 1280×720 with the default backbone, Grad-CAM of the
-Keras model and occlusion of the int8 file together, the loading of TensorFlow included; and the
+Keras model and occlusion of the int8 file together, including loading TensorFlow; and the
 report of a run with 600 held-out pictures. Reference of the first: the occlusion maps alone in one
 thread, scaled from a tenth of them. Expected: under 40 s and under 15 s on 2 cores, and a report
 under 10 MB.
@@ -33,7 +33,7 @@ from pipeline.training import experiment as experiments
 from pipeline.training import train
 from pipeline.training.experiment import Experiment
 
-TRAIN, HELD_OUT, EXPLAINED = 40, 200, 100  # the first two a class
+TRAIN, HELD_OUT, EXPLAINED = 40, 200, 100  # the first two per class
 EXPLAIN_LIMIT_S, REPORT_LIMIT_S, REPORT_LIMIT_MB = 40, 15, 10
 _TENTH = 10
 _SETTINGS = ('export.flavours=["int8"]', "augment.views=1", "train.epochs=30")

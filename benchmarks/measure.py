@@ -1,8 +1,7 @@
 """What the benchmarks share: turns, figures, child processes and drawn pictures.
 
-Machines are noisy, so the ways that are compared take turns, and a figure is the median over
-the turns with the lowest and the highest value beside it. What is compared stands in the
-other modules.
+Machines are noisy, so the alternatives take turns, and a figure is the median over the turns, with the
+lowest and the highest value. The other modules define what is compared.
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ from pipeline.core import parallel, runs
 from pipeline.core.config import Config
 from pipeline.core.recipes import library_version
 from pipeline.data import dataset, splits
-from pipeline.images.letterbox import auto_frame
-from pipeline.training import features
+from pipeline.training import backbones, features
 from pipeline.training.experiment import Experiment
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
 
 @dataclass(frozen=True)
 class Spread:
-    """What the turns gave, in any unit."""
+    """The results of the turns, in any unit."""
 
     values: tuple[float, ...]
 
@@ -63,11 +61,11 @@ class Figure:
 
     Attributes:
         what: What was measured.
-        measured: How it came out, with its unit and its spread.
-        reference: How the reference came out in the same run.
-        ratio: The one against the other.
-        expected: What is expected of it, in words.
-        met: Whether it came out so; None where nothing is expected.
+        measured: The result, with its unit and spread.
+        reference: The reference's result in the same run.
+        ratio: One divided by the other.
+        expected: What is expected, in words.
+        met: Whether it was met; None if nothing is expected.
     """
 
     what: str
@@ -96,28 +94,28 @@ HEADING = (
 
 
 def in_turns(ways: Mapping[str, Callable[[], float]], turns: int) -> dict[str, Spread]:
-    """Runs every way once a turn and gathers the number that each gives."""
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    """Runs every alternative once per turn and collects the number that each returns."""
+    numbers: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(turns):
         for name, way in ways.items():
-            found[name].append(way())
-    return {name: Spread(tuple(values)) for name, values in found.items()}
+            numbers[name].append(way())
+    return {name: Spread(tuple(values)) for name, values in numbers.items()}
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """How long a call takes by the clock on the wall."""
+    """The wall-clock time of a call."""
     begin = time.perf_counter()
     function()
     return time.perf_counter() - begin
 
 
 def child(module: str, *arguments: str, folder: Path) -> Any:
-    """Runs a module in a new process that works in `folder`; gives the JSON of its last line."""
+    """Runs a module in a new process that works in `folder`; returns the JSON of its last line."""
     return json.loads(output(module, *arguments, folder=folder).splitlines()[-1])
 
 
 def output(module: str, *arguments: str, folder: Path) -> str:
-    """Runs a module in a new process that works in `folder`; gives what it printed."""
+    """Runs a module in a new process that works in `folder`; returns what it printed."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
@@ -133,16 +131,16 @@ def output(module: str, *arguments: str, folder: Path) -> str:
 
 
 def experiment(config: Config) -> Experiment:
-    """The pictures of a configuration, looked at and split, in a run below the working folder."""
+    """The pictures of a configuration, audited and split, in a run below the working folder."""
     run = runs.Run(runs.RUNS / "benchmark")
     table = dataset.scan(Path(config.data.pictures))
     split = splits.make(run, table, config)
-    frame = config.model.frame or auto_frame([(p.width, p.height) for p in split.train])
+    frame = backbones.frame(config.model, [(p.width, p.height) for p in split.train])
     return Experiment(run, config, table, split, frame)
 
 
 def examples(of: Experiment) -> heads.Examples:
-    """Their features, made now where the cache lacks them, ready for training; loads TensorFlow."""
+    """Their features, computed if the cache lacks them, ready for training; loads TensorFlow."""
     store = features.compute(of.config, of.frame, of.table, of.split.train)
     from pipeline.training import heads
 
@@ -156,9 +154,9 @@ def examples(of: Experiment) -> heads.Examples:
 
 
 def processor_seconds() -> tuple[float, float]:
-    """What all programs, and this one with its ended children, have used of the processors so far.
+    """The processor time used so far by all programs, and by this one and its finished children.
 
-    The first is NaN where the system does not say.
+    The first is NaN if the system does not report it.
     """
     own = sum(os.times()[:4])
     if not Path("/proc/stat").exists():

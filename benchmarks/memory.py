@@ -1,12 +1,12 @@
 """Whether memory stays flat as the number of pictures grows.
 
-Measured: the peak of anonymous memory (RssAnon, sampled every 2 ms) above what the imports
-took, in feature extraction (5 views, EfficientNet-Lite0, its 1280 features) and in training
+Measured: peak anonymous memory (RssAnon, sampled every 2 ms) beyond what the imports took,
+in feature extraction (5 views, EfficientNet-Lite0, its 1280 features) and in training
 the folds. Pictures and frame are small to make it quick; the features have their real size.
 Reference: the same with a tenth of the pictures. Expected: the peak grows by less than 100 MB.
 
-Each stage has a process of its own, and the backbone is converted in an earlier one: memory
-that the converter left free would hide a growth.
+Each stage runs in its own process, and the backbone is converted in an earlier one: memory freed by
+the converter would hide growth.
 """
 
 from __future__ import annotations

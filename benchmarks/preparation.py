@@ -4,14 +4,20 @@ Measured: 1280x720 JPEGs into a frame of 224x128 on all cores, as training prepa
 plain view, which is scored and so decoded fully, and the start of the augmented views, decoded
 at reduced scale. Reference: the same pictures decoded fully and letterboxed in one thread.
 Expected on 2 cores: at least 1.5 times as fast for the plain view, 3 times for the augmented.
-Beside them, without an expectation: whole augmented views, four from each decoded picture.
+In addition, without an expectation: complete augmented views, four from each decoded picture.
+
+Also measured, in one thread: full decode of the same JPEGs with an sRGB profile inside (expected: at most
+1.5 times the time without one) and with Display P3, whose colours have to be converted (no expectation).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+
+from PIL import Image, ImageCms
 
 from benchmarks import measure
 from benchmarks.measure import Figure, Spread
@@ -26,6 +32,54 @@ from pipeline.images.views import plain_view, random_views
 FRAME = Size(224, 128)
 PER_CLASS = 20
 TURNS = 9
+
+
+# Display P3's primaries, adapted to D50, as an ICC profile holds them.
+_P3 = {
+    b"rXYZ": (0.51512, 0.24120, -0.00105),
+    b"gXYZ": (0.29198, 0.69225, 0.04189),
+    b"bXYZ": (0.15710, 0.06657, 0.78407),
+}
+
+
+def display_p3() -> bytes:
+    """An ICC profile of Display P3: sRGB's, with other primaries."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    (count,) = struct.unpack_from(">I", data, 128)
+    for entry in range(132, 132 + 12 * count, 12):
+        tag, start, _ = struct.unpack_from(">4sII", data, entry)
+        if tag in _P3:
+            struct.pack_into(">3i", data, start + 8, *(round(value * 65536) for value in _P3[tag]))
+    return bytes(data)
+
+
+def _profiles(paths: Sequence[Path], folder: Path) -> list[Figure]:
+    """How long decoding takes with a colour profile, against without."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    ways = {}
+    for name, profile in (("none", None), ("sRGB", srgb), ("Display P3", display_p3())):
+        place = folder / name
+        place.mkdir(parents=True)
+        for path in paths:
+            with Image.open(path) as image:
+                image.save(place / path.name, quality=90, icc_profile=profile)
+        files = sorted(place.iterdir())
+        ways[name] = lambda files=files: measure.seconds(lambda: [decode.read(file) for file in files])
+    found = measure.in_turns(ways, TURNS)
+    figures = []
+    for name, most in (("sRGB", 1.5), ("Display P3", None)):
+        ratio = found[name].per(found["none"])
+        figures.append(
+            Figure(
+                f"1280×720 JPEG, full decode, {name} profile",
+                found[name].text("{:.2f}") + f" s for {len(paths)}",
+                "without a profile: " + found["none"].text("{:.2f}") + " s",
+                ratio.text("{:.2f}×"),
+                f"≤ {most}×" if most else "",
+                ratio.median <= most if most else None,
+            )
+        )
+    return figures
 
 
 def run(folder: Path) -> list[Figure]:
@@ -50,7 +104,7 @@ def run(folder: Path) -> list[Figure]:
         taken = measure.seconds(lambda: list(parallel.ordered(way, paths, threads)))
         return len(paths) / taken
 
-    found = measure.in_turns(
+    spreads = measure.in_turns(
         {
             "reference": partial(rate, plain, 1),
             "plain": partial(rate, plain, None),
@@ -60,13 +114,13 @@ def run(folder: Path) -> list[Figure]:
         TURNS,
     )
     cores = f"{parallel.cores()} cores"
-    reference = found["reference"]
+    reference = spreads["reference"]
 
     def figure(what: str, name: str, least: float | None) -> Figure:
-        ratio: Spread = found[name].per(reference)
+        ratio: Spread = spreads[name].per(reference)
         return Figure(
             what,
-            found[name].text("{:.0f}") + " a second",
+            spreads[name].text("{:.0f}") + " a second",
             "full decode + letterbox, one thread: " + reference.text("{:.0f}") + " a second",
             ratio.text("{:.1f}×"),
             f"≥ {least}×" if least else "",
@@ -76,5 +130,6 @@ def run(folder: Path) -> list[Figure]:
     return [
         figure(f"1280×720 JPEG, reduced decode + letterbox, {cores}", "reduced", 3),
         figure(f"1280×720 JPEG, full decode + letterbox, {cores}", "plain", 1.5),
-        figure(f"1280×720 JPEG, whole augmented views, {views} a picture, {cores}", "augmented", None),
+        figure(f"1280×720 JPEG, complete augmented views, {views} per picture, {cores}", "augmented", None),
+        *_profiles(paths, folder / "profiles"),
     ]

@@ -1,7 +1,7 @@
 """The picture of a report for the README: its first screen, as Chromium shows it.
 
 `python -m benchmarks.screenshot data/runs/demo/report.html docs/report.png`. Needs Debian's
-Chromium on the path; the network is off. Pass `--dark`, `--width` and `--height` for other looks.
+Chromium on the path; the network is off. `--dark`, `--width` and `--height` change its appearance.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=1500, help="0 for the whole page")
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--part", help="the id of a part to begin at")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     chromium = shutil.which("chromium")
     if chromium is None:
         sys.exit("error: chromium is missing; install it: sudo apt-get install chromium")
@@ -39,18 +39,18 @@ def main() -> None:
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=list(FLAGS))
         context = browser.new_context(
-            viewport={"width": asked.width, "height": asked.height or 1000},
+            viewport={"width": options.width, "height": options.height or 1000},
             offline=True,
-            color_scheme="dark" if asked.dark else "light",
-            reduced_motion="reduce",  # else a part is not yet reached
+            color_scheme="dark" if options.dark else "light",
+            reduced_motion="reduce",  # otherwise the page has not scrolled to the part yet
         )
         page = context.new_page()
-        page.goto(asked.page.resolve().as_uri() + (f"#{asked.part}" if asked.part else ""))
-        page.screenshot(path=asked.picture, full_page=not asked.height)
+        page.goto(options.page.resolve().as_uri() + (f"#{options.part}" if options.part else ""))
+        page.screenshot(path=options.picture, full_page=not options.height)
         browser.close()
-    size = asked.picture.stat().st_size
+    size = options.picture.stat().st_size
     much = f" (over the {MOST_BYTES // 1000} kB of a picture in docs)" if size > MOST_BYTES else ""
-    print(f"{asked.picture}: {size / 1000:.0f} kB" + much)
+    print(f"{options.picture}: {size / 1000:.0f} kB" + much)
 
 
 if __name__ == "__main__":

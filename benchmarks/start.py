@@ -1,8 +1,8 @@
 """How long a user waits for the first answer of the command line.
 
 Measured: `python -m pipeline --help` in a new process, median of many. Reference: `python -c
-pass`, which is Python alone. Expected: under 0.6 s, and TensorFlow is not loaded by it, which a
-further process shows from `sys.modules`.
+pass`, which is Python alone. Expected: under 0.6 s, without loading TensorFlow, which another
+process checks in `sys.modules`.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ def run(_folder: Path) -> list[Figure]:
         "help": lambda: measure.seconds(lambda: _python("-m", "pipeline", "--help")),
         "pass": lambda: measure.seconds(lambda: _python("-c", "pass")),
     }
-    found = measure.in_turns(ways, TURNS)
+    spreads = measure.in_turns(ways, TURNS)
     loaded = _python("-c", _LOADED).splitlines()[-1] == "True"
     return [
         Figure(
             f"`python -m pipeline --help`, TensorFlow {'LOADED' if loaded else 'not loaded'}",
-            found["help"].text("{:.2f} s"),
-            "`python -c pass` " + found["pass"].text("{:.2f} s"),
-            found["help"].per(found["pass"]).text("{:.0f}×"),
+            spreads["help"].text("{:.2f} s"),
+            "`python -c pass` " + spreads["pass"].text("{:.2f} s"),
+            spreads["help"].per(spreads["pass"]).text("{:.0f}×"),
             f"< {LIMIT_S} s, without TensorFlow",
-            found["help"].median < LIMIT_S and not loaded,
+            spreads["help"].median < LIMIT_S and not loaded,
         )
     ]
 

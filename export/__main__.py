@@ -16,6 +16,7 @@ try:
         parity,
         passport,
         photos,
+        predict,
         report,
         simulate,
         tflite,
@@ -28,7 +29,7 @@ except ModuleNotFoundError as error:
 VERBS = (
     *(tflite.tflite, parity.parity, compare_models.compare_models),
     *(passport.passport, verify.verify, apk.apk, benchmark.benchmark),
-    *(photos.photos, simulate.simulate, explain.explain, report.report),
+    *(predict.predict, photos.photos, simulate.simulate, explain.explain, report.report),
 )
 RENAMED = {"phone": "python -m export benchmark"}
 app = options.command_line(

@@ -1,4 +1,4 @@
-"""What export writes into a run: the names of the files, and the rows of the table of stages."""
+"""What export writes into a run: file names, and rows of the table of stages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ CALIBRATION = f"{EXPORT}/calibration.json"
 COMPENSATION = f"{EXPORT}/compensation.json"
 RECALIBRATION = f"{EXPORT}/recalibration.json"
 LATENCY = f"{EXPORT}/latency.json"
+INT8_BUILT_IN = "int8_built_in"  # the predictions of the int8 file by the built-in kernels
 PASSPORT = "passport.json"
 PARITY = "parity.json"
 FLIPS = f"{FIGURES}/flips.png"
@@ -31,21 +32,29 @@ NOTES = "notes.md"  # the user's own
 _TFLITE = Command("export", "tflite")
 _PHOTOS = Command("export", "photos", "FOLDER --run RUN")
 _SIMULATE = Command("export", "simulate")
+_MODEL = {"model": "model", "given": "given"}
 _ANSWERS = {"keras": f"{PREDICTIONS}/keras", "*": f"{PREDICTIONS}/*"}
 
 stages.add(
-    Stage(f"{EXPORT}/*", 3, (f"{EXPORT}/*/model_*.tflite",), {"model": "model"}, _TFLITE),
+    Stage(f"{EXPORT}/*", 3, (f"{EXPORT}/*/model_*.tflite",), _MODEL, _TFLITE),
     Stage(f"{EXPORT}/*/failure", 1, command=_TFLITE),
     Stage(f"{EXPORT}/*/labels", 1, (f"{EXPORT}/*/labels.txt",), command=_TFLITE),
     Stage(f"{EXPORT}/*/contract", 1, (f"{EXPORT}/*/contract.json",), {"export": f"{EXPORT}/*"}, _TFLITE),
-    Stage("compensation", 1, (COMPENSATION,), {"model": "model"}, _TFLITE),
-    Stage("recalibration", 2, (RECALIBRATION,), {"model": "model"}, _TFLITE),
+    Stage("compensation", 1, (COMPENSATION,), _MODEL, _TFLITE),
+    Stage("recalibration", 2, (RECALIBRATION,), _MODEL, _TFLITE),
     Stage(f"{PREDICTIONS}/*", 1, (f"{PREDICTIONS}/*.npz",), {"export": f"{EXPORT}/*"}, _TFLITE),
     Stage(
+        f"{PREDICTIONS}/{INT8_BUILT_IN}",
+        1,
+        (f"{PREDICTIONS}/{INT8_BUILT_IN}.npz",),
+        {"export": f"{EXPORT}/int8"},
+        _TFLITE,
+    ),
+    Stage(
         "parity",
-        5,
+        6,
         (PARITY,),
-        {**_ANSWERS, "latency": "latency"},
+        {**_ANSWERS, INT8_BUILT_IN: f"{PREDICTIONS}/{INT8_BUILT_IN}", "latency": "latency"},
         _TFLITE,
         "the comparison with the Keras model",
     ),
@@ -63,11 +72,19 @@ stages.add(
         (CALIBRATION,),
         {"export": f"{EXPORT}/int8"},
         _TFLITE,
-        "what the integer ranges were measured on",
+        "the pictures that set the integer ranges",
         flavour="int8",
     ),
     Stage("latency", 1, (LATENCY,), {"*": f"{EXPORT}/*"}, _TFLITE, "times on this computer"),
-    Stage("explain", 2, (EXPLAINED,), _ANSWERS, Command("export", "explain"), "where the model looks"),
+    Stage(
+        "explain",
+        2,
+        (EXPLAINED,),
+        _ANSWERS,
+        Command("export", "explain"),
+        "where the model looks",
+        trained=True,
+    ),
     Stage(
         "apk",
         2,
@@ -87,7 +104,7 @@ stages.add(
     ),
     Stage(
         "photos",
-        4,
+        5,
         (PHOTOS,),
         {"held_out": f"{PREDICTIONS}/int8", "*": f"{EXPORT}/*"},
         _PHOTOS,

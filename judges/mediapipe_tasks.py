@@ -1,9 +1,9 @@
-"""Classifies pictures with MediaPipe Tasks, in its own environment: the outside reader of metadata.
+"""Classifies pictures with MediaPipe Tasks, in its own environment: an independent reader of metadata.
 
     .venv-mediapipe/bin/python judges/mediapipe_tasks.py MODEL FOLDER
 
 FOLDER/inputs.npz holds pictures, RGB, uint8, named CALL_0. Their categories, best first, go to
-answers.json as lists of [label, index, score]; why there are none, in one line, to error.txt.
+answers.json as lists of [label, index, score]; if there are none, the reason goes to error.txt, in one line.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mediapipe.tasks.python import BaseOptions, vision
 
 
 def main(model: str, folder: Path) -> None:
-    """Answers every call of FOLDER."""
+    """Runs every call in FOLDER."""
     options = vision.ImageClassifierOptions(base_options=BaseOptions(model_asset_path=model))
     predictions = {}
     try:

@@ -2,9 +2,9 @@
 
     .venv-oldest/bin/python judges/oldest_runtime.py MODEL FOLDER SECONDS BYTES
 
-FOLDER/inputs.npz holds the input tensors of every call, named CALL_INPUT. What the model answers
-goes to answers.npz in the same form; why it does not, in one line, to error.txt. The file may be
-a stranger's, so time and memory are limited.
+FOLDER/inputs.npz holds the input tensors of every call, named CALL_INPUT. The outputs go to
+answers.npz in the same form, or the reason why there are none, in one line, to error.txt. The file may
+come from a stranger, so time and memory are limited.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def main(model: str, folder: Path, seconds: int, most_bytes: int) -> None:
-    """Answers every call of FOLDER."""
+    """Runs every call in FOLDER."""
     for kind, most in ((resource.RLIMIT_CPU, seconds), (resource.RLIMIT_AS, most_bytes)):
         resource.setrlimit(kind, (most, most))
     import numpy as np

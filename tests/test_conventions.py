@@ -449,6 +449,7 @@ UNTYPED = {
     "pipeline/core/config.py": (2, "values of any keys of the configuration"),
     "pipeline/core/documents.py": (1, "a JSON object before its form is known"),
     "pipeline/core/grid.py": (1, "values of any searched keys"),
+    "pipeline/core/runs.py": (1, "values of keys that a configuration lacks"),
     "pipeline/core/recipes.py": (1, "a recipe as JSON, with the settings of any stage"),
     "pipeline/core/records.py": (1, "a note of any stage, with facts of its own"),
     "pipeline/evaluation/compare.py": (1, "values of any keys in which runs differ"),

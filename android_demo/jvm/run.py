@@ -51,7 +51,7 @@ MADE_FROM = {
     "bundles": (
         *("pipeline/images/letterbox.py", "pipeline/tflite/interpreter.py", "export/bundle/bundle.py"),
         *("export/bundle/contract.py", "export/bundle/golden.py", "export/bundle/tolerance.py"),
-        "tests/support/small_models.py",
+        *("export/model_file/metadata.py", "tests/support/small_models.py"),
     ),
 }
 

@@ -70,7 +70,9 @@ def make_contract(
         ConversionError: LiteRT cannot load the file, or its input needs more than raw pixels.
     """
     name = model_name(flavour)
-    interpreter = Interpreter(data, num_threads=1, kernels=litert.BUILT_IN)
+    interpreter, xnnpack = (
+        Interpreter(data, num_threads=1, kernels=kernels) for kernels in (litert.BUILT_IN, litert.XNNPACK)
+    )
     _check_labels(labels, interpreter, name)
     border = _border(interpreter.input)
     if border["dtype"] == "uint8" and (border["scale"], border["zero_point"]) != (1, 0):
@@ -102,7 +104,7 @@ def make_contract(
             "runtime": f"LiteRT {library_version('ai-edge-litert')}",
             "kernels": litert.BUILT_IN,
             "num_threads": 1,
-            "vectors": tuple(_vectors(interpreter, drawn, name)),
+            "vectors": tuple(_vectors(interpreter, xnnpack, drawn, name)),
         },
     }
     try:
@@ -160,18 +162,19 @@ def read(folder: Path) -> Bundle:
 
 
 def _vectors(
-    interpreter: Interpreter, drawn: Sequence[tuple[str, np.ndarray]], name: str
+    built_in: Interpreter, xnnpack: Interpreter, drawn: Sequence[tuple[str, np.ndarray]], name: str
 ) -> Iterator[dict[str, Any]]:
     left = _GOLDEN_BYTES
     for title, picture in drawn:
-        frame = letterbox(picture, interpreter.frame)
+        frame = letterbox(picture, built_in.frame)
         vector = {
             "name": title,
             "width": picture.shape[1],
             "height": picture.shape[0],
             "rgb": base64.b64encode(picture.tobytes()).decode(),
             "prepared_sha256": hashlib.sha256(frame.tobytes()).hexdigest(),
-            "output": base64.b64encode(interpreter.run(frame).tobytes()).decode(),
+            "output": base64.b64encode(built_in.run(frame).tobytes()).decode(),
+            "output_xnnpack": base64.b64encode(xnnpack.run(frame).tobytes()).decode(),
         }
         size = len(json.dumps(vector, indent=4))  # the contract itself is indented less
         # With large frames or many labels, fewer fit; the most revealing come first.

@@ -1,4 +1,4 @@
-"""The contract between Python and the phone: its format, version 1.
+"""The contract between Python and the phone: its format, version 2. Version 1 is still read.
 
 `contract.schema.json` defines the same format for other languages. `bundle` makes contracts and checks that
 the files of a bundle agree; `verify` replays the golden vectors.
@@ -12,18 +12,22 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from pipeline.core import documents
 from pipeline.core.documents import DocumentError
 from pipeline.core.errors import BundleError
 from pipeline.core.sections import Flavour
 from pipeline.core.size import Size
+from pipeline.tflite import interpreter as litert
 
-VERSION = 1
+VERSION = 2
 EXPORT_AGAIN = "recreate the bundle: python -m export tflite"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Side = Annotated[int, Field(ge=1, le=100_000)]
+# The type of an error whose message is complete.
+_WHOLE = "whole"
 
 
 class _Part(BaseModel):
@@ -87,12 +91,13 @@ class Output(_Border):
 
 
 class Vector(_Part):
-    """A picture, the hash of its letterboxed frame, and the model's output.
+    """A picture, the hash of its letterboxed frame, and the model's outputs.
 
     Attributes:
         rgb: Base64 of raw RGB rows, 3 * width * height bytes.
         prepared_sha256: Of the frame's bytes.
-        output: Base64 of the exact bytes of the output tensor, little-endian.
+        output: Base64 of the exact bytes of the built-in kernels' output tensor, little-endian.
+        output_xnnpack: The same for XNNPACK; None in version 1.
     """
 
     name: str
@@ -101,11 +106,12 @@ class Vector(_Part):
     rgb: str
     prepared_sha256: Sha256
     output: str
+    output_xnnpack: str | None = None
 
-    @field_validator("rgb", "output")
+    @field_validator("rgb", "output", "output_xnnpack")
     @classmethod
-    def _base64(cls, value: str) -> str:
-        base64.b64decode(value, validate=True)
+    def _base64(cls, value: str | None) -> str | None:
+        base64.b64decode(value or "", validate=True)
         return value
 
     @model_validator(mode="after")
@@ -121,9 +127,10 @@ class Vector(_Part):
         raw = np.frombuffer(base64.b64decode(self.rgb), np.uint8)
         return raw.reshape(self.height, self.width, 3)
 
-    @property
-    def answer(self) -> bytes:
-        """The exact bytes of the output tensor."""
+    def answer(self, kernels: str) -> bytes:
+        """The output bytes to compare these kernels with; version 1 has the built-in kernels' only."""
+        if kernels == litert.XNNPACK and self.output_xnnpack is not None:
+            return base64.b64decode(self.output_xnnpack)
         return base64.b64decode(self.output)
 
 
@@ -142,10 +149,10 @@ class Contract(_Part):
     Attributes:
         labels: In output order; of two equal probabilities, the lower index wins.
         threshold: A probability; if the top one is below it, the answer is "don't know".
-        tolerance: In probability, for kernels other than those that computed the vectors.
+        tolerance: In probability, where equality cannot be demanded.
     """
 
-    contract_version: Literal[1]
+    contract_version: Literal[1, 2]
     flavour: Flavour
     model: Model
     input: Input
@@ -161,13 +168,33 @@ class Contract(_Part):
         if len(set(self.labels)) < len(self.labels):
             raise ValueError("distinct labels")
         needed = len(self.labels) * (1 if self.output.dtype == "uint8" else 4)
-        for vector in self.golden.vectors:
-            if len(vector.answer) != needed:
-                raise ValueError(
-                    f"{needed} bytes of output for {len(self.labels)} labels in golden vector "
-                    f"{vector.name}, not {len(vector.answer)}"
-                )
+        for number, vector in enumerate(self.golden.vectors):
+            key = f"golden.vectors.{number}.output_xnnpack"
+            if self.weaker and vector.output_xnnpack is not None:
+                raise PydanticCustomError(_WHOLE, "unknown key {key}", {"key": key})
+            if not self.weaker and vector.output_xnnpack is None:
+                raise PydanticCustomError(_WHOLE, "{key} is missing", {"key": key})
+            for actual in {len(vector.answer(kernels)) for kernels in (litert.BUILT_IN, litert.XNNPACK)}:
+                if actual != needed:
+                    raise ValueError(
+                        f"{needed} bytes of output for {len(self.labels)} labels in golden vector "
+                        f"{vector.name}, not {actual}"
+                    )
         return self
+
+    @property
+    def weaker(self) -> bool:
+        """Whether it is of version 1, which cannot hold XNNPACK to equal bytes."""
+        return self.contract_version < VERSION
+
+    def allowed(self, kernels: str) -> float:
+        """The largest difference from the golden outputs, in probability; 0 demands equal bytes.
+
+        XNNPACK gives the same int8 bytes on x86 and ARM. Built-in kernels do not, and float outputs are
+        rounded differently. Version 1 demands equality of the built-in kernels, which made its outputs.
+        """
+        equal = litert.BUILT_IN if self.weaker else litert.XNNPACK
+        return 0.0 if self.output.dtype == "uint8" and kernels == equal else self.tolerance
 
 
 def parse(text: str, where: str) -> Contract:
@@ -187,7 +214,7 @@ def parse(text: str, where: str) -> Contract:
     version = record.get("contract_version") if isinstance(record, dict) else None
     if isinstance(version, int) and version > VERSION:
         raise BundleError(
-            f"{where} has contract version {version}; this program reads version {VERSION}",
+            f"{where} has contract version {version}; this program reads versions up to {VERSION}",
             "use the version of Vignette that made the bundle, or a newer one",
         )
     try:
@@ -198,7 +225,7 @@ def parse(text: str, where: str) -> Contract:
 
 def as_json(contract: Contract) -> dict[str, Any]:
     """The contract as JSON values, in the format of `contract.schema.json`."""
-    return contract.model_dump(mode="json")
+    return contract.model_dump(mode="json", exclude_unset=True)  # no output_xnnpack in version 1
 
 
 def explain(error: ValidationError) -> str:
@@ -212,6 +239,8 @@ def _explain(problem: Any) -> str:
         return f"unknown key {key}"
     if problem["type"] == "missing":
         return f"{key} is missing"
+    if problem["type"] == _WHOLE:
+        return str(problem["msg"])
     if problem["type"] == "value_error":
         return f"{key}{': ' if key else ''}expected {problem['ctx']['error']}"
     expected = problem["msg"].removeprefix("Input should be ")

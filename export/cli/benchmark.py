@@ -66,7 +66,7 @@ def benchmark(
         request = benchmarking.Request(order, serial, cool_below, cool_minutes, again)
         run = runs.find(options.one_of(run_name, run_option))
         meanwhile = "interrupted: cleaning up the phone"
-        with run.locked(), terminal.unwinding(meanwhile, "repeat the command to start over"):
+        with run.locked(), terminal.unwinding(meanwhile, "run the command again to start over"):
             experiment = experiments.open_trained(run, terminal)
             benchmarks = benchmarking.benchmark(experiment, request, terminal)
             _show(terminal, run.name, benchmarks)

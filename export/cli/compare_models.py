@@ -14,7 +14,10 @@ from pipeline.cli.terminal import speaking
 
 def compare_models(
     reference: Annotated[
-        str, typer.Option(metavar="MODEL", help="A run (its Keras model), a bundle's folder or a .tflite.")
+        str,
+        typer.Option(
+            metavar="MODEL", help="A run (its Keras model), a bundle's folder, a .tflite or .keras."
+        ),
     ],
     target: Annotated[
         str, typer.Option(metavar="MODEL", help="The same kinds; compared with the reference.")
@@ -28,20 +31,20 @@ def compare_models(
     input_range: Annotated[
         str | None,
         typer.Option(
-            "--range", metavar="LOW,HIGH", help="The input range of a foreign .tflite for pixels 0 to 255."
+            "--range", metavar="LOW,HIGH", help="The input range of a foreign file for pixels 0 to 255."
         ),
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A foreign .tflite's labels, one per line, in output order."),
+        typer.Option(metavar="FILE", help="A foreign file's labels, one per line, in output order."),
     ] = None,
     fit: Annotated[
         str | None,
-        typer.Option(metavar="stretch|letterbox", help="How a foreign .tflite fits pictures into its frame."),
+        typer.Option(metavar="stretch|letterbox", help="How a foreign file fits pictures into its frame."),
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WIDTHxHEIGHT", help="The input size, if a foreign .tflite leaves it open."),
+        typer.Option(metavar="WIDTHxHEIGHT", help="The input size, if a foreign file leaves it open."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Write parity.json and flips.png there.")
@@ -52,8 +55,8 @@ def compare_models(
     """Compare any two models on any labelled pictures.
 
     Reads two models and the pictures. Writes to --out only. A .tflite without a contract is read by its
-    metadata, or by --range, --labels, --fit and --size. The limits are those of the target's run, else of
-    the reference's, else the defaults. Exit code 3: the target failed the gate.
+    metadata, or by --range, --labels, --fit and --size; a .keras file by these. The limits are those of the
+    target's run, else of the reference's, else the defaults. Exit code 3: the target failed the gate.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.parity import gate

@@ -1,4 +1,4 @@
-"""How a comparison is printed: a table of all targets, one by class, and the meaning in words."""
+"""Prints a comparison: a table of all targets, one by class, and what it means in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pipeline.cli.terminal import Terminal
 from pipeline.core import stages
 
 if TYPE_CHECKING:
-    from export.parity.result import ParityResult, Reference, Target
+    from export.parity.result import ParityResult, Reference, SameAnswers, Target
     from pipeline.core.runs import Run
     from pipeline.training.experiment import Experiment
 
@@ -24,7 +24,7 @@ def show(terminal: Terminal, experiment: Experiment, result: ParityResult) -> No
     run = experiment.run
     of_run(terminal, run, result)
     shipped = result.target(parity.SHIPPED) or result.targets[-1]
-    judged(terminal, shipped)
+    judged(terminal, shipped, shipped.built_in)
     by_class(terminal, shipped)
     paragraph(terminal, shipped)
     for line in wording.others([row for row in result.targets if row is not shipped]):
@@ -35,7 +35,7 @@ def show(terminal: Terminal, experiment: Experiment, result: ParityResult) -> No
     terminal.finish({"run": run.name, **result.model_dump(mode="json")}, list(map(str, files)))
     if error := recalibration.refusal(experiment, result):
         raise error
-    terminal.next("export", "explain", "--run", run.name)
+    terminal.next("export", *(["report", run.name] if experiment.given else ["explain", "--run", run.name]))
 
 
 def of_run(terminal: Terminal, run: Run, result: ParityResult) -> None:
@@ -58,7 +58,7 @@ def of_run(terminal: Terminal, run: Run, result: ParityResult) -> None:
 
 
 def paragraph(terminal: Terminal, target: Target) -> None:
-    """What a comparison means, a line for each sentence."""
+    """What a comparison means, one line per sentence."""
     first, *rest = target.words
     terminal.text(first)
     for sentence in rest:
@@ -73,7 +73,7 @@ def table(
     targets: Sequence[Target],
     more: dict[str, list[str]] | None = None,
 ) -> None:
-    """One line for the reference and each target.
+    """One row for the reference and each target.
 
     Args:
         terminal: Where to print.
@@ -94,17 +94,25 @@ def table(
     terminal.table(title, columns, [[*row, *cells] for row, *cells in zip(rows, *last, strict=True)])
 
 
-def judged(terminal: Terminal, target: Target) -> None:
-    """What the gate judged of one target, a line for each quantity; percent and percentage points."""
+def judged(terminal: Terminal, target: Target, built_in: SameAnswers | None = None) -> None:
+    """What the gate judged of one target, one row per quantity; percent and percentage points.
+
+    Args:
+        terminal: Where to print.
+        target: The target.
+        built_in: The same file with the built-in kernels; an extra row for information.
+    """
     from export.parity import wording
 
     title = f"{target.model}: {wording.verdict(target)} (percent and points)"
     figures = [list(wording.figure(check)) for check in target.checks]
+    if built_in:
+        figures.append([*wording.built_in(built_in), "", "not judged"])
     terminal.table(title, ["quantity", "measured", "95%", "allowed", "verdict"], figures)
 
 
 def by_class(terminal: Terminal, target: Target) -> None:
-    """What became of each class; if there are very many, those that lost most."""
+    """How each class fared; if there are very many, those that lost most."""
     order = sorted(target.classes, key=lambda own: own.gained - own.lost)[:_CLASSES]
     kept = [own for own in target.classes if own in order]
     rows = []

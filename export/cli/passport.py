@@ -35,15 +35,19 @@ def passport(
     """Check what a .tflite is, and who can load it.
 
     Reads one file in a process with time and memory limits, or every file of a run, and writes the run's
-    passport.json. Exit code 3: a file is unusable or not what its name says.
+    passport.json. Exit code 3: a file is unusable or not what its name says. For a .keras file, --run tells
+    you how it differs from that run's model.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
+        from export.conversion import own_model
         from export.inspection import inspector
         from pipeline.core import runs
         from pipeline.core.errors import RunError, StorageError, UsageError
 
-        file_or_run = options.one_of(file_or_run, run_option)
         frame = asked_size(size)
+        if file_or_run and run_option and file_or_run.endswith(".keras"):
+            own_model.refuse(own_model.load(Path(file_or_run), frame), runs.find(run_option))
+        file_or_run = options.one_of(file_or_run, run_option)
         if file_or_run and (file_or_run.endswith(".tflite") or Path(file_or_run).is_file()):
             one = inspector.of_file(Path(file_or_run), size=frame)
             _show(terminal, one)

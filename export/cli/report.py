@@ -59,7 +59,7 @@ def report(
 
 
 def _say_changes(run: Run, terminal: Terminal) -> None:
-    """Says what has changed since the training; a run that cannot be read is the report's to describe."""
+    """Reports what has changed since training; the page itself describes a run that cannot be read."""
     from pathlib import Path
 
     from pipeline.core.errors import VignetteError

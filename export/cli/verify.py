@@ -90,6 +90,9 @@ def _show(terminal: Terminal, name: str, verifications: Sequence[Verification]) 
     rows.append(["allowed", "equal", *(result.allowed for result in verifications)])
     columns = ["vector", "letterbox", *(result.flavour for result in verifications)]
     terminal.table(f"{name}: largest difference in probability, built-in kernels / XNNPACK", columns, rows)
+    for result in verifications:
+        if result.weaker:
+            terminal.warn(result.weaker)
     passed = all(result.passed for result in verifications)
     if passed:
         terminal.say(

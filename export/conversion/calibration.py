@@ -116,7 +116,7 @@ def recipe(experiment: Experiment) -> Recipe:
 
 def recalibration_recipe(experiment: Experiment) -> Recipe:
     """Recipe of the one recalibration that a model may have."""
-    inputs = {"model": experiment.run.key("model"), "calibration": first_recipe(experiment).key}
+    inputs = {**experiment.model_key, "calibration": first_recipe(experiment).key}
     return stages.recipe("recalibration", inputs, {}, ("tensorflow", "numpy", "pillow"))
 
 

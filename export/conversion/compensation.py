@@ -73,7 +73,7 @@ class Compensation(Trial):
             case Outcome.NOT_JUDGED:
                 return (
                     f"The int8 file is not compensated: {self.judges} training pictures are left to judge "
-                    f"by, and {judging.MIN_JUDGES} are needed."
+                    f"with, and {judging.MIN_JUDGES} are needed."
                 )
 
 
@@ -85,7 +85,7 @@ class Source(NamedTuple):
 
 
 def _recipe(experiment: Experiment) -> Recipe:
-    inputs = {"model": experiment.run.key("model"), "calibration": calibration.first_recipe(experiment).key}
+    inputs = {**experiment.model_key, "calibration": calibration.first_recipe(experiment).key}
     return stages.recipe("compensation", inputs, {}, ("tensorflow", "keras", "numpy", "pillow"))
 
 

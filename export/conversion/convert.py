@@ -18,7 +18,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.core.sections import Flavour as FlavourName
 from pipeline.training.experiment import Experiment
-from pipeline.training.results import Folds, Frame
+from pipeline.training.results import Frame
 
 if TYPE_CHECKING:
     import keras
@@ -35,13 +35,13 @@ def file_name(flavour: str) -> str:
 
 
 def bundle_name(flavour: str) -> str:
-    """The folder of a flavour, inside the run: all that an app needs."""
+    """The folder of a flavour, inside the run: everything an app needs."""
     return f"{artifacts.EXPORT}/{flavour}"
 
 
 def recipe(experiment: Experiment, flavour: str) -> Recipe:
     """The recipe of a flavour's file."""
-    inputs = {"model": experiment.run.key("model")}
+    inputs = experiment.model_key
     if FLAVOURS[flavour].calibrated:
         inputs["calibration"] = calibration.recipe(experiment).key
     settings: dict[str, Any] = {"flavour": flavour, "labels": list(experiment.labels)}
@@ -64,7 +64,7 @@ def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
     settings = {
         "contract_version": contract.VERSION,
         "labels": list(experiment.labels),
-        "threshold": experiment.run.read(Folds, stages.FOLDS).threshold,
+        "threshold": experiment.threshold,
         "content_aspect": experiment.run.read(Frame, stages.FRAME).content_aspect,
     }
     inputs = {"export": recipe(experiment, flavour).key}

@@ -22,7 +22,7 @@ from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
 
 JUDGES = 300
-# With fewer judges one picture decides.
+# With fewer judging pictures, a single one would decide.
 MIN_JUDGES = 30
 
 

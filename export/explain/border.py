@@ -1,8 +1,8 @@
 """Does the model rely on the border: bars, and the outer tenth of each side of the picture?
 
-A model may learn the frame around things instead of the things. Two tests tell: the picture with its
-border covered, and the border alone. If the answer is lost in the first and kept in the second, the
-border carries it.
+A model may learn what surrounds things instead of the things. Two tests show that: the picture with its
+border covered, and the border alone. If the answer is lost in the first and kept in the second, the border
+decides it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pipeline.images.letterbox import corner, fitted_size
 from pipeline.stats import intervals
 
 _OUTER = 0.1
-# The alarm: the share of a class's pictures whose answer the border carries is above this, by the lower
-# end of its 95% interval, on at least this many pictures.
+# An alarm is raised if the border decides more than this share of a class's answers, by the lower end of
+# the 95% interval, on at least this many pictures.
 _ALARM, _MIN_PICTURES = 0.2, 5
-NEUTRAL = 127  # grey that gives nothing away of what it covers
+NEUTRAL = 127  # grey reveals nothing of what it covers
 
 
 def mask(width: int, height: int, frame: Size) -> np.ndarray:
@@ -40,7 +40,7 @@ def mask(width: int, height: int, frame: Size) -> np.ndarray:
 
 
 def covered(frame: np.ndarray, border: np.ndarray) -> np.ndarray:
-    """The frame with its border painted in the mean colour of the inside."""
+    """The frame with its border filled with the mean colour of the inside."""
     painted = frame.copy()
     inside = frame[~border]
     painted[border] = np.round(inside.mean(0)) if len(inside) else NEUTRAL
@@ -48,7 +48,7 @@ def covered(frame: np.ndarray, border: np.ndarray) -> np.ndarray:
 
 
 def alone(frame: np.ndarray, border: np.ndarray) -> np.ndarray:
-    """The frame with only its border left, grey inside."""
+    """The frame with only its border left, and grey inside."""
     painted = frame.copy()
     painted[~border] = NEUTRAL
     return painted
@@ -64,7 +64,7 @@ def share(cells: np.ndarray, border: np.ndarray) -> float | None:
 
 
 def of_class(label: str, borders: Sequence[Border], groups: Sequence[str]) -> ClassBorder:
-    """What the border means for the pictures that were answered with one class.
+    """How much the border matters for the pictures answered with one class.
 
     Args:
         label: The class.

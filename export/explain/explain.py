@@ -1,7 +1,7 @@
 """Explains a run's held-out pictures: explain.json, and a file of maps for each selected picture.
 
-The answers are those that `parity` stored; nothing here changes a score. The Keras model is loaded
-only if something is out of date.
+The answers are those stored by `parity`; nothing here changes a score. The Keras model is loaded only if
+something is out of date.
 """
 
 from __future__ import annotations
@@ -24,27 +24,35 @@ from pipeline.data import dataset
 from pipeline.data.dataset import Picture
 from pipeline.evaluation.predictions import KERAS, Predictions
 from pipeline.images.views import plain_view
-from pipeline.training.experiment import Experiment
+from pipeline.training.experiment import Experiment, require_training
 
 LIMIT = 100
 _LIBRARIES = ("tensorflow", "keras", "ai-edge-litert", "numpy", "pillow")
 
 
 def flavour(experiment: Experiment) -> str:
-    """The flavour to explain: int8 if the run has it."""
+    """The flavour to explain: int8 if the run has it.
+
+    Raises:
+        UsageError: The run's model was given: where it looks is read from the layers of those trained here.
+    """
+    run = experiment.run
+    require_training(
+        run, "no layers to explain it by", f"see the rest of it: python -m export report {run.name}"
+    )
     made = convert.exported(experiment)
     return INT8 if INT8 in made else made[-1]
 
 
 def explain(experiment: Experiment, reporter: ProgressReporter, limit: int = LIMIT) -> Explanation:
-    """Makes explain.json up to date and reads it.
+    """Brings explain.json up to date and reads it.
 
     Raises:
         RunError: The run is not exported.
         DataError: A held-out picture has changed since training.
     """
     run, name = experiment.run, flavour(experiment)
-    parity.parity(experiment, reporter)  # so that the stored answers are those of the present files
+    parity.parity(experiment, reporter)  # so that the stored answers are those of the current files
     keys = {model: run.key(f"{stages.PREDICTIONS}/{model}") for model in (KERAS, name)}
     inputs = {**keys, "train": experiment.split.train_key}
     recipe = stages.recipe("explain", inputs, {"limit": limit, "seed": experiment.config.seed}, _LIBRARIES)
@@ -83,7 +91,7 @@ def _explain(
             sha256=picture.sha256,
             label=picture.label,
             right=after == truth,
-            # A wrong answer that Keras does not give is the file's own.
+            # A wrong answer that Keras does not give is the file's own mistake.
             flip=before != after,
             keras=selection.judged_answer(reference.probabilities[place], labels, truth),
             file=selection.judged_answer(target.probabilities[place], labels, truth),

@@ -45,13 +45,13 @@ class OcclusionCells(Cells):
 
 
 class Border(Document):
-    """How much of an answer rests on the border of one picture: bars, and the outer tenth of each side.
+    """How much an answer relies on the border of one picture: bars, and the outer tenth of each side.
 
     Attributes:
-        share: Of the occlusion map's heat that lies on the border, 0 ... 1; null without heat.
-        share_gradcam: The same of Grad-CAM.
+        share: The share of the occlusion map's heat on the border, 0 ... 1; null without heat.
+        share_gradcam: The same for Grad-CAM.
         area: The border's share of the frame, 0 ... 1.
-        kept_without: Whether the answer stays when the border is covered.
+        kept_without: Whether the answer stays if the border is covered.
         kept_alone: Whether the border alone gives the answer.
     """
 
@@ -81,7 +81,7 @@ class Maps(Document):
 
 
 class AnsweredPicture(Document):
-    """A held-out picture with the answers of Keras and of the file; `flip` says that they differ."""
+    """A held-out picture with the answers of Keras and the file; `flip` means that they differ."""
 
     path: str
     sha256: str
@@ -99,19 +99,19 @@ class ExplainedPicture(Maps, AnsweredPicture):
 
 
 class ClassBorder(Document):
-    """What the border means for the sampled pictures answered with one class.
+    """How much the border matters for the sampled pictures answered with one class.
 
     Attributes:
         n: How many there are.
-        carried: Those whose answer rests on the border: lost when it is covered, kept by it alone.
-        carried_interval: 95%, of their share.
+        carried: How many answers the border decides: lost if it is covered, kept by it alone.
+        carried_interval: The 95% interval of their share.
         share: Mean share of heat on the border; null without heat.
         area: Mean share of the frame; null without pictures.
         alarm: Whether the lower end of the interval is above the bound.
-        few: Whether there are too few to say.
-        sentence: The alarm; empty without one.
+        few: Whether there are too few pictures to tell.
+        sentence: The alarm; empty if there is none.
         most_confident: Paths of the class's held-out pictures with the highest scores.
-        least_confident: Likewise with the lowest.
+        least_confident: The same with the lowest scores.
     """
 
     label: str
@@ -134,10 +134,10 @@ class Explanation(Document):
         model: The flavour that is explained.
         reference: The model that it is compared with.
         n: Held-out pictures.
-        limit: The most that are explained.
+        limit: The most pictures to explain.
         panels: What the panels of a map file show, from the left.
         mistakes: Held-out pictures that one of the two models gets wrong.
-        alarms: The sentences of the classes whose border decides the answers.
+        alarms: The alarms of all classes.
     """
 
     model: str

@@ -19,7 +19,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.tflite import interpreter as litert
 from pipeline.training import features
-from pipeline.training.experiment import Experiment
+from pipeline.training.experiment import Experiment, is_fine_tuned
 
 PANELS = ("the picture as the models see it", "Grad-CAM of the Keras model", "occlusion of the file")
 _GAP = 4
@@ -133,8 +133,19 @@ def _look(
 def _nearest(
     experiment: Experiment, looks: Sequence[Look], reporter: ProgressReporter
 ) -> list[tuple[NearPicture, ...]]:
-    train = experiment.split.train
-    store = features.compute(experiment.config, experiment.frame, experiment.table, train, reporter.progress)
+    train, config = experiment.split.train, experiment.config
+    tuned = is_fine_tuned(experiment.run)
+    if tuned:
+        # The cached features are the frozen backbone's; of this model's own, the plain view suffices.
+        config = config.model_copy(update={"augment": config.augment.model_copy(update={"views": 0})})
+    store = features.compute(
+        config,
+        experiment.frame,
+        experiment.table,
+        train,
+        reporter.progress,
+        classifier=experiment.run.path(stages.MODEL) if tuned else None,
+    )
     rows = selection.nearest(store, np.stack([look.features for look in looks]))
     return [
         tuple(

@@ -1,8 +1,8 @@
 """Where a .tflite file looks: how its answer changes when a patch of the picture is covered.
 
-Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014. It needs nothing but
-answers, so it explains the very bytes that ship. The grid is coarse on purpose: small patches change
-nothing, and each one costs a run.
+Zeiler and Fergus, Visualizing and Understanding Convolutional Networks, 2014. It needs only
+answers, so it explains the exact file that ships. The grid is coarse on purpose: small patches change
+nothing, and each costs a run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FEWEST, _MOST = 4, 10
 _VISIBLE, _HOPELESS = 0.05, 0.01
 _SIDES = (2, 4)
 _VEIL = (96, 96, 96)
-_DENSEST = 0.82  # of the veil, where a map is zero
+_DENSEST = 0.82  # opacity of the veil where a map is zero
 
 
 class Occluded(NamedTuple):
@@ -32,11 +32,11 @@ class Occluded(NamedTuple):
 
     Attributes:
         label: The index of the answer.
-        cells: The probability that each cell is worth, 0 ... 1, shape (rows, columns): the mean over
+        cells: The probability that each cell contributes, 0 ... 1, shape (rows, columns): the mean over
             the patches that cover it.
         patch: The side of the patches, in cells.
-        drop: The most probability that one patch costs the answer.
-        kept_without: Whether the answer stays when the border is covered.
+        drop: The most probability that the answer loses to one patch.
+        kept_without: Whether the answer stays if the border is covered.
         kept_alone: Whether the border alone gives the answer.
     """
 
@@ -55,7 +55,7 @@ def grid(frame: Size) -> tuple[int, int]:
 
 
 def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Occluded:
-    """Explains the answer of a file to one picture.
+    """Explains a file's answer for one picture.
 
     Args:
         interpreter: Runs the file.
@@ -78,7 +78,7 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
     def lost(own: tuple[slice, slice]) -> float:
         """The probability that covering these cells costs."""
         painted = frame.copy()
-        # The mean colour of the rest; that of the whole frame would hint at what is covered.
+        # The mean colour of the rest: that of the whole frame would hint at what is covered.
         rest = counts.sum() - counts[own].sum()
         fill = np.round((colours.sum((0, 1)) - colours[own].sum((0, 1))) / rest) if rest else border.NEUTRAL
         painted[down[own[0].start] : down[own[0].stop], right[own[1].start] : right[own[1].stop]] = fill
@@ -87,8 +87,8 @@ def occlude(interpreter: Interpreter, frame: np.ndarray, edge: np.ndarray) -> Oc
     cells, drop, side = np.zeros((rows, columns)), 0.0, _SIDES[0]
     for side in _SIDES:
         losses: dict[tuple[int, int], float] = {}
-        # Patches reach over the edge, so that equally many cover every cell; otherwise corners would seem
-        # to be worth more. Those that tile the picture come first: if they show nothing, their neighbours
+        # Patches extend over the edge, so that each cell is covered equally often; else corners would seem
+        # more important. Those that tile the picture come first: if they show nothing, their neighbours
         # hardly will.
         for step in (side, 1):
             for place in product(range(1 - side, rows, step), range(1 - side, columns, step)):

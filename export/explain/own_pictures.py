@@ -1,4 +1,4 @@
-"""Explains a user's own pictures, which are no part of the run; their maps go into explanations/given."""
+"""Explains a user's own pictures, which are not part of the run; their maps go into explanations/given."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Selects held-out pictures to explain, and the training pictures nearest to each.
 
-Half of them are a sample of every answer, on which the border is judged; the others are changed
-answers, mistakes, and the most and least confident of each class.
+Half are a sample of all answers, used to judge the border; the rest are changed answers, mistakes, and the
+most and least confident pictures of each class.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from export.explain.explanation import Answer, JudgedAnswer, Reason
 from pipeline.evaluation.predictions import Predictions
-from pipeline.training.features import Store
+from pipeline.training.store import Store
 
 SAMPLE: Reason = "sample"
 FLIP: Reason = "flip"
@@ -26,7 +26,7 @@ _PORTION = 2048
 
 
 def choose(reference: Predictions, target: Predictions, limit: int, seed: int) -> dict[int, list[Reason]]:
-    """Up to `limit` pictures to explain, by their place among the held-out ones, each with the reasons."""
+    """Up to `limit` pictures to explain, by their index among the held-out ones, each with the reasons."""
     why: dict[int, list[Reason]] = {}
 
     def add(places: Sequence[int], reason: Reason, most: int) -> None:
@@ -53,7 +53,7 @@ def choose(reference: Predictions, target: Predictions, limit: int, seed: int) -
 
 
 def confident(predictions: Predictions) -> list[tuple[list[int], list[int]]]:
-    """For each class the places of its pictures with the highest and the lowest score of that class."""
+    """For each class, the indices of its pictures with the highest and lowest scores of that class."""
     extremes = []
     for label in range(predictions.probabilities.shape[1]):
         own = np.flatnonzero(predictions.truth == label)
@@ -87,7 +87,7 @@ def nearest(store: Store, features: np.ndarray) -> list[list[tuple[int, float]]]
         features: Of the pictures, float32, shape (pictures, width).
 
     Returns:
-        For each picture the places in the store, with the cosines.
+        For each picture, the indices in the store, with the cosines.
     """
     directions = _unit(features)
     scores = [

@@ -21,7 +21,7 @@ def defects(examined: Examination) -> list[str]:
     reasons = []
     if structure.variables:
         names = ", ".join(structure.variables)
-        reasons.append(f"it reads variables ({names}) instead of holding its weights")
+        reasons.append(f"it reads variables ({names}) instead of containing its weights")
     elif structure.bare_count:
         part = "all" if structure.bare_count == structure.layers else f"{structure.bare_count} of"
         layers = f"{part} {structure.layers} layers lack theirs"

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from export.inspection import file_kind, sandbox
+from export.inspection import sandbox
+from export.model_file import file_kind
 from export.model_file.metadata import Metadata
 from export.model_file.structure import Part, Structure
 from pipeline.core.errors import DataError, StorageError, UsageError
@@ -89,7 +90,7 @@ def examine(path: Path, seconds: int = SECONDS, size: Size | None = None) -> Exa
 
 
 def _run(path: Path, place: str, seconds: int, size: Size | None) -> str:
-    """Runs the child; gives how it ended, in words that follow `reading it` or `running it`."""
+    """Runs the child; returns how it ended, in words that follow `reading it` or `running it`."""
     arguments = [path.resolve(), place, seconds, *([size] if size else [])]
     try:
         process = subprocess.run(

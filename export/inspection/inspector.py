@@ -34,6 +34,7 @@ from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.images.letterbox import letterbox
+from pipeline.tflite import interpreter as litert
 
 # Our own files do not hang, but a busy machine may be slow.
 _PATIENCE = 60
@@ -248,7 +249,10 @@ def _prove(path: Path, examined: Examination, contract: Contract | None, seconds
     if contract and contract.model.sha256 == examined.structure.sha256:
         frames = [letterbox(vector.picture, contract.input.frame) for vector in contract.golden.vectors]
         calls = [(frame[np.newaxis].astype(contract.input.dtype),) for frame in frames]
-        expected = [contract.output.probabilities(vector.answer) for vector in contract.golden.vectors]
+        expected = [
+            contract.output.probabilities(vector.answer(litert.BUILT_IN))
+            for vector in contract.golden.vectors
+        ]
         tolerance, against = contract.tolerance, f"the {len(calls)} golden vectors"
     else:
         calls = list(examined.calls)

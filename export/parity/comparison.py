@@ -1,6 +1,6 @@
-"""What changed from a reference to a target on the same pictures, in numbers.
+"""Measures what changed from a reference to a target on the same pictures.
 
-Judging them belongs to `gate`, saying them to `wording`; the statistics are those of
+`gate` judges the numbers and `wording` puts them in words; the statistics are those of
 `pipeline.stats.paired` and `pipeline.stats.intervals`.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from export.parity.result import ClassChange, Comparison, DontKnow, Scores
+from export.parity.result import ClassChange, Comparison, DontKnow, SameAnswers, Scores
 from pipeline.evaluation.predictions import Predictions
 from pipeline.stats import confidence, intervals, metrics, paired
 
@@ -36,13 +36,13 @@ def scores(predictions: Predictions, threshold: float | None) -> Scores:
 def compare(
     reference: Predictions, target: Predictions, labels: Sequence[str], threshold: float | None
 ) -> Comparison:
-    """The target's scores and all that changed, with 95% intervals that respect groups.
+    """The target's scores and everything that changed, with 95% intervals that respect groups.
 
     Both must hold the same pictures in the same order.
 
     Args:
-        reference: Predictions of the one.
-        target: Predictions of the other.
+        reference: Predictions of the reference.
+        target: Predictions of the target.
         labels: In the order of both models' outputs.
         threshold: As in `scores`.
     """
@@ -88,8 +88,16 @@ def compare(
     )
 
 
+def same_answers(reference: Predictions, target: Predictions) -> SameAnswers:
+    """How often the target answers as the reference does on the same pictures."""
+    return SameAnswers(
+        agreement=metrics.agreement(reference.probabilities, target.probabilities),
+        agreement_interval=intervals.share(reference.predicted == target.predicted, reference.groups),
+    )
+
+
 def _coverage(reference: Predictions, target: Predictions, threshold: float | None) -> dict[str, Any]:
-    """How many pictures get an answer that is no "don't know", and how many fewer than from the reference."""
+    """The share of pictures that get an answer, and how much lower it is than the reference's."""
     if threshold is None:
         return {"coverage": None, "coverage_drop": None, "coverage_drop_interval": None}
     before, after = (each.probabilities.max(1) >= threshold for each in (reference, target))
@@ -101,12 +109,12 @@ def _coverage(reference: Predictions, target: Predictions, threshold: float | No
 
 
 def _present(predictions: Predictions) -> np.ndarray:
-    """The classes that some picture shows; others have no F1."""
+    """The classes that occur in the pictures; others have no F1."""
     return np.unique(predictions.truth)
 
 
 def _class(own: np.ndarray, before: np.ndarray, after: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
-    """Recall of one class; None if no picture shows it."""
+    """The recall of one class; None if it does not occur."""
     changes = paired.changes(before[own], after[own])
     if not changes.n:
         return {"n": 0, "lost": 0, "gained": 0, "recall": None, "recall_drop_interval": None}

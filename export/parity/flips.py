@@ -29,13 +29,13 @@ def draw(
     labels: Sequence[str],
     frame: Callable[[int], np.ndarray],
 ) -> None:
-    """Writes the sheet, at most 36 pictures of it.
+    """Writes the sheet, with at most 36 pictures.
 
     Args:
         path: A .png.
         title: What was compared; the count is added.
-        reference: Predictions of the one.
-        target: Predictions of the other, on the same pictures.
+        reference: Predictions of the reference.
+        target: Predictions of the target, on the same pictures.
         labels: In output order.
         frame: Returns the picture at an index: RGB, uint8.
     """

@@ -1,7 +1,7 @@
-"""The verdict on a comparison: failed, passed, or not shown with so many pictures.
+"""The verdict on a comparison: failed, passed, or not shown with this many pictures.
 
-Every quantity is judged by its two-sided 95% interval: it fails if the interval lies wholly beyond its
-limit, passes if it lies wholly within, and is not shown in between.
+Every quantity is judged by its two-sided 95% interval: it fails if the interval is entirely beyond the
+limit, passes if it is entirely within, and is not shown otherwise.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from export.parity.result import Check, Comparison, Judgement, Quantity, Verdict
 from pipeline.core.sections import Gate
 from pipeline.stats.metrics import Interval, Z
 
-# Rounding: a value exactly on a limit is within.
+# Allows for rounding: a value exactly on a limit is within.
 _SLACK = 1e-12
 Limits = tuple[float | None, float | None]
 
@@ -45,7 +45,7 @@ def overall(verdicts: Sequence[Verdict]) -> Verdict:
 
 
 def refuses(verdict: Verdict, gate: Gate) -> bool:
-    """Whether a verdict ends with exit code 3."""
+    """Whether a verdict means exit code 3."""
     return verdict == Verdict.FAILED or (verdict == Verdict.NOT_SHOWN and gate.require_proof)
 
 
@@ -75,7 +75,7 @@ def _check(quantity: Quantity, value: float, interval: Interval, allowed: Limits
 
 
 def _needed(reach: float, allowed: float, n: int) -> int:
-    """How many pictures would bring one side of an interval from its reach down to what is allowed.
+    """How many pictures would shrink one side of an interval from its reach to what is allowed.
 
     Score intervals reach z²/2n + √(v/n + (z²/2n)²): as 1/n if nothing has changed, else as the root.
     """

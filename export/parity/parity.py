@@ -1,7 +1,6 @@
 """A run's Keras model against each of its .tflite files, on the held-out pictures.
 
 Compares stored predictions (`pipeline.evaluation.predictions`). Figures come from `comparison`, the verdict
-from pipeline.core import stages
 from `gate`, its words from `wording`. `recalibration` acts on a failed int8 file; `models` compares models
 from elsewhere.
 """
@@ -29,7 +28,6 @@ from pipeline.evaluation.predictions import KERAS, Predictions, keras_prediction
 from pipeline.images.views import plain_view
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
-from pipeline.training.results import Folds
 
 SHIPPED = INT8
 _LIBRARIES = ("ai-edge-litert", "numpy", "pillow")
@@ -52,9 +50,13 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> ParityResult:
     for name in flavours:
         targets[name], recipe = tflite_answers(experiment, name, reporter)
         keys[name] = recipe.key
+    built_in = None
+    if INT8 in targets:
+        built_in, recipe = tflite_answers(experiment, INT8, reporter, litert.BUILT_IN)
+        keys[built_in.model] = recipe.key
     timing, timing_key = latency(experiment, reporter)
     first_look = calibration.first_look(experiment)
-    threshold = run.read(Folds, stages.FOLDS).threshold
+    threshold = experiment.threshold
     settings = {
         "gate": config.gate.model_dump(mode="json"),
         "threshold": threshold,
@@ -73,6 +75,8 @@ def parity(experiment: Experiment, reporter: ProgressReporter) -> ParityResult:
         rows = []
         for name, target in targets.items():
             row = _target(experiment, reference, target, threshold, first_look, timing.flavours[name])
+            if name == INT8 and built_in:
+                row = row.model_copy(update={"built_in": comparison.same_answers(reference, built_in)})
             words = tuple(wording.sentences(row, keras, config.gate))
             rows.append(row.model_copy(update={"words": words}))
         result = ParityResult(
@@ -123,7 +127,7 @@ def _target(
 def _draw_flips(
     experiment: Experiment, reference: Predictions, target: Predictions, predictions: dict[str, str]
 ) -> None:
-    """Draws the changed answers of the flavour that ships."""
+    """Draws the changed answers of the flavour to ship."""
     run = experiment.run
     drawn = stages.recipe(artifacts.FLIPS, predictions, {"model": target.model}, ("matplotlib",))
     held_out = experiment.split.held_out
@@ -142,9 +146,16 @@ def _draw_flips(
 
 
 def tflite_answers(
-    experiment: Experiment, name: str, reporter: ProgressReporter
+    experiment: Experiment, name: str, reporter: ProgressReporter, kernels: str = litert.XNNPACK
 ) -> tuple[Predictions, Recipe]:
-    """An exported flavour's predictions on the held-out pictures, from the run or computed now."""
+    """An exported flavour's predictions on the held-out pictures, from the run or computed now.
+
+    Args:
+        experiment: The run.
+        name: The flavour; int8 if the kernels are built-in.
+        reporter: Hears the progress.
+        kernels: `XNNPACK`, which phones run, or `built-in`.
+    """
 
     def make(pictures: Sequence[Picture], advance: Callable[[int], object]) -> np.ndarray:
         data = experiment.run.path(convert.file_name(name)).read_bytes()
@@ -152,7 +163,8 @@ def tflite_answers(
         def frame(picture: Picture) -> np.ndarray:
             return plain_view(experiment.table.file(picture), experiment.frame)
 
-        return litert.predictions(data, pictures, frame, advance)
+        return litert.predictions(data, pictures, frame, advance, kernels)
 
     inputs = {"export": convert.recipe(experiment, name).key}
-    return stored_predictions(experiment, name, inputs, _LIBRARIES, make, reporter)
+    stored = name if kernels == litert.XNNPACK else artifacts.INT8_BUILT_IN
+    return stored_predictions(experiment, stored, inputs, _LIBRARIES, make, reporter)

@@ -8,7 +8,7 @@ from export.parity import gate
 from export.parity.result import FlavourTarget, Verdict
 from pipeline.core.sections import DYNAMIC_RANGE, FLOAT16, FLOAT32, INT8, Gate
 
-# Small and fast first; what is further from Keras last.
+# Small and fast ones first.
 ORDER = (INT8, FLOAT16, FLOAT32, DYNAMIC_RANGE)
 
 

@@ -29,7 +29,7 @@ _MORE = 3
 
 @dataclass(frozen=True)
 class _Choice:
-    """How a file is made: of which calibration pictures, and whether of the compensated model."""
+    """How a file is made: its calibration pictures, and whether from the compensated model."""
 
     pictures: tuple[Picture, ...]
     compensated: bool
@@ -65,7 +65,7 @@ def both_looks(first: FirstLook, second: FlavourTarget) -> str:
 
 
 def refusal(experiment: Experiment, result: ParityResult) -> GateError | None:
-    """The error that a comparison ends with; None if every flavour was made and the gate accepts all."""
+    """The error that a comparison ends with; None if all flavours exist and the gate accepts them."""
     bounds = experiment.config.gate
     refused = [row for row in result.targets if gate.refuses(row.verdict, bounds)]
     missing = convert.failed(experiment)
@@ -91,10 +91,10 @@ def _hint(experiment: Experiment, result: ParityResult, refused: Sequence[Flavou
         return f"python -m export tflite {experiment.run.name} tries other calibration pictures, once"
     row = preference.best(result.targets, experiment.config.gate)
     if row is None:
-        return "no flavour is close enough; add float16 to export.flavours, or change the bounds of [gate]"
+        return "no flavour is close enough; add float16 to export.flavours, or loosen the limits in [gate]"
     return (
         f"ship {row.model} instead: agreement {row.agreement:.3f}, accuracy {row.accuracy:.3f}, "
-        f"{row.size_bytes / 1e6:.1f} MB, {row.latency.median_ms:.1f} ms a picture here"
+        f"{row.size_bytes / 1e6:.1f} MB, {row.latency.median_ms:.1f} ms per picture here"
     )
 
 
@@ -103,7 +103,7 @@ def _calibrated(row: FlavourTarget) -> bool:
 
 
 def _recalibrate(experiment: Experiment, row: FlavourTarget, reporter: ProgressReporter) -> bool:
-    """Tries other calibration pictures and stores the outcome; whether one choice was better."""
+    """Tries other calibration pictures and stores the outcome; returns whether one was better."""
     first = calibration.first_choice(experiment)
     judges, others = judging.outside(experiment, first)
     document = Recalibration(
@@ -124,7 +124,7 @@ def _recalibrate(experiment: Experiment, row: FlavourTarget, reporter: ProgressR
     else:
         reporter.warn(
             f"no other calibration pictures were tried: only {len(judges)} training pictures are left to "
-            f"judge by, and {judging.MIN_JUDGES} are needed"
+            f"judge with, and {judging.MIN_JUDGES} are needed"
         )
     experiment.run.make(
         calibration.recalibration_recipe(experiment),
@@ -141,7 +141,7 @@ def _try(
     others: Sequence[Picture],
     reporter: ProgressReporter,
 ) -> dict[str, Any]:
-    """Compares the file as it is with other choices; returns fields of the Recalibration."""
+    """Compares the file with those of other choices; returns the fields of the Recalibration."""
     model = one_flavour.load(experiment)
     panel = judging.Panel(experiment, model, judges)
     as_it_was = experiment.run.path(convert.file_name(flavour)).read_bytes()
@@ -149,7 +149,7 @@ def _try(
     unchanged = panel.judge(f"as it was, {len(first)} pictures", as_it_was)
     candidates = [(unchanged, now)]
     for name, choice in _choices(experiment, now, others).items():
-        reporter.progress(f"calibrating again: {name}", 0, 1)
+        reporter.progress(f"recalibrating: {name}", 0, 1)
         try:
             source, layers = model, ()
             if choice.compensated:

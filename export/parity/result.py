@@ -1,6 +1,6 @@
-"""What a comparison of models gives, as documents: `parity.json` and its parts.
+"""The results of comparing models, as documents: `parity.json` and its parts.
 
-Measuring belongs to `comparison`, judging to `gate`, saying it in words to `wording`.
+`comparison` measures, `gate` judges, `wording` puts it in words.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Quantity = Literal[
 
 
 class Verdict(StrEnum):
-    """What the gate says of a file."""
+    """The gate's verdict on a file."""
 
     FAILED = "failed"
     PASSED = "passed"
@@ -38,10 +38,10 @@ class Check(Document):
         verdict: Of this quantity alone.
         value: As measured.
         interval: Its 95% interval.
-        allowed: The lowest and the highest value allowed; None where there is no limit.
+        allowed: The lowest and the highest value allowed; None for no limit.
         pictures_needed: About how many pictures like these would pass, if it is not shown; None if the value
             itself is beyond its limit.
-        text: The value beside its limit.
+        text: The value and its limit.
     """
 
     name: Quantity
@@ -74,7 +74,7 @@ class Judgement(Document):
     @computed_field
     @property
     def unproved(self) -> list[str]:
-        """The checks that so few pictures cannot decide, each with its limit."""
+        """The checks that need more pictures to decide, each with its limit."""
         return [check.text for check in self.checks if check.verdict == Verdict.NOT_SHOWN]
 
     @property
@@ -100,8 +100,8 @@ class Scores(Document):
     """How good one model is, with 95% intervals.
 
     Attributes:
-        accuracy: Share of right answers.
-        macro_f1: Over the classes that some picture shows.
+        accuracy: The share of right answers.
+        macro_f1: Over the classes that occur.
         calibration_error: Expected; None if there are too few pictures to tell.
         dont_know: None without a threshold.
     """
@@ -114,7 +114,7 @@ class Scores(Document):
 
 
 class ClassChange(Document):
-    """What became of the n pictures of one class; no recall without pictures."""
+    """How the n pictures of one class fared; no recall without pictures."""
 
     label: str
     n: int
@@ -135,12 +135,12 @@ class Comparison(Scores):
         flips: How many answers changed.
         lost: Right before, wrong now.
         gained: Wrong before, right now.
-        mean_abs_dp: Mean probability that moved to other classes, 0 to 1.
-        max_abs_dp: Largest change of any one probability.
+        mean_abs_dp: The mean probability that moved to other classes, 0 to 1.
+        max_abs_dp: The largest change of any probability.
         confidence_shift: Mean change of the top probability, −1 to 1.
         coverage: Share of pictures answered; None without a threshold.
         mcnemar_p: Exact, two-sided.
-        smallest_drop_that_would_show: In accuracy, with so many pictures.
+        smallest_drop_that_would_show: In accuracy, with this many pictures.
     """
 
     n: int
@@ -184,7 +184,7 @@ class Target(Comparison, Judgement):
     Attributes:
         model: Its name.
         look: How often these pictures have judged a file of this model: 1, or 2 after a recalibration.
-        words: What it means, sentence by sentence.
+        words: What it means, in sentences.
     """
 
     model: str
@@ -203,14 +203,22 @@ class KerasReference(Reference):
     without_leaked: WithoutLeaked | None
 
 
+class SameAnswers(Document):
+    """The share of pictures with the reference's answer."""
+
+    agreement: float
+    agreement_interval: Interval
+
+
 class FlavourTarget(Target):
-    """A .tflite file of a run.
+    """A .tflite file of a run, as XNNPACK computes it.
 
     Attributes:
         file: Its path within the run.
         without_leaked: Its score without pictures that have copies in training; None if there are none.
         first_look: The gate's figures for the file before a recalibration, at a second look.
         latency: On the computer that made it.
+        built_in: Of the int8 file with the built-in kernels, which the gate does not judge.
     """
 
     file: str
@@ -218,6 +226,7 @@ class FlavourTarget(Target):
     without_leaked: WithoutLeaked | None
     first_look: FirstLook | None
     latency: Timing
+    built_in: SameAnswers | None = None
 
 
 class ParityResult(Document):

@@ -1,6 +1,6 @@
-"""What a comparison means, in words for a reader who is no statistician.
+"""What a comparison means, in words for readers who are not statisticians.
 
-What to do about it is the report's to say (`export.report.verdict`).
+What to do about it is up to the report (`export.report.verdict`).
 """
 
 from __future__ import annotations
@@ -8,12 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from export.parity.result import Check, DontKnow, FlavourTarget, Quantity, Reference, Target, Verdict
+from export.parity.result import (
+    Check,
+    DontKnow,
+    FlavourTarget,
+    Quantity,
+    Reference,
+    SameAnswers,
+    Target,
+    Verdict,
+)
 from pipeline.core.sections import Gate
 from pipeline.evaluation.predictions import KERAS
 from pipeline.stats import confidence
 
-# A drop is shown as a change, so fewer right answers have a minus.
+# Drops are shown as changes, so fewer right answers get a minus sign.
 _TITLES: dict[Quantity, str] = {
     "agreement": "same top answer",
     "mean_abs_dp": "probability moved",
@@ -34,7 +43,7 @@ _SHARES: tuple[Quantity, ...] = ("agreement", "mean_abs_dp")
 
 
 class Figure(NamedTuple):
-    """One line of the table of what the gate judged; all in percent or percentage points."""
+    """One row of the gate's table, in percent or percentage points."""
 
     title: str
     value: str
@@ -44,7 +53,7 @@ class Figure(NamedTuple):
 
 
 def figure(check: Check) -> Figure:
-    """How a check of the gate is shown."""
+    """How to show a check of the gate."""
     value, (low, high), (least, most) = check.value, check.interval, check.allowed
     if check.name in _DROPS:
         value, low, high = -value, -high, -low
@@ -55,6 +64,12 @@ def figure(check: Check) -> Figure:
     else:
         allowed = f"±{_plain(most)}" if most is not None else f"≥ {_plain(least)}".replace("-", "−")
     return Figure(_TITLES[check.name], show(value), f"{show(low)} to {show(high)}", allowed, check.verdict)
+
+
+def built_in(same: SameAnswers) -> tuple[str, str, str]:
+    """Title, value and interval of the share of the same answers by the built-in kernels."""
+    low, high = same.agreement_interval
+    return "same, built-in kernels", _percent(same.agreement), f"{_percent(low)} to {_percent(high)}"
 
 
 def verdict(target: Target) -> str:
@@ -77,13 +92,13 @@ def others(targets: Sequence[FlavourTarget]) -> list[str]:
 
 
 def sentences(target: Target, reference: Reference, gate: Gate, noun: str = "held-out pictures") -> list[str]:
-    """A paragraph on one target, sentence by sentence.
+    """A paragraph on one target, as sentences.
 
     Args:
         target: Its comparison and verdict.
         reference: What it was compared with.
         gate: The limits.
-        noun: What kind of pictures they are.
+        noun: What to call the pictures.
     """
     lines = [_opening(target, _title(reference.model))]
     if target.second_look:
@@ -162,7 +177,7 @@ def _not_shown(target: Target) -> list[str]:
 
 
 def _failed(check: Check) -> str:
-    """A limit that failed, and what that means to a user."""
+    """A limit that failed, and what that means for users."""
     shown = figure(check)
     meaning = {
         "agreement": "too many pictures get a different answer",
@@ -176,7 +191,7 @@ def _failed(check: Check) -> str:
 
 
 def _confidence(target: Target, reference: Reference) -> list[str]:
-    """What a target's scores are worth, beside the reference's."""
+    """How far a target's scores can be trusted, compared with the reference's."""
     other, lines = _title(reference.model), []
     if target.dont_know:
         beside = f"; {other} {_answers(reference.dont_know)}" if reference.dont_know else ""

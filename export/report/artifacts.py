@@ -1,7 +1,7 @@
 """The documents that a run has for its report, and those it lacks, each with the command that makes it.
 
-An unfinished run has a report, too: of what is there. Damaged and stale documents count as missing,
-with the reason. Nothing is computed or repaired here.
+An unfinished run gets a report of what exists. Damaged and stale documents count as missing, with the
+reason. Nothing is computed or repaired here.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pipeline.data.audit.shortcuts import Shortcuts
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.evaluation.label_issues import LabelIssues
 from pipeline.evaluation.predictions import KERAS
-from pipeline.training.results import Folds, Frame, Search, Training
+from pipeline.training.results import FineTuning, Folds, Frame, GivenModel, Search, Training
 
 SHIPPED = preference.ORDER[0]
 
@@ -58,8 +58,10 @@ _FORMS: dict[str, type[Document]] = {
     stages.SHORTCUTS: Shortcuts,
     stages.SEARCH: Search,
     stages.FRAME: Frame,
+    stages.FINE_TUNING: FineTuning,
     stages.FOLDS: Folds,
     stages.TRAINING: Training,
+    stages.GIVEN: GivenModel,
     stages.EVALUATION: Evaluation,
     stages.LABEL_ISSUES: LabelIssues,
     artifacts.PARITY: ParityResult,
@@ -105,6 +107,8 @@ class Artifacts:
                 )
 
     def _can_have(self, stage: Stage) -> bool:
+        if stage.trained and self.run.model_was_given:
+            return False
         return not stage.flavour or self.config is None or stage.flavour in self.config.export.flavours
 
     def get(self, form: type[Form]) -> Form | None:
@@ -140,7 +144,8 @@ class Artifacts:
     @property
     def labels(self) -> list[str]:
         """The classes, in the order of the output."""
-        return sorted({row["label"] for row in self.rows})
+        given = self.get(GivenModel)
+        return list(given.labels) if given else sorted({row["label"] for row in self.rows})
 
     @cached_property
     def root(self) -> Path | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 
 from export import artifacts
-from export.report import data_section, learned, material, model_section, repeat, verdict
+from export.report import data_section, learned, model_section, repeat, verdict
 from export.report.artifacts import Artifacts
 from export.report.model_section import ModelSection
 from pipeline.core import stages
@@ -31,24 +31,36 @@ def escaped(text: str) -> str:
 
 def card(contents: Artifacts) -> str:
     """The whole card."""
-    told, file = verdict.verdict(contents), model_section.shipped(contents)
-    data, facts, gaps = material.material(contents), repeat.repeat(contents), data_section.gaps(contents)
+    summary, file = verdict.verdict(contents), model_section.shipped(contents)
+    data, facts, gaps = data_section.data(contents), repeat.repeat(contents), data_section.gaps(contents)
     target = contents.target()
-    threshold = file.folds and file.folds.threshold
     calibrated = (
         "; the first file failed the gate on them, which led to other calibration pictures"
         if target is not None and target.second_look
         else ", nor the calibration"
     )
+    decided = file.given or file.folds
+    threshold = decided and decided.threshold
+    given = file.given is not None
+    made = (
+        "A Keras model that was not trained here, exported to .tflite with Vignette."
+        if given
+        else "Made with Vignette: a classifier on a pretrained backbone, exported to .tflite."
+    )
+    unused = (
+        "not the calibration, not the threshold"
+        if given
+        else (f"not the settings, the epochs, the temperature or the threshold{calibrated}")
+    )
     parts = [
         "---\nlibrary_name: tflite\npipeline_tag: image-classification\n---",
         f"# Model card: {escaped(contents.run.name)}",
-        f"**{escaped(told.title)}.** " + " ".join(escaped(sentence) for sentence in told.sentences),
+        f"**{escaped(summary.title)}.** " + " ".join(escaped(sentence) for sentence in summary.sentences),
         "## Model details",
         _list([f"{title}: {text}" for title, text in facts.model.items()]),
         _list(
             [
-                "Made with Vignette: a head trained on a frozen, pretrained backbone, exported to .tflite.",
+                made,
                 "Classes, in the order of the output: " + ", ".join(contents.labels),
                 f"Versions: {', '.join(f'{name} {version}' for name, version in facts.versions.items())}",
             ]
@@ -76,13 +88,14 @@ def card(contents: Artifacts) -> str:
         ),
         "## Evaluation data",
         (
-            f"{data.held_out:,} held-out pictures, used for no decision: not the settings, the epochs, "
-            f"the temperature or the threshold{calibrated}."
+            f"{data.held_out:,} held-out pictures, used for no decision: {unused}."
+            + " Whether the model was trained on some of them is not known here." * given
         ),
         "## Training data",
+        *([f"{_ASK} what the model was trained on.*", "## Calibration data"] if given else []),
         f"{data.train:,} pictures. {data.excluded_count:,} excluded.",
         _table(
-            ["class", "training", "held out"],
+            ["class", "calibration" if given else "training", "held out"],
             [[row.label, f"{row.train:,}", f"{row.held_out:,}"] for row in data.classes],
         ),
         _list(

@@ -1,7 +1,8 @@
-"""The gaps between training, out-of-fold, held-out and field pictures, and what would help most."""
+"""The data: pictures, audit, shortcuts and label issues; the gaps between data sets; what would help most."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,24 +13,86 @@ from export.report.artifacts import Artifacts, Missing
 from export.report.verdict import alarms_of
 from pipeline.core import stages
 from pipeline.data.audit.audit import Audit
+from pipeline.data.audit.shortcuts import Shortcuts
 from pipeline.evaluation.evaluate import Evaluation
-from pipeline.evaluation.label_issues import LabelIssues
+from pipeline.evaluation.label_issues import LabelIssues, in_words
 
 _FEW, _WEAK = 50, 0.1
 _NAMED = 5  # classes, the worst first
+_LISTED = 12  # excluded files
+
+
+@dataclass(frozen=True)
+class _ClassCount:
+    """How many pictures of a class are for training and how many are held out."""
+
+    label: str
+    train: int
+    held_out: int
+
+
+@dataclass(frozen=True)
+class _Data:
+    """The section on the data; missing documents are None.
+
+    Attributes:
+        classes: In the order of the output.
+        excluded: The first excluded files, as rows of excluded.csv.
+        excluded_count: How many there are.
+        trust: How far the label issues can be trusted.
+    """
+
+    classes: list[_ClassCount]
+    excluded: list[dict[str, str]]
+    excluded_count: int
+    audit: Audit | None
+    shortcuts: Shortcuts | None
+    alarms: list[str]
+    label_issues: LabelIssues | None
+    trust: str
+    missing: list[Missing]
+
+    @property
+    def train(self) -> int:
+        """The number of training pictures."""
+        return sum(row.train for row in self.classes)
+
+    @property
+    def held_out(self) -> int:
+        """The number of held-out pictures."""
+        return sum(row.held_out for row in self.classes)
 
 
 @dataclass(frozen=True)
 class _Gaps:
-    """The section: a sentence for each gap, and what would improve the data."""
+    """The section on gaps: a sentence for each, and what would improve the data."""
 
     sentences: list[str]
     improve: list[str]
     missing: list[Missing]
 
 
+def data(contents: Artifacts) -> _Data:
+    """The section on the data."""
+    label_issues = contents.get(LabelIssues)
+    counts = Counter((row["label"], row["side"]) for row in contents.rows)
+    return _Data(
+        classes=[
+            _ClassCount(label, counts[label, "train"], counts[label, "held_out"]) for label in contents.labels
+        ],
+        excluded=contents.excluded[:_LISTED],
+        excluded_count=len(contents.excluded),
+        audit=contents.get(Audit),
+        shortcuts=contents.get(Shortcuts),
+        alarms=alarms_of(contents),
+        label_issues=label_issues,
+        trust=in_words(len(label_issues.label_issues), label_issues.trust) if label_issues else "",
+        missing=contents.lacks(stages.AUDIT, stages.SHORTCUTS, stages.LABEL_ISSUES),
+    )
+
+
 def gaps(contents: Artifacts) -> _Gaps:
-    """The section of the page."""
+    """The section on gaps."""
     evaluation, photos = contents.get(Evaluation), contents.get(Photos)
     simulated = contents.get(Simulated)
     sentences = [

@@ -21,7 +21,7 @@ _CANDIDATES = 30
 
 @dataclass(frozen=True)
 class Score:
-    """A row of the table of scores; those that lead stand beside the verdict, too."""
+    """A row of the table of scores; those that lead are shown next to the verdict, too."""
 
     title: str
     of: TrainScore | OutOfFoldScore | HeldOutScore | WithoutLeaked | FieldScore | Folds

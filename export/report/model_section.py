@@ -12,11 +12,12 @@ from export.inspection.compatibility import Consumer
 from export.inspection.inspector import Passport, Passports
 from export.inspection.oldest_runtime import Proof
 from export.model_file.structure import Tensor
+from export.parity import wording
 from export.parity.recalibration import both_looks
 from export.parity.result import FlavourTarget, ParityResult
 from export.report import scores, verdict
 from export.report.artifacts import Artifacts, Missing
-from pipeline.training.results import Folds
+from pipeline.training.results import Folds, GivenModel
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class ModelSection:
     passport: list[tuple[str, str]]
     calibration: Sequence[str]
     folds: Folds | None
+    given: GivenModel | None
     app: Mapping[str, str]
     missing: list[Missing]
 
@@ -90,14 +92,21 @@ def shipped(contents: Artifacts) -> ModelSection:
         passport=_passport(passport) if passport else [],
         calibration=calibration.words if calibration else (),
         folds=contents.get(Folds),
+        given=contents.get(GivenModel),
         app=app.words if app else {},
         missing=contents.lacks(artifacts.PARITY, artifacts.PASSPORT, artifacts.APK_PASSPORT),
     )
 
 
 def _words(target: FlavourTarget) -> list[str]:
-    """What the comparison means, with the figures of both files after a second look."""
+    """What the comparison means, with the figures of both files after a second look and of other kernels."""
     looks = [f"Second look: {both_looks(target.first_look, target)}."] if target.first_look else []
+    if target.built_in:
+        _, same, interval = wording.built_in(target.built_in)
+        looks.append(
+            f"The figures are XNNPACK's, which phones run. With the built-in kernels, {same} ({interval}) of "
+            "the pictures get the same answer as from Keras; the gate does not judge that."
+        )
     return [*target.words, *looks]
 
 

@@ -1,7 +1,7 @@
 """The page: one HTML file that refers to nothing outside itself.
 
-Autoescaping is on for everything, since class names, paths and notes are anyone's text. The
-page's security policy allows no script but `templates/script.js` and no request.
+Everything is autoescaped, since class names, paths and notes may contain anything. The page's security
+policy allows no requests, and no script but `templates/script.js`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 TEMPLATES = Path(__file__).parent / "templates"
+_LEVELS = 3  # the page's own headings above the notes
 
 
 def render(view: Mapping[str, Any], labels: Sequence[str]) -> str:
@@ -67,6 +69,16 @@ def _environment(labels: tuple[str, ...]) -> Environment:
         "count": lambda value: f"{value:,}",
     }
     return environment
+
+
+def notes_html(text: str) -> Markup:
+    """Notes as HTML that refers to nothing outside the page; markup of HTML is shown as it was typed."""
+    markdown = MarkdownIt("commonmark", {"html": False}).disable(["autolink", "image", "link", "reference"])
+    tokens = markdown.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + _LEVELS)}"
+    return Markup(markdown.renderer.render(tokens, markdown.options, {}))  # noqa: S704 - escaped above
 
 
 def _isolating(labels: Sequence[str]) -> Callable[[Any], Any]:

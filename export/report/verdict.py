@@ -17,7 +17,7 @@ from export.report.artifacts import SHIPPED, Artifacts
 from export.report.scores import clean, coverage, scores
 from pipeline.data.audit.shortcuts import Shortcuts
 from pipeline.evaluation.evaluate import ClassScore, Evaluation
-from pipeline.training.results import Folds
+from pipeline.training.results import Folds, GivenModel
 
 YES, LOOK, NO, UNKNOWN = "yes", "look", "no", "unknown"
 _TITLES = {
@@ -61,7 +61,7 @@ def verdict(contents: Artifacts) -> Verdict:
 
 
 def alarms_of(contents: Artifacts) -> list[str]:
-    """What the model may have learned instead of the content, as sentences to follow `Warning:`."""
+    """What the model may have learned instead of the content, as sentences that follow `Warning:`."""
     shortcuts, explanation = contents.get(Shortcuts), contents.get(Explanation)
     by_file = shortcuts.alarms if shortcuts else ()
     by_border = explanation.alarms if explanation else ()
@@ -181,6 +181,11 @@ def _quality(contents: Artifacts) -> str:
         )
         if known.right_of_answered is not None and not known.leaked:
             unsure += f", {points(known.right_of_answered)} of those correctly"
+    if contents.get(GivenModel):
+        return (
+            f"{known.who} recognises {points(known.accuracy)} of the held-out pictures ({sure}){unsure}. "
+            "If the model was trained on some of them, it does worse on new ones."
+        )
     return f"{known.who} recognises {points(known.accuracy)} of new pictures ({sure}){unsure}."
 
 

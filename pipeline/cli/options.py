@@ -34,7 +34,7 @@ def command_line(
         name: The command the user types.
         text: The help text.
         verbs: In the order of the help.
-        renamed: What verbs were called before, and the command that has replaced each.
+        renamed: Former verbs, each with the command that replaces it.
     """
     app = typer.Typer(
         name=name,
@@ -76,7 +76,7 @@ def one_of(argument: str | None, option: str | None) -> str | None:
 
 
 def source_of(source: Path | None, option: str | None, name: str | None) -> tuple[Path, str]:
-    """The source to train on, and the run's name. A run stands for its configuration.
+    """The source to train on, and the run's name. A run means its configuration.
 
     Args:
         source: A configuration, folder or table; or a run, if no such file or folder exists.
@@ -109,7 +109,7 @@ AllowUnreadable = Annotated[
 
 
 def unreadable_setting(text: str | None) -> list[str]:
-    """The `--set` value that `--allow-unreadable` stands for; none without it.
+    """The `--set` value of `--allow-unreadable`; none without it.
 
     Raises:
         UsageError: It is not a percentage.

@@ -120,7 +120,7 @@ class Terminal(ProgressReporter):
             )
         for row in rows:
             table.add_row(*(_safe(cell) for cell in row))
-        # As wide as necessary: truncated cells cannot be read or searched.
+        # As wide as needed: truncated cells cannot be read or searched.
         wide = Console(width=max(self._out.width, _NARROWEST) if words else _WIDEST, color_system=None)
         with wide.capture() as capture:
             wide.print(table)
@@ -134,6 +134,11 @@ class Terminal(ProgressReporter):
         self._end_bar()
         if not self._silent:
             self._out.print(_safe(text))
+
+    def document(self, text: str) -> None:
+        """Prints a text as it is, for other programs to read."""
+        self._end_bar()
+        sys.stdout.write(text)
 
     def next(self, program: str, *words: str) -> None:
         """Prints the next command, quoted for the shell."""

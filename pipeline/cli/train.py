@@ -9,6 +9,7 @@ import typer
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
 from pipeline.core import stages
+from pipeline.core.sections import Preset
 
 if TYPE_CHECKING:
     from pipeline.training.results import Search
@@ -24,6 +25,13 @@ def train(
         str | None, typer.Option(help="The run's name; default: the source's, without its suffix.")
     ] = None,
     allow_unreadable: options.AllowUnreadable = None,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(
+            help="How much work goes into the model: the head alone, also the last blocks of the backbone, "
+            "or more of them for longer. The same as --set train.preset=...; raising it continues a run."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a run that has another configuration.")] = False,
     resplit: Annotated[
         bool,
@@ -38,7 +46,9 @@ def train(
     """Train a classifier: search (if any), folds, final model.
 
     Reads the pictures. Writes data/runs/NAME: the picture table, the split, the folds, out-of-fold
-    predictions, model.keras and figures. Run again, it redoes only what is out of date.
+    predictions, model.keras and figures. The first model, a head on the frozen backbone, is soon ready;
+    then the backbone's last blocks are fine-tuned, and the better model is kept. Run again, it redoes
+    only what is out of date.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import config as configuration
@@ -47,9 +57,14 @@ def train(
         from pipeline.training.results import Folds, Search, Training
 
         source, name = options.source_of(source, run_option, name)
-        config = configuration.load(
-            source, [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
-        )
+        given = [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
+        if preset:
+            given.append(f"train.preset={preset}")
+        before = {} if overwrite or resplit else runs.added_since(name)
+        config = configuration.load(source, given, before)
+        if before:
+            keys = ", ".join(f"{key} = {value}" for key, value in before.items())
+            terminal.warn(f"the run {name} was made before these keys existed, and keeps to {keys}")
         run = runs.open_for(name, config, overwrite=overwrite, resplit=resplit)
         if source.suffix.lower() != ".toml":
             terminal.say(

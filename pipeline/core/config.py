@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self, get_origin
 
@@ -43,7 +43,7 @@ class Config(Part):
     train: Train = Train()
     export: Export = Export()
     gate: Gate = Gate()
-    # Not part of a run: how pictures were collected is recorded beside them.
+    # Not part of a run: the manifest beside the pictures records how they were collected.
     channels: tuple[Channel, ...] = Field(default=(), exclude=True)
     collect: Collect = Field(default=Collect(), exclude=True)
     search: dict[str, tuple[Any, ...]] = Field(default={}, exclude=True)
@@ -59,10 +59,10 @@ class Config(Part):
     def _once(cls, value: tuple[Channel, ...]) -> tuple[Channel, ...]:
         lists = [urls.channel_list(channel.channel) for channel in value]
         if len(set(lists)) < len(lists):
-            raise ValueError("every channel once")
+            raise ValueError("each channel only once")
         labels = {channel.label for channel in value}
         if len({label.casefold() for label in labels}) < len(labels):
-            raise ValueError("labels that differ in more than upper and lower case")
+            raise ValueError("labels that differ in more than case")
         return value
 
     @model_validator(mode="after")
@@ -105,24 +105,27 @@ SEARCHABLE = (
 )
 
 
+# What keys that the previous version lacked are taken for in a run that it made.
+ADDED: dict[str, Any] = {"head.depths": 1, "train.preset": "fast"}
 # Key names of the previous version, which are still read.
 RENAMED = {
     "train.choose": "train.select_best_epoch",
     "train.keep_correct": "train.min_correct_coverage",
 }
-# Keys of the version before that nothing takes the place of.
-_REMOVED = {"collect.max_kb_s": "remove it: collect.pause_s sets how often YouTube is asked"}
+# Keys of the previous version that have no replacement.
+_REMOVED = {"collect.max_kb_s": "remove it: collect.pause_s sets the pause between requests"}
 TABLES = (".csv", ".tsv", ".txt")
 _SOURCES = "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)"
 
 
-def load(source: Path, settings: Iterable[str] = ()) -> Config:
+def load(source: Path, settings: Iterable[str] = (), absent: Mapping[str, Any] | None = None) -> Config:
     """The Config of a TOML file, or the defaults for a folder or table (CSV) of pictures.
 
     Args:
         source: A `.toml` file, a folder of pictures, or a `.csv` table.
         settings: Overrides as on the command line, `key=value`, with the value in TOML (a bare
             word is text). A list of values is a search.
+        absent: Values for keys that neither has, other than their defaults.
 
     Raises:
         ConfigError: A key or value is wrong.
@@ -146,12 +149,17 @@ def load(source: Path, settings: Iterable[str] = ()) -> Config:
         if not found or not key.strip():
             raise ConfigError(f"--set {setting}: expected key=value", "for example --set train.folds=3")
         _put(tree, key.strip(), _toml_value(value.strip()))
+    for key, value in (absent or {}).items():
+        section, name = key.split(".")
+        part = tree.setdefault(section, {})
+        if isinstance(part, dict):
+            part.setdefault(name, value)
     return _validate(tree, _take_lists(tree), str(source))
 
 
-def dump(config: Config) -> str:
-    """The whole effective configuration as TOML, with searched keys as lists."""
-    tree = config.model_dump(mode="json")
+def dump(config: Config, parts: Collection[str] | None = None) -> str:
+    """The effective configuration as TOML, with searched keys as lists; all of it or some sections."""
+    tree = config.model_dump(mode="json", include={*parts} if parts is not None else None)
     for key, values in config.search.items():
         _put(tree, key, list(values))
     return tomli_w.dumps(tree)

@@ -10,7 +10,7 @@
     ├── WeightsError             1  pretrained weights are unavailable or do not fit
     ├── RunError                 1  the folder of a run: missing, locked, incomplete
     ├── StorageError             1  disk full, no permission
-    ├── ConversionError          1  a .tflite could not be made, or is wrong
+    ├── ConversionError          1  a .tflite cannot be made, or is wrong
     ├── ToolError                1  an external program is missing or failed
     ├── NetworkError             1  a server is unreachable or refused
     ├── PhoneError               1  the phone is missing, not ready, or failed
@@ -60,7 +60,7 @@ class PictureError(DataError):
 
     Args:
         reason: What is wrong with it.
-        path: The file, where there is one; it stands before the reason in the message.
+        path: The file, if there is one; the message puts it before the reason.
     """
 
     def __init__(self, reason: str, path: Path | None = None) -> None:
@@ -113,9 +113,9 @@ class GateError(VignetteError):
 
 
 _STORAGE_HINTS = {
-    errno.ENOSPC: "free some disk space, then repeat the command: it continues where it stopped",
-    errno.EDQUOT: "free some of your disk quota, then repeat the command",
-    errno.EFBIG: "the file size limit was reached (ulimit -f); raise it and repeat",
+    errno.ENOSPC: "free some disk space, then run the command again: it continues where it stopped",
+    errno.EDQUOT: "free some of your disk quota, then run the command again",
+    errno.EFBIG: "the file size limit was reached (ulimit -f); raise it and try again",
     errno.EACCES: "check your write permission, or choose another folder",
     errno.EPERM: "check your write permission, or choose another folder",
     errno.EROFS: "the file system is read-only; choose another folder",
@@ -133,5 +133,5 @@ def storage_error(path: Path, error: OSError) -> StorageError:
         error: The system's error; one raised by a library may have no errno.
     """
     reason = error.strerror or str(error) or type(error).__name__
-    hint = _STORAGE_HINTS.get(error.errno or 0, "fix this, then repeat the command")
+    hint = _STORAGE_HINTS.get(error.errno or 0, "fix this, then run the command again")
     return StorageError(f"cannot write {path}: {reason}", hint)

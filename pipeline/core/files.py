@@ -51,7 +51,7 @@ def locked(folder: Path, hint: str) -> Iterator[None]:
         try:
             yield
         finally:
-            # A command refused before it made anything leaves no folder behind.
+            # A command that is refused before it makes anything leaves no folder behind.
             if new and [entry.name for entry in folder.iterdir()] == [_LOCK]:
                 path.unlink()
                 folder.rmdir()
@@ -106,7 +106,7 @@ def make_folder(path: Path) -> None:
     """Makes a folder and its parents.
 
     Raises:
-        StorageError: It could not be made.
+        StorageError: It cannot be made.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         durable: Survive a power cut too; unnecessary where a digest elsewhere would reveal the loss.
 
     Raises:
-        StorageError: It could not be written; `path` is untouched.
+        StorageError: It cannot be written; `path` is unchanged.
     """
     make_folder(path.parent)
     beside = temporary_beside(path)

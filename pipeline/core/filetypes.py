@@ -1,6 +1,6 @@
-"""What a file is, by its kind and its first bytes; its ending decides nothing.
+"""What a file is, by its type and its first bytes, never by its extension.
 
-Opens files for their bytes alone. What a picture's bytes say is read in `decode`.
+Reads bytes only; `decode` interprets the bytes of pictures.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.core.errors import DataError
 
-# Pillow's name of each format that is read, with the endings that users know it by.
+# Pillow's name of each supported format, with its usual extensions.
 ENDINGS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
     "PNG": (".png",),
@@ -25,9 +25,9 @@ ENDINGS = {
     "AVIF": (".avif", ".avifs"),
     "HEIF": (".heic", ".heif", ".hif", ".heics", ".heifs"),
 }
-# Endings of pictures that are not read, but not passed over either.
+# Extensions of unsupported picture formats, which are reported, not ignored.
 OTHER_ENDINGS = (".jxl", ".dng", ".svg", ".ico", ".psd")
-# What users call a format, where Pillow calls it otherwise.
+# Usual names of formats that Pillow calls something else.
 _SPOKEN = {"WEBP": "WebP", "JPEG2000": "JPEG 2000", "HEIF": "HEIC", "JXL": "JPEG XL"}
 _MAGIC = {
     b"\xff\xd8\xff": "JPEG",
@@ -62,10 +62,10 @@ def spoken(file_format: str) -> str:
 
 
 def picture_format(head: bytes) -> str:
-    """The format of a picture file, one of `ENDINGS` or one that is not read; empty for anything else.
+    """The format of a picture file, one of `ENDINGS` or an unsupported one; empty for other files.
 
     Args:
-        head: The first `HEAD` bytes of the file, fewer where it is shorter.
+        head: The first `HEAD` bytes of the file, or all if it is shorter.
     """
     for magic, name in _MAGIC.items():
         if head.startswith(magic):
@@ -81,7 +81,7 @@ def picture_format(head: bytes) -> str:
 
 
 def _isobmff(head: bytes) -> str:
-    """AVIF and HEIC share one container: the brands that its first box lists tell which it is."""
+    """AVIF and HEIC share a container; the brands in its first box tell which it is."""
     end = min(struct.unpack_from(">I", head)[0], len(head))
     major, *others = [head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))]
     for brand in (major, *others) if major in _CONTAINER_BRANDS else (major,):
@@ -104,7 +104,7 @@ def head(path: Path) -> bytes:
 
 
 def archive(path: Path) -> str:
-    """What kind of archive a file is, e.g. `zip`; empty where it is none or cannot be read."""
+    """What kind of archive a file is, e.g. `zip`; empty if it is none or cannot be read."""
     try:
         first = head(path)
     except OSError:
@@ -113,7 +113,7 @@ def archive(path: Path) -> str:
 
 
 def archive_error(path: Path, kind: str) -> DataError:
-    """What to say to somebody who gives an archive where pictures belong."""
+    """The error for an archive given in place of pictures."""
     if path.suffix.lower() in _WORKBOOKS:
         return DataError(f"{path} is a workbook, not a table", "save it as “CSV UTF-8” and give that file")
     return DataError(f"{path} is a {kind} archive", "unpack it and give the extracted folder")
@@ -123,7 +123,7 @@ def size_of(path: Path) -> int:
     """The size of a regular file in bytes; nothing is opened.
 
     Raises:
-        OSError: There is none, or it is a pipe, a device or a folder, of which reading may never end.
+        OSError: It does not exist, or is a folder, or a pipe or device, which may never end.
     """
     state = path.stat()
     if stat.S_ISDIR(state.st_mode):
@@ -134,7 +134,7 @@ def size_of(path: Path) -> int:
 
 
 def contents(path: Path, limit: int = MAX_TEXT) -> bytes:
-    """The bytes of a file that a user named, its size looked at before a byte is read.
+    """The bytes of a file that a user named; its size is checked before it is read.
 
     Raises:
         OSError: As `size_of`; or it has more than `limit` bytes, or cannot be read.

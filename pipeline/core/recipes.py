@@ -1,4 +1,4 @@
-"""What a stage was made from, and the key that stands for it."""
+"""What a stage was made from, and its key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Recipe:
 
     Attributes:
         stage: Its name, e.g. `folds` or `predictions/int8`.
-        version: Raised whenever the stage's code would give other results.
+        version: Incremented whenever the stage's code would give other results.
         inputs: The keys of what it is made from, by name.
         settings: Its part of the configuration; JSON values.
         libraries: The distributions whose versions matter.

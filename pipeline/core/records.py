@@ -1,8 +1,7 @@
-"""What the stages of a run noted when they were done, and what of it is still true.
+"""The notes that the stages of a run leave when they finish, and whether they still hold.
 
-A stage is done if it was finished by the same recipe and its outputs are as it left them; it is out
-of date if what it was made from has changed since. Notes lie in the run's folder `recipes`, a JSON
-file a stage.
+A stage is done if it was finished with the same recipe and its outputs are unchanged; it is out of date if
+an input has changed since. The notes are in the run's folder `recipes`, one JSON file per stage.
 """
 
 from __future__ import annotations
@@ -42,16 +41,16 @@ class Records:
         return self.folder.joinpath(*names)
 
     def done(self, recipe: Recipe) -> bool:
-        """Whether the stage was finished by this very recipe, and its outputs are as it left them."""
+        """Whether the stage was finished with exactly this recipe, and its outputs are unchanged."""
         entry = self.recorded(recipe.stage)
-        # Both the key and what it was made of: a damaged note counts as none.
+        # The key and what it was made of must agree: a damaged note counts as none.
         whole = key_of({name: entry.get(name) for name in recipe.as_dict()}) == recipe.key
         return whole and entry["key"] == recipe.key and self._whole(recipe.stage)
 
     def out_of_date(self, stage: str) -> OutOfDate | None:
         """Why what a stage made no longer belongs to the run; None if it does.
 
-        Its own outputs are not looked at: who reads them is told if they are damaged.
+        Its own outputs are not checked: reading them raises an error if they are damaged.
         """
         entry = self.recorded(stage)
         if not entry:
@@ -74,13 +73,13 @@ class Records:
         return bool(maker) and (digest(self.path(name)) != key or self.out_of_date(maker) is not None)
 
     def _whole(self, stage: str) -> bool:
-        """Whether all outputs of a stage are there as it left them."""
+        """Whether all outputs of a stage exist and are unchanged."""
         known = stages.find(stage)
         names = {*(known.outputs if known else ()), *self.recorded(stage).get("outputs", ())}
         return all(self.path(name).is_file() for name in names) and not self.altered(stage)
 
     def altered(self, stage: str) -> list[str]:
-        """Outputs of a stage that are there, but not as it left them.
+        """Outputs of a stage that exist but have changed.
 
         Runs of an older version have no digests; their files are trusted.
         """
@@ -90,7 +89,7 @@ class Records:
         ]
 
     def record(self, recipe: Recipe, more: Iterable[str] = (), **facts: Any) -> None:
-        """Notes that a stage is finished, with the digests of its outputs; the last thing that it does.
+        """Notes that a stage is finished, with the digests of its outputs; every stage does this last.
 
         Args:
             recipe: What it was made from.
@@ -115,7 +114,7 @@ class Records:
         )
 
     def forget(self, stage: str) -> None:
-        """Takes the note of `record` back, before outputs are replaced; raises StorageError."""
+        """Deletes the note of `record`, before outputs are replaced; raises StorageError."""
         path = self._recipe_path(stage)
         try:
             path.unlink(missing_ok=True)
@@ -127,7 +126,7 @@ class Records:
 
         Args:
             recipe: What they are made from.
-            build: Writes them; gives the names of outputs beyond those of the table, if any.
+            build: Writes them; returns the names of outputs beyond those of the table, if any.
 
         Returns:
             Whether it built them.
@@ -156,29 +155,29 @@ class Records:
         return key
 
     def require_whole(self, *names: str) -> None:
-        """Makes sure that the outputs of stages are as they left them.
+        """Makes sure that the outputs of stages are unchanged.
 
         Raises:
-            RunError: A file has changed since; the hint names the command that makes it again.
+            RunError: A file has changed; the hint names the command that recreates it.
         """
         for stage in names:
             for name in self.altered(stage):
                 raise self.altered_error(stage, name)
 
     def holds(self, name: str) -> bool:
-        """Whether a file is there, and as the stage left it that made it."""
+        """Whether a file exists and is unchanged since its stage wrote it."""
         path = self.path(name)
         stage, written = self.maker(name)
         return path.is_file() and (not stage or digest(path) == written)
 
     def warn_of_damage(self, warn: Callable[[str], object]) -> None:
-        """Names, in one line, the files that are not as their stages left them."""
+        """Warns, in one line, of files that have changed since their stages wrote them."""
         names = sorted({name for stage in self._noted() for name in self.altered(stage)})
         if names:
             shown = ", ".join(names[:3]) + f" and {len(names) - 3} more" * (len(names) > 3)
             warn(
                 f"damaged in {self.folder}: {shown}; damaged files are never used; "
-                "the command that makes them writes them again"
+                "the command that made them recreates them"
             )
 
     def _noted(self) -> Iterator[str]:
@@ -186,14 +185,14 @@ class Records:
             yield path.relative_to(self.path(_RECIPES)).with_suffix("").as_posix()
 
     def maker(self, name: str) -> tuple[str, str]:
-        """The stage that made a file, and the digest that it noted; empty where none is known."""
+        """The stage that made a file, and the digest that it noted; empty if unknown."""
         for stage in self._noted():
             if name in (noted := self.recorded(stage).get("files", {})):
                 return stage, noted[name]
         return "", ""
 
     def altered_error(self, stage: str, name: str) -> RunError:
-        """That a file is not as its stage left it, with the command that makes it again."""
+        """The error for a file that has changed, with the command that recreates it."""
         known = stages.find(stage)
         command = known.command if known else TRAIN
         return RunError(

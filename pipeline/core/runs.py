@@ -1,7 +1,7 @@
-"""The folder of a run: finding it, reading and writing what lies in it, and its lock.
+"""The folder of a run: finding, reading, writing and locking it.
 
-Which files there are is in `stages`, what is up to date in `records`. Everything read here must be
-what the stage wrote that made it.
+`stages` lists its files, `records` knows which are up to date. A file that has changed since its stage
+wrote it is never read.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import hashlib
 import io
 import itertools
 import re
+import tomllib
 import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
@@ -25,7 +26,19 @@ from pipeline.core.config import Config
 from pipeline.core.documents import Document, DocumentError, Form
 from pipeline.core.errors import ConfigError, RunError, UsageError
 from pipeline.core.records import Records
-from pipeline.core.stages import CONFIG, EXCLUDED, FOLDS, OUT_OF_FOLD, PICTURES, PREDICTIONS, SPLIT, TRAIN
+from pipeline.core.stages import (
+    CONFIG,
+    EXCLUDED,
+    FINE_TUNED_FOLDS,
+    FOLDS,
+    GIVE,
+    GIVEN,
+    OUT_OF_FOLD,
+    PICTURES,
+    PREDICTIONS,
+    SPLIT,
+    TRAIN,
+)
 
 Parsed = TypeVar("Parsed")
 
@@ -44,13 +57,14 @@ _FORMS = {
         EXCLUDED: "path label sha256 reason",
         SPLIT: "path sha256 side fold",
         OUT_OF_FOLD: "sha256 group truth fold logits probabilities",
+        FINE_TUNED_FOLDS: "sha256 group truth fold logits probabilities",
         f"{PREDICTIONS}/*.npz": "sha256 groups truth probabilities",
     }.items()
 }
 
 
 class Run(Records):
-    """One run's folder, with what its stages noted there."""
+    """One run's folder, with the notes of its stages."""
 
     @property
     def name(self) -> str:
@@ -63,7 +77,7 @@ class Run(Records):
             ConfigError: It is damaged.
         """
         try:
-            return configuration.load(self.path(CONFIG))
+            return configuration.load(self.path(CONFIG), absent=configuration.ADDED)
         except ConfigError as error:
             error.hint += "; " * bool(error.hint) + (
                 f"or recreate it: python -m pipeline train CONFIG_OR_FOLDER --name {self.name} --overwrite"
@@ -71,10 +85,10 @@ class Run(Records):
             raise
 
     def read(self, form: type[Form], *names: str) -> Form:
-        """A JSON artifact as the document that it is.
+        """A JSON artifact as a typed document.
 
         Raises:
-            RunError: It is missing, damaged or of another form.
+            RunError: It is missing, damaged or has another form.
         """
         return self._read(names, lambda data: documents.document_of(data, form))
 
@@ -113,7 +127,7 @@ class Run(Records):
         return self._read(names, lambda data: documents.arrays_of(data, _form("/".join(names))))
 
     def _read(self, names: Sequence[str], parse: Callable[[bytes], Parsed]) -> Parsed:
-        """What an artifact holds, which must be what the stage wrote that made it."""
+        """The content of an artifact, which must be unchanged since its stage wrote it."""
         path, name = self.path(*names), "/".join(names)
         try:
             data = path.read_bytes()
@@ -129,12 +143,17 @@ class Run(Records):
         try:
             return parse(data)
         except DocumentError as error:
-            raise RunError(f"{path} is damaged: {error}", "delete it and repeat the command") from error
+            raise RunError(f"{path} is damaged: {error}", "delete it and run the command again") from error
+
+    @property
+    def model_was_given(self) -> bool:
+        """Whether its model was given by the user, not trained here."""
+        return self.path(GIVEN).is_file()
 
     def locked(
         self, hint: str = "wait until it is done, or give this run another --name"
     ) -> AbstractContextManager[None]:
-        """Holds the run for one process; raises RunError, which names another that holds it."""
+        """Locks the run for one process; raises RunError, naming the process that holds it."""
         return files.locked(self.folder, hint)
 
 
@@ -157,10 +176,10 @@ def open_for(
 
     Args:
         name: One folder name.
-        config: What the run is to be made with.
-        overwrite: A run of another configuration is replaced.
-        resplit: The first free name after this one is taken, so that a new split is drawn.
-        keys: Those in which the configuration must be the run's; None for all.
+        config: The configuration to make it with.
+        overwrite: Replace a run with another configuration.
+        resplit: Take the first free name after this one, so that a new split is drawn.
+        keys: The keys in which the configurations must agree; None for all.
 
     Raises:
         ConfigError: The run was made with another configuration and `overwrite` is off.
@@ -180,7 +199,9 @@ def open_for(
         differing = set(configuration.differing_keys(own, config))
         if Path(own.data.pictures).resolve() == Path(config.data.pictures).resolve():
             differing.discard(_PICTURES_KEY)
-        # Before the folds are done nothing else in a run depends on more than its split, which has rules
+        # Another preset continues the run: it only changes how much work goes into the model.
+        differing.discard("train.preset")
+        # Until the folds are done, a run depends on nothing but its split, which has rules
         # of its own.
         if not run.path(FOLDS).is_file():
             differing &= {_PICTURES_KEY}
@@ -189,12 +210,23 @@ def open_for(
         if differing:
             keys_named = ", ".join(sorted(differing))
             raise ConfigError(
-                f"{run.folder} was made with another configuration; different: {keys_named}",
-                "--name NAME makes another run, --overwrite replaces this one"
+                f"{run.folder} was made with another configuration; it differs in {keys_named}",
+                "use --name NAME for another run, or --overwrite to replace this one"
                 if keys is None
-                else "--name NAME makes another run",
+                else "use --name NAME for another run",
             )
     return run
+
+
+def added_since(name: str) -> dict[str, Any]:
+    """The keys that the configuration of the run of that name lacks, with what they are taken for there."""
+    path = RUNS / name / CONFIG
+    try:
+        tree = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    known = {f"{section}.{key}" for section, part in tree.items() if isinstance(part, dict) for key in part}
+    return {key: value for key, value in configuration.ADDED.items() if key not in known}
 
 
 def find(name: str | None) -> Run:
@@ -211,7 +243,7 @@ def find(name: str | None) -> Run:
         raise UsageError(f"{name}: {where}" if "/" in name else where, _known_runs())
     made = sorted(RUNS.glob(f"*/{CONFIG}"), key=lambda path: path.stat().st_mtime)
     if not made:
-        raise UsageError(f"no runs in {RUNS}", "make one: python -m pipeline train CONFIG_OR_FOLDER")
+        raise UsageError(f"no runs in {RUNS}", "train one: python -m pipeline train CONFIG_OR_FOLDER")
     return Run(made[-1].parent)
 
 
@@ -232,10 +264,11 @@ def _known_runs() -> str:
 
 
 def training_command(run: Run) -> str:
-    """What trains a run, or what it lacks of it."""
-    return TRAIN.of(run.folder)
+    """The command that trains a run or finishes its training; or that gives a given model again."""
+    return (GIVE if run.model_was_given else TRAIN).of(run.folder)
 
 
 def training_hint(run: Run) -> str:
-    """How to make what a run lacks."""
-    return f"finish the training first: {training_command(run)}"
+    """The hint that names the command which makes what a run lacks."""
+    first = "give the model again" if run.model_was_given else "finish the training first"
+    return f"{first}: {training_command(run)}"

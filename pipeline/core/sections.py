@@ -1,6 +1,6 @@
 """The sections of a configuration, with every key's default and range.
 
-The whole of it, and reading it from TOML, is `config`; `channels` and `collect` are in `channels`.
+`config` reads them from TOML; the sections `channels` and `collect` are in `channels`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class Model(Part):
     `224x128`, width first.
     """
 
-    backbone: Literal["efficientnet_lite0", "mobilenet_v2", "tiny"] = "efficientnet_lite0"
+    backbone: Literal[
+        "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2", "mobilenet_v2", "tiny"
+    ] = "efficientnet_lite0"
     alpha: Annotated[float, Field(gt=0, le=2)] = 1.0
     weights: str | dict[str, str] = "auto"
     input: str = "auto"
@@ -77,8 +79,13 @@ class Model(Part):
 
 class Head(Part):
     """The trained part: `linear` is one softmax layer on standardized features; `dense` is dropout,
-    dense ReLU, dropout, softmax."""
+    dense ReLU, dropout, softmax.
 
+    `depths` is how many depths of the backbone it sees: 1 is the top alone, more add the outputs of the
+    last blocks; `auto` is the backbone's own number.
+    """
+
+    depths: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     kind: Literal["linear", "dense"] = "linear"
     l2: Annotated[float, Field(ge=0)] = 0.01
     units: Annotated[int, Field(ge=1, le=4096)] = 100
@@ -120,9 +127,18 @@ class Augment(Part):
         raise ValueError("two numbers, lower first, each above -1 and at most 4, such as [-0.2, 0.5]")
 
 
-class Train(Part):
-    """How the head is trained. With `select_best_epoch`, `epochs` is the maximum."""
+Preset = Literal["fast", "balanced", "best"]
 
+
+class Train(Part):
+    """How the model is trained.
+
+    `preset` is how much work goes into it: `fast` trains the head alone, `balanced` also fine-tunes the
+    last blocks of the backbone, `best` more of them, for longer. The other keys are the head's. With
+    `select_best_epoch`, `epochs` is the maximum.
+    """
+
+    preset: Preset = "balanced"
     folds: Annotated[int, Field(ge=2, le=20)] = 5
     epochs: Annotated[int, Field(ge=1, le=1000)] = 100
     select_best_epoch: bool = True

@@ -1,8 +1,7 @@
 """One table of the stages of a run: version, inputs, outputs, and the command that makes each.
 
-Whether a stage is done, what is out of date, which command to suggest and what a report may show
-all follow from this table, so a new artifact is one row. What `export` adds to a run it registers
-itself, in `export.artifacts`.
+Which stages are done or out of date, which command to suggest and what a report may show all follow from
+this table, so a new artifact is one row. `export` registers its own rows, in `export.artifacts`.
 """
 
 from __future__ import annotations
@@ -29,7 +28,10 @@ FRAME = "frame.json"
 FOLDS = "folds.json"
 OUT_OF_FOLD = "out_of_fold.npz"
 MODEL = "model.keras"
+GIVEN = "given.json"  # beside a model that was not trained here
 TRAINING = "training.json"
+FINE_TUNING = "fine_tuning.json"
+FINE_TUNED_FOLDS = "fine_tuning.npz"
 PREDICTIONS = "predictions"
 EVALUATION = "evaluation.json"
 LABEL_ISSUES = "label_issues.json"
@@ -53,6 +55,7 @@ class Command(NamedTuple):
 
 TRAIN = Command("pipeline", "train", "CONFIG --name RUN")
 EVALUATE = Command("pipeline", "evaluate")
+GIVE = Command("export", "tflite", "--keras FILE --pictures FOLDER --labels FILE --name RUN")
 
 
 @dataclass(frozen=True)
@@ -60,15 +63,16 @@ class Stage:
     """A row of the table.
 
     Attributes:
-        name: What its recipe is called; one `*` stands for a flavour or a file name.
-        version: Raised whenever the stage's code would give other results.
+        name: The name of its recipe; `*` stands for a flavour or a file name.
+        version: Incremented whenever the stage's code would give other results.
         outputs: The files that it always writes; `*` as in the name.
-        inputs: The stages whose keys stand in its recipe, by the name that they have there. The name
-            `*` is that of any flavour; in a stage, `*` is the same flavour. Inputs that are no stages
-            of the run, such as pictures, are not listed.
+        inputs: The stages whose keys are in its recipe, by their name there. The name `*` is any
+            flavour's; in a stage, `*` is the same flavour. Inputs that are not stages of the run, such
+            as pictures, are not listed.
         command: What makes it.
-        title: What it is to the reader of a report; empty where nobody misses it.
-        flavour: The flavour without which a run cannot have it.
+        title: What a report calls it; empty if a report does not mention its absence.
+        flavour: The flavour that a run must have to have it.
+        trained: Whether it takes a model that was trained here.
     """
 
     name: str
@@ -78,6 +82,7 @@ class Stage:
     command: Command = TRAIN
     title: str = ""
     flavour: str = ""
+    trained: bool = False
 
     @property
     def document(self) -> str:
@@ -85,7 +90,7 @@ class Stage:
         return next((name for name in self.outputs if name.endswith(".json")), "")
 
     def rests_on(self, name: str) -> str:
-        """The stage that an input of the recipe is the key of; empty if it is no stage of the run."""
+        """The stage whose key an input of the recipe is; empty if it is not a stage of the run."""
         if name not in self.inputs and name in FLAVOURS:
             return self.inputs.get("*", "").replace("*", name)
         return self.inputs.get(name, "")
@@ -100,7 +105,7 @@ def add(*rows: Stage) -> None:
 
 
 def table() -> Iterator[Stage]:
-    """All rows, in the order in which a run comes to be."""
+    """All rows, in the order in which a run is made."""
     yield from _ROWS.values()
 
 
@@ -145,13 +150,16 @@ add(
     Stage("features", 2, (BACKBONE,)),
     Stage("search", 2, (SEARCH,)),
     Stage("frame", 1, (FRAME,), title="the model's frame"),
-    Stage("folds", 2, (FOLDS, OUT_OF_FOLD), title="the folds"),
-    Stage("model", 2, (MODEL, TRAINING), {"folds": "folds"}, title="the final model"),
+    Stage("fine_tuning", 1, (FINE_TUNING, FINE_TUNED_FOLDS), title="the fine-tuning", trained=True),
+    Stage("folds", 2, (FOLDS, OUT_OF_FOLD), {"fine_tuning": "fine_tuning"}, title="the folds", trained=True),
+    Stage("model", 2, (MODEL, TRAINING), {"folds": "folds"}, title="the final model", trained=True),
+    # In place of all that is trained, in the run of a model that was given.
+    Stage("given", 1, (MODEL, GIVEN), command=GIVE),
     Stage(
         f"{PREDICTIONS}/keras",
         1,
         (f"{PREDICTIONS}/keras.npz",),
-        {"model": "model"},
+        {"model": "model", "given": "given"},
         EVALUATE,
     ),
     Stage(
@@ -161,8 +169,17 @@ add(
         {"predictions": f"{PREDICTIONS}/keras", "folds": "folds"},
         EVALUATE,
         "the scores on the held-out pictures",
+        trained=True,
     ),
-    Stage("label_issues", 2, (LABEL_ISSUES,), {"folds": "folds"}, EVALUATE, "labels that may be wrong"),
+    Stage(
+        "label_issues",
+        2,
+        (LABEL_ISSUES,),
+        {"folds": "folds"},
+        EVALUATE,
+        "labels that may be wrong",
+        trained=True,
+    ),
     Stage(
         f"{FIGURES}/*",
         5,

@@ -1,7 +1,7 @@
-"""What users call channels, videos and classes, into addresses and names that are safe.
+"""Turns what users call channels, videos and classes into safe addresses and names.
 
-Nothing is asked here. What comes back from YouTube is treated by the same rules: a file's name is
-made from an id that looks like one, and from nothing else.
+Sends no request. Data from YouTube obeys the same rules: a file name is made from a well-formed id, and
+from nothing else.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ def channel_list(text: str, *, everything: bool = False) -> str | None:
     """The address of a channel's list, newest first.
 
     Args:
-        text: `@handle`, a channel's id, or the address of a channel; where one of its lists is named,
-            as in `@handle/shorts` (or videos, or streams), this one is meant.
+        text: `@handle`, a channel's id, or the address of a channel; if it names a list, as in
+            `@handle/shorts` (or videos, or streams), that list.
         everything: Without a tab, the channel's front page, from which its uploads are found;
             otherwise its videos.
 
     Returns:
-        An address at www.youtube.com, or None where the text names no channel.
+        An address at www.youtube.com, or None if the text names no channel.
     """
     if text.startswith("@"):
         path = text.removesuffix("/").split("/")
@@ -89,7 +89,7 @@ def uploads(channel_id: str) -> str | None:
 
 
 def is_label(text: str) -> bool:
-    """Whether a class may be called so: one folder name that every system takes and every screen shows."""
+    """Whether a class may have this name: one folder name that is valid on every system and printable."""
     return (
         0 < len(text.encode("utf-8", "replace")) <= _LONGEST_LABEL
         and text == text.strip()
@@ -100,7 +100,7 @@ def is_label(text: str) -> bool:
 
 
 def invisible(letter: str) -> bool:
-    """Whether a character is shown as nothing or changes how its neighbours are shown."""
+    """Whether a character is invisible or changes how its neighbours are displayed."""
     return unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 

@@ -64,7 +64,7 @@ def compare(old: Table, new: Table) -> Change:
 
 
 def changed_since(table: Table, source: Path, moment: float) -> Change:
-    """How the files of a data set differ from its table; files that are older are not read.
+    """How the files of a data set differ from its table; files older than the table are not read.
 
     Args:
         table: The earlier table.

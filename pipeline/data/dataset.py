@@ -264,13 +264,9 @@ def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:
         try:
             same = decode.digest(path) == picture.sha256
         except OSError as error:
-            raise DataError(
-                f"{path}: {error.strerror}", "repeat the training: it reports what changed"
-            ) from error
+            raise DataError(f"{path}: {error.strerror}", "train again to see what changed") from error
         if not same:
-            raise DataError(
-                f"{path} has changed since the training", "repeat the training: it reports what changed"
-            )
+            raise DataError(f"{path} has changed since the training", "train again to see what changed")
 
 
 def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[Excluded]) -> str:

@@ -1,8 +1,7 @@
-"""What the audit keeps of every picture: facts, hashes and a few small views, by sha256.
+"""The fingerprint of every picture: facts, hashes and a few small views, by sha256.
 
-A fingerprint is made from the one decode that every picture needs anyway, and kept in the cache, so
-that a repeat opens no picture. What fingerprints say about each other is asked in `near_duplicates`; what
-they say about a picture, in `audit`; what they say about the classes, in `shortcuts`.
+Fingerprints are made from the one decode that every picture needs anyway, and cached, so that repeating an
+audit opens no picture. `near_duplicates` compares them, `audit` and `shortcuts` draw conclusions.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ LIBRARIES = ("ImageHash", "pi-heif", "pillow", "numpy", "scipy")
 _HASH_SIDE = 16
 VIEW_SIDE = 48
 _TINY_SIDE = 16
-# What each of a picture's hashes is of: all of it, what is inside its bars, that mirrored, and
-# its middle, which is what a slightly cropped copy looks like.
+# What each hash of a picture covers: all of it, the inside of its bars, that mirrored, and its
+# middle, which is what a slightly cropped copy shows.
 WHOLE, INSIDE, MIRRORED, MIDDLE = range(4)
 _MIDDLE_SHARE = 0.93
 _HASHED = 64
@@ -72,7 +71,7 @@ def draw(pixels: np.ndarray, facts: Facts, sha256: str) -> tuple[np.ndarray, np.
 
     Args:
         pixels: RGB, uint8, shape (height, width, 3).
-        facts: What decoding it showed.
+        facts: What decoding it revealed.
         sha256: Of its bytes.
 
     Returns:
@@ -90,7 +89,7 @@ def draw(pixels: np.ndarray, facts: Facts, sha256: str) -> tuple[np.ndarray, np.
     small = image.resize((_HASHED, _HASHED), Image.Resampling.BILINEAR)
     core = inside.resize((_HASHED, _HASHED), Image.Resampling.BILINEAR) if found else small
     grey = np.asarray(small.convert("L"))
-    # In sixteenths, so that noise and JPEG do not make a plain ground many colours.
+    # In sixteenths, so that noise and JPEG do not turn a plain background into many colours.
     coarse = (np.asarray(small).astype(np.uint16) + 8 >> 4).clip(0, 15)
     codes = coarse[..., 0] * 256 + coarse[..., 1] * 16 + coarse[..., 2]
     buckets = np.asarray(small) >> 6
@@ -129,7 +128,7 @@ def _hashes(whole: Image.Image, inside: Image.Image) -> np.ndarray:
 
 
 class Fingerprints:
-    """The fingerprints in the cache. `open_cache` gives one; others wait while it is held."""
+    """The fingerprints in the cache, from `open_cache`; other processes wait while it is held."""
 
     def __init__(self, folder: Path) -> None:
         self._facts, self._views = folder / "facts.bin", folder / "views.bin"
@@ -140,7 +139,7 @@ class Fingerprints:
         self._count = count
 
     def get(self, sha256: str) -> np.ndarray | None:
-        """The facts of a picture, one record of `FACTS`, or None where it has no fingerprint yet."""
+        """The facts of a picture, one record of `FACTS`, or None if it has no fingerprint yet."""
         at = self._places.get(bytes.fromhex(sha256))
         if at is None:
             return None
@@ -149,14 +148,14 @@ class Fingerprints:
         return np.frombuffer(self._new, FACTS, 1, (at - len(self.rows)) * FACTS.itemsize)[0].copy()
 
     def facts(self, sha256s: Sequence[str]) -> np.ndarray:
-        """The facts of pictures that all have one, shape (n,)."""
+        """The facts of pictures that all have a fingerprint, shape (n,)."""
         if self._new:
             self.rows = np.concatenate([self.rows, np.frombuffer(bytes(self._new), FACTS)])
             self._new.clear()
         return self.rows[[self._places[bytes.fromhex(sha256)] for sha256 in sha256s]]
 
     def views(self, sha256s: Sequence[str], names: Sequence[str] = VIEWS.names or ()) -> np.ndarray:
-        """The small views of pictures that all have one, shape (n,), those of these names; from the disk."""
+        """These small views of pictures that all have a fingerprint, read from disk, shape (n,)."""
         found = np.zeros(len(sha256s), [(name, VIEWS[name]) for name in names])
         with self._views.open("rb") as file:
             for number, sha256 in enumerate(sha256s):
@@ -167,7 +166,7 @@ class Fingerprints:
         return found
 
     def add(self, row: np.ndarray, views: np.ndarray) -> None:
-        """Keeps a fingerprint that `draw` made; one that is there already stays.
+        """Stores a fingerprint made by `draw`, unless there is one already.
 
         Raises:
             StorageError: The disk is full.
@@ -175,7 +174,7 @@ class Fingerprints:
         key = row["sha256"][0].tobytes()
         if key in self._places:
             return
-        # The views first: a fingerprint counts once both are whole.
+        # The views first: a fingerprint counts once both are complete.
         for path, record in ((self._views, views), (self._facts, row)):
             try:
                 with path.open("r+b" if path.exists() else "w+b") as file:
@@ -191,9 +190,9 @@ class Fingerprints:
 
 @contextmanager
 def open_cache(warn: Callable[[str], object] = unheard) -> Iterator[Fingerprints]:
-    """The fingerprints made so far, in `data/cache`; waits until no other process holds them.
+    """The fingerprints in `data/cache`; waits while another process holds them.
 
-    `warn` hears whom it waits for.
+    `warn` is told which process it waits for.
 
     Raises:
         StorageError: The folder cannot be written.

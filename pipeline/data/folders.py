@@ -36,7 +36,7 @@ class ExclusionKind(StrEnum):
 
 
 class NoteKind(StrEnum):
-    """What about a data set could be read in another way."""
+    """What could be meant differently in a data set."""
 
     NESTED = "nested"
     SPLITS = "splits"
@@ -75,7 +75,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Note:
-    """How something was read that could be meant otherwise.
+    """How something was read that could be meant differently.
 
     Attributes:
         kind: What it is about.
@@ -96,7 +96,7 @@ class Layout:
         root: What their paths are relative to.
         candidates: Those that may be pictures.
         ignored: The others.
-        notes: How they were read, where that may be wrong.
+        notes: How they were read, if that may be wrong.
     """
 
     root: Path
@@ -256,7 +256,7 @@ def _loose(root: Path, entry: os.DirEntry[str]) -> Excluded:
 
 
 def _passed_over(entry: os.DirEntry[str], name: str) -> str:
-    """Why something inside a class is not a picture of it; empty if it may be one."""
+    """Why something inside a class folder is not a picture; empty if it may be one."""
     ending = Path(entry.name).suffix
     if _shown(name) != name:
         return "its name is not UTF-8; rename it"
@@ -277,7 +277,7 @@ def _is_picture_by_content(path: Path) -> bool:
         kind = filetypes.picture_format(filetypes.head(path))
     except OSError:
         return False
-    # Raw files of cameras start like a TIFF.
+    # Camera raw files start like a TIFF.
     return kind in decode.FORMATS and kind != "TIFF"
 
 

@@ -8,7 +8,7 @@ from pipeline.data.dataset import Table
 
 
 def connected(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The group of every name, given pairs that belong together; its least member names a group."""
+    """The group of every name, given pairs that belong together; a group is named after its first member."""
     leader = {name: name for name in names}
 
     def root(name: str) -> str:

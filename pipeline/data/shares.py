@@ -9,7 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 
-# Stands for all classes together.
+# All classes together.
 _ALL = None
 
 
@@ -23,12 +23,12 @@ def share_out(
 
     The largest groups are dealt first, so that smaller ones even out what they leave. Each goes to
     the part that is furthest behind its share of what has been dealt so far, not of the whole: a
-    small part gets its share of large groups, too. Equal ones come in an order drawn from the seed
-    and the group's name.
+    small part gets its share of large groups, too. Ties are ordered by the seed and the
+    group's name.
 
     Args:
         groups: The classes in each group, counted.
-        shares: The share of the whole that each part is to have; together 1.
+        shares: The share of the whole for each part; they sum to 1.
         taken: What the parts already have.
         seed: Any whole number.
 
@@ -73,7 +73,7 @@ def share_out(
 
 
 def _of_class(shares: Mapping[str, float], n: int) -> dict[str, float]:
-    """The parts' shares of a class of n pictures: at least one picture each, as far as there are any."""
+    """The parts' shares of a class of n pictures: at least one picture each, while there are any."""
     wanted = {part: max(1.0, share * n) for part, share in shares.items()}
     return {part: count / sum(wanted.values()) for part, count in wanted.items()}
 
@@ -81,7 +81,7 @@ def _of_class(shares: Mapping[str, float], n: int) -> dict[str, float]:
 def _lacking(
     counts: Counter[str], has: Mapping[str, Counter[str | None]], left: Mapping[str, int]
 ) -> list[str]:
-    """The parts that would get nothing of one of the group's classes if they did not get this group."""
+    """The parts that would lack one of the group's classes without this group."""
     without = {label: [part for part in has if not has[part][label]] for label in counts}
     return [part for label, parts in without.items() if len(parts) >= left[label] for part in parts]
 

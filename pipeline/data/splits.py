@@ -1,14 +1,14 @@
 """The held-out set and the folds: drawn once, stored, and only ever added to.
 
-Groups stay whole: equal files, near-duplicates and the data set's own groups, as `groups` has them;
-`shares` deals them out. Old pictures never move. Another number of folds draws new folds, and the
-held-out side stays.
+Groups stay whole: equal files, near-duplicates and the data set's own groups, from `groups`; `shares`
+deals them out. Old pictures never move. Changing the number of folds draws new folds and leaves the
+held-out side alone.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.core import files, stages
@@ -46,7 +46,7 @@ class Split:
 
     @property
     def shared_groups(self) -> int:
-        """How many groups are on both sides, as a split that came with the data set may have them."""
+        """How many groups are on both sides, which a split that came with the data set may allow."""
         sides = ({self.groups[p.path] for p in part} for part in (self.train, self.held_out))
         return len(set.intersection(*sides))
 
@@ -58,7 +58,7 @@ class Split:
 
     @property
     def moved_in_data_set(self) -> tuple[Picture, ...]:
-        """The pictures that the data set now puts on the other side: old ones never move."""
+        """The pictures that the data set has since put on the other side; here, old ones never move."""
         sides = ((TRAIN, self.train), (HELD_OUT, self.held_out))
         return tuple(p for side, part in sides for p in part if p.given_split not in ("", side))
 
@@ -74,8 +74,16 @@ class Split:
         return key_of([[p.path, p.label, p.sha256, self.groups[p.path]] for p in self.held_out])
 
 
-def make(run: Run, table: Table, config: Config) -> Split:
+def make(
+    run: Run, table: Table, config: Config, check: Callable[[Table, Split, Config], None] | None = None
+) -> Split:
     """The split of a run: the stored one with new pictures added, or a new one.
+
+    Args:
+        run: Where it is stored.
+        table: The pictures.
+        config: How many are held out, and in how many folds the others are.
+        check: Refuses a split that cannot be used; default: `_check_folds`.
 
     Raises:
         DataError: A class would be missing on one side; or the split was deleted and the pictures
@@ -85,7 +93,7 @@ def make(run: Run, table: Table, config: Config) -> Split:
     before = _before(run, table, config)
     places = _assign(table, config, before)
     split = _collect(table, places)
-    check(table, split, config)
+    (check or _check_folds)(table, split, config)
     text = to_csv(table, places, before)
     same_rules = before.rows and before.folds_stay and entry
     kept = [stages.SPLIT, stages.SPLIT_COPY]
@@ -109,7 +117,7 @@ def preview(run: Run, table: Table, config: Config) -> Split:
         DataError: As `make`.
     """
     split = _collect(table, _assign(table, config, _before(run, table, config)))
-    check(table, split, config)
+    _check_folds(table, split, config)
     return split
 
 
@@ -226,7 +234,7 @@ def _totals(counts: Mapping[str, Counter[str]], parts: Mapping[str, str]) -> dic
 def _collect(table: Table, places: Mapping[str, Place]) -> Split:
     missing = [p.path for p in table.pictures if p.path not in places]
     if missing:
-        raise DataError(f"{missing[0]} is not in the split", "repeat the training: it adds new pictures")
+        raise DataError(f"{missing[0]} is not in the split", "train again: that adds new pictures")
     by_side: dict[str, list[Picture]] = defaultdict(list)
     for picture in table.pictures:
         by_side[places[picture.path].side].append(picture)
@@ -234,7 +242,7 @@ def _collect(table: Table, places: Mapping[str, Place]) -> Split:
     return Split(tuple(by_side[TRAIN]), folds, tuple(by_side[HELD_OUT]), groups_of(table), tuple(by_side[""]))
 
 
-def check(table: Table, split: Split, config: Config) -> None:
+def _check_folds(table: Table, split: Split, config: Config) -> None:
     """Checks that every class can be trained on and evaluated.
 
     Raises:
@@ -251,7 +259,6 @@ def check(table: Table, split: Split, config: Config) -> None:
             f"add pictures to {', '.join(small)}"
             + (f", or use fewer folds: --set train.folds={fewer}" if fewer > 1 else ""),
         )
-    check_held_out(table, split, config)
     where = {
         label: {fold for p, fold in zip(split.train, split.folds, strict=True) if p.label == label}
         for label in table.labels
@@ -262,18 +269,22 @@ def check(table: Table, split: Split, config: Config) -> None:
             f"{source}: {who} training pictures in at least two folds",
             "add training pictures from other groups, or use --set data.group_copies=false",
         )
+    check_sides(table, split, config)
 
 
-def check_held_out(table: Table, split: Split, config: Config) -> None:
-    """Checks that every class can be evaluated.
+def check_sides(table: Table, split: Split, config: Config) -> None:
+    """Checks that every class is on both sides.
 
     Raises:
-        DataError: A class has no held-out picture.
+        DataError: A class has no held-out picture, or no other.
     """
-    held_out = {p.label for p in split.held_out}
-    if missing := [label for label in table.labels if label not in held_out]:
-        who = f"class {missing[0]} has" if len(missing) == 1 else f"classes {', '.join(missing)} have"
-        raise DataError(
-            f"{config.data.pictures}: {who} no picture in the held-out set",
-            "add some (test/ or split = test), use smaller groups, or use --set data.group_copies=false",
-        )
+    sides = (("in", split.held_out, "test"), ("beside", split.train, "train"))
+    for place, pictures, name in sides:
+        there = {p.label for p in pictures}
+        if missing := [label for label in table.labels if label not in there]:
+            who = f"class {missing[0]} has" if len(missing) == 1 else f"classes {', '.join(missing)} have"
+            raise DataError(
+                f"{config.data.pictures}: {who} no picture {place} the held-out set",
+                f"add some ({name}/ or split = {name}), use smaller groups, or use "
+                "--set data.group_copies=false",
+            )

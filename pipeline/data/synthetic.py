@@ -1,8 +1,8 @@
 """Invented channels' thumbnails, for the demo and the tests.
 
-Three channels, each with habits of colour, lettering and layout. The habits overlap: a channel
-now and then borrows another's colours, layout or motif, so the task is not trivial. Every
-picture follows from the seed, its class and its number alone.
+Three channels, each with its own colours, lettering and layout. The habits overlap: a channel sometimes
+borrows another's colours, layout or motif, so the task is not trivial. Every picture depends only on the
+seed, its class and its number.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def draw_channels(
     seed: int = 0,
     progress: Progress = silent,
 ) -> int:
-    """Draws `FOLDER/{train,test}/CHANNEL/0001.jpg ...`; pictures that are there stay.
+    """Draws `FOLDER/{train,test}/CHANNEL/0001.jpg ...`; existing pictures stay.
 
     Returns:
         The number of pictures in the folder.
 
     Raises:
-        DataError: The folder holds other things.
-        UsageError: A count or a size makes no sense.
+        DataError: The folder contains other files.
+        UsageError: A count or a size is out of range.
         StorageError: The disk is full.
     """
     if train < 1 or test < 0 or min(size) < 16:
@@ -90,7 +90,7 @@ def draw_channels(
 def thumbnail(channel: Channel, number: int, size: Size = _THUMBNAIL, seed: int = 0) -> Image.Image:
     """One picture of a channel, RGB."""
     random = np.random.default_rng([seed, CHANNELS.index(channel), number])
-    # Each habit is another channel's one time in a few.
+    # Now and then, each habit is another channel's.
     colours, motif, lettering = (
         channel if random.random() > _BORROWED else CHANNELS[int(random.integers(len(CHANNELS)))]
         for _ in range(3)
@@ -135,7 +135,7 @@ def _plates(pen: _Pen, random: np.random.Generator, size: Size, palette: Sequenc
 
 
 def _mountains(pen: _Pen, random: np.random.Generator, size: Size, palette: Sequence[_Colour]) -> None:
-    """Ranges, one before the other."""
+    """Mountain ranges, one in front of another."""
     for depth in range(int(random.integers(2, 5))):
         base = size.height * (0.45 + 0.15 * depth)
         steps = int(random.integers(4, 9))
@@ -148,7 +148,7 @@ def _mountains(pen: _Pen, random: np.random.Generator, size: Size, palette: Sequ
 
 
 def _traces(pen: _Pen, random: np.random.Generator, size: Size, palette: Sequence[_Colour]) -> None:
-    """Lines at right angles with pads at their ends."""
+    """Lines at right angles, with pads at the ends."""
     thick = max(1, size.height // 120)
     for _ in range(int(random.integers(6, 16))):
         x, y = random.uniform(0, size.width), random.uniform(0, size.height)

@@ -1,7 +1,7 @@
 """A table of pictures (CSV) as people and spreadsheets write it.
 
 Delimiter: comma, semicolon, tab or bar, whichever makes the first line name `path` and `label`.
-Encoding: the first that fits of the byte order mark's, UTF-16, UTF-8, Windows-1252, Latin-1.
+Encoding: the byte order mark's, or the first that fits of UTF-16, UTF-8, Windows-1252, Latin-1.
 """
 
 from __future__ import annotations

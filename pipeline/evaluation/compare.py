@@ -51,7 +51,7 @@ def compare(many: Sequence[Run]) -> _Ranking:
     right = {run: arrays["probabilities"].argmax(1) == arrays["truth"] for run, arrays in loaded.items()}
     ranked = sorted(many, key=lambda run: -right[run].mean())
     best = ranked[0]
-    # Equal files have equal answers, so one stands for all of them.
+    # Equal files have equal predictions, so one represents them all.
     by_content = {run: dict(zip(loaded[run]["sha256"].tolist(), right[run], strict=True)) for run in many}
     groups = dict(zip(loaded[best]["sha256"].tolist(), loaded[best]["group"].tolist(), strict=True))
     rows = []

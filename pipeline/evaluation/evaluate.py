@@ -14,7 +14,7 @@ from pipeline.evaluation import label_issues
 from pipeline.evaluation.predictions import Predictions, keras_predictions
 from pipeline.stats import intervals, metrics
 from pipeline.stats.metrics import Interval, accuracy_of, f1_of, macro_f1_of
-from pipeline.training.experiment import Experiment, load_out_of_fold
+from pipeline.training.experiment import Experiment, load_out_of_fold, require_training
 from pipeline.training.results import Folds, Training
 
 
@@ -88,8 +88,13 @@ class Evaluation(Document):
 
 
 def evaluate(experiment: Experiment, reporter: ProgressReporter) -> Evaluation:
-    """Writes evaluation.json, label_issues.json and their figures; returns the evaluation."""
+    """Writes evaluation.json, label_issues.json and their figures; returns the evaluation.
+
+    Raises:
+        UsageError: The run has no folds, because its model was given.
+    """
     run = experiment.run
+    require_training(run, "no folds to score", f"its held-out scores: python -m export parity {run.name}")
     held_out, made = keras_predictions(experiment, reporter)
     inputs = {"predictions": made.key, "folds": run.key("folds")}
     recipe = stages.recipe("evaluation", inputs, {}, ("numpy", "scipy"))

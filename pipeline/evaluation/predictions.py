@@ -76,7 +76,7 @@ def stored_predictions(
         inputs: The recipe keys of what the model was made from.
         libraries: The packages that the predictions depend on.
         predict: Called only if nothing up to date is stored.
-        reporter: Hears the progress.
+        reporter: Receives progress.
 
     Raises:
         DataError: A held-out picture has changed since training.
@@ -115,5 +115,4 @@ def keras_predictions(experiment: Experiment, reporter: ProgressReporter) -> tup
         frames = ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), pictures)
         return classifier.predict(model, frames, advance)
 
-    inputs = {"model": experiment.run.key("model")}
-    return stored_predictions(experiment, KERAS, inputs, _KERAS_LIBRARIES, predict, reporter)
+    return stored_predictions(experiment, KERAS, experiment.model_key, _KERAS_LIBRARIES, predict, reporter)

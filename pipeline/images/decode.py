@@ -276,7 +276,7 @@ def _scale(path: Path, image: Image.Image, file_format: str) -> int:
             return scale
     if area <= 16 * _MAX_PIXELS:
         size = f"{image.width}x{image.height} pixels"
-        raise PictureError(f"{size} are too many for a progressive JPEG; save it as a baseline one", path)
+        raise PictureError(f"{size} is too large for a progressive JPEG; save it as a baseline one", path)
     raise _too_large(path, image, "JPEG", 16 * _MAX_PIXELS)
 
 

@@ -112,21 +112,21 @@ def median_aspect(sizes: Sequence[tuple[int, int]]) -> float:
     return math.exp(float(np.median([math.log(w / h) for w, h in sizes])))
 
 
-def auto_frame(sizes: Sequence[tuple[int, int]]) -> Size:
+def auto_frame(sizes: Sequence[tuple[int, int]], long_side: int = LONG_SIDE) -> Size:
     """The frame with the smallest bars for pictures of these sizes.
 
-    The long side is 224 pixels; the short side is the smallest multiple of 32 that fits the median
-    shape. Mixed orientations (under 80% in one) get 224x224. Square pictures count for both
-    orientations.
+    The short side is the smallest multiple of 32 that fits the median shape. Mixed orientations (under
+    80% in one) get a square. Square pictures count for both orientations.
 
     Args:
         sizes: (width, height) of the upright training pictures, in pixels.
+        long_side: In pixels.
     """
     lying = sum(w >= h for w, h in sizes) / len(sizes)
     standing = sum(w <= h for w, h in sizes) / len(sizes)
     if max(lying, standing) < _SAME_ORIENTATION:
-        return Size(LONG_SIDE, LONG_SIDE)
+        return Size(long_side, long_side)
     aspect = median_aspect(sizes)
-    wanted = LONG_SIDE * min(aspect, 1 / aspect)
-    short = min(LONG_SIDE, _SIDE_STEP * max(1, math.ceil(wanted / _SIDE_STEP - 1e-9)))
-    return Size(LONG_SIDE, short) if aspect >= 1 else Size(short, LONG_SIDE)
+    wanted = long_side * min(aspect, 1 / aspect)
+    short = min(long_side, _SIDE_STEP * max(1, math.ceil(wanted / _SIDE_STEP - 1e-9)))
+    return Size(long_side, short) if aspect >= 1 else Size(short, long_side)

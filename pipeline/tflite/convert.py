@@ -58,7 +58,9 @@ def _guard_weights(data: bytes, model: keras.Model) -> None:
     """Raises ConversionError for a file with variables in place of weights."""
     found = sorted({name for name, _ in schema.operators(data)} & set(schema.VARIABLES))
     if found:
-        raise ConversionError(f"the file reads variables ({', '.join(found)}) instead of holding its weights")
+        raise ConversionError(
+            f"the file reads variables ({', '.join(found)}) instead of containing its weights"
+        )
     # Quantized weights take at least a byte each; batch-norms are folded away.
     needed = sum(int(np.prod(v.shape)) for v in model.weights if len(v.shape) > 1)
     held = sum(schema.constant_bytes(data).values())

@@ -66,7 +66,7 @@ class Interpreter:
         data: The file.
         num_threads: Threads inside one run.
         kernels: `XNNPACK` (the default delegate) or `built-in`.
-        size: Of the input, where the file leaves it open.
+        size: Of the input, if the file leaves it open.
 
     Raises:
         ConversionError: LiteRT cannot load the file, or it is not of that form.
@@ -170,6 +170,7 @@ def predictions(
     items: Sequence[Any],
     prepare: Callable[[Any], np.ndarray],
     advance: Callable[[int], object] = bool,
+    kernels: str = XNNPACK,
 ) -> np.ndarray:
     """A model's predictions for many pictures, on all cores.
 
@@ -178,6 +179,7 @@ def predictions(
         items: The arguments of `prepare`, in order.
         prepare: Makes a frame (RGB, uint8); runs in several threads.
         advance: Called with the number of pictures done.
+        kernels: `XNNPACK` or `built-in`.
 
     Returns:
         float32, shape (items, n).
@@ -185,7 +187,7 @@ def predictions(
     Raises:
         ConversionError: A prediction is not finite.
     """
-    interpreters = Interpreters(data)
+    interpreters = Interpreters(data, kernels)
     rows = []
 
     def answer(item: Any) -> np.ndarray:
@@ -208,6 +210,6 @@ def finite(numbers: np.ndarray, model: str = "the file") -> np.ndarray:
     if not np.isfinite(numbers).all():
         raise ConversionError(
             f"{model} predicts numbers that are not finite",
-            "its weights are damaged or its training diverged; make it again",
+            "its weights are damaged or its training diverged; train or export it again",
         )
     return numbers

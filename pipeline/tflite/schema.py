@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-# Operators of a file that reads its weights from outside instead of holding them.
+# Operators of a file that reads its weights from outside instead of containing them.
 VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 
 
@@ -49,3 +49,14 @@ def constant_bytes(data: bytes) -> Counter[str]:
         content = model.buffers[tensor.buffer].data
         held[kinds[tensor.type]] += 0 if content is None else len(content)
     return held
+
+
+def joined_widths(data: bytes) -> tuple[int, ...]:
+    """The lengths of the vectors that a .tflite's last concatenation joins; empty without one."""
+    model = read_schema(data)
+    widths: tuple[int, ...] = ()
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            if operator_name(model.operatorCodes[operator.opcodeIndex]) == "CONCATENATION":
+                widths = tuple(int(graph.tensors[at].shape[-1]) for at in operator.inputs)
+    return widths

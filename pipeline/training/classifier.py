@@ -60,8 +60,8 @@ def assemble(
     backbone: keras.Model,
     trained: keras.Model,
     head: Head,
-    mean: np.ndarray,
-    scale: float,
+    mean: np.ndarray | float,
+    scale: np.ndarray | float,
     temperature: float,
 ) -> keras.Model:
     """The final classifier.
@@ -70,19 +70,29 @@ def assemble(
         backbone: As `backbones.build` makes it.
         trained: The trained head, as `build_head` makes it.
         head: Its settings.
-        mean: Subtracted from the features in training, shape (width,).
-        scale: The divisor of the features in training.
+        mean: Subtracted from the features in training, shape (width,) or ().
+        scale: The divisor of the features in training, shape (width,) or ().
         temperature: The divisor of the logits.
     """
     classifier = build_classifier(backbone, trained.output_shape[-1], head)
+    for name, arrays in folded_weights(trained, mean, scale, temperature).items():
+        classifier.get_layer(name).set_weights(arrays)
+    return classifier
+
+
+def folded_weights(
+    trained: keras.Model, mean: np.ndarray | float, scale: np.ndarray | float, temperature: float
+) -> dict[str, list[np.ndarray]]:
+    """The weights of a trained head for raw features, by layer; the arguments are as in `assemble`."""
     dense = [layer for layer in trained.layers if isinstance(layer, keras.layers.Dense)]
     weights = [layer.get_weights() for layer in dense]
     kernel, bias = weights[0]
-    weights[0] = [kernel / scale, bias - (mean / scale) @ kernel]
+    weights[0] = [
+        kernel / np.reshape(scale, (-1, 1)),
+        bias - np.broadcast_to(mean / scale, len(kernel)) @ kernel,
+    ]
     weights[-1] = [array / temperature for array in weights[-1]]
-    for layer, arrays in zip(dense, weights, strict=True):
-        classifier.get_layer(layer.name).set_weights(arrays)
-    return classifier
+    return {layer.name: arrays for layer, arrays in zip(dense, weights, strict=True)}
 
 
 def load(path: Path) -> Any:
@@ -96,7 +106,7 @@ def load(path: Path) -> Any:
     except Exception as error:
         reason = str(error).split("\n", 1)[0] or type(error).__name__
         raise RunError(
-            f"{path} is damaged and cannot be loaded: {reason}", "delete it and repeat the training"
+            f"{path} is damaged and cannot be loaded: {reason}", "delete it and train again"
         ) from error
 
 

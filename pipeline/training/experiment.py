@@ -14,7 +14,7 @@ import numpy as np
 
 from pipeline.core import runs, stages
 from pipeline.core.config import Config
-from pipeline.core.errors import DataError, RunError
+from pipeline.core.errors import DataError, RunError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.runs import Run
@@ -23,7 +23,7 @@ from pipeline.data import changes, dataset, splits
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.training import features
-from pipeline.training.results import Folds, Frame, Search
+from pipeline.training.results import Folds, Frame, GivenModel, Search
 
 if TYPE_CHECKING:
     from pipeline.training import heads
@@ -35,17 +35,38 @@ DRAWN = ("matplotlib", "numpy")
 
 @dataclass(frozen=True)
 class Experiment:
-    """A run with its configuration, pictures, split and frame."""
+    """A run with its configuration, pictures, split and frame.
+
+    `given` is None unless the model was given by the user: then the training side of the split only
+    calibrates.
+    """
 
     run: Run
     config: Config
     table: Table
     split: Split
     frame: Size
+    given: GivenModel | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return self.table.labels
+        """In output order."""
+        return self.given.labels if self.given else self.table.labels
+
+    @property
+    def threshold(self) -> float:
+        """The probability below which the answer is "don't know"."""
+        return self.given.threshold if self.given else self.run.read(Folds, stages.FOLDS).threshold
+
+    @property
+    def model_key(self) -> dict[str, str]:
+        """The key of model.keras by the stage that made it, for recipes.
+
+        Raises:
+            RunError: There is no model.
+        """
+        stage = "given" if self.given else "model"
+        return {stage: self.run.key(stage)}
 
 
 def settled_config(run: Run) -> Config:
@@ -59,10 +80,10 @@ def settled_config(run: Run) -> Config:
 
 
 def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experiment:
-    """The Experiment of a trained run, from its artifacts alone.
+    """The Experiment of a run with a model, from its artifacts alone.
 
     Args:
-        run: What `train` made.
+        run: What `train` made, or `export.conversion.given`.
         reporter: Told if pictures or files of the run have changed since.
 
     Raises:
@@ -70,36 +91,62 @@ def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experime
             settings than the run has now.
         DataError: A class has no held-out picture.
     """
+    given = run.read(GivenModel, stages.GIVEN) if run.model_was_given else None
     config = settled_config(run)
     table = dataset.load(run, Path(config.data.pictures))
     split = splits.load(run, table)
     frame = run.read(Frame, stages.FRAME).size
     if not run.path(stages.MODEL).is_file():
         raise RunError(f"{run.path(stages.MODEL)} is missing", runs.training_hint(run))
-    experiment = Experiment(run, config, table, split, frame)
+    experiment = Experiment(run, config, table, split, frame, given)
     if other := _trained_otherwise(experiment):
         raise RunError(f"the model {run.path(stages.MODEL)} {other}", runs.training_hint(run))
-    run.require_whole("frame", "folds", "model")
-    splits.check_held_out(table, split, config)
+    run.require_whole("frame", *(("given",) if given else ("folds", "model")))
+    splits.check_sides(table, split, config)
     if reporter:
         run.warn_of_damage(reporter.warn)
         say_changes(run, table, config, reporter)
+        if not given and config.train.preset != "fast" and not run.recorded("fine_tuning"):
+            reporter.warn(
+                "this is the fast model: its fine-tuning is unfinished; "
+                f"to continue: {runs.training_command(run)}"
+            )
     return experiment
+
+
+def require_training(run: Run, lacking: str, hint: str) -> None:
+    """Refuses the run of a model that was given, for what only training makes.
+
+    Args:
+        run: Any run.
+        lacking: What it has not, as the end of a sentence.
+        hint: What to do instead.
+
+    Raises:
+        UsageError: Its model was given.
+    """
+    if run.model_was_given:
+        raise UsageError(f"{run.folder} holds a model that was given, not trained: it has {lacking}", hint)
 
 
 def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReporter) -> None:
     """Warns if the pictures have changed since the run was made, reading few of them."""
-    again = f"to train again: {runs.training_command(run)}, then repeat this command"
+    given = run.model_was_given
+    command = runs.training_command(run)
+    again = f"to {'give the model' if given else 'train'} again: {command}, then run this command again"
     try:
         moment = run.path(stages.PICTURES).stat().st_mtime
         change = changes.changed_since(table, Path(config.data.pictures), moment)
     except OSError:
         return
     except DataError as error:
-        reporter.warn(f"the pictures are not those of the training run: {error.message}; {again}")
+        reporter.warn(
+            f"the pictures are not those of the {'' if given else 'training '}run: {error.message}; {again}"
+        )
         return
     if change:
-        reporter.warn(f"pictures have changed since training ({change}); the old ones still count; {again}")
+        since = "the run was made" if given else "training"
+        reporter.warn(f"pictures have changed since {since} ({change}); the old ones still count; {again}")
 
 
 def _trained_otherwise(experiment: Experiment) -> str:
@@ -108,6 +155,9 @@ def _trained_otherwise(experiment: Experiment) -> str:
     Libraries and weights files do not matter: the model exists, whatever is installed now.
     """
     run, folds = experiment.run, experiment.run.recorded("folds")
+    if experiment.given:
+        same = run.recorded("given").get("inputs", {}).get("train") == experiment.split.train_key
+        return "" if same else "was given with other pictures or labels than the run has now"
     if run.config().search and not run.recorded("search"):
         return "is older than the search, which is unfinished"
     if not folds or run.recorded("model").get("inputs", {}).get("folds") != folds.get("key"):
@@ -121,12 +171,23 @@ def _trained_otherwise(experiment: Experiment) -> str:
     return ""
 
 
+def is_fine_tuned(run: Run) -> bool:
+    """Whether the run's model is the fine-tuned one rather than the fast one."""
+    return "fine_tuning" in run.recorded("folds").get("inputs", {})
+
+
 def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
     """The arrays `sha256`, `group`, `truth`, `fold`, `logits` and `probabilities` of a run.
 
     Raises:
         RunError: They are missing or damaged.
+        UsageError: The run's model was given.
     """
+    require_training(
+        run,
+        "no out-of-fold predictions",
+        "python -m export compare-models compares it on pictures",
+    )
     return run.read_arrays(stages.OUT_OF_FOLD)
 
 
@@ -174,7 +235,8 @@ def training_settings(experiment: Experiment) -> dict[str, Any]:
 def head_settings(config: Config) -> dict[str, Any]:
     """The part of the configuration that a head depends on, for recipes."""
     return {
-        "head": config.head.model_dump(mode="json"),
-        "train": config.train.model_dump(mode="json"),
+        # How many depths it sees is among the settings of the features.
+        "head": config.head.model_dump(mode="json", exclude={"depths"}),
+        "train": config.train.model_dump(mode="json", exclude={"preset"}),
         "seed": config.seed,
     }

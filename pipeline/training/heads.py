@@ -21,8 +21,8 @@ from pipeline.core.progress import Progress
 from pipeline.core.sections import Head, Train
 from pipeline.stats import metrics
 from pipeline.training import classifier
-from pipeline.training.features import PLAIN, Store
 from pipeline.training.results import Curves
+from pipeline.training.store import PLAIN, Store
 
 _PORTION = 512
 
@@ -47,7 +47,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class _CrossValidation:
+class CrossValidation:
     """The outcome of training every fold.
 
     Attributes:
@@ -83,7 +83,7 @@ class HeadTrainer:
         self._optimizer = _optimizer(train)
         self._optimizer.build(self.model.trainable_variables)
         self._mean = tf.Variable(tf.zeros(width), trainable=False)
-        self._scale = tf.Variable(tf.ones(()), trainable=False)
+        self._scale = tf.Variable(tf.ones(width), trainable=False)
         variables = [*self.model.variables, *self._optimizer.variables]
         self._first = [(variable, variable.numpy()) for variable in variables]
         self._step = tf.function(self._take_step)
@@ -94,8 +94,8 @@ class HeadTrainer:
         return self._mean.numpy()
 
     @property
-    def scale(self) -> float:
-        return float(self._scale.numpy())
+    def scale(self) -> np.ndarray:
+        return self._scale.numpy()
 
     def start(self, examples: Examples, rows: np.ndarray) -> None:
         """Resets the weights and measures the features to train on."""
@@ -109,7 +109,7 @@ class HeadTrainer:
     def epochs(self, examples: Examples, rows: np.ndarray, steps: int) -> Iterator[tuple[float, float]]:
         """Trains for a number of steps; yields the mean loss and the accuracy of every complete epoch."""
         random = np.random.default_rng(self._seed)
-        weights = _class_weights(examples, rows) if self._train.class_weights else np.ones(examples.classes)
+        weights = class_weights(examples, rows, self._train)
         size, taken = self._train.batch_size, 0
         while taken < steps:
             order = random.permutation(rows)
@@ -158,7 +158,7 @@ class HeadTrainer:
 
 def run_folds(
     trainer: HeadTrainer, examples: Examples, config: Config, progress: Progress, stage: str
-) -> _CrossValidation:
+) -> CrossValidation:
     """Trains and validates every fold, selects the epoch, and calibrates on the predictions."""
     train, numbers = config.train, np.arange(len(examples.truth))
     logits = np.zeros((train.epochs, len(numbers), examples.classes), np.float32)
@@ -175,20 +175,46 @@ def run_folds(
         for epoch, (loss, accuracy) in enumerate(
             trainer.epochs(examples, inside, train.epochs * per_epoch[-1])
         ):
-            validation, truth = _finite(trainer.logits(examples, outside), train), examples.truth[outside]
+            validation, truth = finite(trainer.logits(examples, outside), train), examples.truth[outside]
             logits[epoch, outside] = validation
             hits = float((validation.argmax(1) == truth).mean())
             points.append((loss, accuracy, metrics.log_loss(validation, truth), hits))
             progress(stage, fold * train.epochs + epoch + 1, train.folds * train.epochs)
-        history.append(Curves(**dict(zip(Curves.model_fields, zip(*points, strict=True), strict=True))))
+        history.append(Curves.of(points))
+    return cross_validation(train, logits, examples.truth, history, round(float(np.mean(per_epoch))))
+
+
+def cross_validation(
+    train: Train,
+    logits: np.ndarray,
+    truth: np.ndarray,
+    history: Sequence[Curves],
+    steps: int,
+    *,
+    smoothed: bool = False,
+) -> CrossValidation:
+    """Selects the epoch, and calibrates on its predictions.
+
+    Args:
+        train: The configuration's section.
+        logits: Out-of-fold, shape (epochs, n, classes).
+        truth: Labels, shape (n,).
+        history: Each fold's learning curves.
+        steps: The number of training steps in an epoch.
+        smoothed: Whether the labels were smoothed in training. The losses of epochs are then compared
+            at the temperature that suits each: smoothing alone makes a better epoch's loss larger.
+    """
     losses = np.mean([curves.validation_loss for curves in history if curves.validation_loss], axis=0)
-    chosen = int(losses.argmin()) + 1 if train.select_best_epoch else train.epochs
+    if smoothed:
+        losses = np.array(
+            [metrics.log_loss(epoch / metrics.fit_temperature(epoch, truth), truth) for epoch in logits]
+        )
+    chosen = int(losses.argmin()) + 1 if train.select_best_epoch else len(logits)
     out_of_fold = logits[chosen - 1]
-    temperature = metrics.fit_temperature(out_of_fold, examples.truth)
+    temperature = metrics.fit_temperature(out_of_fold, truth)
     probabilities = special.softmax(out_of_fold / temperature, axis=1)
-    threshold = metrics.dont_know_threshold(probabilities, examples.truth, train.min_correct_coverage)
-    steps = chosen * round(float(np.mean(per_epoch)))
-    return _CrossValidation(tuple(history), chosen, steps, out_of_fold, temperature, threshold)
+    threshold = metrics.dont_know_threshold(probabilities, truth, train.min_correct_coverage)
+    return CrossValidation(tuple(history), chosen, chosen * steps, out_of_fold, temperature, threshold)
 
 
 def fit_final(
@@ -212,10 +238,11 @@ def fit_final(
     model = classifier.assemble(
         backbone, trainer.model, config.head, trainer.mean, trainer.scale, temperature
     )
-    return model, _finite(trainer.logits(examples, rows), config.train) / temperature
+    return model, finite(trainer.logits(examples, rows), config.train) / temperature
 
 
-def _finite(logits: np.ndarray, train: Train) -> np.ndarray:
+def finite(logits: np.ndarray, train: Train) -> np.ndarray:
+    """The same logits; raises ConfigError if the training diverged."""
     if not np.isfinite(logits).all():
         raise ConfigError(
             "the training diverged: the head predicts numbers that are not finite",
@@ -229,23 +256,27 @@ def _optimizer(train: Train) -> keras.optimizers.Optimizer:
     return kinds[train.optimizer](train.learning_rate)
 
 
-def _moments(store: Store, rows: np.ndarray) -> tuple[np.ndarray, float]:
-    """The mean of every feature, and one scale for all: the root mean square deviation.
+def _moments(store: Store, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean and the scale of every feature, float32, shape (width,).
 
-    Over all views, in portions. A single scale, because dividing by each feature's own would blow up
-    nearly constant features, whose folded weights then swamp the others when quantized.
+    Over all views, in portions. The scale is the root mean square deviation of the features of one depth:
+    dividing by each feature's own would blow up nearly constant features, whose folded weights then swamp
+    the others when quantized.
     """
-    count, total, squares = 0, np.zeros(store.width), 0.0
+    count, total, squares = 0, np.zeros(store.width), np.zeros(store.width)
     for view in range(store.views):
         for begin in range(0, len(rows), _PORTION):
             part = store.take(rows[begin : begin + _PORTION], view).astype(np.float64)
-            count, total, squares = count + len(part), total + part.sum(0), squares + float((part**2).sum())
+            count, total, squares = count + len(part), total + part.sum(0), squares + (part**2).sum(0)
     mean = total / count
-    variance = squares / count - float((mean**2).sum())
-    return mean.astype(np.float32), max((max(variance, 0.0) / store.width) ** 0.5, 1e-6)
+    variances = np.split(np.maximum(squares / count - mean**2, 0), np.cumsum(store.depths)[:-1])
+    scales = [np.full(len(own), max(own.mean() ** 0.5, 1e-6), np.float32) for own in variances]
+    return mean.astype(np.float32), np.concatenate(scales)
 
 
-def _class_weights(examples: Examples, rows: np.ndarray) -> np.ndarray:
-    """n / (k · n_c) for every class c."""
+def class_weights(examples: Examples, rows: np.ndarray, train: Train) -> np.ndarray:
+    """n / (k · n_c) for every class c, or 1 unless `train.class_weights` is set; shape (classes,)."""
+    if not train.class_weights:
+        return np.ones(examples.classes)
     counts = np.bincount(examples.truth[rows], minlength=examples.classes)
     return len(rows) / (examples.classes * np.maximum(counts, 1))

@@ -1,9 +1,12 @@
 """The documents that training leaves in a run, and how they are read.
 
-`search` and `train` write them; everything later reads them. Their file names are in `core.runs`.
+`search` and `train` write them, `export.conversion.given` that of a model from elsewhere; everything later
+reads them. Their file names are in `core.stages`.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
 
 from pipeline.core.documents import Document
 from pipeline.core.size import Size
@@ -54,6 +57,17 @@ class Curves(Document):
     validation_loss: tuple[float, ...] = ()
     validation_accuracy: tuple[float, ...] = ()
 
+    @classmethod
+    def of(cls, points: Iterable[Sequence[float]]) -> Curves:
+        """From the values of each epoch, in the order of the fields."""
+        columns = zip(*points, strict=True)
+        return cls(
+            **{
+                name: tuple(map(float, column))
+                for name, column in zip(cls.model_fields, columns, strict=False)
+            }
+        )
+
 
 class Folds(Document):
     """folds.json: the out-of-fold scores, and what was chosen on them."""
@@ -68,6 +82,49 @@ class Folds(Document):
     temperature: float
     threshold: float
     history: tuple[Curves, ...] = ()
+
+
+class FineTuning(Document):
+    """fine_tuning.json: what fine-tuning brought, out of fold, and whether its model was kept.
+
+    `layer` is the one above which the backbone was trained; `gain` is the accuracy gained over the fast
+    model on the same n pictures, with its 95% interval.
+    """
+
+    preset: str
+    layer: str
+    epochs: int
+    fast_accuracy: float
+    gain: float
+    interval: Interval
+    kept: bool
+    folds: Folds
+
+
+class GivenModel(Document):
+    """given.json: a classifier that the user brought, and what its run knows of it.
+
+    Attributes:
+        file: Its name.
+        sha256: Of that file.
+        labels: In output order.
+        limits: What the model itself expects for the pixels 0 and 255; model.keras takes pixels.
+        softmax_added: Whether the file's answers were logits, and model.keras ends with a softmax instead.
+        parameters: How many it has.
+        n: Pictures that calibrate.
+        accuracy: On those; it may have been trained on them.
+        threshold: Chosen on those; below it the answer is "don't know".
+    """
+
+    file: str
+    sha256: str
+    labels: tuple[str, ...]
+    limits: tuple[float, float]
+    softmax_added: bool
+    parameters: int
+    n: int
+    accuracy: float
+    threshold: float
 
 
 class Training(Document):

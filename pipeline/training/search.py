@@ -17,9 +17,8 @@ from pipeline.core.runs import Run
 from pipeline.core.size import parse_size
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
-from pipeline.images.letterbox import auto_frame
 from pipeline.stats import intervals, metrics
-from pipeline.training import features
+from pipeline.training import backbones, features
 from pipeline.training.experiment import (
     DRAWN,
     NUMERIC,
@@ -44,7 +43,7 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
     """
     sizes = [(p.width, p.height) for p in split.train]
     cells = [
-        (values, Experiment(run, cell, table, split, cell.model.frame or auto_frame(sizes)))
+        (values, Experiment(run, cell, table, split, backbones.frame(cell.model, sizes)))
         for values, cell in config.grid()
     ]
     recipe = stages.recipe(

@@ -7,14 +7,11 @@ sees more than size and bytes; nothing here learns from them.
 
 from __future__ import annotations
 
-import numpy as np
-
 from pipeline.core import config as configuration
 from pipeline.core import files, grid, stages
 from pipeline.core.config import RENAMED, Config
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
-from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data import fingerprints, splits
@@ -22,16 +19,15 @@ from pipeline.data.audit import audit, contact_sheets, shortcuts
 from pipeline.data.audit.issues import IssueKind
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
-from pipeline.images.letterbox import auto_frame, median_aspect
-from pipeline.stats import metrics
-from pipeline.training import backbones, features, figures
-from pipeline.training.experiment import (
-    NUMERIC,
-    Experiment,
-    examples_of,
-    load_heads,
-    trainer_of,
-    training_settings,
+from pipeline.images.letterbox import median_aspect
+from pipeline.training import backbones, figures, fine_tuning
+from pipeline.training.experiment import Experiment, examples_of, load_heads, require_training, trainer_of
+from pipeline.training.outcome import (
+    folds_document,
+    folds_recipe,
+    model_recipe,
+    out_of_fold_arrays,
+    write_model,
 )
 from pipeline.training.results import Folds, Frame, Training
 from pipeline.training.search import search
@@ -41,15 +37,17 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
     """Runs every training stage that is out of date.
 
     Raises:
+        UsageError: The run is of a model that was given.
         VignetteError: An error from `dataset`, `splits`, `features`, `backbones` or the disk.
             Finished stages are kept; running it again continues.
     """
+    require_training(run, "no folds", "use --name NAME for another run")
     for key in config.renamed:
         reporter.warn(f"{key} is now called {RENAMED[key]}; the next version will reject the old name")
     for key in config.ignored:
         reporter.warn(f"{key} has no effect: only {grid.USED_BY[key].name} uses it")
     run.warn_of_damage(reporter.warn)
-    table = _look(run, config, reporter)
+    table = look(run, config, reporter)
     if splits.restore(run):
         reporter.warn(f"{run.path(stages.SPLIT)} was damaged and has been restored from its copy")
     split = splits.make(run, table, config)
@@ -60,13 +58,26 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
         config = search(run, config, table, split, reporter)
     experiment = Experiment(run, config, table, split, _frame(run, config, split))
     reporter.say("frame", f"{experiment.frame} (width x height)")
-    _folds(experiment, reporter)
-    _model(experiment, reporter)
-    figures.draw(experiment, _folds_recipe(experiment).key, reporter)
+    plan = fine_tuning.plan(experiment)
+    if plan and plan.is_done():
+        folds = run.read(Folds, stages.FOLDS)
+        _say_folds(folds, plan.epochs, reporter)
+        _say_model(experiment, reporter)
+    else:
+        _folds(experiment, reporter)
+        _model(experiment, reporter)
+        if plan and plan.make(reporter):
+            _say_model(experiment, reporter)
+    figures.draw(experiment, run.recorded("folds")["key"], reporter)
     return experiment
 
 
-def _look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
+def look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
+    """The pictures of a run, audited; says what was found.
+
+    Raises:
+        DataError: They are no data set.
+    """
     with fingerprints.open_cache(reporter.warn) as cache:
         result = audit.make(run, config, reporter, cache)
         if result.refusal:
@@ -101,7 +112,7 @@ def _look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
 def _shares(table: Table) -> str:
     counts = [sum(p.label == label for p in table.pictures) for label in table.labels]
     shown = [f"{label} {count}" for label, count in zip(table.labels, counts, strict=True)]
-    return ", ".join(shown) if len(shown) <= 8 else f"{min(counts)} to {max(counts)} a class"
+    return ", ".join(shown) if len(shown) <= 8 else f"{min(counts)} to {max(counts)} per class"
 
 
 def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None:
@@ -143,18 +154,12 @@ def _frame(run: Run, config: Config, split: Split) -> Size:
     recipe = stages.recipe("frame", {"train": split.train_key}, {"input": config.model.input})
 
     def build() -> None:
-        frame = config.model.frame or auto_frame(sizes)
+        frame = backbones.frame(config.model, sizes)
         aspect = round(median_aspect(sizes), 6)
         run.write(Frame(width=frame.width, height=frame.height, content_aspect=aspect), stages.FRAME)
 
     run.make(recipe, build)
     return run.read(Frame, stages.FRAME).size
-
-
-def _folds_recipe(experiment: Experiment) -> Recipe:
-    made = features.recipe(experiment.config, experiment.frame)
-    inputs = {"train": experiment.split.train_key, "features": made.key}
-    return stages.recipe("folds", inputs, training_settings(experiment), NUMERIC)
 
 
 def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:
@@ -164,51 +169,28 @@ def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:
         examples = examples_of(experiment, reporter)
         trainer = trainer_of(experiment, examples)
         folds = load_heads().run_folds(trainer, examples, config, reporter.progress, "training the folds")
-        truth = examples.truth
-        run.write_arrays(
-            stages.OUT_OF_FOLD,
-            sha256=np.array([p.sha256 for p in experiment.split.train]),
-            group=np.array(examples.groups),
-            truth=truth,
-            fold=examples.folds,
-            logits=folds.logits,
-            probabilities=folds.probabilities,
-        )
-        hits = folds.logits.argmax(1) == truth
-        document = Folds(
-            labels=experiment.labels,
-            n=len(truth),
-            accuracy=float(hits.mean()),
-            fold_accuracy=tuple(
-                float(hits[examples.folds == fold].mean())
-                for fold in range(config.train.folds)
-                if (examples.folds == fold).any()
-            ),
-            chosen_epoch=folds.chosen_epoch,
-            epoch_was_chosen=config.train.select_best_epoch,
-            steps=folds.steps,
-            temperature=folds.temperature,
-            threshold=folds.threshold,
-            history=folds.history,
-        )
-        run.write(document, stages.FOLDS)
+        run.write_arrays(stages.OUT_OF_FOLD, **out_of_fold_arrays(examples, folds, experiment))
+        run.write(folds_document(examples, folds, experiment), stages.FOLDS)
 
-    run.make(_folds_recipe(experiment), build)
+    run.make(folds_recipe(experiment), build)
     result = run.read(Folds, stages.FOLDS)
     if result.epoch_was_chosen and result.chosen_epoch == config.train.epochs:
         more = f"--set train.epochs={2 * config.train.epochs}"
         reporter.warn(f"the validation loss was still falling at the last epoch; try {more}")
+    _say_folds(result, config.train.epochs, reporter)
+
+
+def _say_folds(result: Folds, epochs: int, reporter: ProgressReporter) -> None:
     spread = result.fold_accuracy
     reporter.say(
         "folds",
         f"out-of-fold accuracy {result.accuracy:.3f} (folds {min(spread):.3f} to {max(spread):.3f}, "
-        f"n = {result.n:,}) at epoch {result.chosen_epoch} of {config.train.epochs}",
+        f"n = {result.n:,}) at epoch {result.chosen_epoch} of {epochs}",
     )
 
 
 def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
     run = experiment.run
-    recipe = stages.recipe("model", {"folds": _folds_recipe(experiment).key}, {}, NUMERIC)
 
     def build() -> None:
         folds = run.read(Folds, stages.FOLDS)
@@ -216,27 +198,21 @@ def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
         trainer = trainer_of(experiment, examples)
         reporter.progress("training the final model", 0, 1)
         with quiet():
-            backbone = backbones.build(experiment.config.model, experiment.frame, experiment.config.seed)
+            config = experiment.config
+            blocks = backbones.pooled_blocks(config.model, config.head)
+            backbone = backbones.build(config.model, experiment.frame, config.seed, blocks)
             model, logits = load_heads().fit_final(
-                trainer, examples, backbone, experiment.config, folds.steps, folds.temperature
+                trainer, examples, backbone, config, folds.steps, folds.temperature
             )
-        with files.replacing(run.path(stages.MODEL)) as path:
-            model.save(path)
-        trainable = sum(int(np.prod(v.shape)) for v in model.trainable_weights)
-        frozen = sum(int(np.prod(v.shape)) for v in model.non_trainable_weights)
-        document = Training(
-            n=len(examples.truth),
-            accuracy=float((logits.argmax(1) == examples.truth).mean()),
-            log_loss=metrics.log_loss(logits, examples.truth),
-            steps=folds.steps,
-            trainable_parameters=trainable,
-            frozen_parameters=frozen,
-        )
-        run.write(document, stages.TRAINING)
+        write_model(run, model, model.trainable_weights, logits, examples.truth, folds.steps)
         reporter.progress("training the final model", 1, 1)
 
-    run.make(recipe, build)
-    result = run.read(Training, stages.TRAINING)
+    run.make(model_recipe(folds_recipe(experiment)), build)
+    _say_model(experiment, reporter)
+
+
+def _say_model(experiment: Experiment, reporter: ProgressReporter) -> None:
+    result = experiment.run.read(Training, stages.TRAINING)
     reporter.say(
         "model",
         f"{experiment.config.model.backbone}, {result.trainable_parameters:,} trained and "

@@ -41,6 +41,8 @@ def test_an_input_named_after_a_flavour_is_the_stage_of_that_flavour():
     parity = stages.row("parity")
     assert parity.rests_on("keras") == "predictions/keras"
     assert parity.rests_on("float16") == "predictions/float16"
+    assert parity.rests_on("int8_built_in") == "predictions/int8_built_in"
+    assert stages.row("predictions/int8_built_in").rests_on("export") == "export/int8"
     assert parity.rests_on("latency") == "latency"
     assert stages.row("explain").rests_on("train") == ""
     assert stages.row("export/int8/contract").rests_on("export") == "export/int8"

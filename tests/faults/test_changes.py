@@ -99,7 +99,7 @@ def test_a_held_out_picture_changed_since_the_training_is_not_scored(copy):
         here("export", "parity", cwd=copy),
         2,
         f"pictures/{held_out} has changed since the training",
-        "repeat the training: it reports what changed",
+        "train again to see what changed",
     )
 
 
@@ -120,7 +120,7 @@ def test_runs_that_are_not_there_are_refused(tmp_path, copy):
         here("pipeline", "evaluate", cwd=elsewhere),
         2,
         "no runs in data/runs",
-        "make one: python -m pipeline train CONFIG_OR_FOLDER",
+        "train one: python -m pipeline train CONFIG_OR_FOLDER",
     )
     message = "no run called other in data/runs"
     refused(here("pipeline", "evaluate", "other", cwd=copy), 2, message, "runs here: pictures")

@@ -42,7 +42,7 @@ def disk_was_full(ended, name: str) -> None:
         ended,
         1,
         f"cannot write {RUN / name}: No space left on device",
-        "free some disk space, then repeat the command: it continues where it stopped",
+        "free some disk space, then run the command again: it continues where it stopped",
     )
 
 
@@ -88,7 +88,7 @@ def limited(size: int) -> Callable[[], None]:
 
 def test_a_write_that_stops_half_way_leaves_no_half_file(tmp_path, make_data_set):
     make_data_set(tmp_path / "pictures", {"cat": 12, "dog": 12})
-    limit = "the file size limit was reached (ulimit -f); raise it and repeat"
+    limit = "the file size limit was reached (ulimit -f); raise it and try again"
     ended = train(tmp_path, way=verb, preexec_fn=limited(1000))
     (views,) = tmp_path.glob(f"{runs.CACHE}/*/views.bin")
     refused(ended, 1, f"cannot write {views.relative_to(tmp_path)}: File too large", limit)
@@ -128,7 +128,7 @@ def test_writes_that_stop_half_way_at_any_size_are_named_and_mended_by_repeating
         message, hint = ended.stderr.splitlines()
         assert message.startswith("error: cannot write data/")
         assert message.endswith(": File too large")
-        assert hint == "hint: the file size limit was reached (ulimit -f); raise it and repeat"
+        assert hint == "hint: the file size limit was reached (ulimit -f); raise it and try again"
         stopped.add(message.split(": ")[1].rsplit("/", 1)[-1])
         no_rubbish(tmp_path / RUN)
     assert stopped >= {"records.bin", stages.MODEL, "samples.png"}

@@ -51,8 +51,8 @@ def test_another_configuration_under_the_same_name_is_refused_with_the_keys(copy
     refused(
         train_copy(copy, "--set", "head.l2=0.5", "--set", "train.epochs=9"),
         2,
-        "data/runs/pictures was made with another configuration; different: head.l2, train.epochs",
-        "--name NAME makes another run, --overwrite replaces this one",
+        "data/runs/pictures was made with another configuration; it differs in head.l2, train.epochs",
+        "use --name NAME for another run, or --overwrite to replace this one",
     )
     assert verbs.stamps(copy / RUN) == before
 

@@ -21,7 +21,9 @@ def test_a_folder_of_drawn_pictures_becomes_a_compared_int8_file(tmp_path):
         "pipeline", "draw", "pictures", "--train", 40, "--test", 20, "--size", "320x180", cwd=tmp_path
     )
     verbs.fine(drawn)
-    said = journey(tmp_path, "pictures", "augment.views=1", "augment.flip=false", "train.epochs=30")
+    said = journey(
+        tmp_path, "pictures", "train.preset=fast", "augment.views=1", "augment.flip=false", "train.epochs=30"
+    )
     assert said["evaluate"]["out_of_fold"]["n"] == 120
     assert said["evaluate"]["out_of_fold"]["accuracy"] > 0.6
     assert said["evaluate"]["held_out"]["accuracy"] > 0.6

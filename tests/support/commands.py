@@ -13,6 +13,7 @@ from tests.support.verbs import here, sets
 # Enough to see a fault; nobody looks at the score.
 QUICK = (
     "model.backbone=tiny",
+    "train.preset=fast",
     "model.input=64x64",
     "train.folds=2",
     "train.epochs=3",

@@ -37,7 +37,7 @@ def journey(place: Path, source: str, *settings: str) -> dict[str, dict[str, Any
 def some_of(source: Path, place: Path, most: Callable[[Path], int]) -> Path:
     """Copies the first `most(folder)` pictures of every folder by name; the same ones every time.
 
-    The scores of the whole sets are checked by `benchmarks.journeys`.
+    The scores of the whole sets are checked by `benchmarks.models`.
     """
     for folder in sorted({path.parent for path in source.rglob("*") if path.is_file()}):
         kept = place / folder.relative_to(source)

@@ -35,6 +35,7 @@ RUN = runs.RUNS / "pictures"
 # Quick, and still good enough for the gate.
 TINY = (
     "model.backbone=tiny",
+    "train.preset=fast",
     "model.input=64x64",
     "head.l2=0.001",
     "augment.views=1",

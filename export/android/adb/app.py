@@ -20,7 +20,8 @@ _ACTION = f"{PACKAGE}.action"
 _ACTIVITY = f"{PACKAGE}/.benchmark.BenchmarkActivity"
 
 _BY_HAND = (
-    f"save its photos (python -m export photos --pull), then adb uninstall {PACKAGE} and repeat the command"
+    f"save its photos (python -m export photos --pull), then adb uninstall {PACKAGE} "
+    "and run the command again"
 )
 # Android's codes for a refusal; what it means, and what to do.
 _REFUSALS = (
@@ -32,7 +33,7 @@ _REFUSALS = (
     (
         "INSUFFICIENT_STORAGE",
         "the phone's storage is full",
-        "free some space there, then repeat the command",
+        "free some space there, then run the command again",
     ),
     ("VERSION_DOWNGRADE", "the app on the phone is newer than this one", f"build a newer app; or {_BY_HAND}"),
     (
@@ -48,12 +49,12 @@ _REFUSALS = (
     (
         "USER_RESTRICTED",
         "its settings forbid installing apps over USB",
-        "allow it in Developer options, Install via USB, then repeat the command",
+        "allow it in Developer options, Install via USB, then run the command again",
     ),
     (
         "ABORTED|REJECTED",
         "the request was declined on the phone",
-        "repeat the command and accept it on the phone",
+        "run the command again and accept it on the phone",
     ),
     (
         "VERIFICATION",
@@ -97,7 +98,7 @@ def install(device: Device, apk: Path, sha256: str) -> str:
     for pattern, meaning, hint in _REFUSALS:
         if re.search(pattern, refused):
             raise PhoneError(f"{apk} was not installed: {meaning} ({refused})", hint)
-    raise PhoneError(f"{apk} was not installed: {refused}", "fix this, then repeat the command")
+    raise PhoneError(f"{apk} was not installed: {refused}", "fix this, then run the command again")
 
 
 def start(device: Device, action: str, extras: Mapping[str, str | int]) -> None:
@@ -119,7 +120,7 @@ def start(device: Device, action: str, extras: Mapping[str, str | int]) -> None:
     if wrong or done.code:
         raise PhoneError(
             f"the app on the phone did not start: {wrong[1].strip() if wrong else done.message}",
-            "the app is too old for this: update it with python -m export apk, then repeat the command",
+            "the app is too old for this: update it with python -m export apk, then run the command again",
         )
 
 

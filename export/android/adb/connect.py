@@ -31,7 +31,7 @@ _STATES = {
         "is offline: adb sees it, but it does not respond",
         "unplug it and plug it in again; if that does not help, run adb kill-server or restart the phone",
     ),
-    "connecting": ("is still connecting", "wait a moment, then repeat the command"),
+    "connecting": ("is still connecting", "wait a moment, then run the command again"),
     "no permissions": (
         "is connected, but you lack permission to access it",
         "sudo apt install android-sdk-platform-tools-common, log in again, then plug it in again",
@@ -114,7 +114,8 @@ def _choose(listed: Sequence[Listed], fit: Sequence[Listed], source: str) -> Lis
     (only,) = fit
     if not only.ready:
         meaning, hint = _STATES.get(
-            only.state, (f"is in the state “{only.state}”", "boot it into Android, then repeat the command")
+            only.state,
+            (f"is in the state “{only.state}”", "boot it into Android, then run the command again"),
         )
         raise PhoneError(f"the phone {only.serial} {meaning}", hint)
     return only

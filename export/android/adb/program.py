@@ -13,9 +13,9 @@ from pathlib import Path
 from pipeline.core.errors import AccessError, PhoneError, ToolError, VignetteError
 
 APT = "install it: sudo apt install adb"
-ALLOW = "unlock it, confirm “Allow USB debugging?”, then repeat the command"
+ALLOW = "unlock it, confirm “Allow USB debugging?”, then run the command again"
 DENIED = "some phones deny adb access there; do this step by hand"
-AGAIN = "plug it in again, then repeat the command"
+AGAIN = "plug it in again, then run the command again"
 QUICK, SLOW = 20.0, 300.0
 
 # The output of adb or the phone on a failure; what it means, what to do, and the kind of error.
@@ -24,7 +24,7 @@ _FAILURES: tuple[tuple[str, str, str, type[VignetteError]], ...] = (
     (
         "No space left on device|INSTALL_FAILED_INSUFFICIENT_STORAGE|not enough space",
         "the phone's storage is full",
-        "free some space on the phone, then repeat the command",
+        "free some space on the phone, then run the command again",
         PhoneError,
     ),
     (
@@ -36,13 +36,13 @@ _FAILURES: tuple[tuple[str, str, str, type[VignetteError]], ...] = (
     (
         "Read-only file system",
         "the phone's storage is read-only",
-        "restart the phone, then repeat the command",
+        "restart the phone, then run the command again",
         PhoneError,
     ),
     (
         "cannot connect to daemon|failed to start daemon|smartsocket|cannot bind|failed to check server",
         "adb's server does not start",
-        "run adb kill-server, then repeat the command; another program may be using its port",
+        "run adb kill-server, then run the command again; another program may be using its port",
         ToolError,
     ),
 )
@@ -102,7 +102,7 @@ def run(words: Sequence[str], what: str, seconds: float) -> Answer:
     except subprocess.TimeoutExpired as error:
         raise PhoneError(
             f"{what}: the phone did not answer within {seconds:.0f} s",
-            "unlock it and check for a dialog; plug it in again, then repeat the command",
+            "unlock it and check for a dialog; plug it in again, then run the command again",
         ) from error
     except OSError as error:
         raise ToolError(f"{words[0]} cannot be started: {error.strerror}", APT) from error
@@ -124,7 +124,7 @@ def failure(what: str, message: str, gone: str = "") -> VignetteError:
             return kind(f"{what} failed: {meaning} ({message})", hint)
     if gone:
         return PhoneError(f"{what} failed: the phone {gone} was disconnected ({message})", AGAIN)
-    return PhoneError(f"{what} failed: {message}", "fix this, then repeat the command")
+    return PhoneError(f"{what} failed: {message}", "fix this, then run the command again")
 
 
 def _line(text: str) -> str:

@@ -85,7 +85,7 @@ def _ask_maven(artifacts: Sequence[str], cache: Path) -> dict[str, Path]:
     if absent:
         raise ToolError(
             f"Maven did not list {', '.join(absent)}",
-            "repeat the command, or run make setup, which fetches everything",
+            "run the command again, or run make setup, which fetches everything",
         )
     return paths
 

@@ -90,7 +90,7 @@ def require_success(done: subprocess.CompletedProcess[str], what: str) -> str:
         output = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         raise ToolError(
             f"{what} failed: " + "\n".join(output[:12] or [f"exit code {done.returncode}"]),
-            "fix this, then repeat the command",
+            "fix this, then run the command again",
         )
     return done.stdout
 

@@ -58,11 +58,11 @@ def require_awake(device: Device) -> None:
     power = device.shell("dumpsys power | grep -m 1 mWakefulness=", what).out
     if re.search(r"mWakefulness=(?!Awake)\w", power):
         raise PhoneError(
-            "the phone's screen is off", "turn it on, unlock it and keep it on, then repeat the command"
+            "the phone's screen is off", "turn it on, unlock it and keep it on, then run the command again"
         )
     window = device.shell("dumpsys window policy | grep -m 1 -w showing=true", what).out
     if "showing=true" in window:
-        raise PhoneError("the phone is locked", "unlock it and keep it unlocked, then repeat the command")
+        raise PhoneError("the phone is locked", "unlock it and keep it unlocked, then run the command again")
 
 
 def disturbances(device: Device) -> list[str]:
@@ -120,7 +120,7 @@ def wait_until_cool(
             raise PhoneError(
                 f"the phone is still too warm after {_minutes(seconds)}: {now}; "
                 f"expected at most {below:g} °C and no thermal status",
-                "take it out of its case, lay it on a cool surface and repeat the command; "
+                "take it out of its case, lay it on a cool surface and run the command again; "
                 "or accept slower results: --cool-below 40",
             )
         reporter.progress(_STAGE, round(waited), max(1, round(seconds)))

@@ -27,7 +27,7 @@ from pipeline.core.progress import ProgressReporter
 KERNELS = ("XNNPACK", "built-in")
 MODELS, BENCHMARK = f"{app.FILES}/models", f"{app.FILES}/benchmark"
 _STAGE = "measuring on the phone"
-_AGAIN = "unlock the phone, leave it alone, and repeat the command"
+_AGAIN = "unlock the phone, leave it alone, and run the command again"
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class Session:
                 raise PhoneError(
                     f"the {flavour} model was damaged while being copied to the phone: "
                     f"sha256 {str(listed.sha256)[:12]}… instead of {whole.contract.model.sha256[:12]}…",
-                    "try another cable or port, then repeat the command",
+                    "try another cable or port, then run the command again",
                 )
 
     def measure(self, flavours: Sequence[str], order: Order, reporter: ProgressReporter) -> Recording:
@@ -206,7 +206,7 @@ class Session:
             raise PhoneError(
                 f"the app on the phone measured {', '.join(model.name for model in outcome.models)} "
                 f"for {outcome.session}, which is not what was requested",
-                "repeat the command",
+                "run the command again",
             )
         return outcome
 
@@ -276,7 +276,7 @@ class Session:
         why = logged or "no reason in its log; Android may have killed it to free memory"
         return PhoneError(
             f"the app on the phone ended{doing}: {why}",
-            "close other apps on the phone and repeat the command; adb logcat -b crash shows more",
+            "close other apps on the phone and run the command again; adb logcat -b crash shows more",
         )
 
     def _cancel(self) -> None:

@@ -25,7 +25,7 @@ class Mistake(Document):
         truth: Its label; None if it shows none of the classes.
         answer: The model's answer.
         probability: Its probability.
-        said: Whether that is above the threshold, so that the app would say it.
+        said: Whether that is above the threshold, so that the app would show it.
     """
 
     path: str

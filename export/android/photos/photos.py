@@ -108,7 +108,8 @@ def photos(experiment: Experiment, root: Path, reporter: ProgressReporter) -> tu
     """
     run = experiment.run
     convert.require(experiment, INT8)
-    threshold = bundle.read(run.path(convert.bundle_name(INT8))).contract.threshold
+    contract = bundle.read(run.path(convert.bundle_name(INT8))).contract
+    threshold = contract.threshold
     taken = folder.read(root, experiment.labels, reporter.progress)
     held_out, predicted = parity.tflite_answers(experiment, INT8, reporter)
     exports = {name: convert.recipe(experiment, name).key for name in experiment.config.export.flavours}
@@ -118,7 +119,11 @@ def photos(experiment: Experiment, root: Path, reporter: ProgressReporter) -> tu
         "train": experiment.split.train_key,
         "photos": _key(taken),
     }
-    settings = {"threshold": threshold, "root": str(taken.root)}
+    settings = {
+        "threshold": threshold,
+        "contract_version": contract.contract_version,
+        "root": str(taken.root),
+    }
     libraries = ("ai-edge-litert", "numpy", "pillow", "scipy")
     recipe = stages.recipe("photos", inputs, settings, libraries)
 

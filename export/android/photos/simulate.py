@@ -74,14 +74,14 @@ class Simulated(_Comparison):
         model: The flavour that answered.
         simulator: The version of the simulator.
         seed: The seed of its scenes.
-        trained_on_screens: Whether the training used simulated photos, too.
+        trained_on_screens: Whether the training used simulated photos, too; None if the model was given.
     """
 
     labels: tuple[str, ...]
     model: str
     simulator: int
     seed: int
-    trained_on_screens: bool
+    trained_on_screens: bool | None
 
     @computed_field
     @property
@@ -99,12 +99,13 @@ def simulate(experiment: Experiment, reporter: ProgressReporter) -> Simulated:
     """
     run, config = experiment.run, experiment.config
     convert.require(experiment, INT8)
+    trained = None if experiment.given else config.augment.screen
     threshold = bundle.read(run.path(convert.bundle_name(INT8))).contract.threshold
     plain, plain_recipe = parity.tflite_answers(experiment, INT8, reporter)
     simulated, simulated_recipe = _simulated_predictions(experiment, reporter)
     settings = {
         "threshold": threshold,
-        "trained_on_screens": config.augment.screen,
+        "trained_on_screens": trained,
         "seed": config.seed,
     }
     inputs = {"plain": plain_recipe.key, "simulated": simulated_recipe.key}
@@ -117,7 +118,7 @@ def simulate(experiment: Experiment, reporter: ProgressReporter) -> Simulated:
             model=INT8,
             simulator=screen_capture.VERSION,
             seed=config.seed,
-            trained_on_screens=config.augment.screen,
+            trained_on_screens=trained,
         )
         run.write(document, artifacts.SIMULATED)
 
@@ -166,7 +167,7 @@ def compare(plain: Predictions, simulated: Predictions, threshold: float) -> _Co
     return _Comparison(n=changes.n, plain=plain_scores, simulated=simulated_scores, drop=drop)
 
 
-def _sentences(comparison: _Comparison, trained_on_screens: bool) -> Iterator[str]:
+def _sentences(comparison: _Comparison, trained_on_screens: bool | None) -> Iterator[str]:
     low, high = comparison.drop.accuracy_interval
     points, n = 100 * comparison.drop.accuracy, comparison.n
     if low > 0:
@@ -184,7 +185,7 @@ def _sentences(comparison: _Comparison, trained_on_screens: bool) -> Iterator[st
             "The training used photos from the same simulator, of other pictures in other scenes, so the "
             "loss on a real screen is probably larger."
         )
-    elif low > 0.02:
+    elif trained_on_screens is not None and low > 0.02:
         yield "Train with --set augment.screen=true to show the model such photos, then simulate again."
     yield (
         "A simulation is not a measurement: a loss shows that such photos are hard for this model, but no "

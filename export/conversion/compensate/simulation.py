@@ -55,11 +55,11 @@ class Measured:
 
 
 # An operation, its weights and what it reads → the weights with which the int8 file computes it.
-Rounding = Callable[[Operation, Weights, Tensor], Weights]
+_Rounding = Callable[[Operation, Weights, Tensor], Weights]
 
 
 def run(
-    graph: Mapping[str, Operation], pictures: np.ndarray, fitted: int, rounding: Rounding
+    graph: Mapping[str, Operation], pictures: np.ndarray, fitted: int, rounding: _Rounding
 ) -> dict[str, Measured]:
     """Runs a graph and measures every tensor.
 

@@ -1,4 +1,4 @@
-"""What the command line says about a .tflite that does not describe its own input."""
+"""The command-line description of a .tflite that does not describe itself."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FITS = {"stretch": stretch, "letterbox": letterbox}
 
 @dataclass(frozen=True)
 class ByHand:
-    """The options of `compare-models`; None for those left out.
+    """The options of `compare-models`; None if omitted.
 
     Attributes:
-        limits: What the model expects for the pixels 0 and 255.
+        limits: The input values for pixels 0 and 255.
         labels: In output order.
         fit: A key of `FITS`.
         size: Of its input.
@@ -38,8 +38,8 @@ class ByHand:
         """Parses the options.
 
         Raises:
-            UsageError: One makes no sense.
-            DataError: The file of labels cannot be read.
+            UsageError: An option is invalid.
+            DataError: The label file cannot be read.
         """
         if fit is not None and fit not in FITS:
             raise UsageError(f"--fit {fit}: expected stretch or letterbox", "as the model was trained")

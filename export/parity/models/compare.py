@@ -1,7 +1,6 @@
 """Any two models on any labelled pictures.
 
-`sides` finds the models and knows how pictures get into them; figures, verdict and words are those of
-`parity`.
+`sides` finds the models and their preprocessing; figures, verdict and wording are those of `parity`.
 """
 
 from __future__ import annotations
@@ -35,13 +34,13 @@ _THUMBNAIL = Size(224, 224)
 
 
 class _ComparedReference(Reference):
-    """The model that the target is compared with; `prepared` says how pictures get into it."""
+    """The model that the target is compared with; `prepared` describes its preprocessing."""
 
     prepared: str
 
 
 class ComparedTarget(Target):
-    """The model that is judged; `prepared` says how pictures get into it."""
+    """The model that is judged; `prepared` describes its preprocessing."""
 
     prepared: str
 

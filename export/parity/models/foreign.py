@@ -1,7 +1,7 @@
-"""Runs a .tflite of unknown origin in a process of its own, with limits on time and memory.
+"""Runs a .tflite of unknown origin in a separate process with time and memory limits.
 
-A damaged or hostile file can end that process, but not this one. Run as a module it is that
-process: frames come in on stdin, answers go out on stdout.
+A damaged or hostile file can end that process, but not this one. Run as a module, this file is that
+process: it reads frames from stdin and writes outputs to stdout.
 """
 
 from __future__ import annotations
@@ -24,42 +24,42 @@ from pipeline.core.size import Size, parse_size
 
 _MEMORY_BYTES = 4 * 2**30
 START_SECONDS, ANSWER_SECONDS = 30, 20
-# Every answer is small; more than this is none.
+# Every output is small; anything larger is not one.
 _MOST_LABELS = 100_000
 
 
 class _Foreign:
-    """A model in a process of its own; `running` starts and ends it.
+    """A model in a separate process, which `running` starts and ends.
 
     Attributes:
-        frame: Of its input.
-        labels: How many numbers it answers with.
-        dtype: Of its input.
-        scaled: Whether that is quantized.
-        step: Of its output, as a probability; 0 where that is not quantized.
+        frame: The input size.
+        labels: The number of outputs.
+        dtype: The input's type.
+        scaled: Whether the input is quantized.
+        step: The output's quantization step, as a probability; 0 if it is not quantized.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], path: Path) -> None:
         self._process, self._path = process, path
-        said = json.loads(self._read_line())
-        if said.get("usage"):
-            raise UsageError(f"{path} cannot be run as it is: {said['error']}", said["usage"])
-        if "error" in said:
+        reply = json.loads(self._read_line())
+        if reply.get("usage"):
+            raise UsageError(f"{path} cannot be run as it is: {reply['error']}", reply["usage"])
+        if "error" in reply:
             raise ConversionError(
-                f"{path} cannot be compared: {said['error']}",
-                "it must take one RGB picture and give one vector",
+                f"{path} cannot be compared: {reply['error']}",
+                "it must take one RGB picture and return one vector",
             )
-        self.frame = Size(said["width"], said["height"])
-        self.labels = int(said["labels"])
-        self.dtype = np.dtype(said["dtype"])
-        self.scaled, self.step = bool(said["scaled"]), float(said["step"])
+        self.frame = Size(reply["width"], reply["height"])
+        self.labels = int(reply["labels"])
+        self.dtype = np.dtype(reply["dtype"])
+        self.scaled, self.step = bool(reply["scaled"]), float(reply["step"])
 
     def answer(self, frame: np.ndarray) -> np.ndarray:
-        """The output in real numbers, float32, shape (labels,).
+        """The output as real numbers, float32, shape (labels,).
 
         Args:
             frame: As the model wants it, float32 or uint8, shape (height, width, 3). Real numbers are
-                quantized as a quantized model's border asks; bytes go into a uint8 input as they are.
+                quantized for a quantized model; bytes go into a uint8 input as they are.
 
         Raises:
             ConversionError: The process ended, or took too long.
@@ -108,11 +108,11 @@ class _Foreign:
 
 @contextlib.contextmanager
 def running(path: Path, size: Size | None = None) -> Iterator[_Foreign]:
-    """Loads a .tflite in a process of its own.
+    """Loads a .tflite in a separate process.
 
     Args:
         path: The file.
-        size: Of its input, where it leaves that open.
+        size: Of its input, if the file leaves it open.
 
     Raises:
         ConversionError: It cannot be loaded, or is not of the form one picture in, one vector out.
@@ -137,7 +137,7 @@ def running(path: Path, size: Size | None = None) -> Iterator[_Foreign]:
 
 
 def _serve(path: Path, size: Size | None, incoming: IO[bytes], outgoing: IO[bytes]) -> None:
-    """The process: one line about the model, then an answer for every frame."""
+    """The process: writes one line about the model, then an output for every frame."""
 
     def say(value: dict[str, Any]) -> None:
         outgoing.write(json.dumps(value).encode() + b"\n")
@@ -175,7 +175,7 @@ def _serve(path: Path, size: Size | None, incoming: IO[bytes], outgoing: IO[byte
 
 if __name__ == "__main__":
     sandbox.limit(_MEMORY_BYTES)
-    # What libraries print must not mix with the answers.
+    # What libraries print must not mix with the outputs.
     channel = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     _serve(Path(sys.argv[1]), parse_size("".join(sys.argv[2:])), sys.stdin.buffer, channel)

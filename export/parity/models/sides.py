@@ -1,7 +1,8 @@
-"""One side of a comparison: a model from anywhere, with its labels and the way pictures get into it.
+"""One side of a comparison: any model, with its labels and its preprocessing.
 
-A run stands for its Keras model or one flavour, a bundle for its file as the contract says. Any other .tflite
-is read by its metadata or by `by_hand`. Whatever is missing is named and refused, never guessed.
+A run means its Keras model or one flavour, a bundle its file and contract. Any other .tflite is described
+by its metadata or by `by_hand`, a .keras file by `by_hand`. What is missing is reported as an error, never
+guessed.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ import numpy as np
 
 from export import artifacts
 from export.bundle import bundle as bundles
-from export.conversion import convert
-from export.inspection import file_kind
-from export.model_file import metadata
+from export.conversion import convert, own_model
+from export.model_file import file_kind, keras_archive, metadata
 from export.parity.models import foreign
 from export.parity.models.by_hand import FITS, ByHand
 from pipeline.core import filetypes, parallel, runs, stages
@@ -30,9 +30,8 @@ from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
-from pipeline.training.results import Folds
 
-# A softmax adds up to one, give or take rounding.
+# A softmax sums to one, up to rounding.
 _SUM_SLACK = 0.1
 _MODELS = (".h5", ".hdf5", ".keras", ".onnx", ".pb", ".pt", ".pth", ".task", ".zip")
 
@@ -47,7 +46,7 @@ class Side:
     Attributes:
         name: For people.
         labels: In output order.
-        prepared: How pictures get into it, in words.
+        prepared: Its preprocessing, in words.
         answer: Returns probabilities, float32, shape (files, labels).
         threshold: Below it the answer is "I don't know"; None if unknown.
         gate: The limits of its run, if it has one.
@@ -67,9 +66,9 @@ def side(name: str, flavour: str | None, hand: ByHand) -> Side:
     """The model that the command line names.
 
     Args:
-        name: A run's name or folder, a bundle's folder, or a .tflite.
+        name: A run's name or folder, a bundle's folder, a .tflite or a .keras file.
         flavour: Of a run: this .tflite instead of its Keras model.
-        hand: For a .tflite that does not describe its input.
+        hand: For a file that does not describe its input.
 
     Raises:
         UsageError: Something is missing, or contradicts the file's metadata.
@@ -82,6 +81,8 @@ def side(name: str, flavour: str | None, hand: ByHand) -> Side:
         return _foreign(path, hand)
     if (path / bundles.CONTRACT).is_file():
         return _of_bundle(path)
+    if path.is_file() and (archive := keras_archive.read(path)) and not archive.damage:
+        return _of_keras(path, hand)
     _check_kind(path)
     run = runs.find(name)
     return _of_run(run, flavour)
@@ -95,10 +96,7 @@ def _check_kind(path: Path) -> None:
     if path.is_file():
         what = file_kind.describe(path)
     if what:
-        raise DataError(
-            f"{path} is {what}; models are compared as .tflite",
-            file_kind.TO_TFLITE,
-        )
+        raise DataError(f"{path} is {what}; models are compared as .tflite or .keras", file_kind.TO_TFLITE)
 
 
 def _of_run(run: runs.Run, flavour: str | None) -> Side:
@@ -126,7 +124,7 @@ def _of_run(run: runs.Run, flavour: str | None) -> Side:
         frames = parallel.ordered(lambda file: letterbox(decode.read(file), experiment.frame), files)
         return classifier.predict(model, frames, advance)
 
-    threshold = run.read(Folds, stages.FOLDS).threshold
+    threshold = experiment.threshold
     prepared = _prepared(experiment.frame, "letterbox", "0 to 255", "the run")
     return Side(f"{run.name}, {KERAS}", experiment.labels, prepared, answer, threshold, **known)
 
@@ -153,33 +151,19 @@ def _foreign(path: Path, hand: ByHand) -> Side:
         data = filetypes.contents(path, bundles.MOST_BYTES)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}", "give a .tflite, a bundle's folder or a run") from error
-    said = metadata.read(data) or metadata.Metadata()
+    stated = metadata.read(data) or metadata.Metadata()
     with foreign.running(path, hand.size) as model:
         frame, outputs, step = model.frame, model.labels, model.step
-    labels = _agreeing(path, "labels", said.labels or None, hand.labels)
+    labels = _agreeing(path, "labels", stated.labels or None, hand.labels)
     # Without a scale a range has no meaning, so bytes go in as they are.
     raw = model.dtype == np.uint8 and not model.scaled
     # Readers of metadata do the same with any uint8 model.
     as_bytes = raw or (model.dtype == np.uint8 and hand.limits is None)
-    spoken = (said.mean, said.std) if said.mean and said.std else None
+    own_normalization = (stated.mean, stated.std) if stated.mean and stated.std else None
     limits = None if hand.limits is None else _normalization(*hand.limits)
-    normalization = _agreeing(path, "range", spoken, limits)
-    fit = hand.fit or ("letterbox" if _is_ours(said) else "stretch" if spoken else None)
-    missing = [
-        text
-        for text, value in (
-            ("its labels (--labels FILE)", labels),
-            ("the range of its input (--range LOW,HIGH)", raw or normalization),
-            ("how its frame is filled (--fit stretch or --fit letterbox)", fit),
-        )
-        if not value
-    ]
-    if missing or labels is None or fit is None:
-        why = f"; {'; '.join(said.problems)}" if said.problems else ""
-        raise UsageError(
-            f"{path} has no contract beside it and does not state {', nor '.join(missing)}{why}",
-            "pass these options, as the model was trained",
-        )
+    normalization = _agreeing(path, "range", own_normalization, limits)
+    fit = hand.fit or ("letterbox" if _is_ours(stated) else "stretch" if own_normalization else None)
+    labels, fit = _stated(path, labels, raw or normalization, fit, stated.problems)
     if len(labels) != outputs:
         raise DataError(
             f"{path} has {outputs} outputs, but there are {len(labels)} labels",
@@ -191,7 +175,7 @@ def _foreign(path: Path, hand: ByHand) -> Side:
         least, most = np.iinfo(model.dtype).min, np.iinfo(model.dtype).max
         if low.min() < least or high.max() > most:
             raise UsageError(
-                f"{path} takes whole numbers {least} to {most}, not {_ends(low)} to {_ends(high)}",
+                f"{path} takes integers {least} to {most}, not {_ends(low)} to {_ends(high)}",
                 "give --range LOW,HIGH within that, as the model was trained",
             )
 
@@ -204,34 +188,75 @@ def _foreign(path: Path, hand: ByHand) -> Side:
         return _probabilities(path, np.stack(rows), step)
 
     values = "its bytes" if as_bytes else f"{_ends(low)} to {_ends(high)}"
-    source = "its metadata" if spoken and hand == ByHand(size=hand.size) else "the options"
+    source = "its metadata" if own_normalization and hand == ByHand(size=hand.size) else "the options"
     return Side(str(path), labels, _prepared(frame, fit, values, source), answer)
 
 
-def _is_ours(said: metadata.Metadata) -> bool:
-    return said.name == metadata.classifier((), Size(1, 1), "").name
+def _of_keras(path: Path, hand: ByHand) -> Side:
+    labels, fit = _stated(path, hand.labels, hand.limits, hand.fit)
+    limits = hand.limits or own_model.RAW
+    own = own_model.load(path, hand.size)
+    own_model.check_labels(own, labels, "--labels")
+    model, added = own_model.classifier(own, limits)
+
+    def answer(files: Sequence[Path], advance: _Advance) -> np.ndarray:
+        with quiet():
+            from pipeline.training import classifier
+        frames = parallel.ordered(lambda file: FITS[fit](decode.read(file), own.frame), files)
+        return classifier.predict(model, frames, advance)
+
+    source = "the options" + ", with a softmax added" * added
+    return Side(
+        str(path), labels, _prepared(own.frame, fit, f"{limits[0]:g} to {limits[1]:g}", source), answer
+    )
 
 
-def _agreeing(path: Path, what: str, said: T | None, by_hand: T | None) -> T | None:
+def _stated(
+    path: Path, labels: tuple[str, ...] | None, limits: object, fit: str | None, problems: Sequence[str] = ()
+) -> tuple[tuple[str, ...], str]:
+    """The labels and the fit of a model without a contract; refused if anything about it is not known."""
+    missing = [
+        text
+        for text, value in (
+            ("its labels (--labels FILE)", labels),
+            ("the range of its input (--range LOW,HIGH)", limits),
+            ("how its frame is filled (--fit stretch or --fit letterbox)", fit),
+        )
+        if not value
+    ]
+    if missing or labels is None or fit is None:
+        why = f"; {'; '.join(problems)}" if problems else ""
+        raise UsageError(
+            f"{path} has no contract beside it and does not state {', nor '.join(missing)}{why}",
+            "pass these options, as the model was trained",
+        )
+    return labels, fit
+
+
+def _is_ours(stated: metadata.Metadata) -> bool:
+    return stated.name == metadata.classifier((), Size(1, 1), "").name
+
+
+def _agreeing(path: Path, what: str, stated: T | None, by_hand: T | None) -> T | None:
     """The value from either source; refused if the two contradict each other."""
     if (
-        said is not None
+        stated is not None
         and by_hand is not None
-        and not _same(said, by_hand)
-        and not _told_apart(said, by_hand)
+        and not _same(stated, by_hand)
+        and not _told_apart(stated, by_hand)
     ):
         raise UsageError(
-            f"--{what} contradicts the metadata of {path}: {by_hand} against {said}", f"omit --{what}"
+            f"--{what} contradicts the metadata of {path}: {by_hand} against {stated}", f"omit --{what}"
         )
-    return said if by_hand is None or _same(said, by_hand) else by_hand
+    return stated if by_hand is None or _same(stated, by_hand) else by_hand
 
 
-def _told_apart(said: object, by_hand: object) -> bool:
+def _told_apart(stated: object, by_hand: object) -> bool:
     """Whether labels given by hand only tell apart outputs that share a label in the file."""
-    if not isinstance(said, tuple) or not isinstance(by_hand, tuple) or len(said) != len(by_hand):
+    if not isinstance(stated, tuple) or not isinstance(by_hand, tuple) or len(stated) != len(by_hand):
         return False
-    pairs = zip(said, by_hand, strict=True)
-    return all(own == other or (isinstance(own, str) and said.count(own) > 1) for own, other in pairs)
+    pairs = zip(stated, by_hand, strict=True)
+    return all(own == other or (isinstance(own, str) and stated.count(own) > 1) for own, other in pairs)
 
 
 def _same(one: object, other: object) -> bool:
@@ -257,7 +282,7 @@ def _probabilities(path: Path, rows: np.ndarray, step: float) -> np.ndarray:
     fine = np.isfinite(rows).all() and rows.min() >= -1e-3 and (np.abs(rows.sum(1) - 1) < slack).all()
     if not fine:
         raise ConversionError(
-            f"{path} does not return probabilities: {rows.min():.3g} to {rows.max():.3g}, adding up to "
+            f"{path} does not return probabilities: {rows.min():.3g} to {rows.max():.3g}, summing to "
             f"{rows[0].sum():.3g} for the first picture",
             "its last operator must be a softmax",
         )

@@ -1,7 +1,7 @@
 """What is wrong with the pictures, and which of them belong together.
 
 `train` audits its data set before it splits it: every picture is decoded once, and not at all if
-it was seen before. Copies of one picture become a group; one picture under two labels is excluded.
+it was seen before. Copies of a picture become a group; a picture under two labels is excluded.
 `near_duplicates` finds copies, `copies` decides what they mean, and `image_issues` and
 `copy_issues` report.
 """
@@ -32,7 +32,7 @@ from pipeline.data.folders import Excluded
 
 # Training refuses to exclude more of a class than this for having two labels.
 _MAX_CONTRADICTORY = 0.05
-# What reads pictures, and so decides which ones it refuses.
+# The libraries that read pictures, and so decide which ones are refused.
 _DECODERS = ("pillow", "pi-heif")
 
 
@@ -44,7 +44,7 @@ class _Refusal(Document):
 
 
 class _CopyPair(Document):
-    """Two near-duplicates, as `NearDuplicate` has them, by path."""
+    """A `NearDuplicate`, by path."""
 
     first: str
     second: str
@@ -117,8 +117,8 @@ def make(
         config: Names the pictures.
         reporter: Receives progress and warnings.
         cache: Fingerprints; missing ones are added.
-        strict: Refuse pictures that are no data set. Otherwise they are audited, too, but only
-            audit.json is written, as for those with too many contradictions.
+        strict: Refuse pictures that are not a data set. Otherwise they are audited, too, but only
+            audit.json is written, as for pictures with too many contradictions.
 
     Raises:
         DataError: As `dataset.scan`; with `strict` off as `dataset.survey`.
@@ -271,7 +271,7 @@ def _audit(
 def _leaks(
     table: Table, groups: Sequence[Sequence[str]], contradictions: Sequence[Sequence[str]]
 ) -> list[Sequence[str]]:
-    """The groups that stand on both sides of the data set's own split."""
+    """The groups that are on both sides of the data set's own split."""
     contradictory = {path for group in contradictions for path in group}
     side = {picture.path: picture.given_split for picture in table.pictures}
     return [
@@ -284,7 +284,7 @@ def _leaks(
 def _too_contradictory(
     table: Table, contradictions: Sequence[Sequence[str]], contact_sheet: Path
 ) -> DataError | None:
-    """Why these pictures cannot be trained on, where too much of a class would be excluded."""
+    """Why these pictures cannot be trained on, if too much of a class would be excluded."""
     contradictory = {path for group in contradictions for path in group}
     total = Counter(picture.label for picture in table.pictures)
     lost = Counter(picture.label for picture in table.pictures if picture.path in contradictory)

@@ -67,5 +67,5 @@ def _cell(cell: tuple[str, Path]) -> tuple[np.ndarray, str, str]:
     try:
         return on_pattern(decode.read(path, for_frame=_CELL), _CELL), caption, "black"
     except (PictureError, OSError):
-        # Gone since it was read: the sheet says so, and the next audit reports it.
+        # Deleted since it was read: the sheet says so, and the next audit reports it.
         return np.zeros((*_CELL[::-1], 3), np.uint8), f"{caption}\n(no longer readable)", "black"

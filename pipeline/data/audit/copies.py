@@ -1,8 +1,7 @@
-"""What near-copies mean for training: which show the very same, and which bind the split.
+"""What near-copies mean for training: which are the same picture, and which must stay on one side.
 
-`near_duplicates` tells which pictures are near-copies. Here their pixels are compared at full
-resolution where it matters: under two labels, and in series that cannot all stand on one side.
-Nothing is left out here.
+`near_duplicates` finds near-copies. Here their pixels are compared at full resolution where it matters:
+under two labels, and in series that cannot all be on one side. Nothing is excluded here.
 """
 
 from __future__ import annotations
@@ -23,17 +22,17 @@ from pipeline.data.groups import connected
 from pipeline.images import decode
 from pipeline.images.decode import Facts
 
-# A class may have so large a share of its pictures in one group of near-copies; two may always be one.
+# The largest share of a class that one group of near-copies may hold; a pair is always allowed.
 _MOST_OF_CLASS = 0.10
 _PAIR = 2
 _LOSSLESS = ("PNG", "BMP", "GIF", "TIFF", "PPM")
 # The first step of libjpeg's tables at quality 50.
 _STEP = 16
-# How far the means of blocks may be apart by rounding and clipping, in levels; with steps in addition.
+# How much rounding and clipping may shift block means, in levels; quantization steps come on top.
 _MEANS = (2.0, 3.0)
-# What rounding leaves between the pixels of one picture that was saved again at one quality, in levels.
+# How much rounding may shift a pixel of a picture saved again at the same quality, in levels.
 _NOISE = 0.75
-# And between the means of its blocks, in levels; without loss there is no difference at all.
+# The same for block means; lossless copies do not differ at all.
 _ROUNDED = 1.0
 _SAMPLED = 128
 # Fingerprints in memory, of at most 1.1 MB for each 12 megapixels.
@@ -42,11 +41,11 @@ _KEPT = 256
 
 @dataclass(frozen=True)
 class Copies:
-    """What the near-copies of a data set mean, groups as lists of sha256; a picture alone is a group, too.
+    """What the near-copies of a data set mean: groups as lists of sha256; single pictures are groups, too.
 
     Attributes:
-        same: Copies that show the very same: equal at full resolution up to recompression, or equal
-            bytes. Only of pictures under two labels and of `series`.
+        same: Copies of one picture: equal at full resolution up to recompression, or equal bytes. Only
+            for pictures under two labels and for `series`.
         bound: Near-copies that must stay on one side.
         series: Near-copies that span classes or hold much of one: only `same` binds them.
     """
@@ -62,12 +61,12 @@ def judge(
     file_of: Callable[[str], Path],
     progress: Progress = silent,
 ) -> Copies:
-    """What near-copies mean.
+    """Decides what near-copies mean.
 
     Args:
-        labels: The labels that each content is filed under, counted, by sha256.
+        labels: The counted labels of each content, by sha256.
         pairs: Near-copies, and whether their small views show the same.
-        file_of: A file with that content.
+        file_of: Finds a file with that content.
         progress: Called as pairs are compared.
     """
     sizes: Counter[str] = Counter()
@@ -116,7 +115,7 @@ def _labels(group: Iterable[str], labels: Mapping[str, Counter[str]]) -> int:
 
 
 class _Comparison:
-    """Whether two contents are one picture, saved again: never two shots, which differ by their noise."""
+    """Whether two files are one picture, saved again; two shots of a scene differ in their noise."""
 
     def __init__(self, file_of: Callable[[str], Path]) -> None:
         self._read = lru_cache(2)(lambda sha256: decode.examine(file_of(sha256)))
@@ -132,16 +131,16 @@ class _Comparison:
             if not source.may_be(copy):
                 return False
             if copy.step > source.step and copy.facts.quality:
-                # Saved as the coarser one was, the finer one must become it.
+                # Saved like the coarser one, the finer one must equal it.
                 source = self._resaved(finer, copy.facts)
             return source.equals(copy)
         except (PictureError, OSError):
-            return False  # gone or changed since it was looked at: the next audit notes it
+            return False  # deleted or changed since it was read: the next audit reports it
 
 
 @dataclass(frozen=True)
 class _Fingerprint:
-    """A picture at full resolution, in little: what recompression hardly changes.
+    """A summary of a picture at full resolution that recompression hardly changes.
 
     Attributes:
         facts: Of its file.
@@ -157,10 +156,10 @@ class _Fingerprint:
 
     @property
     def step(self) -> float:
-        """How coarsely a block's mean was kept: the first step of libjpeg's tables; 0 without loss."""
+        """How coarsely block means were stored: the first step of libjpeg's tables; 0 if lossless."""
         if self.facts.file_format in _LOSSLESS:
             return 0.0
-        quality = self.facts.quality or 50  # other lossy formats do not tell
+        quality = self.facts.quality or 50  # other lossy formats do not reveal it
         return _STEP * (50 / quality if quality < 50 else 2 - quality / 50)
 
     def may_be(self, other: _Fingerprint) -> bool:
@@ -172,13 +171,13 @@ class _Fingerprint:
         return all(gap <= most + away for gap, most in zip(self._gaps(other), _MEANS, strict=True))
 
     def equals(self, other: _Fingerprint) -> bool:
-        """Whether nothing but rounding lies between two pictures that were saved alike."""
+        """Whether two pictures that were saved alike differ by rounding only."""
         most = _ROUNDED if self.step or other.step else 0.0
         noise = float(np.square(self.sample - other.sample).mean()) ** 0.5
         return max(self._gaps(other)) <= most and noise <= _NOISE
 
     def _gaps(self, other: _Fingerprint) -> tuple[float, float]:
-        """How far blocks are apart where they differ most, in levels: of brightness, of colour."""
+        """The largest differences between blocks, in levels: of brightness, of colour."""
         pairs = ((self.brightness, other.brightness), (self.colour, other.colour))
         brightness, colour = (float(np.abs(one - two).max()) if one.size else 0.0 for one, two in pairs)
         return brightness, colour
@@ -191,7 +190,7 @@ def fingerprint(pixels: np.ndarray, facts: Facts) -> _Fingerprint:
 
 
 def sample(pixels: np.ndarray) -> np.ndarray:
-    """Brightness of some pixels, about 128 x 128, of equally large pictures the same ones."""
+    """The brightness of about 128 x 128 pixels; the same ones in pictures of equal size."""
     rows, columns = (max(1, side // _SAMPLED) for side in pixels.shape[:2])
     return np.asarray(
         Image.fromarray(np.ascontiguousarray(pixels[::rows, ::columns])).convert("L"), np.float32

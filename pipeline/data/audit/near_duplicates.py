@@ -1,10 +1,9 @@
-"""Pictures that are copies of each other: near-duplicates, found without comparing all pairs.
+"""Finds near-duplicates, copies of one picture, without comparing all pairs.
 
-Hashes nominate pairs, small views confirm them. Nominating sorts the hashes many times, by
-other bits each time, and compares each with its next neighbours only: near hashes share a long
-run of bits in one order or another (Charikar 2002; Manku, Jain and Das Sarma 2007). So the
-number of comparisons is `TABLES * WINDOW` a hash, whatever the pictures are. Equal bytes are
-found by sha256 elsewhere.
+Hashes nominate pairs, small views confirm them. To nominate, the hashes are sorted many times, by different
+bits each time, and each is compared with its nearest neighbours only: similar hashes share a long run of
+bits in some order (Charikar 2002; Manku, Jain and Das Sarma 2007). So there are `TABLES * WINDOW`
+comparisons per hash, whatever the pictures. Equal bytes are found by sha256 elsewhere.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ from pipeline.data.fingerprints import INSIDE, MIDDLE, MIRRORED, VIEW_SIDE, WHOL
 
 NEAR, MIRROR, CROP = "near", "mirrored", "cropped"
 TABLES, WINDOW = 24, 8
-# Likeness from which two pictures are one: the correlation of their edges. Copies stay above
-# 0.9 down to JPEG quality 30; other photos reach 0.55, drawings of one style 0.86, but never
-# with near hashes.
+# The likeness, a correlation of edges, above which two pictures are copies. Copies stay above 0.9
+# down to JPEG quality 30; other photos reach 0.55 and drawings in one style 0.86, but never with
+# similar hashes.
 _FAR = 36
 _LIKE, _LIKE_IF_FAR = 0.8, 0.88
-# The threshold on hashes of 256 bits: so many standard deviations below what pictures of this
-# data set differ by, within bounds.
+# The threshold on hashes of 256 bits: this many standard deviations below the typical difference
+# in this data set, within bounds.
 _DEVIATIONS, _STRICTEST, _LOOSEST = 8.0, 12, 64
 _SAMPLE = 20_000
-# Levels by which copies may differ in one place and still show the same.
+# How far copies may differ in one place and still show the same, in levels.
 _SAME = 6.0
 # Edges weaker than this, in levels of 0 to 255, are noise and confirm nothing.
 _LEAST_EDGE = 1.0
@@ -46,16 +45,16 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class NearDuplicate:
-    """Two pictures that are one.
+    """Two copies of one picture.
 
     Attributes:
-        first: Index of the one; of a crop, the one that shows more.
+        first: Index of one; for a crop, the one that shows more.
         second: Index of the other.
         kind: `near` (saved again, resized, brighter or darker), `mirrored` or `cropped`.
-        distance: Bits in which their hashes differ, of 256.
+        distance: The number of bits, of 256, in which their hashes differ.
         likeness: Correlation of their edges, up to 1.
-        same: Whether they differ nowhere beyond brightness and noise. Two shots of one thing by a
-            fixed camera are near-duplicates, but a door may be open in one of them and closed in the other.
+        same: Whether they differ only in brightness and noise. Two shots by a fixed camera are
+            near-duplicates, but a door may be open in one and closed in the other.
     """
 
     first: int
@@ -67,11 +66,11 @@ class NearDuplicate:
 
 
 def find(hashes: np.ndarray, views: Callable[[Sequence[int]], np.ndarray]) -> tuple[list[NearDuplicate], int]:
-    """All pairs of near-duplicates, and the threshold on hashes that was used.
+    """All pairs of near-duplicates, and the hash threshold that was used.
 
     Args:
         hashes: uint8, shape (n, 4, 32), as `fingerprints` makes them; different pictures.
-        views: Gives the records of `fingerprints.VIEWS` of some pictures.
+        views: Returns the records of `fingerprints.VIEWS` of some pictures.
     """
     threshold = threshold_of(hashes[:, INSIDE])
     found: list[NearDuplicate] = []
@@ -83,36 +82,36 @@ def find(hashes: np.ndarray, views: Callable[[Sequence[int]], np.ndarray]) -> tu
 
 
 def threshold_of(hashes: np.ndarray, seed: int = 0) -> int:
-    """Up to how many of 256 bits hashes may differ to be nominated.
+    """The number of bits, of 256, in which hashes may differ to be nominated.
 
-    Where all pictures look alike, unrelated ones have nearer hashes, and the threshold falls.
+    If all pictures look alike, unrelated ones have more similar hashes, so the threshold is lower.
 
     Args:
         hashes: uint8, shape (n, 32).
-        seed: Of the pairs that are sampled.
+        seed: For sampling pairs.
     """
     if len(hashes) < 2:
         return _LOOSEST
     one, other = np.random.default_rng(seed).integers(0, len(hashes), (2, _SAMPLE))
     distances = differing(hashes[one], hashes[other])[one != other]
     middle = np.median(distances)
-    # Robust, because near-duplicates may be among the sample.
+    # Robust, because the sample may contain near-duplicates.
     deviation = 1.4826 * np.median(np.abs(distances - middle))
     return int(np.clip(middle - _DEVIATIONS * deviation, _STRICTEST, _LOOSEST))
 
 
 def differing(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """In how many bits the rows of two arrays of whole numbers differ, shape (n,)."""
+    """The number of bits in which the rows of two integer arrays differ, shape (n,)."""
     return np.bitwise_count(one ^ other).sum(1)
 
 
 def nominate(hashes: np.ndarray, threshold: int, seed: int = 0) -> list[tuple[int, int, str, int]]:
-    """Pairs of pictures with near hashes, each once, as (first, second, kind, distance).
+    """Pairs of pictures with similar hashes, each once, as (first, second, kind, distance).
 
     Args:
         hashes: uint8, shape (n, 4, 32).
         threshold: The most bits in which they may differ.
-        seed: Of the orders of bits.
+        seed: For the orders of bits.
     """
     numbers = np.random.default_rng(seed)
     bytes_ = np.ascontiguousarray(hashes).reshape(-1, 32)
@@ -126,18 +125,18 @@ def nominate(hashes: np.ndarray, threshold: int, seed: int = 0) -> list[tuple[in
         chosen = numbers.choice(32, 8, replace=False)
         keys = np.ascontiguousarray(bytes_[:, chosen]).view(">u8").ravel().astype(np.uint64)
         order = np.argsort(keys, kind="stable")
-        # Neighbours side by side in memory: looking them up one by one would take most of the time.
+        # Neighbours are adjacent in memory: looking them up one by one would dominate the time.
         ordered = words[order]
         for step in range(1, min(WINDOW, len(order) - 1) + 1):
             distances = differing(ordered[:-step], ordered[step:])
             near = np.flatnonzero(distances <= threshold)
             ones, others = order[near], order[near + step]
-            # Most near neighbours are hashes of one picture.
+            # Most neighbours are hashes of the same picture.
             sound = (ones // 4 != others // 4) & (allowed[ones % 4, others % 4] >= 0)
             for at in near[sound]:
                 first, second = int(order[at]), int(order[at + step])
                 kind = int(allowed[first % 4, second % 4])
-                # The picture whose middle or mirror image was met comes second.
+                # The picture whose middle or mirror image matched comes second.
                 if (first % 4, second % 4) not in codes or (first % 4 == second % 4 and first > second):
                     first, second = second, first
                 pair = (
@@ -153,7 +152,7 @@ def nominate(hashes: np.ndarray, threshold: int, seed: int = 0) -> list[tuple[in
 
 
 def _confirm(first: int, second: int, kind: str, distance: int, views: np.ndarray) -> NearDuplicate | None:
-    """The pair as a NearDuplicate if the pixels say so, of whichever kind they are most alike."""
+    """The pair as a NearDuplicate of its most likely kind, if the pixels confirm it; else None."""
     one, other = views
     needed = _LIKE if distance <= _FAR else _LIKE_IF_FAR
     tries = {NEAR: max(likeness(one["inside"], other["inside"]), likeness(one["whole"], other["whole"]))}
@@ -189,16 +188,16 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def _differs_by(one: np.ndarray, other: np.ndarray) -> float:
-    """How far two pictures are apart where they differ most, in levels of 0 to 255.
+    """The largest difference between two pictures, in levels of 0 to 255.
 
-    Brightness and contrast are fitted first; then it is the largest mean over a block of
-    4 x 4 pixels of their small views, of the inside or of the whole, whichever is nearer.
+    Brightness and contrast are fitted first; the result is the largest mean difference of a block of
+    4 x 4 pixels of their small views, of the inside or of the whole, whichever is smaller.
     """
     found = []
     for part in ("inside", "whole"):
         x, y = one[part].astype(np.float64), other[part].astype(np.float64)
         gain = ((x - x.mean()) * (y - y.mean())).mean() / max(x.var(), 1e-9)
-        # Where one is saturated nothing can be compared.
+        # Saturated pixels cannot be compared.
         sound = (x > 4) & (x < 251) & (y > 4) & (y < 251)
         away = np.abs(y - y.mean() - gain * (x - x.mean())) * sound
         found.append(away.reshape(VIEW_SIDE // 4, 4, VIEW_SIDE // 4, 4).mean((1, 3)).max())

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-# Points of balanced accuracy above chance, at the lower end of its interval, that raise an alarm:
-# of all classes, or of two of them. A mark on one class of five alone gives only 0.40 of all.
+# How far balanced accuracy must exceed chance, at the lower end of its interval, to raise an alarm:
+# over all classes, or between two. A mark on one class of five gives only 0.40 over all.
 MARGIN = 0.20
 _FOLDS = 5
 
@@ -55,11 +55,11 @@ def cross_validate(
 
 
 def folds(truth: np.ndarray, groups: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Indices to train on and to test; groups are never parted, and every class is trained on."""
+    """Training and test indices; groups are never divided, and every class is in training."""
     from sklearn.model_selection import StratifiedGroupKFold
 
     with warnings.catch_warnings():
-        # One large group may hold all pictures of a class in a fold.
+        # One large group may hold all of a class's pictures in a fold.
         warnings.simplefilter("ignore", UserWarning)
         splitter = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
         splits = list(splitter.split(truth, truth, groups))
@@ -92,7 +92,7 @@ def balanced_accuracy_of(confusion: np.ndarray) -> np.ndarray:
 def told_apart(
     truth: np.ndarray, predictions: np.ndarray, groups: np.ndarray | None = None
 ) -> list[tuple[int, int, float, float]]:
-    """The pairs of classes that are told apart clearly better than by chance.
+    """The pairs of classes that can be told apart clearly better than by chance.
 
     Args:
         truth: Labels, shape (n,).

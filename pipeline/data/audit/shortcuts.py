@@ -1,9 +1,9 @@
 """Can the classes be told apart without looking at the content?
 
-Small cross-validated models see only what should not matter: the shape of the pictures, how their
-files were saved, bars and borders. Where one of them does well, the classifier may do so, too, and
-fail on new pictures. Border pixels and colours are part of the content: they are shown beside the
-classifier's own score and raise no alarm. The file size is never used: it depends on the content.
+Small cross-validated models see only what should not matter: the shape of the pictures, how their files
+were saved, bars and borders. If one of them does well, the classifier may rely on the same and fail on new
+pictures. Border pixels and colours are part of the content: they are reported beside the classifier's own
+score and raise no alarm. The file size is never used, because it depends on the content.
 """
 
 from __future__ import annotations
@@ -23,15 +23,14 @@ from pipeline.data.dataset import Picture, Table
 from pipeline.data.fingerprints import LIBRARIES, Fingerprints
 from pipeline.data.groups import groups_of
 
-# Pictures that are sampled, as evenly over the classes as they allow: more cost time and tell nothing new.
+# The most pictures to sample, as evenly over the classes as possible; more cost time and reveal nothing.
 MOST = 2500
-# A class needs so many pictures, from so many groups: some to train on, others to test.
+# A class needs this many pictures from this many groups: some to train on, some to test.
 _LEAST, _LEAST_GROUPS = 10, 2
 # Classes named in a sentence.
 _NAMED = 6
 
-# The title of each family, and what to do if it tells the classes apart. Those without advice raise
-# no alarm.
+# Each family's title, and what to do if it tells the classes apart. Without advice, it raises no alarm.
 FAMILIES = {
     "shape": (
         "width, height and shape",
@@ -53,7 +52,7 @@ FAMILIES = {
 
 
 class SmallClass(Document):
-    """How many pictures and groups a class has that is too small to be checked."""
+    """The pictures and groups of a class that is too small to check."""
 
     pictures: int
     groups: int
@@ -74,16 +73,16 @@ class _ToldApart(Document):
 
 
 class _Family(Document):
-    """How well one family of facts tells the classes apart.
+    """How well one family of features tells the classes apart.
 
     Attributes:
         name: A key of `FAMILIES`.
         title: What the model sees, in words.
         balanced_accuracy: Of all classes.
         interval: Its 95% interval.
-        alarm: Whether that is too well.
+        alarm: Whether it does so too well.
         told_apart: Pairs of classes that it tells apart.
-        advice: What to do about it; empty for what belongs to the content.
+        advice: What to do about it; empty if it is part of the content.
         by_class: What is typical of each class, in words.
     """
 
@@ -103,7 +102,7 @@ class Shortcuts(Document):
     Attributes:
         n: Pictures that were used.
         chance: The balanced accuracy of guessing.
-        margin: Above chance, at the lower end of the interval, that raises an alarm.
+        margin: How far above chance, at the lower end of the interval, an alarm is raised.
         families: One row each; none if nothing was measured.
         too_small: The classes that were not checked.
         not_measured: Why nothing was measured, if so.
@@ -142,8 +141,8 @@ def make(run: Run, table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
     Args:
         run: Where it is written.
         table: The pictures as training sees them.
-        cache: Has the fingerprints of them all.
-        seed: Of the folds and of the sample.
+        cache: Has the fingerprints of all pictures.
+        seed: For the folds and the sample.
     """
     settings = {"seed": seed, "margin": MARGIN}
     recipe = stages.recipe("shortcuts", {"pictures": table.key}, settings, ("scikit-learn", *LIBRARIES))
@@ -152,7 +151,7 @@ def make(run: Run, table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
 
 
 def measure(table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
-    """How well each family of facts tells the classes apart."""
+    """How well each family of features tells the classes apart."""
     group_of = groups_of(table)
     too_small = _too_small(table, group_of)
     labels = [label for label in table.labels if label not in too_small]
@@ -227,7 +226,7 @@ def _sentence(family: _Family, chance: float) -> str:
     if family.interval[0] > chance + MARGIN:
         who = "the classes"
     else:
-        # A mark on a few of many classes hardly moves the mean over all.
+        # A mark on a few of many classes hardly changes the overall mean.
         first, *others = family.told_apart
         accuracy, chance = first.balanced_accuracy, 0.5
         who = " and ".join(first.classes)
@@ -243,7 +242,7 @@ def _sentence(family: _Family, chance: float) -> str:
 
 
 def _sample(pictures: Sequence[Picture], seed: int) -> list[Picture]:
-    """At most `MOST` pictures, or `_LEAST` of every class; as evenly over the classes as they allow."""
+    """At most `MOST` pictures, or `_LEAST` of every class; as evenly over the classes as possible."""
     ranks: Counter[str] = Counter()
     dealt: list[tuple[int, int]] = []
     for at in np.random.default_rng(seed).permutation(len(pictures)).tolist():
@@ -272,7 +271,7 @@ def _inputs(rows: np.ndarray, views: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _by_class(name: str, rows: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> dict[str, str]:
-    """What is typical of each class, in words; empty for families that no few numbers describe."""
+    """What is typical of each class, in words; empty for families that a few numbers cannot describe."""
     words = {label: _typical(name, rows[truth == index]) for index, label in enumerate(labels)}
     return {label: typical for label, typical in words.items() if typical}
 

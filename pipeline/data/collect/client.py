@@ -28,7 +28,7 @@ from pipeline.data.collect.manifest import shown
 _LONGEST_WAIT_S = 120
 _LONG_S = 15
 LARGEST_BYTES = 32_000_000
-CONTINUES = "repeat the command later: it continues where it stopped"
+CONTINUES = "run the command again later: it continues where it stopped"
 _TOO_MANY = 429
 _BUSY = (_TOO_MANY, 500, 502, 503, 504)
 
@@ -121,7 +121,7 @@ class Client(yt_dlp.YoutubeDL):
         if seconds > _LONGEST_WAIT_S:
             raise NetworkError(
                 f"YouTube asks to wait {seconds / 60:.0f} minutes (HTTP {status})",
-                "repeat the command after that: it continues where it stopped",
+                "run the command again after that: it continues where it stopped",
             )
         if status == _TOO_MANY:
             self._reporter.warn(f"YouTube asks to slow down (HTTP 429); waiting {seconds:.0f} s")
@@ -148,7 +148,7 @@ def wall(reason: str) -> NetworkError:
     """The error for a page that requires an account or a CAPTCHA."""
     return NetworkError(
         f"YouTube requires sign-in or a CAPTCHA: {reason}",
-        "wait a few hours or use another network, then repeat the command: it continues where it stopped; "
+        "wait a few hours or use another network, then run the command again: it continues where it stopped; "
         "cookies from a signed-in browser may help, at your account's risk: --set collect.cookies=FILE",
     )
 

@@ -50,7 +50,7 @@ class Downloader:
         self._in_vain: Counter[bool] = Counter()
 
     def __enter__(self) -> Downloader:
-        self._lock = runs.Run(self.folder).locked("wait until it is done, then repeat the command")
+        self._lock = runs.Run(self.folder).locked("wait until it is done, then run the command again")
         self._lock.__enter__()
         try:
             self.manifest = Manifest(self.folder)
@@ -109,7 +109,8 @@ class Downloader:
                 raise NetworkError(
                     f"{self._in_vain[result.lasting]} pictures in a row could not be downloaded; the last: "
                     f"{row.id}: {result.reason}",
-                    "check the network and the proxy, then repeat the command: it continues where it stopped",
+                    "check the network and the proxy, then run the command again: "
+                    "it continues where it stopped",
                 )
             return updated
         self._in_vain.clear()

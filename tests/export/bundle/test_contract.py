@@ -174,19 +174,18 @@ def test_every_grey_level_arrives_in_the_frame_as_it_is(frame):
 
 
 @pytest.mark.parametrize(
-    ("labels", "frame"), [(4, Size(224, 224)), (1000, Size(224, 128)), (3, Size(1024, 1024))]
+    ("labels", "frame", "vectors"),
+    [(4, Size(224, 224), 15), (1000, Size(224, 128), 5), (3, Size(1024, 1024), 11)],
 )
-def test_golden_part_stays_within_64_kb(labels, frame):
+def test_golden_part_stays_within_64_kb(labels, frame, vectors):
     data = small_models.build("float32", labels=labels, frame=frame)
     made = bundle.make_contract(
         data, flavour="float32", labels=[str(i) for i in range(labels)], threshold=0.5, content_aspect=1.0
     )
     text = json.dumps(contract.as_json(made)["golden"], indent=1)
     assert len(text) <= 64_000
-    assert len(made.golden.vectors) >= 6
+    assert len(made.golden.vectors) == vectors <= len(list(golden.pictures(frame)))
     assert made.golden.vectors[0].name == "every_grey"
-    if labels == 4:
-        assert len(made.golden.vectors) == len(list(golden.pictures(frame)))
 
 
 def test_answers_too_long_for_the_golden_part_are_refused():
@@ -201,14 +200,34 @@ def test_answers_too_long_for_the_golden_part_are_refused():
 
 def test_golden_vectors_hold_what_the_model_answers(small_bundles):
     read = bundle.read(small_bundles["int8"])
-    interpreter = litert.Interpreter(read.data, num_threads=1, kernels=litert.BUILT_IN)
-    tops = set()
-    for vector in read.contract.golden.vectors:
-        frame = letterbox(vector.picture, read.contract.input.frame)
-        assert hashlib.sha256(frame.tobytes()).hexdigest() == vector.prepared_sha256
-        assert interpreter.run(frame).tobytes() == vector.answer
-        tops.add(int(read.contract.output.probabilities(vector.answer).argmax()))
-    assert len(tops) >= 2
+    for kernels in (litert.BUILT_IN, litert.XNNPACK):
+        interpreter = litert.Interpreter(read.data, num_threads=1, kernels=kernels)
+        tops = set()
+        for vector in read.contract.golden.vectors:
+            frame = letterbox(vector.picture, read.contract.input.frame)
+            assert hashlib.sha256(frame.tobytes()).hexdigest() == vector.prepared_sha256
+            assert interpreter.run(frame).tobytes() == vector.answer(kernels)
+            tops.add(int(read.contract.output.probabilities(vector.answer(kernels)).argmax()))
+        assert len(tops) >= 2
+
+
+def test_only_int8_by_xnnpack_must_be_equal(small_bundles):
+    for flavour, folder in small_bundles.items():
+        read = bundle.read(folder).contract
+        assert read.allowed(litert.BUILT_IN) == read.tolerance
+        assert read.allowed(litert.XNNPACK) == (0 if flavour == "int8" else read.tolerance)
+
+
+def test_version_1_is_read_and_holds_xnnpack_to_the_tolerance(int8_bundle):
+    edit(int8_bundle, small_models.to_version_1)
+    read = bundle.read(int8_bundle).contract
+    assert read.weaker
+    assert contract.as_json(read) == stated(int8_bundle)
+    assert valid(stated(int8_bundle))
+    assert read.allowed(litert.BUILT_IN) == 0
+    assert read.allowed(litert.XNNPACK) == read.tolerance
+    for vector in read.golden.vectors:
+        assert vector.answer(litert.XNNPACK) == vector.answer(litert.BUILT_IN)
 
 
 def test_contract_is_made_with_the_same_bytes_twice(small_bundles, tmp_path):
@@ -303,9 +322,9 @@ def test_contract_that_is_no_text_is_called_damaged(int8_bundle):
 
 
 def test_newer_contract_is_refused_whatever_else_it_holds(int8_bundle):
-    edit(int8_bundle, lambda record: record.update(contract_version=2, input={"new": "rules"}))
+    edit(int8_bundle, lambda record: record.update(contract_version=3, input={"new": "rules"}))
     with pytest.raises(
-        BundleError, match=r"contract\.json has contract version 2; this program reads version 1"
+        BundleError, match=r"contract\.json has contract version 3; this program reads versions up to 2"
     ) as caught:
         bundle.read(int8_bundle)
     assert "newer" in caught.value.hint
@@ -347,13 +366,24 @@ WRONG = {
         lambda r: r["golden"]["vectors"][0].update(output=base64.b64encode(b"123").decode()),
         r"expected 4 bytes of output for 4 labels in golden vector every_grey, not 3",
     ),
+    "short_output_xnnpack": (
+        lambda r: r["golden"]["vectors"][0].update(output_xnnpack=""),
+        r"expected 4 bytes of output for 4 labels in golden vector every_grey, not 0",
+    ),
+    "xnnpack_in_version_1": (
+        lambda r: r.update(contract_version=1),
+        r"unknown key golden\.vectors\.0\.output_xnnpack",
+    ),
     "no_vectors": (lambda r: r["golden"].update(vectors=[]), r"golden\.vectors: expected"),
     "label_twice": (lambda r: r.update(labels=["a", "b", "c", "a"]), r"expected distinct labels"),
-    "version_zero": (lambda r: r.update(contract_version=0), r"contract_version: expected 1\. Received: 0"),
+    "version_zero": (
+        lambda r: r.update(contract_version=0),
+        r"contract_version: expected 1 or 2\. Received: 0",
+    ),
     "version_missing": (lambda r: r.pop("contract_version"), r"contract_version is missing"),
 }
 # What a schema cannot say.
-BEYOND_THE_SCHEMA = ("short_rgb", "short_output")
+BEYOND_THE_SCHEMA = ("short_rgb", "short_output", "short_output_xnnpack")
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -378,7 +408,7 @@ def paths(value, prefix=()):
 def test_no_key_may_be_missing(small_bundles):
     text = json.dumps(stated(small_bundles["int8"]))
     all_keys = list(paths(json.loads(text)))
-    assert len(all_keys) == 38
+    assert len(all_keys) == 39
     for path in all_keys:
         record = json.loads(text)
         part = record
@@ -403,7 +433,8 @@ def test_fewer_labels_than_outputs_are_refused_when_reading(int8_bundle):
     def change(record):
         record["labels"].pop()
         for vector in record["golden"]["vectors"]:
-            vector["output"] = base64.b64encode(base64.b64decode(vector["output"])[:3]).decode()
+            for key in ("output", "output_xnnpack"):
+                vector[key] = base64.b64encode(base64.b64decode(vector[key])[:3]).decode()
 
     edit(int8_bundle, change)
     lines = (int8_bundle / "labels.txt").read_text("utf-8").splitlines()[:3]

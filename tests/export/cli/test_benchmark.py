@@ -33,7 +33,7 @@ BY_HAND = (
     "measure by hand: on the phone, open the app's menu, Benchmark, Start; share the file with this "
     "computer, then: python -m export benchmark --replay FILE"
 )
-ALONE = "unlock the phone, leave it alone, and repeat the command"
+ALONE = "unlock the phone, leave it alone, and run the command again"
 STAYS = "files of this session are still on the phone"
 APP_BYTES = b"PK an app that only the fake phone installs" * 1000
 # Few steps, so that a test is short.
@@ -322,17 +322,17 @@ def test_two_phones_end_with_2_until_one_is_chosen(measure, place, ready, connec
 def test_a_phone_that_does_not_allow_this_computer_ends_with_1(place, capfd, connect_phone):
     phone = connect_phone("unauthorized")
     ended = verbs.call(capfd, "export", "benchmark", cwd=place)
-    hint = "unlock it, confirm “Allow USB debugging?”, then repeat the command"
+    hint = "unlock it, confirm “Allow USB debugging?”, then run the command again"
     refused(ended, 1, f"the phone {phone.serial} has not allowed this computer yet", hint)
     assert phone.log == []
 
 
 def test_a_dark_or_locked_screen_is_refused(measure, ready):
     ready.shows(awake=False)
-    hint = "turn it on, unlock it and keep it on, then repeat the command"
+    hint = "turn it on, unlock it and keep it on, then run the command again"
     refused(measure(), 1, "the phone's screen is off", hint)
     ready.shows(locked=True)
-    refused(measure(), 1, "the phone is locked", "unlock it and keep it unlocked, then repeat the command")
+    refused(measure(), 1, "the phone is locked", "unlock it and keep it unlocked, then run the command again")
     assert ready.asked("^install") == []
 
 
@@ -361,7 +361,7 @@ def test_a_key_that_does_not_match_is_told_and_nothing_is_uninstalled(measure, r
     )
     hint = (
         "build with the key that signed it (python -m export apk --keystore FILE); or save its photos "
-        "(python -m export photos --pull), then adb uninstall org.vignette.demo and repeat the command"
+        "(python -m export photos --pull), then adb uninstall org.vignette.demo and run the command again"
     )
     refused(measure(), 1, message, hint)
 
@@ -371,7 +371,7 @@ def test_a_full_phone_is_told_and_left_as_it_was(measure, ready, place):
     ended = measure()
     assert ended.returncode == 1
     assert "failed: the phone's storage is full (adb: error: failed to copy" in ended.stderr
-    assert ended.stderr.endswith("hint: free some space on the phone, then repeat the command\n")
+    assert ended.stderr.endswith("hint: free some space on the phone, then run the command again\n")
     assert not (place / RUN / "phone.json").exists()
 
 
@@ -402,7 +402,7 @@ def test_a_model_that_arrived_damaged_is_not_measured(measure, fake_app, ready):
     assert ended.stderr.startswith(
         "error: the float32 model was damaged while being copied to the phone: sha256 "
     )
-    assert ended.stderr.endswith("hint: try another cable or port, then repeat the command\n")
+    assert ended.stderr.endswith("hint: try another cable or port, then run the command again\n")
     assert ready.asked("BENCHMARK ") == []
 
 
@@ -423,7 +423,7 @@ def test_a_phone_that_stays_too_warm_is_told(measure, ready):
         "expected at most 35 °C and no thermal status"
     )
     hint = (
-        "take it out of its case, lay it on a cool surface and repeat the command; "
+        "take it out of its case, lay it on a cool surface and run the command again; "
         "or accept slower results: --cool-below 40"
     )
     refused(ended, 1, message, hint)
@@ -437,7 +437,7 @@ def test_an_app_that_crashes_in_the_middle_is_told_with_its_last_words(measure, 
         "the app on the phone ended while measuring float32, built-in, threads 2: "
         "java.lang.OutOfMemoryError: Failed to allocate a 4096 byte allocation"
     )
-    hint = "close other apps on the phone and repeat the command; adb logcat -b crash shows more"
+    hint = "close other apps on the phone and run the command again; adb logcat -b crash shows more"
     refused(ended, 1, message, hint)
 
 
@@ -481,7 +481,7 @@ def test_a_cable_pulled_is_told_and_the_next_command_clears_the_phone(
     ended = measure(clean=False)
     assert ended.returncode == 1
     assert f"the phone {ready.serial} was disconnected" in ended.stderr
-    assert f"hint: plug it in again, then repeat the command; {STAYS} (" in ended.stderr
+    assert f"hint: plug it in again, then run the command again; {STAYS} (" in ended.stderr
     assert ended.stderr.endswith("; the next command removes them\n")
     assert (place / RUN / artifacts.PHONE_SESSIONS).is_file()
     assert not (place / RUN / "phone.json").exists()
@@ -498,7 +498,9 @@ def test_ctrl_c_clears_the_phone_and_ends_with_130(place, ready, fake_app, untou
     wait_for(lambda: ready.asked("measures step 1"), 30)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
-    assert errors == ("interrupted: cleaning up the phone\ninterrupted; repeat the command to start over\n")
+    assert errors == (
+        "interrupted: cleaning up the phone\ninterrupted; run the command again to start over\n"
+    )
     assert process.returncode == 130
     assert ready.asked("action.CANCEL")
     assert ready.contents() == untouched

@@ -13,6 +13,7 @@ from pipeline.core.errors import ConversionError
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
 from pipeline.core.sections import FLAVOURS
+from tests.support import small_models
 from tests.support.verbs import RUN, copy_finished, environment, fine, refused, verb
 
 INT8 = RUN / "export/int8"
@@ -75,7 +76,8 @@ def test_a_letterbox_that_differs_ends_with_3_and_is_named(place):
 
 def test_a_model_that_differs_ends_with_3_with_the_result_in_json(place):
     def change(record):
-        record["golden"]["vectors"][0]["output"] = record["golden"]["vectors"][5]["output"]
+        first, other = record["golden"]["vectors"][0], record["golden"]["vectors"][5]
+        first.update(output=other["output"], output_xnnpack=other["output_xnnpack"])
 
     edit(place / INT8, change)
     ended = verify(place, INT8, "--json")
@@ -86,6 +88,15 @@ def test_a_model_that_differs_ends_with_3_with_the_result_in_json(place):
         "the model (built-in kernels) differs on 1 of 15 vectors (every_grey)"
     )
     assert "the model (built-in kernels) differs" in ended.stderr
+
+
+def test_version_1_is_verified_with_a_note_that_it_is_weaker(place):
+    edit(place / INT8, small_models.to_version_1)
+    note = f"{INT8} has contract version 1, which is weaker"
+    assert note in " ".join(fine(verify(place, INT8)).split())
+    found = json.loads(fine(verify(place, INT8, "--json")))
+    assert found["bundles"][0]["contract_version"] == 1
+    assert found["warnings"][0].startswith(note)
 
 
 def test_a_model_of_another_bundle_ends_with_2(place):

@@ -119,7 +119,7 @@ def test_with_too_few_judges_nothing_is_tried(run, moved, monkeypatch):
     assert not compensation.in_force(run)
     (line,) = said.lines
     assert line == (
-        "compensation: The int8 file is not compensated: 29 training pictures are left to judge by, and 30 "
+        "compensation: The int8 file is not compensated: 29 training pictures are left to judge with, and 30 "
         "are needed."
     )
 

@@ -15,7 +15,8 @@ def classifier_of(head: Head):
     with quiet():
         from pipeline.training import backbones, classifier
 
-        backbone = backbones.build(Model(backbone="tiny"), FRAME, 3)
+        tiny = Model(backbone="tiny")
+        backbone = backbones.build(tiny, FRAME, 3, backbones.pooled_blocks(tiny, head))
         model = classifier.build_classifier(backbone, 3, head, seed=1)
     rng = np.random.default_rng(0)
     for layer in model.layers[-4:]:
@@ -71,6 +72,32 @@ def test_the_features_are_those_that_the_head_reads(frames):
     np.testing.assert_allclose(
         np.stack([look.features for look in found]), maps_of(model, frames).mean((1, 2)), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize("kind", ["linear", "dense"])
+def test_the_map_of_several_depths_is_the_sum_of_each_depths_own(frames, kind):
+    """A depth's own is Grad-CAM's definition: its channels, each weighted by TensorFlow's mean gradient."""
+    import keras
+    import tensorflow as tf
+
+    model, names = classifier_of(Head(kind=kind, depths=3)), ("conv2", "conv1", "conv0")
+    found = gradcam.looks(model, frames[:8], np.full(8, 2))
+    model.layers[-1].activation = keras.activations.linear
+    outputs = [model.get_layer(name).output for name in names]
+    maps = keras.Model(model.input, outputs)(np.stack(frames[:8]).astype(np.float32))
+    above = keras.Model(outputs, model.layers[-1](model.layers[-1].input))
+    with tf.GradientTape() as tape:
+        tape.watch(maps)
+        logit = above(maps)[:, 2]
+    expected = np.zeros((8, 16, 32))
+    for depth, gradient in zip(maps, tape.gradient(logit, maps), strict=True):
+        weights = gradient.numpy().sum((1, 2))
+        cells = np.einsum("nrck,nk->nrc", depth.numpy(), weights)
+        coarser = 16 // cells.shape[1]
+        expected += np.kron(cells, np.ones((1, coarser, coarser)))
+    shown = np.stack([look.cells for look in found])
+    assert shown.max() > 0
+    np.testing.assert_allclose(shown * 16 * 32, np.maximum(expected, 0), rtol=1e-4, atol=1e-4)
 
 
 def test_progress_tells_how_many_are_done(frames):

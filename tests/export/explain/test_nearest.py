@@ -4,13 +4,13 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from export.explain import selection
-from pipeline.training.features import Store
+from pipeline.training.store import Store
 
 
 def store_of(features: np.ndarray) -> Store:
     records = np.zeros(len(features), [("sha256", "V32"), ("features", "<f4", (1, features.shape[1]))])
     records["features"][:, 0] = features
-    return Store(records, np.arange(len(features)))
+    return Store(records, np.arange(len(features)), (features.shape[-1],))
 
 
 def test_nearest_are_those_of_scikit_learn():

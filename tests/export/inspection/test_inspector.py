@@ -371,7 +371,7 @@ def test_damaged_passports_are_named(capfd, place):
         verbs.rewrite(place / RUN, artifacts.PASSPORT, content)
         ended = verbs.call(capfd, "export", "tflite", "pictures", cwd=place)
         message = f"{RUN / artifacts.PASSPORT} is damaged: {place_in_it}"
-        verbs.refused(ended, 1, message, "delete it and repeat the command")
+        verbs.refused(ended, 1, message, "delete it and run the command again")
 
 
 def test_a_run_without_files_is_refused(capfd, place):

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from export.inspection import examination, file_kind
-from export.model_file import keras_archive
+from export.inspection import examination
+from export.model_file import file_kind, keras_archive
 from pipeline.core.errors import DataError
 
 
@@ -74,3 +74,31 @@ def test_a_damaged_keras_file_that_is_given_as_a_model_is_called_that(tmp_path):
     with pytest.raises(DataError, match="it is a damaged Keras model: it lacks config") as caught:
         examination.examine(path)
     assert caught.value.hint == file_kind.TO_TFLITE
+
+
+@pytest.mark.parametrize(
+    ("layer", "names"),
+    [
+        ({"module": "keras.layers", "class_name": "Dense", "registered_name": None}, ()),
+        ({"module": "builtins", "class_name": "function", "registered_name": "function"}, ()),
+        ({"class_name": "__keras_tensor__"}, ()),
+        ({"module": None, "class_name": "Mine", "registered_name": "Mine"}, ("Mine",)),
+        ({"module": "mine.layers", "class_name": "Mine", "registered_name": "Package>Mine"}, ("Mine",)),
+        ({"module": "kerasy", "class_name": "Mine", "registered_name": None}, ("Mine",)),
+        ({"module": "keras.layers", "class_name": "Lambda", "registered_name": None}, ("Lambda",)),
+    ],
+)
+def test_classes_that_keras_does_not_have_are_found_at_any_depth(tmp_path, layer, names):
+    inner = {"config": {"layers": [{**layer, "config": {}}]}, "class_name": "Sequential", "module": "keras"}
+    compiled = {"loss": {"class_name": "Loss", "module": "mine", "config": {}}}
+    described = json.dumps({"config": {"layers": [inner]}, "compile_config": compiled})
+    found = keras_archive.read(archive(tmp_path / "x.keras", config=described, weights="x"))
+    assert found
+    assert (found.own_code, found.damage) == (names, False)
+
+
+def test_a_whole_keras_file_that_is_given_as_a_tflite_is_told_how_to_become_one(tmp_path):
+    path = archive(tmp_path / "x.keras", config=config(32, 64, 3), weights="x")
+    with pytest.raises(DataError, match="it is a Keras model for pictures of 32x64") as caught:
+        examination.examine(path)
+    assert caught.value.hint == file_kind.GIVE_KERAS

@@ -47,6 +47,14 @@ def test_macro_f1_is_of_the_classes_that_some_picture_shows():
     assert low < found.macro_f1_drop < high
 
 
+def test_the_share_of_same_answers_is_that_of_the_whole_comparison():
+    one, other = predictions(sure(TRUTH)), predictions(sure(flipped(9)))
+    whole = comparison.compare(one, other, LABELS, None)
+    same = comparison.same_answers(one, other)
+    assert (same.agreement, same.agreement_interval) == (whole.agreement, whole.agreement_interval)
+    assert same.agreement == pytest.approx(0.97)
+
+
 def test_lost_and_gained_answers_are_counted_by_class():
     found = compared(sure(flipped(3)), sure(flipped(6, start=3)))
     assert (found.flips, found.lost, found.gained) == (9, 6, 3)

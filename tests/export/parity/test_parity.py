@@ -21,6 +21,8 @@ from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.core.sections import Gate
+from pipeline.images.views import plain_view
+from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
 from pipeline.training import train
 from tests.support import verbs
@@ -70,8 +72,6 @@ def test_the_file_holds_every_flavour_on_the_same_pictures(experiment):
 def test_answers_of_a_file_are_those_of_litert_picture_by_picture(experiment):
     from ai_edge_litert import interpreter as runtime
 
-    from pipeline.images.views import plain_view
-
     stored = experiment.run.read_arrays("predictions", "int8.npz")["probabilities"]
     reader = runtime.Interpreter(model_path=str(experiment.run.path(convert.file_name("int8"))))
     reader.allocate_tensors()
@@ -81,6 +81,26 @@ def test_answers_of_a_file_are_those_of_litert_picture_by_picture(experiment):
         reader.invoke()
         raw = reader.get_tensor(reader.get_output_details()[0]["index"])[0]
         np.testing.assert_array_equal(row, raw.astype(np.float32) / 256)
+
+
+def test_answers_of_int8_by_the_built_in_kernels_stand_beside_xnnpacks(experiment):
+    """For information: stored, compared with Keras, and no part of the verdict."""
+    built_in = experiment.run.read_arrays("predictions", "int8_built_in.npz")
+    reference = experiment.run.read_arrays("predictions", "keras.npz")
+    reader = litert.Interpreter(
+        experiment.run.path(convert.file_name("int8")).read_bytes(), kernels=litert.BUILT_IN
+    )
+    for picture, row in zip(experiment.split.held_out, built_in["probabilities"], strict=True):
+        np.testing.assert_array_equal(
+            row, reader.answer(plain_view(experiment.table.file(picture), experiment.frame))
+        )
+    result = experiment.run.read(ParityResult, artifacts.PARITY)
+    same = built_in["probabilities"].argmax(1) == reference["probabilities"].argmax(1)
+    for row in result.targets:
+        assert (row.built_in is not None) == (row.model == "int8")
+        if row.built_in:
+            low, high = row.built_in.agreement_interval
+            assert low <= row.built_in.agreement == same.mean() <= high
 
 
 def test_another_gate_redoes_the_verdict_and_no_answer(copy):
@@ -117,7 +137,7 @@ def test_a_changed_held_out_picture_is_refused(copy):
     with pytest.raises(DataError) as caught:
         parity.parity(experiment, ProgressReporter())
     assert caught.value.message == f"{changed} has changed since the training"
-    assert caught.value.hint == "repeat the training: it reports what changed"
+    assert caught.value.hint == "train again to see what changed"
     assert not (RUN / "predictions" / "int8.npz").exists()
 
 
@@ -160,6 +180,7 @@ def test_answers_of_an_old_file_never_stand_for_a_new_one(copy):
     [
         *("same answer", "change, 95%", "MB", "ms", "gate", "probability moved", "macro F1, change"),
         *("int8 by class (n = 36)", "its change, 95%", "lost", "gained", "confidence, change", "coverage"),
+        *("same, built-in kernels", "not judged"),
     ],
 )
 def test_the_tables_have_every_column(experiment, capfd, column):
@@ -174,10 +195,11 @@ def test_the_tables_fit_eighty_columns(experiment, capfd):
     from export.cli import comparison_table
 
     result = experiment.run.read(ParityResult, artifacts.PARITY)
+    built_in = result.targets[-1].built_in
     row = result.targets[0].model_copy(update={"model": "dynamic_range", "verdict": Verdict.NOT_SHOWN})
     with speaking() as terminal:
         comparison_table.of_run(terminal, experiment.run, result.model_copy(update={"targets": (row,)}))
-        comparison_table.judged(terminal, row)
+        comparison_table.judged(terminal, row, built_in)
         comparison_table.by_class(terminal, row)
     lines = capfd.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80

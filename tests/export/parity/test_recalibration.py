@@ -206,9 +206,9 @@ def test_the_recommendation_is_a_flavour_that_did_not_fail(place, told):
     good = flavour("float16", agreement=0.999, accuracy=0.9)
     error = refusal(place, flavour(*FAILED, look=2), good)
     assert error.hint == (
-        "ship float16 instead: agreement 0.999, accuracy 0.900, 6.8 MB, 2.8 ms a picture here"
+        "ship float16 instead: agreement 0.999, accuracy 0.900, 6.8 MB, 2.8 ms per picture here"
     )
     nothing = refusal(place, flavour(*FAILED, look=2), flavour("float16", *FAILED[1:]))
     assert nothing.hint == (
-        "no flavour is close enough; add float16 to export.flavours, or change the bounds of [gate]"
+        "no flavour is close enough; add float16 to export.flavours, or loosen the limits in [gate]"
     )

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from export.parity import comparison, gate, wording
-from export.parity.result import Comparison, Quantity, Reference, Target, Verdict
+from export.parity.result import Comparison, Quantity, Reference, SameAnswers, Target, Verdict
 from pipeline.core.sections import Gate
 from pipeline.evaluation.predictions import Predictions
+from pipeline.stats.metrics import Interval
 from tests.support.comparisons import TRUTH, check, compared, flavour, flipped, predictions, sure
 
 CERTAIN = "With 95% confidence, accuracy changes by {} points; the gate allows a loss of 3."
@@ -38,6 +39,11 @@ def row(changes: Comparison, look: int = 1) -> Target:
 
 def reference(answers: Predictions, threshold: float | None = None) -> Reference:
     return Reference(**dict(comparison.scores(answers, threshold)), model="keras")
+
+
+def test_the_built_in_kernels_in_words():
+    same = SameAnswers(agreement=0.975, agreement_interval=Interval(0.95, 0.99))
+    assert wording.built_in(same) == ("same, built-in kernels", "97.50%", "95.00% to 99.00%")
 
 
 def test_a_verdict_of_passed_in_words():

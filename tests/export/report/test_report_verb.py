@@ -214,7 +214,7 @@ def test_what_is_of_another_model_or_version_is_not_shown_as_this_ones(place, ca
     for what in (
         "the scores on the held-out pictures",
         "what each file is, and which runtimes load it",
-        "what the integer ranges were measured on",
+        "the pictures that set the integer ranges",
         "times on this computer",
         "photos from the field",
         "the model on pictures of a screen",

@@ -9,7 +9,7 @@ from export.android.photos.photos import Photos
 from export.android.photos.score import Gap
 from export.explain.explanation import Explanation
 from export.inspection.inspector import Passport
-from export.parity.result import DontKnow, FlavourTarget, ParityResult, Verdict
+from export.parity.result import DontKnow, FlavourTarget, ParityResult, SameAnswers, Verdict
 from export.report import data_section, learned, model_section, verdict
 from export.report.artifacts import Artifacts, Passports
 from pipeline.core import stages
@@ -202,6 +202,18 @@ def test_the_score_without_leaked_pictures_leads_for_the_file_and_for_keras(foun
     file = model_section.shipped(found)
     assert [row.accuracy for row in file.targets] == [0.7]
     assert (file.reference_accuracy, file.leaked) == (0.72, 40)
+
+
+def test_the_built_in_kernels_are_named_beside_the_figures_of_xnnpack(found):
+    same = SameAnswers(agreement=0.97, agreement_interval=Interval(0.95, 0.99))
+    found.documents[artifacts.PARITY] = parity(TARGET.model_copy(update={"built_in": same}))
+    assert model_section.shipped(found).words == [
+        *TARGET.words,
+        (
+            "The figures are XNNPACK's, which phones run. With the built-in kernels, 97.00% (95.00% to "
+            "99.00%) of the pictures get the same answer as from Keras; the gate does not judge that."
+        ),
+    ]
 
 
 def test_where_every_held_out_picture_is_a_copy_nothing_is_said_of_new_ones(found):

@@ -38,7 +38,7 @@ HELP = {
         *("--assets-only", "--fetch", "--keystore", "VIGNETTE_KEYSTORE_PASSWORD", "--runtime"),
         "--flavour",
     ),
-    ("export", "passport"): ("Reads one file", "limits on time and memory", "passport.json", "code 3"),
+    ("export", "passport"): ("Reads one file", "time and memory limits", "passport.json", "code 3"),
     ("export", "parity"): ("Reads an exported run", "Writes", "parity.json", "code 3"),
     ("export", "compare-models"): (
         *("Reads two models and the pictures", "Writes to --out only", "code 3"),

@@ -102,7 +102,7 @@ def test_a_file_that_cannot_be_written_is_named(capfd):
     assert code == 1
     assert err == (
         "error: cannot write data/x.json: No space left on device\n"
-        "hint: free some disk space, then repeat the command: it continues where it stopped\n"
+        "hint: free some disk space, then run the command again: it continues where it stopped\n"
     )
 
 

@@ -57,7 +57,7 @@ def test_a_broken_picture_is_caught_with_the_errors_of_the_data():
 @pytest.mark.parametrize(
     ("number", "hint"),
     [
-        (errno.ENOSPC, "free some disk space, then repeat the command: it continues where it stopped"),
+        (errno.ENOSPC, "free some disk space, then run the command again: it continues where it stopped"),
         (errno.EDQUOT, "quota"),
         (errno.EFBIG, "ulimit -f"),
         (errno.EACCES, "check your write permission"),
@@ -66,7 +66,7 @@ def test_a_broken_picture_is_caught_with_the_errors_of_the_data():
         (errno.ENOTDIR, "a part of this path is a file"),
         (errno.EISDIR, "a folder is in the way of a file"),
         (errno.ENAMETOOLONG, "choose a shorter name"),
-        (errno.EIO, "fix this, then repeat the command"),
+        (errno.EIO, "fix this, then run the command again"),
     ],
 )
 def test_a_failed_write_names_the_file_the_reason_and_the_remedy(number, hint):

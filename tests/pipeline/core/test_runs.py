@@ -85,7 +85,7 @@ def test_a_damaged_artefact_is_named_with_the_remedy(run, read, content):
     files.write_bytes(run.path("x"), content)
     with pytest.raises(RunError, match="data/runs/first/x is damaged") as caught:
         getattr(run, read)("x")
-    assert caught.value.hint == "delete it and repeat the command"
+    assert caught.value.hint == "delete it and run the command again"
 
 
 def test_rows_of_a_table_come_by_column(run):
@@ -318,9 +318,9 @@ def test_a_run_of_another_configuration_is_refused_with_the_keys(workplace):
     with pytest.raises(ConfigError) as caught:
         runs.open_for("first", other, overwrite=False)
     assert caught.value.message == (
-        "data/runs/first was made with another configuration; different: head.l2, train.folds"
+        "data/runs/first was made with another configuration; it differs in head.l2, train.folds"
     )
-    assert caught.value.hint == "--name NAME makes another run, --overwrite replaces this one"
+    assert caught.value.hint == "use --name NAME for another run, or --overwrite to replace this one"
     assert caught.value.exit_code == 2
     assert runs.open_for("first", other, overwrite=True).name == "first"
     assert runs.open_for("second", other, overwrite=False).name == "second"
@@ -331,12 +331,12 @@ def test_a_run_has_one_folder_of_pictures(workplace):
     make_run("first", "data.pictures=a/pictures")
     other = configuration.load(Path(), ["data.pictures=b/pictures"])
     for keys in (None, ("data.pictures",)):
-        with pytest.raises(ConfigError, match=r"different: data\.pictures"):
+        with pytest.raises(ConfigError, match=r"it differs in data\.pictures"):
             runs.open_for("first", other, keys=keys)
     same = configuration.load(Path(), [f"data.pictures={workplace}/a/pictures", "head.l2=0.5"])
     files.write_json(make_run("first", "data.pictures=a/pictures").path(stages.FOLDS), {})
     assert runs.open_for("first", same, keys=("data.pictures",)).name == "first"
-    with pytest.raises(ConfigError, match=r"different: head\.l2$"):
+    with pytest.raises(ConfigError, match=r"it differs in head\.l2$"):
         runs.open_for("first", same)
 
 
@@ -368,7 +368,7 @@ def test_find_takes_the_newest_run_or_the_named_one(workplace):
 def test_find_names_the_runs_that_there_are(workplace):
     with pytest.raises(UsageError, match="no runs in data/runs") as none:
         runs.find(None)
-    assert none.value.hint == "make one: python -m pipeline train CONFIG_OR_FOLDER"
+    assert none.value.hint == "train one: python -m pipeline train CONFIG_OR_FOLDER"
     with pytest.raises(UsageError, match="no run called x in data/runs") as unknown:
         runs.find("x")
     assert unknown.value.hint == "there are no runs yet"

@@ -742,7 +742,7 @@ def test_check_unchanged_names_what_was_changed_or_removed(two):
     shutil.copy(two / "cat/001.png", two / "cat/000.png")
     with pytest.raises(DataError, match=r"cat/000\.png has changed since the training") as caught:
         dataset.check_unchanged(table, table.pictures)
-    assert caught.value.hint == "repeat the training: it reports what changed"
+    assert caught.value.hint == "train again to see what changed"
     dataset.check_unchanged(table, table.pictures[1:])
     (two / "cat/000.png").unlink()
     with pytest.raises(DataError, match=r"cat/000\.png: No such file"):

@@ -168,7 +168,7 @@ def test_loading_needs_a_split_that_names_every_picture(draw_split, run):
     more = table_of(*table.pictures, picture("a/new.png"))
     with pytest.raises(DataError, match=r"a/new\.png is not in the split") as new:
         splits.load(run, more)
-    assert new.value.hint == "repeat the training: it adds new pictures"
+    assert new.value.hint == "train again: that adds new pictures"
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -54,7 +54,7 @@ def test_a_changed_held_out_picture_is_not_answered(copy):
     with pytest.raises(DataError) as caught:
         evaluate.evaluate(experiment, ProgressReporter())
     assert caught.value.message == f"{changed} has changed since the training"
-    assert caught.value.hint == "repeat the training: it reports what changed"
+    assert caught.value.hint == "train again to see what changed"
     assert not (RUN / "predictions" / "keras.npz").exists()
 
 

@@ -87,7 +87,8 @@ def test_untrained_weights_follow_from_the_seed():
 
 def test_auto_means_what_each_backbone_comes_with():
     found = {name: backbones.weights_source(Model(backbone=name)) for name in backbones.BACKBONES}
-    assert found == {"efficientnet_lite0": "package", "mobilenet_v2": "imagenet", "tiny": "none"}
+    lite = {f"efficientnet_lite{n}": "package" for n in range(3)}
+    assert found == {**lite, "mobilenet_v2": "imagenet", "tiny": "none"}
     table = Model(backbone="mobilenet_v2", weights={"mobilenet_v2": "none", "tiny": "x"})
     assert backbones.weights_source(table) == "none"
 
@@ -184,7 +185,9 @@ def test_without_network_imagenet_says_what_else_works(monkeypatch):
 
     monkeypatch.setattr(keras.applications, "MobileNetV2", offline)
     monkeypatch.setitem(
-        backbones.BACKBONES, "mobilenet_v2", backbones.Backbone(backbones._tiny, "imagenet", alphas=True)
+        backbones.BACKBONES,
+        "mobilenet_v2",
+        backbones.Backbone(backbones._tiny, "imagenet", (), 1, alphas=True),
     )
     error = refused(mobilenet("auto"))
     assert error.message == (

@@ -118,4 +118,4 @@ def test_a_keras_file_that_is_damaged_is_named(tmp_path, config):
     with pytest.raises(RunError) as caught:
         classifier.load(path)
     assert caught.value.message.startswith(f"{path} is damaged and cannot be loaded: ")
-    assert caught.value.hint == "delete it and repeat the training"
+    assert caught.value.hint == "delete it and train again"

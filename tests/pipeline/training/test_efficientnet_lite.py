@@ -15,21 +15,21 @@ from pipeline.core.sections import Model
 from pipeline.core.size import Size
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
-from pipeline.training import efficientnet_lite
+from pipeline.training import backbones, efficientnet_lite
 
 DAISY = 985
 
 
 @pytest.fixture(scope="module")
 def network():
-    model = efficientnet_lite.build(Size(64, 32))
+    model = efficientnet_lite.build("efficientnet_lite0", Size(64, 32))
     efficientnet_lite.load_imagenet(model)
     return model
 
 
 @pytest.fixture(scope="module")
 def tensors() -> dict[str, np.ndarray]:
-    return efficientnet_lite._read_tensors(efficientnet_lite._read_file())
+    return efficientnet_lite._read_tensors(efficientnet_lite._read_file("efficientnet_lite0"))
 
 
 def old_format(entries: object, storages: dict[str, np.ndarray]) -> bytes:
@@ -43,7 +43,7 @@ def old_format(entries: object, storages: dict[str, np.ndarray]) -> bytes:
 
 
 def test_the_graph_has_the_parameters_of_the_published_network():
-    model = efficientnet_lite.build(Size(224, 224))
+    model = efficientnet_lite.build("efficientnet_lite0", Size(224, 224))
     assert (
         model.count_params() == 3_413_024
     )  # Google's 4.65 M less the classifier's 1281 x 1000, plus moments
@@ -86,7 +86,7 @@ def test_a_changed_file_is_refused_before_it_is_read(monkeypatch):
     monkeypatch.setattr(efficientnet_lite.resources, "files", lambda package: Changed())
     monkeypatch.setattr(efficientnet_lite, "_read_tensors", lambda data: pytest.fail("it was read"))
     with pytest.raises(WeightsError, match="is not the expected file: sha256 ") as caught:
-        efficientnet_lite.load_imagenet(efficientnet_lite.build(Size(32, 32)))
+        efficientnet_lite.load_imagenet(efficientnet_lite.build("efficientnet_lite0", Size(32, 32)))
     found = hashlib.sha256(b"something else").hexdigest()[:16]
     assert found in caught.value.message
     assert "requirements.txt" in caught.value.hint
@@ -99,7 +99,7 @@ def test_a_missing_package_is_said_with_what_else_works(monkeypatch):
 
     monkeypatch.setattr(efficientnet_lite.resources, "files", missing)
     with pytest.raises(WeightsError, match="the package with the weights of efficientnet_lite0") as caught:
-        efficientnet_lite.load_imagenet(efficientnet_lite.build(Size(32, 32)))
+        efficientnet_lite.load_imagenet(efficientnet_lite.build("efficientnet_lite0", Size(32, 32)))
     assert "mobilenet_v2" in caught.value.hint
 
 
@@ -157,3 +157,38 @@ def test_real_daisies_are_daisies_to_the_imagenet_weights(real_pictures, tensors
 
 def test_it_is_the_default_backbone():
     assert Model().backbone == "efficientnet_lite0"
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("efficientnet_lite1", 4_189_344), ("efficientnet_lite2", 4_869_168)]
+)
+def test_the_larger_networks_take_every_weight_of_their_files(name, parameters):
+    variant = efficientnet_lite.VARIANTS[name]
+    pytest.importorskip(variant.package, reason=f"{variant.requirements} is not installed")
+    model = efficientnet_lite.build(name, Size(64, 32))
+    efficientnet_lite.load_imagenet(model)
+    tensors = efficientnet_lite._read_tensors(efficientnet_lite._read_file(name))
+    used = [tensor for key, tensor in tensors.items() if not key.startswith("_fc") and tensor.ndim]
+    assert sum(tensor.size for tensor in used) == model.count_params() == parameters
+    kernel = model.get_layer("block15_depthwise_conv").get_weights()[0]
+    np.testing.assert_array_equal(kernel[:, :, 7, 0], tensors["_blocks.15._depthwise_conv.weight"][7, 0])
+
+
+@pytest.mark.parametrize("name", efficientnet_lite.VARIANTS)
+def test_the_blocks_that_heads_see_are_in_the_graph(name):
+    model, row = efficientnet_lite.build(name, Size(64, 64)), backbones.BACKBONES[name]
+    order = [layer.name for layer in model.layers]
+    places = [order.index(block) for block in row.blocks]
+    assert places == sorted(places, reverse=True)
+    # Each is what the next block takes, or what its sum takes besides.
+    assert all(order[place + 1].endswith(("_expand_conv", "top_conv")) for place in places)
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch):
+    def missing(_: str) -> None:
+        raise ModuleNotFoundError
+
+    monkeypatch.setattr(efficientnet_lite.resources, "files", missing)
+    with pytest.raises(WeightsError, match="the weights of efficientnet_lite2 is not installed") as caught:
+        efficientnet_lite.load_imagenet(efficientnet_lite.build("efficientnet_lite2", Size(32, 32)))
+    assert "requirements-backbones.txt" in caught.value.hint

@@ -16,8 +16,9 @@ from pipeline.data.dataset import Table
 from pipeline.images.letterbox import letterbox
 from pipeline.images.views import all_views
 from pipeline.tflite import convert as tflite
-from pipeline.training import backbones, features
-from pipeline.training.features import PLAIN, Store, compute
+from pipeline.training import backbones, features, store
+from pipeline.training.features import compute
+from pipeline.training.store import PLAIN, Store
 
 FRAME = Size(64, 32)
 
@@ -316,7 +317,7 @@ def test_missing_weights_are_said(workplace, table):
 
 
 def test_a_full_disk_is_said_and_what_was_done_is_kept(config, table, monkeypatch, analysed):
-    append = features._append_record
+    append = store._append_record
     written = []
 
     def fill(path: Path, record: bytes) -> None:
@@ -327,10 +328,10 @@ def test_a_full_disk_is_said_and_what_was_done_is_kept(config, table, monkeypatc
         written.append(1)
         append(path, record)
 
-    monkeypatch.setattr(features, "_append_record", fill)
+    monkeypatch.setattr(store, "_append_record", fill)
     with pytest.raises(StorageError):
         compute(config, FRAME, table, table.pictures)
-    monkeypatch.setattr(features, "_append_record", append)
+    monkeypatch.setattr(store, "_append_record", append)
     analysed.clear()
     compute(config, FRAME, table, table.pictures)
     assert len(analysed) == 5
@@ -340,3 +341,21 @@ def test_the_backbone_is_converted_once(config, table, monkeypatch):
     compute(config, FRAME, table, table.pictures[:1])
     monkeypatch.setattr(tflite, "convert", lambda model: pytest.fail("it was converted again"))
     compute(config, FRAME, table, table.pictures)
+
+
+def test_several_depths_are_one_vector_of_which_each_has_its_width(config, table):
+    depths = config.model_copy(update={"head": config.head.model_copy(update={"depths": 3})})
+    found = compute(depths, FRAME, table, table.pictures)
+    assert found.depths == (32, 16, 8)
+    top = compute(config, FRAME, table, table.pictures)
+    assert top.depths == (32,)
+    np.testing.assert_allclose(everything(found)[..., :32], everything(top), atol=1e-5)
+    middle = compute(config, FRAME, table, table.pictures, layer="conv1")
+    pooled = everything(middle).reshape(len(table.pictures), 3, -1, 16).mean(2)
+    np.testing.assert_allclose(everything(found)[..., 32:48], pooled, atol=2e-3)
+
+
+def test_middle_features_are_kept_with_half_the_bytes(config, table):
+    middle = compute(config, FRAME, table, table.pictures, layer="conv1")
+    assert middle.records.dtype["features"].base == np.float16
+    assert middle.take(np.array([0])).dtype == np.float32

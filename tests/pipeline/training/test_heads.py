@@ -16,8 +16,8 @@ from pipeline.core.progress import Progress, silent
 from pipeline.core.sections import Head, Train
 from pipeline.stats import metrics
 from pipeline.training import heads
-from pipeline.training.features import Store
 from pipeline.training.heads import Examples, HeadTrainer
+from pipeline.training.store import Store
 
 WIDTH = 6
 
@@ -29,7 +29,11 @@ def examples_of(features: np.ndarray, truth: np.ndarray, folds: int = 2) -> Exam
     records["features"] = features
     numbers = np.arange(count)
     return Examples(
-        Store(records, numbers), truth, numbers % folds, [f"g{n}" for n in numbers], int(truth.max()) + 1
+        Store(records, numbers, (records.dtype["features"].shape[1],)),
+        truth,
+        numbers % folds,
+        [f"g{n}" for n in numbers],
+        int(truth.max()) + 1,
     )
 
 
@@ -101,7 +105,7 @@ def test_the_dense_head_takes_raw_features():
     trainer = trainer_of(examples, Head(kind="dense", units=4))
     trainer.start(examples, rows_of(examples))
     assert (trainer.mean == 0).all()
-    assert trainer.scale == 1
+    assert (trainer.scale == 1).all()
 
 
 @pytest.mark.parametrize("count", [1, 7, 31, 33, 50])
@@ -194,7 +198,9 @@ def test_class_weights_are_those_of_scikit_learn():
     truth = np.array([0] * 50 + [1] * 20 + [2] * 5)
     examples = examples_of(np.zeros((75, 1, WIDTH), np.float32), truth)
     expected = compute_class_weight("balanced", classes=np.arange(3), y=truth)
-    np.testing.assert_allclose(heads._class_weights(examples, np.arange(75)), expected)
+    np.testing.assert_allclose(
+        heads.class_weights(examples, np.arange(75), Train(class_weights=True)), expected
+    )
 
 
 def test_class_weights_make_the_rare_class_count_as_much():

@@ -52,7 +52,7 @@ MADE_BY_EVALUATE = {
 }
 FLAVOURS = ("float32", "float16", "dynamic_range", "int8")
 MADE_BY_EXPORT = {
-    *(f"predictions/{name}.npz" for name in FLAVOURS),
+    *(f"predictions/{name}.npz" for name in (*FLAVOURS, "int8_built_in")),
     *(f"export/{name}/model_{name}.tflite" for name in FLAVOURS),
     *(f"export/{name}/labels.txt" for name in FLAVOURS),
     *(f"export/{name}/contract.json" for name in FLAVOURS),
@@ -66,7 +66,7 @@ MADE_BY_EXPORT = {
 STAGES = {
     *("audit", "shortcuts", "pictures", "split", "frame", "folds", "model", "evaluation", "label_issues"),
     *("calibration", "compensation", "latency", "parity", "passport"),
-    *(f"predictions/{name}" for name in ("keras", *FLAVOURS)),
+    *(f"predictions/{name}" for name in ("keras", *FLAVOURS, "int8_built_in")),
     *(f"export/{name}" for name in FLAVOURS),
     *(f"export/{name}/{part}" for name in FLAVOURS for part in ("labels", "contract")),
     *(name for name in MADE_BY_TRAIN | MADE_BY_EVALUATE | MADE_BY_EXPORT if name.startswith("figures/")),
@@ -670,7 +670,7 @@ def test_pictures_that_were_relabelled_since_the_training_are_said_in_one_line(s
     (warning,) = heard.warnings
     assert warning == (
         "pictures have changed since training (6 relabelled); the old ones still count; to train again: "
-        f"python -m pipeline train {RUN / stages.CONFIG} --name pictures, then repeat this command"
+        f"python -m pipeline train {RUN / stages.CONFIG} --name pictures, then run this command again"
     )
 
 

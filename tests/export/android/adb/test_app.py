@@ -9,7 +9,7 @@ from export import app_versions
 from export.android.adb import app, connect, device
 from pipeline.core import errors
 
-AGAIN = "free some space there, then repeat the command"
+AGAIN = "free some space there, then run the command again"
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def test_the_app_is_installed_left_alone_when_it_is_there_and_updated(connected,
             "the app on the phone was signed with another key, so Android refuses to update it",
             (
                 "build with the key that signed it (python -m export apk --keystore FILE); or save its "
-                "photos (python -m export photos --pull), then adb uninstall org.vignette.demo and repeat "
-                "the command"
+                "photos (python -m export photos --pull), then adb uninstall org.vignette.demo and run "
+                "the command again"
             ),
         ),
         ("INSTALL_FAILED_INSUFFICIENT_STORAGE", "the phone's storage is full", AGAIN),
@@ -57,7 +57,7 @@ def test_the_app_is_installed_left_alone_when_it_is_there_and_updated(connected,
             "the app on the phone is newer than this one",
             (
                 "build a newer app; or save its photos (python -m export photos --pull), then adb uninstall "
-                "org.vignette.demo and repeat the command"
+                "org.vignette.demo and run the command again"
             ),
         ),
         (
@@ -73,12 +73,12 @@ def test_the_app_is_installed_left_alone_when_it_is_there_and_updated(connected,
         (
             "INSTALL_FAILED_USER_RESTRICTED: Install canceled by user",
             "its settings forbid installing apps over USB",
-            "allow it in Developer options, Install via USB, then repeat the command",
+            "allow it in Developer options, Install via USB, then run the command again",
         ),
         (
             "INSTALL_FAILED_ABORTED: User rejected permissions",
             "the request was declined on the phone",
-            "repeat the command and accept it on the phone",
+            "run the command again and accept it on the phone",
         ),
         (
             "INSTALL_FAILED_VERIFICATION_FAILURE",
@@ -110,7 +110,7 @@ def test_an_app_without_the_screen_is_told(connected):
         "does not exist."
     )
     assert caught.value.hint == (
-        "the app is too old for this: update it with python -m export apk, then repeat the command"
+        "the app is too old for this: update it with python -m export apk, then run the command again"
     )
 
 

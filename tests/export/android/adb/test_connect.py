@@ -92,7 +92,7 @@ def test_a_phone_that_does_not_allow_this_computer_is_named(connect_phone, monke
     phone = connect_phone("unauthorized")
     assert refusal(errors.PhoneError) == (
         f"the phone {phone.serial} has not allowed this computer yet",
-        "unlock it, confirm “Allow USB debugging?”, then repeat the command",
+        "unlock it, confirm “Allow USB debugging?”, then run the command again",
     )
 
 
@@ -116,17 +116,17 @@ def test_a_phone_that_does_not_answer_is_named(connect_phone, monkeypatch):
         (
             "R58M1  recovery product:x model:Pixel_8 transport_id:1",
             "the phone R58M1 is in the state “recovery”",
-            "boot it into Android, then repeat the command",
+            "boot it into Android, then run the command again",
         ),
         (
             "R58M1  connecting usb:1-1",
             "the phone R58M1 is still connecting",
-            "wait a moment, then repeat the command",
+            "wait a moment, then run the command again",
         ),
         (
             "R58M1  authorizing usb:1-1",
             "the phone R58M1 has not allowed this computer yet",
-            "unlock it, confirm “Allow USB debugging?”, then repeat the command",
+            "unlock it, confirm “Allow USB debugging?”, then run the command again",
         ),
     ],
 )
@@ -155,7 +155,7 @@ def test_a_server_that_does_not_start_is_explained(own_adb, monkeypatch):
         monkeypatch.setattr(program, "QUICK", 2.0)
         message, hint = refusal(errors.PhoneError)
     assert message == "listing the phones: the phone did not answer within 2 s"
-    assert hint == "unlock it and check for a dialog; plug it in again, then repeat the command"
+    assert hint == "unlock it and check for a dialog; plug it in again, then run the command again"
 
 
 def test_nothing_that_adb_says_of_its_server_is_taken_for_a_phone(own_adb):

@@ -38,7 +38,7 @@ def test_a_command_that_failed_on_the_phone_is_told_with_its_words(connected):
         errors.PhoneError, connected.check, "echo nothing there >&2; false", "looking for it"
     )
     assert message == "looking for it failed: nothing there"
-    assert hint == "fix this, then repeat the command"
+    assert hint == "fix this, then run the command again"
 
 
 def test_files_travel_unchanged_and_folders_are_made(connected, picture, tmp_path):
@@ -67,7 +67,7 @@ def test_a_full_phone_is_told(connected, phone, picture):
         f"copying {picture} to the phone failed: the phone's storage is full (adb: error: failed to copy "
         f"'{picture}' to '/sdcard/full.bin': remote write failed: No space left on device)"
     )
-    assert hint == "free some space on the phone, then repeat the command"
+    assert hint == "free some space on the phone, then run the command again"
 
 
 def test_a_phone_that_denies_access_is_told_by_an_error_of_its_own(connected, phone, picture):
@@ -85,7 +85,7 @@ def test_a_cable_pulled_in_the_middle_ends_every_call_at_once(connected, phone, 
     phone.when("echo begun", phone.pull_cable)
     message, hint = refusal(errors.PhoneError, connected.check, "echo begun; sleep 5", "waiting")
     assert message == f"waiting failed: the phone {phone.serial} was disconnected (the connection broke)"
-    assert hint == "plug it in again, then repeat the command"
+    assert hint == "plug it in again, then run the command again"
     message, _ = refusal(errors.PhoneError, connected.push, picture, "/sdcard/x")
     gone = f"copying {picture} to the phone failed: the phone {phone.serial} was disconnected ("
     assert message.startswith(gone)
@@ -100,7 +100,7 @@ def test_a_cable_pulled_while_a_file_travels_is_told(connected, phone, picture):
     assert message.startswith(
         f"copying {picture} to the phone failed: the phone {phone.serial} was disconnected ("
     )
-    assert hint == "plug it in again, then repeat the command"
+    assert hint == "plug it in again, then run the command again"
 
 
 def test_a_cable_pulled_while_a_file_comes_back_is_told(connected, phone, picture, tmp_path):
@@ -122,7 +122,7 @@ def test_a_cable_pulled_while_an_app_is_installed_is_told(connected, phone, pict
 def test_a_phone_that_does_not_answer_in_time_is_told(connected):
     message, hint = refusal(errors.PhoneError, connected.check, "sleep 5", "waiting", 0.5)
     assert message == "waiting: the phone did not answer within 0 s"
-    assert hint == "unlock it and check for a dialog; plug it in again, then repeat the command"
+    assert hint == "unlock it and check for a dialog; plug it in again, then run the command again"
 
 
 def test_only_what_lies_below_a_folder_is_removed(connected, phone, picture):

@@ -13,6 +13,7 @@ from export.android.photos import folder, replay
 from export.android.photos.replay import Disagreement, Replay
 from export.bundle import bundle
 from pipeline.tflite import interpreter as litert
+from tests.support import small_models
 from tests.support.app_folder import take
 from tests.support.small_models import LABELS
 
@@ -148,6 +149,33 @@ def test_a_step_of_rounding_is_within_the_tolerance_and_told(root, bundles, int8
     assert results[0].reasons == ()
     found = replay.summary(results)
     assert (found.equal, found.disagree, found.largest_difference) == (7, 0, pytest.approx(1 / 256))
+
+
+def test_one_step_of_int8_by_xnnpack_is_beyond_what_the_contract_allows(tmp_path, bundles, int8, draw):
+    take(tmp_path, 0, draw(120, 70), int8, kernels=litert.XNNPACK)
+    (result,) = again(tmp_path, bundles)
+    assert (result.allowed, result.reasons) == (0, ())
+    assert "it must be equal; XNNPACK kernels on both sides" in replay.summary([result]).words
+    raw = output(tmp_path)
+    raw[raw.argmax()] -= 1
+    edit(tmp_path, **noted(raw))
+    (result,) = again(tmp_path, bundles)
+    assert Disagreement.BEYOND_TOLERANCE in result.reasons
+    assert result.difference == pytest.approx(1 / 256)
+
+
+@pytest.mark.parametrize("kernels", replay.KERNELS)
+def test_photos_of_a_model_with_a_contract_of_version_1_have_the_tolerance(
+    tmp_path, int8_bundle, draw, kernels
+):
+    path = int8_bundle / bundle.CONTRACT
+    record = json.loads(path.read_text("utf-8"))
+    small_models.to_version_1(record)
+    path.write_text(json.dumps(record), "utf-8")
+    old = bundle.read(int8_bundle)
+    take(tmp_path / "photos", 0, draw(120, 70), old, kernels=kernels)
+    (result,) = again(tmp_path / "photos", {old.contract.model.sha256: old})
+    assert result.allowed == old.contract.tolerance > 0
 
 
 def test_more_than_the_tolerance_is_beyond_what_the_contract_allows(root, bundles, int8):

@@ -15,7 +15,7 @@ from export.parity.models.by_hand import ByHand
 from pipeline.core.errors import ConversionError, DataError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.size import Size
-from tests.support import bare_models, odd_models
+from tests.support import bare_models, odd_models, own_models
 from tests.support.bare_models import KIND
 
 FRAME = Size(bare_models.SIDE, bare_models.SIDE)
@@ -65,7 +65,7 @@ def test_raw_bytes_need_no_range(tmp_path, folder):
 
 def test_a_range_that_whole_numbers_cannot_hold_is_refused(tmp_path):
     raw = written(tmp_path / "raw.tflite", bare_models.linear(kind=KIND.INT8))
-    with pytest.raises(UsageError, match=r"takes whole numbers -128 to 127, not 0 to 255"):
+    with pytest.raises(UsageError, match=r"takes integers -128 to 127, not 0 to 255"):
         sides.side(raw, None, HAND)
 
 
@@ -166,3 +166,21 @@ def test_models_of_other_kinds_are_named_with_the_way_to_a_tflite(tmp_path, name
     assert "load_model" in caught.value.hint
     with pytest.raises(DataError, match="no such file"):
         sides.side(str(tmp_path / f"other_{name}"), None, HAND)
+
+
+def test_a_keras_file_is_compared_as_the_options_say(tmp_path):
+    model = str(own_models.save(tmp_path / "x.keras"))
+    own_models.draw_pictures(tmp_path / "shots", 4)
+    hand = ByHand(limits=(-1, 1), labels=own_models.LABELS, fit="letterbox")
+    found = compared(model, model, tmp_path / "shots", hand)
+    assert (found.agreement, found.mean_abs_dp) == (1.0, 0.0)
+    assert found.accuracy > 0.8
+    assert found.prepared == "48x32, letterbox, pixels as -1 to 1, by the options, with a softmax added"
+
+
+def test_of_a_keras_file_nothing_is_guessed_and_labels_must_fit(tmp_path):
+    model = str(own_models.save(tmp_path / "x.keras", outputs=5))
+    with pytest.raises(UsageError, match=r"its labels \(--labels FILE\), nor the range of its input"):
+        sides.side(model, None, ByHand())
+    with pytest.raises(DataError, match=r"x\.keras has 5 outputs, but --labels names 3 labels"):
+        sides.side(model, None, HAND)

@@ -379,9 +379,9 @@ def test_the_audit_of_another_folder_leaves_a_trained_run_as_it_is(workplace, ma
     audited(Path("one/pictures"), "data.group_copies=false")
     files.write_text(run.path(stages.CONFIG), configuration.dump(config))
     before = verbs.stamps(run.folder)
-    message = f"{RUN} was made with another configuration; different: data.pictures"
+    message = f"{RUN} was made with another configuration; it differs in data.pictures"
     ended = call(capfd, "pipeline", "audit", "two/pictures", cwd=workplace)
-    refused(ended, 2, message, "--name NAME makes another run")
+    refused(ended, 2, message, "use --name NAME for another run")
     fine(call(capfd, "pipeline", "audit", "one/pictures", "--quiet", cwd=workplace))
     assert {name: verbs.stamps(run.folder)[name] for name in before} == before
     fine(call(capfd, "pipeline", "audit", "two/pictures", "--name", "other", "--quiet", cwd=workplace))

@@ -129,7 +129,7 @@ def test_a_server_that_wants_too_much_time_ends_it_at_once(collect, youtube, tmp
         collect("@alpha"),
         1,
         "YouTube asks to wait 60 minutes (HTTP 429)",
-        "repeat the command after that: it continues where it stopped",
+        "run the command again after that: it continues where it stopped",
     )
     assert files_of(tmp_path, "train") == ["A0000000017", "A0000000018", "A0000000019"]
     agree(tmp_path)
@@ -148,7 +148,7 @@ def test_too_many_requests_again_and_again_end_it(collect, youtube, where):
         ended,
         1,
         "YouTube keeps asking to slow down (HTTP 429)",
-        "repeat the command later: it continues where it stopped",
+        "run the command again later: it continues where it stopped",
     )
     assert counted(youtube.asked)[where] == 3
 
@@ -192,7 +192,7 @@ def test_when_nothing_comes_any_more_it_stops_and_continues_later(collect, youtu
         ended,
         1,
         f"5 pictures in a row could not be downloaded; the last: A0000000013: {said}",
-        "check the network and the proxy, then repeat the command: it continues where it stopped",
+        "check the network and the proxy, then run the command again: it continues where it stopped",
     )
     agree(tmp_path)
     youtube.faults.clear()

@@ -307,7 +307,7 @@ def test_a_second_collection_into_the_same_folder_is_refused(collect, tmp_path):
         ended = collect("@alpha")
     assert ended.returncode == 1
     assert ended.stderr.startswith(f"error: {FOLDER} is in use by process ")
-    assert ended.stderr.endswith("hint: wait until it is done, then repeat the command\n")
+    assert ended.stderr.endswith("hint: wait until it is done, then run the command again\n")
 
 
 def test_a_damaged_manifest_is_named_and_nothing_is_asked(collect, youtube, tmp_path):

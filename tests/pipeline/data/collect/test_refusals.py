@@ -101,5 +101,5 @@ def test_a_refusal_is_told_from_a_missing_channel(collect, youtube):
         collect("@alpha"),
         1,
         "https://www.youtube.com/@alpha/videos: YouTube refuses to answer (HTTP 403)",
-        "repeat the command later: it continues where it stopped",
+        "run the command again later: it continues where it stopped",
     )

@@ -122,7 +122,7 @@ def test_a_password_for_the_proxy_comes_from_the_environment_and_is_never_shown(
         "https://www.youtube.com/@alpha/videos cannot be read: "
         "the proxy does not answer: Connection refused, 2 times",
         "check the network and the proxy (collect.proxy, or HTTPS_PROXY in the environment); "
-        "repeat the command later: it continues where it stopped",
+        "run the command again later: it continues where it stopped",
     )
     assert "very-secret" not in ended.stdout + ended.stderr
 

@@ -43,7 +43,8 @@ public final class AboutActivity extends Activity {
             Contract contract = file.contract;
             String sha256 = contract.modelSha256.substring(0, Math.min(SHA256_SHOWN, contract.modelSha256.length()));
             return getString(R.string.about_model, contract.flavour, contract.modelFile, sha256)
-                    + "\n" + Verdict.read(files).message(getResources());
+                    + "\n" + Verdict.read(files).message(getResources())
+                    + (contract.weaker() ? "\n" + getString(R.string.contract_weaker) : "");
         } catch (BundleException e) {
             return e.message(getResources());
         }

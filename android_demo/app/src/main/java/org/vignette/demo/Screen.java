@@ -159,6 +159,9 @@ final class Screen {
                 words.append(resources.getString(R.string.run_within, kernels, largest, allowed));
             }
         }
+        if (report.weaker) {
+            words.append("\n\n").append(resources.getString(R.string.contract_weaker));
+        }
         return words.toString();
     }
 

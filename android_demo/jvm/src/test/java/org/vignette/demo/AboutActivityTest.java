@@ -48,6 +48,16 @@ public class AboutActivityTest {
     }
 
     @Test
+    public void aContractOfVersion1IsSaidToBeWeaker() throws Exception {
+        String weaker = "contract of version 1, which is weaker: XNNPACK is only held to a tolerance. To have it held to "
+                + "equal bytes in int8, export the model again, then rebuild the app.";
+        TestApp.files = Made.bundle("int8").toVersion1();
+        assertTrue(shown().contains(weaker));
+        TestApp.files = Made.bundle("int8");
+        assertFalse(shown().contains(weaker));
+    }
+
+    @Test
     public void aModelThatFailedTheGateIsNamedAsOne() throws Exception {
         String text = about("int8", json("failed", 1200, false));
         String sha256 = ModelFile.open(TestApp.files).contract.modelSha256.substring(0, 12);

@@ -13,6 +13,7 @@ import android.widget.TextView;
 import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
+import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.Files;
 import org.vignette.demo.model.ModelFile;
 
@@ -36,8 +37,9 @@ public final class Demo {
     /** A model that has already passed its self-test, so that the app goes straight to the camera. */
     public static void testedBefore() throws Exception {
         Files files = TestApp.files == null ? Made.bundle("int8") : TestApp.files;
-        String sha256 = ModelFile.open(files).contract.modelSha256;
-        app().getSharedPreferences("self_test", 0).edit().putString("passed_sha256", sha256).commit();
+        Contract contract = ModelFile.open(files).contract;
+        String passed = contract.modelSha256 + " " + contract.version;
+        app().getSharedPreferences("self_test", 0).edit().putString("passed_sha256", passed).commit();
     }
 
     public static Demo start() {

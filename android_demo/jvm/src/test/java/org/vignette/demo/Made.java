@@ -93,6 +93,12 @@ public final class Made {
             return this;
         }
 
+        /** Makes the contract one of version 1. */
+        public Bundle toVersion1() {
+            return edit(text -> text.replace("\"contract_version\": 2", "\"contract_version\": 1")
+                    .replaceAll(",\\s*\"output_xnnpack\": \"[^\"]*\"", ""));
+        }
+
         @Override
         public InputStream open(String name) throws IOException {
             return new ByteArrayInputStream(get(name));

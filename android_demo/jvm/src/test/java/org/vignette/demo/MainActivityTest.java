@@ -65,10 +65,25 @@ public class MainActivityTest {
         assertEquals("Self-test passed", demo.text(R.id.title));
         assertTrue(demo.text(R.id.text).contains("15 pictures, identical in every byte"));
         assertTrue(demo.text(R.id.text).contains("built-in kernels, threads: 1\nIdentical."));
+        assertTrue(demo.text(R.id.text).contains("XNNPACK, threads: 2\nIdentical."));
         demo.press(R.id.button);
         assertEquals(UiState.Kind.PERMISSION_WANTED, demo.kind());
         demo.controller.pause().stop().destroy();
         assertEquals(UiState.Kind.PERMISSION_WANTED, Demo.start().kind());
+    }
+
+    @Test
+    public void aContractOfVersion1IsSaidToBeWeakerAndTestedAgainOnceItIsReplaced() throws Exception {
+        TestApp.files = Made.bundle("int8").toVersion1();
+        Demo demo = Demo.start();
+        assertEquals("Self-test passed", demo.text(R.id.title));
+        assertTrue(demo.text(R.id.text).contains("contract of version 1, which is weaker"));
+        demo.controller.pause().stop().destroy();
+        assertEquals(UiState.Kind.PERMISSION_WANTED, Demo.start().kind());
+        TestApp.files = Made.bundle("int8");
+        demo = Demo.start();
+        assertEquals(UiState.Kind.TESTED, demo.kind());
+        assertFalse(demo.text(R.id.text).contains("version 1"));
     }
 
     @Test
@@ -127,7 +142,7 @@ public class MainActivityTest {
 
     @Test
     public void aNewerContractIsShownInsteadOfAnAnswer() throws Exception {
-        assertWrong(Made.bundle("int8").edit(text -> text.replace("\"contract_version\": 1", "\"contract_version\": 2")),
+        assertWrong(Made.bundle("int8").edit(text -> text.replace("\"contract_version\": 2", "\"contract_version\": 3")),
                 R.string.contract_newer);
     }
 

@@ -95,15 +95,15 @@ public class ScreenshotTest extends EveryLook {
         golden.shoot(activity, "not_kept" + variant);
         Classifier.Kernels builtIn = Classifier.Kernels.BUILT_IN;
         Classifier.Kernels xnnpack = Classifier.Kernels.XNNPACK;
-        activity.show(UiState.tested(new SelfTest.Report(11, null,
+        activity.show(UiState.tested(new SelfTest.Report(11, false, null,
                 new SelfTest.Run(builtIn, 0, 0, null, false),
                 new SelfTest.Run(xnnpack, 1 / 256.0, 3 / 256.0, null, false))));
         golden.shoot(activity, "tested_right" + variant);
-        activity.show(UiState.tested(new SelfTest.Report(11, null,
+        activity.show(UiState.tested(new SelfTest.Report(11, false, null,
                 new SelfTest.Run(builtIn, 0.2, 0, "greys", false),
                 new SelfTest.Run(xnnpack, 0.3, 3 / 256.0, "one_pixel", true))));
         golden.shoot(activity, "tested_wrong" + variant);
-        activity.show(UiState.tested(new SelfTest.Report(11, "one_pixel")));
+        activity.show(UiState.tested(new SelfTest.Report(11, false, "one_pixel")));
         golden.shoot(activity, "tested_letterbox" + variant);
         Frame frame = new Frame(contract);
         frame.fill(Golden.pixels(Golden.scene(320, 240)), 320, 240);

@@ -180,7 +180,7 @@ public class ShutterTest {
         Demo demo = answered(7);
         demo.activity().show(UiState.of(UiState.Kind.LOADING));
         Demo.app().modelThread().post(() -> {});
-        demo.activity().onSelfTest(new SelfTest.Report(1, null));
+        demo.activity().onSelfTest(new SelfTest.Report(1, false, null));
         demo.press(R.id.button);
         assertEquals(UiState.Kind.LIVE, demo.kind());
         assertFalse(demo.activity().findViewById(R.id.shutter).isEnabled());

@@ -16,7 +16,7 @@ import org.vignette.demo.R;
 public final class Contract {
     public static final String FILE = "contract.json";
     /** The newest version that this app understands. */
-    static final int VERSION = 1;
+    static final int VERSION = 2;
 
     /** How values are encoded at the model's input or output. */
     static final class Border {
@@ -33,7 +33,7 @@ public final class Contract {
         }
     }
 
-    /** A picture, the frame made from it, and the model's output for it. */
+    /** A picture, the frame made from it, and the model's outputs for it. */
     static final class Vector {
         final String name;
         final int width;
@@ -42,19 +42,29 @@ public final class Contract {
         final byte[] rgb;
         /** Of the frame's bytes, in hexadecimal. */
         final String preparedSha256;
-        /** The exact bytes of the output tensor, little-endian. */
+        /** The exact bytes of the output tensor by the built-in kernels, little-endian. */
         final byte[] output;
+        /** The same by XNNPACK; in version 1 those of the built-in kernels. */
+        final byte[] outputXnnpack;
 
-        Vector(String name, int width, int height, byte[] rgb, String preparedSha256, byte[] output) {
+        Vector(String name, int width, int height, byte[] rgb, String preparedSha256, byte[] output,
+                byte[] outputXnnpack) {
             this.name = name;
             this.width = width;
             this.height = height;
             this.rgb = rgb;
             this.preparedSha256 = preparedSha256;
             this.output = output;
+            this.outputXnnpack = outputXnnpack;
+        }
+
+        byte[] output(Classifier.Kernels kernels) {
+            return kernels.xnnpack ? outputXnnpack : output;
         }
     }
 
+    /** Of the format. */
+    public final int version;
     public final String flavour;
     public final String modelFile;
     public final String modelSha256;
@@ -69,7 +79,7 @@ public final class Contract {
     public final List<String> labels;
     /** A probability; below it the app says "I don't know". */
     public final double threshold;
-    /** In probability units; for kernels other than those that made the golden outputs. */
+    /** In probability units, where equality cannot be demanded. */
     final double tolerance;
     final List<Vector> vectors;
 
@@ -90,10 +100,11 @@ public final class Contract {
         if (version > VERSION) {
             throw new BundleException(R.string.contract_newer, FILE, version, VERSION);
         }
-        return new Contract(keys);
+        return new Contract(keys, version);
     }
 
-    private Contract(Keys keys) throws BundleException {
+    private Contract(Keys keys, int version) throws BundleException {
+        this.version = version;
         flavour = keys.text("flavour");
         Keys model = keys.inside("model");
         modelFile = model.text("file");
@@ -130,9 +141,22 @@ public final class Contract {
         JSONArray golden = keys.inside("golden").list("vectors");
         List<Vector> all = new ArrayList<>();
         for (int i = 0; i < golden.length(); i++) {
-            all.add(vector(new Keys("golden.vectors[" + i + "].", golden.optJSONObject(i))));
+            all.add(vector(new Keys("golden.vectors[" + i + "].", golden.optJSONObject(i)), version));
         }
         vectors = Collections.unmodifiableList(all);
+    }
+
+    /** Whether it is of version 1, which cannot hold XNNPACK to equal bytes. */
+    public boolean weaker() {
+        return version < VERSION;
+    }
+
+    /**
+     * The largest difference from the golden outputs, in probability units; 0 demands equal bytes. XNNPACK gives the
+     * same int8 bytes on every processor; built-in kernels do not, and float outputs are rounded differently.
+     */
+    double allowed(Classifier.Kernels kernels) {
+        return kernels.xnnpack && output.quantized && !weaker() ? 0 : tolerance;
     }
 
     /** The size of the output tensor. */
@@ -151,11 +175,12 @@ public final class Contract {
         return new Border(true, (float) keys.real("scale", 1e-9, 1e9), keys.integer("zero_point", 0, 255));
     }
 
-    private static Vector vector(Keys keys) throws BundleException {
+    private static Vector vector(Keys keys, int version) throws BundleException {
         int w = keys.integer("width", 1, 100_000);
         int h = keys.integer("height", 1, 100_000);
-        return new Vector(keys.text("name"), w, h, bytes(keys, "rgb", 3L * w * h),
-                keys.text("prepared_sha256"), bytes(keys, "output", -1));
+        byte[] output = bytes(keys, "output", -1);
+        return new Vector(keys.text("name"), w, h, bytes(keys, "rgb", 3L * w * h), keys.text("prepared_sha256"),
+                output, version == 1 ? output : bytes(keys, "output_xnnpack", -1));
     }
 
     /** @param expected the length; negative for any. */

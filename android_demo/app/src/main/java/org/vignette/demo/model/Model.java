@@ -133,7 +133,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         }
         Contract contract = file.contract;
         frame = new Frame(contract);
-        boolean tested = contract.modelSha256.equals(preferences().getString(PASSED, null));
+        boolean tested = passed(contract).equals(preferences().getString(PASSED, null));
         tell(() -> listener.onModelOpened(contract, tested));
     }
 
@@ -144,7 +144,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         output = null;
         try {
             SelfTest.Report report = new SelfTest(file.contract, frame).run(file, classifier);
-            String passed = report.right() ? file.contract.modelSha256 : null;
+            String passed = report.right() ? passed(file.contract) : null;
             preferences().edit().putString(PASSED, passed).apply();
             tell(() -> listener.onSelfTest(report));
         } catch (BundleException e) {
@@ -174,6 +174,11 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         modelMs = (System.nanoTime() - start) / 1e6;
         return new Answer(file.contract, Classifier.probabilities(file.contract, output), MOST_ANSWERS,
                 frame.grabMs(), frame.letterboxMs(), modelMs);
+    }
+
+    /** What passed a self-test: another model is tested again, and so is one with a contract of another version. */
+    private static String passed(Contract contract) {
+        return contract.modelSha256 + " " + contract.version;
     }
 
     private SharedPreferences preferences() {

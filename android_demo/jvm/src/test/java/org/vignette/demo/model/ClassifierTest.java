@@ -2,6 +2,7 @@ package org.vignette.demo.model;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -9,8 +10,11 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.File;
 import java.nio.file.Path;
+import java.util.Base64;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DynamicTest;
@@ -60,22 +64,29 @@ class ClassifierTest {
                 }
                 if (model.contract.output.quantized) {
                     assertEquals(0, report.runs[0].largestDifference);
+                    assertEquals(0, report.runs[1].largestDifference);
+                    assertEquals(0, report.runs[1].allowed);
                 }
             }
         }));
     }
 
     @TestFactory
-    Stream<DynamicTest> builtInKernelsEqualPythonInEveryByteOfInt8() throws Exception {
+    Stream<DynamicTest> bothKernelsEqualPythonInEveryByteOfInt8() throws Exception {
         Map<String, Made.Bundle> bundles = bundles();
         bundles.values().removeIf(bundle -> !bundle.contract().contains("\"flavour\": \"int8\""));
         return bundles.entrySet().stream().map(entry -> DynamicTest.dynamicTest(entry.getKey(), () -> {
             ModelFile model = ModelFile.open(entry.getValue());
             Frame frame = new Frame(model.contract);
-            try (Classifier classifier = new Classifier(model, Classifier.Kernels.BUILT_IN)) {
-                for (Contract.Vector vector : model.contract.vectors) {
-                    frame.fill(vector.rgb, vector.width, vector.height);
-                    assertArrayEquals(vector.output, classifier.run(frame.pixels), vector.name);
+            for (Classifier.Kernels kernels : Classifier.Kernels.values()) {
+                for (int threads = 1; threads <= 2; threads++) {
+                    try (Classifier classifier = new Classifier(model, kernels, threads)) {
+                        for (Contract.Vector vector : model.contract.vectors) {
+                            frame.fill(vector.rgb, vector.width, vector.height);
+                            assertArrayEquals(vector.output(kernels), classifier.run(frame.pixels),
+                                    kernels + ", " + threads + " threads, " + vector.name);
+                        }
+                    }
                 }
             }
         }));
@@ -113,8 +124,45 @@ class ClassifierTest {
 
     @Test
     void goldenOutputsOfAnotherLengthAreRefused() throws Exception {
-        assertEquals(R.string.contract_value_wrong, refusal(Made.bundle("int8").edit(
-                text -> text.replaceFirst("\"output\": \"[^\"]*\"", "\"output\": \"AAAA\""))));
+        for (String key : new String[] {"output", "output_xnnpack"}) {
+            assertEquals(R.string.contract_value_wrong,
+                    refusal(Made.bundle("int8").edit(text -> first(text, key, "AAAA"))));
+        }
+    }
+
+    /** The contract with another output in the first vector. */
+    private static String first(String text, String key, String output) {
+        return text.replaceFirst("\"" + key + "\": \"[^\"]*\"", "\"" + key + "\": \"" + output + "\"");
+    }
+
+    /** The contract with one byte of the first vector's output one step off. */
+    private static String step(String text, String key) {
+        Matcher matcher = Pattern.compile("\"" + key + "\": \"([^\"]*)\"").matcher(text);
+        assertTrue(matcher.find());
+        byte[] bytes = Base64.getDecoder().decode(matcher.group(1));
+        bytes[0] += (bytes[0] & 255) < 255 ? 1 : -1;
+        return first(text, key, Base64.getEncoder().encodeToString(bytes));
+    }
+
+    @Test
+    void oneByteOfXnnpackFailsAndOneStepOfTheBuiltInKernelsMayBeTheProcessor() throws Exception {
+        SelfTest.Report xnnpack = report(Made.bundle("int8").edit(text -> step(text, "output_xnnpack")));
+        assertFalse(xnnpack.right());
+        assertNull(xnnpack.runs[0].wrongVector);
+        assertEquals("every_grey", xnnpack.runs[1].wrongVector);
+        assertEquals(1 / 256.0, xnnpack.runs[1].largestDifference, 1e-9);
+
+        SelfTest.Report builtIn = report(Made.bundle("int8").edit(text -> step(text, "output")));
+        assertTrue(builtIn.right());
+        assertEquals(1 / 256.0, builtIn.runs[0].largestDifference, 1e-9);
+    }
+
+    @Test
+    void version1IsWithinTheToleranceAndSaidToBeWeaker() throws Exception {
+        assertFalse(report(Made.bundle("int8")).weaker);
+        SelfTest.Report report = report(Made.bundle("int8").toVersion1());
+        assertTrue(report.right());
+        assertTrue(report.weaker);
     }
 
     @Test
@@ -126,7 +174,7 @@ class ClassifierTest {
         assertEquals(0, letterbox.runs.length);
 
         SelfTest.Report model = report(Made.bundle("int8").edit(
-                text -> text.replaceFirst("\"output\": \"[^\"]*\"", "\"output\": \"AAAA/w==\"")));
+                text -> first(first(text, "output", "AAAA/w=="), "output_xnnpack", "AAAA/w==")));
         assertNull(model.wrongLetterbox);
         for (SelfTest.Run run : model.runs) {
             assertEquals("every_grey", run.wrongVector);

@@ -1,6 +1,7 @@
 package org.vignette.demo.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -46,6 +47,9 @@ class ContractTest {
             assertEquals(List.of("bicycle", "kettle", "window"), contract.labels.subList(0, 3));
             assertEquals(flavour.equals("int8"), contract.output.quantized);
             assertEquals(15, contract.vectors.size());
+            assertEquals(contract.tolerance, contract.allowed(Classifier.Kernels.BUILT_IN));
+            assertEquals(flavour.equals("int8") ? 0 : contract.tolerance,
+                    contract.allowed(Classifier.Kernels.XNNPACK));
         }
     }
 
@@ -76,8 +80,25 @@ class ContractTest {
 
     @Test
     void aNewerContractIsRefusedWhateverElseItSays() throws Exception {
-        assertEquals(R.string.contract_newer, refusal("{\"contract_version\": 2}"));
-        assertEquals(R.string.contract_newer, refusal(with("contract_version", 2)));
+        assertEquals(R.string.contract_newer, refusal("{\"contract_version\": 3}"));
+        assertEquals(R.string.contract_newer, refusal(with("contract_version", 3)));
+    }
+
+    @Test
+    void version1HoldsXnnpackToTheToleranceOfTheBuiltInKernels() throws Exception {
+        Contract contract = Contract.read(Made.bundle("int8").toVersion1().contract());
+        assertTrue(contract.weaker());
+        assertEquals(contract.tolerance, contract.allowed(Classifier.Kernels.XNNPACK));
+        for (Contract.Vector vector : contract.vectors) {
+            assertSame(vector.output, vector.output(Classifier.Kernels.XNNPACK));
+        }
+    }
+
+    @Test
+    void version2NeedsTheOutputsOfXnnpack() throws Exception {
+        String without = Made.bundle("int8").toVersion1().contract();
+        assertEquals(R.string.contract_key_missing,
+                refusal(without.replace("\"contract_version\": 1", "\"contract_version\": 2")));
     }
 
     @Test

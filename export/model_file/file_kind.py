@@ -12,6 +12,7 @@ TO_TFLITE = (
     "Teachable Machine: Export Model, TensorFlow Lite, Floating point, and unzip it; Keras: "
     'keras.models.load_model(FILE).export("FILE.tflite", format="litert")'
 )
+GIVE_KERAS = "it can be converted: python -m export tflite --keras FILE --pictures FOLDER --labels FILE"
 _IDENTIFIER = b"TFL3"
 _KERAS = (b"\x89HDF", b"PK")
 _BEGINNINGS = (
@@ -57,10 +58,11 @@ def require_tflite(path: Path) -> None:
         )
     if head[4:8] == _IDENTIFIER:
         return
-    if keras := keras_archive.describe(path):
-        kind = f"it is {keras}"
-    else:
-        kind = f"it looks like {_beginning(head) or 'something else'}" if size else "it is empty"
+    if keras := keras_archive.read(path):
+        raise DataError(
+            f"{path} is not a .tflite: it is {keras.words}", TO_TFLITE if keras.damage else GIVE_KERAS
+        )
+    kind = f"it looks like {_beginning(head) or 'something else'}" if size else "it is empty"
     raise DataError(
         f"{path} is not a .tflite: {kind}",
         TO_TFLITE

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from export.report.notes import html
+from export.report.page import notes_html
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from export.report.notes import html
     ],
 )
 def test_notes_are_markdown(text, expected):
-    assert html(text) == expected
+    assert notes_html(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,6 @@ def test_notes_are_markdown(text, expected):
     ],
 )
 def test_notes_refer_to_nothing_and_run_nothing(text):
-    shown = html(text)
+    shown = notes_html(text)
     assert not any(tag in shown for tag in ("<a", "<img", "<script"))
     assert "href" not in shown

@@ -1,0 +1,160 @@
+"""The file of a feature store: fixed-size records, appended as pictures are done.
+
+A killed process loses at most one record, and a record with a wrong checksum counts as none.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.core import files, runs
+from pipeline.core.errors import RunError, storage_error
+
+PLAIN = 0
+FLOAT32, FLOAT16 = "<f4", "<f2"
+# Of the record file; its features are the same in every version.
+_LAYOUT = 2
+_INFO = "store.json"
+_RECORDS = "records.bin"
+
+
+@dataclass(frozen=True)
+class Store:
+    """The features of some pictures, memory-mapped.
+
+    Attributes:
+        records: A memory-mapped array with the fields `sha256` (bytes), `features` and `crc32`.
+        rows: The record of each picture, in the requested order.
+        depths: The number of features of each depth, in their order.
+    """
+
+    records: np.ndarray
+    rows: np.ndarray
+    depths: tuple[int, ...]
+
+    @property
+    def views(self) -> int:
+        """The number of views: the plain one and the random ones."""
+        return self.records.dtype["features"].shape[0]
+
+    @property
+    def width(self) -> int:
+        """The number of features per view."""
+        return self.records.dtype["features"].shape[1]
+
+    def take(self, pictures: np.ndarray, views: np.ndarray | int = PLAIN) -> np.ndarray:
+        """Features, float32, shape (pictures, width).
+
+        Args:
+            pictures: Their positions in the requested order.
+            views: The view of each, or one for all; 0 is the plain one.
+        """
+        return self.records["features"][self.rows[pictures], views].astype(np.float32, copy=False)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a store's records are laid out.
+
+    Attributes:
+        views: The number of views of a picture.
+        depths: The number of features of each depth.
+        number: The type of a feature, in numpy's words.
+    """
+
+    views: int
+    depths: tuple[int, ...]
+    number: str
+
+    @property
+    def dtype(self) -> np.dtype:
+        # "V32", not "S32": numpy strips trailing zero bytes from strings.
+        shape = (self.views, sum(self.depths))
+        return np.dtype([("sha256", "V32"), ("features", self.number, shape), ("crc32", "<u4")])
+
+
+def _info(layout: Layout) -> dict[str, Any]:
+    """What the file beside the records says."""
+    depths = {"depths": list(layout.depths)} if len(layout.depths) > 1 else {}
+    number = {"number": layout.number} if layout.number != FLOAT32 else {}
+    return {"layout": _LAYOUT, "views": layout.views, "width": sum(layout.depths), **depths, **number}
+
+
+def layout_of(folder: Path) -> Layout | None:
+    """The layout of a store; None if there is none, or another version's."""
+    try:
+        info = runs.Run(folder).read_json(_INFO)
+        depths = tuple(info.get("depths", (info["width"],)))
+        layout = Layout(info["views"], depths, info.get("number", FLOAT32))
+        return layout if info == _info(layout) else None
+    except (RunError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def open_records(folder: Path) -> np.ndarray | None:
+    """The complete records of a store; None if it is empty or of another layout."""
+    path, layout = folder / _RECORDS, layout_of(folder)
+    if layout is None:
+        return None
+    try:
+        count = path.stat().st_size // layout.dtype.itemsize
+        return np.memmap(path, layout.dtype, "r", shape=(count,)) if count else None
+    except (OSError, TypeError, ValueError, OverflowError):
+        return None
+
+
+def places(records: np.ndarray | None) -> dict[bytes, int]:
+    """The row of each picture whose record is intact."""
+    rows = enumerate(() if records is None else records)
+    return {row["sha256"].tobytes(): at for at, row in rows if int(row["crc32"]) == _checksum(row)}
+
+
+def keep(folder: Path, records: np.ndarray, rows: Iterable[int]) -> None:
+    """Rewrites the record file with only these rows."""
+    with files.replacing(folder / _RECORDS, durable=False) as path, path.open("wb") as file:
+        for row in rows:
+            file.write(records[row].tobytes())
+
+
+def _checksum(record: np.void) -> int:
+    return zlib.crc32(record.tobytes()[:-4])
+
+
+def begin(folder: Path, layout: Layout) -> None:
+    """Starts a new record file, unless there is one of this layout."""
+    if layout_of(folder) != layout:
+        (folder / _RECORDS).unlink(missing_ok=True)
+        files.write_json(folder / _INFO, _info(layout))
+
+
+def append(folder: Path, layout: Layout, sha256: str, features: np.ndarray) -> None:
+    """Appends a picture's record; raises StorageError.
+
+    Args:
+        folder: Of the store.
+        layout: As `begin` was given it.
+        sha256: Of the picture's bytes.
+        features: Shape (views, width).
+    """
+    record = np.zeros(1, layout.dtype)
+    record["sha256"], record["features"] = np.void(bytes.fromhex(sha256)), features
+    record["crc32"] = _checksum(record[0])
+    _append_record(folder / _RECORDS, record.tobytes())
+
+
+def _append_record(path: Path, record: bytes) -> None:
+    """Appends a record, first truncating a partial one left by a killed process."""
+    try:
+        with path.open("ab") as file:
+            end = file.tell()
+            if end % len(record):
+                file.truncate(end - end % len(record))
+            file.write(record)
+    except OSError as error:
+        raise storage_error(path, error) from error
