@@ -15,7 +15,7 @@ def test_trashnet_keeps_its_own_split_and_reaches_its_score(real_pictures, tmp_p
     given = sum(1 for path in (source / "test").glob("*/*") if path.is_file())
     assert given > 200
     assert said["export"]["n"] == given - 1  # one picture that stands under another label in train/
-    # Measured on these: .820 out of fold, .807 of Keras, .772 with int8.
+    # The floors lie some .04 below what these pictures gave.
     assert said["evaluate"]["out_of_fold"]["accuracy"] >= 0.78
     assert said["evaluate"]["held_out"]["accuracy"] >= 0.76
-    assert int8_of(said)["accuracy"] >= 0.72
+    assert int8_of(said)["accuracy"] >= 0.77
