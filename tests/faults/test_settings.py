@@ -32,7 +32,8 @@ def test_a_wrong_value_is_named_with_what_is_allowed(tmp_path, make_data_set):
     refused(ended, 2, message, "")
     ended = train(tmp_path, "--set", "model.backbone=resnet")
     message = (
-        "pictures: model.backbone: expected 'efficientnet_lite0', 'mobilenet_v2' or 'tiny'. "
+        "pictures: model.backbone: expected 'efficientnet_lite0', 'efficientnet_lite1', "
+        "'efficientnet_lite2', 'mobilenet_v2' or 'tiny'. "
         'Received: "resnet"'
     )
     refused(ended, 2, message, "")

@@ -145,7 +145,7 @@ def test_real_daisies_are_daisies_to_the_imagenet_weights(real_pictures, tensors
     import keras
 
     frame = Size(224, 224)
-    model = efficientnet_lite.build(frame)
+    model = efficientnet_lite.build("efficientnet_lite0", frame)
     efficientnet_lite.load_imagenet(model)
     files = sorted((real_pictures / "flowers5" / "daisy").iterdir())[:40]
     frames = np.stack([letterbox(decode.read(path), frame) for path in files]).astype(np.float32)
