@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,17 +116,41 @@ def child(module: str, *arguments: str, folder: Path) -> Any:
 
 def output(module: str, *arguments: str, folder: Path) -> str:
     """Runs a module in a new process that works in `folder`; returns what it printed."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    return _run(["-m", module, *arguments], folder, ())
+
+
+_WATCH = """
+import resource, runpy, sys
+module, where = sys.argv[1:3]
+sys.argv = [module, *sys.argv[3:]]
+try:
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+finally:
+    with open(where, "w") as file:
+        file.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
+"""
+
+
+def output_and_peak(
+    module: str, *arguments: str, folder: Path, allowed: Sequence[int] = ()
+) -> tuple[str, float]:
+    """As `output`, with the peak memory of the process in GB; `allowed` are exit codes beside 0."""
+    peak = folder / "peak"
+    printed = _run(["-c", _WATCH, module, str(peak), *arguments], folder, allowed)
+    return printed, int(peak.read_text()) / 1e6
+
+
+def _run(words: Sequence[str], folder: Path, allowed: Sequence[int]) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", module, *arguments],
+        [sys.executable, *words],
         cwd=folder,
-        env=environment,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
         check=False,
     )
-    if done.returncode:
-        raise RuntimeError(f"{module} {' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
+    if done.returncode not in (0, *allowed):
+        raise RuntimeError(f"{' '.join(words)} failed:\n{done.stderr[-3000:]}")
     return done.stdout
 
 

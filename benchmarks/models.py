@@ -16,11 +16,10 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import asdict, astuple, dataclass, fields
+from functools import partial
 from pathlib import Path
 
 from benchmarks import measure
@@ -107,18 +106,17 @@ def main() -> None:
 
 
 def run(place: Path, pictures: Path, way: str, seed: int) -> Result:
-    """One run in a folder, whose cache of features the runs of a seed share only within their own way."""
+    """One run in a folder of its own, with an empty cache."""
     name = f"{pictures.name}-{way}-{seed}"
     folder = place / name
     folder.mkdir()
+    verb = partial(measure.output_and_peak, folder=folder)
     begin = time.perf_counter()
-    _, trained = _verb(
-        folder, "pipeline", "train", str(pictures), "--name", name, "--set", f"seed={seed}", *WAYS[way]
-    )
+    _, trained = verb("pipeline", "train", str(pictures), "--name", name, "--set", f"seed={seed}", *WAYS[way])
     minutes = (time.perf_counter() - begin) / 60
-    _verb(folder, "pipeline", "evaluate", name)
-    _, exported = _verb(folder, "export", "tflite", name, allowed=(0, 3))
-    simulated, _ = _verb(folder, "export", "simulate", name)
+    verb("pipeline", "evaluate", name)
+    _, exported = verb("export", "tflite", name, allowed=[3])
+    simulated, _ = verb("export", "simulate", name, "--json")
     made = folder / "data/runs" / name
     evaluation, parity = (
         json.loads((made / f"{part}.json").read_text()) for part in ("evaluation", "parity")
@@ -134,36 +132,6 @@ def run(place: Path, pictures: Path, way: str, seed: int) -> Result:
         minutes=minutes,
         memory=max(trained, exported),
     )
-
-
-_WATCH = """
-import resource, runpy, sys
-module, where = sys.argv[1:3]
-sys.argv = [module, *sys.argv[3:]]
-try:
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
-finally:
-    with open(where, "w") as file:
-        file.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
-"""
-
-
-def _verb(folder: Path, module: str, *words: str, allowed: tuple[int, ...] = (0,)) -> tuple[str, float]:
-    """The JSON document that a command prints, and its peak memory in GB."""
-    peak = folder / "peak"
-    command = [sys.executable, "-c", _WATCH, module, str(peak), *words, "--json"]
-    path = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode not in allowed:
-        raise SystemExit(f"{' '.join([module, *words])} ended with {done.returncode}:\n{done.stderr}")
-    return done.stdout, int(peak.read_text()) / 1e6
 
 
 if __name__ == "__main__":

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from export.bundle.bundle import Bundle
-from pipeline.core import filetypes, parallel
+from pipeline.core import parallel
 from pipeline.core.documents import Document
 from pipeline.core.errors import DataError, PictureError
+from pipeline.data import folders
 from pipeline.images.views import plain_view
 from pipeline.tflite import interpreter as litert
 
@@ -66,30 +66,15 @@ def listed(given: Iterable[Path]) -> list[Path]:
     Raises:
         DataError: A folder cannot be listed, or there is no picture in it.
     """
-    endings = {ending for endings in filetypes.ENDINGS.values() for ending in endings}
     files: list[Path] = []
     for path in given:
         if not path.is_dir():
             files.append(path)
             continue
-        found = sorted(_below(path, endings))
+        found = folders.anything(path).candidates
         if not found:
             raise DataError(
                 f"{path}: no picture in this folder", "give pictures, or a folder that holds some"
             )
-        files += found
+        files += [path / picture.path for picture in found]
     return files
-
-
-def _below(folder: Path, endings: set[str]) -> Iterator[Path]:
-    def refuse(error: OSError) -> None:
-        where = error.filename or folder
-        raise DataError(
-            f"{where}: cannot be listed: {error.strerror}", "check your read permission"
-        ) from error
-
-    for place, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in names:
-            if not name.startswith(".") and Path(name).suffix.lower() in endings:
-                yield Path(place, name)

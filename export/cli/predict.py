@@ -14,7 +14,6 @@ import typer
 from export import artifacts
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
-from pipeline.core.sections import INT8, Flavour
 
 if TYPE_CHECKING:
     from export.bundle.predict import Prediction
@@ -28,7 +27,7 @@ def predict(
         typer.Argument(metavar="PICTURES", help="Files, folders, or - for a list of files on stdin."),
     ],
     run_name: options.OnlyRunOption = None,
-    flavour: Annotated[Flavour, typer.Option(help="The file that answers.")] = INT8,
+    flavour: Annotated[str, typer.Option(metavar="NAME", help="The flavour that answers.")] = "int8",
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
@@ -43,7 +42,10 @@ def predict(
         from export.bundle import predict as prediction
         from pipeline.core import runs
         from pipeline.core.errors import RunError, UsageError
+        from pipeline.core.sections import FLAVOURS
 
+        if flavour not in FLAVOURS:
+            raise UsageError(f"--flavour {flavour}: no such flavour", f"one of {', '.join(FLAVOURS)}")
         if as_csv and as_json:
             raise UsageError("--csv and --json are both given", "omit one of them")
         run = runs.find(run_name)

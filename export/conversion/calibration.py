@@ -72,11 +72,13 @@ class Trial(Document):
 
     @property
     def summary(self) -> str:
-        """Every file that was tried, with its figures."""
-        rows = "; ".join(f"{row.name}: {row.mean_abs_dp:.4f}, {row.agreement:.3f}" for row in self.candidates)
+        """Every file that was tried, with its figures: a sentence without its full stop."""
+        rows = "; ".join(
+            f"{row.name} {row.mean_abs_dp:.4f} (agreement {row.agreement:.3f})" for row in self.candidates
+        )
         return (
-            f"mean |Δp| and agreement on {self.judges} training pictures that calibrated none of these "
-            f"files, plain and augmented: {rows}"
+            f"Mean |Δp| on {self.judges} training pictures that calibrated none of these files, "
+            f"plain and augmented: {rows}"
         )
 
 

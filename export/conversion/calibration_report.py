@@ -186,7 +186,7 @@ def sentences(document: CalibrationReport) -> list[str]:
     n = len(document.pictures)
     words = [f"{n} training pictures, a black frame and a white one set the integer ranges."]
     if document.recalibration:
-        words.append(f"They were chosen after the gate refused int8: {document.recalibration.summary}.")
+        words.append(f"They were chosen after the gate refused int8. {document.recalibration.summary}.")
     if document.compensation and not document.recalibration:
         words.append(document.compensation.sentence)
     furthest = max(document.classes, key=lambda row: abs(row.share - row.training_share))

@@ -65,9 +65,9 @@ class Compensation(Trial):
         """What was done, with the figures of both files."""
         match self.outcome:
             case Outcome.KEPT:
-                return f"The int8 file is compensated: {self.summary}."
+                return f"The int8 file is compensated. {self.summary}."
             case Outcome.NO_BETTER:
-                return f"The int8 file is not compensated, because that brought it no closer: {self.summary}."
+                return f"The int8 file is plain: compensation brought it no closer to Keras. {self.summary}."
             case Outcome.NOT_APPLICABLE:
                 return f"The int8 file is plain: {self.reason}."
             case Outcome.NOT_JUDGED:

@@ -9,7 +9,6 @@ import typer
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
 from pipeline.core import stages
-from pipeline.core.sections import Preset
 
 if TYPE_CHECKING:
     from pipeline.training.results import Search
@@ -26,10 +25,11 @@ def train(
     ] = None,
     allow_unreadable: options.AllowUnreadable = None,
     preset: Annotated[
-        Preset | None,
+        str | None,
         typer.Option(
+            metavar="fast|balanced|best",
             help="How much work goes into the model: the head alone, also the last blocks of the backbone, "
-            "or more of them for longer. The same as --set train.preset=...; raising it continues a run."
+            "or more of them for longer. The same as --set train.preset=...; raising it continues a run.",
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option(help="Replace a run that has another configuration.")] = False,

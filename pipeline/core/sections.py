@@ -127,7 +127,7 @@ class Augment(Part):
         raise ValueError("two numbers, lower first, each above -1 and at most 4, such as [-0.2, 0.5]")
 
 
-Preset = Literal["fast", "balanced", "best"]
+_Preset = Literal["fast", "balanced", "best"]
 
 
 class Train(Part):
@@ -138,7 +138,7 @@ class Train(Part):
     `select_best_epoch`, `epochs` is the maximum.
     """
 
-    preset: Preset = "balanced"
+    preset: _Preset = "balanced"
     folds: Annotated[int, Field(ge=2, le=20)] = 5
     epochs: Annotated[int, Field(ge=1, le=1000)] = 100
     select_best_epoch: bool = True

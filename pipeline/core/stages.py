@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.core.recipes import Recipe
-from pipeline.core.sections import FLAVOURS
 
 # The files of a run, in the order in which they are made.
 CONFIG = "config.toml"
@@ -91,6 +90,8 @@ class Stage:
 
     def rests_on(self, name: str) -> str:
         """The stage whose key an input of the recipe is; empty if it is not a stage of the run."""
+        from pipeline.core.sections import FLAVOURS  # pydantic, which no --help should wait for
+
         if name not in self.inputs and name in FLAVOURS:
             return self.inputs.get("*", "").replace("*", name)
         return self.inputs.get(name, "")

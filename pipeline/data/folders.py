@@ -167,13 +167,16 @@ def walk(root: Path) -> Layout:
 
 
 def anything(root: Path) -> Layout:
-    """Every picture below a folder that `walk` refuses; its label is the first folder, if any."""
+    """Every picture below a folder, whatever its layout; its label is the first folder, if any.
+
+    Raises:
+        DataError: A folder cannot be listed.
+    """
     candidates: list[Candidate] = []
-    for path in sorted(root.rglob("*")):
-        below = path.relative_to(root)
+    for entry in sorted((entry for entry, _ in _below(root)), key=lambda entry: Path(entry.path)):
+        below = Path(entry.path).relative_to(root)
         name = below.as_posix()
-        readable = not any(part.startswith(".") for part in below.parts) and _shown(name) == name
-        if readable and path.suffix.lower() in _BY_NAME and path.is_file():
+        if _is_picture_by_name(entry) and _shown(name) == name:
             label = unicodedata.normalize("NFC", below.parts[0]) if len(below.parts) > 1 else ""
             candidates.append(Candidate(name, label))
     return Layout(root, tuple(candidates))

@@ -108,5 +108,8 @@ def test_without_a_bundle_it_says_how_to_make_one(place, pictures, capfd):
     verbs.refused(
         ended, 1, "data/runs/mine/export/float16 is missing", "export it: python -m export tflite mine"
     )
+    odd = verbs.call(capfd, "export", "predict", "pictures", "--flavour", "int9", cwd=place)
+    known = "one of float32, float16, dynamic_range, int8"
+    verbs.refused(odd, 2, "--flavour int9: no such flavour", known)
     both = verbs.call(capfd, "export", "predict", "pictures", "--csv", "--json", cwd=place)
     verbs.refused(both, 2, "--csv and --json are both given", "omit one of them")

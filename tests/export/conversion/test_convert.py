@@ -24,6 +24,7 @@ from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
 from pipeline.training.experiment import Experiment
 from tests.support import verbs
+from tests.support.heard import Heard
 from tests.support.verbs import RUN
 
 FLAVOURS = ("float32", "float16", "dynamic_range", "int8")
@@ -267,22 +268,10 @@ def broken_float16(tmp_path_factory, tmp_path, monkeypatch) -> Any:
     return experiment
 
 
-class Heard(ProgressReporter):
-    def __init__(self) -> None:
-        self.said: dict[str, str] = {}
-        self.warned: list[str] = []
-
-    def say(self, stage: str, text: str) -> None:
-        self.said[stage] = text
-
-    def warn(self, text: str) -> None:
-        self.warned.append(text)
-
-
 def test_a_flavour_that_fails_does_not_stop_the_others(broken_float16):
     heard, run = Heard(), broken_float16.run
     convert.convert(broken_float16, heard)
-    assert heard.warned == ["could not make float16 (no half precision here)"]
+    assert heard.warnings == ["could not make float16 (no half precision here)"]
     assert {"float32", "dynamic_range", "int8"} <= heard.said.keys()
     assert convert.exported(broken_float16) == ["float32", "dynamic_range", "int8"]
     # What an earlier model left there is not taken for this one's.

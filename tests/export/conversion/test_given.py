@@ -27,26 +27,13 @@ from pipeline.training import train
 from pipeline.training.experiment import Experiment
 from pipeline.training.results import GivenModel
 from tests.support import own_models, verbs
+from tests.support.heard import Heard
 from tests.support.own_models import FILE, LABELS
 
 OWN = Given(Path(FILE), Path("given.toml"), LABELS, Path("labels.txt"), (-1.0, 1.0))
 RUN = runs.RUNS / "mine"
 AGAIN = "python -m export tflite --keras FILE --pictures FOLDER --labels FILE --name mine"
 OTHER = "use --name NAME for another run"
-
-
-class Heard(ProgressReporter):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.said: dict[str, str] = {}
-        self.warned: list[str] = []
-
-    def say(self, stage: str, text: str) -> None:
-        self.said[stage] = text
-
-    def warn(self, text: str) -> None:
-        self.warned.append(text)
 
 
 @pytest.fixture(scope="module")
@@ -186,14 +173,14 @@ def test_what_was_made_of_the_model_is_said(fresh):
     assert heard.said["model"].endswith("3 outputs; 48x32, letterbox, pixels as -1 to 1")
     assert heard.said["softmax"] == "added: mine.keras ends with a linear layer, so its answers are logits"
     assert "chosen on the 36 pictures that calibrate (accuracy there " in heard.said["threshold"]
-    assert any("trained on is not known here" in text for text in heard.warned)
-    assert not any("guessing" in text for text in heard.warned)
+    assert any("trained on is not known here" in text for text in heard.warnings)
+    assert not any("guessing" in text for text in heard.warnings)
 
 
 def test_labels_in_another_order_are_noticed(fresh):
     heard = Heard()
     give(replace(OWN, labels=("green", "blue", "red")), heard)
-    (warning,) = [text for text in heard.warned if "guessing" in text]
+    (warning,) = [text for text in heard.warnings if "guessing" in text]
     assert "check --range (now -1,1) and the order of the labels in labels.txt" in warning
 
 
@@ -291,7 +278,7 @@ def test_pictures_that_have_changed_are_said(place):
     heard = Heard()
     shutil.copy("pictures/red/00.png", "pictures/red/new.png")
     experiments.open_trained(Run(RUN), heard)
-    (warning,) = heard.warned
+    (warning,) = heard.warnings
     assert warning.startswith("pictures have changed since the run was made (")
     assert f"to give the model again: {AGAIN}" in warning
 

@@ -70,7 +70,9 @@ def test_help_says_what_a_verb_reads_and_writes_and_loads_no_tensorflow(tmp_path
     if len(words) == 2:
         for option in ("--quiet", "--json"):
             assert option in said
-    assert not modules & set(HEAVY)
+    assert not modules & {*HEAVY, "numpy"}
+    # The command-line library itself loads it for the help of one verb.
+    assert len(words) == 2 or "pydantic" not in modules
     assert list(tmp_path.iterdir()) == []
 
 

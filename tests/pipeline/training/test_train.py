@@ -24,6 +24,7 @@ from pipeline.training import backbones, classifier, train
 from pipeline.training import experiment as experiments
 from pipeline.training.results import Search
 from tests.support import verbs
+from tests.support.heard import Heard
 from tests.support.verbs import ROOT, RUN
 
 MADE_BY_TRAIN = {
@@ -87,20 +88,6 @@ def spoiled(tmp_path_factory, tmp_path, monkeypatch) -> Path:
     place = verbs.copy_finished(tmp_path_factory, tmp_path)
     monkeypatch.chdir(place)
     return place
-
-
-class Heard(ProgressReporter):
-    """Keeps what is said."""
-
-    def __init__(self) -> None:
-        self.said: dict[str, str] = {}
-        self.warnings: list[str] = []
-
-    def say(self, stage: str, text: str) -> None:
-        self.said[stage] = text
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
 
 
 def siblings(run: Path, name: str) -> set[str]:
