@@ -18,6 +18,7 @@ try:
         photos,
         predict,
         report,
+        review,
         simulate,
         tflite,
         verify,
@@ -29,7 +30,7 @@ except ModuleNotFoundError as error:
 VERBS = (
     *(tflite.tflite, parity.parity, compare_models.compare_models),
     *(passport.passport, verify.verify, apk.apk, benchmark.benchmark),
-    *(predict.predict, photos.photos, simulate.simulate, explain.explain, report.report),
+    *(predict.predict, photos.photos, simulate.simulate, explain.explain, review.review, report.report),
 )
 RENAMED = {"phone": "python -m export benchmark"}
 app = options.command_line(

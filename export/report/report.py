@@ -26,13 +26,13 @@ from export.report import (
     verdict,
 )
 from export.report.artifacts import Artifacts, Missing
-from export.report.thumbnails import of_file, thumbnails
 from pipeline.core import files, stages
 from pipeline.core.documents import Document
 from pipeline.core.errors import RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import key_of
 from pipeline.core.runs import Run
+from pipeline.images.thumbnails import of_file, thumbnails
 
 _MOST_NOTES = 100_000  # characters
 OUTPUTS = (artifacts.REPORT, artifacts.REPORT_JSON, artifacts.MODEL_CARD)

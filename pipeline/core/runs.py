@@ -199,8 +199,8 @@ def open_for(
         differing = set(configuration.differing_keys(own, config))
         if Path(own.data.pictures).resolve() == Path(config.data.pictures).resolve():
             differing.discard(_PICTURES_KEY)
-        # Another preset continues the run: it only changes how much work goes into the model.
-        differing.discard("train.preset")
+        # These continue the run: how much work goes into the model, and decisions about single pictures.
+        differing -= {"train.preset", "data.decisions"}
         # Until the folds are done, a run depends on nothing but its split, which has rules
         # of its own.
         if not run.path(FOLDS).is_file():

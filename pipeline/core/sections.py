@@ -26,13 +26,15 @@ _Positive = Annotated[float, Field(gt=0)]
 class Data(Part):
     """Where the pictures are, how many are held out, and whether copies stay on one side of the split.
 
-    `allow_unreadable` is the share of a class that may be skipped as unreadable.
+    `allow_unreadable` is the share of a class that may be skipped as unreadable. `decisions` is the file
+    that `review` helps to make, or empty.
     """
 
     pictures: str
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
     group_copies: bool = True
     allow_unreadable: Share = 0.1
+    decisions: str = ""
 
 
 class Model(Part):

@@ -46,6 +46,7 @@ class Picture:
         height: Of the upright picture, in pixels.
         remarks: How the decoder treated it, in words; usually empty.
         near_duplicates: The same for all copies of one picture, by the audit; else empty.
+        decision: What `decisions` says of it, if anything; `decided_label` is its new class, if it has one.
     """
 
     path: str
@@ -57,6 +58,12 @@ class Picture:
     height: int
     remarks: str = ""
     near_duplicates: str = ""
+    decision: str = ""
+    decided_label: str = ""
+
+    @property
+    def final_label(self) -> str:
+        return self.decided_label or self.label
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,9 @@ class Table:
     @property
     def key(self) -> str:
         """A hash of all that training sees of the data set."""
-        rows = [[p.path, p.label, p.group, p.given_split, p.sha256, p.near_duplicates] for p in self.pictures]
+        seen = ("path", "label", "group", "given_split", "sha256", "near_duplicates")
+        decided = ("decision", "decided_label")
+        rows = [[getattr(p, of) for of in seen + decided * bool(p.decision)] for p in self.pictures]
         return key_of([list(self.labels), rows])
 
 
@@ -153,12 +162,10 @@ def layout_of(source: Path) -> Layout:
     raise DataError(f"{source}: {what}", "put the pictures there, one folder per class, or set data.pictures")
 
 
-def _table(
-    layout: Layout, labels: tuple[str, ...], rows: list[Picture], excluded: Sequence[Excluded]
-) -> Table:
-    rows.sort(key=lambda picture: picture.path)
+def _table(layout: Layout, labels: tuple[str, ...], rows: list[Picture], excluded: list[Excluded]) -> Table:
     everything = sorted([*excluded, *layout.ignored], key=lambda entry: entry.path)
-    return Table(layout.root, labels, tuple(rows), tuple(everything), layout.notes)
+    pictures = sorted(rows, key=lambda picture: picture.path)
+    return Table(layout.root, labels, tuple(pictures), tuple(everything), layout.notes)
 
 
 def _look(
@@ -239,9 +246,8 @@ def load(run: Run, source: Path) -> Table:
         raise RunError(
             f"{run.path(stages.PICTURES)} is damaged: {error}", f"recreate it: {runs.training_command(run)}"
         ) from error
-    root = source if source.is_dir() else source.parent
     labels = tuple(sorted({picture.label for picture in rows}))
-    return Table(root, labels, tuple(rows), tuple(excluded))
+    return Table(source if source.is_dir() else source.parent, labels, tuple(rows), tuple(excluded))
 
 
 def _picture(row: dict[str, str]) -> Picture:

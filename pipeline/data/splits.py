@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.core import files, stages
 from pipeline.core.config import Config
@@ -17,6 +17,7 @@ from pipeline.core.errors import DataError, RunError
 from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Picture, Table
+from pipeline.data.decisions import LEAVE_OUT
 from pipeline.data.groups import groups_of
 from pipeline.data.shares import share_out
 from pipeline.data.stored_split import HELD_OUT, TRAIN, Place, StoredSplit, rows_of, to_csv
@@ -31,9 +32,9 @@ class Split:
     """Which pictures are trained on, in which fold, and which are held out.
 
     Attributes:
-        train: Training pictures, in the table's order.
+        train: Training pictures as decided, in the table's order, without those left out.
         folds: The fold of each, from 0.
-        held_out: Pictures that no decision may depend on.
+        held_out: Pictures that no decision may depend on, as given.
         groups: The group of every picture, by path.
         split_conflicts: Pictures excluded because their group is on both sides.
     """
@@ -237,7 +238,10 @@ def _collect(table: Table, places: Mapping[str, Place]) -> Split:
         raise DataError(f"{missing[0]} is not in the split", "train again: that adds new pictures")
     by_side: dict[str, list[Picture]] = defaultdict(list)
     for picture in table.pictures:
-        by_side[places[picture.path].side].append(picture)
+        side = places[picture.path].side
+        if side == TRAIN and picture.decision == LEAVE_OUT:
+            continue
+        by_side[side].append(replace(picture, label=picture.final_label) if side == TRAIN else picture)
     folds = tuple(places[p.path].fold for p in by_side[TRAIN])
     return Split(tuple(by_side[TRAIN]), folds, tuple(by_side[HELD_OUT]), groups_of(table), tuple(by_side[""]))
 

@@ -10,7 +10,8 @@ import numpy as np
 from pipeline.core import stages
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
-from pipeline.evaluation import label_issues
+from pipeline.evaluation import as_decided, label_issues
+from pipeline.evaluation.as_decided import AsDecided
 from pipeline.evaluation.predictions import Predictions, keras_predictions
 from pipeline.stats import intervals, metrics
 from pipeline.stats.metrics import Interval, accuracy_of, f1_of, macro_f1_of
@@ -76,13 +77,14 @@ class WithoutLeaked(Document):
 
 
 class Evaluation(Document):
-    """evaluation.json."""
+    """evaluation.json; `as_decided` is None unless decisions change held-out pictures."""
 
     labels: tuple[str, ...]
     train: TrainScore
     out_of_fold: OutOfFoldScore
     held_out: HeldOutScore
     without_leaked: WithoutLeaked | None = None
+    as_decided: AsDecided | None = None
     threshold: float
     gaps: tuple[str, ...]
 
@@ -97,6 +99,7 @@ def evaluate(experiment: Experiment, reporter: ProgressReporter) -> Evaluation:
     require_training(run, "no folds to score", f"its held-out scores: python -m export parity {run.name}")
     held_out, made = keras_predictions(experiment, reporter)
     inputs = {"predictions": made.key, "folds": run.key("folds")}
+    inputs |= as_decided.inputs(experiment.split)
     recipe = stages.recipe("evaluation", inputs, {}, ("numpy", "scipy"))
 
     def build() -> None:
@@ -129,15 +132,16 @@ def _evaluation(experiment: Experiment, predictions: Predictions) -> Evaluation:
     train = TrainScore(n=training.n, accuracy=training.accuracy)
     out_of_fold = _out_of_fold(experiment, folds)
     held_out = _held_out(experiment, predictions)
-    clean = without_leaked(experiment, predictions)
+    clean, decided = without_leaked(experiment, predictions), as_decided.score(experiment, predictions)
     return Evaluation(
         labels=experiment.labels,
         train=train,
         out_of_fold=out_of_fold,
         held_out=held_out,
         without_leaked=clean,
+        as_decided=decided,
         threshold=folds.threshold,
-        gaps=gaps(train, out_of_fold, held_out, clean),
+        gaps=gaps(train, out_of_fold, held_out, clean) + as_decided.sentences(decided, held_out.accuracy),
     )
 
 

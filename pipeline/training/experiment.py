@@ -19,7 +19,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
-from pipeline.data import changes, dataset, splits
+from pipeline.data import changes, dataset, decisions, splits
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.training import features
@@ -144,6 +144,13 @@ def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReport
             f"the pictures are not those of the {'' if given else 'training '}run: {error.message}; {again}"
         )
         return
+    if config.data.decisions and not change:
+        try:
+            path = Path(config.data.decisions)
+            if decisions.apply(table, path, decisions.read(path)) != table:
+                reporter.warn(f"{path} has changed since training; {again}")
+        except DataError as error:
+            reporter.warn(f"{error.message}; the decisions of the training still count")
     if change:
         since = "the run was made" if given else "training"
         reporter.warn(f"pictures have changed since {since} ({change}); the old ones still count; {again}")

@@ -14,7 +14,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
-from pipeline.data import fingerprints, splits
+from pipeline.data import decisions, fingerprints, splits
 from pipeline.data.audit import audit, contact_sheets, shortcuts
 from pipeline.data.audit.issues import IssueKind
 from pipeline.data.dataset import Table
@@ -52,6 +52,7 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
         reporter.warn(f"{run.path(stages.SPLIT)} was damaged and has been restored from its copy")
     split = splits.make(run, table, config)
     _say_split(split, config, reporter)
+    _say_decisions(table, split, reporter)
     # Written after the split, so that refused data leave no run behind.
     files.write_text(run.path(stages.CONFIG), configuration.dump(config))
     if config.search:
@@ -146,6 +147,17 @@ def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None
             f"the {own} split leaks: copies of {shared} "
             f"{'pictures' if shared > 1 else 'picture'} are on both sides ({leaked} of the held-out ones); "
             "evaluate reports the score with and without them"
+        )
+
+
+def _say_decisions(table: Table, split: Split, reporter: ProgressReporter) -> None:
+    relabelled, left_out = decisions.changes(table.pictures)
+    held_out = sum(map(len, decisions.changes(split.held_out)))
+    if relabelled or left_out:
+        reporter.say(
+            "decisions",
+            f"{len(relabelled)} pictures relabelled, {len(left_out)} left out"
+            + (f"; {held_out} of them are held out and scored as given" if held_out else ""),
         )
 
 

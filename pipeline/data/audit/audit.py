@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from pydantic import AliasChoices, Field
@@ -22,16 +23,15 @@ from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import Progress, ProgressReporter
 from pipeline.core.recipes import key_of, library_version
 from pipeline.core.runs import Run
-from pipeline.data import dataset, fingerprints
+from pipeline.data import dataset, decisions, fingerprints
 from pipeline.data.audit import copies, copy_issues, image_issues, near_duplicates
 from pipeline.data.audit.issues import ImageIssue, IssueKind
 from pipeline.data.changes import Change, compare
 from pipeline.data.dataset import Picture, Table
+from pipeline.data.decisions import LEAVE_OUT
 from pipeline.data.fingerprints import Fingerprints
 from pipeline.data.folders import Excluded
 
-# Training refuses to exclude more of a class than this for having two labels.
-_MAX_CONTRADICTORY = 0.05
 # The libraries that read pictures, and so decide which ones are refused.
 _DECODERS = ("pillow", "pi-heif")
 
@@ -63,6 +63,7 @@ class Audit(Document):
         refusal: Why they cannot be trained on, if so.
         image_issues: Those to act on come first.
         contradictions: Groups of copies under two labels, by path.
+        resolved: Those that decisions have brought under one.
         groups: Groups of copies that stay on one side of the split, by path.
         near_duplicates: All pairs.
         hash_threshold_bits: Up to how many of 256 bits hashes of near-duplicates may differ.
@@ -74,6 +75,7 @@ class Audit(Document):
     refusal: _Refusal | None = None
     image_issues: tuple[ImageIssue, ...] = Field(validation_alias=AliasChoices("image_issues", "findings"))
     contradictions: tuple[tuple[str, ...], ...]
+    resolved: tuple[tuple[str, ...], ...] = ()
     groups: tuple[tuple[str, ...], ...]
     near_duplicates: tuple[_CopyPair, ...] = Field(
         default=(), validation_alias=AliasChoices("near_duplicates", "twins")
@@ -131,6 +133,8 @@ def make(
         table, refusal = dataset.scan(source, known, reporter.progress, cache, allowed), None
     else:
         table, refusal = dataset.survey(source, reporter.progress, cache, allowed)
+    if config.data.decisions:
+        table = decisions.decide(table, Path(config.data.decisions), reporter.warn)
     excluded = [[entry.path, entry.label, entry.reason] for entry in table.excluded]
     notes = [asdict(note) for note in table.notes]
     inputs = {"pictures": table.key, "excluded": key_of(excluded), "notes": key_of(notes)}
@@ -146,7 +150,7 @@ def make(
 
     run.make(recipe, build)
     audit = run.read(Audit, stages.AUDIT)
-    refusal = refusal or _too_contradictory(table, audit.contradictions, contact_sheet)
+    refusal = refusal or copy_issues.refusal(table, audit.contradictions, contact_sheet)
     result = apply(table, audit)
     change = compare(known, result) if known else None
     if not refusal:
@@ -171,7 +175,7 @@ def _known(run: Run, source: Path, reporter: ProgressReporter) -> Table | None:
 def apply(table: Table, audit: Audit) -> Table:
     """The table with copies grouped, and without pictures whose copies have another label."""
     first_of = {path: group[0] for group in audit.groups for path in group}
-    labels = {picture.path: picture.label for picture in table.pictures}
+    labels = {picture.path: picture.final_label for picture in table.pictures}
     contradicted: dict[str, str] = {}
     for group in audit.contradictions:
         for path in group:
@@ -179,18 +183,25 @@ def apply(table: Table, audit: Audit) -> Table:
             contradicted[path] = (
                 f"the same picture as {other}, which is labelled {labels[other]}; decide which is right"
             )
+    # Contradictions were never scored as given, so that the decision counts for both sides.
+    resolved = {path for group in audit.resolved for path in group}
     contents = {picture.path: picture.sha256 for picture in table.pictures}
-    kept = tuple(
-        replace(picture, near_duplicates=contents.get(first_of.get(picture.path, ""), ""))
-        for picture in table.pictures
-        if picture.path not in contradicted
-    )
+    kept = []
+    for picture in table.pictures:
+        if picture.path in resolved and picture.decision == LEAVE_OUT:
+            contradicted[picture.path] = "left out by a decision"
+        elif picture.path not in contradicted:
+            copies_of = contents.get(first_of.get(picture.path, ""), "")
+            given = (
+                {} if picture.path not in resolved else {"label": labels[picture.path], "decided_label": ""}
+            )
+            kept.append(replace(picture, near_duplicates=copies_of, **given))
     # Without a sha256: the file itself is fine and is read again next time.
     excluded = [
         Excluded(p.path, p.label, "", contradicted[p.path]) for p in table.pictures if p.path in contradicted
     ]
     everything = sorted([*table.excluded, *excluded], key=lambda entry: entry.path)
-    return Table(table.root, table.labels, kept, tuple(everything))
+    return Table(table.root, table.labels, tuple(kept), tuple(everything))
 
 
 def _audit(
@@ -218,16 +229,28 @@ def _audit(
         return sorted(tuple(sorted(group)) for group in members if len(group) > 1)
 
     copy_groups = copies.judge(
-        {sha256: Counter(picture.label for picture in own) for sha256, own in by_content.items()},
+        {
+            sha256: Counter(
+                label for p in own if p.decision != LEAVE_OUT for label in {p.label, p.final_label}
+            )
+            for sha256, own in by_content.items()
+        },
         [(contents[pair.first], contents[pair.second], pair.same) for pair in pairs] if grouped else [],
         lambda sha256: table.file(by_content[sha256][0]),
         progress,
     )
     groups = paths(copy_groups.bound)
     equal = paths([[sha256] for sha256 in contents])
-    label = {picture.path: picture.label for picture in table.pictures}
-    contradictions = [group for group in paths(copy_groups.same) if len({label[path] for path in group}) > 1]
-    refusal = refusal or _too_contradictory(table, contradictions, contact_sheet)
+    given = {p.path: p.label for p in table.pictures}
+    label = {p.path: p.final_label for p in table.pictures if p.decision != LEAVE_OUT}
+    same = [tuple(path for path in group if path in label) for group in paths(copy_groups.same)]
+    contradictions = [group for group in same if len({label[path] for path in group}) > 1]
+    resolved = [
+        group
+        for group in paths(copy_groups.same)
+        if len({given[path] for path in group}) > 1 and not set(group) & {*chain(*contradictions)}
+    ]
+    refusal = refusal or copy_issues.refusal(table, contradictions, contact_sheet)
     copy_pairs = tuple(
         _CopyPair(
             first=by_content[contents[pair.first]][0].path,
@@ -243,7 +266,7 @@ def _audit(
     issues = [
         *copy_issues.of_copies(
             contradictions=contradictions,
-            leaks=_leaks(table, groups, contradictions),
+            leaks=copy_issues.leaks(table, groups, contradictions),
             equal=equal,
             near=[(pair.first, pair.second) for pair in copy_pairs],
             series=copy_groups.series,
@@ -261,38 +284,9 @@ def _audit(
         refusal=_Refusal(message=refusal.message, hint=refusal.hint) if refusal else None,
         image_issues=tuple(sorted(issues, key=lambda issue: not issue.matters)),
         contradictions=tuple(contradictions),
+        resolved=tuple(resolved),
         groups=tuple(groups),
         near_duplicates=copy_pairs,
         hash_threshold_bits=threshold,
         excluded=tuple((entry.path, entry.label, entry.reason) for entry in table.excluded),
-    )
-
-
-def _leaks(
-    table: Table, groups: Sequence[Sequence[str]], contradictions: Sequence[Sequence[str]]
-) -> list[Sequence[str]]:
-    """The groups that are on both sides of the data set's own split."""
-    contradictory = {path for group in contradictions for path in group}
-    side = {picture.path: picture.given_split for picture in table.pictures}
-    return [
-        group
-        for group in groups
-        if len({side[path] for path in group if path not in contradictory} - {""}) > 1
-    ]
-
-
-def _too_contradictory(
-    table: Table, contradictions: Sequence[Sequence[str]], contact_sheet: Path
-) -> DataError | None:
-    """Why these pictures cannot be trained on, if too much of a class would be excluded."""
-    contradictory = {path for group in contradictions for path in group}
-    total = Counter(picture.label for picture in table.pictures)
-    lost = Counter(picture.label for picture in table.pictures if picture.path in contradictory)
-    share, label = max(((n / total[label], label) for label, n in lost.items()), default=(0.0, ""))
-    if share <= _MAX_CONTRADICTORY:
-        return None
-    return DataError(
-        f"{lost[label]} of {total[label]} pictures of class {label} are also in another class "
-        f"(more than {_MAX_CONTRADICTORY:.0%}); {contact_sheet} shows them",
-        "move the copies out of the wrong class, or merge the classes that share their pictures",
     )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
+from pipeline.core.errors import DataError
 from pipeline.data.audit.issues import ImageIssue, IssueKind, issue_of_groups, present
 from pipeline.data.dataset import Table
+
+# Training refuses to exclude more of a class than this for having two labels.
+_MAX_CONTRADICTORY = 0.05
 
 
 def of_copies(
@@ -70,4 +76,32 @@ def of_series(table: Table, series: Sequence[Sequence[str]]) -> list[ImageIssue]
             "with a column group that names each session or object",
             [group for group in series if not grouped.issuperset(group)],
         )
+    )
+
+
+def leaks(
+    table: Table, groups: Sequence[Sequence[str]], contradictions: Sequence[Sequence[str]]
+) -> list[Sequence[str]]:
+    """The groups that are on both sides of the data set's own split."""
+    contradictory = {path for group in contradictions for path in group}
+    side = {picture.path: picture.given_split for picture in table.pictures}
+    return [
+        group
+        for group in groups
+        if len({side[path] for path in group if path not in contradictory} - {""}) > 1
+    ]
+
+
+def refusal(table: Table, contradictions: Sequence[Sequence[str]], contact_sheet: Path) -> DataError | None:
+    """Why these pictures cannot be trained on, if too much of a class would be excluded."""
+    contradictory = {path for group in contradictions for path in group}
+    total = Counter(picture.label for picture in table.pictures)
+    lost = Counter(picture.label for picture in table.pictures if picture.path in contradictory)
+    share, label = max(((n / total[label], label) for label, n in lost.items()), default=(0.0, ""))
+    if share <= _MAX_CONTRADICTORY:
+        return None
+    return DataError(
+        f"{lost[label]} of {total[label]} pictures of class {label} are also in another class "
+        f"(more than {_MAX_CONTRADICTORY:.0%}); {contact_sheet} shows them",
+        "move the copies out of the wrong class, or merge the classes that share their pictures",
     )

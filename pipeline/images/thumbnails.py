@@ -25,19 +25,22 @@ _LARGE = 100_000
 _TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 
 
-def thumbnails(root: Path | None, paths: Iterable[str], progress: Progress = silent) -> dict[str, str]:
+def thumbnails(
+    root: Path | None, paths: Iterable[str], progress: Progress = silent, size: Size = SIDE
+) -> dict[str, str]:
     """Data addresses of small versions, by path; unreadable pictures are left out.
 
     Args:
         root: What the paths are relative to.
         paths: The pictures.
         progress: Called after each.
+        size: Into which they fit.
     """
     distinct = list(dict.fromkeys(paths))
     if root is None:
         return {}
     addresses = {}
-    small = parallel.ordered(lambda path: _small(root / path), distinct)
+    small = parallel.ordered(lambda path: _small(root / path, size), distinct)
     for done, (path, data) in enumerate(zip(distinct, small, strict=True), 1):
         if data:
             addresses[path] = address(data, ".jpg")
@@ -60,13 +63,13 @@ def address(data: bytes, suffix: str) -> str:
     return f"data:{_TYPES[suffix]};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _small(path: Path) -> bytes | None:
+def _small(path: Path, size: Size) -> bytes | None:
     try:
-        pixels = decode.read(path, for_frame=SIDE)
+        pixels = decode.read(path, for_frame=size)
     except (PictureError, OSError):
         return None
     image = Image.fromarray(pixels)
-    return _jpeg(image.resize(fitted_size(*image.size, SIDE), Image.Resampling.BILINEAR), _QUALITY)
+    return _jpeg(image.resize(fitted_size(*image.size, size), Image.Resampling.BILINEAR), _QUALITY)
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:
