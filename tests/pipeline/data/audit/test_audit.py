@@ -363,6 +363,7 @@ def test_the_first_screen_says_what_to_do_and_strict_ends_with_3(folder, capfd):
             "refusal",
             "image_issues",
             "contradictions",
+            "resolved",
             "groups",
             "near_duplicates",
         ),
