@@ -83,17 +83,21 @@ def run(*command: object, cwd: Path | None = None) -> str:
 def maven(known: dict[str, str], *arguments: str) -> int:
     """Runs Maven, offline where everything was fetched before. Returns its exit code."""
     defines = [f"-D{key}.version={known[key].rsplit(':', 1)[1]}" for key in SHARED_WITH_POM]
+    # Neither Maven nor the compiler lives long enough for the optimizing compiler to pay off.
+    environment = {"MAVEN_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", **os.environ}
     command = ["mvn", "-B", "-ntp", "-f", str(HERE / "pom.xml"), *defines, *arguments]
     stamp = TARGET / "fetched"
     recipe = (HERE / "pom.xml").read_bytes() + repr(sorted(known.items())).encode()
     key = hashlib.sha256(recipe + arguments[0].encode()).hexdigest()
     fetched = stamp.read_text().split() if stamp.exists() else []
     if key in fetched:
-        done = subprocess.run([*command, "-o"], check=False, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(
+            [*command, "-o"], check=False, stdout=subprocess.PIPE, text=True, env=environment
+        )
         if "offline mode" not in done.stdout:
             print(done.stdout, end="", flush=True)
             return done.returncode
-    code = subprocess.run(command, check=False).returncode
+    code = subprocess.run(command, check=False, env=environment).returncode
     if code == 0:
         stamp.write_text("\n".join({*fetched, key}))
     return code
@@ -119,13 +123,21 @@ def make_resources(known: dict[str, str]) -> None:
     text = (APP / "AndroidManifest.xml").read_text(encoding="utf-8")
     manifest.write_text(text.replace("<manifest", f'<manifest package="{package}"', 1), encoding="utf-8")
     compiled, table, assets = MADE / "resources.zip", MADE / "resources.ap_", MADE / "assets"
+    fresh = MADE / "fresh"
+    shutil.rmtree(fresh, ignore_errors=True)
     run(aapt2, "compile", "--dir", APP / "res", "-o", compiled)
     run(
-        *(aapt2, "link", "-I", framework, "--manifest", manifest, "--java", MADE / "gen"),
+        *(aapt2, "link", "-I", framework, "--manifest", manifest, "--java", fresh),
         *("--min-sdk-version", known["min_sdk"], "--target-sdk-version", known["target_sdk"]),
         *("--version-code", known["version_code"], "--version-name", known["version_name"]),
         *("-A", assets, "-0", ".tflite", "-o", table, compiled),
     )
+    # A file that is only newer would have Maven compile everything again.
+    for made in fresh.rglob("*.java"):
+        kept = MADE / "gen" / made.relative_to(fresh)
+        if not kept.exists() or kept.read_bytes() != made.read_bytes():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            made.replace(kept)
     config = TARGET / "test-classes/com/android/tools/test_config.properties"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(
