@@ -3,8 +3,8 @@
 Other routes fail silently: they write files without weights, or integer models with float operators. So
 every converted file is checked here. The flavours are defined in `export.conversion.convert`.
 
-The route leads over a SavedModel, which takes longer to write than to convert. It is kept while the model lives,
-so that several flavours of a model share one.
+The route leads over a SavedModel, which takes longer to write than to convert. It is kept while the model
+lives, so that all flavours of a model share one.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     import keras
 
 
+# The method of TensorFlow's converter that writes a Keras model as a SavedModel and reads it again.
+_WRITE = "_convert_keras_to_saved_model"
+
+
 class _Saved:
     """A model's SavedModel, with all that TensorFlow's converter noted about it."""
 
@@ -36,7 +40,7 @@ class _Saved:
 
     def share_with(self, converter: Any) -> None:
         """Lets a converter use the SavedModel, or write it if there is none yet."""
-        write = converter._convert_keras_to_saved_model
+        write = getattr(converter, _WRITE)
 
         def once(_folder: str) -> tuple[Any, ...]:
             if not self._graph:
@@ -51,7 +55,7 @@ class _Saved:
             vars(converter).update(self._notes)
             return self._graph
 
-        converter._convert_keras_to_saved_model = once
+        setattr(converter, _WRITE, once)
 
 
 _SAVED: weakref.WeakKeyDictionary[keras.Model, _Saved] = weakref.WeakKeyDictionary()

@@ -30,9 +30,9 @@ PER_CLASS, REAL, UNSAID = 8, 6, 2
 
 @pytest.fixture(scope="module")
 def photographed(tmp_path_factory, jvm_target) -> Path:
-    """A working directory with a run and photos: `walk/` of its held-out pictures, `strange/` of other things.
+    """A working directory with a run: `walk/` has photos of held-out pictures, `strange/` of other things.
 
-    `strange/` is there if the real pictures are; one start of the app's classes makes both.
+    `strange/` needs the real pictures. One start of the app's classes makes both.
     """
     if lacking := missing():
         pytest.skip(f"needs {', '.join(lacking)}: make setup")

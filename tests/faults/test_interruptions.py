@@ -33,12 +33,13 @@ def wait_for_files(process: subprocess.Popen | Forked, place: Path, count: int, 
         time.sleep(0.002)
 
 
-def forked(*command: object, cwd: Path) -> Forked:
-    return Forked(*map(str, command), cwd=cwd, environment=verbs.environment())
-
-
 def stop_in_the_middle(
-    sign: signal.Signals, place: Path, count: int, late: float, *command: object, begin: Any = forked
+    sign: signal.Signals,
+    place: Path,
+    count: int,
+    late: float,
+    *command: object,
+    begin: Any = verbs.begin_forked,
 ):
     """Sends a signal a little after a command has made so many new files; gives (code, stdout, stderr)."""
     before = files_of(place)
@@ -87,7 +88,7 @@ def test_the_same_commands_continue_after_ctrl_c(finished, tmp_path):
     for command, moments in zip(COMMANDS, ((1, 5, 3, 2, 3), (1,), (2, 4)), strict=True):
         for count in moments:
             code, _, err = stop_in_the_middle(
-                signal.SIGINT, tmp_path, count, numbers.uniform(0, 0.15), *command
+                signal.SIGINT, tmp_path, count, numbers.uniform(0, 0.15), *command, begin=verbs.start
             )
             if code:
                 # Ended by the signal itself, which a shell shows as 130, too.
@@ -110,7 +111,7 @@ def test_ctrl_c_while_tensorflow_loads_ends_with_130(finished, tmp_path):
 
 def test_a_second_verb_on_a_locked_run_is_refused_and_names_the_process(finished, tmp_path):
     shutil.copytree(finished / "pictures", tmp_path / "pictures")
-    holder = forked("pipeline", "train", "pictures", *sets(), cwd=tmp_path)
+    holder = verbs.begin_forked("pipeline", "train", "pictures", *sets(), cwd=tmp_path)
     try:
         wait_for_files(holder, tmp_path, 5, set())
         second = train_copy(tmp_path)

@@ -115,6 +115,8 @@ def test_both_maps_point_at_the_only_region_that_tells_anything(tmp_path, frame)
 
 
 def test_both_maps_point_there_with_the_pretrained_backbone(tmp_path):
-    by_gradient, by_covering = shares(tmp_path, FRAMES["lying"], "efficientnet_lite0", "export.compensate=false")
+    by_gradient, by_covering = shares(
+        tmp_path, FRAMES["lying"], "efficientnet_lite0", "export.compensate=false"
+    )
     assert by_gradient >= TOLD
     assert by_covering >= TOLD

@@ -121,7 +121,7 @@ def small():
     import keras
 
     layers = keras.layers
-    made = keras.Sequential(
+    return keras.Sequential(
         [
             keras.Input((32, 64, 3)),
             layers.Conv2D(16, 3, kernel_initializer=keras.initializers.RandomNormal(seed=1), name="edges"),
@@ -130,7 +130,6 @@ def small():
         ],
         name="small",
     )
-    return made
 
 
 def test_the_files_of_a_model_have_the_bytes_that_they_have_alone_in_any_order():
