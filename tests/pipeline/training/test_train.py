@@ -136,6 +136,7 @@ def test_a_deleted_artefact_comes_back_equal_and_nothing_else_is_touched(spoiled
         assert verbs.content(RUN / other) == verbs.content(finished / RUN / other), other
 
 
+@pytest.mark.slow
 def test_the_same_configuration_gives_the_same_numbers_again(finished, spoiled):
     run = Run(runs.RUNS / "again")
     files.make_folder(run.folder)
