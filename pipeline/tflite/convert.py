@@ -100,7 +100,7 @@ def _saved(model: keras.Model) -> _Saved:
     """The SavedModel of a model with the weights that it has now."""
     digest = hashlib.sha256()
     for variable in model.weights:
-        digest.update(np.ascontiguousarray(variable.numpy()))
+        digest.update(variable.numpy().tobytes())
     if model not in _SAVED or _SAVED[model].weights != digest.hexdigest():
         _SAVED[model] = _Saved(digest.hexdigest())
     return _SAVED[model]
