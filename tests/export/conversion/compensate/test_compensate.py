@@ -49,7 +49,13 @@ def weights_of(data: bytes) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("head", "padded"), [("linear", True), ("dense", False), ("concatenated", True), ("summed", False)]
+    ("head", "padded"),
+    [
+        ("linear", True),
+        pytest.param("dense", False, marks=pytest.mark.slow),
+        pytest.param("concatenated", True, marks=pytest.mark.slow),
+        pytest.param("summed", False, marks=pytest.mark.slow),
+    ],
 )
 def test_the_file_holds_the_compensated_kernels_and_is_nearer_to_keras(head, padded):
     model = uneven_models.build(head, padded=padded)
