@@ -111,6 +111,7 @@ def place(pictures, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_model_that_gained_takes_the_fast_ones_place(whole, pictures, monkeypatch):
     monkeypatch.chdir(pictures.parent)
     run = whole
