@@ -601,6 +601,7 @@ def test_a_damaged_artefact_is_named_and_the_command_that_is_named_makes_it_agai
     opened()
 
 
+@pytest.mark.slow
 def test_a_split_with_later_additions_is_put_back_from_its_copy_and_this_is_said(spoiled):
     run, heard = Run(RUN), Heard()
     label = min(path.name for path in Path("pictures").iterdir())

@@ -88,6 +88,7 @@ def test_the_errors_of_the_layers_are_told_and_smaller():
     assert np.median([row.after / row.before for row in layers]) < 0.8
 
 
+@pytest.mark.slow
 def test_the_same_model_and_pictures_give_the_same_model():
     model = uneven_models.build("summed", padded=True)
     first, second = compensated(model), compensated(model)
