@@ -83,21 +83,17 @@ def run(*command: object, cwd: Path | None = None) -> str:
 def maven(known: dict[str, str], *arguments: str) -> int:
     """Runs Maven, offline where everything was fetched before. Returns its exit code."""
     defines = [f"-D{key}.version={known[key].rsplit(':', 1)[1]}" for key in SHARED_WITH_POM]
-    # Neither Maven nor the compiler lives long enough for the optimizing compiler to pay off.
-    environment = {"MAVEN_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC", **os.environ}
     command = ["mvn", "-B", "-ntp", "-f", str(HERE / "pom.xml"), *defines, *arguments]
     stamp = TARGET / "fetched"
     recipe = (HERE / "pom.xml").read_bytes() + repr(sorted(known.items())).encode()
     key = hashlib.sha256(recipe + arguments[0].encode()).hexdigest()
     fetched = stamp.read_text().split() if stamp.exists() else []
     if key in fetched:
-        done = subprocess.run(
-            [*command, "-o"], check=False, stdout=subprocess.PIPE, text=True, env=environment
-        )
+        done = subprocess.run([*command, "-o"], check=False, stdout=subprocess.PIPE, text=True)
         if "offline mode" not in done.stdout:
             print(done.stdout, end="", flush=True)
             return done.returncode
-    code = subprocess.run(command, check=False, env=environment).returncode
+    code = subprocess.run(command, check=False).returncode
     if code == 0:
         stamp.write_text("\n".join({*fetched, key}))
     return code
@@ -123,21 +119,17 @@ def make_resources(known: dict[str, str]) -> None:
     text = (APP / "AndroidManifest.xml").read_text(encoding="utf-8")
     manifest.write_text(text.replace("<manifest", f'<manifest package="{package}"', 1), encoding="utf-8")
     compiled, table, assets = MADE / "resources.zip", MADE / "resources.ap_", MADE / "assets"
-    fresh = MADE / "fresh"
-    shutil.rmtree(fresh, ignore_errors=True)
     run(aapt2, "compile", "--dir", APP / "res", "-o", compiled)
     run(
-        *(aapt2, "link", "-I", framework, "--manifest", manifest, "--java", fresh),
+        *(aapt2, "link", "-I", framework, "--manifest", manifest, "--java", MADE / "fresh"),
         *("--min-sdk-version", known["min_sdk"], "--target-sdk-version", known["target_sdk"]),
         *("--version-code", known["version_code"], "--version-name", known["version_name"]),
         *("-A", assets, "-0", ".tflite", "-o", table, compiled),
     )
-    # A file that is only newer would have Maven compile everything again.
-    for made in fresh.rglob("*.java"):
-        kept = MADE / "gen" / made.relative_to(fresh)
-        if not kept.exists() or kept.read_bytes() != made.read_bytes():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            made.replace(kept)
+    # Were R.java only newer, Maven would compile everything again.
+    fresh, kept = (MADE / name / package.replace(".", "/") / "R.java" for name in ("fresh", "gen"))
+    if not kept.exists() or kept.read_bytes() != fresh.read_bytes():
+        shutil.copytree(MADE / "fresh", MADE / "gen", dirs_exist_ok=True)
     config = TARGET / "test-classes/com/android/tools/test_config.properties"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(
@@ -246,11 +238,8 @@ def main() -> int:
             *(f"-Dvignette.photos={options.photos.resolve()}", f"-Dvignette.pictures={pictures}"),
             f"-Dvignette.kernels={options.kernels}",
         )
-    code = maven(
-        *(known, "test", f"-Dvignette.bundles={bundles}"),
-        *([f"-Dvignette.rewrite={str(options.rewrite).lower()}"]),
-        *options.maven,
-    )
+    rewrite = f"-Dvignette.rewrite={str(options.rewrite).lower()}"
+    code = maven(known, "test", f"-Dvignette.bundles={bundles}", rewrite, *options.maven)
     step("tests")
     if options.rewrite:
         run(sys.executable, "-m", "tests.support.app_goldens", HERE / "golden", cwd=ROOT)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 import numpy as np
 
 from pipeline.core.quiet import quiet
@@ -25,9 +22,21 @@ def build(flavour: str, labels: int = len(LABELS), frame: Size = FRAME, spread: 
         spread: How far apart its logits are.
     """
     with quiet():
+        import keras
         import tensorflow as tf
 
-    model = _model(labels, frame, spread)
+        rng = np.random.default_rng(4)
+        pixels = keras.Input((*frame[::-1], 3))
+        x = keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
+        x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu6")(x)
+        x = keras.layers.DepthwiseConv2D(3, padding="same", activation="relu6")(x)
+        x = keras.layers.Conv2D(16, 1, activation="relu6")(x)
+        # Parts of the frame stay apart, so that a picture that is turned gets another answer.
+        x = keras.layers.Flatten()(keras.layers.AveragePooling2D(8)(x))
+        model = keras.Model(pixels, keras.layers.Dense(labels, activation="softmax")(x))
+        weights = [rng.normal(0, 0.8, w.shape) for w in model.get_weights()]
+        weights[-2] *= spread * (16 / len(weights[-2])) ** 0.5  # whatever the number of parts
+        model.set_weights([w.astype(np.float32) for w in weights])
 
     def representative():
         samples = np.random.default_rng(5).integers(0, 256, (20, *frame[::-1], 3))
@@ -47,27 +56,6 @@ def build(flavour: str, labels: int = len(LABELS), frame: Size = FRAME, spread: 
             converter.inference_input_type = converter.inference_output_type = tf.uint8
 
     return tflite.convert(model, configure)
-
-
-@cache
-def _model(labels: int, frame: Size, spread: float) -> Any:
-    """The Keras model of all flavours."""
-    with quiet():
-        import keras
-
-        rng = np.random.default_rng(4)
-        pixels = keras.Input((*frame[::-1], 3))
-        x = keras.layers.Rescaling(1 / 127.5, offset=-1)(pixels)
-        x = keras.layers.Conv2D(8, 3, strides=2, padding="same", activation="relu6")(x)
-        x = keras.layers.DepthwiseConv2D(3, padding="same", activation="relu6")(x)
-        x = keras.layers.Conv2D(16, 1, activation="relu6")(x)
-        # Parts of the frame stay apart, so that a picture that is turned gets another answer.
-        x = keras.layers.Flatten()(keras.layers.AveragePooling2D(8)(x))
-        model = keras.Model(pixels, keras.layers.Dense(labels, activation="softmax")(x))
-        weights = [rng.normal(0, 0.8, w.shape) for w in model.get_weights()]
-        weights[-2] *= spread * (16 / len(weights[-2])) ** 0.5  # whatever the number of parts
-        model.set_weights([w.astype(np.float32) for w in weights])
-    return model
 
 
 def to_version_1(record: dict) -> None:
