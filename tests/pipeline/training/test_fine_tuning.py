@@ -249,6 +249,7 @@ def test_a_damaged_checkpoint_counts_as_none(tmp_path):
     assert State.read(tmp_path / "none.npz", "key") is None
 
 
+@pytest.mark.slow
 def test_a_run_without_the_key_is_fast(place):
     run = made("train.preset=fast", "head.depths=1")
     text = run.path(stages.CONFIG).read_text("utf-8")
