@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import verbs
-from tests.support.verbs import forked
+from tests.support.verbs import verb
 
 
 def journey(place: Path, source: str, *settings: str) -> dict[str, dict[str, Any]]:
     """train, evaluate, export, and what is true of every data set; returns what each said."""
     train = json.loads(
-        verbs.fine(forked("pipeline", "train", source, *verbs.sets(settings), "--json", cwd=place))
+        verbs.fine(verb("pipeline", "train", source, *verbs.sets(settings), "--json", cwd=place))
     )
-    evaluate = json.loads(verbs.fine(forked("pipeline", "evaluate", "--json", cwd=place)))
-    export = json.loads(verbs.fine(forked("export", "tflite", "--json", cwd=place)))
+    evaluate = json.loads(verbs.fine(verb("pipeline", "evaluate", "--json", cwd=place)))
+    export = json.loads(verbs.fine(verb("export", "tflite", "--json", cwd=place)))
     said = {"train": train, "evaluate": evaluate, "export": export}
     assert [row["model"] for row in export["targets"]] == ["float32", "float16", "dynamic_range", "int8"]
     float32, int8 = export["targets"][0], int8_of(said)

@@ -20,7 +20,7 @@ from pipeline.tflite import interpreter as litert
 from pipeline.training import experiment as experiments
 from tests.support import verbs
 from tests.support.comparisons import flavour, parity_result
-from tests.support.verbs import RUN, forked
+from tests.support.verbs import RUN, verb
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +45,7 @@ def place(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def told(place) -> Any:
     """The first `tflite`, in words, and the second, as JSON."""
-    first = forked("export", "tflite", "pictures", cwd=place)
+    first = verb("export", "tflite", "pictures", cwd=place)
     before = verbs.stamps(place / RUN)
     ended, modules = verbs.watched("export", "tflite", "pictures", "--json", cwd=place)
     return SimpleNamespace(
