@@ -88,9 +88,13 @@ def read(archive: Path = ARCHIVE) -> LiteRtJs:
     try:
         data = archive.read_bytes()
     except FileNotFoundError as error:
-        raise ToolError(f"the page needs LiteRT.js, {PACKAGE} {VERSION}: {archive} is missing", _FETCH) from error
+        raise ToolError(
+            f"the page needs LiteRT.js, {PACKAGE} {VERSION}: {archive} is missing", _FETCH
+        ) from error
     except OSError as error:
-        raise ToolError(f"{archive} cannot be read: {error.strerror}", "check your read permission") from error
+        raise ToolError(
+            f"{archive} cannot be read: {error.strerror}", "check your read permission"
+        ) from error
     if not _is_genuine(data):
         raise ToolError(f"{archive} is damaged: its sha512 is not that of {PACKAGE} {VERSION}", _FETCH)
     with tarfile.open(archive) as packed:

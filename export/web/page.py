@@ -28,6 +28,8 @@ FILES = Path(__file__).parent / "page"
 # Each after those that it imports.
 MODULES = ("letterbox", "bytes", "words", "pictures", "model", "camera", "scores", "view", "main")
 _IMPORT = re.compile(r"^import .*;\n", re.MULTILINE)
+_EXPORTS = re.compile(r"^export \{[^}]*\};$", re.MULTILINE)
+_SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=async |class |const |function )", re.MULTILINE)
 # The library's own way of loading, without fetching a script, and without WebGPU: on some phones its answers
 # are wrong after the first.
@@ -45,7 +47,7 @@ return {{ open, loadAndCompile, Tensor }};
 
 
 class HeldOut(Document):
-    """What thresholds of 0, 1/256, …, 1 do to the n held-out pictures: how many are answered, how many right."""
+    """How many of the n held-out pictures thresholds of 0, 1/256, …, 1 answer, and how many right."""
 
     n: int
     answered: tuple[int, ...]
@@ -83,9 +85,11 @@ def render(bundle: Bundle, facts: Facts, library: LiteRtJs) -> str:
     contract = _json(contracts.as_json(bundle.contract))
     digest = hashlib.sha256(contract.encode()).hexdigest()
     script = (
-        _LITERT.format(script=_bare(library.script)) + f'const CONTRACT_SHA256 = "{digest}";\n' + _own_script()
+        _LITERT.format(script=_bare(library.script))
+        + f'const CONTRACT_SHA256 = "{digest}";\n'
+        + _own_script()
     )
-    loader = _in_script(_without_map(library.loader))
+    loader = _in_script(_SOURCE_MAP.sub("", library.loader))
     style = (FILES / "style.css").read_text("utf-8")
     words = json.loads((FILES / "words.json").read_text("utf-8"))
     environment = Environment(loader=FileSystemLoader(FILES), autoescape=True, undefined=StrictUndefined)
@@ -127,11 +131,7 @@ def _own_script() -> str:
 
 def _bare(script: str) -> str:
     """A library's module without its imports and exports."""
-    return re.sub(r"^export \{[^}]*\};$", "", _IMPORT.sub("", _without_map(script)), flags=re.MULTILINE)
-
-
-def _without_map(script: str) -> str:
-    return re.sub(r"^//# sourceMappingURL=.*$", "", script, flags=re.MULTILINE)
+    return _EXPORTS.sub("", _IMPORT.sub("", _SOURCE_MAP.sub("", script)))
 
 
 def _in_script(script: str) -> str:

@@ -92,17 +92,12 @@ async function answerFiles(found, each) {
   $("progress").hidden = false;
   for (const [number, one] of found.entries()) {
     $("progress").textContent = say("reading", number + 1, found.length);
-    let result;
-    try {
-      const digest = sha256(new Uint8Array(await one.file.arrayBuffer()));
-      const start = performance.now();
-      const pixels = await pixelsOf(one.file);
-      result = { ...one, blob: one.file, digest, pixels, ...await answer(pixels, performance.now() - start) };
-    } catch {
-      result = { ...one, reason: say("not_read") };
-    }
+    const start = performance.now();
+    const pixels = await pixelsOf(one.file).catch(() => null);
+    const given = pixels && await answer(pixels, performance.now() - start);
+    const digest = pixels && sha256(new Uint8Array(await one.file.arrayBuffer()));
     if (job !== jobs) return false;
-    each(result);
+    each({ ...one, blob: one.file, digest, pixels, reason: pixels ? "" : say("not_read"), ...given });
   }
   $("progress").hidden = true;
   return true;
@@ -115,7 +110,7 @@ function showPicture({ pixels, ...given }) {
   showAnswer(given);
 }
 
-/** Shows a picture whose pixels were let go. */
+/** A picture whose pixels were let go. */
 async function showAgain(one) {
   camera.close();
   const pixels = await pixelsOf(one.blob);
@@ -125,7 +120,6 @@ async function showAgain(one) {
 
 async function onFiles(found) {
   const classes = withClasses(found, labels);
-  problem("");
   if (classes) return onFolder(found[0].path.split("/")[0], classes);
   const failed = [];
   await answerFiles(found, (result) => {
@@ -145,15 +139,15 @@ async function onFolder(title, found) {
     else if (!none && !labels.includes(one.label)) excluded.push([one.path, say("other_class", one.label)]);
     else wanted.push({ ...one, truth: labels.indexOf(one.label) });
   }
-  const whole = await answerFiles(wanted, (result) => {
+  const finished = await answerFiles(wanted, (result) => {
     const { path, digest, reason } = result;
-    if (reason ?? seen.has(digest)) return excluded.push([path, reason ?? say("same_as", seen.get(digest))]);
+    if (reason || seen.has(digest)) return excluded.push([path, reason || say("same_as", seen.get(digest))]);
     seen.set(digest, path);
     showPicture(result);
     if (own.has(digest.slice(0, 12))) return known.push(path);
     return pictures.push({ ...result, pixels: null, frame: null });
   });
-  if (!whole) return;
+  if (!finished) return;
   folder = { title, pictures, excluded, known, cell: null };
   showFolder();
   $("folder").scrollIntoView();
@@ -167,7 +161,7 @@ function showFolder() {
     $("cell").focus();
   };
   const left = excluded.map(([path, reason]) => h("li", {}, name(path), `: ${reason}`));
-  const table = () => save(new Blob([csv(pictures, labels)], { type: "text/csv" }), `${page.run}-${title}.csv`);
+  const table = () => save(new Blob([csv(pictures, labels)]), `${page.run}-${title}.csv`);
   $("folder").replaceChildren(h("div", {}, h("h2", {}, say("folder_title"), " ", name(title)),
     known.length ? h("p", { className: "alarm", textContent: say("known", known.length) }) : null,
     ...results(score(pictures, labels.length, threshold), labels, open),
@@ -262,10 +256,10 @@ function listen() {
     target.value = "";
   };
   addEventListener("dragover", (event) => event.preventDefault());
-  for (const kind of ["drop", "paste"]) addEventListener(kind, async (event) => {
+  for (const kind of ["drop", "paste"]) addEventListener(kind, (event) => {
     if (kind === "drop") event.preventDefault();
-    const found = await filesOf(event.dataTransfer ?? event.clipboardData);
-    if (found.length) onFiles(found);
+    filesOf(event.dataTransfer ?? event.clipboardData).then((found) => found.length && onFiles(found))
+      .catch((error) => problem(String(error)));
   });
 }
 

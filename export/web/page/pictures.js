@@ -44,32 +44,39 @@ export function lastAsPng() {
 
 /** The largest centred rectangle of an aspect ratio, as `camera.centred_crop`: [left, top, width, height]. */
 export function centredCrop(width, height, aspect) {
-  let [w, h] = [width, height];
-  if (width >= aspect * height) w = Math.min(Math.max(Math.floor(aspect * height + 0.5), 1), width);
-  else h = Math.min(Math.max(Math.floor(width / aspect + 0.5), 1), height);
+  const wide = width >= aspect * height;
+  const w = wide ? Math.min(Math.max(Math.floor(aspect * height + 0.5), 1), width) : width;
+  const h = wide ? height : Math.min(Math.max(Math.floor(width / aspect + 0.5), 1), height);
   return [Math.floor((width - w) / 2), Math.floor((height - h) / 2), w, h];
 }
 
 /** The files of a drop or a paste, folders opened: `[{ file, path }]`, path relative to what was dropped. */
-export async function filesOf(transfer) {
-  // All at once: after the event the list is empty.
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  const found = entries.length ? [] : [...transfer.files].map((file) => ({ file, path: file.name }));
-  for (const entry of entries) await walk(entry, found);
+export async function filesOf({ items, files }) {
+  // All at once: after the event these lists are empty. In a page from a file, Chromium opens folders by handles only.
+  const flat = [...files].map((file) => ({ file, path: file.name }));
+  const entries = await Promise.all([...items].filter(({ kind }) => kind === "file")
+    .map((item) => item.getAsFileSystemHandle?.().catch(() => null) ?? item.webkitGetAsEntry?.()));
+  if (!entries.every(Boolean)) return flat;
+  const found = [];
+  for (const entry of entries) await walk(entry, "", found);
   return found;
 }
 
-async function walk(entry, found) {
-  if (entry.isFile) {
-    const file = await new Promise((...settle) => entry.file(...settle));
-    found.push({ file, path: entry.fullPath.slice(1) });
-    return;
-  }
-  const reader = entry.createReader();
-  for (let some = [null]; some.length;) { // a hundred at a time, at most
+async function walk(one, folder, found) {
+  const path = folder + one.name;
+  if (one.isFile) found.push({ path, file: await new Promise((...settle) => one.file(...settle)) });
+  else if (one.kind === "file") found.push({ path, file: await one.getFile() });
+  else for (const inner of await children(one)) await walk(inner, `${path}/`, found);
+}
+
+async function children(folder) {
+  const found = [];
+  if (folder.values) for await (const one of folder.values()) found.push(one);
+  const reader = folder.createReader?.();
+  for (let some = [null]; reader && some.length; found.push(...some)) { // a hundred at a time, at most
     some = await new Promise((...settle) => reader.readEntries(...settle));
-    for (const one of some) await walk(one, found);
   }
+  return found;
 }
 
 const PART = /^(train(ing)?|val(id|idation)?|test(ing)?)([ _-]?(set|data|images|pictures))?$/i;
