@@ -1,8 +1,8 @@
 """The picture of a report for the README: its first screen, as Chromium shows it.
 
 `python -m benchmarks.screenshot data/runs/demo/report.html docs/report.png`. Needs Debian's
-Chromium on the path; the network is off. `--dark`, `--width` and `--height` change its appearance, and `--files`
-gives pictures to try.html.
+Chromium on the path; the network is off. `--dark`, `--width` and `--height` change its appearance;
+`--files` gives pictures to try.html.
 """
 
 from __future__ import annotations
