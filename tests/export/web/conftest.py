@@ -21,7 +21,7 @@ from pipeline.images.letterbox import letterbox
 from pipeline.tflite import interpreter as litert
 from tests.support import verbs
 
-_FRAME = (640, 480)  # of the camera; the page cuts its middle out
+_FRAME = (320, 240)  # of the camera; the page cuts its middle out
 _FPS = 60
 
 

@@ -271,6 +271,7 @@ def test_pictures_are_labelled_and_saved_as_photos_reads_and_adopts_them(
     one.page.locator("#open").click()
     one.page.locator("#shutter").click()
     one.page.locator("#cards li").nth(2).wait_for()
+    one.page.locator("#close").click()
     choices = one.page.locator("#cards select")
     for number, chosen in enumerate(("None of them", label, other)):
         choices.nth(number).select_option(label=chosen)
