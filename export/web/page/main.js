@@ -7,7 +7,6 @@ import { centredCrop, filesOf, imageData, lastAsPng, pixelsOf, read, withClasses
 import { csv, score } from "./scores.js";
 import { $, bars, h, line, name, results, save, thumbnail } from "./view.js";
 import { decimals, percent, say, speak } from "./words.js";
-
 /* global CONTRACT_SHA256: of the contract inside this page */
 
 const problem = (text) => Object.assign($("problem"), { textContent: text, hidden: !text });
@@ -83,6 +82,7 @@ function onCamera(reason) {
   if (!camera.wanted && document.body.dataset.stage === "camera") stage("empty");
   $("video").classList.toggle("mirrored", camera.mirrored);
   problem(reason && say(reason));
+  $("progress").hidden = true;
 }
 
 /** Answers files one after the other: `each` gets them with the answer, or with a reason. False if others came. */
@@ -246,7 +246,7 @@ function describe({ flavour, gate }) {
 
 function listen() {
   camera = new Camera($("video"), onFrame, onCamera);
-  const actions = { open: () => camera.open(), close: () => camera.close(), "save-kept": saveKept,
+  const actions = { open: () => { jobs++; camera.open(); }, close: () => camera.close(), "save-kept": saveKept,
     shutter: () => { shoot = true; }, choose: () => $("files").click(), "choose-folder": () => $("directory").click(),
     flip: () => camera.open(camera.facing === "user" ? "environment" : "user") };
   for (const [id, onclick] of Object.entries(actions)) Object.assign($(id), { onclick, disabled: false });
