@@ -22,6 +22,7 @@ try:
         simulate,
         tflite,
         verify,
+        web,
     )
     from pipeline.cli import options, terminal
 except ModuleNotFoundError as error:
@@ -30,7 +31,8 @@ except ModuleNotFoundError as error:
 VERBS = (
     *(tflite.tflite, parity.parity, compare_models.compare_models),
     *(passport.passport, verify.verify, apk.apk, benchmark.benchmark),
-    *(predict.predict, photos.photos, simulate.simulate, explain.explain, review.review, report.report),
+    *(predict.predict, photos.photos, simulate.simulate, explain.explain, web.web),
+    *(review.review, report.report),
 )
 RENAMED = {"phone": "python -m export benchmark"}
 app = options.command_line(
