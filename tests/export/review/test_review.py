@@ -138,3 +138,18 @@ def test_an_unevaluated_run_is_refused(place, tmp_path):
     ended = here("export", "review", cwd=tmp_path)
     assert ended.returncode == 1
     assert "make it first: python -m pipeline evaluate pictures" in ended.stderr
+
+
+def test_axe_finds_no_serious_fault_and_nothing_is_wider_than_the_screen(page):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page.keyboard.press("x")
+    for theme in ("light", "dark"):
+        for width in (360, 1280):
+            page.emulate_media(color_scheme=theme)
+            page.set_viewport_size({"width": width, "height": 900})
+            page.reload()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            found = Axe().run(page).response["violations"]
+            serious = [fault for fault in found if fault["impact"] in ("serious", "critical")]
+            assert [(fault["id"], fault["nodes"][0]["html"]) for fault in serious] == []
