@@ -205,6 +205,35 @@ def search(path: Path, candidates: Sequence[Bar], n: int) -> None:
     _save(figure, path)
 
 
+class Point(NamedTuple):
+    """A candidate's score, the latency of its int8 file, and whether none as fast is better."""
+
+    score: Bar
+    latency_ms: float
+    on_frontier: bool
+
+
+@_styled
+def frontier(path: Path, points: Sequence[Point], n: int, limit_ms: float | None) -> None:
+    """Out-of-fold accuracy on n pictures against latency; those on the frontier are named."""
+    figure, axis = _figure(9, 5.5)
+    front = sorted((p for p in points if p.on_frontier), key=lambda p: p.latency_ms)
+    for own, colour in (([p for p in points if not p.on_frontier], GREY), (front, BLUE)):
+        x, y = [p.latency_ms for p in own], [p.score.value for p in own]
+        if own:
+            axis.errorbar(x, y, _reach([p.score for p in own]), fmt="o", color=colour, capsize=3)
+    axis.step([p.latency_ms for p in front], [p.score.value for p in front], where="post", color=BLUE)
+    for p in front:
+        place = {"xytext": (6, -12), "textcoords": "offset points"}
+        axis.annotate(_plain(p.score.name, 60), (p.latency_ms, p.score.value), fontsize=8, **place)
+    if limit_ms is not None:
+        axis.axvline(limit_ms, color=VERMILION, linestyle=":")
+    axis.set(title="Candidates, the frontier in blue", xlabel="latency of the int8 file, ms, one thread")
+    axis.set(ylabel=f"out-of-fold accuracy, 95% interval (n = {n:,})")
+    axis.margins(x=0.25)
+    _save(figure, path)
+
+
 @_styled
 def sample_sheet(path: Path, labels: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> None:
     """A row of pictures for each class, as the model sees them: RGB, uint8."""
