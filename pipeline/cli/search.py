@@ -141,13 +141,9 @@ def _show(terminal: Terminal, result: Frontier) -> None:
         terminal.text("* on the frontier: none is both as fast and better.")
         if any(_preset(row) != row.values["train.preset"] for row in result.rows):
             terminal.text("In brackets: fine-tuning gained nothing, the score is the fast model's.")
-        terminal.text(f"{result.note[0].upper()}{result.note[1:]}.")
-    refused = {(_model(row), _why(row, result.budget)): [] for row in result.not_tried}
-    for row in result.not_tried:
-        refused[_model(row), _why(row, result.budget)].append(str(row.values["train.preset"]))
-    if refused:
-        rows = [[f"{model}, {', '.join(names)}", why] for (model, why), names in refused.items()]
-        terminal.table("Not tried", ["candidate", "because"], rows, words=True)
+        terminal.text(f"They are {result.note}.")
+    if result.not_tried:
+        terminal.table("Not tried", ["candidate", "because"], _not_tried(result), words=True)
 
 
 def _preset(row: Tried) -> str:
@@ -155,8 +151,19 @@ def _preset(row: Tried) -> str:
     return preset if row.fine_tuned or preset == "fast" else f"({preset})"
 
 
-def _model(row: NotTried) -> str:
-    return f"{row.values['model.backbone']} {row.frame}, {row.depths} depth{'s' * (row.depths != 1)}"
+def _not_tried(result: Frontier) -> list[list[str]]:
+    """Each model with its presets, and the reason; a backbone that is unavailable is one row."""
+    from pipeline.training.results import Reason
+
+    rows: dict[tuple[str, str], list[str]] = {}
+    for row in result.not_tried:
+        words = [str(row.values["model.backbone"])]
+        if row.reason is not Reason.UNAVAILABLE:
+            words = [f"{words[0]} {row.frame}", f"{row.depths} depth{'s' * (row.depths != 1)}"]
+        presets = rows.setdefault((", ".join(words), _why(row, result.budget)), [])
+        if row.reason is not Reason.UNAVAILABLE:
+            presets.append(str(row.values["train.preset"]))
+    return [[", ".join([model, *presets]), why] for (model, why), presets in rows.items()]
 
 
 def _why(row: NotTried, budget: Budget) -> str:
@@ -179,7 +186,8 @@ def _nothing(result: Frontier) -> VignetteError:
     reasons = {row.reason for row in result.not_tried}
     if reasons == {Reason.UNAVAILABLE}:
         return WeightsError(
-            "no backbone can be tried", "install its weights, or name it with --set model.backbone=..."
+            "no backbone can be tried",
+            "install its weights, or name another one with --set model.backbone=...",
         )
     if Reason.TIME in reasons:
         return GateError(

@@ -57,6 +57,7 @@ class Command(NamedTuple):
 
 TRAIN = Command("pipeline", "train", "CONFIG --name RUN")
 EVALUATE = Command("pipeline", "evaluate")
+_SEARCH = Command("pipeline", "search")
 GIVE = Command("export", "tflite", "--keras FILE --pictures FOLDER --labels FILE --name RUN")
 
 
@@ -154,7 +155,7 @@ add(
     Stage("features", 2, (BACKBONE,)),
     Stage("footprint", 1, (FOOTPRINT,)),
     Stage("search", 2, (SEARCH,)),
-    Stage("frontier", 1, (FRONTIER,)),
+    Stage("frontier", 1, (FRONTIER,), command=_SEARCH),
     Stage("frame", 1, (FRAME,), title="the model's frame"),
     Stage("fine_tuning", 1, (FINE_TUNING, FINE_TUNED_FOLDS), trained=True),
     Stage("folds", 2, (FOLDS, OUT_OF_FOLD), {"fine_tuning": "fine_tuning"}, title="the folds", trained=True),

@@ -216,21 +216,19 @@ class Point(NamedTuple):
 @_styled
 def frontier(path: Path, points: Sequence[Point], n: int, limit_ms: float | None) -> None:
     """Out-of-fold accuracy on n pictures against latency; those on the frontier are named."""
-    figure, axis = _figure(9, 5.5)
+    figure, axis = _figure(8, 6)
     front = sorted((p for p in points if p.on_frontier), key=lambda p: p.latency_ms)
-    for own, colour in (([p for p in points if not p.on_frontier], GREY), (front, BLUE)):
-        x, y = [p.latency_ms for p in own], [p.score.value for p in own]
-        if own:
-            axis.errorbar(x, y, _reach([p.score for p in own]), fmt="o", color=colour, capsize=3)
     axis.step([p.latency_ms for p in front], [p.score.value for p in front], where="post", color=BLUE)
-    for p in front:
-        place = {"xytext": (6, -12), "textcoords": "offset points"}
-        axis.annotate(_plain(p.score.name, 60), (p.latency_ms, p.score.value), fontsize=8, **place)
+    for p in points:
+        shape = "os^Dv*PX"[front.index(p) % 8] if p.on_frontier else "."
+        colour, name = (BLUE, _plain(p.score.name, 60)) if p.on_frontier else (GREY, None)
+        look = {"fmt": shape, "color": colour, "markersize": 8, "label": name}
+        axis.errorbar(p.latency_ms, p.score.value, _reach([p.score]), capsize=3, **look)
     if limit_ms is not None:
         axis.axvline(limit_ms, color=VERMILION, linestyle=":")
     axis.set(title="Candidates, the frontier in blue", xlabel="latency of the int8 file, ms, one thread")
     axis.set(ylabel=f"out-of-fold accuracy, 95% interval (n = {n:,})")
-    axis.margins(x=0.25)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     _save(figure, path)
 
 

@@ -22,6 +22,7 @@ from pipeline.training.backbones import BACKBONES
 from pipeline.training.experiment import head_settings
 
 BACKBONE, FRAME, DEPTHS, PRESET = "model.backbone", "model.input", "head.depths", "train.preset"
+_AXES = (BACKBONE, FRAME, DEPTHS, PRESET)
 _STEP = 32
 # Half the pixels of the automatic frame, and a third more.
 _SMALLER, _LARGER = 5 / 7, 8 / 7
@@ -50,19 +51,12 @@ class Cell:
     @property
     def model(self) -> str:
         """A key of all but the preset."""
-        return key_of([self._features, head_settings(self.config)])
-
-    @property
-    def _features(self) -> Any:
-        return features.settings(self.config, self.frame)
+        return key_of([features.settings(self.config, self.frame), head_settings(self.config)])
 
     def __str__(self) -> str:
         others = [f"{key}={value}" for key, value in self.values.items() if key not in _AXES]
         depths = f"{self.depths} depth{'s' * (self.depths != 1)}"
         return ", ".join([f"{self.config.model.backbone} {self.frame}", depths, *others, self.preset])
-
-
-_AXES = (BACKBONE, FRAME, DEPTHS, PRESET)
 
 
 def cells(

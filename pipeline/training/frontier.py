@@ -132,7 +132,7 @@ class _Search:
 
     def result(self) -> Frontier:
         """Best first."""
-        order = sorted(self._rows, key=lambda row: (-row.accuracy, row.log_loss, row.latency_ms))
+        order = sorted(self._rows, key=lambda row: (-row.accuracy, row.latency_ms, row.log_loss))
         on_frontier = _frontier(order)
         rows = tuple(row.model_copy(update={"on_frontier": row in on_frontier}) for row in order)
         return Frontier(
