@@ -18,6 +18,9 @@ _BAND = 2_000_000
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _ALPHA = ("LA", "PA", "RGBA", "RGBa", "La")
 _SAME_COLOUR = 2
+_COLOURS = 1 << 24
+# After how many pixels of a profile a table of all colours is made: it takes as long as so many.
+_PAYS = _COLOURS
 _SRGB = ImageCms.createProfile("sRGB")
 HIGH_BYTE = "16 bits per channel: the high byte is used"
 LOW_BYTE = "16 bits per channel, but no value above 255: the low byte is used"
@@ -72,9 +75,7 @@ def opaque_srgb(
             if not usable:
                 remarks.append(_NO_PROFILE)
                 profile = None
-        if transform is not None:
-            band = transform.apply(band)
-        pixels[rows] = _over_black(band)
+        pixels[rows] = _over_black(band if transform is None else transform(band))
         if clear is not None:
             pixels[rows][clear[rows]] = 0
     return pixels
@@ -171,8 +172,46 @@ def _keep_equal(where: np.ndarray, image: Image.Image, colour: list[int]) -> Non
         where[rows] &= (_colours(band) == colour).all(-1)
 
 
+class _Transform:
+    """Converts pixels to sRGB; RGB by a table of all its colours, as soon as making one pays.
+
+    The table holds what the transform itself answers, and costs a quarter of its time per pixel.
+    """
+
+    def __init__(self, transform: ImageCms.ImageCmsTransform) -> None:
+        self._transform = transform
+        self._converted = 0
+
+    def __call__(self, band: Image.Image) -> Image.Image:
+        """The same pixels in sRGB, with alpha if they have it."""
+        if band.mode != "RGB":
+            return self._transform.apply(band)
+        self._converted += band.width * band.height
+        if self._converted < _PAYS:
+            return self._transform.apply(band)
+        found = _table(self._transform).take(_numbers(band), mode="wrap")
+        return Image.frombuffer("RGBX", band.size, found, "raw", "RGBX", 0, 1).convert("RGB")
+
+
+@functools.lru_cache(maxsize=2)
+def _table(transform: ImageCms.ImageCmsTransform) -> np.ndarray:
+    """What becomes of every colour, by its number; 64 MB, shape (2**24,)."""
+    table, plane = np.empty(_COLOURS, "<i4"), np.zeros((256, 256, 3), np.uint8)
+    plane[..., 0], plane[..., 1] = np.ogrid[:1, :256][1], np.ogrid[:256, :1][0]
+    for blue in range(256):
+        plane[..., 2] = blue
+        colours = Image.fromarray(plane)
+        table[_numbers(colours)] = _numbers(transform.apply(colours))
+    return table
+
+
+def _numbers(image: Image.Image) -> np.ndarray:
+    """Every pixel's colour as one number, from -2**24 to -1; int32, shape (pixels,)."""
+    return np.frombuffer(image.convert("RGBX").tobytes(), "<i4")
+
+
 @functools.lru_cache(maxsize=16)
-def _transform(profile: bytes, mode: str) -> tuple[bool, ImageCms.ImageCmsTransform | None]:
+def _transform(profile: bytes, mode: str) -> tuple[bool, _Transform | None]:
     """Whether a profile is usable for these pixels, and its transform; None if it changes nothing.
 
     Cached: a camera's pictures share one profile, and building a transform costs more than applying it
@@ -181,7 +220,7 @@ def _transform(profile: bytes, mode: str) -> tuple[bool, ImageCms.ImageCmsTransf
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         transform = ImageCms.buildTransform(source, _SRGB, mode, "RGBA" if mode == "RGBA" else "RGB")
-        return True, None if mode in ("RGB", "RGBA") and _changes_nothing(source) else transform
+        return True, None if mode in ("RGB", "RGBA") and _changes_nothing(source) else _Transform(transform)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return False, None
 

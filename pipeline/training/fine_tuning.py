@@ -190,8 +190,7 @@ class _Work:
         examples, middle, tuner = self._parts
         rows = np.arange(len(examples.truth))
         state = State.read(self._path, self._plan.recipe.key) or State(0, 0, np.zeros(0), np.zeros(0))
-        last = config.train.folds
-        if state.fold != last:
+        if state.fold != (last := config.train.folds):
             state = replace(state, fold=last, epoch=0)
         for epoch, _, _ in self._epochs(state, last, rows, -1):
             if epoch + 1 == result.folds.chosen_epoch:
@@ -241,6 +240,8 @@ class _Work:
             blocks = backbones.pooled_blocks(config.model, config.head)
             backbone = backbones.build(config.model, experiment.frame, config.seed, blocks)
             tuner = Tuner(backbone, self._plan.cut, self._plan.ends, examples.classes, config)
+        if tuner.gpu:
+            self._reporter.say("fine-tuning", f"on the GPU {tuner.gpu}, which differs from the CPU by noise")
         return examples, middle, tuner
 
     def _epochs(
@@ -284,12 +285,11 @@ class _Work:
 
     def _linear_probe(self, rows: np.ndarray) -> dict[str, list[np.ndarray]]:
         """The head of the fast model, trained on these pictures, for raw features."""
-        examples, _, _ = self._parts
+        examples, _, tuner = self._parts
         fast = self._run.read(Folds, stages.FOLDS)
         trainer = trainer_of(self._experiment, examples)
         trainer.start(examples, rows)
-        batch = self._experiment.config.train.batch_size
-        for _ in trainer.epochs(examples, rows, fast.chosen_epoch * -(-len(rows) // batch)):
+        for _ in trainer.epochs(examples, rows, fast.chosen_epoch * tuner.steps(rows)):
             pass
         from pipeline.training import classifier
 

@@ -20,7 +20,7 @@ from pipeline.core.errors import ConfigError
 from pipeline.core.progress import Progress
 from pipeline.core.sections import Head, Train
 from pipeline.stats import metrics
-from pipeline.training import classifier
+from pipeline.training import classifier, devices
 from pipeline.training.results import Curves
 from pipeline.training.store import PLAIN, Store
 
@@ -76,8 +76,7 @@ class HeadTrainer:
     """One head, compiled once, that can be trained repeatedly from its initial weights."""
 
     def __init__(self, width: int, classes: int, head: Head, train: Train, seed: int) -> None:
-        keras.utils.set_random_seed(seed)
-        tf.config.experimental.enable_op_determinism()
+        devices.prepare(seed)
         self._head, self._train, self._seed = head, train, seed
         self.model = classifier.build_head(width, classes, head, seed)
         self._optimizer = _optimizer(train)

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.core.config import Config
-from pipeline.training import classifier
+from pipeline.training import classifier, devices
 from pipeline.training.heads import Examples, class_weights
 from pipeline.training.store import PLAIN, Store
 
@@ -40,13 +40,16 @@ class Tuner:
         ends: The layers that end the blocks above the cut, which learn the slower the deeper they are.
         classes: The number of labels.
         config: Names the head, the batch size, whether to flip, and the seed.
+
+    Attributes:
+        gpu: The name of the GPU that is used, or empty.
     """
 
     def __init__(
         self, backbone: keras.Model, cut: str, ends: Sequence[str], classes: int, config: Config
     ) -> None:
-        keras.utils.set_random_seed(config.seed)
-        self._config = config
+        devices.prepare(config.seed)
+        self._config, self.gpu = config, devices.gpu()
         self.backbone = backbone
         self._upper = keras.Model(backbone.get_layer(cut).output, backbone.output)
         self.head = classifier.build_head(backbone.output_shape[-1], classes, config.head, config.seed)

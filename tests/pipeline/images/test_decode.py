@@ -17,7 +17,7 @@ from PIL import Image, ImageCms
 from pipeline.core.errors import PictureError
 from pipeline.core.packages import ROOT
 from pipeline.core.size import Size
-from pipeline.images import decode
+from pipeline.images import colours, decode
 from pipeline.images.colours import HIGH_BYTE, LOW_BYTE
 from pipeline.images.decode import Facts, digest, inspect, read
 from pipeline.images.letterbox import fitted_size, letterbox
@@ -357,6 +357,20 @@ def test_a_transform_is_made_once_for_a_profile(tmp_path, draw, monkeypatch):
     for number in range(20):
         read(save(tmp_path / f"{number}.png", draw(30, 20, number), icc_profile=profile))
     assert len(made) == 2  # and the one that asks whether it changes anything
+
+
+def test_after_many_pixels_a_table_of_all_colours_answers_what_the_profile_does(tmp_path, monkeypatch):
+    pixels = np.random.default_rng(5).integers(0, 256, (300, 401, 3), np.uint8)
+    path = save(tmp_path / "a.png", pixels, icc_profile=rgb_profile(name=b"many", rXYZ=b"gXYZ", gXYZ=b"rXYZ"))
+    converted = read(path)
+    monkeypatch.setattr(colours, "_PAYS", 2 * pixels[..., 0].size)
+    apply, sizes = ImageCms.ImageCmsTransform.apply, []
+    monkeypatch.setattr(
+        ImageCms.ImageCmsTransform, "apply", lambda of, image: sizes.append(image.size) or apply(of, image)
+    )
+    for _ in range(2):
+        np.testing.assert_array_equal(read(path), converted)
+    assert sizes == [(256, 256)] * 256
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from pipeline.core import config as configuration
 from pipeline.core import runs, stages
+from pipeline.core.packages import ROOT
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.training import classifier, experiment, fine_tuning, train
@@ -150,6 +153,19 @@ def test_a_killed_training_goes_on_and_ends_the_same(place, whole, stage, step):
     made()
     for name in MADE:
         assert verbs.content(run.path(name)) == verbs.content(whole.path(name))
+
+
+@pytest.mark.slow
+def test_kill_9_at_twenty_moments_loses_nothing(place, whole):
+    command = [sys.executable, "-m", "tests.support.kill_9", place, "20", *WEAK]
+    killed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert killed.returncode == 0, killed.stderr
+    epochs = [int(count) for count in killed.stdout.split()]
+    assert len(epochs) == 20
+    assert set(epochs) == {0, 1}
+    made()
+    for name in MADE:
+        assert verbs.content(place / runs.RUNS / "run" / name) == verbs.content(whole.path(name))
 
 
 def test_only_the_epochs_that_are_missing_are_trained_again(place):
