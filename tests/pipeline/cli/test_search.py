@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.cli import search
+from pipeline.cli.terminal import Terminal
 from pipeline.core import runs, stages
+from pipeline.stats.metrics import Interval
+from pipeline.training.results import Budget, Frontier, NotTried, Reason, Tried
 from tests.support import verbs
 from tests.support.verbs import RUN, call, fine, here, refused, sets, watched
 
@@ -38,7 +42,7 @@ def again(*more: str) -> tuple[str, ...]:
     return (*SEARCH, "--set", "head.depths=[1, 2]", *more)
 
 
-def test_it_prints_the_candidates_best_first_in_80_columns(said):
+def test_it_prints_the_candidates_best_first(said):
     _, found, table = said.partition("Candidates, best first (out-of-fold, n = ")
     assert found
     _, head, *rows = table.split("\n\n")[0].splitlines()
@@ -47,8 +51,44 @@ def test_it_prints_the_candidates_best_first_in_80_columns(said):
     assert any(row.startswith("*tiny") for row in rows)
     scores = [float(row.split()[-2]) for row in rows]
     assert scores == sorted(scores, reverse=True)
-    assert max(map(len, said[said.index(head) :].partition("open")[0].splitlines())) <= 80
     assert "the held-out pictures were not used" in said
+
+
+def test_the_table_fits_80_columns_and_brackets_a_preset_that_gained_nothing(capfd):
+    values = {"model.backbone": "efficientnet_lite0", "model.input": "auto", "head.depths": "auto"}
+    rows = tuple(
+        Tried(
+            values={**values, "train.preset": preset},
+            frame="224x224",
+            depths=6,
+            accuracy=0.93,
+            interval=Interval(0.918, 0.941),
+            log_loss=0.3,
+            chosen_epoch=9,
+            latency_ms=3.94,
+            size_bytes=3_984_520,
+            fine_tuned=preset == "best",
+            on_frontier=preset == "best",
+        )
+        for preset in ("best", "balanced", "fast")
+    )
+    missing = {"values": {**values, "train.preset": "fast"}, "frame": "224x224", "depths": 6}
+    without = NotTried(**missing, reason=Reason.UNAVAILABLE, problem="no weights: install them")
+    slow = NotTried(**missing, reason=Reason.LATENCY, latency_ms=7.12, size_bytes=1)
+    late = NotTried(**missing, reason=Reason.TIME, latency_ms=3.0, size_bytes=1, minutes=9.04)
+    budget = Budget(max_latency_ms=6, max_minutes=20)
+    search._show(Terminal(), Frontier(n=2097, budget=budget, rows=rows, not_tried=(without, slow, late)))
+    lines = capfd.readouterr().out.splitlines()
+    table = lines[lines.index("Candidates, best first (out-of-fold, n = 2,097)") + 1 :][:4]
+    assert table[1:] == [
+        "*efficientnet_lite0  224x224       6        best  3.9  3.98  0.930  0.918–0.941",
+        " efficientnet_lite0  224x224       6  (balanced)  3.9  3.98  0.930  0.918–0.941",
+        " efficientnet_lite0  224x224       6        fast  3.9  3.98  0.930  0.918–0.941",
+    ]
+    assert max(map(len, table)) <= 80
+    assert [line.split("  ")[-1] for line in lines if line.startswith("efficientnet")] == [
+        *("no weights: install them", "7.1 ms, over 6", "no time left for about 9.0 min")
+    ]
 
 
 def test_it_leaves_the_split_the_document_and_the_figure(place):
@@ -146,9 +186,10 @@ def test_the_next_command_trains_the_winner_with_the_folds_of_the_search(place, 
     *_, command = said.strip().splitlines()
     program, *words = shlex.split(command.removeprefix("next: python -m "))
     assert (program, words[:2]) == ("pipeline", ["train", "pictures"])
-    monkeypatch.setattr(heads, "run_folds", lambda *_: pytest.fail("trained again"))
     verbs.shutil.copytree(place, place / "copy", ignore=verbs.shutil.ignore_patterns("copy"))
-    fine(call(capfd, program, *words, cwd=place / "copy"))
+    with monkeypatch.context() as patch:
+        patch.setattr(heads, "run_folds", lambda *_: pytest.fail("trained again"))
+        fine(call(capfd, program, *words, cwd=place / "copy"))
     assert (place / "copy" / RUN / stages.MODEL).is_file()
     # The run has a model now: another one would get a name of its own.
     other = fine(call(capfd, *again("--set", "head.l2=0.5"), cwd=place / "copy"))
