@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import search
-from pipeline.cli.terminal import Terminal
+from pipeline.cli.terminal import speaking
 from pipeline.core import runs, stages
 from pipeline.stats.metrics import Interval
 from pipeline.training.results import Budget, Frontier, NotTried, Reason, Tried
@@ -77,7 +77,8 @@ def test_the_table_fits_80_columns_and_brackets_a_preset_that_gained_nothing(cap
     slow = NotTried(**missing, reason=Reason.LATENCY, latency_ms=7.12, size_bytes=1)
     late = NotTried(**missing, reason=Reason.TIME, latency_ms=3.0, size_bytes=1, minutes=9.04)
     budget = Budget(max_latency_ms=6, max_minutes=20)
-    search._show(Terminal(), Frontier(n=2097, budget=budget, rows=rows, not_tried=(without, slow, late)))
+    with speaking() as terminal:
+        search._show(terminal, Frontier(n=2097, budget=budget, rows=rows, not_tried=(without, slow, late)))
     lines = capfd.readouterr().out.splitlines()
     table = lines[lines.index("Candidates, best first (out-of-fold, n = 2,097)") + 1 :][:4]
     assert table[1:] == [
