@@ -152,18 +152,18 @@ def _preset(row: Tried) -> str:
 
 
 def _not_tried(result: Frontier) -> list[list[str]]:
-    """Each model with its presets, and the reason; a backbone that is unavailable is one row."""
+    """Each candidate with the reason; once, where that is the backbone's or holds for every preset."""
     from pipeline.training.results import Reason
 
-    rows: dict[tuple[str, str], list[str]] = {}
+    rows: dict[tuple[str, str], None] = {}
     for row in result.not_tried:
         words = [str(row.values["model.backbone"])]
         if row.reason is not Reason.UNAVAILABLE:
             words = [f"{words[0]} {row.frame}", f"{row.depths} depth{'s' * (row.depths != 1)}"]
-        presets = rows.setdefault((", ".join(words), _why(row, result.budget)), [])
-        if row.reason is not Reason.UNAVAILABLE:
-            presets.append(str(row.values["train.preset"]))
-    return [[", ".join([model, *presets]), why] for (model, why), presets in rows.items()]
+        if row.reason is Reason.TIME:
+            words.append(str(row.values["train.preset"]))
+        rows[", ".join(words), _why(row, result.budget)] = None
+    return [list(row) for row in rows]
 
 
 def _why(row: NotTried, budget: Budget) -> str:

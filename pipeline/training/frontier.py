@@ -127,7 +127,7 @@ class _Search:
             else:
                 self._measure(cell)
         except WeightsError as error:
-            self._unavailable[backbone] = f"{error.message}: {error.hint}"
+            self._unavailable[backbone] = f"{error.message}; {error.hint}"
             self._skip(cell, Reason.UNAVAILABLE, problem=self._unavailable[backbone])
 
     def result(self) -> Frontier:

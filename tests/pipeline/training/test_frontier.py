@@ -241,7 +241,7 @@ def test_a_backbone_without_weights_is_listed_with_the_reason(place, monkeypatch
     monkeypatch.setattr(footprint, "measure", measured)
     result, _ = searched()
     assert {(row.reason, row.problem) for row in result.not_tried} == {
-        (Reason.UNAVAILABLE, "tiny is not installed: install it")
+        (Reason.UNAVAILABLE, "tiny is not installed; install it")
     }
 
 
