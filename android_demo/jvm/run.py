@@ -121,11 +121,15 @@ def make_resources(known: dict[str, str]) -> None:
     compiled, table, assets = MADE / "resources.zip", MADE / "resources.ap_", MADE / "assets"
     run(aapt2, "compile", "--dir", APP / "res", "-o", compiled)
     run(
-        *(aapt2, "link", "-I", framework, "--manifest", manifest, "--java", MADE / "gen"),
+        *(aapt2, "link", "-I", framework, "--manifest", manifest, "--java", MADE / "fresh"),
         *("--min-sdk-version", known["min_sdk"], "--target-sdk-version", known["target_sdk"]),
         *("--version-code", known["version_code"], "--version-name", known["version_name"]),
         *("-A", assets, "-0", ".tflite", "-o", table, compiled),
     )
+    # Were R.java only newer, Maven would compile everything again.
+    fresh, kept = (MADE / name / package.replace(".", "/") / "R.java" for name in ("fresh", "gen"))
+    if not kept.exists() or kept.read_bytes() != fresh.read_bytes():
+        shutil.copytree(MADE / "fresh", MADE / "gen", dirs_exist_ok=True)
     config = TARGET / "test-classes/com/android/tools/test_config.properties"
     config.parent.mkdir(parents=True, exist_ok=True)
     config.write_text(
@@ -234,11 +238,8 @@ def main() -> int:
             *(f"-Dvignette.photos={options.photos.resolve()}", f"-Dvignette.pictures={pictures}"),
             f"-Dvignette.kernels={options.kernels}",
         )
-    code = maven(
-        *(known, "test", f"-Dvignette.bundles={bundles}"),
-        *([f"-Dvignette.rewrite={str(options.rewrite).lower()}"]),
-        *options.maven,
-    )
+    rewrite = f"-Dvignette.rewrite={str(options.rewrite).lower()}"
+    code = maven(known, "test", f"-Dvignette.bundles={bundles}", rewrite, *options.maven)
     step("tests")
     if options.rewrite:
         run(sys.executable, "-m", "tests.support.app_goldens", HERE / "golden", cwd=ROOT)

@@ -186,7 +186,13 @@ class Records:
 
     def maker(self, name: str) -> tuple[str, str]:
         """The stage that made a file, and the digest that it noted; empty if unknown."""
-        for stage in self._noted():
+
+        def elsewhere(stage: str) -> bool:
+            row = stages.find(stage)
+            return not row or name not in row.outputs
+
+        # Those whose outputs in the table include it come first, so that few notes are read.
+        for stage in sorted(self._noted(), key=elsewhere):
             if name in (noted := self.recorded(stage).get("files", {})):
                 return stage, noted[name]
         return "", ""

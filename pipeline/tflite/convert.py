@@ -2,11 +2,17 @@
 
 Other routes fail silently: they write files without weights, or integer models with float operators. So
 every converted file is checked here. The flavours are defined in `export.conversion.convert`.
+
+The route leads over a SavedModel, which takes longer to write than to convert. It is kept while the model
+lives, so that all flavours of a model share one.
 """
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +24,41 @@ from pipeline.tflite import schema
 
 if TYPE_CHECKING:
     import keras
+
+
+# The method of TensorFlow's converter that writes a Keras model as a SavedModel and reads it again.
+_WRITE = "_convert_keras_to_saved_model"
+
+
+class _Saved:
+    """A model's SavedModel, with all that TensorFlow's converter noted about it."""
+
+    def __init__(self, weights: str) -> None:
+        self.weights = weights
+        self._notes: dict[str, Any] = {}
+        self._graph: tuple[Any, ...] = ()
+
+    def share_with(self, converter: Any) -> None:
+        """Lets a converter use the SavedModel, or write it if there is none yet."""
+        write = getattr(converter, _WRITE)
+
+        def once(_folder: str) -> tuple[Any, ...]:
+            if not self._graph:
+                folder = tempfile.mkdtemp()
+                weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+                before = dict(vars(converter))
+                graph = write(folder)
+                if graph[0] is None:
+                    return graph  # The converter tries another way.
+                self._graph = graph
+                self._notes = {k: v for k, v in vars(converter).items() if before.get(k) is not v}
+            vars(converter).update(self._notes)
+            return self._graph
+
+        setattr(converter, _WRITE, once)
+
+
+_SAVED: weakref.WeakKeyDictionary[keras.Model, _Saved] = weakref.WeakKeyDictionary()
 
 
 def convert(model: keras.Model, configure: Callable[[Any], object] = bool) -> bytes:
@@ -41,6 +82,7 @@ def convert(model: keras.Model, configure: Callable[[Any], object] = bool) -> by
             keras.Model(picture, model(picture, training=False), name="vignette")
         )
         configure(converter)
+        _saved(model).share_with(converter)
         try:
             data = converter.convert()
         except Exception as error:
@@ -68,6 +110,16 @@ def set_int8(converter: Any, representative: Any) -> None:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.uint8
+
+
+def _saved(model: keras.Model) -> _Saved:
+    """The SavedModel of a model with the weights that it has now."""
+    digest = hashlib.sha256()
+    for variable in model.weights:
+        digest.update(variable.numpy().tobytes())
+    if model not in _SAVED or _SAVED[model].weights != digest.hexdigest():
+        _SAVED[model] = _Saved(digest.hexdigest())
+    return _SAVED[model]
 
 
 def _guard_weights(data: bytes, model: keras.Model) -> None:

@@ -12,7 +12,7 @@ from tests.support.verbs import RUN
 def test_a_curve_is_judged_on_training_pictures_that_calibrate_no_file(tmp_path_factory, tmp_path):
     place = verbs.copy_finished(tmp_path_factory, tmp_path)
     before = verbs.stamps(place / RUN)
-    said = verbs.fine(verbs.verb("benchmarks.calibration_curve", "pictures", cwd=place))
+    said = verbs.fine(verbs.forked("benchmarks.calibration_curve", "pictures", cwd=place))
     assert "agreement with Keras on 42 training pictures that calibrate none of the files" in said
     rows = [line.split("|")[1:4] for line in said.splitlines() if line.startswith("| ")][2:]
     assert [int(row[0]) for row in rows] == [10, 30]

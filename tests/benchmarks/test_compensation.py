@@ -23,6 +23,6 @@ def test_the_row_tells_both_and_whether_the_compensated_file_is_no_worse():
 def test_a_run_is_compared_and_nothing_is_written(tmp_path_factory, tmp_path):
     place = verbs.copy_finished(tmp_path_factory, tmp_path)
     before = verbs.stamps(place / verbs.RUN)
-    said = verbs.fine(verbs.verb("benchmarks.compensation", "pictures", cwd=place))
+    said = verbs.fine(verbs.forked("benchmarks.compensation", "pictures", cwd=place))
     assert said.splitlines()[2].startswith("| int8 against Keras, pictures, n = 36 held out, ")
     assert verbs.stamps(place / verbs.RUN) == before

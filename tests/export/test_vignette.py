@@ -57,6 +57,7 @@ def test_its_help_fits_a_narrow_terminal(tmp_path):
     assert "..." not in said.partition("Commands:")[2]
 
 
+@pytest.mark.slow
 def test_it_works_on_the_data_of_the_current_folder_and_names_commands_as_it_was_called(place):
     said = fine(command("evaluate", cwd=place))
     assert said.endswith("\nnext: vignette tflite pictures\n")
@@ -66,6 +67,7 @@ def test_it_works_on_the_data_of_the_current_folder_and_names_commands_as_it_was
     assert "MediaPipe" in fine(command("passport", place / RUN / "export/int8/model_int8.tflite", cwd=place))
 
 
+@pytest.mark.slow
 def test_hints_name_commands_as_it_was_called(place, tmp_path):
     refused(
         command("evaluate", cwd=tmp_path),

@@ -28,7 +28,7 @@ def grown(tmp_path_factory) -> tuple[Path, str]:
     for number in range(3):
         path = place / "pictures" / Path(trained_on).parent / f"new{number}.jpg"
         Image.new("RGB", (160, 90), (40 * number, 9, 9)).save(path)
-    return place, verbs.fine(train_copy(place, way=verbs.verb))
+    return place, verbs.fine(train_copy(place))
 
 
 def test_pictures_that_were_changed_added_or_removed_are_said(grown):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import pwd
-import resource
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,7 @@ import pytest
 from pipeline.core import runs, stages
 from tests.support import verbs
 from tests.support.commands import WRITE_THERE, no_rubbish, refused, train, train_copy
-from tests.support.verbs import RUN, here, sets, verb
+from tests.support.verbs import RUN, forked, here, sets, verb
 
 pytestmark = pytest.mark.slow
 
@@ -82,20 +81,16 @@ def test_a_full_disk_is_named_and_the_run_stays_usable(finished, copy, name):
     assert verbs.content(copy / RUN / name) == verbs.content(finished / RUN / name)
 
 
-def limited(size: int) -> Callable[[], None]:
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 def test_a_write_that_stops_half_way_leaves_no_half_file(tmp_path, make_data_set):
     make_data_set(tmp_path / "pictures", {"cat": 12, "dog": 12})
     limit = "the file size limit was reached (ulimit -f); raise it and try again"
-    ended = train(tmp_path, way=verb, preexec_fn=limited(1000))
+    ended = train(tmp_path, way=forked, largest_file=1000)
     (views,) = tmp_path.glob(f"{runs.CACHE}/*/views.bin")
     refused(ended, 1, f"cannot write {views.relative_to(tmp_path)}: File too large", limit)
     assert verbs.artifacts(tmp_path / RUN) == []
     # With the sketches of all pictures in the cache, the run itself is what cannot be written.
     verbs.fine(verb("pipeline", "audit", "pictures", "--name", "first", cwd=tmp_path))
-    ended = train(tmp_path, way=verb, preexec_fn=limited(1000))
+    ended = train(tmp_path, way=forked, largest_file=1000)
     refused(
         ended,
         1,
@@ -109,7 +104,7 @@ def test_a_write_that_stops_half_way_leaves_no_half_file(tmp_path, make_data_set
 def test_temporary_files_that_cannot_be_written_are_told(finished, tmp_path):
     """The converter writes some of its own; its failure must not be a riddle."""
     shutil.copytree(finished / "pictures", tmp_path / "pictures")
-    ended = train_copy(tmp_path, way=verb, preexec_fn=limited(20_000))
+    ended = train_copy(tmp_path, way=forked, largest_file=20_000)
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     assert "File too large" in ended.stderr or "temporary" in ended.stderr
@@ -123,7 +118,7 @@ def test_writes_that_stop_half_way_at_any_size_are_named_and_mended_by_repeating
         records.unlink()
     stopped = set()
     for size in (4_000, 20_000, 40_000, 60_000, 100_000):
-        ended = train_copy(tmp_path, way=verb, preexec_fn=limited(size))
+        ended = train_copy(tmp_path, way=forked, largest_file=size)
         assert ended.returncode == 1
         message, hint = ended.stderr.splitlines()
         assert message.startswith("error: cannot write data/")

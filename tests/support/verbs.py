@@ -29,6 +29,7 @@ from pipeline.core.config import Config
 from pipeline.core.packages import ROOT
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
+from tests.support.forked import Forked
 
 RUN = runs.RUNS / "pictures"
 
@@ -98,6 +99,18 @@ def start(module: str, *arguments: object, cwd: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+
+
+def begin_forked(module: str, *arguments: object, cwd: Path, **options: Any) -> Forked:
+    """The same as `start`, with TensorFlow loaded already."""
+    return Forked(module, *arguments, cwd=cwd, environment=environment(), **options)
+
+
+def forked(module: str, *arguments: object, cwd: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """The same as `verb`, with TensorFlow loaded already."""
+    process = begin_forked(module, *arguments, cwd=cwd, **options)
+    out, err = process.communicate()
+    return subprocess.CompletedProcess([module, *map(str, arguments)], process.returncode or 0, out, err)
 
 
 def watched(module: str, *arguments: object, cwd: Path) -> tuple[subprocess.CompletedProcess[str], set[str]]:

@@ -6,6 +6,7 @@ artifacts they need.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -71,10 +72,11 @@ def _ask_maven(artifacts: Sequence[str], cache: Path) -> dict[str, Path]:
     command = ("mvn", "-q", "-B", "-ntp", "-C", "-f", cache / "pom.xml", _DEPENDENCY_LIST)
     options = ("-DoutputAbsoluteArtifactFilename=true", f"-DoutputFile={listed.absolute()}")
     what = "fetching " + ", ".join(artifact.split(":")[1] for artifact in artifacts)
+    environment = {"MAVEN_OPTS": " ".join((*programs.JVM, os.environ.get("MAVEN_OPTS", "")))}
     try:
-        programs.run(*command, *options, what=what)
+        programs.run(*command, *options, what=what, environment=environment)
     except ToolError:
-        programs.run(*command, *options, "-Pgoogle", what=what)
+        programs.run(*command, *options, "-Pgoogle", what=what, environment=environment)
     paths = {}
     for line in listed.read_text("utf-8").splitlines():
         match = re.match(r"\s*([^:\s]+:[^:]+:[^:]+:[^:]+):compile:(.+?)(?: -- module .*)?$", line)

@@ -176,6 +176,7 @@ def _make(path: Path) -> None:
         *(programs.java("keytool"), "-genkeypair", "-keystore", beside, "-storetype", "PKCS12"),
         *("-alias", _DEBUG_ALIAS, "-storepass", _DEBUG_PASSWORD, "-keyalg", "RSA", "-keysize", "2048"),
         *("-validity", "10950", "-dname", "CN=Android Debug,O=Android,C=US"),
+        *(f"-J{flag}" for flag in programs.JVM),
     )
     try:
         programs.run(*command, what="creating a debug key")

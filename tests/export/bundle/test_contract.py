@@ -175,7 +175,11 @@ def test_every_grey_level_arrives_in_the_frame_as_it_is(frame):
 
 @pytest.mark.parametrize(
     ("labels", "frame", "vectors"),
-    [(4, Size(224, 224), 15), (1000, Size(224, 128), 5), (3, Size(1024, 1024), 11)],
+    [
+        (4, Size(224, 224), 15),
+        (1000, Size(224, 128), 5),
+        pytest.param(3, Size(1024, 1024), 11, marks=pytest.mark.slow),
+    ],
 )
 def test_golden_part_stays_within_64_kb(labels, frame, vectors):
     data = small_models.build("float32", labels=labels, frame=frame)

@@ -98,7 +98,7 @@ def test_a_users_own_model_makes_the_whole_journey(place):
     """From a .keras file to what an app needs, its field photos and its report, by the real commands."""
 
     def run(*words: object) -> dict:
-        ended = verbs.verb("export", *words, "--json", cwd=place)
+        ended = verbs.forked("export", *words, "--json", cwd=place)
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)
 

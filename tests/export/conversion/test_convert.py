@@ -294,6 +294,7 @@ def test_what_exists_is_compared_and_the_failure_ends_with_3_by_name(broken_floa
     assert error.hint == "use another machine"
 
 
+@pytest.mark.slow
 def test_a_flavour_that_failed_is_tried_again_and_the_note_goes(broken_float16, monkeypatch):
     convert.convert(broken_float16, Heard())
     monkeypatch.setitem(
@@ -327,6 +328,7 @@ def test_pictures_that_are_no_representative_dataset_fail_int8_alone(broken_floa
     )
 
 
+@pytest.mark.slow
 def test_the_verb_writes_and_shows_the_others_and_ends_with_3(broken_float16, capfd):
     ended = verbs.call(capfd, "export", "tflite", "pictures", cwd=Path.cwd())
     assert ended.returncode == 3

@@ -165,6 +165,7 @@ def test_pictures_that_all_judge_leave_none_to_calibrate_on(fresh):
     assert hint.startswith("add some (train/ or split = train)")
 
 
+@pytest.mark.slow
 def test_what_was_made_of_the_model_is_said(fresh):
     heard = Heard()
     give(reporter=heard)
@@ -210,6 +211,7 @@ def test_another_model_does_not_take_the_place_of_the_runs_own(place):
     assert OTHER in hint
 
 
+@pytest.mark.slow
 def test_a_new_version_of_the_model_replaces_it_and_what_was_made_of_it(place):
     before = Run(RUN).read(GivenModel, stages.GIVEN)
     key = Run(RUN).key("export/int8")

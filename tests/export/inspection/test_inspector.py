@@ -309,6 +309,7 @@ def test_a_run_has_the_passports_of_its_flavours(place):
         assert found["proved"]["holds"] is (None if judges.OLDEST.missing else True)
 
 
+@pytest.mark.slow
 def test_the_files_of_a_run_stand_side_by_side(capfd, place):
     ended = verbs.call(capfd, "export", "passport", "pictures", cwd=place)
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -327,6 +328,7 @@ def test_repeating_the_export_makes_no_passport_again(place):
 
 
 @pytest.mark.parametrize("noted", [True, False])
+@pytest.mark.slow
 def test_an_exchanged_file_is_named_and_made_again_where_the_run_knows_its_own(place, files, noted):
     path = place / RUN / "export/int8/model_int8.tflite"
     whole = path.read_bytes()
@@ -349,6 +351,7 @@ def test_an_exchanged_file_is_named_and_made_again_where_the_run_knows_its_own(p
     assert document["passports"]["int8"]["sound"] is noted
 
 
+@pytest.mark.slow
 def test_a_run_that_can_only_be_read_has_passports(place, capfd):
     (place / RUN / ".lock").unlink(missing_ok=True)
     (place / RUN / ".lock").mkdir()  # nobody can hold the run, as where it is another's

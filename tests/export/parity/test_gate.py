@@ -51,6 +51,7 @@ def test_one_changed_answer_of_few_fails_nothing(n):
     assert (found.verdict, found.broken) == ("not shown", [])
 
 
+@pytest.mark.slow
 def test_a_true_agreement_below_the_limit_seldom_passes():
     """Of 100 pictures, each of which changes its answer with probability .12, where .10 may."""
     random, passes = np.random.default_rng(0), 0

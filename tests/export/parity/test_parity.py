@@ -148,6 +148,7 @@ def retrained() -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_a_file_made_from_another_model_is_not_compared(copy):
     """After another training the .tflite files are out of date, and parity alone must say so."""
     run = retrained()
@@ -158,6 +159,7 @@ def test_a_file_made_from_another_model_is_not_compared(copy):
     assert caught.value.hint == "export it: python -m export tflite pictures"
 
 
+@pytest.mark.slow
 def test_a_file_made_from_another_model_is_no_side_of_a_comparison_either(copy):
     retrained()
     with pytest.raises(RunError, match="was made from another model than the run's"):

@@ -42,6 +42,7 @@ def again(*more: str) -> tuple[str, ...]:
     return (*SEARCH, "--set", "head.depths=[1, 2]", *more)
 
 
+@pytest.mark.slow
 def test_it_prints_the_candidates_best_first(said):
     _, found, table = said.partition("Candidates, best first (out-of-fold, n = ")
     assert found
@@ -92,18 +93,21 @@ def test_the_table_fits_80_columns_and_brackets_a_preset_that_gained_nothing(cap
     ]
 
 
+@pytest.mark.slow
 def test_it_leaves_the_split_the_document_and_the_figure(place):
     names = {path.relative_to(place / RUN).as_posix() for path in (place / RUN).rglob("*") if path.is_file()}
     assert {stages.FRONTIER, stages.SPLIT, stages.AUDIT, "figures/frontier.png"} <= names
     assert not {stages.FOLDS, stages.MODEL, stages.CONFIG} & names
 
 
+@pytest.mark.slow
 def test_what_was_tried_is_not_tried_again_and_needs_no_tensorflow(place, said):
     ended, modules = watched(*again(), cwd=place)
     assert fine(ended) == said
     assert not modules & {"tensorflow", "keras"}
 
 
+@pytest.mark.slow
 def test_json_is_one_document(place, capfd):
     document = json.loads(fine(call(capfd, *again("--json"), cwd=place)))
     assert document.keys() == {"run", "n", "budget", "note", "rows", "not_tried", "warnings", "files"}
@@ -112,6 +116,7 @@ def test_json_is_one_document(place, capfd):
         assert (place / file).is_file()
 
 
+@pytest.mark.slow
 def test_what_breaks_the_budget_is_listed_with_its_figure(place, capfd):
     document = json.loads(fine(call(capfd, *again("--json"), cwd=place)))
     sizes = sorted({row["size_bytes"] for row in document["rows"]})
@@ -124,6 +129,7 @@ def test_what_breaks_the_budget_is_listed_with_its_figure(place, capfd):
     assert f"{sizes[-1] / 1e6:.2f} MB, over {limit:g}" in shown
 
 
+@pytest.mark.slow
 def test_a_budget_that_nothing_fits_ends_with_3(place, capfd):
     ended = call(capfd, *again("--max-latency-ms", "0.000001"), cwd=place)
     assert "ms, over 1e-06" in ended.stdout
@@ -135,6 +141,7 @@ def test_a_budget_that_nothing_fits_ends_with_3(place, capfd):
     )
 
 
+@pytest.mark.slow
 def test_a_search_without_minutes_ends_with_3(place, capfd):
     other = ("--set", "head.l2=0.5", "--max-minutes", "0.000001")
     ended = call(capfd, *SEARCH, *other, cwd=place)
@@ -181,6 +188,7 @@ def test_a_backbone_without_weights_is_named_with_what_to_install(place, capfd, 
     )
 
 
+@pytest.mark.slow
 def test_the_next_command_trains_the_winner_with_the_folds_of_the_search(place, said, capfd, monkeypatch):
     from pipeline.training import heads
 

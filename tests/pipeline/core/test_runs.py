@@ -380,6 +380,7 @@ def test_find_names_the_runs_that_there_are(workplace):
     assert unknown.value.hint == "runs here: a, b"
 
 
+@pytest.mark.slow
 def test_two_processes_that_write_the_same_file_leave_one_whole(run):
     code = """
 import sys

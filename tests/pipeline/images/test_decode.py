@@ -382,6 +382,7 @@ def test_after_many_pixels_a_table_of_all_colours_answers_what_the_profile_does(
         ((8000, 8000), {"progressive": True, "subsampling": 0}, 2),
     ],
 )
+@pytest.mark.slow
 def test_a_jpeg_above_64_megapixels_is_decoded_at_half_or_a_quarter(tmp_path, size, options, scale):
     path = save(tmp_path / "a.jpg", Image.new("L" if scale == 4 else "RGB", size, 90), **options)
     shape = tuple(-(-side // scale) for side in size[::-1])
@@ -417,6 +418,7 @@ def in_a_process(path: Path) -> tuple[str, int]:
         ("a.webp", "RGBA", (6000, 6000), {"lossless": True, "quality": 0, "method": 0}),
     ],
 )
+@pytest.mark.slow
 def test_what_is_read_costs_at_most_700_megabytes(tmp_path, name, mode, size, options):
     path = tmp_path / name
     Image.new(mode, size, (9, 200, 30, 128) if mode == "RGBA" else 3).save(path, **options)

@@ -172,6 +172,7 @@ def in_two_passes(picture: np.ndarray, width: int, height: int) -> np.ndarray:
     return np.asarray(lines.resize((width, height), Image.Resampling.BILINEAR))
 
 
+@pytest.mark.slow
 def test_the_twin_equals_pillow_byte_for_byte():
     random = np.random.default_rng(4)
     noise = random.integers(0, 256, (500, 500, 3), np.uint8)

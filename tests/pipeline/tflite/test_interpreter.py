@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import warnings
 from pathlib import Path
@@ -105,6 +107,54 @@ def test_a_whole_backbone_answers_as_keras_does(name, frames):
 
 def test_the_same_model_converts_to_the_same_bytes(model, float_file):
     assert tflite.convert(model) == float_file
+
+
+def half(converter) -> None:
+    import tensorflow as tf
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+def small():
+    """Another model with the same names and weights each time."""
+    import keras
+
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((32, 64, 3)),
+            layers.Conv2D(16, 3, kernel_initializer=keras.initializers.RandomNormal(seed=1), name="edges"),
+            layers.GlobalAveragePooling2D(name="mean"),
+            layers.Dense(2, kernel_initializer=keras.initializers.RandomNormal(seed=2), name="answer"),
+        ],
+        name="small",
+    )
+
+
+def test_the_files_of_a_model_have_the_bytes_that_they_have_alone_in_any_order():
+    first, second = small(), small()
+    files = [tflite.convert(first), tflite.convert(first, half)]
+    assert [tflite.convert(second, half), tflite.convert(second)] == files[::-1]
+    assert [tflite.convert(small()), tflite.convert(small(), half)] == files
+
+
+def test_weights_that_changed_are_in_the_next_file(frames):
+    network = small()
+    tflite.convert(network)
+    network.set_weights([2 * weights + 1 for weights in network.get_weights()])
+    expected = network(frames[:1].astype(np.float32)).numpy()[0]
+    np.testing.assert_allclose(Interpreter(tflite.convert(network)).answer(frames[0]), expected, rtol=1e-4)
+
+
+def test_a_model_that_is_gone_leaves_no_temporary_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    network = small()
+    tflite.convert(network)
+    assert list(tmp_path.iterdir())
+    del network
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_takes_one_picture_of_the_frame(float_file):

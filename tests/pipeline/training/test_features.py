@@ -155,6 +155,7 @@ def test_pictures_with_the_same_bytes_are_computed_once(config, table, analysed)
     np.testing.assert_array_equal(found[at["dog/copy.jpg"]], found[at["cat/000.jpg"]])
 
 
+@pytest.mark.slow
 def test_numbers_are_equal_again_after_the_cache_was_deleted(config, table):
     first = everything(compute(config, FRAME, table, table.pictures))
     shutil.rmtree(runs.CACHE)
@@ -162,6 +163,7 @@ def test_numbers_are_equal_again_after_the_cache_was_deleted(config, table):
 
 
 @pytest.mark.parametrize("garbage", [1, 100, 32 + 3 * 32 * 4 + 4 - 1])
+@pytest.mark.slow
 def test_half_a_record_of_a_killed_process_is_cut_off(config, table, analysed, garbage):
     whole = everything(compute(config, FRAME, table, table.pictures))
     shutil.rmtree(runs.CACHE)
@@ -214,6 +216,7 @@ def test_a_damaged_record_is_computed_again_alone_and_this_is_said(config, table
     assert len(said) == 1
 
 
+@pytest.mark.slow
 def test_a_damaged_backbone_of_the_cache_computes_nothing(config, table):
     first = everything(compute(config, FRAME, table, table.pictures))
     path = folder_of(config) / "backbone.tflite"
@@ -268,6 +271,7 @@ def test_what_changes_no_feature_shares_the_store(workplace, setting):
     assert features.recipe(config_of(setting), FRAME).key == features.recipe(config_of(), FRAME).key
 
 
+@pytest.mark.slow
 def test_another_layer_is_kept_flat(config, table):
     store = compute(config, FRAME, table, table.pictures[:2], layer="conv2")
     assert store.width == 4 * 8 * 32
@@ -343,6 +347,7 @@ def test_the_backbone_is_converted_once(config, table, monkeypatch):
     compute(config, FRAME, table, table.pictures)
 
 
+@pytest.mark.slow
 def test_fewer_depths_are_taken_from_the_cached_features_of_more(config, table, analysed):
     heads = {
         n: config.model_copy(update={"head": config.head.model_copy(update={"depths": n})}) for n in (1, 2, 3)
@@ -362,6 +367,7 @@ def test_fewer_depths_are_taken_from_the_cached_features_of_more(config, table, 
     assert len(analysed) == len(table.pictures)
 
 
+@pytest.mark.slow
 def test_several_depths_are_one_vector_of_which_each_has_its_width(config, table):
     depths = config.model_copy(update={"head": config.head.model_copy(update={"depths": 3})})
     found = compute(depths, FRAME, table, table.pictures)

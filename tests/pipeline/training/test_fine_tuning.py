@@ -111,6 +111,7 @@ def place(pictures, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_model_that_gained_takes_the_fast_ones_place(whole, pictures, monkeypatch):
     monkeypatch.chdir(pictures.parent)
     run = whole
@@ -124,6 +125,7 @@ def test_a_model_that_gained_takes_the_fast_ones_place(whole, pictures, monkeypa
     assert not list(run.folder.glob("*.state.npz"))
 
 
+@pytest.mark.slow
 def test_a_model_that_gained_nothing_leaves_the_fast_one(place):
     fast = made("train.preset=fast", *STRONG, name="fast")
 
@@ -140,6 +142,7 @@ def test_a_model_that_gained_nothing_leaves_the_fast_one(place):
     ("stage", "step"),
     [("fine-tuning the folds", 1), ("fine-tuning the folds", 200), ("training the final model", 80)],
 )
+@pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_the_same(place, whole, stage, step):
     reporter = Heard(stage, step)
     with pytest.raises(KilledError):
@@ -168,6 +171,7 @@ def test_kill_9_at_twenty_moments_loses_nothing(place, whole):
         assert verbs.content(place / runs.RUNS / "run" / name) == verbs.content(whole.path(name))
 
 
+@pytest.mark.slow
 def test_only_the_epochs_that_are_missing_are_trained_again(place):
     """Epochs of 12 steps; the command is killed in the seventh of the second fold."""
     killed = 12 * (fine_tuning._EFFORTS["balanced"].epochs + 6) + 3
@@ -184,6 +188,7 @@ def test_only_the_epochs_that_are_missing_are_trained_again(place):
     assert steps[0] == killed - 2
 
 
+@pytest.mark.slow
 def test_repeating_the_command_does_nothing(whole, pictures, monkeypatch):
     monkeypatch.chdir(pictures.parent)
     before = verbs.stamps(whole.folder)
@@ -193,6 +198,7 @@ def test_repeating_the_command_does_nothing(whole, pictures, monkeypatch):
     assert not reporter.told("first model")
 
 
+@pytest.mark.slow
 def test_raising_the_preset_continues_a_run_and_lowering_it_returns_to_the_fast_model(place):
     run = made("train.preset=fast")
     fast = run.path(stages.FOLDS).read_bytes()
@@ -204,12 +210,14 @@ def test_raising_the_preset_continues_a_run_and_lowering_it_returns_to_the_fast_
     assert experiment.open_trained(run).run is run
 
 
+@pytest.mark.slow
 def test_few_pictures_are_said(place):
     reporter = Heard()
     made("data.held_out=0.5", reporter=reporter)
     assert any("20 pictures" in text for text in reporter.told("fine-tuning"))
 
 
+@pytest.mark.slow
 def test_best_cuts_deeper_and_takes_longer(place):
     run = made("train.preset=fast")
     opened = experiment.open_trained(run)
@@ -241,6 +249,7 @@ def test_a_damaged_checkpoint_counts_as_none(tmp_path):
     assert State.read(tmp_path / "none.npz", "key") is None
 
 
+@pytest.mark.slow
 def test_a_run_without_the_key_is_fast(place):
     run = made("train.preset=fast", "head.depths=1")
     text = run.path(stages.CONFIG).read_text("utf-8")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from pipeline.core import config as configuration
 from pipeline.core.config import Config
 from pipeline.core.progress import silent
@@ -17,6 +19,7 @@ def config_of(*settings: str) -> Config:
     return configuration.load(Path(), ["model.backbone=tiny", *settings])
 
 
+@pytest.mark.slow
 def test_it_is_that_of_an_int8_file_with_one_output_per_class(workplace, monkeypatch):
     made: list[bytes] = []
     convert = tflite.convert
@@ -42,5 +45,6 @@ def test_it_is_that_of_an_int8_file_with_one_output_per_class(workplace, monkeyp
     assert len(made) == 2
 
 
+@pytest.mark.slow
 def test_a_dense_head_can_be_measured_as_well(workplace):
     assert footprint.measure(config_of("head.kind=dense"), Size(32, 32), 2, silent).size_bytes > 10_000

@@ -125,6 +125,7 @@ def finished(pictures) -> Iterator[tuple[Path, Frontier, Heard]]:
         yield pictures.parent, result, reporter
 
 
+@pytest.mark.slow
 def test_candidates_are_ranked_best_first_with_the_frontier_marked(finished):
     _, result, reporter = finished
     rows = result.rows
@@ -143,6 +144,7 @@ def test_candidates_are_ranked_best_first_with_the_frontier_marked(finished):
     assert [stage for stage, _ in reporter.said] == [f"{number}/6" for number in range(1, 7)]
 
 
+@pytest.mark.slow
 def test_fast_models_come_first_and_then_the_most_promising_are_fine_tuned(finished):
     _, result, reporter = finished
     lines = [text for _, text in reporter.said]
@@ -160,12 +162,14 @@ def test_fast_models_come_first_and_then_the_most_promising_are_fine_tuned(finis
     assert tuned == sorted(tuned, reverse=True)
 
 
+@pytest.mark.slow
 def test_fewer_depths_use_the_features_of_more(finished):
     _, _, reporter = finished
     pooled = [stage for stage in reporter.begun if "2 views each" in stage]
     assert len(pooled) == 2
 
 
+@pytest.mark.slow
 def test_a_search_that_is_repeated_trains_nothing(finished, monkeypatch):
     place, result, _ = finished
     monkeypatch.chdir(place)
@@ -179,6 +183,7 @@ def test_a_search_that_is_repeated_trains_nothing(finished, monkeypatch):
     assert reporter.trained == 0
 
 
+@pytest.mark.slow
 def test_its_scores_are_those_of_train_which_takes_the_folds(finished, monkeypatch):
     place, result, _ = finished
     monkeypatch.chdir(place)
@@ -191,6 +196,7 @@ def test_its_scores_are_those_of_train_which_takes_the_folds(finished, monkeypat
             assert reporter.trained == 0
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_without_repeating_a_candidate(place):
     with pytest.raises(KilledError):
         searched(reporter=Heard("2/4"))
@@ -199,6 +205,7 @@ def test_a_killed_search_goes_on_without_repeating_a_candidate(place):
     assert (len(result.rows), reporter.trained) == (4, 2)
 
 
+@pytest.mark.slow
 def test_a_candidate_over_the_latency_is_never_trained(place):
     reporter = Heard()
     result, cells = searched(Budget(max_latency_ms=2, max_minutes=60), reporter)
@@ -213,6 +220,7 @@ def test_a_candidate_over_the_latency_is_never_trained(place):
     assert reporter.trained == 2
 
 
+@pytest.mark.slow
 def test_a_candidate_over_the_size_is_never_trained(place):
     reporter = Heard()
     result, _ = searched(Budget(max_size_mb=0.0015, max_minutes=60), reporter)

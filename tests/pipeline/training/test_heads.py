@@ -74,6 +74,7 @@ def test_the_loss_falls(head, optimizer):
     assert history[-1][1] > history[0][1]
 
 
+@pytest.mark.slow
 def test_the_linear_head_finds_the_optimum_of_logistic_regression():
     """The same objective: mean cross-entropy + l2 · |W|², which is C = 1 / (2 · n · l2) there."""
     examples = easy(120, spread=2.0)
@@ -159,6 +160,7 @@ def test_the_order_of_the_folds_does_not_matter():
     np.testing.assert_array_equal(second.logits(examples, other), alone_logits)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_head_and_another_seed_another():
     examples = easy(views=3)
     rows = rows_of(examples)
@@ -203,6 +205,7 @@ def test_class_weights_are_those_of_scikit_learn():
     )
 
 
+@pytest.mark.slow
 def test_class_weights_make_the_rare_class_count_as_much():
     """Features that say nothing: the answer is the prior, and with weights it is even."""
     truth = np.array([0] * 48 + [1] * 16)

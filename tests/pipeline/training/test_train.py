@@ -136,6 +136,7 @@ def test_a_deleted_artefact_comes_back_equal_and_nothing_else_is_touched(spoiled
         assert verbs.content(RUN / other) == verbs.content(finished / RUN / other), other
 
 
+@pytest.mark.slow
 def test_the_same_configuration_gives_the_same_numbers_again(finished, spoiled):
     run = Run(runs.RUNS / "again")
     files.make_folder(run.folder)
@@ -331,6 +332,7 @@ def test_a_search_ranks_every_combination_and_names_the_winner(searched):
     assert found["n"] == 84
 
 
+@pytest.mark.slow
 def test_a_search_draws_its_figure_and_trains_the_winner(searched):
     run, heard = Run(searched[0]), searched[1]
     found = run.read_json(stages.SEARCH)
@@ -343,6 +345,7 @@ def test_a_search_draws_its_figure_and_trains_the_winner(searched):
     assert any(warning.startswith("the best head.l2, ") for warning in heard.warnings)
 
 
+@pytest.mark.slow
 def test_training_over_lists_prints_what_was_tried_the_best_first(searched, capfd):
     place, run = searched[0].parents[2], Run(searched[0])
     config = str(runs.RUNS / "search" / stages.CONFIG)
@@ -360,6 +363,7 @@ def test_training_over_lists_prints_what_was_tried_the_best_first(searched, capf
     )
 
 
+@pytest.mark.slow
 def test_a_cell_of_a_search_scores_what_a_run_of_it_alone_scores(searched, finished):
     found = Run(searched[0]).read_json(stages.SEARCH)
     cell = {"head.l2": 0.001, "model.input": "64x64"}
@@ -368,6 +372,7 @@ def test_a_cell_of_a_search_scores_what_a_run_of_it_alone_scores(searched, finis
     assert (row["accuracy"], row["chosen_epoch"]) == (alone["accuracy"], alone["chosen_epoch"])
 
 
+@pytest.mark.slow
 def test_the_winner_of_a_search_is_opened_by_later_verbs(searched, monkeypatch):
     monkeypatch.chdir(searched[0].parents[2])
     run = Run(runs.RUNS / "search")
@@ -380,6 +385,7 @@ def test_the_winner_of_a_search_is_opened_by_later_verbs(searched, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["search.json", "figures/search.svg"])
+@pytest.mark.slow
 def test_a_deleted_result_of_a_search_comes_back_equal(searched, monkeypatch, name):
     monkeypatch.chdir(searched[0].parents[2])
     run = Run(runs.RUNS / "search")
@@ -398,6 +404,7 @@ def test_a_deleted_result_of_a_search_comes_back_equal(searched, monkeypatch, na
 # Other settings.
 
 
+@pytest.mark.slow
 def test_a_given_split_is_kept_and_a_leak_is_said(finished, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for at, path in enumerate(sorted((finished / "pictures").glob("*/*.jpg"))):
@@ -523,6 +530,7 @@ def test_a_class_without_a_held_out_picture_is_named(spoiled):
         experiments.open_trained(run)
 
 
+@pytest.mark.slow
 def test_a_split_that_is_given_later_moves_nothing_and_says_so(spoiled):
     run, heard = Run(RUN), Heard()
     split = experiments.open_trained(run).split
@@ -593,6 +601,7 @@ def test_a_damaged_artefact_is_named_and_the_command_that_is_named_makes_it_agai
     opened()
 
 
+@pytest.mark.slow
 def test_a_split_with_later_additions_is_put_back_from_its_copy_and_this_is_said(spoiled):
     run, heard = Run(RUN), Heard()
     label = min(path.name for path in Path("pictures").iterdir())

@@ -56,6 +56,7 @@ def trained(
     return [list(tuner.epoch(middle, examples, rows, n, of or epochs)) for n in range(first, epochs)]
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss_and_learns_what_a_head_alone_cannot():
     middle, examples = data_of(60)
     tuner = tuner_of("augment.flip=false")
@@ -65,6 +66,7 @@ def test_training_lowers_the_loss_and_learns_what_a_head_alone_cannot():
     assert right.mean() > 0.9
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_as_if_nothing_had_been():
     middle, examples = data_of()
     whole, first, second = tuner_of(), tuner_of(), tuner_of()
@@ -146,6 +148,7 @@ def test_the_average_is_what_answers():
     np.testing.assert_allclose(keras.ops.softmax(answered).numpy(), probabilities, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_flips_are_of_the_width():
     """Without flips a class that only its side tells is learnt; with them it is not."""
     middle, examples = data_of(60, views=1)

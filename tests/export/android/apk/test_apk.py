@@ -65,6 +65,28 @@ def test_the_run_gets_a_signed_app_with_its_own_bundle_and_a_passport(exported, 
     assert (exported / "data/keys/demo.keystore").is_file()
 
 
+def test_it_is_the_real_app(exported, made, tools):
+    passport = json.loads((exported / RUN / "apk.json").read_text("utf-8"))
+    assert passport["package"] == "org.vignette.demo"
+    assert passport["abis"] == ["arm64-v8a", "armeabi-v7a"]
+    assert passport["sizes"]["whole"] < 7_000_000
+    tree = subprocess.run(
+        [tools.aapt2, "dump", "xmltree", "--file", "AndroidManifest.xml", exported / RUN / "demo.apk"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in (
+        ".MainActivity",
+        ".benchmark.BenchmarkActivity",
+        ".photos.PhotosActivity",
+        ".core.SharedFiles",
+    ):
+        assert f'="org.vignette.demo{name}"' in tree or f'="{name}"' in tree
+    assert '="android.permission.DUMP"' in tree
+    assert "E: queries" not in tree
+
+
 def test_repeated_it_builds_nothing(exported, made):
     before = stamps(exported / RUN)
     said = fine(here("export", "apk", "pictures", cwd=exported))

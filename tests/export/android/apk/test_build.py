@@ -18,7 +18,7 @@ from export.android.apk.verdict import Verdict
 from export.bundle import bundle
 from export.model_file import operators
 from pipeline.core.errors import BundleError, ConfigError, GateError, StorageError, ToolError, UsageError
-from tests.export.android.apk.conftest import needs_tools, write_project
+from tests.export.android.apk.conftest import write_project
 from tests.support import small_models
 
 # Each builds an APK.
@@ -389,30 +389,3 @@ def test_assets_are_filled_for_gradle_and_old_models_go(small_bundles, project):
         "model_int8.tflite",
     ]
     assert bundle.read(assets).contract == bundle.read(small_bundles["int8"]).contract
-
-
-@pytest.mark.skipif(
-    not (app_versions.PROJECT / "versions.properties").is_file(), reason="no android_demo here"
-)
-def test_the_real_app_builds(cache, tools, small_bundles, tmp_path):
-    needs_tools()
-    made = build.build_apk(small_bundles["int8"], tmp_path / "demo.apk", cache=cache)
-    assert made.package == "org.vignette.demo"
-    assert made.permissions == ("android.permission.CAMERA",)
-    assert made.abis == ("arm64-v8a", "armeabi-v7a")
-    tree = subprocess.run(
-        [tools.aapt2, "dump", "xmltree", "--file", "AndroidManifest.xml", tmp_path / "demo.apk"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in (
-        ".MainActivity",
-        ".benchmark.BenchmarkActivity",
-        ".photos.PhotosActivity",
-        ".core.SharedFiles",
-    ):
-        assert f'="org.vignette.demo{name}"' in tree or f'="{name}"' in tree
-    assert '="android.permission.DUMP"' in tree
-    assert "E: queries" not in tree
-    assert made.sizes.whole < 7_000_000

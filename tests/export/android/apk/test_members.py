@@ -12,6 +12,9 @@ from export.android.apk import build, maven, runtime, toolchain
 from tests.export.android.apk.conftest import needs_tools
 from tests.support import android_members
 
+# Each compiles Java.
+pytestmark = pytest.mark.slow
+
 NEW = {
     "android/view/Window.java": """package android.view;
         public class Window extends java.lang.Thread {
@@ -89,7 +92,6 @@ def test_class_file_is_read_whole(jars):
     assert ("android/view/Panel", "old:I") in found.uses
 
 
-@pytest.mark.slow
 def test_the_app_uses_nothing_newer_than_its_oldest_android_but_behind_a_check(tools, cache, tmp_path):
     """All of these are reached behind a check of the version; a new one must be looked at."""
     project = app_versions.PROJECT

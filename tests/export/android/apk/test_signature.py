@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from export.android.apk import signature
+from export.android.apk import programs, signature
 from pipeline.core.errors import StorageError, ToolError, UsageError
 
 pytestmark = pytest.mark.slow
@@ -17,6 +17,7 @@ def make_store(path, *aliases, password="secret-7"):
             [
                 *("keytool", "-genkeypair", "-keystore", path, "-storepass", password, "-alias", alias),
                 *("-keyalg", "EC", "-dname", f"CN={alias}", "-validity", "99"),
+                *(f"-J{flag}" for flag in programs.JVM),
             ],
             check=True,
             capture_output=True,

@@ -49,7 +49,13 @@ def weights_of(data: bytes) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("head", "padded"), [("linear", True), ("dense", False), ("concatenated", True), ("summed", False)]
+    ("head", "padded"),
+    [
+        ("linear", True),
+        pytest.param("dense", False, marks=pytest.mark.slow),
+        pytest.param("concatenated", True, marks=pytest.mark.slow),
+        pytest.param("summed", False, marks=pytest.mark.slow),
+    ],
 )
 def test_the_file_holds_the_compensated_kernels_and_is_nearer_to_keras(head, padded):
     model = uneven_models.build(head, padded=padded)
@@ -82,6 +88,7 @@ def test_the_errors_of_the_layers_are_told_and_smaller():
     assert np.median([row.after / row.before for row in layers]) < 0.8
 
 
+@pytest.mark.slow
 def test_the_same_model_and_pictures_give_the_same_model():
     model = uneven_models.build("summed", padded=True)
     first, second = compensated(model), compensated(model)

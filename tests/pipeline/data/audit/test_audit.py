@@ -143,6 +143,7 @@ def shots(root: Path, draw, classes: dict[str, int], *, crack=None, save=None) -
 
 
 @pytest.mark.parametrize("quality", [60, 95])
+@pytest.mark.slow
 def test_two_shots_by_a_fixed_camera_are_no_contradiction_and_the_set_can_be_split(workplace, draw, quality):
     root = shots(
         workplace / "pictures", draw, {"good": 60, "cracked": 60}, crack="cracked", save={"quality": quality}
@@ -340,6 +341,7 @@ def test_unbalanced_and_small_classes_and_mixed_shapes_are_told(workplace, make_
     assert titles["orientation"] == "portrait pictures in a mostly landscape set"
 
 
+@pytest.mark.slow
 def test_the_first_screen_says_what_to_do_and_strict_ends_with_3(folder, capfd):
     again(folder / "cat/000.png", folder / "dog/same.jpg")
     ended = call(capfd, "pipeline", "audit", "pictures", cwd=folder.parent)
@@ -371,6 +373,7 @@ def test_the_first_screen_says_what_to_do_and_strict_ends_with_3(folder, capfd):
     assert all((folder.parent / file).is_file() for file in document["files"])
 
 
+@pytest.mark.slow
 def test_the_audit_of_another_folder_leaves_a_trained_run_as_it_is(workplace, make_data_set, capfd):
     make_data_set(workplace / "one/pictures", {"cat": 24, "dog": 24})
     make_data_set(workplace / "two/pictures", {"red": 24, "blue": 24})

@@ -83,6 +83,7 @@ def test_planted_bars_are_named(workplace, draw):
     assert found["bars"].endswith("crop the bars of all classes")
 
 
+@pytest.mark.slow
 def test_a_planted_white_border_is_named(workplace, draw):
     def framed(pixels):
         return np.pad(pixels[6:-6, 6:-6], ((6, 6), (6, 6), (0, 0)), constant_values=250)
@@ -90,6 +91,7 @@ def test_a_planted_white_border_is_named(workplace, draw):
     assert set(alarms(made(Path("framed"), draw, framed))) == {"borders"}
 
 
+@pytest.mark.slow
 def test_a_planted_shape_and_a_planted_format_are_named(workplace, draw):
     found = alarms(made(Path("shaped"), draw, lambda pixels: pixels[:, :80]))
     assert set(found) == {"shape"}
@@ -177,6 +179,7 @@ def noise(row: Picture) -> int:
     return 80 + int(row.sha256[:2], 16) % 10
 
 
+@pytest.mark.slow
 def test_a_hundred_and_fifty_classes_are_measured_by_a_sample_of_each(workplace):
     rows = rows_of({f"c{number:03d}": 40 for number in range(150)})
     found = sketched(workplace, rows, lambda row: 40 if row.label == "c007" else noise(row))
