@@ -23,6 +23,14 @@ else
     app="(no demo.apk: this machine lacks $missing; sudo apt install default-jdk-headless maven)"
 fi
 
+
+if "$python" -c 'import sys; from export.web.litert_js import ARCHIVE; sys.exit(not ARCHIVE.is_file())'; then
+    run export web demo
+    page='data/runs/demo/try.html                  the file in a browser: camera, pictures, folders; open it'
+else
+    page='(no try.html: LiteRT.js was not fetched; make setup says why)'
+fi
+
 run export explain --run demo --limit 60
 run export report demo
 
@@ -30,6 +38,7 @@ cat <<END
 
 Done. Look at
   data/runs/demo/report.html               everything on one page; open it in a browser
+  $page
   data/runs/demo/model_card.md             the same in short, to go with the file
   data/runs/demo/explanations/             where the model and the file look, picture by picture
   data/runs/demo/export/int8/              the file for the phone, with its labels and contract

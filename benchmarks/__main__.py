@@ -12,7 +12,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import audit, cached_features, collecting, explanations, measure, memory, preparation, start
+from benchmarks import (
+    audit,
+    browser,
+    cached_features,
+    collecting,
+    explanations,
+    measure,
+    memory,
+    preparation,
+    start,
+)
 
 BENCHMARKS = {
     "cached_features": cached_features.run,
@@ -22,6 +32,7 @@ BENCHMARKS = {
     "memory": memory.run,
     "audit": audit.run,
     "explanations": explanations.run,
+    "browser": browser.run,
 }
 
 

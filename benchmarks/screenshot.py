@@ -1,7 +1,8 @@
 """The picture of a report for the README: its first screen, as Chromium shows it.
 
 `python -m benchmarks.screenshot data/runs/demo/report.html docs/report.png`. Needs Debian's
-Chromium on the path; the network is off. `--dark`, `--width` and `--height` change its appearance.
+Chromium on the path; the network is off. `--dark`, `--width` and `--height` change its appearance;
+`--files` gives pictures to try.html.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=1500, help="0 for the whole page")
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--part", help="the id of a part to begin at")
+    parser.add_argument("--files", type=Path, nargs="+", default=(), help="pictures to give to try.html")
     options = parser.parse_args()
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -46,6 +48,10 @@ def main() -> None:
         )
         page = context.new_page()
         page.goto(options.page.resolve().as_uri() + (f"#{options.part}" if options.part else ""))
+        if options.files:
+            page.locator("body[data-ready]").wait_for()
+            page.set_input_files("#files", options.files)
+            page.locator(f"#cards li:nth-child({len(options.files)})").wait_for()
         page.screenshot(path=options.picture, full_page=not options.height)
         browser.close()
     size = options.picture.stat().st_size

@@ -21,6 +21,7 @@ try:
         simulate,
         tflite,
         verify,
+        web,
     )
     from pipeline.cli import options, terminal
 except ModuleNotFoundError as error:
@@ -29,7 +30,8 @@ except ModuleNotFoundError as error:
 VERBS = (
     *(tflite.tflite, parity.parity, compare_models.compare_models),
     *(passport.passport, verify.verify, apk.apk, benchmark.benchmark),
-    *(predict.predict, photos.photos, simulate.simulate, explain.explain, report.report),
+    *(predict.predict, photos.photos, simulate.simulate, explain.explain, web.web),
+    report.report,
 )
 RENAMED = {"phone": "python -m export benchmark"}
 app = options.command_line(

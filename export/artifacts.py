@@ -20,6 +20,7 @@ PHOTOS = "photos.json"
 PHOTOS_SHEET = f"{FIGURES}/photos_errors.png"
 EXPLANATIONS = "explanations"
 EXPLAINED = "explain.json"
+TRY = "try.html"
 APK = "demo.apk"
 APK_PASSPORT = "apk.json"
 PHONE = "phone.json"
@@ -94,6 +95,7 @@ stages.add(
         Command("export", "apk"),
         "the app",
     ),
+    Stage("web", 1, (TRY,), {"*": f"{EXPORT}/*/contract"}, Command("export", "web")),
     Stage(
         "phone",
         1,

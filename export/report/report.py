@@ -160,6 +160,7 @@ def _view(contents: Artifacts, reporter: ProgressReporter, *, pictures: bool) ->
         small = thumbnails(contents.root, paths, reporter.progress)
     return {
         "run": run.name,
+        "try_page": _try_page(run),
         "verdict": verdict.verdict(contents),
         "file": model_section.shipped(contents),
         "learned": learned.learned(contents),
@@ -195,6 +196,12 @@ def _drawn(contents: Artifacts, figures: Mapping[str, tuple[str, str]]) -> dict[
         if data:
             shown[name] = (data, words)
     return shown
+
+
+def _try_page(run: Run) -> str:
+    """The address of the page that runs the model; empty if there is none, or it holds another model."""
+    current = run.path(artifacts.TRY).is_file() and run.out_of_date("web") is None
+    return artifacts.TRY if current else ""
 
 
 def _notes(run: Run) -> str:

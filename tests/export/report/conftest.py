@@ -5,13 +5,10 @@ from __future__ import annotations
 import contextlib
 import csv
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from benchmarks.screenshot import FLAGS
 from export import artifacts
 from export.android.photos import photos, simulate
 from export.explain import explain as explaining
@@ -88,17 +85,3 @@ def hostile(tmp_path_factory) -> Path:
         explain(run)
         report.report(run, ProgressReporter())
     return place
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium, headless."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("needs chromium; make setup installs it where apt-get has it (Ubuntu has only a snap)")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        opened = play.chromium.launch(executable_path=chromium, args=list(FLAGS))
-        yield opened
-        opened.close()

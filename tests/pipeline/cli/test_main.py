@@ -42,6 +42,7 @@ HELP = {
         *("--assets-only", "--fetch", "--keystore", "VIGNETTE_KEYSTORE_PASSWORD", "--runtime"),
         "--flavour",
     ),
+    ("export", "web"): ("Needs an exported run", "LiteRT.js", "Writes try.html", "--flavour", "--fetch"),
     ("export", "passport"): ("Reads one file", "time and memory limits", "passport.json", "code 3"),
     ("export", "parity"): ("Reads an exported run", "Writes", "parity.json", "code 3"),
     ("export", "compare-models"): (
