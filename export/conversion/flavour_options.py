@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.core.errors import ConversionError
 from pipeline.core.sections import DYNAMIC_RANGE, FLOAT16, FLOAT32, INT8
+from pipeline.tflite import convert as tflite
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,9 @@ def _dynamic_range(converter: Any, _representative: Any) -> None:
     setattr(converter, name, True)
 
 
-def _int8(converter: Any, representative: Any) -> None:
-    import tensorflow as tf
-
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = representative
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.uint8
-
-
 FLAVOURS = {
     FLOAT32: Flavour("weights and arithmetic in float32", _float32, False, 1e-3),
     FLOAT16: Flavour("weights in float16, arithmetic in float32", _float16, False, None),
     DYNAMIC_RANGE: Flavour("weights in int8, arithmetic mixed", _dynamic_range, False, None),
-    INT8: Flavour("weights and arithmetic in int8, uint8 input and output", _int8, True, None),
+    INT8: Flavour("weights and arithmetic in int8, uint8 input and output", tflite.set_int8, True, None),
 }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
 from export import artifacts
@@ -51,9 +49,7 @@ def latency(experiment: Experiment, reporter: ProgressReporter) -> tuple[Latency
         took: dict[str, list[float]] = {name: [] for name in keys}
         for turn in range(_WARM_UP_RUNS + _RUNS):
             for name, interpreter in interpreters.items():
-                begin = time.perf_counter()
-                interpreter.run(frame)
-                took[name].append(1000 * (time.perf_counter() - begin))
+                took[name].append(interpreter.milliseconds(frame))
             reporter.progress("timing the flavours", turn + 1, _WARM_UP_RUNS + _RUNS)
         flavours = {
             name: Timing(

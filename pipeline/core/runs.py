@@ -191,9 +191,7 @@ def open_for(
         )
     run = Run(RUNS / name)
     if resplit:
-        numbers = itertools.count(2)
-        while run.folder.exists():
-            run = Run(RUNS / f"{name}-{next(numbers)}")
+        run = Run(RUNS / free_name(name))
     if run.path(CONFIG).is_file() and not overwrite:
         own = run.config()
         differing = set(configuration.differing_keys(own, config))
@@ -216,6 +214,12 @@ def open_for(
                 else "use --name NAME for another run",
             )
     return run
+
+
+def free_name(name: str) -> str:
+    """The name, or the first of NAME-2, NAME-3 and so on that no run has."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(free for free in names if not (RUNS / free).exists())
 
 
 def added_since(name: str) -> dict[str, Any]:

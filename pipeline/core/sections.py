@@ -130,6 +130,7 @@ class Augment(Part):
 
 
 _Preset = Literal["fast", "balanced", "best"]
+PRESETS: tuple[_Preset, ...] = get_args(_Preset)
 
 
 class Train(Part):

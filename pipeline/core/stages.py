@@ -35,7 +35,10 @@ PREDICTIONS = "predictions"
 EVALUATION = "evaluation.json"
 LABEL_ISSUES = "label_issues.json"
 FIGURES = "figures"
-BACKBONE = "backbone.tflite"  # in a folder of the cache
+FRONTIER = "frontier.json"
+# In folders of the cache.
+BACKBONE = "backbone.tflite"
+FOOTPRINT = "footprint.json"
 
 
 class Command(NamedTuple):
@@ -54,6 +57,7 @@ class Command(NamedTuple):
 
 TRAIN = Command("pipeline", "train", "CONFIG --name RUN")
 EVALUATE = Command("pipeline", "evaluate")
+_SEARCH = Command("pipeline", "search")
 GIVE = Command("export", "tflite", "--keras FILE --pictures FOLDER --labels FILE --name RUN")
 
 
@@ -149,7 +153,9 @@ add(
     Stage("shortcuts", 3, (SHORTCUTS,), title="the check for shortcuts"),
     Stage("split", 2, (SPLIT, SPLIT_COPY)),
     Stage("features", 2, (BACKBONE,)),
+    Stage("footprint", 1, (FOOTPRINT,)),
     Stage("search", 2, (SEARCH,)),
+    Stage("frontier", 1, (FRONTIER,), command=_SEARCH),
     Stage("frame", 1, (FRAME,), title="the model's frame"),
     Stage("fine_tuning", 1, (FINE_TUNING, FINE_TUNED_FOLDS), trained=True),
     Stage("folds", 2, (FOLDS, OUT_OF_FOLD), {"fine_tuning": "fine_tuning"}, title="the folds", trained=True),
@@ -188,6 +194,7 @@ add(
         {
             "folds": "folds",
             "search": "search",
+            "frontier": "frontier",
             "evaluation": "evaluation",
             "label_issues": "label_issues",
         },

@@ -205,6 +205,33 @@ def search(path: Path, candidates: Sequence[Bar], n: int) -> None:
     _save(figure, path)
 
 
+class Point(NamedTuple):
+    """A candidate's score, the latency of its int8 file, and whether none as fast is better."""
+
+    score: Bar
+    latency_ms: float
+    on_frontier: bool
+
+
+@_styled
+def frontier(path: Path, points: Sequence[Point], n: int, limit_ms: float | None) -> None:
+    """Out-of-fold accuracy on n pictures against latency; those on the frontier are named."""
+    figure, axis = _figure(8, 6)
+    front = sorted((p for p in points if p.on_frontier), key=lambda p: p.latency_ms)
+    axis.step([p.latency_ms for p in front], [p.score.value for p in front], where="post", color=BLUE)
+    for p in points:
+        shape = "os^Dv*PX"[front.index(p) % 8] if p.on_frontier else "."
+        colour, name = (BLUE, _plain(p.score.name, 60)) if p.on_frontier else (GREY, None)
+        look = {"fmt": shape, "color": colour, "markersize": 8, "label": name}
+        axis.errorbar(p.latency_ms, p.score.value, _reach([p.score]), capsize=3, **look)
+    if limit_ms is not None:
+        axis.axvline(limit_ms, color=VERMILION, linestyle=":")
+    axis.set(title="Candidates, the frontier in blue", xlabel="latency of the int8 file, ms, one thread")
+    axis.set(ylabel=f"out-of-fold accuracy, 95% interval (n = {n:,})")
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+    _save(figure, path)
+
+
 @_styled
 def sample_sheet(path: Path, labels: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> None:
     """A row of pictures for each class, as the model sees them: RGB, uint8."""

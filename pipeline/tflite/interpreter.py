@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -117,6 +118,12 @@ class Interpreter:
         self._runtime.set_tensor(self.input["index"], self._border(frame)[np.newaxis])
         self._runtime.invoke()
         return self._runtime.get_tensor(self.output["index"])[0]
+
+    def milliseconds(self, frame: np.ndarray) -> float:
+        """How long `run` takes."""
+        begin = time.perf_counter()
+        self.run(frame)
+        return 1000 * (time.perf_counter() - begin)
 
     def answer(self, frame: np.ndarray) -> np.ndarray:
         """The dequantized output, float32, shape (n,)."""

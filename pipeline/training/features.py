@@ -104,6 +104,10 @@ def compute(
             known = store.open_records(folder)
             places = store.places(known)
         missing = list({p.sha256: p for p in wanted if bytes.fromhex(p.sha256) not in places}.values())
+        if missing and layer == backbones.POOLED and not classifier:
+            deeper = _deeper(config, frame, wanted)
+            if deeper:
+                return deeper
         if missing:
             data = _backbone(made, folder, config, frame, layer, progress, classifier)
             number = store.FLOAT32 if layer == backbones.POOLED else store.FLOAT16
@@ -122,6 +126,20 @@ def compute(
             f"{folder}: the feature cache is empty", "delete this folder and run the command again"
         )
     return store.Store(known, rows, layout.depths)
+
+
+def _deeper(config: Config, frame: Size, wanted: Sequence[Picture]) -> store.Store | None:
+    """The same features among those of more depths, which begin with them; None if they are not cached."""
+    own = 1 + len(backbones.pooled_blocks(config.model, config.head))
+    for depths in range(own + 1, 2 + len(backbones.BACKBONES[config.model.backbone].blocks)):
+        head = config.head.model_copy(update={"depths": depths})
+        folder = runs.CACHE / recipe(config.model_copy(update={"head": head}), frame).key
+        known, layout = store.open_records(folder), store.layout_of(folder)
+        places = store.places(known)
+        rows = [places.get(bytes.fromhex(p.sha256), -1) for p in wanted]
+        if known is not None and layout is not None and min(rows) >= 0:
+            return store.Store(known, np.array(rows, np.int64), layout.depths[:own])
+    return None
 
 
 def _backbone(

@@ -20,23 +20,9 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.stats import intervals, metrics
-from pipeline.training import backbones, features
+from pipeline.training import backbones, features, folds, outcome
 from pipeline.training.checkpoint import State
-from pipeline.training.experiment import (
-    NUMERIC,
-    Experiment,
-    examples_of,
-    load_heads,
-    load_out_of_fold,
-    trainer_of,
-)
-from pipeline.training.outcome import (
-    folds_document,
-    folds_recipe,
-    model_recipe,
-    out_of_fold_arrays,
-    write_model,
-)
+from pipeline.training.experiment import NUMERIC, Experiment, examples_of, load_heads, trainer_of
 from pipeline.training.results import Curves, FineTuning, Folds
 
 if TYPE_CHECKING:
@@ -97,34 +83,42 @@ class _Plan:
     def recipe(self) -> Recipe:
         of = self.experiment
         middle = features.recipe(self.views, of.frame, self.cut)
-        inputs = {"train": of.split.train_key, "fast": folds_recipe(of).key, "middle": middle.key}
+        inputs = {"train": of.split.train_key, "fast": outcome.folds_recipe(of).key, "middle": middle.key}
         settings = {"layer": self.cut, "epochs": self.epochs, "preset": of.config.train.preset}
         return stages.recipe("fine_tuning", inputs, settings, NUMERIC)
 
     def is_done(self) -> bool:
         """Whether its model was kept and is the run's."""
-        run, folds = self.experiment.run, folds_recipe(self.experiment, self.recipe.key)
-        return run.done(self.recipe) and run.done(folds) and run.done(model_recipe(folds))
+        run, made = self.experiment.run, outcome.folds_recipe(self.experiment, self.recipe.key)
+        return run.done(self.recipe) and run.done(made) and run.done(outcome.model_recipe(made))
 
     def make(self, reporter: ProgressReporter) -> bool:
         """Trains what is missing; returns whether the run has the fine-tuned model now."""
-        run = self.experiment.run
         work = _Work(self, reporter)
-        run.make(self.recipe, work.folds)
-        result = run.read(FineTuning, stages.FINE_TUNING)
+        result = self._compared(work)
         low, high = (100 * bound for bound in result.interval)
         gained = (
             f"out-of-fold accuracy {result.folds.accuracy:.3f}, fast {result.fast_accuracy:.3f} "
             f"({100 * result.gain:+.1f} points, 95%: {low:+.1f} to {high:+.1f})"
         )
-        if not result.kept:
-            reporter.say("fine-tuning", f"{gained}: not shown to be better, the fast model is kept")
-            work.forget()
-            return False
-        reporter.say("fine-tuning", f"{gained}: kept")
-        work.final(result)
+        verdict = "kept" if result.kept else "not shown to be better, the fast model is kept"
+        reporter.say("fine-tuning", f"{gained}: {verdict}")
+        if result.kept:
+            work.final(result)
         work.forget()
-        return True
+        return result.kept
+
+    def compare(self, reporter: ProgressReporter) -> FineTuning:
+        """What it brings, out of fold; the run keeps its model."""
+        work = _Work(self, reporter)
+        result = self._compared(work)
+        work.forget()
+        return result
+
+    def _compared(self, work: _Work) -> FineTuning:
+        run = self.experiment.run
+        run.make(self.recipe, lambda: None if folds.take(run, self.recipe) else work.folds())
+        return run.read(FineTuning, stages.FINE_TUNING)
 
 
 class _Work:
@@ -172,10 +166,12 @@ class _Work:
         found = load_heads().cross_validation(
             config.train, state.logits, examples.truth, history, steps, smoothed=True
         )
-        before = load_out_of_fold(self._run)["logits"].argmax(1) == examples.truth
+        before = self._run.read_arrays(stages.OUT_OF_FOLD)["logits"].argmax(1) == examples.truth
         after = found.logits.argmax(1) == examples.truth
         low, high = intervals.drop(before, after, examples.groups)
-        self._run.write_arrays(stages.FINE_TUNED_FOLDS, **out_of_fold_arrays(examples, found, experiment))
+        self._run.write_arrays(
+            stages.FINE_TUNED_FOLDS, **outcome.out_of_fold_arrays(examples, found, experiment)
+        )
         document = FineTuning(
             preset=config.train.preset,
             layer=self._plan.cut,
@@ -184,7 +180,7 @@ class _Work:
             gain=float(after.mean() - before.mean()),
             interval=metrics.Interval(-high, -low),
             kept=-high > 0,
-            folds=folds_document(examples, found, experiment),
+            folds=outcome.folds_document(examples, found, experiment),
         )
         self._run.write(document, stages.FINE_TUNING)
 
@@ -209,7 +205,7 @@ class _Work:
             )
         arrays = self._run.read_arrays(stages.FINE_TUNED_FOLDS)
         steps = result.folds.chosen_epoch * tuner.steps(rows)
-        made = folds_recipe(experiment, self._plan.recipe.key)
+        made = outcome.folds_recipe(experiment, self._plan.recipe.key)
 
         def write_folds() -> None:
             self._run.write_arrays(stages.OUT_OF_FOLD, **arrays)
@@ -217,8 +213,8 @@ class _Work:
 
         self._run.make(made, write_folds)
         self._run.make(
-            model_recipe(made),
-            lambda: write_model(self._run, model, tuner.trained, logits, examples.truth, steps),
+            outcome.model_recipe(made),
+            lambda: outcome.write_model(self._run, model, tuner.trained, logits, examples.truth, steps),
         )
 
     def forget(self) -> None:

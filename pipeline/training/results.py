@@ -7,6 +7,7 @@ reads them. Their file names are in `core.stages`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 
 from pipeline.core.documents import Document
 from pipeline.core.size import Size
@@ -47,6 +48,80 @@ class Search(Document):
     winner: dict[str, _Setting]
     note: str = ""
     rows: tuple[Candidate, ...]
+
+
+class Budget(Document):
+    """What a search may not exceed; None is no limit.
+
+    A limit on the model's latency (one thread on this computer) and file size (10⁶ bytes), and on the minutes
+    of the search itself.
+    """
+
+    max_latency_ms: float | None = None
+    max_size_mb: float | None = None
+    max_minutes: float
+
+
+class Reason(StrEnum):
+    """Why a search did not train a candidate."""
+
+    LATENCY = "latency"
+    SIZE = "size"
+    TIME = "time"
+    UNAVAILABLE = "unavailable"
+
+
+class Tried(Candidate):
+    """A candidate of a search within a budget.
+
+    Attributes:
+        depths: How many depths of the backbone its head sees.
+        latency_ms: Of its int8 file, one thread on this computer.
+        size_bytes: Of that file.
+        fine_tuned: Whether the folds show that fine-tuning gained something; otherwise the scores are the
+            fast model's.
+        on_frontier: Whether no candidate is both as fast and better.
+    """
+
+    depths: int
+    latency_ms: float
+    size_bytes: int
+    fine_tuned: bool
+    on_frontier: bool
+
+
+class NotTried(Document):
+    """A candidate that a search did not train, with what is known of it.
+
+    Attributes:
+        values: Of the keys that were searched.
+        frame: Its input size.
+        depths: As in `Tried`.
+        reason: Why.
+        latency_ms: As in `Tried`; None if it was not measured.
+        size_bytes: As in `Tried`.
+        minutes: How long it was expected to take; None unless that is the reason.
+        problem: What makes it unavailable, and what to do.
+    """
+
+    values: dict[str, _Setting]
+    frame: str
+    depths: int
+    reason: Reason
+    latency_ms: float | None = None
+    size_bytes: int | None = None
+    minutes: float | None = None
+    problem: str = ""
+
+
+class Frontier(Document):
+    """frontier.json: what a search within a budget tried on n training pictures, best first."""
+
+    n: int
+    budget: Budget
+    note: str = ""
+    rows: tuple[Tried, ...]
+    not_tried: tuple[NotTried, ...]
 
 
 class Curves(Document):

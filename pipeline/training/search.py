@@ -30,7 +30,7 @@ from pipeline.training.experiment import (
 )
 from pipeline.training.results import Candidate, Search
 
-_NOTE = (
+NOTE = (
     "ranked by out-of-fold accuracy; the best of several is slightly optimistic, "
     "the held-out pictures were not used"
 )
@@ -75,7 +75,7 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
                 )
             )
         candidates.sort(key=lambda candidate: (-candidate.accuracy, candidate.log_loss))
-        document = Search(n=len(split.train), winner=candidates[0].values, note=_NOTE, rows=tuple(candidates))
+        document = Search(n=len(split.train), winner=candidates[0].values, note=NOTE, rows=tuple(candidates))
         run.write(document, stages.SEARCH)
 
     run.make(recipe, build)
@@ -95,13 +95,18 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
     run.make(drawing, lambda: plots.search(run.path(name), bars, result.n))
     winner = result.winner
     reporter.say("search", f"{len(result.rows)} settings tried, best out-of-fold: {_listed(winner)}")
+    warn_of_edges(config, winner, reporter)
+    return config.with_values(winner)
+
+
+def warn_of_edges(config: Config, winner: Mapping[str, Any], reporter: ProgressReporter) -> None:
+    """Names the next value to try for each searched key whose best value is at an edge."""
     for key, value in beyond(config, winner).items():
         here = winner[key]
         reporter.warn(
             f"the best {key}, {here}, is at the edge of the values tried; try the next one too: "
             f"--set '{key}={_toml([here, value])}'"
         )
-    return config.with_values(winner)
 
 
 def _listed(values: Mapping[str, Any]) -> str:

@@ -31,7 +31,7 @@ class Store:
     Attributes:
         records: A memory-mapped array with the fields `sha256` (bytes), `features` and `crc32`.
         rows: The record of each picture, in the requested order.
-        depths: The number of features of each depth, in their order.
+        depths: The number of features of each depth, in their order; a record may hold more depths.
     """
 
     records: np.ndarray
@@ -46,7 +46,7 @@ class Store:
     @property
     def width(self) -> int:
         """The number of features per view."""
-        return self.records.dtype["features"].shape[1]
+        return sum(self.depths)
 
     def take(self, pictures: np.ndarray, views: np.ndarray | int = PLAIN) -> np.ndarray:
         """Features, float32, shape (pictures, width).
@@ -55,7 +55,8 @@ class Store:
             pictures: Their positions in the requested order.
             views: The view of each, or one for all; 0 is the plain one.
         """
-        return self.records["features"][self.rows[pictures], views].astype(np.float32, copy=False)
+        features = self.records["features"][self.rows[pictures], views]
+        return features[:, : self.width].astype(np.float32, copy=False)
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,9 @@ from pipeline.data.audit.issues import IssueKind
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.images.letterbox import median_aspect
-from pipeline.training import backbones, figures, fine_tuning
+from pipeline.training import backbones, figures, fine_tuning, folds
 from pipeline.training.experiment import Experiment, examples_of, load_heads, require_training, trainer_of
-from pipeline.training.outcome import (
-    folds_document,
-    folds_recipe,
-    model_recipe,
-    out_of_fold_arrays,
-    write_model,
-)
+from pipeline.training.outcome import folds_recipe, model_recipe, write_model
 from pipeline.training.results import Folds, Frame, Training
 from pipeline.training.search import search
 
@@ -46,13 +40,7 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
         reporter.warn(f"{key} is now called {RENAMED[key]}; the next version will reject the old name")
     for key in config.ignored:
         reporter.warn(f"{key} has no effect: only {grid.USED_BY[key].name} uses it")
-    run.warn_of_damage(reporter.warn)
-    table = look(run, config, reporter)
-    if splits.restore(run):
-        reporter.warn(f"{run.path(stages.SPLIT)} was damaged and has been restored from its copy")
-    split = splits.make(run, table, config)
-    _say_split(split, config, reporter)
-    _say_decisions(table, split, reporter)
+    table, split = prepare(run, config, reporter)
     # Written after the split, so that refused data leave no run behind.
     files.write_text(run.path(stages.CONFIG), configuration.dump(config))
     if config.search:
@@ -61,8 +49,7 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
     reporter.say("frame", f"{experiment.frame} (width x height)")
     plan = fine_tuning.plan(experiment)
     if plan and plan.is_done():
-        folds = run.read(Folds, stages.FOLDS)
-        _say_folds(folds, plan.epochs, reporter)
+        _say_folds(run.read(Folds, stages.FOLDS), plan.epochs, reporter)
         _say_model(experiment, reporter)
     else:
         _folds(experiment, reporter)
@@ -71,6 +58,22 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
             _say_model(experiment, reporter)
     figures.draw(experiment, run.recorded("folds")["key"], reporter)
     return experiment
+
+
+def prepare(run: Run, config: Config, reporter: ProgressReporter) -> tuple[Table, Split]:
+    """The pictures of a run, audited, and their split; says what was found.
+
+    Raises:
+        DataError: They are no data set, or cannot be split.
+    """
+    run.warn_of_damage(reporter.warn)
+    table = look(run, config, reporter)
+    if splits.restore(run):
+        reporter.warn(f"{run.path(stages.SPLIT)} was damaged and has been restored from its copy")
+    split = splits.make(run, table, config)
+    _say_split(split, config, reporter)
+    _say_decisions(table, split, reporter)
+    return table, split
 
 
 def look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
@@ -175,17 +178,9 @@ def _frame(run: Run, config: Config, split: Split) -> Size:
 
 
 def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:
-    run, config = experiment.run, experiment.config
-
-    def build() -> None:
-        examples = examples_of(experiment, reporter)
-        trainer = trainer_of(experiment, examples)
-        folds = load_heads().run_folds(trainer, examples, config, reporter.progress, "training the folds")
-        run.write_arrays(stages.OUT_OF_FOLD, **out_of_fold_arrays(examples, folds, experiment))
-        run.write(folds_document(examples, folds, experiment), stages.FOLDS)
-
-    run.make(folds_recipe(experiment), build)
-    result = run.read(Folds, stages.FOLDS)
+    config = experiment.config
+    folds.make(experiment, reporter)
+    result = experiment.run.read(Folds, stages.FOLDS)
     if result.epoch_was_chosen and result.chosen_epoch == config.train.epochs:
         more = f"--set train.epochs={2 * config.train.epochs}"
         reporter.warn(f"the validation loss was still falling at the last epoch; try {more}")
@@ -205,7 +200,7 @@ def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
     run = experiment.run
 
     def build() -> None:
-        folds = run.read(Folds, stages.FOLDS)
+        result = run.read(Folds, stages.FOLDS)
         examples = examples_of(experiment, reporter)
         trainer = trainer_of(experiment, examples)
         reporter.progress("training the final model", 0, 1)
@@ -214,9 +209,9 @@ def _model(experiment: Experiment, reporter: ProgressReporter) -> None:
             blocks = backbones.pooled_blocks(config.model, config.head)
             backbone = backbones.build(config.model, experiment.frame, config.seed, blocks)
             model, logits = load_heads().fit_final(
-                trainer, examples, backbone, config, folds.steps, folds.temperature
+                trainer, examples, backbone, config, result.steps, result.temperature
             )
-        write_model(run, model, model.trainable_weights, logits, examples.truth, folds.steps)
+        write_model(run, model, model.trainable_weights, logits, examples.truth, result.steps)
         reporter.progress("training the final model", 1, 1)
 
     run.make(model_recipe(folds_recipe(experiment)), build)

@@ -224,7 +224,7 @@ def test_a_dropped_folder_gets_the_scores_of_photos(
         ", ".join(map(str, numbers(interval)))
     )
 
-    assert "1 picture is one of those that the model was made from" in one.text("#folder .alarm")
+    assert "1 picture is one that the model was trained or tested on" in one.text("#folder .alarm")
     assert scored.already_in_the_run == (f"{scored.labels[0]}/known.jpg",)
     left = one.page.locator("#folder details li").all_inner_texts()
     assert sorted(line.partition(": ")[0] for line in left) == [

@@ -25,6 +25,10 @@ HELP = {
         "--set",
         "--resplit",
     ),
+    ("pipeline", "search"): (
+        *("Reads the pictures", "Writes data/runs/NAME", "frontier.json", "code 3", "--max-latency-ms"),
+        *("--max-size-mb", "--max-minutes", "--preset"),
+    ),
     ("pipeline", "evaluate"): ("Reads a trained run", "Writes", "evaluation.json", "predictions/keras.npz"),
     ("pipeline", "compare"): ("Reads each run's out-of-fold predictions", "Writes nothing"),
     ("export",): ("tflite", "parity", "compare-models", "passport", "verify", "apk"),

@@ -52,6 +52,10 @@ def search_of(rows: int) -> list[plots.Bar]:
     ]
 
 
+def points_of(labels: list[str]) -> list[plots.Point]:
+    return [plots.Point(bar, 1 + at, at % 3 != 1) for at, bar in enumerate(bars_of(labels))]
+
+
 def pictures_of(rows: int, columns: int, size: tuple[int, int] = (32, 64)) -> list[list[np.ndarray]]:
     random = np.random.default_rng(2)
     return [[random.integers(0, 256, (*size, 3), np.uint8) for _ in range(columns)] for _ in range(rows)]
@@ -66,12 +70,13 @@ DRAWINGS: dict[str, Draw] = {
     "confusion.svg": lambda path, labels: plots.confusion(path, labels, counts_of(labels)),
     "f1.svg": lambda path, labels: plots.f1(path, bars_of(labels), [40] * len(labels)),
     "search.svg": lambda path, labels: plots.search(path, search_of(len(labels)), 500),
+    "frontier.png": lambda path, labels: plots.frontier(path, points_of(labels), 500, 3.5),
     "samples.png": lambda path, labels: plots.sample_sheet(path, labels, pictures_of(len(labels), 3)),
     "augmentation.png": lambda path, labels: plots.augmentation_sheet(
         path, labels, [np.stack(row) for row in pictures_of(len(labels), 3)]
     ),
 }
-BY_LABEL = [name for name in DRAWINGS if name not in ("curves.svg", "search.svg")]
+BY_LABEL = [name for name in DRAWINGS if name not in ("curves.svg", "search.svg", "frontier.png")]
 
 
 @pytest.fixture

@@ -348,6 +348,26 @@ def test_the_backbone_is_converted_once(config, table, monkeypatch):
 
 
 @pytest.mark.slow
+def test_fewer_depths_are_taken_from_the_cached_features_of_more(config, table, analysed):
+    heads = {
+        n: config.model_copy(update={"head": config.head.model_copy(update={"depths": n})}) for n in (1, 2, 3)
+    }
+    separate = everything(compute(heads[1], FRAME, table, table.pictures))
+    shutil.rmtree(runs.CACHE)
+    compute(heads[3], FRAME, table, table.pictures[2:])
+    del analysed[:]
+    for depths, widths in ((2, (32, 16)), (1, (32,))):
+        found = compute(heads[depths], FRAME, table, table.pictures[2:])
+        assert (found.depths, found.width) == (widths, sum(widths))
+        assert everything(found).shape[2] == sum(widths)
+        np.testing.assert_array_equal(everything(found)[..., :32], separate[2:])
+    assert analysed == []
+    # Where one is lacking, they are computed.
+    np.testing.assert_array_equal(everything(compute(heads[1], FRAME, table, table.pictures)), separate)
+    assert len(analysed) == len(table.pictures)
+
+
+@pytest.mark.slow
 def test_several_depths_are_one_vector_of_which_each_has_its_width(config, table):
     depths = config.model_copy(update={"head": config.head.model_copy(update={"depths": 3})})
     found = compute(depths, FRAME, table, table.pictures)
