@@ -12,7 +12,7 @@ def review(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write one offline page for deciding about doubtful pictures.
+    """Write one offline page to correct labels with.
 
     Shows contradictions, near-duplicates across classes, doubted labels, held-out mistakes and pictures that
     hardly show anything, each with what the model says and with pictures to compare. Keys relabel a picture,

@@ -196,7 +196,17 @@ PARITY_KEYS = {
 }
 KEYS = {
     "train": {"run", "out_of_fold", "training"},
-    "evaluate": {"run", "labels", "train", "out_of_fold", "held_out", "without_leaked", "threshold", "gaps"},
+    "evaluate": {
+        "run",
+        "labels",
+        "train",
+        "out_of_fold",
+        "held_out",
+        "without_leaked",
+        "threshold",
+        "gaps",
+        "as_decided",
+    },
     "compare": {"ranked_by", "rows", "configuration"},
     "tflite": PARITY_KEYS,
     "parity": PARITY_KEYS,

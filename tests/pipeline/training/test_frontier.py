@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +114,7 @@ def place(pictures, tmp_path, monkeypatch) -> Path:
 
 
 @pytest.fixture(scope="module")
-def finished(pictures) -> Iterator[tuple[Path, Frontier, Heard]]:
+def finished(pictures) -> tuple[Path, Frontier, Heard]:
     """A search of fast and balanced models, to its end; only to be read and continued."""
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(pictures.parent):
         patch.setattr(
@@ -122,7 +122,7 @@ def finished(pictures) -> Iterator[tuple[Path, Frontier, Heard]]:
         )
         reporter = Heard()
         result, _ = searched(reporter=reporter, presets=("fast", "balanced"))
-        yield pictures.parent, result, reporter
+    return pictures.parent, result, reporter
 
 
 @pytest.mark.slow
