@@ -25,9 +25,9 @@ from pipeline.images import decode
 from pipeline.training import features
 from pipeline.training.experiment import Experiment, load_out_of_fold
 
-# The issues that are about what a picture shows.
 _Reason = Literal["contradiction", "copy", "doubt", "mistake", "odd", "disagrees"]
 _NEAR = 3
+# The issues that are about what a picture shows.
 _SHOWS_LITTLE = (IssueKind.UNIFORM, IssueKind.PLACEHOLDER, IssueKind.TINY, IssueKind.BARS)
 
 

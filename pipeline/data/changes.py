@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.core import parallel
 from pipeline.core.errors import PictureError
 from pipeline.data.dataset import Picture, Table, layout_of
+from pipeline.data.decisions import RELABEL
 from pipeline.data.folders import Candidate
 from pipeline.images import decode
 
@@ -85,7 +86,9 @@ def changed_since(table: Table, source: Path, moment: float) -> Change:
             sha256 = was.sha256 if was and same else decode.digest(path)
         except (OSError, PictureError):
             sha256 = ""
-        return Picture(entry.path, entry.label, entry.group, entry.given_split, sha256, 0, 0)
+        # A picture that was relabelled keeps its class wherever it lies.
+        label = was.label if was and was.decision == RELABEL else entry.label
+        return Picture(entry.path, label, entry.group, entry.given_split, sha256, 0, 0)
 
     rows = parallel.ordered(look, [e for e in layout.candidates if (e.path, e.label) not in excluded])
     return compare(table, Table(layout.root, table.labels, tuple(rows), ()))

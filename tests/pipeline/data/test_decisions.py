@@ -8,7 +8,7 @@ from pipeline.core import config as configuration
 from pipeline.core import runs
 from pipeline.core.errors import DataError
 from pipeline.core.runs import Run
-from pipeline.data import dataset, decisions, fingerprints, splits
+from pipeline.data import changes, dataset, decisions, fingerprints, splits
 from pipeline.data.audit import audit
 from pipeline.data.decisions import Decision
 from tests.support.heard import Heard
@@ -131,6 +131,7 @@ def test_a_contradiction_ends_when_its_copies_have_one_label(table, workplace):
     assert not after.excluded
     labels = {p.path: p.label for p in (*split.train, *split.held_out)}
     assert labels["cat/000.png"] == labels["dog/copy.png"] == "dog"
+    assert not changes.changed_since(after, Path("pictures"), 0)
     written(f"{table.pictures[0].sha256},leave_out,cat,")
     without, split, _ = look()
     assert [entry.reason for entry in without.excluded] == ["left out by a decision"] * 2
