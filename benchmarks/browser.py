@@ -12,25 +12,15 @@ import shutil
 import time
 from pathlib import Path
 
-from benchmarks import measure
+from benchmarks import exported, measure
 from benchmarks.measure import Figure
 from benchmarks.screenshot import FLAGS
-from export.conversion import convert
-from export.parity import parity
 from export.web import web
-from pipeline.core import config as configuration
-from pipeline.core import files, runs
-from pipeline.core.progress import ProgressReporter
-from pipeline.core.runs import Run
-from pipeline.data import synthetic
-from pipeline.evaluation import evaluate
-from pipeline.training import experiment as experiments
-from pipeline.training import train
 
 TRAIN, HELD_OUT = 20, 5  # per class
 TURNS, LIMIT_S = 5, 3
 _CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-_SETTINGS = ('export.flavours=["int8"]', "augment.views=1", "train.epochs=10", "export.compensate=false")
+_SETTINGS = ("train.epochs=10", "export.compensate=false")
 
 
 def run(folder: Path) -> list[Figure]:
@@ -43,7 +33,7 @@ def run(folder: Path) -> list[Figure]:
     place = folder / "browser"
     place.mkdir()
     with contextlib.chdir(place):
-        page = _page().resolve()
+        page = web.make(exported.experiment(TRAIN, HELD_OUT, _SETTINGS).run).path.resolve()
     checked, answered = [], []
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=chromium, args=[*FLAGS, *_CAMERA])
@@ -70,15 +60,3 @@ def run(folder: Path) -> list[Figure]:
             first.median < LIMIT_S,
         )
     ]
-
-
-def _page() -> Path:
-    synthetic.draw_channels(Path("pictures"), train=TRAIN, test=HELD_OUT)
-    made = Run(runs.RUNS / "benchmark")
-    files.make_folder(made.folder)
-    train.train(made, configuration.load(Path("pictures"), _SETTINGS), ProgressReporter())
-    experiment = experiments.open_trained(made)
-    evaluate.evaluate(experiment, ProgressReporter())
-    convert.convert(experiment, ProgressReporter())
-    parity.parity(experiment, ProgressReporter())
-    return web.make(made).path

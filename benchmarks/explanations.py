@@ -13,30 +13,22 @@ import contextlib
 import time
 from pathlib import Path
 
-from benchmarks import measure
+from benchmarks import exported, measure
 from benchmarks.measure import Figure
 from export import artifacts
 from export.conversion import convert
 from export.explain import border, occlusion
 from export.explain import explain as explaining
-from export.parity import parity
 from export.report import report as reporting
-from pipeline.core import config as configuration
-from pipeline.core import files, runs
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.runs import Run
-from pipeline.data import synthetic
-from pipeline.evaluation import evaluate
 from pipeline.images.views import plain_view
 from pipeline.tflite import interpreter as litert
-from pipeline.training import experiment as experiments
-from pipeline.training import train
 from pipeline.training.experiment import Experiment
 
 TRAIN, HELD_OUT, EXPLAINED = 40, 200, 100  # the first two per class
 EXPLAIN_LIMIT_S, REPORT_LIMIT_S, REPORT_LIMIT_MB = 40, 15, 10
 _TENTH = 10
-_SETTINGS = ('export.flavours=["int8"]', "augment.views=1", "train.epochs=30")
+_SETTINGS = ("train.epochs=30",)
 
 
 def run(folder: Path) -> list[Figure]:
@@ -44,14 +36,8 @@ def run(folder: Path) -> list[Figure]:
     place = folder / "explanations"
     place.mkdir()
     with contextlib.chdir(place):
-        synthetic.draw_channels(Path("pictures"), train=TRAIN, test=HELD_OUT)
-        made = Run(runs.RUNS / "benchmark")
-        files.make_folder(made.folder)
-        train.train(made, configuration.load(Path("pictures"), _SETTINGS), ProgressReporter())
-        experiment = experiments.open_trained(made)
-        evaluate.evaluate(experiment, ProgressReporter())
-        convert.convert(experiment, ProgressReporter())
-        parity.parity(experiment, ProgressReporter())
+        experiment = exported.experiment(TRAIN, HELD_OUT, _SETTINGS)
+        made = experiment.run
         explained = measure.seconds(lambda: explaining.explain(experiment, ProgressReporter(), EXPLAINED))
         alone = _one_thread(experiment)
         reported = measure.seconds(lambda: reporting.report(made, ProgressReporter()))
