@@ -29,6 +29,10 @@ def photos(
     serial: Annotated[
         str | None, typer.Option(metavar="SERIAL", help="The phone to use if several are connected.")
     ] = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A decisions.csv from review, which corrects labels."),
+    ] = None,
     adopt: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Also write the labelled photos as the data set NAME."),
@@ -62,7 +66,8 @@ def photos(
         run = runs.find(run_name)
         with run.locked():
             experiment = experiments.open_trained(run, terminal)
-            scored, taken = scoring.photos(experiment, folder or _pulled(terminal, serial), terminal)
+            given = folder or _pulled(terminal, serial)
+            scored, taken = scoring.photos(experiment, given, terminal, decisions)
             adopted = adoption.adopt(experiment, taken, adopt) if adopt else None
         _show(terminal, run, scored, taken)
         files = [str(run.path(artifacts.PHOTOS))]
@@ -158,7 +163,10 @@ def _show_counts(terminal: Terminal, scored: Photos, taken: PhotoFolder) -> None
     labelled = scored.field.n if scored.field else 0
     terminal.say("photos", f"{scored.photos:,} in {taken.root}, {labelled:,} of them labelled and scored")
     for paths, what in (
-        (scored.unlabelled, "photos have no label yet and are not scored: label them in the app"),
+        (
+            scored.unlabelled,
+            "photos have no label yet and are not scored: label them in the app or by review",
+        ),
         (scored.already_in_the_run, "photos are pictures of this run and are not scored"),
     ):
         if paths:

@@ -15,8 +15,9 @@ def review(
     """Write one offline page to correct labels with.
 
     Shows contradictions, near-duplicates across classes, doubted labels, held-out mistakes and pictures that
-    hardly show anything, each with what the model says and with pictures to compare. Keys relabel a picture,
-    keep it or leave it out; the page saves decisions.csv, which data.decisions applies. Needs an evaluated
+    hardly show anything, each with what the model says and with pictures to compare; and, after photos, the
+    photos from the field without a label or with a wrong answer. Keys relabel a picture, keep it or leave it
+    out; the page saves decisions.csv, which data.decisions and photos --decisions apply. Needs an evaluated
     run. Writes review.html. No picture is moved.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
@@ -40,5 +41,7 @@ def review(
                     )
             made = stage.make(experiment, terminal)
         more = f"; {made.more:,} more will follow once these are decided" if made.more else ""
-        terminal.say("review", f"{made.shown:,} pictures to decide about{more}: open {made.path}")
-        terminal.finish({"run": run.name, "shown": made.shown, "more": made.more}, [str(made.path)])
+        photos = f", {made.photos:,} of them photos from the field" if made.photos else ""
+        terminal.say("review", f"{made.shown:,} pictures to decide about{photos}{more}")
+        result = {"run": run.name, "shown": made.shown, "photos": made.photos, "more": made.more}
+        terminal.finish(result, [str(made.path)])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from pipeline.cli import options
-from pipeline.cli.terminal import speaking
+from pipeline.cli.terminal import Terminal, speaking
 
 
 def web(
@@ -19,6 +21,12 @@ def web(
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Only fetch LiteRT.js (make setup does this); needs no run.")
     ] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Also serve it here and on the phone until Ctrl-C.")
+    ] = False,
+    serial: Annotated[
+        str | None, typer.Option(metavar="SERIAL", help="The phone to use if several are connected.")
+    ] = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -26,7 +34,8 @@ def web(
 
     Camera, single pictures, or a folder of classes, which is scored as photos does. The page holds the model,
     its contract and LiteRT.js, asks no network for anything, and checks itself on the golden vectors whenever
-    it is opened. Needs an exported run. Writes try.html.
+    it is opened. Needs an exported run. Writes try.html. With --serve, http://localhost:8017 shows it, on a
+    connected phone too, whose camera it can then use.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.web import litert_js
@@ -34,9 +43,11 @@ def web(
         from pipeline.core import runs
         from pipeline.core.errors import UsageError
 
+        if serial and not serve:
+            raise UsageError("--serial only makes sense with --serve", "add --serve, or omit --serial")
         if fetch:
-            if run_name or run_option or flavour:
-                raise UsageError("--fetch makes no page, so it takes no run and no flavour", "omit them")
+            if run_name or run_option or flavour or serve:
+                raise UsageError("--fetch makes no page, so it takes no run and no other option", "omit them")
             fetched = litert_js.fetch()
             words = "fetched" if fetched else "already there"
             terminal.say("LiteRT.js", f"{litert_js.VERSION}, {words}: {litert_js.ARCHIVE}")
@@ -47,6 +58,28 @@ def web(
             made = pages.make(run, flavour)
         current = "" if made.fresh else " (up to date)"
         terminal.say("page", f"{made.size_bytes / 1e6:.1f} MB with the {made.flavour} model inside{current}")
-        terminal.finish(
-            {"run": run.name, "flavour": made.flavour, "size_bytes": made.size_bytes}, [str(made.path)]
-        )
+        result = {"run": run.name, "flavour": made.flavour, "size_bytes": made.size_bytes}
+        if serve:
+            _serve(terminal, made.path, serial, result)
+        else:
+            terminal.finish(result, [str(made.path)])
+
+
+def _serve(terminal: Terminal, page: Path, serial: str | None, result: dict[str, Any]) -> None:
+    """Serves the page until Ctrl-C, which is its regular end."""
+    from export.android.adb import connect
+    from export.web import serve as serving
+    from pipeline.core.errors import PhoneError, ToolError
+
+    with terminal.unwinding("stopping", ""), ExitStack() as stack:
+        server = stack.enter_context(serving.listen(page))
+        try:
+            stack.enter_context(serving.on_phone(connect.connect(serial), server, terminal))
+        except (PhoneError, ToolError) as error:
+            if serial:
+                raise
+            terminal.warn(f"only this computer can open it: {error.message}; {error.hint}")
+        url = serving.url(server)
+        with suppress(KeyboardInterrupt):
+            terminal.finish({**result, "url": url}, [url])
+            server.serve_forever()

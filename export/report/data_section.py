@@ -14,6 +14,7 @@ from export.report.verdict import alarms_of
 from pipeline.core import stages
 from pipeline.data.audit.audit import Audit
 from pipeline.data.audit.shortcuts import Shortcuts
+from pipeline.evaluation.as_decided import AsDecided
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.evaluation.label_issues import LabelIssues, in_words
 
@@ -40,6 +41,7 @@ class _Data:
         excluded: The first excluded files, as rows of excluded.csv.
         excluded_count: How many there are.
         trust: How far the label issues can be trusted.
+        decided: The held-out pictures that a person decided about.
     """
 
     classes: list[_ClassCount]
@@ -50,6 +52,7 @@ class _Data:
     alarms: list[str]
     label_issues: LabelIssues | None
     trust: str
+    decided: AsDecided | None
     missing: list[Missing]
 
     @property
@@ -74,7 +77,7 @@ class _Gaps:
 
 def data(contents: Artifacts) -> _Data:
     """The section on the data."""
-    label_issues = contents.get(LabelIssues)
+    label_issues, evaluation = contents.get(LabelIssues), contents.get(Evaluation)
     counts = Counter((row["label"], row["side"]) for row in contents.rows)
     return _Data(
         classes=[
@@ -87,6 +90,7 @@ def data(contents: Artifacts) -> _Data:
         alarms=alarms_of(contents),
         label_issues=label_issues,
         trust=in_words(len(label_issues.label_issues), label_issues.trust) if label_issues else "",
+        decided=evaluation.as_decided if evaluation else None,
         missing=contents.lacks(stages.AUDIT, stages.SHORTCUTS, stages.LABEL_ISSUES),
     )
 

@@ -16,7 +16,7 @@ from export.parity.result import Verdict as Gated
 from export.report.artifacts import SHIPPED, Artifacts
 from export.report.scores import clean, coverage, scores
 from pipeline.data.audit.shortcuts import Shortcuts
-from pipeline.evaluation.evaluate import ClassScore, Evaluation
+from pipeline.evaluation.evaluate import ClassScore, Evaluation, leak
 from pipeline.training.results import Folds, GivenModel
 
 YES, LOOK, NO, UNKNOWN = "yes", "look", "no", "unknown"
@@ -202,7 +202,7 @@ def _watch(contents: Artifacts, alarms: list[str]) -> str:
         some = f" ({len(never) - 1} more such classes.)" if len(never) > 1 else ""
         return f"Warning: none of the {never[0].n} pictures of {never[0].label} is recognised.{some}"
     if evaluation and evaluation.without_leaked:
-        return evaluation.gaps[-1]
+        return leak(evaluation.held_out, evaluation.without_leaked)
     weakest = _weakest(evaluation) if evaluation else ""
     phone = "" if contents.get(PhoneBenchmarks) else " It has not been timed on a phone yet."
     return f"{weakest}{phone}".strip() or "Finish the training to learn more."

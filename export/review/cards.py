@@ -1,4 +1,4 @@
-"""What `review` asks a person to decide about: one card per picture, the most doubtful first.
+"""The cards of a run's own pictures, the most doubtful first.
 
 Collected from what the audit, the folds and the evaluation left in the run; nothing is trained.
 """
@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from export.explain import selection
+from export.review.card import Card, Near, Reason
 from pipeline.core import stages
-from pipeline.core.documents import Document
 from pipeline.core.errors import PictureError
 from pipeline.core.progress import ProgressReporter
 from pipeline.data.audit.audit import Audit
@@ -25,51 +25,17 @@ from pipeline.images import decode
 from pipeline.training import features
 from pipeline.training.experiment import Experiment, load_out_of_fold
 
-_Reason = Literal["contradiction", "copy", "doubt", "mistake", "odd", "disagrees"]
 _NEAR = 3
 # The issues that are about what a picture shows.
 _SHOWS_LITTLE = (IssueKind.UNIFORM, IssueKind.PLACEHOLDER, IssueKind.TINY, IssueKind.BARS)
 
 
-class Near(Document):
-    """A picture to compare with."""
-
-    path: str
-    label: str
-
-
-class Card(Document):
-    """A picture to decide about.
-
-    Attributes:
-        sha256: Of its bytes; the decision follows it.
-        path: Where it is.
-        label: Its class.
-        held_out: Whether it is held out, so that a decision does not change what is trained.
-        reasons: Why it is shown.
-        answer: The class that the model gives it; empty if the model did not see it.
-        score: The model's probability of `answer`.
-        label_score: Its probability of `label`.
-        near: Its copies, or the training pictures nearest to it.
-    """
-
-    sha256: str
-    path: str
-    label: str
-    held_out: bool
-    reasons: tuple[_Reason, ...]
-    answer: str = ""
-    score: float = 0.0
-    label_score: float = 0.0
-    near: tuple[Near, ...] = ()
-
-
 def collect(experiment: Experiment, reporter: ProgressReporter) -> list[Card]:
     """All cards of a trained and evaluated run."""
     pictures = {picture.path: picture for picture in _all(experiment)}
-    found: dict[str, tuple[list[_Reason], list[str]]] = {}  # the reasons and the copies, by path
+    found: dict[str, tuple[list[Reason], list[str]]] = {}  # the reasons and the copies, by path
 
-    def add(path: str, reason: _Reason, copies: Sequence[str] = ()) -> None:
+    def add(path: str, reason: Reason, copies: Sequence[str] = ()) -> None:
         if path in pictures:
             reasons, others = found.setdefault(path, ([], []))
             reasons += [] if reason in reasons else [reason]

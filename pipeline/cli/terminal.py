@@ -154,6 +154,7 @@ class Terminal(ProgressReporter):
         elif not self.quiet and files:
             for number, file in enumerate(files):
                 self._out.print(f"[bold]{'open' if not number else '':>13}[/]  {_safe(file)}")
+        sys.stdout.flush()
 
     def error(self, error: VignetteError) -> None:
         """Prints an expected failure."""

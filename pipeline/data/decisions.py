@@ -86,12 +86,14 @@ def _text(path: Path) -> str:
 
 
 def decide(table: Table, path: Path, warn: Callable[[str], None]) -> Table:
-    """Reads and applies decisions; warns of those about pictures that are gone. Raises as `read`, `apply`."""
+    """Reads and applies decisions; warns of those about other pictures. Raises as `read`, `apply`."""
     found = read(path)
     decided = apply(table, path, found)
     there = {picture.sha256 for picture in table.pictures}
     if gone := [decision.line for sha256, decision in found.items() if sha256 not in there]:
-        warn(f"{path}: {len(gone)} of the decided pictures are gone (the first: line {gone[0]})")
+        warn(
+            f"{path}: {len(gone)} decisions are about pictures that are not here (the first: line {gone[0]})"
+        )
     return decided
 
 
@@ -99,6 +101,20 @@ def changes(pictures: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
     """The pictures that decisions relabelled, and those they left out."""
     relabelled = [picture for picture in pictures if picture.decided_label]
     return relabelled, [picture for picture in pictures if picture.decision == LEAVE_OUT]
+
+
+def new_label(decision: Decision, labels: Sequence[str], path: Path) -> str:
+    """The class that a picture moves to; empty if it stays.
+
+    Raises:
+        DataError: There is no such class; the message names `path` and the line.
+    """
+    label = decision.label if decision.kind == RELABEL else ""
+    if label and label not in labels:
+        raise DataError(
+            f"{path}, line {decision.line}: no class is called {label!r}", f"use one of: {', '.join(labels)}"
+        )
+    return label
 
 
 def apply(table: Table, path: Path, decided: Mapping[str, Decision]) -> Table:
@@ -115,11 +131,7 @@ def apply(table: Table, path: Path, decided: Mapping[str, Decision]) -> Table:
     pictures = []
     for picture in table.pictures:
         decision = decided.get(picture.sha256, Decision("", "", "", 0))
-        label = decision.label if decision.kind == RELABEL and decision.label != picture.label else ""
-        if label and label not in table.labels:
-            raise DataError(
-                f"{path}, line {decision.line}: no class is called {label!r}",
-                f"use one of: {', '.join(table.labels)}",
-            )
+        label = new_label(decision, table.labels, path)
+        label = label if label != picture.label else ""
         pictures.append(replace(picture, decision=decision.kind, decided_label=label))
     return replace(table, pictures=tuple(pictures))

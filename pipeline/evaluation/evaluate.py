@@ -245,10 +245,11 @@ def gaps(
             f"The held-out score ({held_out:.3f}, n = {n}) is clearly higher than the out-of-fold score "
             f"({unseen:.3f}): the held-out pictures are easier, or some have near-duplicates in training."
         )
-    return (first, second) if clean is None else (first, second, _leak(test, clean))
+    return (first, second) if clean is None else (first, second, leak(test, clean))
 
 
-def _leak(test: HeldOutScore, clean: WithoutLeaked) -> str:
+def leak(test: HeldOutScore, clean: WithoutLeaked) -> str:
+    """What leaked pictures do to the held-out score."""
     count = len(clean.leaked)
     begin = (
         f"{count} held-out {'pictures have copies' if count > 1 else 'picture has a copy'} "

@@ -1,7 +1,7 @@
 """The phone's end of adb's protocol: a small adbd on loopback that the real adb connects to.
 
-Speaks CNXN, AUTH, OPEN, OKAY, WRTE and CLSE; the services shell (v2), exec:cmd package install, and
-sync (STAT, LIST, SEND, RECV). A `fake_phone.FakePhone` answers them.
+Speaks CNXN, AUTH, OPEN, OKAY, WRTE and CLSE; the services shell (v2), exec:cmd package install, reverse
+(forward, killforward, list-forward), and sync (STAT, LIST, SEND, RECV). A `fake_phone.FakePhone` answers.
 """
 
 from __future__ import annotations
@@ -39,6 +39,18 @@ class Connection:
         self.lock = asyncio.Lock()
         self.last = 0
         self.most = MAX_DATA
+
+    async def request(self, service: str, data: bytes) -> bytes:
+        """What a service of the computer, such as `tcp:PORT`, answers to a program on the phone."""
+        self.last += 1
+        stream = self.streams[self.last] = Stream(self, self.last, 0)
+        await self.send(OPEN, stream.local, 0, service.encode() + b"\0")
+        await stream.taken.acquire()
+        await stream.write(data)
+        answer = b""
+        while (part := await stream.arrived.get()) is not None:
+            answer += part
+        return answer
 
     async def send(self, command: int, first: int, second: int, data: bytes = b"") -> None:
         head = struct.pack(
@@ -78,6 +90,7 @@ class Connection:
             self.streams[second].feed(data)
             await self.send(OKAY, second, first)
         elif command == OKAY and second in self.streams:
+            self.streams[second].remote = first
             self.streams[second].taken.release()
         elif command == CLSE and second in self.streams:
             self.streams.pop(second).feed(None)
@@ -123,6 +136,8 @@ class Stream:
             elif match := re.match(r"exec:cmd package '?install'?.* '?-S'? '?(\d+)'?", service):
                 data = await self.read(int(match[1]))
                 await self.write(await asyncio.to_thread(self.phone.install, data))
+            elif service.startswith("reverse:"):
+                await self.write(self.phone.reverse(service.removeprefix("reverse:")))
             elif service == "sync:":
                 await self._sync()
         self.connection.streams.pop(self.local, None)

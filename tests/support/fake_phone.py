@@ -32,7 +32,7 @@ _PROGRAMS = {
     "am": """
 case $1 in
 start)
-    [ -f "$PHONE/data/app/base.apk" ] ||
+    [ "$3" = android.intent.action.VIEW ] || [ -f "$PHONE/data/app/base.apk" ] ||
         { echo "Error type 3"; echo "Error: Activity class {$3} does not exist."; exit 1; }
     echo "Starting: Intent { act=$5 cmp=$3 }"
     printf '%s\\0' "$@" > "$PHONE/intents/$$" ;;
@@ -77,6 +77,7 @@ class FakePhone:
         free_bytes: The free storage; None for plenty.
         denied: A pattern; files whose path matches can be neither read nor written.
         log: Every request.
+        reversed: The ports of the phone that lead to the computer's, as adb names both.
         intents: Called with the words of each `am`.
     """
 
@@ -89,6 +90,7 @@ class FakePhone:
         self.free_bytes: int | None = None
         self.denied = ""
         self.log: list[str] = []
+        self.reversed: dict[str, str] = {}
         self.triggers: list[tuple[str, Callable[[], None]]] = []
         self.intents: Callable[[list[str]], None] = lambda words: None
         self.port = 0
@@ -106,6 +108,7 @@ class FakePhone:
         self.shows()
         self._loop = asyncio.new_event_loop()
         self._connections: set[asyncio.Task[None]] = set()
+        self._transport: Connection | None = None
         self._server: asyncio.Server | None = None
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -156,6 +159,8 @@ class FakePhone:
     def pull_cable(self) -> None:
         """Breaks every connection and accepts no other."""
 
+        self.reversed.clear()
+
         async def close() -> None:
             if self._server:
                 self._server.close()
@@ -164,6 +169,14 @@ class FakePhone:
             await asyncio.gather(*self._connections, return_exceptions=True)
 
         asyncio.run_coroutine_threadsafe(close(), self._loop).result(5)
+
+    def fetch(self, port: int, path: str = "/", host: str = "localhost") -> bytes:
+        """What the phone's browser gets from a port of its own: the whole answer over http."""
+        transport, service = self._transport, self.reversed.get(f"tcp:{port}")
+        if not transport or not service:
+            raise ConnectionRefusedError(f"nothing listens on {port} of the phone")
+        asked = f"GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n".encode()
+        return asyncio.run_coroutine_threadsafe(transport.request(service, asked), self._loop).result(20)
 
     def close(self) -> None:
         """Stops the phone and removes its folder."""
@@ -222,6 +235,21 @@ class FakePhone:
         done.stderr = done.stderr.replace(root, b"")
         return done
 
+    def reverse(self, words: str) -> bytes:
+        """Changes or lists the ports that lead to the computer."""
+        self.happens(f"reverse {words}")
+        kind, _, ports = words.partition(":")
+        if kind == "list-forward":
+            listed = "".join(f"host-0 {here} {there}\n" for here, there in self.reversed.items()).encode()
+            return b"%04x" % len(listed) + listed
+        if kind == "forward":
+            here, _, there = ports.partition(";")
+            self.reversed[here] = there
+        elif self.reversed.pop(ports, None) is None:
+            reason = f"listener '{ports}' not found".encode()
+            return b"FAIL%04x" % len(reason) + reason
+        return b"OKAY"
+
     def store(self, name: str, data: bytes) -> str:
         """Writes a file that was pushed; gives the reason where it cannot."""
         if self.denies(name):
@@ -247,7 +275,8 @@ class FakePhone:
         assert task
         self._connections.add(task)
         try:
-            await Connection(self, reader, writer).serve()
+            self._transport = Connection(self, reader, writer)
+            await self._transport.serve()
         finally:
             self._connections.discard(task)
 

@@ -143,6 +143,23 @@ class Device:
             raise self._failure(what, done.message)
         return refused[0]
 
+    def open_port(self, port: int) -> None:
+        """Lets programs on the phone reach a port of this computer under the same number."""
+        what = f"opening port {port} on the phone"
+        done = self._adb("reverse", f"tcp:{port}", f"tcp:{port}", what=what, seconds=program.QUICK)
+        if done.code:
+            raise self._failure(what, done.message)
+
+    def close_port(self, port: int) -> None:
+        """Takes `open_port` back; does nothing if the phone does not have it."""
+        what = f"closing port {port} on the phone"
+        opened = self._adb("reverse", "--list", what=what, seconds=program.QUICK)
+        if not opened.code and f"tcp:{port}" not in opened.out.split():
+            return
+        done = self._adb("reverse", "--remove", f"tcp:{port}", what=what, seconds=program.QUICK)
+        if done.code:
+            raise self._failure(what, done.message)
+
     def property(self, name: str) -> str:
         """A system property such as `ro.product.model`; empty if it is not set."""
         return self.check(f"getprop {shlex.quote(name)}", f"reading {name}").strip()

@@ -53,7 +53,7 @@ def adopt(experiment: Experiment, photos: PhotoFolder, name: str) -> _Adopted:
         what = "all labelled photos are already in the run" if labelled else "no photo has a label yet"
         raise DataError(
             f"{photos.root}: {what}; there is nothing to adopt",
-            "label the photos in the app, then pull them again",
+            "label the photos in the app and pull them again, or label them by python -m export review",
         )
     rows = [_row(name, photo) for photo in fresh]
     old = _of_the_run(experiment)

@@ -18,7 +18,9 @@ from export.android.photos.record import Record
 from pipeline.core import filetypes, parallel
 from pipeline.core.errors import DataError, PictureError
 from pipeline.core.progress import Progress, silent
+from pipeline.data import decisions as decided_by
 from pipeline.data import folders
+from pipeline.data.decisions import LEAVE_OUT
 from pipeline.data.folders import Excluded
 from pipeline.images import decode
 
@@ -64,7 +66,9 @@ class PhotoFolder:
         return self.root / photo.path
 
 
-def read(root: Path, labels: Sequence[str], progress: Progress = silent) -> PhotoFolder:
+def read(
+    root: Path, labels: Sequence[str], progress: Progress = silent, decisions: Path | None = None
+) -> PhotoFolder:
     """Reads a folder of photos; each is decoded completely.
 
     Args:
@@ -72,10 +76,12 @@ def read(root: Path, labels: Sequence[str], progress: Progress = silent) -> Phot
             session, `TIME.png` with `TIME.json` without subfolders, or `CLASS/*`.
         labels: The run's labels; a photo of another class cannot be scored.
         progress: Called after every photo.
+        decisions: A decisions.csv, whose classes replace those of the app or the folders.
 
     Raises:
-        DataError: There is no such folder, or no usable photo in it.
+        DataError: There is no such folder, no usable photo in it, or the decisions are damaged.
     """
+    decided = decided_by.read(decisions) if decisions else {}
     if not root.is_dir():
         what = "is a file, not a folder" if root.exists() else "no such folder"
         raise DataError(
@@ -94,17 +100,22 @@ def read(root: Path, labels: Sequence[str], progress: Progress = silent) -> Phot
 
     def inspect(photo: Photo) -> Photo | Excluded:
         path = root / photo.path
-        label = photo.truth or ""
-        if photo.truth and photo.truth not in labels:
-            reason = f"its class {photo.truth} is not one of the run's: {', '.join(labels)}"
-            return Excluded(photo.path, label, "", reason)
         try:
-            facts = decode.inspect(path)
-            return replace(photo, sha256=decode.digest(path), width=facts.width, height=facts.height)
+            facts, sha256 = decode.inspect(path), decode.digest(path)
         except PictureError as error:
-            return Excluded(photo.path, label, "", error.reason)
+            return Excluded(photo.path, photo.truth or "", "", error.reason)
         except OSError as error:
-            return Excluded(photo.path, label, "", f"cannot be opened: {error.strerror}")
+            return Excluded(photo.path, photo.truth or "", "", f"cannot be opened: {error.strerror}")
+        truth = photo.truth
+        if decisions and (decision := decided.get(sha256)):
+            if decision.kind == LEAVE_OUT:
+                reason = f"left out by {decisions}, line {decision.line}"
+                return Excluded(photo.path, truth or "", sha256, reason)
+            truth = decided_by.new_label(decision, labels, decisions) or truth
+        if truth and truth not in labels:
+            reason = f"its class {truth} is not one of the run's: {', '.join(labels)}"
+            return Excluded(photo.path, truth, "", reason)
+        return replace(photo, sha256=sha256, width=facts.width, height=facts.height, truth=truth)
 
     for done, photo in enumerate(parallel.ordered(inspect, listed), 1):
         if isinstance(photo, Photo) and photo.sha256 in seen:

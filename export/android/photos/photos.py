@@ -99,18 +99,26 @@ class Photos(Document):
     errors: tuple[Mistake, ...]
 
 
-def photos(experiment: Experiment, root: Path, reporter: ProgressReporter) -> tuple[Photos, PhotoFolder]:
+def photos(
+    experiment: Experiment, root: Path, reporter: ProgressReporter, decisions: Path | None = None
+) -> tuple[Photos, PhotoFolder]:
     """Scores a folder of photos; writes photos.json and the sheet of mistakes.
 
+    Args:
+        experiment: A trained and exported run.
+        root: The folder.
+        reporter: For progress.
+        decisions: A decisions.csv about them.
+
     Raises:
-        DataError: There is no such folder, or no usable photo in it.
+        DataError: There is no such folder, no usable photo in it, or the decisions are damaged.
         RunError: The run has no int8 file yet.
     """
     run = experiment.run
     convert.require(experiment, INT8)
     contract = bundle.read(run.path(convert.bundle_name(INT8))).contract
     threshold = contract.threshold
-    taken = folder.read(root, experiment.labels, reporter.progress)
+    taken = folder.read(root, experiment.labels, reporter.progress, decisions)
     held_out, predicted = parity.tflite_answers(experiment, INT8, reporter)
     exports = {name: convert.recipe(experiment, name).key for name in experiment.config.export.flavours}
     inputs = {

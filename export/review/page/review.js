@@ -34,7 +34,7 @@ function store() {
 
 function decide(kind, label) {
   const card = data.cards[place];
-  if (!card) return;
+  if (!card || (kind === KEEP && !card.label)) return;
   const own = kind === RELABEL && label === card.label && !card.reasons.includes("contradiction");
   decisions.set(card.sha256, { decision: own ? KEEP : kind, label, note: part("note").value.trim() });
   store();
@@ -65,6 +65,14 @@ function face(button, key, label) {
   button.replaceChildren(...(key ? [element("kbd", key)] : []), element("span", label));
 }
 
+// Which sentence says what the label is and what the model thinks.
+function opinion(card) {
+  if (!card.label) return "open";
+  if (!card.answer) return "unseen";
+  if (card.answer === card.label) return "agrees";
+  return card.reasons.includes("field_mistake") ? "wrong" : "says";
+}
+
 function show() {
   const done = data.cards.filter((card) => decisions.has(card.sha256)).length;
   part("progress").textContent = text("progress", { done, total: data.cards.length });
@@ -79,7 +87,7 @@ function show() {
   part("path").textContent = card.path;
   part("reasons").replaceChildren(...card.reasons.map((reason) => element("li", words[reason])));
   const values = { label: card.label, answer: card.answer, score: percent(card.score), own: percent(card.label_score) };
-  part("said").textContent = text(card.answer ? (card.answer === card.label ? "agrees" : "says") : "unseen", values);
+  part("said").textContent = text(opinion(card), values);
   part("held").textContent = card.held_out ? words.held_out : "";
   part("near-title").textContent = card.near.length ? words.near : "";
   part("near").replaceChildren(...card.near.map((near) => {
@@ -98,6 +106,7 @@ function show() {
   });
   part("keep").setAttribute("aria-pressed", String(decision?.decision === KEEP));
   part("leave").setAttribute("aria-pressed", String(decision?.decision === LEAVE_OUT));
+  part("keep").disabled = !card.label;
   part("undo").disabled = !decision;
   part("back").disabled = place === 0;
   part("next").disabled = place === data.cards.length - 1;
@@ -116,7 +125,8 @@ function save() {
   const address = URL.createObjectURL(new Blob([csv()], { type: "text/csv" }));
   element("a", "", { href: address, download: "decisions.csv" }).click();
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
-  part("after").textContent = text("saved", { command: data.command });
+  const photos = data.photos ? text("saved_photos", { command: data.photos }) : "";
+  part("after").replaceChildren(text("saved", { command: data.command }), element("br"), photos);
 }
 
 const KEYS = {

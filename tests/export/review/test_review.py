@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import random
@@ -11,7 +12,13 @@ from pathlib import Path
 import pytest
 
 from export import artifacts
+from export.bundle import bundle
+from pipeline.core.runs import Run
+from pipeline.images import decode
+from pipeline.tflite.interpreter import XNNPACK
+from pipeline.training.experiment import open_trained
 from tests.support import verbs
+from tests.support.app_folder import NOBODY_SAID, take
 from tests.support.verbs import RUN, here
 
 pytestmark = pytest.mark.slow
@@ -61,16 +68,32 @@ def place(tmp_path_factory) -> Path:
     return place
 
 
-@pytest.fixture
-def page(browser, place):
+@contextlib.contextmanager
+def opened(browser, place: Path):
+    """The page of the run in `place`; whatever it complains about fails the test."""
     context = browser.new_context(offline=True, accept_downloads=True, locale="en-GB")
     page, complaints = context.new_page(), []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
     page.goto((place / RUN / artifacts.REVIEW).as_uri())
     yield page
     assert complaints == []
     context.close()
+
+
+@pytest.fixture
+def page(browser, place):
+    with opened(browser, place) as page:
+        yield page
+
+
+def save(page, path: Path) -> list[dict[str, str]]:
+    """Saves the decisions by the key; gives the rows."""
+    with page.expect_download() as download:
+        page.keyboard.press("s")
+    download.value.save_as(path)
+    return list(csv.DictReader(path.read_text("utf-8").splitlines()))
 
 
 def test_a_spoilt_set_is_cleaned_by_keys_alone_and_trains_better(place, page):
@@ -86,10 +109,7 @@ def test_a_spoilt_set_is_cleaned_by_keys_alone_and_trains_better(place, page):
     # Progress is kept in the page.
     page.reload()
     assert page.inner_text("#progress") == f"{len(cards)} of {len(cards)} decided"
-    with page.expect_download() as download:
-        page.keyboard.press("s")
-    download.value.save_as(place / "decisions.csv")
-    rows = list(csv.DictReader((place / "decisions.csv").read_text("utf-8").splitlines()))
+    rows = save(page, place / "decisions.csv")
     assert {row["sha256"] for row in rows} == {card["sha256"] for card in cards}
     assert {row["decision"] for row in rows} == {"keep", "relabel"}
 
@@ -104,6 +124,9 @@ def test_a_spoilt_set_is_cleaned_by_keys_alone_and_trains_better(place, page):
     assert evaluation["as_decided"]["accuracy"] > evaluation["held_out"]["accuracy"]
     assert evaluation["as_decided"]["relabelled"]
     assert "Trust the first" in evaluation["gaps"][-1]
+    report = (place / RUN / artifacts.REPORT).read_text("utf-8") if said(place, "export", "report") else ""
+    assert "Held-out pictures relabelled by your decisions, scored as they were: " in report
+    assert all(f"<li><bdi>{path}</bdi></li>" in report for path in evaluation["as_decided"]["relabelled"])
     assert {path: path.read_bytes() for path in (place / "pictures").rglob("*.jpg")} == files
     # What is decided is not asked again.
     again = json.loads(said(place, "export", "review", "--json"))
@@ -128,6 +151,58 @@ def test_keys_and_buttons_do_the_same(page):
     first = json.loads(page.inner_text("#data"))["cards"][0]
     row = next(row for row in rows if row["sha256"] == first["sha256"])
     assert (row["decision"], row["note"]) == ("keep", 'said "so", twice')
+
+
+def test_photos_from_the_field_are_labelled_by_keys_and_adopted(tmp_path_factory, tmp_path, browser, draw):
+    place = verbs.copy_finished(tmp_path_factory, tmp_path / "place")
+    run = Run(place / RUN)
+    with contextlib.chdir(place):
+        experiment = open_trained(Run(RUN))
+        found = bundle.read(RUN / "export/int8")
+        labels = experiment.labels
+        mislabelled = experiment.split.held_out[0]
+        pixels = decode.read(experiment.table.file(mislabelled)) // 2
+        wrong = next(label for label in labels if label != mislabelled.label)
+        take(place / "walk", 0, pixels, found, wrong, kernels=XNNPACK)
+        for number in (1, 2):
+            take(place / "walk", number, draw(160, 90, seed=number), found, NOBODY_SAID, kernels=XNNPACK)
+    scored = json.loads(said(place, "export", "photos", "walk", "--json"))
+    assert (len(scored["errors"]), len(scored["unlabelled"])) == (1, 2)
+    asked = json.loads(said(place, "export", "review", "--json"))
+    assert asked["photos"] == 3
+    with opened(browser, place) as page:
+        cards = json.loads(page.inner_text("#data"))["cards"][:3]
+        assert [card["reasons"] for card in cards] == [["field_mistake"], *[["unlabelled"]] * 2]
+        assert f"Labelled {wrong} (" not in page.inner_text("#said")
+        page.keyboard.press(str(labels.index(mislabelled.label) + 1))
+        # A photo without a label cannot be kept as it is.
+        page.keyboard.press(" ")
+        assert page.inner_text("#place").startswith("2 ")
+        assert page.is_disabled("#keep")
+        page.keyboard.press(str(labels.index(wrong) + 1))
+        page.keyboard.press("x")
+        rows = save(page, place / "decisions.csv")
+        assert "--decisions decisions.csv --adopt field" in page.inner_text("#after")
+    assert [row["decision"] for row in rows] == ["relabel", "relabel", "leave_out"]
+    decided = ("walk", "--decisions", "decisions.csv")
+    after = json.loads(said(place, "export", "photos", *decided, "--adopt", "field", "--json"))
+    assert (after["field"]["n"], after["unlabelled"]) == (2, [])
+    assert [entry["reason"] for entry in after["excluded"]] == ["left out by decisions.csv, line 4"]
+    table = list(csv.DictReader((place / "data/pictures/field.csv").read_text("utf-8").splitlines()))
+    assert {row["label"] for row in table} == {mislabelled.label, wrong}
+    # A class that the run does not have is refused by line, and photos that are gone are named.
+    (place / "decisions.csv").write_text(
+        f"sha256,decision,label,note\n{rows[0]['sha256']},relabel,nothing,\n", "utf-8"
+    )
+    refused = here("export", "photos", *decided, cwd=place)
+    assert refused.returncode == 2
+    assert "decisions.csv, line 2: no class is called 'nothing'" in refused.stderr
+    for path in (place / "walk").rglob("*.png"):
+        path.unlink()
+    (warning,) = json.loads(said(place, "export", "review", "--json"))["warnings"]
+    assert "photos are gone since they were scored; the first: walk/" in warning
+    run.path(artifacts.PHOTOS).unlink()
+    assert json.loads(said(place, "export", "review", "--json"))["photos"] == 0
 
 
 def test_an_unevaluated_run_is_refused(place, tmp_path):

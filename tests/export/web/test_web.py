@@ -66,7 +66,7 @@ def test_what_is_missing_is_named_with_what_to_run(exported, monkeypatch, tmp_pa
     refused(
         run(exported, "--fetch", "--flavour", "int8"),
         2,
-        "--fetch makes no page, so it takes no run and no flavour",
+        "--fetch makes no page, so it takes no run and no other option",
         "omit them",
     )
     contract = exported / RUN / "export/int8/contract.json"
