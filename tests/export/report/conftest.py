@@ -13,6 +13,7 @@ from export import artifacts
 from export.android.photos import photos, simulate
 from export.explain import explain as explaining
 from export.report import report
+from export.review import review
 from pipeline.core import config as configuration
 from pipeline.core import files, runs
 from pipeline.core.progress import ProgressReporter
@@ -68,7 +69,7 @@ def place(whole, tmp_path) -> Path:
 
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory) -> Path:
-    """A working directory with a run whose classes are named to do harm, with its report."""
+    """A working directory with a run whose classes are named to do harm, with its report and its review."""
     place = tmp_path_factory.mktemp("hostile")
     verbs.draw_pictures(place / "drawn-before", 30)
     names = dict(
@@ -84,4 +85,5 @@ def hostile(tmp_path_factory) -> Path:
         verbs.make_run(run, configuration.load(Path("table.csv"), verbs.TINY))
         explain(run)
         report.report(run, ProgressReporter())
+        review.make(experiments.open_trained(run), ProgressReporter())
     return place

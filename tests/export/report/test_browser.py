@@ -230,6 +230,12 @@ def test_hostile_names_are_text_and_nothing_runs(opened, hostile_report):
     body = one.page.locator("body").inner_text()
     for name in (SCRIPT, ARABIC, MARKUP):
         assert body.count(name) > 5
+    reviewed = opened(hostile_report.with_name(artifacts.REVIEW))
+    assert reviewed.complaints == []
+    assert reviewed.page.locator("script").count() == 2
+    choices = reviewed.page.locator("#choices span").all_inner_texts()
+    assert choices == sorted([SCRIPT, ARABIC, MARKUP])
+    assert any(name in reviewed.page.inner_text("#said") for name in choices)
     # Numbers beside a name that runs from right to left stay where they are.
     assert body.count(f"\u2068{ARABIC}\u2069") == body.count(ARABIC)
 
