@@ -83,7 +83,7 @@ def run(*command: object, cwd: Path | None = None) -> str:
 def maven(known: dict[str, str], *arguments: str) -> int:
     """Runs Maven, offline where everything was fetched before. Returns its exit code."""
     defines = [f"-D{key}.version={known[key].rsplit(':', 1)[1]}" for key in SHARED_WITH_POM]
-    command = ["mvn", "-B", "-ntp", "-f", str(HERE / "pom.xml"), *defines, *arguments]
+    command = ["mvn", "-B", "-ntp", "-Dstyle.color=never", "-f", str(HERE / "pom.xml"), *defines, *arguments]
     stamp = TARGET / "fetched"
     recipe = (HERE / "pom.xml").read_bytes() + repr(sorted(known.items())).encode()
     key = hashlib.sha256(recipe + arguments[0].encode()).hexdigest()

@@ -75,4 +75,9 @@ def apk(
             info = apps.make(experiment, wishes, terminal)
             path = run.path(artifacts.APK)
             terminal.table(str(path), ["what", "found"], list(info.words.items()), words=True)
+            if not info.ready_for_16_kb:
+                terminal.warn(
+                    "the Play Store refuses this app, because the runtime inside is not aligned for memory "
+                    "pages of 16 KB; other ways of installing it are open"
+                )
             terminal.finish({"run": run.name, **info.model_dump(mode="json")}, [str(path)])

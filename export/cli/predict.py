@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from export.bundle.predict import Prediction
 
 _DONT_KNOW = "don't know"
+_SHOWN = 0.0005  # a smaller probability would read as 0
 
 
 def predict(
@@ -92,7 +93,8 @@ def _show(terminal: Terminal, name: str, flavour: str, answers: Sequence[Predict
     for answer in answers:
         if not answer.problem:
             first, *others = answer.top
-            rest = ", ".join(f"{guess.label} {guess.probability:.3f}" for guess in others)
+            likely = [guess for guess in others if guess.probability >= _SHOWN]
+            rest = ", ".join(f"{guess.label} {guess.probability:.3f}" for guess in likely)
             label = answer.label or f"{_DONT_KNOW} ({first.label})"
             rows.append([answer.path, label, f"{first.probability:.3f}", rest])
     if rows:

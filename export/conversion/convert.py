@@ -12,7 +12,7 @@ from export.bundle import bundle, contract
 from export.conversion import calibration, calibration_report, compensation, failures, one_flavour
 from export.conversion.failures import Failure
 from export.conversion.flavour_options import FLAVOURS
-from pipeline.core import files, stages
+from pipeline.core import files, memory, stages
 from pipeline.core.errors import ConversionError, GateError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
@@ -99,6 +99,7 @@ def exported(experiment: Experiment) -> list[str]:
     return made
 
 
+@memory.given_back()
 def convert(experiment: Experiment, reporter: ProgressReporter) -> None:
     """Writes the bundle of every configured flavour that is out of date.
 

@@ -90,7 +90,12 @@ def _file(contents: Artifacts) -> tuple[str, str]:
     compared = f"on {n:,} pictures {seen}, {points(row.agreement)} of its answers match the Keras model's"
     if own is not None and keras is not None:
         where = f" on the {counted:,} without copies in training" if counted < n else ""
-        compared += f", and its accuracy is {own:.3f} against {keras:.3f}{where}"
+        both = f"both have an accuracy of {own:.3f}"
+        compared += ", and "
+        compared += (
+            both if f"{own:.3f}" == f"{keras:.3f}" else f"its accuracy is {own:.3f} against {keras:.3f}"
+        )
+        compared += where
     look = " This is the second look: a first file failed the gate." if row.second_look else ""
     if row.verdict == Gated.FAILED:
         broken = "; ".join(row.broken)
@@ -101,10 +106,11 @@ def _file(contents: Artifacts) -> tuple[str, str]:
     if row.verdict == Gated.PASSED:
         return YES, f"The {name} file matches the Keras model: {compared}.{look}"
     least = 100 * row.smallest_drop_that_would_show
+    check = f"Check the changed answers in {artifacts.FLIPS}; to" if row.flips else "To"
     return LOOK, (
         f"No problem found with the {name} file: {compared}. But the sample is too small to confirm parity: "
-        f"a loss below {least:.1f} points would not show. Check the changed answers in {artifacts.FLIPS}; to "
-        f"confirm parity, hold out more pictures.{look}"
+        f"a loss below {least:.1f} points would not show. {check} confirm parity, hold out more pictures "
+        f"(data.held_out).{look}"
     )
 
 

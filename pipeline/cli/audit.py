@@ -157,8 +157,9 @@ def _say_next(terminal: Terminal, run: Run, source: Path, result: AuditResult, a
 
     if result.refusal:
         terminal.text(f"\nThese pictures are not ready for training: {result.refusal.message}")
-        terminal.text(f"Do this first: {result.refusal.hint}")
         classes = result.audit.classes
+        if any(classes):
+            terminal.text(f"Do this first: {result.refusal.hint}")
         if sum(bool(label) for label in classes) < 2 or "" in classes:
             terminal.text(
                 "\nTo train a classifier, sort the pictures into one folder per class, such as\n"

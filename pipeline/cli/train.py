@@ -61,15 +61,20 @@ def train(
         if preset:
             given.append(f"train.preset={preset}")
         before = {} if overwrite or resplit else runs.added_since(name)
-        config = configuration.load(source, given, before)
+        decided = {} if overwrite else runs.decided(name)
+        config = configuration.load(source, given, decided | before)
         if before:
             keys = ", ".join(f"{key} = {value}" for key, value in before.items())
             terminal.warn(f"the run {name} was made before these keys existed, and keeps to {keys}")
+        chosen = any(setting.partition("=")[0].strip() in decided for setting in given)
+        if decided and not chosen and config.data.decisions:
+            terminal.warn(
+                f"{config.data.decisions} goes on deciding about pictures of this run; to end that, add "
+                '--set data.decisions=""'
+            )
         run = runs.open_for(name, config, overwrite=overwrite, resplit=resplit)
         if source.suffix.lower() != ".toml":
-            terminal.say(
-                "defaults", f"no configuration given; the full one will be in {run.path(stages.CONFIG)}"
-            )
+            terminal.say("defaults", "no configuration given; a run's config.toml has the full one")
         with run.locked():
             training.train(run, config, terminal)
             folds = run.read(Folds, stages.FOLDS)

@@ -47,6 +47,7 @@ CACHE = Path("data/cache")
 PICTURE_SETS = Path("data/pictures")
 PULLED = Path("data/photos")
 
+_DECISIONS = "data.decisions"
 _PICTURES_KEY = "data.pictures"
 
 # The columns of each table, and the arrays of one length of each .npz file.
@@ -198,7 +199,7 @@ def open_for(
         if Path(own.data.pictures).resolve() == Path(config.data.pictures).resolve():
             differing.discard(_PICTURES_KEY)
         # These continue the run: how much work goes into the model, and decisions about single pictures.
-        differing -= {"train.preset", "data.decisions"}
+        differing -= {"train.preset", _DECISIONS}
         # Until the folds are done, a run depends on nothing but its split, which has rules
         # of its own.
         if not run.path(FOLDS).is_file():
@@ -222,15 +223,29 @@ def free_name(name: str) -> str:
     return next(free for free in names if not (RUNS / free).exists())
 
 
+def decided(name: str) -> dict[str, str]:
+    """The decisions about pictures that the run of that name applies, as a key and its value."""
+    section, _, key = _DECISIONS.partition(".")
+    part = _tree(name).get(section)
+    decisions = part.get(key) if isinstance(part, dict) else ""
+    return {_DECISIONS: decisions} if decisions else {}
+
+
 def added_since(name: str) -> dict[str, Any]:
     """The keys that the configuration of the run of that name lacks, with what they are taken for there."""
-    path = RUNS / name / CONFIG
-    try:
-        tree = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+    tree = _tree(name)
+    if not tree:
         return {}
     known = {f"{section}.{key}" for section, part in tree.items() if isinstance(part, dict) for key in part}
     return {key: value for key, value in configuration.ADDED.items() if key not in known}
+
+
+def _tree(name: str) -> dict[str, Any]:
+    """The configuration of a run as it was written; empty if there is none."""
+    try:
+        return tomllib.loads((RUNS / name / CONFIG).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def find(name: str | None) -> Run:
@@ -247,7 +262,10 @@ def find(name: str | None) -> Run:
         raise UsageError(f"{name}: {where}" if "/" in name else where, _known_runs())
     made = sorted(RUNS.glob(f"*/{CONFIG}"), key=lambda path: path.stat().st_mtime)
     if not made:
-        raise UsageError(f"no runs in {RUNS}", "train one: python -m pipeline train CONFIG_OR_FOLDER")
+        raise UsageError(
+            f"no runs in {RUNS}",
+            "train one: python -m pipeline train CONFIG_OR_FOLDER; or go to the folder in which you trained",
+        )
     return Run(made[-1].parent)
 
 

@@ -18,7 +18,7 @@ def labels_of(source: Path, labels: Sequence[str]) -> tuple[str, ...]:
     distinct = sorted(set(labels))
     if not distinct:
         raise DataError(
-            f"{source}: no pictures found",
+            f"{source}: no pictures found" + (" in class folders" if source.is_dir() else ""),
             "put them into one folder per class: FOLDER/CLASS/picture.jpg",
         )
     folded: dict[str, list[str]] = defaultdict(list)

@@ -217,7 +217,7 @@ def gaps(
     if points > 10:
         first = (
             f"It scores {points:.0f} points higher on its training pictures than on unseen ones: "
-            "it is overfitting. More pictures help most, then a larger head.l2."
+            "it is overfitting. More pictures help most, then a larger head.l2 (--set head.l2=VALUE)."
         )
     elif points > 3:
         first = (

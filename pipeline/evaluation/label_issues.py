@@ -125,6 +125,11 @@ def in_words(count: int, trust: Trust) -> str:
         why = "probably by mistakes of the model"
         return f"no label is in doubt: {trust.withheld} are contradicted, but {why}"
     likely, others = trust.likely_wrong, count - trust.likely_wrong
+    if not likely:
+        return (
+            f"predictions this confident agree with {trust.agreeing:,} of {trust.sure:,} labels; "
+            f"probably {'none of the ' + str(count) if count > 1 else 'not even this one'} is wrong"
+        )
     mistakes = f", {others} of the contradictions are the model's own mistakes" if others else ""
     return (
         f"predictions this confident agree with {trust.agreeing:,} of {trust.sure:,} labels; "

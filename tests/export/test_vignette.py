@@ -73,7 +73,7 @@ def test_hints_name_commands_as_it_was_called(place, tmp_path):
         command("evaluate", cwd=tmp_path),
         2,
         "no runs in data/runs",
-        "train one: vignette train CONFIG_OR_FOLDER",
+        "train one: vignette train CONFIG_OR_FOLDER; or go to the folder in which you trained",
     )
     fine(command("train", "--run", "pictures", cwd=place))
 

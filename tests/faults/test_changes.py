@@ -120,7 +120,7 @@ def test_runs_that_are_not_there_are_refused(tmp_path, copy):
         here("pipeline", "evaluate", cwd=elsewhere),
         2,
         "no runs in data/runs",
-        "train one: python -m pipeline train CONFIG_OR_FOLDER",
+        "train one: python -m pipeline train CONFIG_OR_FOLDER; or go to the folder in which you trained",
     )
     message = "no run called other in data/runs"
     refused(here("pipeline", "evaluate", "other", cwd=copy), 2, message, "runs here: pictures")

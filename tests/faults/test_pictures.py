@@ -46,7 +46,7 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
     refused(
         train(tmp_path),
         2,
-        "pictures: no pictures found",
+        "pictures: no pictures found in class folders",
         "put them into one folder per class: FOLDER/CLASS/picture.jpg",
     )
     without_a_run(tmp_path)

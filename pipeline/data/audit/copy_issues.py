@@ -50,14 +50,14 @@ def of_copies(
         ),
         issue_of_groups(
             IssueKind.EQUAL,
-            "equal files",
+            "groups of equal files",
             f"{kept}; training is faster without them",
             equal,
             matters=False,
         ),
         issue_of_groups(
             IssueKind.COPIES,
-            "near-duplicates (re-saved, resized, cropped or mirrored)",
+            "groups of near-duplicates (re-saved, resized, cropped or mirrored)",
             f"{kept}; in large series {loose}" if grouped and series else kept,
             near,
             matters=not grouped,

@@ -70,20 +70,22 @@ def place(whole, tmp_path) -> Path:
 @pytest.fixture(scope="session")
 def hostile(tmp_path_factory) -> Path:
     """A working directory with a run whose classes are named to do harm, with its report and its review."""
-    place = tmp_path_factory.mktemp("hostile")
-    verbs.draw_pictures(place / "drawn-before", 30)
-    names = dict(
-        zip(sorted(p.name for p in (place / "drawn-before").iterdir()), (SCRIPT, ARABIC, MARKUP), strict=True)
-    )
-    with (place / "table.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["path", "label"])
-        for path in sorted((place / "drawn-before").rglob("*.jpg")):
-            writer.writerow([path.relative_to(place).as_posix(), names[path.parent.name]])
-    with contextlib.chdir(place):
-        run = Run(runs.RUNS / "hostile")
-        verbs.make_run(run, configuration.load(Path("table.csv"), verbs.TINY))
-        explain(run)
-        report.report(run, ProgressReporter())
-        review.make(experiments.open_trained(run), ProgressReporter())
-    return place
+
+    def build(place: Path) -> None:
+        verbs.draw_pictures(place / "drawn-before", 30)
+        drawn = sorted((place / "drawn-before").rglob("*.jpg"))
+        old = sorted({path.parent.name for path in drawn})
+        names = dict(zip(old, (SCRIPT, ARABIC, MARKUP), strict=True))
+        with (place / "table.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["path", "label"])
+            for path in drawn:
+                writer.writerow([path.relative_to(place).as_posix(), names[path.parent.name]])
+        with contextlib.chdir(place):
+            run = Run(runs.RUNS / "hostile")
+            verbs.make_run(run, configuration.load(Path("table.csv"), verbs.TINY))
+            explain(run)
+            report.report(run, ProgressReporter())
+            review.make(experiments.open_trained(run), ProgressReporter())
+
+    return verbs.made_once(tmp_path_factory, "hostile", build)

@@ -123,14 +123,14 @@ def test_a_file_that_passed_may_be_shipped_and_the_weakest_class_is_named(found)
 
 
 def test_what_so_few_pictures_cannot_show_is_said(found):
-    unsure = TARGET.model_copy(update={"verdict": Verdict.NOT_SHOWN})
+    unsure = TARGET.model_copy(update={"verdict": Verdict.NOT_SHOWN, "flips": 2})
     found.documents[artifacts.PARITY] = parity(unsure)
     told = verdict.verdict(found)
     assert told.state == "look"
     assert told.sentences[0].startswith("No problem found with the int8 file: on 100 pictures")
     assert told.sentences[0].endswith(
         "But the sample is too small to confirm parity: a loss below 2.0 points would not show. Check the "
-        "changed answers in figures/flips.png; to confirm parity, hold out more pictures."
+        "changed answers in figures/flips.png; to confirm parity, hold out more pictures (data.held_out)."
     )
 
 
@@ -310,3 +310,15 @@ def test_the_classes_that_are_mixed_up_are_what_to_work_on(found):
     said = data_section.improve(found)
     assert said[0].startswith("11 of the Keras model's 11 mistakes confuse cat and <dog>")
     assert any(sentence.startswith("<dog> is weaker than the others") for sentence in said)
+
+
+def test_equal_scores_are_one_number_and_unchanged_answers_need_no_look(found):
+    own = TARGET.accuracy
+    unsure = TARGET.model_copy(update={"verdict": Verdict.NOT_SHOWN, "flips": 0})
+    same = parity(unsure)
+    found.documents[artifacts.PARITY] = same.model_copy(
+        update={"reference": same.reference.model_copy(update={"accuracy": own})}
+    )
+    said = verdict.verdict(found).sentences[0]
+    assert f", and both have an accuracy of {own:.3f}." in said
+    assert said.endswith("would not show. To confirm parity, hold out more pictures (data.held_out).")

@@ -7,6 +7,7 @@ import csv
 import json
 import random
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -128,9 +129,15 @@ def test_a_spoilt_set_is_cleaned_by_keys_alone_and_trains_better(place, page):
     assert "Held-out pictures relabelled by your decisions, scored as they were: " in report
     assert all(f"<li><bdi>{path}</bdi></li>" in report for path in evaluation["as_decided"]["relabelled"])
     assert {path: path.read_bytes() for path in (place / "pictures").rglob("*.jpg")} == files
-    # What is decided is not asked again.
+    # What is decided is not asked again, and stays decided.
     again = json.loads(said(place, "export", "review", "--json"))
     assert again["shown"] < len(cards) / 2
+    without = here("pipeline", "train", "pictures", *verbs.sets(SETTINGS), cwd=place)
+    assert (
+        "decisions.csv goes on deciding about pictures of this run; to end that, add --set" in without.stdout
+    )
+    assert "pictures relabelled, 0 left out" in without.stdout
+    assert tomllib.loads((place / RUN / "config.toml").read_text())["data"]["decisions"] == "decisions.csv"
 
 
 def test_keys_and_buttons_do_the_same(page):

@@ -368,7 +368,9 @@ def test_find_takes_the_newest_run_or_the_named_one(workplace):
 def test_find_names_the_runs_that_there_are(workplace):
     with pytest.raises(UsageError, match="no runs in data/runs") as none:
         runs.find(None)
-    assert none.value.hint == "train one: python -m pipeline train CONFIG_OR_FOLDER"
+    assert none.value.hint.startswith(
+        "train one: python -m pipeline train CONFIG_OR_FOLDER; or go to the folder"
+    )
     with pytest.raises(UsageError, match="no run called x in data/runs") as unknown:
         runs.find("x")
     assert unknown.value.hint == "there are no runs yet"

@@ -126,7 +126,7 @@ def gaps(train_accuracy: float, out_of_fold: float, right: int, n: int = 100) ->
 def test_a_large_gap_to_the_training_pictures_is_called_learning_by_heart():
     assert gaps(0.95, 0.75, 75)[0] == (
         "It scores 20 points higher on its training pictures than on unseen ones: "
-        "it is overfitting. More pictures help most, then a larger head.l2."
+        "it is overfitting. More pictures help most, then a larger head.l2 (--set head.l2=VALUE)."
     )
 
 

@@ -111,3 +111,10 @@ def test_how_far_to_trust_doubts_is_said_in_words():
     assert label_issues.in_words(0, trust) == (
         "no label is in doubt: 3 are contradicted, but probably by mistakes of the model"
     )
+
+
+def test_doubts_that_are_probably_all_the_models_mistakes_are_said_in_one_judgement():
+    trust = label_issues.Trust(sure=250, agreeing=240, likely_wrong=0, withheld=0)
+    said = label_issues.in_words(2, trust)
+    assert said == "predictions this confident agree with 240 of 250 labels; probably none of the 2 is wrong"
+    assert label_issues.in_words(1, trust).endswith("probably not even this one is wrong")

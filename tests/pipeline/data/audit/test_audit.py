@@ -499,7 +499,7 @@ def test_nothing_to_look_at_is_wrong_use(workplace, capfd):
     (workplace / "empty").mkdir()
     ended = call(capfd, "pipeline", "audit", "empty", cwd=workplace)
     assert ended.returncode == 2
-    assert ended.stderr.startswith("error: empty: no pictures found\n")
+    assert ended.stderr.startswith("error: empty: no pictures found in class folders\n")
     ended = call(capfd, "pipeline", "audit", "nowhere", cwd=workplace)
     assert ended.returncode == 2
     assert ended.stderr.startswith("error: nowhere: no such file or folder\n")
@@ -527,7 +527,7 @@ def test_training_after_an_audit_finds_it_up_to_date_and_says_it_in_one_line(fol
     out = fine(verbs.here("pipeline", "train", "pictures", *verbs.sets(), cwd=folder.parent))
     assert (
         "       audit  1 × one picture under two labels; "
-        f"1 × near-duplicates (re-saved, resized, cropped or mirrored) (see {RUN}/audit.json)\n"
+        f"1 × groups of near-duplicates (re-saved, resized, cropped or mirrored) (see {RUN}/audit.json)\n"
     ) in out
     assert "note  2 files are excluded" in out
     after = verbs.stamps(folder.parent / RUN)

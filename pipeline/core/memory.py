@@ -1,0 +1,31 @@
+"""Memory that goes back to the system as soon as it is free."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# mallopt's parameter for the size from which each block is a mapping of its own, and its largest value.
+_MMAP_THRESHOLD = -3
+_LARGE, _LARGEST = 2 << 20, 32 << 20
+
+
+@contextmanager
+def given_back() -> Iterator[None]:
+    """While this holds, arrays of over 2 MB leave no holes behind when they are freed.
+
+    glibc otherwise keeps blocks of up to 32 MB for the next ones. Where those are of many sizes, the holes
+    add up. Other C libraries are left alone.
+    """
+    _set_threshold(_LARGE)
+    try:
+        yield
+    finally:
+        _set_threshold(_LARGEST)
+
+
+def _set_threshold(size: int) -> None:
+    library = ctypes.CDLL(None)
+    if hasattr(library, "gnu_get_libc_version"):
+        library.mallopt(_MMAP_THRESHOLD, size)
