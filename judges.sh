@@ -18,6 +18,7 @@ python_for() {
 }
 
 make_environment() {
+    [ "$1" != arm ] || { sh judges/arm.sh; return; }
     "$2" -m venv --clear ".venv-$1" \
         && ".venv-$1/bin/python" -m pip install --quiet --disable-pip-version-check -r "requirements-$1.txt"
 }
@@ -40,7 +41,7 @@ graphics_for() {
 
 make_judge() {
     name=$1 size=$2
-    wanted=$(cat "requirements-$name.txt" judges.sh | cksum)
+    wanted=$(cat "requirements-$name.txt" judges.sh judges/arm.sh | cksum)
     if [ -x ".venv-$name/bin/python" ] && [ "$(cat ".venv-$name/requirements" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
@@ -58,3 +59,4 @@ make_judge() {
 
 make_judge oldest "110 MB"
 make_judge mediapipe "650 MB"
+make_judge arm "110 MB"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from export.bundle import bundle as bundles
-from export.bundle.bundle import Bundle
-from export.bundle.contract import EXPORT_AGAIN, VERSION
+from export.bundle.contract import EXPORT_AGAIN, VERSION, Contract
 from pipeline.core.errors import GateError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.recipes import library_version
@@ -183,10 +182,11 @@ def verify(folder: Path, progress: Progress = silent) -> Verification:
     results = []
     if not wrong:
         for kernels in (litert.BUILT_IN, litert.XNNPACK):
-            done = len(vectors) * (1 + len(results))
-            results.append(
-                _replay(bundle, frames, kernels, lambda n, done=done: progress(_STAGE, done + n, total))
-            )
+            interpreter, raw = Interpreter(bundle.data, num_threads=1, kernels=kernels), []
+            for number, frame in enumerate(frames, 1 + len(vectors) * (1 + len(results))):
+                raw.append(interpreter.run(frame).tobytes())
+                progress(_STAGE, number, total)
+            results.append(compare(contract, kernels, raw))
     return Verification(
         bundle=str(folder),
         contract_version=contract.contract_version,
@@ -200,17 +200,14 @@ def verify(folder: Path, progress: Progress = silent) -> Verification:
     )
 
 
-def _replay(
-    bundle: Bundle, frames: list[np.ndarray], kernels: str, advance: Callable[[int], object]
-) -> Kernels:
-    contract = bundle.contract
+def compare(contract: Contract, kernels: str, raw: Sequence[bytes]) -> Kernels:
+    """How the raw outputs for the golden vectors, in order, differ from the golden ones."""
     allowed = contract.allowed(kernels)
-    interpreter = Interpreter(bundle.data, num_threads=1, kernels=kernels)
     equal, differences, beyond, top_changed = 0, [], [], []
-    for number, (vector, frame) in enumerate(zip(contract.golden.vectors, frames, strict=True), 1):
-        raw, golden = interpreter.run(frame).tobytes(), vector.answer(kernels)
-        equal += raw == golden
-        expected, received = contract.output.probabilities(golden), contract.output.probabilities(raw)
+    for vector, output in zip(contract.golden.vectors, raw, strict=True):
+        golden = vector.answer(kernels)
+        equal += output == golden
+        expected, received = contract.output.probabilities(golden), contract.output.probabilities(output)
         difference = float(np.abs(expected - received).max())
         differences.append(difference)
         # This way round, NaN counts as beyond.
@@ -218,7 +215,6 @@ def _replay(
             beyond.append(vector.name)
         if _leads(expected, 2 * contract.tolerance) and received.argmax() != expected.argmax():
             top_changed.append(vector.name)
-        advance(number)
     return Kernels(
         kernels=kernels,
         equal=equal,

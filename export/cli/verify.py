@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,9 +12,13 @@ import typer
 from export import artifacts
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
+from pipeline.core.sections import INT8
 
 if TYPE_CHECKING:
-    from export.bundle.verify import Verification
+    import numpy as np
+
+    from export.bundle.verify import Kernels, Verification
+    from export.inspection.arm import OnArm
     from pipeline.core.runs import Run
 
 
@@ -23,14 +28,21 @@ def verify(
         typer.Argument(metavar="BUNDLE_OR_RUN", help="A bundle's folder, or a run; default: the newest run."),
     ] = None,
     run_option: options.RunOption = None,
+    arm: Annotated[
+        bool, typer.Option("--arm", help="Also on emulated ARM processors: int8, or the bundle given.")
+    ] = False,
+    pictures: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Held-out pictures of a run to compare on ARM, too.")
+    ] = 20,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Replay the golden vectors of a bundle.
 
     Checks the letterbox, then the model on built-in kernels and on XNNPACK. Reads a bundle (model,
-    labels.txt, contract.json), or every bundle of a run. Writes nothing. Exit code 3: a step differs; the
-    error names the first one.
+    labels.txt, contract.json), or every bundle of a run. Writes nothing. With --arm, XNNPACK's answers on two
+    emulated ARM processors have to equal the golden ones and, for pictures, this computer's; needs make
+    judges, and takes about a second per picture. Exit code 3: a step differs; the error names the first one.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.bundle import bundle
@@ -40,13 +52,19 @@ def verify(
         bundle_or_run = options.one_of(bundle_or_run, run_option)
         given = Path(bundle_or_run) if bundle_or_run else None
         if given and (given / bundle.CONTRACT).is_file():
-            _show(terminal, str(given), [verification.verify(given, terminal.progress)])
+            results = [verification.verify(given, terminal.progress)]
+            _show(terminal, str(given), results, _on_arm(terminal, given, []) if arm else ())
             return
         if given and any(given.glob("*.tflite")):
             bundle.read(given)  # raises, naming the missing file
         run = runs.find(bundle_or_run)
         folders = _bundles(run)
-        _show(terminal, run.name, [verification.verify(f, terminal.progress) for f in folders])
+        results = [verification.verify(f, terminal.progress) for f in folders]
+        on_arm: Sequence[OnArm] = ()
+        if arm:
+            folder = next((f for f in folders if f.name == INT8), folders[0])
+            on_arm = _on_arm(terminal, folder, _held_out(terminal, run, pictures))
+        _show(terminal, run.name, results, on_arm)
 
 
 def _bundles(run: Run) -> list[Path]:
@@ -78,8 +96,55 @@ def _bundles(run: Run) -> list[Path]:
     return [folders[name] for name in present]
 
 
-def _show(terminal: Terminal, name: str, verifications: Sequence[Verification]) -> None:
-    """A table of the differences of every vector, with a column per bundle."""
+def _held_out(terminal: Terminal, run: Run, count: int) -> list[np.ndarray]:
+    """Held-out pictures of a run, from all over the set."""
+    from pipeline.images import decode
+    from pipeline.training import experiment as experiments
+
+    experiment = experiments.open_trained(run, terminal)
+    held_out = experiment.split.held_out
+    count = min(count, len(held_out))
+    chosen = [held_out[number * len(held_out) // count] for number in range(count)]
+    return [decode.read(experiment.table.file(picture)) for picture in chosen]
+
+
+def _on_arm(terminal: Terminal, folder: Path, pictures: Sequence[np.ndarray]) -> Sequence[OnArm]:
+    from export.inspection import arm
+
+    return arm.verify_on_arm(folder, pictures, terminal)
+
+
+def _show_arm(terminal: Terminal, on_arm: Sequence[OnArm]) -> None:
+    def cell(equal: int, n: int, difference: float, allowed: float) -> str:
+        if equal == n:
+            return f"{n} of {n} equal"
+        limit = f"{allowed:.4f} allowed" if allowed else "WRONG: must be equal"
+        return f"{equal} of {n} equal, up to {difference:.4f} off ({limit})"
+
+    def of_kernels(kind: Kernels) -> str:
+        return cell(kind.equal, len(kind.differences), kind.largest_difference, kind.allowed)
+
+    terminal.table(
+        f"{on_arm[0].bundle} on emulated ARM processors",
+        ["processor", "XNNPACK, golden vectors", "XNNPACK, held-out pictures", "built-in, golden vectors"],
+        [
+            [
+                result.processor,
+                of_kernels(result.vectors),
+                cell(result.equal, result.pictures, result.largest_difference, result.allowed)
+                if result.pictures
+                else "none given",
+                of_kernels(result.built_in),
+            ]
+            for result in on_arm
+        ],
+    )
+
+
+def _show(
+    terminal: Terminal, name: str, verifications: Sequence[Verification], on_arm: Sequence[OnArm]
+) -> None:
+    """A table of the differences of every vector, with a column per bundle; and what ARM gives."""
     vectors = dict.fromkeys(vector for result in verifications for vector in result.names)
     rows = []
     for vector in vectors:
@@ -93,12 +158,16 @@ def _show(terminal: Terminal, name: str, verifications: Sequence[Verification]) 
     for result in verifications:
         if result.weaker:
             terminal.warn(result.weaker)
-    passed = all(result.passed for result in verifications)
+    if on_arm:
+        _show_arm(terminal, on_arm)
+    passed = all(result.passed for result in (*verifications, *on_arm))
     if passed:
         terminal.say(
             "verified",
             f"{sum(result.vectors for result in verifications)} vectors on {verifications[0].runtime}",
         )
-    terminal.finish({"passed": passed, "bundles": [result.as_dict() for result in verifications]})
-    for result in verifications:
+    emulated = {"arm": [{**asdict(row), "passed": row.passed} for row in on_arm]} if on_arm else {}
+    bundles = [result.as_dict() for result in verifications]
+    terminal.finish({"passed": passed, "bundles": bundles, **emulated})
+    for result in (*verifications, *on_arm):
         result.require()

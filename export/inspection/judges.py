@@ -8,12 +8,14 @@ what to ask and what an answer means.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -65,6 +67,7 @@ class Judge:
         return f"{self.distribution} {self.version}".strip()
 
 
+ARM = Judge("arm", "arm.py", "ai-edge-litert")
 OLDEST = Judge("oldest", "oldest_runtime.py", "tflite-runtime")
 MEDIAPIPE = Judge("mediapipe", "mediapipe_tasks.py", "mediapipe")
 
@@ -84,7 +87,14 @@ class Predictions:
     timed_out: bool = False
 
 
-def ask(judge: Judge, model: Path, calls: Sequence[Sequence[np.ndarray]], seconds: int) -> Predictions:
+def ask(
+    judge: Judge,
+    model: Path,
+    calls: Sequence[Sequence[np.ndarray]],
+    seconds: int,
+    *words: str,
+    variables: Mapping[str, str] = MappingProxyType({}),
+) -> Predictions:
     """Has a judge run a file; whatever the file does, it only affects the judge's process.
 
     Args:
@@ -92,6 +102,8 @@ def ask(judge: Judge, model: Path, calls: Sequence[Sequence[np.ndarray]], second
         model: The .tflite.
         calls: The input tensors of each call.
         seconds: The time limit.
+        words: More arguments of its program.
+        variables: More of its environment.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -101,7 +113,11 @@ def ask(judge: Judge, model: Path, calls: Sequence[Sequence[np.ndarray]], second
         limits = [seconds, sandbox.memory_for(model)] if judge is OLDEST else []
         try:
             process = subprocess.run(
-                [str(word) for word in [*command, *limits]], capture_output=True, check=False, timeout=seconds
+                [str(word) for word in [*command, *words, *limits]],
+                env={**os.environ, **variables},
+                capture_output=True,
+                check=False,
+                timeout=seconds,
             )
         except subprocess.TimeoutExpired:
             return Predictions(None, f"gave no answer within {seconds} seconds", timed_out=True)

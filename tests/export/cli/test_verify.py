@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from export.conversion import failures
+from export.inspection import judges
 from pipeline.core.errors import ConversionError
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
@@ -150,3 +152,17 @@ def test_a_run_that_can_only_be_read_is_verified(place):
 
 def test_what_is_neither_is_refused(place):
     refused(verify(place, "nothing"), 2, "no run called nothing in data/runs", "runs here: pictures")
+
+
+def test_arm_is_asked_about_int8_and_held_out_pictures(place):
+    if judges.ARM.missing:
+        pytest.skip(judges.ARM.missing)
+    said = json.loads(fine(verify(place, "pictures", "--arm", "--pictures", "3", "--json")))
+    assert [(row["processor"], row["flavour"], row["passed"]) for row in said["arm"]] == [
+        ("cortex-a53", "int8", True),
+        ("cortex-a76", "int8", True),
+    ]
+    assert {(row["pictures"], row["equal"]) for row in said["arm"]} == {(3, 3)}
+    out = fine(verify(place, INT8, "--arm"))
+    assert "on emulated ARM processors" in out
+    assert re.search("^cortex-a53 +15 of 15 equal +none given", out, re.MULTILINE)

@@ -1,0 +1,155 @@
+"""What LiteRT computes on emulated ARM processors, against the contract and against this computer.
+
+Phones run the int8 file with XNNPACK on ARM, where it has kernels of its own. They have to give the bytes of
+this computer's, with the dot-product instructions of recent processors as without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from export.bundle import bundle as bundles
+from export.bundle import verify
+from export.bundle.bundle import Bundle
+from export.bundle.verify import SLACK, Kernels
+from export.inspection import judges
+from pipeline.core import parallel
+from pipeline.core.errors import GateError, ToolError
+from pipeline.core.progress import ProgressReporter
+from pipeline.images.letterbox import letterbox
+from pipeline.tflite import interpreter as litert
+
+_PROCESSORS = ("cortex-a53", "cortex-a76")  # without and with the dot-product instructions
+_SECONDS, _SECONDS_A_PICTURE = 300, 60
+
+
+@dataclass(frozen=True)
+class OnArm:
+    """A bundle on one processor.
+
+    Attributes:
+        bundle: The folder.
+        flavour: The model's flavour.
+        processor: Its name, e.g. `cortex-a76`.
+        runtime: What ran there, e.g. `ai-edge-litert 2.3.0`.
+        vectors: The golden vectors, by XNNPACK.
+        built_in: The golden vectors, by the built-in kernels.
+        pictures: How many other pictures were compared with this computer.
+        equal: How many of them have the same output bytes.
+        largest_difference: Of them, in probability.
+        allowed: The largest difference allowed; 0 means equal.
+    """
+
+    bundle: str
+    flavour: str
+    processor: str
+    runtime: str
+    vectors: Kernels
+    built_in: Kernels
+    pictures: int
+    equal: int
+    largest_difference: float
+    allowed: float
+
+    @property
+    def passed(self) -> bool:
+        # This way round, NaN does not pass.
+        return (
+            self.vectors.passed and self.built_in.passed and self.largest_difference <= self.allowed + SLACK
+        )
+
+    def require(self) -> None:
+        """Raises GateError if a picture differs by more than is allowed."""
+        if self.passed:
+            return
+        wrong = next((kind for kind in (self.vectors, self.built_in) if not kind.passed), None)
+        n, equal, worst, allowed = (
+            (len(wrong.differences), wrong.equal, wrong.largest_difference, wrong.allowed)
+            if wrong
+            else (self.pictures, self.equal, self.largest_difference, self.allowed)
+        )
+        what = f"golden vectors ({wrong.kernels} kernels)" if wrong else "held-out pictures"
+        raise GateError(
+            f"{self.bundle} gives other answers on ARM ({self.processor}): {n - equal} of {n} {what} differ, "
+            f"by up to {worst:.4f} in probability; "
+            + (f"{allowed:.4f} is allowed" if allowed else "they must be equal"),
+            "if verify without --arm passes, ship another flavour, and report this with the bundle",
+        )
+
+
+def verify_on_arm(
+    folder: Path, pictures: Sequence[np.ndarray], reporter: ProgressReporter
+) -> tuple[OnArm, ...]:
+    """Runs the golden vectors by both kinds of kernels and other pictures by XNNPACK, on every processor.
+
+    Args:
+        folder: A bundle.
+        pictures: RGB, uint8, shape (height, width, 3).
+        reporter: For progress.
+
+    Raises:
+        BundleError: The files are damaged or do not belong together.
+        ToolError: The emulator is not there, or LiteRT fails on it.
+    """
+    if judges.ARM.missing:
+        raise ToolError(
+            f"ARM cannot be emulated: {judges.ARM.missing}", "run make judges, and read what it says"
+        )
+    bundle = bundles.read(folder)
+    contract = bundle.contract
+    vectors = [vector.picture for vector in contract.golden.vectors]
+    frames = [letterbox(picture, contract.input.frame) for picture in (*vectors, *pictures)]
+    here = litert.Interpreter(bundle.data, num_threads=1, kernels=litert.XNNPACK)
+    expected = [here.run(frame).tobytes() for frame in frames[len(vectors) :]]
+    stage, results = "emulating ARM", []
+    asked = parallel.ordered(lambda name: _outputs(bundle, folder, frames, name), _PROCESSORS)
+    reporter.progress(stage, 0, len(_PROCESSORS))
+    for processor, outputs in zip(_PROCESSORS, asked, strict=True):
+        raw, built_in = outputs[litert.XNNPACK], outputs[litert.BUILT_IN]
+        others = raw[len(vectors) :]
+        differences = [
+            np.abs(contract.output.probabilities(there) - contract.output.probabilities(own)).max()
+            for there, own in zip(others, expected, strict=True)
+        ]
+        results.append(
+            OnArm(
+                bundle=str(folder),
+                flavour=contract.flavour,
+                processor=processor,
+                runtime=judges.ARM.title,
+                vectors=verify.compare(contract, litert.XNNPACK, raw[: len(vectors)]),
+                built_in=verify.compare(contract, litert.BUILT_IN, built_in),
+                pictures=len(pictures),
+                equal=sum(there == own for there, own in zip(others, expected, strict=True)),
+                # np.max propagates NaN; Python's max may lose it.
+                largest_difference=float(np.max(differences, initial=0)),
+                allowed=contract.allowed(litert.XNNPACK),
+            )
+        )
+        reporter.progress(stage, len(results), len(_PROCESSORS))
+    return tuple(results)
+
+
+def _outputs(
+    bundle: Bundle, folder: Path, frames: Sequence[np.ndarray], processor: str
+) -> dict[str, list[bytes]]:
+    """By kernels: the raw outputs for all frames, and of the built-in ones for the golden vectors."""
+    dtype, vectors = np.dtype(bundle.contract.input.dtype), len(bundle.contract.golden.vectors)
+    answered = judges.ask(
+        judges.ARM,
+        folder / bundle.contract.model.file,
+        [[frame[np.newaxis].astype(dtype)] for frame in frames],
+        _SECONDS + _SECONDS_A_PICTURE * len(frames),
+        str(vectors),
+        variables={"ARM_CPU": processor},
+    )
+    if answered.outputs is None:
+        raise ToolError(f"LiteRT on the emulated {processor} {answered.error}", "run make judges again")
+    return {
+        kernels: [answered.outputs[f"{kernels}_{number}"].tobytes() for number in range(count)]
+        for kernels, count in ((litert.XNNPACK, len(frames)), (litert.BUILT_IN, vectors))
+    }

@@ -1,0 +1,77 @@
+"""LiteRT on emulated ARM processors, against bundles made here."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.bundle import bundle
+from export.inspection import arm, judges
+from pipeline.core.errors import GateError, ToolError
+from pipeline.core.progress import ProgressReporter
+from pipeline.core.sections import FLOAT32, INT8
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def emulated() -> None:
+    if judges.ARM.missing:
+        pytest.skip(judges.ARM.missing)
+
+
+@pytest.fixture
+def pictures(draw) -> list[np.ndarray]:
+    return [draw(90, 60, seed=number) for number in range(5)]
+
+
+@pytest.mark.usefixtures("emulated")
+@pytest.mark.parametrize("flavour", [FLOAT32, INT8])
+def test_xnnpack_gives_the_bytes_of_this_computer_on_processors_old_and_new(flavour, small_bundles, pictures):
+    results = arm.verify_on_arm(small_bundles[flavour], pictures, ProgressReporter())
+    assert [result.processor for result in results] == ["cortex-a53", "cortex-a76"]
+    for result in results:
+        result.require()
+        assert result.pictures == 5
+        assert result.built_in.passed
+        if flavour == INT8:
+            assert result.vectors.equal == len(result.vectors.differences)
+            assert result.equal == 5
+
+
+@pytest.fixture
+def changed(small_bundles, tmp_path) -> Path:
+    """The int8 bundle with one byte of one golden output changed."""
+    folder = Path(shutil.copytree(small_bundles[INT8], tmp_path / "int8"))
+    path = folder / bundle.CONTRACT
+    contract = json.loads(path.read_text("utf-8"))
+    vector = contract["golden"]["vectors"][3]
+    output = bytearray(base64.b64decode(vector["output_xnnpack"]))
+    output[0] += 1 if output[0] < 255 else -1
+    vector["output_xnnpack"] = base64.b64encode(output).decode()
+    path.write_text(json.dumps(contract), "utf-8")
+    return folder
+
+
+@pytest.mark.usefixtures("emulated")
+def test_one_changed_byte_is_found(changed):
+    first, second = arm.verify_on_arm(changed, [], ProgressReporter())
+    for result in (first, second):
+        assert not result.passed
+        assert result.vectors.equal == len(result.vectors.differences) - 1
+        with pytest.raises(
+            GateError, match=r"1 of 15 golden vectors \(XNNPACK kernels\) differ, by up to 0.00"
+        ):
+            result.require()
+
+
+def test_without_the_emulator_the_hint_says_what_to_run(small_bundles, monkeypatch, tmp_path):
+    monkeypatch.setattr(judges, "ROOT", tmp_path)
+    with pytest.raises(ToolError, match="ARM cannot be emulated") as refused:
+        arm.verify_on_arm(small_bundles[INT8], [], ProgressReporter())
+    assert refused.value.hint == "run make judges, and read what it says"
