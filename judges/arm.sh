@@ -12,7 +12,7 @@ fi
 place=$(pwd)/.venv-arm
 work=$place/work
 rm -rf "$place"
-mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/wheels" "$place/bin" "$place/root"
+mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" "$work/wheels" "$place/bin" "$place/system"
 : > "$work/state/status"
 cat > "$work/apt.conf" <<END
 APT::Architecture "arm64";
@@ -35,19 +35,19 @@ fetch qemu-user-static || fetch qemu-user
 for package in "$work"/cache/archives/*.deb; do
     case "$package" in
         *_amd64.deb) dpkg-deb -x "$package" "$work/emulator" ;;
-        *) dpkg-deb -x "$package" "$place/root" ;;
+        *) dpkg-deb -x "$package" "$place/system" ;;
     esac
 done
 emulator=$(find "$work/emulator/usr/bin" -name 'qemu-aarch64*' ! -name '*_be*' -type f | head -n 1)
 mv "$emulator" "$place/bin/qemu-aarch64"
-[ -e "$place/root/lib" ] || ln -s usr/lib "$place/root/lib"
+[ -e "$place/system/lib" ] || ln -s usr/lib "$place/system/lib"
 
 # What an ARM processor says of itself, where XNNPACK reads which instructions it has.
 describe() {
     features="fp asimd evtstrm aes pmull sha1 sha2 crc32$4"
     mkdir -p "$place/$1/proc"
     for folder in bin etc lib usr; do
-        [ ! -e "$place/root/$folder" ] || ln -s "../root/$folder" "$place/$1/$folder"
+        [ ! -e "$place/system/$folder" ] || ln -s "../system/$folder" "$place/$1/$folder"
     done
     for number in 0 1; do
         printf 'processor\t: %s\nBogoMIPS\t: 38.40\nFeatures\t: %s\nCPU implementer\t: 0x41\n' "$number" "$features"
@@ -57,7 +57,7 @@ describe() {
 describe cortex-a53 0x0 0xd03 ""
 describe cortex-a76 0x3 0xd0b " atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
 
-python=$(basename "$(readlink "$place/root/usr/bin/python3")")
+python=$(basename "$(readlink "$place/system/usr/bin/python3")")
 libraries=$place/lib/$python/site-packages
 .venv/bin/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
     --python-version "${python#python}" --platform manylinux_2_28_aarch64 --platform manylinux_2_27_aarch64 \
@@ -72,8 +72,8 @@ cat > "$place/bin/python" <<'END'
 # Python on an emulated ARM processor, without this computer's environment, which is meant for another one.
 here=$(cd "$(dirname "$0")/.." && pwd)
 exec env -i "$here/bin/qemu-aarch64" -cpu "${ARM_CPU:=cortex-a76}" -L "$here/$ARM_CPU" \
-    -E PYTHONHOME="$here/root/usr" -E PYTHONPATH="$(echo "$here"/lib/python3*/site-packages)" \
-    -E PYTHONDONTWRITEBYTECODE=1 "$here/root/usr/bin/python3" "$@"
+    -E PYTHONHOME="$here/system/usr" -E PYTHONPATH="$(echo "$here"/lib/python3*/site-packages)" \
+    -E PYTHONDONTWRITEBYTECODE=1 "$here/system/usr/bin/python3" "$@"
 END
 chmod +x "$place/bin/python"
 for processor in cortex-a53 cortex-a76; do

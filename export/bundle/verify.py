@@ -161,9 +161,9 @@ class Verification:
 def verify(folder: Path, progress: Progress = silent) -> Verification:
     """Replays a bundle's golden vectors.
 
-    On one thread, XNNPACK must reproduce integer outputs byte for byte; float outputs and the built-in
-    kernels must stay within the contract's tolerance (version 1: the other way round for integers). A changed
-    top answer counts only if it led by more than twice the tolerance.
+    On one thread, XNNPACK must reproduce integer outputs byte for byte (on ARM to one step); float outputs
+    and the built-in kernels must stay within the contract's tolerance (version 1: the other way round for
+    integers). A changed top answer counts only if it led by more than twice the tolerance.
 
     Raises:
         BundleError: The files are damaged or do not belong together.
@@ -200,9 +200,16 @@ def verify(folder: Path, progress: Progress = silent) -> Verification:
     )
 
 
-def compare(contract: Contract, kernels: str, raw: Sequence[bytes]) -> Kernels:
-    """How the raw outputs for the golden vectors, in order, differ from the golden ones."""
-    allowed = contract.allowed(kernels)
+def compare(contract: Contract, kernels: str, raw: Sequence[bytes], processor: str = "") -> Kernels:
+    """How the raw outputs for the golden vectors, in order, differ from the golden ones.
+
+    Args:
+        contract: Of the bundle.
+        kernels: What computed the outputs.
+        raw: They themselves.
+        processor: Where, as for `Contract.allowed`.
+    """
+    allowed = contract.allowed(kernels, processor)
     equal, differences, beyond, top_changed = 0, [], [], []
     for vector, output in zip(contract.golden.vectors, raw, strict=True):
         golden = vector.answer(kernels)

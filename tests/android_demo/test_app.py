@@ -61,7 +61,7 @@ SUITES = {
     "CameraTest": 13,
     "ClassifierTest": 19,
     "ConditionsTest": 6,
-    "ContractTest": 56,
+    "ContractTest": 57,
     "DiskTest": 6,
     "DistributionTest": 4,
     "FieldScreensTest": 5,

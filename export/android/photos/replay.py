@@ -1,7 +1,7 @@
 """Runs each photo through the model on this computer: does it agree with the phone, and how closely?
 
-The app stores pixels losslessly, so the frame must equal the phone's byte for byte. So must the output of an
-int8 model by XNNPACK; other outputs must be within the contract's tolerance on the same kind of kernels.
+The app stores pixels losslessly, so the frame must equal the phone's byte for byte. The output must differ
+by no more than the contract allows on the phone's kernels and processor.
 """
 
 from __future__ import annotations
@@ -208,7 +208,8 @@ def _compare(
     top = int(same_kernels.argmax())
     desktop = contract.labels[top] if same_kernels[top] >= contract.threshold else None
     # A phone's built-in kernels are other code than the ones here, whatever the contract's version.
-    allowed = contract.tolerance if record.kernels == litert.BUILT_IN else contract.allowed(record.kernels)
+    xnnpack = record.kernels == litert.XNNPACK
+    allowed = contract.allowed(record.kernels, record.device.abi) if xnnpack else contract.tolerance
     # The gap itself is compared, so that NaN is beyond any tolerance, even 1.
     within = gaps[record.kernels] <= allowed + SLACK
     reasons = {

@@ -488,3 +488,16 @@ def test_contract_that_cannot_be_written_is_named(small_bundles, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError, match=r"labels\.txt|cannot write"):
         bundle.write(bundle.read(small_bundles["int8"]).contract, tmp_path / "file")
+
+
+def test_on_arm_one_step_of_int8_is_allowed_and_version_1_has_the_tolerance(small_bundles):
+    int8 = bundle.read(small_bundles["int8"]).contract
+    assert int8.allowed(litert.XNNPACK, "x86_64") == 0
+    for processor in ("aarch64", "arm64", "arm64-v8a", "armeabi-v7a"):
+        assert int8.allowed(litert.XNNPACK, processor) == 1 / 256
+        assert int8.allowed(litert.BUILT_IN, processor) == int8.tolerance
+    older = int8.model_copy(update={"contract_version": 1})
+    assert older.allowed(litert.BUILT_IN, "x86_64") == 0
+    assert older.allowed(litert.BUILT_IN, "aarch64") == older.tolerance
+    float32 = bundle.read(small_bundles["float32"]).contract
+    assert float32.allowed(litert.XNNPACK, "aarch64") == float32.tolerance

@@ -53,6 +53,18 @@ class ContractTest {
         }
     }
 
+    @Test
+    void onArmOneStepOfInt8IsAllowed() throws Exception {
+        Contract contract = Contract.read(Made.bundle("int8").contract());
+        String before = System.setProperty("os.arch", "aarch64");
+        try {
+            assertEquals(1 / 256.0, contract.allowed(Classifier.Kernels.XNNPACK));
+            assertEquals(contract.tolerance, contract.allowed(Classifier.Kernels.BUILT_IN));
+        } finally {
+            System.setProperty("os.arch", before);
+        }
+    }
+
     @TestFactory
     Stream<DynamicTest> everyMissingKeyIsNamed() {
         return Stream.of("contract_version", "flavour", "model", "model.file", "model.sha256", "model.size_bytes",
