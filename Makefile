@@ -12,7 +12,7 @@ help:  ## list the verbs
 setup:  ## make .venv, install requirements.txt and the development tools, fetch what the app needs
 	@sh setup.sh
 
-judges: setup  ## make the environments of the outside judges: tflite-runtime 2.14, MediaPipe Tasks, ARM
+judges: setup  ## make the environments of the outside judges: tflite-runtime 2.14, MediaPipe Tasks, ARM, dexdump
 	@sh judges.sh
 
 demo: setup  ## draw pictures, train, evaluate, export, compare, explain, build the app: under five minutes

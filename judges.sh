@@ -60,3 +60,12 @@ make_judge() {
 make_judge oldest "110 MB"
 make_judge mediapipe "650 MB"
 make_judge arm "110 MB"
+
+# Android's own reader of an app's code, where apt has it.
+if ! command -v dexdump >/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y -qq --no-install-recommends dexdump >/dev/null 2>&1
+    fi
+    command -v dexdump >/dev/null || echo "note: no judge of the app's code: sudo apt-get install dexdump"
+fi

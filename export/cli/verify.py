@@ -12,7 +12,6 @@ import typer
 from export import artifacts
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
-from pipeline.core.sections import INT8
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +47,7 @@ def verify(
         from export.bundle import bundle
         from export.bundle import verify as verification
         from pipeline.core import runs
+        from pipeline.core.sections import INT8
 
         bundle_or_run = options.one_of(bundle_or_run, run_option)
         given = Path(bundle_or_run) if bundle_or_run else None

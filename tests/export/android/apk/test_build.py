@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import struct
 import subprocess
 import zipfile
@@ -106,6 +107,33 @@ def test_dex_is_whole_and_holds_app_and_runtime(built):
     assert "Lorg/example/small/Main;" in classes
     assert "Lorg/example/small/R$string;" in classes
     assert "Lorg/tensorflow/lite/Interpreter;" in classes
+
+
+def test_androids_own_reader_verifies_every_dex(built, tmp_path):
+    dexdump = shutil.which("dexdump")
+    if not dexdump:
+        pytest.skip("needs dexdump: sudo apt install dexdump")
+
+    def read(*words: object) -> str:
+        done = subprocess.run([dexdump, *map(str, words)], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    with zipfile.ZipFile(built[0]) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".dex")]
+        archive.extractall(tmp_path, names)
+    assert names
+    for name in names:
+        assert "Checksum verified" in read("-c", tmp_path / name)
+        # Without -j, it refuses what ART's verifier of the format refuses.
+        (classes,) = struct.unpack_from("<I", (tmp_path / name).read_bytes(), 0x60)
+        assert read(tmp_path / name).count("Class descriptor") == classes > 10
+    damaged = tmp_path / "damaged.dex"
+    data = bytearray((tmp_path / names[0]).read_bytes())
+    data[-1] ^= 1
+    damaged.write_bytes(data)
+    refused = subprocess.run([dexdump, "-c", damaged], capture_output=True, check=False)
+    assert refused.returncode != 0
 
 
 def test_signature_holds_by_schemes_2_and_3(built, tools):

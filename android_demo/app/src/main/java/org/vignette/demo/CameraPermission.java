@@ -13,6 +13,7 @@ final class CameraPermission {
 
     private final Activity activity;
     private UiState.Kind refused = UiState.Kind.PERMISSION_WANTED;
+    private boolean refusedBefore;
 
     CameraPermission(Activity activity) {
         this.activity = activity;
@@ -35,6 +36,7 @@ final class CameraPermission {
     /** Carries out what a button asks for; false if that is not about the permission. */
     boolean handle(UiState.Act act) {
         if (act == UiState.Act.ASK) {
+            refusedBefore |= activity.shouldShowRequestPermissionRationale(Manifest.permission.CAMERA);
             activity.requestPermissions(new String[] {Manifest.permission.CAMERA}, REQUEST);
         } else if (act == UiState.Act.SETTINGS) {
             activity.startActivity(new Intent(Settings.ACTION_APPLICATION_DETAILS_SETTINGS,
@@ -50,9 +52,12 @@ final class CameraPermission {
         if (results.length == 0) {
             return false;
         }
-        // Android asks at most twice; after that, only the settings help.
+        // Android asks at most twice; after that, only the settings help. Dismissing the dialog looks like the second
+        // refusal, so that a first one is believed only the next time.
         boolean again = activity.shouldShowRequestPermissionRationale(Manifest.permission.CAMERA);
-        refused = again ? UiState.Kind.PERMISSION_REFUSED : UiState.Kind.PERMISSION_BLOCKED;
+        boolean blocked = !again && refusedBefore;
+        refused = blocked ? UiState.Kind.PERMISSION_BLOCKED : UiState.Kind.PERMISSION_REFUSED;
+        refusedBefore = true;
         return true;
     }
 }

@@ -5,6 +5,7 @@ import android.content.Intent;
 import android.graphics.Bitmap;
 import android.net.Uri;
 import android.os.Bundle;
+import android.os.Parcelable;
 import org.vignette.demo.camera.CameraFailure;
 import org.vignette.demo.camera.Preview;
 import org.vignette.demo.model.Answer;
@@ -100,14 +101,16 @@ public final class MainActivity extends Activity
         if (!resumed || contract == null || state.stays()) {
             return;
         }
-        Uri shared = shared();
+        Parcelable sent = Sharing.of(getIntent());
         if (testWanted) {
             preview.close();
             show(UiState.of(UiState.Kind.TESTING));
             model.selfTest();
-        } else if (shared != null) {
+        } else if (sent instanceof Uri) {
             show(UiState.of(UiState.Kind.LOADING));
-            model.classify(shared);
+            model.classify((Uri) sent);
+        } else if (sent != null) {
+            onPictureError();
         } else if (!permission.isGranted()) {
             show(UiState.of(permission.refused()));
         } else {
@@ -137,11 +140,6 @@ public final class MainActivity extends Activity
         if (permission.wasAnswered(results)) {
             advance();
         }
-    }
-
-    private Uri shared() {
-        Intent intent = getIntent();
-        return Intent.ACTION_SEND.equals(intent.getAction()) ? intent.getParcelableExtra(Intent.EXTRA_STREAM) : null;
     }
 
     private void selfTest() {

@@ -9,6 +9,7 @@ import android.graphics.SurfaceTexture;
 import android.hardware.camera2.CameraAccessException;
 import android.hardware.camera2.CameraCharacteristics;
 import android.hardware.camera2.CameraDevice;
+import android.view.TextureView;
 import org.junit.Before;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -27,6 +28,7 @@ public class CameraTest {
         ShadowCameraManager.reset();
         FakeCamera.Manager.refusal = null;
         FakeCamera.Manager.opened = null;
+        FakeCamera.Manager.meanwhile = null;
         FakeCamera.Reader.last = null;
         TestApp.files = Made.bundle("int8");
         Demo.testedBefore();
@@ -144,6 +146,26 @@ public class CameraTest {
         Demo.settle();
         assertEquals(UiState.Kind.LIVE, demo.kind());
         assertFalse(FakeCamera.Reader.last.closed);
+    }
+
+    @Test
+    public void aLayoutWhileTheCameraOpensDoesNotStretchThePreview() {
+        FakeCamera.addBack();
+        Demo demo = Demo.start();
+        String[] size = {""};
+        SurfaceTexture texture = new SurfaceTexture(1) {
+            @Override
+            public void setDefaultBufferSize(int width, int height) {
+                size[0] = width + "x" + height;
+            }
+        };
+        FakeCamera.Manager.meanwhile = () -> texture.setDefaultBufferSize(1080, 2400);
+        TextureView preview = demo.activity().findViewById(R.id.preview);
+        preview.setSurfaceTexture(texture);
+        preview.getSurfaceTextureListener().onSurfaceTextureAvailable(texture, 1080, 2400);
+        Demo.settle();
+        assertEquals(UiState.Kind.LIVE, demo.kind());
+        assertEquals("640x480", size[0]);
     }
 
     @Test

@@ -61,6 +61,8 @@ public final class FakeCamera {
         /** The camera the app opened last, and its callback. */
         public static String opened;
         public static CameraDevice.StateCallback callback;
+        /** What happens while the camera is being opened; null for nothing. */
+        public static Runnable meanwhile;
 
         @RealObject private CameraManager self;
 
@@ -80,6 +82,9 @@ public final class FakeCamera {
             }
             opened = id;
             Manager.callback = callback;
+            if (meanwhile != null) {
+                meanwhile.run();
+            }
             Shadow.directlyOn(self, CameraManager.class, "openCamera",
                     ClassParameter.from(String.class, id),
                     ClassParameter.from(CameraDevice.StateCallback.class, callback),

@@ -1,6 +1,5 @@
 package org.vignette.demo;
 
-import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNull;
@@ -9,8 +8,6 @@ import static org.junit.Assume.assumeTrue;
 import static org.robolectric.Shadows.shadowOf;
 
 import android.Manifest;
-import android.content.Intent;
-import android.content.pm.PackageManager;
 import android.graphics.Insets;
 import android.view.View;
 import android.view.WindowInsets;
@@ -22,11 +19,10 @@ import org.junit.runner.RunWith;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
-import org.robolectric.shadows.ShadowActivity;
 import org.robolectric.shadows.ShadowPopupMenu;
 import org.vignette.demo.model.Files;
 
-/** Start, permission, self-test and model errors. */
+/** Start, self-test and model errors. */
 @RunWith(DemoRunner.class)
 @Config(sdk = {26, 35}, application = TestApp.class, shadows = FakeCamera.Reader.class)
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
@@ -36,16 +32,6 @@ public class MainActivityTest {
         assumeTrue(Made.missingRuntime(), Made.missingRuntime() == null);
         TestApp.files = null;
         FakeCamera.addBack();
-    }
-
-    private static void answer(Demo demo, int result, boolean mayAskAgain) {
-        shadowOf(RuntimeEnvironment.getApplication().getPackageManager())
-                .setShouldShowRequestPermissionRationale(Manifest.permission.CAMERA, mayAskAgain);
-        ShadowActivity.PermissionsRequest request = shadowOf(demo.activity()).getLastRequestedPermission();
-        assertArrayEquals(new String[] {Manifest.permission.CAMERA}, request.requestedPermissions);
-        demo.activity().onRequestPermissionsResult(
-                request.requestCode, request.requestedPermissions, new int[] {result});
-        Demo.settle();
     }
 
     private static void assertWrong(Files files, int text) {
@@ -154,44 +140,6 @@ public class MainActivityTest {
     @Test
     public void anOperatorVersionAboveTheRuntimesIsShownInsteadOfAnAnswer() throws Exception {
         assertWrong(Made.bundle("future"), R.string.model_refused);
-    }
-
-    @Test
-    public void aRefusalMayBeReconsidered() throws Exception {
-        Demo.testedBefore();
-        Demo demo = Demo.start();
-        demo.press(R.id.button);
-        answer(demo, PackageManager.PERMISSION_DENIED, true);
-        assertEquals(UiState.Kind.PERMISSION_REFUSED, demo.kind());
-        demo.press(R.id.button);
-        Demo.allowCamera();
-        answer(demo, PackageManager.PERMISSION_GRANTED, false);
-        assertEquals(UiState.Kind.LIVE, demo.kind());
-    }
-
-    @Test
-    public void aFinalRefusalLeadsToTheSettings() throws Exception {
-        Demo.testedBefore();
-        Demo demo = Demo.start();
-        demo.press(R.id.button);
-        answer(demo, PackageManager.PERMISSION_DENIED, false);
-        assertEquals(UiState.Kind.PERMISSION_BLOCKED, demo.kind());
-        demo.press(R.id.button);
-        Intent settings = shadowOf(demo.activity()).getNextStartedActivity();
-        assertEquals("android.settings.APPLICATION_DETAILS_SETTINGS", settings.getAction());
-        assertEquals("package:org.vignette.demo", settings.getDataString());
-        Demo.allowCamera();
-        demo.controller.pause().resume();
-        Demo.settle();
-        assertEquals(UiState.Kind.LIVE, demo.kind());
-    }
-
-    @Test
-    public void anInterruptedQuestionIsNoRefusal() throws Exception {
-        Demo.testedBefore();
-        Demo demo = Demo.start();
-        demo.activity().onRequestPermissionsResult(1, new String[0], new int[0]);
-        assertEquals(UiState.Kind.PERMISSION_WANTED, demo.kind());
     }
 
     @Test

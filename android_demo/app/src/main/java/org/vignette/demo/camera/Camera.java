@@ -11,6 +11,7 @@ import android.hardware.camera2.CaptureRequest;
 import android.media.ImageReader;
 import android.os.Handler;
 import android.os.Looper;
+import android.util.Size;
 import android.view.Surface;
 import java.util.Arrays;
 
@@ -103,6 +104,7 @@ final class Camera {
         private final SurfaceTexture texture;
         private final ImageReader.OnImageAvailableListener consumer;
         private boolean ended;
+        private Size size;
         private ImageReader reader;
         private Surface preview;
         private CameraDevice device;
@@ -121,7 +123,7 @@ final class Camera {
                     fail(CameraFailure.NO_CAMERA);
                     return;
                 }
-                texture.setDefaultBufferSize(lens.preview.getWidth(), lens.preview.getHeight());
+                size = lens.preview;
                 preview = new Surface(texture);
                 reader = ImageReader.newInstance(lens.analysis.getWidth(), lens.analysis.getHeight(),
                         ImageFormat.YUV_420_888, IMAGES);
@@ -163,6 +165,8 @@ final class Camera {
                 return;
             }
             device = opened;
+            // Just before the session takes it: until then, a view that is laid out again replaces it by its own.
+            texture.setDefaultBufferSize(size.getWidth(), size.getHeight());
             try {
                 device.createCaptureSession(
                         Arrays.asList(preview, reader.getSurface()), new SessionCallback(), thread);

@@ -121,6 +121,9 @@ public final class Picture implements Letterbox.Rows, AutoCloseable {
         try (InputStream in = open(resolver, uri)) {
             return new ExifInterface(in)
                     .getAttributeInt(ExifInterface.TAG_ORIENTATION, ExifInterface.ORIENTATION_NORMAL);
+        } catch (RuntimeException e) {
+            // Android's reader trips over some damaged EXIF; a picture without a readable orientation is upright.
+            return ExifInterface.ORIENTATION_NORMAL;
         }
     }
 
