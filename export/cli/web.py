@@ -71,7 +71,7 @@ def _serve(terminal: Terminal, page: Path, serial: str | None, result: dict[str,
     from export.web import serve as serving
     from pipeline.core.errors import PhoneError, ToolError
 
-    with terminal.unwinding("stopping", ""), ExitStack() as stack:
+    with terminal.unwinding("stopping", "run the command again to serve the page"), ExitStack() as stack:
         server = stack.enter_context(serving.listen(page))
         try:
             stack.enter_context(serving.on_phone(connect.connect(serial), server, terminal))

@@ -163,6 +163,19 @@ def test_arm_is_asked_about_int8_and_held_out_pictures(place):
         ("cortex-a76", "int8", True),
     ]
     assert {(row["pictures"], row["equal"]) for row in said["arm"]} == {(3, 3)}
+    shutil.copytree(place / INT8, place / "changed")
+
+    def swap(contract) -> None:
+        """Every vector gets the next one's output."""
+        vectors = contract["golden"]["vectors"]
+        outputs = [vector["output_xnnpack"] for vector in vectors]
+        for vector, output in zip(vectors, [*outputs[1:], outputs[0]], strict=True):
+            vector["output_xnnpack"] = output
+
+    edit(place / "changed", swap)
+    wrong = verify(place, "changed", "--arm")
+    assert wrong.returncode == 3
+    assert re.search("^cortex-a53 +WRONG: ", wrong.stdout, re.MULTILINE)
     out = fine(verify(place, INT8, "--arm"))
     assert "on emulated ARM processors" in out
     assert re.search("^cortex-a53 +15 of 15 equal +none given", out, re.MULTILINE)
