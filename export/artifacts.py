@@ -38,7 +38,7 @@ _MODEL = {"model": "model", "given": "given"}
 _ANSWERS = {"keras": f"{PREDICTIONS}/keras", "*": f"{PREDICTIONS}/*"}
 
 stages.add(
-    Stage(f"{EXPORT}/*", 3, (f"{EXPORT}/*/model_*.tflite",), _MODEL, _TFLITE),
+    Stage(f"{EXPORT}/*", 4, (f"{EXPORT}/*/model_*.tflite",), _MODEL, _TFLITE),
     Stage(f"{EXPORT}/*/failure", 1, command=_TFLITE),
     Stage(f"{EXPORT}/*/labels", 1, (f"{EXPORT}/*/labels.txt",), command=_TFLITE),
     Stage(f"{EXPORT}/*/contract", 1, (f"{EXPORT}/*/contract.json",), {"export": f"{EXPORT}/*"}, _TFLITE),

@@ -29,7 +29,7 @@ from pipeline.tflite import schema
 
 LABELS = "labels.txt"
 _BUFFER = "TFLITE_METADATA"
-_IDENTIFIER, _MODEL = b"M001", b"TFL3"
+_IDENTIFIER = b"M001"
 _PARSER = "1.0.0"  # the oldest parser that knows every field written here
 _FEATURE, _IMAGE = np.uint8(1), np.uint8(2)  # union ContentProperties
 _NORMALIZATION = np.uint8(1)  # union ProcessUnitOptions
@@ -122,14 +122,6 @@ def write(data: bytes, notes: Metadata, frame: Size) -> bytes:
     Raises:
         ConversionError: The file keeps its constants outside the FlatBuffer, where they would be lost.
     """
-    import flatbuffers
-
-    class Builder(flatbuffers.Builder):
-        """Aligns constants to 16 bytes, as the schema requires; generated Python does not."""
-
-        def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
-            return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
-
     classes, model = schema.generated(), schema.read_schema(data)
     if any(buffer.offset for buffer in model.buffers):
         raise ConversionError("files over 2 GB keep constants after the model; metadata cannot be added")
@@ -137,9 +129,7 @@ def write(data: bytes, notes: Metadata, frame: Size) -> bytes:
     content = np.frombuffer(_packed(notes, frame), np.uint8)
     model.buffers.append(classes.BufferT(data=content))
     model.metadata = [*kept, classes.MetadataT(name=_BUFFER, buffer=len(model.buffers) - 1)]
-    builder = Builder(len(data) + len(content))
-    builder.Finish(model.Pack(builder), _MODEL)
-    file = io.BytesIO(bytes(builder.Output()))
+    file = io.BytesIO(schema.packed(model, len(data) + len(content)))
     with zipfile.ZipFile(file, "a") as archive:
         entry = zipfile.ZipInfo(LABELS, _DATE)
         entry.create_system = 3  # the same on every system
@@ -194,7 +184,7 @@ def _tensor(
 
 def _find(data: bytes) -> tuple[bytes | None, Sequence[int]]:
     """The metadata's FlatBuffer in a model, and the channel counts its input may have."""
-    model = Document(data).root(_MODEL)
+    model = Document(data).root(schema.IDENTIFIER)
     for entry in model.tables(6):
         if entry.text(0) == _BUFFER:
             wanted = int(entry.number(1, "I"))

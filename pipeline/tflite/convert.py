@@ -20,7 +20,7 @@ import numpy as np
 
 from pipeline.core.errors import ConversionError
 from pipeline.core.quiet import quiet
-from pipeline.tflite import schema
+from pipeline.tflite import dense, schema
 
 if TYPE_CHECKING:
     import keras
@@ -93,7 +93,7 @@ def convert(model: keras.Model, configure: Callable[[Any], object] = bool) -> by
                 f"it needs space for temporary files in {place}; set TMPDIR to use another folder",
             ) from error
     _guard_weights(data, model)
-    return data
+    return dense.as_convolutions(data)
 
 
 def set_int8(converter: Any, representative: Any) -> None:

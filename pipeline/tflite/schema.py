@@ -1,10 +1,11 @@
-"""The one reader of LiteRT's schema: operators and constants of a .tflite."""
+"""The one reader and writer of LiteRT's schema: operators and constants of a .tflite."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Any
 
+IDENTIFIER = b"TFL3"
 # Operators of a file that reads its weights from outside instead of containing them.
 VARIABLES = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 
@@ -19,6 +20,26 @@ def generated() -> Any:
 def read_schema(data: bytes) -> Any:
     """The file as an object tree of the LiteRT schema (a `ModelT`)."""
     return generated().ModelT.InitFromPackedBuf(data, 0)
+
+
+def packed(model: Any, size: int) -> bytes:
+    """The file of an object tree; the same tree gives the same bytes.
+
+    Args:
+        model: As `read_schema` returns it.
+        size: About how many bytes it takes.
+    """
+    import flatbuffers
+
+    class Builder(flatbuffers.Builder):
+        """Aligns constants to 16 bytes, as the schema requires; generated Python does not."""
+
+        def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:  # noqa: N802, N803
+            return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
+
+    builder = Builder(size)
+    builder.Finish(model.Pack(builder), IDENTIFIER)
+    return bytes(builder.Output())
 
 
 def names(enumeration: str) -> dict[int, str]:

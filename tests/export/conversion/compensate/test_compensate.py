@@ -36,13 +36,13 @@ def moved(model: keras.Model, data: bytes) -> float:
 
 
 def weights_of(data: bytes) -> list[np.ndarray]:
-    """The kernels of a file, as its convolutions and dense layers name them."""
+    """The kernels of a file, as its convolutions name them."""
     model = schema.ModelT.InitFromPackedBuf(bytearray(data), 0)
     graph, builtin = model.subgraphs[0], schema.BuiltinOperator
     kernels = []
     for operator in graph.operators:
         code = model.operatorCodes[operator.opcodeIndex].builtinCode
-        if code in (builtin.CONV_2D, builtin.DEPTHWISE_CONV_2D, builtin.FULLY_CONNECTED):
+        if code in (builtin.CONV_2D, builtin.DEPTHWISE_CONV_2D):
             tensor = graph.tensors[operator.inputs[1]]
             kernels.append(np.frombuffer(model.buffers[tensor.buffer].data, np.int8).reshape(tensor.shape))
     return kernels
@@ -66,7 +66,8 @@ def test_the_file_holds_the_compensated_kernels_and_is_nearer_to_keras(head, pad
     for found in weights_of(data):
         stored[found.shape].append(found)
     for kernel in map(np.asarray, kernels):
-        # Convolutions (out, height, width, in), depthwise (1, height, width, in), dense (out, in).
+        # Convolutions (out, height, width, in), depthwise (1, height, width, in); dense as 1×1.
+        kernel = kernel.reshape(1, 1, *kernel.shape) if kernel.ndim == 2 else kernel
         if kernel.ndim == 4 and kernel.shape[3] == 1:
             kernel, axes = kernel.transpose(3, 0, 1, 2), (0, 1, 2)
         else:
