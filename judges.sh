@@ -41,7 +41,7 @@ graphics_for() {
 
 make_judge() {
     name=$1 size=$2
-    wanted=$(cat "requirements-$name.txt" judges.sh judges/arm.sh | cksum)
+    wanted=$(cat "requirements-$name.txt" judges.sh judges/arm.sh judges/bionic.c | cksum)
     if [ -x ".venv-$name/bin/python" ] && [ "$(cat ".venv-$name/requirements" 2>/dev/null)" = "$wanted" ]; then
         return
     fi

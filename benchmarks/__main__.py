@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks import (
+    arm,
     audit,
     browser,
     cached_features,
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "audit": audit.run,
     "explanations": explanations.run,
     "browser": browser.run,
+    "arm": arm.run,
 }
 
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Unpacks an emulator of 64-bit ARM, Debian's Python for it, and LiteRT's wheel into .venv-arm, with a bin/python that
-# runs on the processor that ARM_CPU names. Nothing is installed, so it needs no root. The last line says what is wrong.
+# runs on the processor that ARM_CPU names, and compiles what the app's library needs. Nothing is installed, so it needs
+# no root. The last line says what is wrong.
 set -eu
 
 [ "$(uname -s) $(uname -m)" = "Linux x86_64" ] || { echo "the emulator is fetched for Linux on x86-64 only"; exit 1; }
@@ -26,7 +27,7 @@ END
 
 fetch() {
     APT_CONFIG="$work/apt.conf" apt-get install -y -qq --no-install-recommends --download-only \
-        python3-minimal libpython3-stdlib libstdc++6 "$1:amd64"
+        python3-minimal libpython3-stdlib libstdc++6 tcc "$1:amd64"
 }
 
 APT_CONFIG="$work/apt.conf" apt-get update -qq
@@ -66,6 +67,9 @@ for wheel in "$work"/wheels/*.whl; do
     .venv/bin/python -m zipfile -e "$wheel" "$libraries"
 done
 rm -rf "$work"
+
+"$place/bin/qemu-aarch64" -L "$place/system" "$place/system/usr/bin/tcc" -Wall -Werror -shared -nostdlib \
+    -B "$place/system/usr/lib/aarch64-linux-gnu/tcc" -o "$place/bionic.so" judges/bionic.c
 
 cat > "$place/bin/python" <<'END'
 #!/bin/sh

@@ -40,9 +40,9 @@ def verify(
 
     Checks the letterbox, then the model on built-in kernels and on XNNPACK. Reads a bundle (model,
     labels.txt, contract.json), or every bundle of a run. Writes nothing. With --arm, two emulated ARM
-    processors may differ from the golden vectors and, on pictures, from this computer by no more than the
-    contract allows there; needs make judges, and takes about a second per picture. Exit code 3: a step
-    differs; the error names the first one.
+    processors run LiteRT and the library of the run's demo.apk, which may differ from the golden vectors
+    and, on pictures, from this computer by no more than the contract allows there; needs make judges, and
+    takes about a second per picture. Exit code 3: a step differs; the error names the first one.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.bundle import bundle
@@ -54,7 +54,7 @@ def verify(
         given = Path(bundle_or_run) if bundle_or_run else None
         if given and (given / bundle.CONTRACT).is_file():
             results = [verification.verify(given, terminal.progress)]
-            _show(terminal, str(given), results, _on_arm(terminal, given, []) if arm else ())
+            _show(terminal, str(given), results, _on_arm(terminal, given, [], None) if arm else ())
             return
         if given and any(given.glob("*.tflite")):
             bundle.read(given)  # raises, naming the missing file
@@ -64,7 +64,7 @@ def verify(
         on_arm: Sequence[OnArm] = ()
         if arm:
             folder = next((f for f in folders if f.name == INT8), folders[0])
-            on_arm = _on_arm(terminal, folder, _held_out(terminal, run, pictures))
+            on_arm = _on_arm(terminal, folder, _held_out(terminal, run, pictures), run)
         _show(terminal, run.name, results, on_arm)
 
 
@@ -109,10 +109,18 @@ def _held_out(terminal: Terminal, run: Run, count: int) -> list[np.ndarray]:
     return [decode.read(experiment.table.file(picture)) for picture in chosen]
 
 
-def _on_arm(terminal: Terminal, folder: Path, pictures: Sequence[np.ndarray]) -> Sequence[OnArm]:
+def _on_arm(
+    terminal: Terminal, folder: Path, pictures: Sequence[np.ndarray], run: Run | None
+) -> Sequence[OnArm]:
+    from export.android.apk import runtime
     from export.inspection import arm
 
-    return arm.verify_on_arm(folder, pictures, terminal)
+    library = runtime.library_inside(run.path(artifacts.APK)) if run else None
+    if library is None:
+        terminal.say(
+            "app's library", "not tried: verify a run with a demo.apk for arm64 (python -m export apk)"
+        )
+    return arm.verify_on_arm(folder, pictures, terminal, library)
 
 
 def _show_arm(terminal: Terminal, on_arm: Sequence[OnArm]) -> None:
@@ -128,10 +136,17 @@ def _show_arm(terminal: Terminal, on_arm: Sequence[OnArm]) -> None:
 
     terminal.table(
         f"{on_arm[0].bundle} on emulated ARM processors",
-        ["processor", "XNNPACK, golden vectors", "XNNPACK, held-out pictures", "built-in, golden vectors"],
+        [
+            "processor",
+            "runtime",
+            "XNNPACK, golden vectors",
+            "XNNPACK, held-out pictures",
+            "built-in, golden vectors",
+        ],
         [
             [
                 result.processor,
+                result.runtime,
                 of_kernels(result.vectors),
                 cell(
                     result.equal,

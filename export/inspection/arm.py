@@ -1,12 +1,14 @@
-"""What LiteRT computes on emulated ARM processors, against the contract and against this computer.
+"""What a model answers on emulated ARM processors, against the contract and against this computer.
 
 Phones run the int8 file with XNNPACK on ARM, where it has kernels of its own. They have to give the bytes of
 this computer's, with the dot-product instructions of recent processors as without; the softmax after them,
-which is LiteRT's own, may round by one step the other way (`Contract.allowed`).
+which is LiteRT's own, may round by one step the other way (`Contract.allowed`). LiteRT's wheel for ARM runs
+it, and the app's own library.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +33,13 @@ _SECONDS, _SECONDS_A_PICTURE = 300, 60
 
 @dataclass(frozen=True)
 class OnArm:
-    """A bundle on one processor.
+    """A bundle on one processor, by one runtime.
 
     Attributes:
         bundle: The folder.
         flavour: The model's flavour.
         processor: Its name, e.g. `cortex-a76`.
-        runtime: What ran there, e.g. `ai-edge-litert 2.3.0`.
+        runtime: What ran there, e.g. `LiteRT 2.3.0` or `the app's library 2.16.1`.
         vectors: The golden vectors, by XNNPACK.
         built_in: The golden vectors, by the built-in kernels.
         pictures: How many other pictures were compared with this computer.
@@ -78,14 +80,15 @@ class OnArm:
         )
         what = f"golden vectors ({wrong.kernels} kernels)" if wrong else "held-out pictures"
         raise GateError(
-            f"{self.bundle} gives other answers on ARM ({self.processor}): {n - equal} of {n} {what} differ, "
-            f"by up to {worst:.4f} in probability; {allowed:.4f} is allowed",
+            f"{self.bundle} gives other answers on ARM ({self.processor}, {self.runtime}): "
+            f"{n - equal} of {n} {what} differ, by up to {worst:.4f} in probability; "
+            f"{allowed:.4f} is allowed",
             "if verify without --arm passes, ship another flavour, and report this with the bundle",
         )
 
 
 def verify_on_arm(
-    folder: Path, pictures: Sequence[np.ndarray], reporter: ProgressReporter
+    folder: Path, pictures: Sequence[np.ndarray], reporter: ProgressReporter, library: bytes | None = None
 ) -> tuple[OnArm, ...]:
     """Runs the golden vectors by both kinds of kernels and other pictures by XNNPACK, on every processor.
 
@@ -93,10 +96,11 @@ def verify_on_arm(
         folder: A bundle.
         pictures: RGB, uint8, shape (height, width, 3).
         reporter: For progress.
+        library: The app's native library for arm64, which then runs them, too.
 
     Raises:
         BundleError: The files are damaged or do not belong together.
-        ToolError: The emulator is not there, or LiteRT fails on it.
+        ToolError: The emulator is not there, or a runtime fails on it.
     """
     if judges.ARM.missing:
         raise ToolError(
@@ -108,10 +112,14 @@ def verify_on_arm(
     frames = [letterbox(picture, contract.input.frame) for picture in (*vectors, *pictures)]
     here = litert.Interpreter(bundle.data, num_threads=1, kernels=litert.XNNPACK)
     expected = [here.run(frame).tobytes() for frame in frames[len(vectors) :]]
+    runtimes = {"LiteRT": None} if library is None else {"LiteRT": None, "the app's library": library}
+    combinations = [(processor, runtime) for processor in _PROCESSORS for runtime in runtimes]
+    asked = parallel.ordered(
+        lambda chosen: _outputs(bundle, folder, frames, chosen[0], runtimes[chosen[1]]), combinations
+    )
     stage, results = "emulating ARM", []
-    asked = parallel.ordered(lambda name: _outputs(bundle, folder, frames, name), _PROCESSORS)
-    reporter.progress(stage, 0, len(_PROCESSORS))
-    for processor, outputs in zip(_PROCESSORS, asked, strict=True):
+    reporter.progress(stage, 0, len(combinations))
+    for (processor, runtime), (version, outputs) in zip(combinations, asked, strict=True):
         raw, built_in = outputs[litert.XNNPACK], outputs[litert.BUILT_IN]
         others = raw[len(vectors) :]
         differences = [
@@ -123,7 +131,7 @@ def verify_on_arm(
                 bundle=str(folder),
                 flavour=contract.flavour,
                 processor=processor,
-                runtime=judges.ARM.title,
+                runtime=f"{runtime} {version}",
                 vectors=verify.compare(contract, litert.XNNPACK, raw[: len(vectors)], _MACHINE),
                 built_in=verify.compare(contract, litert.BUILT_IN, built_in, _MACHINE),
                 pictures=len(pictures),
@@ -133,26 +141,31 @@ def verify_on_arm(
                 allowed=contract.allowed(litert.XNNPACK, _MACHINE),
             )
         )
-        reporter.progress(stage, len(results), len(_PROCESSORS))
+        reporter.progress(stage, len(results), len(combinations))
     return tuple(results)
 
 
 def _outputs(
-    bundle: Bundle, folder: Path, frames: Sequence[np.ndarray], processor: str
-) -> dict[str, list[bytes]]:
-    """By kernels: the raw outputs for all frames, and of the built-in ones for the golden vectors."""
+    bundle: Bundle, folder: Path, frames: Sequence[np.ndarray], processor: str, library: bytes | None
+) -> tuple[str, dict[str, list[bytes]]]:
+    """The runtime's version; and by kernels, the raw outputs: built-in ones for the golden vectors only."""
     dtype, vectors = np.dtype(bundle.contract.input.dtype), len(bundle.contract.golden.vectors)
-    answered = judges.ask(
-        judges.ARM,
-        folder / bundle.contract.model.file,
-        [[frame[np.newaxis].astype(dtype)] for frame in frames],
-        _SECONDS + _SECONDS_A_PICTURE * len(frames),
-        str(vectors),
-        variables={"ARM_CPU": processor},
-    )
+    with tempfile.NamedTemporaryFile(suffix=".so") as file:
+        file.write(library or b"")
+        file.flush()
+        answered = judges.ask(
+            judges.ARM,
+            folder / bundle.contract.model.file,
+            [[frame[np.newaxis].astype(dtype)] for frame in frames],
+            _SECONDS + _SECONDS_A_PICTURE * len(frames),
+            str(vectors),
+            *([file.name] if library else []),
+            variables={"ARM_CPU": processor},
+        )
     if answered.outputs is None:
-        raise ToolError(f"LiteRT on the emulated {processor} {answered.error}", "run make judges again")
-    return {
+        what = "the app's library" if library else "LiteRT"
+        raise ToolError(f"{what} on the emulated {processor}: {answered.error}", "run make judges again")
+    return str(answered.outputs["version"]), {
         kernels: [answered.outputs[f"{kernels}_{number}"].tobytes() for number in range(count)]
         for kernels, count in ((litert.XNNPACK, len(frames)), (litert.BUILT_IN, vectors))
     }

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from export.android.apk import maven, toolchain
 from export.model_file.operators import Operator
-from pipeline.core.errors import GateError, UsageError
+from pipeline.core.errors import GateError, ToolError, UsageError
 
 # The classes that the app uses; LiteRT splits them over two archives.
 CLASSES = ("org/tensorflow/lite/Interpreter.class", "org/tensorflow/lite/InterpreterApi.class")
+ARM64 = "lib/arm64-v8a/libtensorflowlite_jni.so"
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,21 @@ def open_archives(archives: Sequence[Path], abis: Sequence[str], name: str = "")
         )
     name = name or " + ".join(path.stem for path in archives)
     return Runtime(name, _version(libraries), tuple(jars), libraries)
+
+
+def library_inside(apk: Path) -> bytes | None:
+    """An app's native library for arm64; None if there is no such app, or it has none.
+
+    Raises:
+        ToolError: The file is not an APK.
+    """
+    try:
+        with zipfile.ZipFile(apk) as archive:
+            return archive.read(ARM64)
+    except (FileNotFoundError, KeyError):
+        return None
+    except (OSError, zipfile.BadZipFile) as error:
+        raise ToolError(f"{apk} cannot be read: {error}", "build it again: python -m export apk") from error
 
 
 def require(operators: Sequence[Operator], runtime: str, model: str) -> None:

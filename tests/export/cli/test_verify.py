@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from export import app_versions
+from export.android.apk import runtime
 from export.conversion import failures
 from export.inspection import judges
 from pipeline.core.errors import ConversionError
@@ -157,11 +160,14 @@ def test_what_is_neither_is_refused(place):
 def test_arm_is_asked_about_int8_and_held_out_pictures(place):
     if judges.ARM.missing:
         pytest.skip(judges.ARM.missing)
+    found = runtime.pinned(app_versions.read_versions(app_versions.PROJECT), Path("data/cache"))
+    with zipfile.ZipFile(place / RUN / "demo.apk", "w") as apk:
+        apk.writestr(runtime.ARM64, found.libraries[runtime.ARM64])
     said = json.loads(fine(verify(place, "pictures", "--arm", "--pictures", "3", "--json")))
     assert [(row["processor"], row["flavour"], row["passed"]) for row in said["arm"]] == [
-        ("cortex-a53", "int8", True),
-        ("cortex-a76", "int8", True),
+        (processor, "int8", True) for processor in ("cortex-a53", "cortex-a53", "cortex-a76", "cortex-a76")
     ]
+    assert {row["runtime"] for row in said["arm"]} > {"the app's library 2.16.1"}
     assert {(row["pictures"], row["equal"]) for row in said["arm"]} == {(3, 3)}
     shutil.copytree(place / INT8, place / "changed")
 
@@ -175,7 +181,8 @@ def test_arm_is_asked_about_int8_and_held_out_pictures(place):
     edit(place / "changed", swap)
     wrong = verify(place, "changed", "--arm")
     assert wrong.returncode == 3
-    assert re.search("^cortex-a53 +WRONG: ", wrong.stdout, re.MULTILINE)
+    assert re.search("^cortex-a53 +LiteRT [0-9.]+ +WRONG: ", wrong.stdout, re.MULTILINE)
     out = fine(verify(place, INT8, "--arm"))
     assert "on emulated ARM processors" in out
-    assert re.search("^cortex-a53 +15 of 15 equal +none given", out, re.MULTILINE)
+    assert "not tried: verify a run with a demo.apk" in out
+    assert re.search("^cortex-a53 +LiteRT [0-9.]+ +15 of 15 equal +none given", out, re.MULTILINE)
