@@ -27,6 +27,9 @@ def audit(
     run_option: Annotated[
         str | None, typer.Option("--run", metavar="RUN", help="Audit the pictures of this run again.")
     ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in train.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
     allow_unreadable: options.AllowUnreadable = None,
     strict: Annotated[bool, typer.Option(help="Exit with code 3 if there is something to act on.")] = False,
@@ -47,10 +50,12 @@ def audit(
         from pipeline.data.audit import contact_sheets, shortcuts
 
         source, name = options.source_of(source, run_option, name)
-        config = configuration.load(source, options.unreadable_setting(allow_unreadable))
+        config = configuration.load(
+            source, [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
+        )
         # A folder has no settings of its own: those of the run hold, if there is one.
-        read = ("data.pictures", "data.group_copies", "seed")
-        alone = source.suffix.lower() != ".toml"
+        read = ("data.pictures", "data.group_copies", "data.group_pattern", "seed")
+        alone = source.suffix.lower() != ".toml" and not settings
         run = runs.open_for(name, config, keys=read[:1] if alone else read)
         if alone and run.path(stages.CONFIG).is_file():
             config = run.config()
@@ -82,6 +87,7 @@ def audit(
             [str(run.path(stages.AUDIT)), *map(str, sheets)],
         )
         allowed = ["--allow-unreadable", allow_unreadable] if allow_unreadable else []
+        allowed += [word for setting in settings or () for word in ("--set", setting)]
         _say_next(terminal, run, source, result, allowed)
         reasons = [str(issue.kind) for issue in result.audit.image_issues if issue.matters]
         reasons += ["shortcuts"] * bool(alarms)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from pipeline.training.results import Budget, Frontier, NotTried, Tried
 
 # What the pictures and their split depend on: a run keeps to it.
-_SPLIT_KEYS = ("data.pictures", "data.held_out", "data.group_copies", "train.folds", "seed")
+_SPLIT_KEYS = (
+    *("data.pictures", "data.held_out", "data.group_copies", "data.group_pattern"),
+    *("train.folds", "seed"),
+)
 
 
 def search(

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import math
+import re
+from types import MappingProxyType
 from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
@@ -19,22 +21,50 @@ FLOAT16: Final = "float16"
 DYNAMIC_RANGE: Final = "dynamic_range"
 INT8: Final = "int8"
 FLAVOURS: tuple[Flavour, ...] = (FLOAT32, FLOAT16, DYNAMIC_RANGE, INT8)
+# Regular expressions for `data.group_pattern`; the first group in parentheses is the picture's group.
+GROUP_RECIPES = MappingProxyType(
+    {
+        # rose_12_jpg.rf.0b3c….jpg: the versions of a picture that Roboflow exports.
+        "roboflow": r"^(.+?)\.rf\.[0-9A-Za-z]+",
+        # visit3_frame_0012.jpg: a video's frames.
+        "frames": r"^(.+?)[ _.-]*(?i:frame|frm)[ _.-]*\d+",
+        # IMG_20240131_154502_003.jpg, 00000IMG_00000_BURST20240131154502123_COVER.jpg: within a second.
+        "bursts": r"((?:BURST|(?<!\d))(?:19|20)\d{6}_?\d{6})",
+    }
+)
 Share = Annotated[float, Field(ge=0, le=1)]
 _Positive = Annotated[float, Field(gt=0)]
 
 
 class Data(Part):
-    """Where the pictures are, how many are held out, and whether copies stay on one side of the split.
+    """Where the pictures are, how many are held out, and which stay on one side of the split.
 
-    `allow_unreadable` is the share of a class that may be skipped as unreadable. `decisions` is the file
-    that `review` helps to make, or empty.
+    `group_pattern` is a regular expression whose first group in parentheses finds a picture's group in its
+    file name, or `roboflow`, `frames` or `bursts`. `allow_unreadable` is the share of a class that may be
+    skipped as unreadable. `decisions` is the file that `review` helps to make, or empty.
     """
 
     pictures: str
     held_out: Annotated[float, Field(gt=0, lt=1)] = 0.2
     group_copies: bool = True
+    group_pattern: str = ""
     allow_unreadable: Share = 0.1
     decisions: str = ""
+
+    @field_validator("group_pattern")
+    @classmethod
+    def _pattern(cls, value: str) -> str:
+        if value in ("", *GROUP_RECIPES):
+            return value
+        try:
+            groups = re.compile(value).groups
+        except re.error as error:
+            raise ValueError(f"a regular expression: {error}") from error
+        if not groups:
+            raise ValueError(
+                f"a regular expression with a group in parentheses, or {', '.join(GROUP_RECIPES)}"
+            )
+        return value
 
 
 class Model(Part):

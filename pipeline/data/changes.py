@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.core import parallel
 from pipeline.core.errors import PictureError
+from pipeline.data import name_groups
 from pipeline.data.dataset import Picture, Table, layout_of
 from pipeline.data.decisions import RELABEL
 from pipeline.data.folders import Candidate
@@ -64,13 +65,14 @@ def compare(old: Table, new: Table) -> Change:
     return Change(**counts)
 
 
-def changed_since(table: Table, source: Path, moment: float) -> Change:
+def changed_since(table: Table, source: Path, moment: float, group_pattern: str = "") -> Change:
     """How the files of a data set differ from its table; files older than the table are not read.
 
     Args:
         table: The earlier table.
         source: The folder or the CSV that it was made from.
         moment: When the table was written, in seconds; files changed later are read.
+        group_pattern: `data.group_pattern`.
 
     Raises:
         DataError: As `scan`, as far as the folders alone show.
@@ -91,4 +93,5 @@ def changed_since(table: Table, source: Path, moment: float) -> Change:
         return Picture(entry.path, label, entry.group, entry.given_split, sha256, 0, 0)
 
     rows = parallel.ordered(look, [e for e in layout.candidates if (e.path, e.label) not in excluded])
-    return compare(table, Table(layout.root, table.labels, tuple(rows), ()))
+    now = Table(layout.root, table.labels, tuple(rows), ())
+    return compare(table, name_groups.apply(now, group_pattern))

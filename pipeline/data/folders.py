@@ -42,6 +42,8 @@ class NoteKind(StrEnum):
     SPLITS = "splits"
     ENCODING = "encoding"
     BACKSLASHES = "backslashes"
+    NAMED_GROUPS = "named_groups"
+    NO_NAMED_GROUPS = "no_named_groups"
 
 
 @dataclass(frozen=True)

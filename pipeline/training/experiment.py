@@ -136,7 +136,7 @@ def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReport
     again = f"to {'give the model' if given else 'train'} again: {command}, then run this command again"
     try:
         moment = run.path(stages.PICTURES).stat().st_mtime
-        change = changes.changed_since(table, Path(config.data.pictures), moment)
+        change = changes.changed_since(table, Path(config.data.pictures), moment, config.data.group_pattern)
     except OSError:
         return
     except DataError as error:

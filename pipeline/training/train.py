@@ -96,8 +96,8 @@ def look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
     if shortcut.limits:
         reporter.say("shortcuts", shortcut.limits)
     for issue in result.audit.image_issues:
-        if issue.kind is IssueKind.SERIES:
-            reporter.warn(f"{issue.count} {issue.title}: {issue.advice}")
+        if issue.kind in (IssueKind.SERIES, IssueKind.NAMES, IssueKind.NO_NAMED_GROUPS):
+            reporter.warn(f"{issue.summary}: {issue.advice}")
     for sentence in shortcut.alarms:
         reporter.warn(sentence)
     if table.excluded:

@@ -23,7 +23,7 @@ from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import Progress, ProgressReporter
 from pipeline.core.recipes import key_of, library_version
 from pipeline.core.runs import Run
-from pipeline.data import dataset, decisions, fingerprints
+from pipeline.data import dataset, decisions, fingerprints, name_groups
 from pipeline.data.audit import copies, copy_issues, image_issues, near_duplicates
 from pipeline.data.audit.issues import ImageIssue, IssueKind
 from pipeline.data.changes import Change, compare
@@ -133,6 +133,7 @@ def make(
         table, refusal = dataset.scan(source, known, reporter.progress, cache, allowed), None
     else:
         table, refusal = dataset.survey(source, reporter.progress, cache, allowed)
+    table = name_groups.apply(table, config.data.group_pattern)
     if config.data.decisions:
         table = decisions.decide(table, Path(config.data.decisions), reporter.warn)
     excluded = [[entry.path, entry.label, entry.reason] for entry in table.excluded]
@@ -273,6 +274,7 @@ def _audit(
             grouped=grouped,
         ),
         *copy_issues.of_series(table, paths(copy_groups.series)),
+        *copy_issues.of_names(table, [(pair.first, pair.second) for pair in copy_pairs]),
         *(image_issues.of_classes(table) if refusal is None else []),
         *image_issues.of_files(table.excluded),
         *image_issues.of_layout(table.notes),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.core.errors import DataError
+from pipeline.data import name_groups
 from pipeline.data.audit.issues import ImageIssue, IssueKind, issue_of_groups, present
 from pipeline.data.dataset import Table
 
@@ -72,9 +73,27 @@ def of_series(table: Table, series: Sequence[Sequence[str]]) -> list[ImageIssue]
         issue_of_groups(
             IssueKind.SERIES,
             "large series of near-duplicates (a fixed camera or bursts), across classes or over 10% of one",
-            "only exact copies stay on one side, so the score may be too optimistic: give a table (.csv) "
-            "with a column group that names each session or object",
+            "only exact copies stay on one side, so the score may be too optimistic: set data.group_pattern "
+            "to what file names say, or give a table (.csv) with a column group for each session or object",
             [group for group in series if not grouped.issuperset(group)],
+        )
+    )
+
+
+def of_names(table: Table, pairs: Sequence[tuple[str, str]]) -> list[ImageIssue]:
+    """File names that tell groups, as near-duplicates confirm, in a data set without groups."""
+    if any(picture.group for picture in table.pictures):
+        return []
+    found = name_groups.proposal([picture.path for picture in table.pictures], pairs)
+    if found is None:
+        return []
+    recipe, groups = found
+    return present(
+        issue_of_groups(
+            IssueKind.NAMES,
+            "groups in the file names",
+            f"train with --set data.group_pattern={recipe}, so that each stays on one side of the split",
+            groups,
         )
     )
 

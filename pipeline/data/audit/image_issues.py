@@ -44,6 +44,16 @@ _FOR_NOTES = {
         "backslashes are read as slashes: {}",
         "nothing: the pictures were found",
     ),
+    NoteKind.NAMED_GROUPS: (
+        IssueKind.NAMED_GROUPS,
+        "data.group_pattern = {}",
+        "nothing if that is how many you expect: each stays on one side of the split",
+    ),
+    NoteKind.NO_NAMED_GROUPS: (
+        IssueKind.NO_NAMED_GROUPS,
+        "data.group_pattern = {}",
+        "correct the pattern: it has to match file names without their endings",
+    ),
 }
 
 
@@ -82,7 +92,14 @@ def of_layout(notes: Sequence[Note]) -> list[ImageIssue]:
         kind, title, advice = _FOR_NOTES[note.kind]
         count = max(1, len(note.pictures))
         issues.append(
-            issue(kind, title.format(note.detail), advice, note.pictures, count=count, matters=False)
+            issue(
+                kind,
+                title.format(note.detail),
+                advice,
+                note.pictures,
+                count=count,
+                matters=note.kind is NoteKind.NO_NAMED_GROUPS,
+            )
         )
     return issues
 

@@ -23,6 +23,9 @@ class IssueKind(StrEnum):
     SPLITS = "splits"
     ENCODING = "encoding"
     BACKSLASHES = "backslashes"
+    NAMED_GROUPS = "named_groups"
+    NO_NAMED_GROUPS = "no_named_groups"
+    NAMES = "names"
     FEW = "few"
     BALANCE = "balance"
     UNIFORM = "uniform"
@@ -41,6 +44,8 @@ _OF_THE_WHOLE = {
     IssueKind.SPLITS,
     IssueKind.ENCODING,
     IssueKind.BACKSLASHES,
+    IssueKind.NAMED_GROUPS,
+    IssueKind.NO_NAMED_GROUPS,
     IssueKind.FEW,
     IssueKind.BALANCE,
 }

@@ -15,7 +15,7 @@ from pipeline.core import documents, files, runs, stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import library_version
 from pipeline.core.runs import Run
-from pipeline.data import dataset, fingerprints, folders, splits
+from pipeline.data import changes, dataset, fingerprints, folders, splits
 from pipeline.data.audit import audit, copy_issues, image_issues
 from pipeline.images import decode
 from tests.support import verbs
@@ -197,6 +197,58 @@ def test_series_whose_groups_are_given_need_no_advice(workplace, draw):
     found = audited(table)
     assert "series" not in kinds(found)
     assert len(found.table.pictures) == 60
+
+
+@pytest.fixture
+def films(workplace, draw, make_data_set) -> Path:
+    """Two classes, each with three films of six frames, and other pictures."""
+    root = make_data_set(workplace / "pictures", {"cat": 30, "dog": 30}, size=(96, 72))
+    for number, name in enumerate(("cat/a", "cat/b", "cat/c", "dog/d", "dog/e", "dog/f")):
+        scene = draw(96, 72, 500 + number).astype(float)
+        for frame in range(6):
+            noise = np.random.default_rng([number, frame]).normal(0, 3, scene.shape)
+            Image.fromarray((scene + noise).clip(0, 255).astype(np.uint8)).save(
+                root / f"{name}_frame_{frame}.png"
+            )
+    return root
+
+
+def test_a_pattern_for_names_is_proposed_where_near_duplicates_agree(films, capfd):
+    found = audited(films)
+    assert kinds(found)["names"] == 6
+    (names,) = [entry for entry in found.audit.image_issues if entry.kind == "names"]
+    assert names.matters
+    assert "--set data.group_pattern=frames" in names.advice
+    out = fine(
+        call(capfd, "pipeline", "audit", "pictures", "--set", "data.group_pattern=frames", cwd=films.parent)
+    )
+    audit_json = json.loads((films.parent / RUN / stages.AUDIT).read_text("utf-8"))
+    titles = {entry["kind"]: entry["title"] for entry in audit_json["image_issues"]}
+    expected = "data.group_pattern = frames: 6 groups from 36 of 96 file names, the largest of 6 pictures"
+    assert titles["named_groups"] == expected
+    assert "groups in the file names" not in out
+    assert out.endswith("next: python -m pipeline train pictures --set data.group_pattern=frames\n")
+
+
+def test_groups_in_names_stay_on_one_side_and_are_the_same_later(films):
+    setting = "data.group_pattern=frames"
+    found = audited(films, setting)
+    run, config = Run(RUN), configuration.load(films, [setting])
+    split = splits.make(run, found.table, config)
+    held_out = {picture.group for picture in split.held_out} - {""}
+    assert held_out
+    assert not held_out & {picture.group for picture in split.train}
+    moment = run.path(stages.PICTURES).stat().st_mtime
+    table = dataset.load(run, films)
+    assert not changes.changed_since(table, films, moment, "frames")
+    assert str(changes.changed_since(table, films, moment)) == "36 regrouped"
+    assert str(audited(films).changed) == "36 regrouped"
+
+
+def test_a_pattern_that_no_name_matches_is_to_be_acted_on(folder):
+    (issue,) = [e for e in audited(folder, "data.group_pattern=bursts").audit.image_issues if e.matters]
+    assert issue.kind == "no_named_groups"
+    assert issue.summary == "data.group_pattern = bursts: 0 groups from 0 of 48 file names"
 
 
 def test_mirrored_pictures_under_two_labels_are_no_contradiction(folder):
