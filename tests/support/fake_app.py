@@ -141,7 +141,12 @@ class FakeApp:
             return
         for number, (name, kind, count) in enumerate(steps):
             self._write(
-                session, "running", done=number, of=len(steps), now=f"{name}\n{kind}, {count} threads"
+                session,
+                "running",
+                pid=self.pid,
+                done=number,
+                of=len(steps),
+                now=f"{name}\n{kind}, {count} threads",
             )
             self.phone.happens(f"measures step {number}")
             if number == self.stands_still_at:

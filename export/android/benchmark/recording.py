@@ -193,11 +193,12 @@ class Failure(AppDocument):
 
 
 class Progress(AppDocument):
-    """How far a benchmark has come, in steps."""
+    """How far a benchmark has come, in steps, if the process `pid` still exists."""
 
     benchmark_version: Literal[2]
     session: Session
     state: Literal["running"]
+    pid: Count
     done: Count
     of: Annotated[int, Field(ge=1)]
     now: str

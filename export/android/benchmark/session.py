@@ -84,13 +84,11 @@ class Patience:
     """How long to wait for the app, in seconds.
 
     Attributes:
-        start: Until its process appears.
         answer: Until it reports its first step.
         step: Until it finishes a step, on top of the time that the order itself takes.
         pause: Between two checks; each costs the phone a little processor time.
     """
 
-    start: float = 5.0
     answer: float = 30.0
     step: float = 120.0
     pause: float = 2.0
@@ -165,7 +163,6 @@ class Session:
         """Waits for the result and reports the app's progress."""
         longest = self.patience.step + order.max_seconds + order.sustained_seconds
         last: Progress | None = None
-        pid: int | None = None
         since = time.monotonic()
         while True:
             # Before reading, because that would start an app that has ended anew.
@@ -174,10 +171,8 @@ class Session:
             state = recording.read(text, f"{file.name} of the app") if text else None
             if isinstance(state, Recording | Failure):
                 return state
-            waited = time.monotonic() - since
-            pid = pid or alive
-            if alive != pid or (pid is None and waited > self.patience.start):
-                raise self._ended(last, pid)
+            if last and alive != last.pid:
+                raise self._ended(state or last)
             if last and state is None:
                 raise PhoneError(
                     "the app on the phone could not write its result",
@@ -186,17 +181,17 @@ class Session:
             if state and state != last:
                 last, since = state, time.monotonic()
                 reporter.progress(_STAGE, state.done, state.of)
+            waited = time.monotonic() - since
             if waited > (longest if last else self.patience.answer):
                 doing = f"at {_line(last.now)}" if last else "before the first step"
                 raise PhoneError(f"the app on the phone made no progress for {waited:.0f} s {doing}", _AGAIN)
             time.sleep(self.patience.pause)
 
-    def _ended(self, last: Progress | None, pid: int | None) -> PhoneError:
-        doing = f" while measuring {_line(last.now)}" if last else ""
-        logged = app.last_words(self.device, pid) if pid else ""
+    def _ended(self, last: Progress) -> PhoneError:
+        logged = app.last_words(self.device, last.pid)
         why = logged or "no reason in its log; Android may have killed it to free memory"
         return PhoneError(
-            f"the app on the phone ended{doing}: {why}",
+            f"the app on the phone ended while measuring {_line(last.now)}: {why}",
             "close other apps on the phone and run the command again; adb logcat -b crash shows more",
         )
 

@@ -72,7 +72,7 @@ def build_app(*flavours: str) -> None:
 @pytest.fixture
 def impatient(monkeypatch) -> None:
     """Sessions in this process look often and wait little."""
-    monkeypatch.setattr(session.Patience.__init__, "__defaults__", (1.0, 1.0, 1.0, 0.02))
+    monkeypatch.setattr(session.Patience.__init__, "__defaults__", (1.0, 1.0, 0.02))
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def sample(kind: str) -> dict[str, Any]:
         failed = {"error": "The benchmark was stopped.", "cancelled": True}
         return {**head, "state": "failed", **about, **failed}
     if kind == "progress":
-        return {**head, "state": "running", "done": 3, "of": 24, "now": "int8, XNNPACK"}
+        return {**head, "state": "running", "pid": 4711, "done": 3, "of": 24, "now": "int8, XNNPACK"}
     refused = {"kernels": "built-in", "num_threads": 2, "error": "The runtime refused the model."}
     measured = {
         "contract": "contract.json",
@@ -137,7 +137,7 @@ WRONG = {
         with_value(1, "benchmark_version"),
     ],
     "failure": [with_value("", "error"), without("cancelled"), with_value(1, "done")],
-    "progress": [with_value(0, "of"), without("now"), with_value("e", "error")],
+    "progress": [with_value(0, "of"), without("now"), without("pid"), with_value("e", "error")],
 }
 
 

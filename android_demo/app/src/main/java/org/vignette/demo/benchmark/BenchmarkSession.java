@@ -3,6 +3,7 @@ package org.vignette.demo.benchmark;
 import android.content.res.Resources;
 import android.os.Handler;
 import android.os.Looper;
+import android.os.Process;
 import android.util.Log;
 import java.io.File;
 import java.util.List;
@@ -148,7 +149,7 @@ public final class BenchmarkSession implements Benchmark.Watcher {
     @Override
     public void onStep(Benchmark.Step step) {
         try {
-            write(running, head(running, "running")
+            write(running, head(running, "running").put("pid", Process.myPid())
                     .put("done", step.done).put("of", step.of).put("now", step.message(english)));
         } catch (JSONException e) {
             throw new AssertionError(e);

@@ -10,6 +10,7 @@ import android.content.pm.ProviderInfo;
 import android.database.Cursor;
 import android.net.Uri;
 import android.os.ParcelFileDescriptor;
+import android.os.Process;
 import java.io.FileNotFoundException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -38,7 +39,12 @@ public class BenchmarkProviderTest {
     @Before
     public void setUp() throws Exception {
         bench = new Bench();
-        provider = Robolectric.buildContentProvider(BenchmarkProvider.class).create("org.vignette.demo.benchmark").get();
+        provider = Robolectric.buildContentProvider(BenchmarkProvider.class).create(declared()).get();
+    }
+
+    /** As the manifest declares it. */
+    private static ProviderInfo declared() {
+        return Demo.app().getPackageManager().resolveContentProvider("org.vignette.demo.benchmark", 0);
     }
 
     private static Uri uri(String path) {
@@ -67,6 +73,7 @@ public class BenchmarkProviderTest {
         assertEquals("running", running.getString("state"));
         assertEquals(3, running.getInt("of"));
         assertTrue(running.getInt("done") < 3);
+        assertEquals(Process.myPid(), running.getInt("pid"));
         assertTrue(running.getString("now"), running.getString("now").startsWith("int8\nXNNPACK, "));
         Bench.press(shown, R.id.button);
         JSONObject failed = new JSONObject(read("long"));
@@ -122,11 +129,13 @@ public class BenchmarkProviderTest {
 
     @Test
     public void whoeverAsksNeedsThePermissionThatAdbHas() throws Exception {
-        ProviderInfo about = Demo.app().getPackageManager().resolveContentProvider("org.vignette.demo.benchmark", 0);
+        ProviderInfo about = declared();
         assertEquals(BenchmarkProvider.class.getName(), about.name);
         assertTrue(about.exported);
         assertFalse(about.grantUriPermissions);
-        assertEquals("android.permission.DUMP", about.readPermission);
-        assertEquals("android.permission.DUMP", about.writePermission);
+        // Android demands these of whoever opens, queries or deletes; there is no path with another.
+        assertEquals("android.permission.DUMP", provider.getReadPermission());
+        assertEquals("android.permission.DUMP", provider.getWritePermission());
+        assertEquals(null, provider.getPathPermissions());
     }
 }
