@@ -56,7 +56,7 @@ LABELS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
 SUITES = {
     "AboutActivityTest": 7,
     "AnswerTest": 4,
-    "BenchmarkActivityTest": 20,
+    "BenchmarkActivityTest": 22,
     "BenchmarkProviderTest": 10,
     "BenchmarkScreenTest": 24,
     "CameraTest": 14,

@@ -120,7 +120,9 @@ public final class BenchmarkActivity extends Activity implements BenchmarkSessio
         Views.setVisible(sustained, ready && measurable());
         Views.setVisible(button, running || finished || failed || ready && measurable());
         button.setText(ready ? R.string.benchmark_start : running ? R.string.benchmark_stop : R.string.benchmark_again);
-        Views.setVisible(share, finished);
+        // A computer takes its result away.
+        Views.setVisible(share,
+                finished && !next.result.optString("session").startsWith(BenchmarkSession.BY_ADB));
         Views.setVisible(results, finished);
         results.removeAllViews();
         bar.setMax(next.step == null ? 1 : next.step.of);

@@ -67,7 +67,7 @@ public final class BenchmarkSession implements Benchmark.Watcher {
     private static final State LOOKING = new State(State.Kind.LOOKING, null, null, null, null);
     private static final String TAG = "Vignette";
     /** Begins the names of sessions that a computer starts. */
-    private static final String BY_ADB = "adb-";
+    static final String BY_ADB = "adb-";
     /** Between two checks whether the camera screen has closed its model, in milliseconds. */
     private static final int WAIT = 50;
 

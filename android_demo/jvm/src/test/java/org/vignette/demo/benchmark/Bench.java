@@ -42,7 +42,7 @@ public final class Bench {
     /** A small benchmark. */
     public static Intent benchmark(String session) {
         return new Intent(BenchmarkActivity.BENCHMARK).putExtra("session", session)
-                .putExtra("max_seconds", 1).putExtra("threads", "1,2");
+                .putExtra("max_seconds", 1).putExtra("threads", "1");
     }
 
     public static ActivityController<BenchmarkActivity> start(Intent intent) {

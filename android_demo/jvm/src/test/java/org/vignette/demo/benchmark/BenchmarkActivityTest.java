@@ -44,7 +44,7 @@ public class BenchmarkActivityTest {
     @Test
     public void everyModelInTheAppIsMeasuredAndWritten() throws Exception {
         bench.add("float32");
-        ActivityController<BenchmarkActivity> shown = start(benchmark("one")
+        ActivityController<BenchmarkActivity> shown = start(benchmark("one").putExtra("threads", "1,2")
                 .putExtra("kernels", "XNNPACK,built-in").putExtra("sustained_seconds", 1));
         assertEquals(names("one.json"), bench.left());
         JSONObject json = bench.written("one");
@@ -81,7 +81,7 @@ public class BenchmarkActivityTest {
 
     @Test
     public void itMeasuresUntilTheMedianIsKnownOrTheTimeIsOver() throws Exception {
-        start(benchmark("precise").putExtra("threads", "1").putExtra("max_seconds", 2));
+        start(benchmark("precise").putExtra("max_seconds", 2));
         JSONObject one = bench.written("precise").getJSONArray("models").getJSONObject(0)
                 .getJSONArray("measurements").getJSONObject(0);
         JSONObject model = one.getJSONObject("model_ms");
@@ -180,6 +180,14 @@ public class BenchmarkActivityTest {
         }
         start(benchmark("adb-2"));
         assertEquals(names("adb-2.json", "phone-20260301-120000.json"), bench.left());
+    }
+
+    @Test
+    public void whatAComputerTakesAwayCannotBeShared() throws Exception {
+        ActivityController<BenchmarkActivity> shown = start(benchmark("adb-3"));
+        assertEquals("Measured", text(shown, R.id.title));
+        assertFalse(shown(shown, R.id.share));
+        assertTrue(shown(start(benchmark("by-hand")), R.id.share));
     }
 
     @Test

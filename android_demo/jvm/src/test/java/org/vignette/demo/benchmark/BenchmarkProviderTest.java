@@ -71,8 +71,8 @@ public class BenchmarkProviderTest {
         ActivityController<BenchmarkActivity> shown = bench.running("long");
         JSONObject running = new JSONObject(read("long"));
         assertEquals("running", running.getString("state"));
-        assertEquals(3, running.getInt("of"));
-        assertTrue(running.getInt("done") < 3);
+        assertEquals(2, running.getInt("of"));
+        assertTrue(running.getInt("done") < 2);
         assertEquals(Process.myPid(), running.getInt("pid"));
         assertTrue(running.getString("now"), running.getString("now").startsWith("int8\nXNNPACK, "));
         Bench.press(shown, R.id.button);
