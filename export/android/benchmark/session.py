@@ -86,12 +86,13 @@ class Patience:
     Attributes:
         answer: Until it reports its first step.
         step: Until it finishes a step, on top of the time that the order itself takes.
-        pause: Between two checks; each costs the phone a little processor time.
+        pause: Between two checks while it measures: each starts `content` on the phone, a Java program that
+            keeps one core busy for a moment.
     """
 
     answer: float = 30.0
     step: float = 120.0
-    pause: float = 2.0
+    pause: float = 10.0
 
 
 @dataclass
@@ -185,7 +186,7 @@ class Session:
             if waited > (longest if last else self.patience.answer):
                 doing = f"at {_line(last.now)}" if last else "before the first step"
                 raise PhoneError(f"the app on the phone made no progress for {waited:.0f} s {doing}", _AGAIN)
-            time.sleep(self.patience.pause)
+            time.sleep(self.patience.pause if last else min(1.0, self.patience.pause))
 
     def _ended(self, last: Progress) -> PhoneError:
         logged = app.last_words(self.device, last.pid)
