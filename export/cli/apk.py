@@ -20,6 +20,10 @@ def apk(
     fetch: Annotated[
         bool, typer.Option("--fetch", help="Only fetch the build tools (make setup does this); needs no run.")
     ] = False,
+    benchmark: Annotated[
+        bool,
+        typer.Option("--benchmark", help="Put all flavours inside, for benchmark: benchmark.apk."),
+    ] = False,
     keystore: Annotated[
         Path | None,
         typer.Option(
@@ -42,21 +46,22 @@ def apk(
     That is int8 unless it fails the gate. Needs an exported run, a JDK (17 or later), and Maven or
     ANDROID_HOME (an Android SDK). Writes demo.apk and apk.json into the run, or with --assets-only the bundle
     into android_demo/app/src/main/assets. Signs with your keystore, else with your Android debug key, else
-    with a debug key that it creates once. Exit code 3: every flavour failed the gate, or the app's runtime
-    cannot run the model.
+    with a debug key that it creates once. With --benchmark, the app holds every flavour that its runtime can
+    load; it is benchmark.apk with benchmark_apk.json. Exit code 3: every flavour failed the gate, or the
+    app's runtime cannot run the model.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export import artifacts
         from export.android.apk import apk as apps
-        from export.android.apk import build
+        from export.android.apk import assets, benchmark_apk, build
         from pipeline.core import runs
         from pipeline.core.errors import UsageError
         from pipeline.training import experiment as experiments
 
         wishes = apps.Options(runtime or (), keystore, flavour)
-        if (assets_only or fetch) and wishes != apps.Options(flavour="" if fetch else flavour):
+        if (assets_only or fetch) and (benchmark or wishes != apps.Options(flavour="" if fetch else flavour)):
             raise UsageError(
-                "--assets-only and --fetch build nothing, so they take no keystore or runtime",
+                "--assets-only and --fetch build nothing, so they take no benchmark, keystore or runtime",
                 "omit the other options",
             )
         if fetch:
@@ -68,12 +73,17 @@ def apk(
             experiment = experiments.open_trained(run, terminal)
             if assets_only:
                 inside = apps.choose(experiment, flavour, terminal)
-                files = build.fill_assets(inside.folder, verdict=inside.verdict)
+                files = assets.fill(inside.folder, verdict=inside.verdict)
                 terminal.say("assets", f"{len(files)} files for Gradle")
                 terminal.finish({"run": run.name}, [str(path) for path in files])
                 return
-            info = apps.make(experiment, wishes, terminal)
-            path = run.path(artifacts.APK)
+            if benchmark:
+                made = benchmark_apk.make(experiment, wishes, terminal)
+                for name, why in made.skipped.items():
+                    terminal.warn(f"{name} is skipped: {why}")
+                info, path = made.info, run.path(artifacts.BENCHMARK_APK)
+            else:
+                info, path = apps.make(experiment, wishes, terminal), run.path(artifacts.APK)
             terminal.table(str(path), ["what", "found"], list(info.words.items()), words=True)
             if not info.ready_for_16_kb:
                 terminal.warn(

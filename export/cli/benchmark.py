@@ -21,14 +21,11 @@ def benchmark(
     serial: Annotated[
         str | None, typer.Option(metavar="SERIAL", help="The phone to use if several are connected.")
     ] = None,
-    num_runs: Annotated[
-        int, typer.Option("--runs", metavar="N", help="Measured runs per combination, 1 to 1000.")
-    ] = 50,
-    warm_up_runs: Annotated[int, typer.Option(metavar="N", help="Warm-up runs, 0 to 1000.")] = 10,
-    threads: Annotated[str, typer.Option(metavar="N,N", help="Numbers of threads.")] = "1,2,4",
-    kernels: Annotated[
-        str, typer.Option(metavar="KIND,KIND", help="XNNPACK, built-in.")
-    ] = "XNNPACK,built-in",
+    threads: Annotated[str, typer.Option(metavar="N,N", help="Numbers of threads.")] = "1,4",
+    kernels: Annotated[str, typer.Option(metavar="KIND,KIND", help="XNNPACK, built-in.")] = "XNNPACK",
+    seconds: Annotated[
+        int, typer.Option(metavar="N", help="The longest time per combination, 1 to 600.")
+    ] = 60,
     sustained: Annotated[
         int, typer.Option(metavar="SECONDS", help="Also run each model without a pause; 0 to 1800.")
     ] = 0,
@@ -45,10 +42,11 @@ def benchmark(
 ) -> None:
     """Benchmark a run's models on a phone.
 
-    Measures latency, its spread, heat and memory by number of threads and kind of kernels. Needs a run with
-    demo.apk, adb, and a phone with USB debugging. Installs or updates the app (and never uninstalls it),
-    copies every flavour that its runtime can load, and writes phone.json. Removes its files from the phone
-    again, even after Ctrl-C. Exit code 1: there is no phone, or the benchmark failed.
+    Measures every flavour by number of threads and kind of kernels: latency and its spread, until the median
+    is known to 3% or the time is over, heat and memory. Needs an exported run, adb, and a phone with USB
+    debugging. Builds the app with all flavours if it is out of date (as apk --benchmark does), installs or
+    updates it (and never uninstalls it), and writes phone.json. Stops the app, even after Ctrl-C. Exit code
+    1: there is no phone, or the benchmark failed.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.android.benchmark import benchmark as benchmarking
@@ -62,10 +60,10 @@ def benchmark(
             return
         from pipeline.training import experiment as experiments
 
-        order = session.read_order(num_runs, warm_up_runs, threads, kernels, sustained)
+        order = session.read_order(threads, kernels, seconds, sustained)
         request = benchmarking.Request(order, serial, cool_below, cool_minutes, again)
         run = runs.find(options.one_of(run_name, run_option))
-        meanwhile = "interrupted: cleaning up the phone"
+        meanwhile = "interrupted: stopping the app on the phone"
         with run.locked(), terminal.unwinding(meanwhile, "run the command again to start over"):
             experiment = experiments.open_trained(run, terminal)
             benchmarks = benchmarking.benchmark(experiment, request, terminal)

@@ -22,7 +22,7 @@ import pytest
 from referencing import Registry, Resource
 
 from export.android.apk import programs
-from export.android.benchmark import app_document, listing, recording
+from export.android.benchmark import recording
 from export.bundle import bundle, golden
 from export.conversion import calibration, convert
 from export.model_file import metadata
@@ -44,8 +44,8 @@ RUN = DEMO / "jvm/run.py"
 REPORTS = DEMO / "jvm/target/surefire-reports"
 WRITTEN = DEMO / "jvm/target/made/written"
 SCHEMAS = {
-    name: json.loads((ROOT / f"export/android/{room}/{name}.schema.json").read_text("utf-8"))
-    for room, name in (("benchmark", "benchmark"), ("benchmark", "listing"), ("photos", "photo"))
+    room: json.loads((ROOT / f"export/android/{room}/{name}.schema.json").read_text("utf-8"))
+    for room, name in (("benchmark", "benchmark"), ("photos", "photo"))
 }
 REGISTRY = Registry().with_resources(
     [(schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS.values()]
@@ -56,8 +56,9 @@ LABELS = ("daisy", "dandelion", "roses", "sunflowers", "tulips")
 SUITES = {
     "AboutActivityTest": 7,
     "AnswerTest": 4,
-    "BenchmarkActivityTest": 24,
-    "BenchmarkScreenTest": 18,
+    "BenchmarkActivityTest": 22,
+    "BenchmarkProviderTest": 10,
+    "BenchmarkScreenTest": 24,
     "CameraTest": 14,
     "ClassifierTest": 19,
     "ConditionsTest": 6,
@@ -188,9 +189,8 @@ def test_schema_itself_is_one(kind):
     ("kind", "pattern", "least"),
     [
         ("benchmark", "benchmark/*.json", 18),
-        ("listing", "listing/*.json", 4),
-        ("photo", "photo/*.json", 1),
-        ("photo", "photos/*/*.json", 19),
+        ("photos", "photo/*.json", 1),
+        ("photos", "photos/*/*.json", 19),
     ],
 )
 def test_what_the_app_writes_fits_the_schema(tested, kind, pattern, least):
@@ -201,43 +201,13 @@ def test_what_the_app_writes_fits_the_schema(tested, kind, pattern, least):
     }
 
 
-def test_benchmarks_of_every_kind_were_written(tested):
-    found = documents("benchmark/*.json").values()
-    assert any(d.get("cancelled") is True for d in found)
-    assert any(d.get("cancelled") is False for d in found)
-    assert any("now" in d for d in found)
-    assert any("throttled" in d for d in found)
-
-
-def test_percentiles_of_the_app_are_those_of_its_values(tested):
-    compared = 0
-    for document in documents("benchmark/*.json").values():
-        for model in document.get("models", []):
-            for measured in model.get("measurements", []):
-                for stage in ("grab_ms", "letterbox_ms", "model_ms", "total_ms"):
-                    if stage in measured:
-                        part = measured[stage]
-                        wanted = np.percentile(part["values"], (50, 90, 99, 0, 100))
-                        stated = [part[key] for key in ("p50", "p90", "p99", "min", "max")]
-                        assert stated == pytest.approx(wanted, abs=2e-4)
-                        compared += 1
-    assert compared >= 100
-
-
-def test_what_the_app_writes_of_phones_is_what_python_reads(tested):
-    found = {**documents("benchmark/*.json"), **documents("listing/*.json")}
+def test_what_the_app_writes_of_benchmarks_is_what_python_reads(tested):
     kinds = set()
-    for path, document in found.items():
-        text = path.read_text("utf-8")
-        if "listing_version" in document:
-            read = app_document.read(text, path.name, listing.Listing)
-        elif "now" in document:
-            read = app_document.read(text, path.name, recording.Progress)
-        else:
-            read = recording.read_outcome(text, path.name)
+    for path, document in documents("benchmark/*.json").items():
+        read = recording.read(path.read_text("utf-8"), path.name)
         assert read.model_dump(mode="json", exclude_unset=True) == document
         kinds.add(type(read).__name__)
-    assert kinds == {"Recording", "Failure", "Progress", "Listing"}
+    assert kinds == {"Recording", "Failure", "Progress"}
 
 
 def test_photos_hold_the_very_pixels_that_the_model_answered_to(tested):

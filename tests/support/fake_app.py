@@ -1,13 +1,11 @@
-"""The camera app on a fake phone: takes intents, reads models and writes what the real app writes.
+"""The camera app on a fake phone: takes the intent, "measures" and writes what the real app writes.
 
-The files have the form of `benchmark.schema.json` and `listing.schema.json`; the times are made up.
+The file has the form of `benchmark.schema.json`; the times are made up. The phone's `content` reads it.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 import threading
 import time
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from export.android.adb import app
+from pipeline.core.sections import FLAVOURS
 from tests.support.fake_phone import FakePhone
 
 APP = {"id": app.PACKAGE, "version": "1.0", "code": 1}
@@ -37,7 +36,8 @@ def distribution(values: np.ndarray) -> dict[str, Any]:
     values = np.round(values, 4)
     p50, p90, p99 = np.percentile(values, (50, 90, 99))
     spread = {"min": float(values.min()), "max": float(values.max())}
-    return {"p50": float(p50), "p90": float(p90), "p99": float(p99), **spread, "values": values.tolist()}
+    interval = [float(np.percentile(values, percent)) for percent in (45, 55)]
+    return {"p50": float(p50), "p90": float(p90), "p99": float(p99), **spread, "p50_interval": interval}
 
 
 def conditions(celsius: float) -> dict[str, Any]:
@@ -54,7 +54,7 @@ def conditions(celsius: float) -> dict[str, Any]:
     }
 
 
-def measurement(kernels: str, threads: int, runs: int, warm_up_runs: int, seed: int) -> dict[str, Any]:
+def measurement(kernels: str, threads: int, runs: int, seed: int) -> dict[str, Any]:
     numbers = np.random.default_rng(seed)
     stages = {
         "grab_ms": 1.2,
@@ -67,7 +67,7 @@ def measurement(kernels: str, threads: int, runs: int, warm_up_runs: int, seed: 
         "kernels": kernels,
         "num_threads": threads,
         "error": None,
-        "warm_up_runs": warm_up_runs,
+        "warm_up_runs": 10,
         "runs": runs,
         "load_ms": 12.5,
         "first_run_ms": 31.25,
@@ -81,152 +81,107 @@ class FakeApp:
     """The app; it measures in a thread of its own.
 
     Attributes:
-        cannot_read: A pattern; models whose name matches cannot be read, as on a phone that denies access.
-        folder_error: Why it cannot read the models folder.
-        other_bytes: Whether models arrive damaged.
+        export: The folder with the bundles that are inside.
+        flavours: Those that are inside.
         deaf: Whether it starts but writes nothing.
+        full: Whether its storage becomes full before the result is written.
         step_seconds: How long a step takes.
         crash_at: The step at which it crashes; None for never.
         last_words: What the phone's log says about the crash.
         refuses: Why it does not measure.
         stands_still_at: The step at which it hangs.
         refused_kernels: Kernels that the runtime does not run.
-        ignores_cancel: Whether it ignores being cancelled.
     """
 
-    def __init__(self, phone: FakePhone) -> None:
+    def __init__(self, phone: FakePhone, export: Path, flavours: tuple[str, ...] = FLAVOURS) -> None:
         self.phone = phone
         phone.intents = self.take
-        self.cannot_read = ""
-        self.folder_error: str | None = None
-        self.other_bytes = False
-        self.deaf = False
+        self.export = export
+        self.flavours = flavours
+        self.deaf = self.full = False
         self.step_seconds = 0.01
         self.crash_at: int | None = None
         self.last_words = "java.lang.OutOfMemoryError: Failed to allocate a 4096 byte allocation"
         self.refuses = ""
         self.stands_still_at: int | None = None
         self.refused_kernels = ""
-        self.ignores_cancel = False
-        self.cancelled = threading.Event()
-        self.thread: threading.Thread | None = None
-        self.measured = threading.Event()
-        self.pid = 4711
+        self.stopped = threading.Event()
+        self.pid = 4710
 
     @property
     def process(self) -> Path:
         return self.phone.root / "processes" / app.PACKAGE
 
     def take(self, words: list[str]) -> None:
-        """Handles an intent or force-stop."""
+        """Handles the intent or force-stop."""
+        self.stopped.set()
         if words[0] == "force-stop":
-            self.cancelled.set()
             return
-        action = words[words.index("-a") + 1].rpartition(".")[2]
+        assert words[words.index("-a") + 1] == "org.vignette.demo.action.BENCHMARK"
+        assert "-S" in words
         extras = {words[i + 1]: words[i + 2] for i, word in enumerate(words) if word in ("--es", "--ei")}
+        self.pid += 1
         self.process.write_text(f"{self.pid}\n")
-        (self.phone.files / "benchmark").mkdir(parents=True, exist_ok=True)
-        if self.deaf:
-            return
-        if action == "LIST":
-            self._write(f"{extras['session']}.models.json", self._listing(extras["session"]))
-        elif action == "CANCEL":
-            if not self.ignores_cancel:
-                self.cancelled.set()
-                if self.thread:
-                    self.thread.join(5)
-        else:
-            self.cancelled.clear()
-            self.thread = threading.Thread(target=self._measure, args=(extras,), daemon=True)
-            self.thread.start()
+        folder = self.phone.files / "benchmark"
+        folder.mkdir(parents=True, exist_ok=True)
+        for earlier in folder.glob("adb-*"):
+            earlier.unlink()
+        if not self.deaf:
+            self.stopped = threading.Event()
+            threading.Thread(target=self._measure, args=(extras, self.stopped), daemon=True).start()
 
-    def _listing(self, session: str) -> dict[str, Any]:
-        models = [] if self.folder_error else [self._listed(name) for name in self._names()]
-        return {
-            "listing_version": 1,
-            "session": session,
-            "app": APP,
-            "device": DEVICE,
-            "runtime": RUNTIME,
-            "folder": f"{app.FILES}/models",
-            "error": self.folder_error,
-            "models": models,
-        }
-
-    def _names(self) -> list[str]:
-        folder = self.phone.files / "models"
-        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-
-    def _listed(self, name: str) -> dict[str, Any]:
-        if self.cannot_read and re.search(self.cannot_read, name):
-            return {"name": name, "error": "The phone denies access to its files."}
-        contract = json.loads((self.phone.files / "models" / name / "contract.json").read_text("utf-8"))
-        file = contract["model"]["file"]
-        data = (self.phone.files / "models" / name / file).read_bytes()
-        data += b"x" if self.other_bytes else b""
-        assert (self.phone.files / "models" / name / "labels.txt").is_file()
-        return {
-            "name": name,
-            "error": None,
-            "flavour": contract["flavour"],
-            "file": file,
-            "size_bytes": len(data),
-            "sha256": hashlib.sha256(data).hexdigest(),
-        }
-
-    def _measure(self, extras: dict[str, str]) -> None:
-        session = extras["session"]
-        head = {"benchmark_version": 1, "session": session, "app": APP, "device": DEVICE, "runtime": RUNTIME}
-        names, kernels = extras["models"].split(","), extras["kernels"].split(",")
+    def _measure(self, extras: dict[str, str], stopped: threading.Event) -> None:
+        session, about = extras["session"], {"app": APP, "device": DEVICE, "runtime": RUNTIME}
+        kernels = extras["kernels"].split(",")
         threads = [int(count) for count in extras["threads"].split(",")]
-        steps = [(name, kind, count) for name in names for kind in kernels for count in threads]
-        runs, warm_up_runs = int(extras["runs"]), int(extras["warm_up_runs"])
-        found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-        progress = self.phone.files / "benchmark" / f"{session}.progress.json"
+        steps = [(name, kind, count) for name in self.flavours for kind in kernels for count in threads]
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in self.flavours}
         if self.refuses:
-            self._write(f"{session}.json", {**head, "error": self.refuses, "cancelled": False})
+            self._write(session, "failed", **about, error=self.refuses, cancelled=False)
             return
         for number, (name, kind, count) in enumerate(steps):
-            now = f"{name}, {kind}, threads {count}"
-            doing = {"benchmark_version": 1, "session": session, "done": number, "of": len(steps), "now": now}
-            self._write(progress.name, doing)
+            self._write(
+                session,
+                "running",
+                pid=self.pid,
+                done=number,
+                of=len(steps),
+                now=f"{name}\n{kind}, {count} threads",
+            )
             self.phone.happens(f"measures step {number}")
             if number == self.stands_still_at:
-                self.cancelled.wait(30)
+                stopped.wait(30)
             if number == self.crash_at:
                 self._crash()
                 return
-            if self.cancelled.wait(self.step_seconds):
-                if self.process.exists():
-                    words = "The benchmark was stopped."
-                    self._write(f"{session}.json", {**head, "error": words, "cancelled": True})
-                    progress.unlink(missing_ok=True)
+            if stopped.wait(self.step_seconds):
                 return
             if kind == self.refused_kernels:
                 refusal = "The runtime refused the model: no delegate."
                 found[name].append({"kernels": kind, "num_threads": count, "error": refusal})
             else:
-                found[name].append(measurement(kind, count, runs, warm_up_runs, number))
-        self._write(f"{session}.json", {**head, **self._result(extras, names, found)})
-        progress.unlink()
-        self.measured.set()
+                found[name].append(measurement(kind, count, 60 + number, number))
+        if self.full:
+            (self.phone.files / "benchmark" / f"{session}.json").unlink()
+        else:
+            self._write(session, "finished", **about, **self._result(extras, found))
 
-    def _result(
-        self, extras: dict[str, str], names: list[str], found: dict[str, list[dict[str, Any]]]
-    ) -> dict[str, Any]:
+    def _result(self, extras: dict[str, str], found: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         seconds = int(extras["sustained_seconds"])
         models = []
-        for name in names:
-            listed = self._listed(name)
-            frame = json.loads((self.phone.files / "models" / name / "contract.json").read_text("utf-8"))[
-                "input"
-            ]
+        for flavour in self.flavours:
+            contract = json.loads((self.export / flavour / "contract.json").read_text("utf-8"))
+            model, frame = contract["model"], contract["input"]
             models.append(
                 {
-                    **listed,
-                    "source": "folder",
+                    "contract": f"contract_{flavour}.json",
+                    "error": None,
+                    "flavour": contract["flavour"],
+                    "file": model["file"],
+                    "size_bytes": model["size_bytes"],
+                    "sha256": model["sha256"],
                     "frame": [frame["width"], frame["height"]],
-                    "measurements": found[name],
+                    "measurements": found[flavour],
                     "sustained": sustained(seconds) if seconds else None,
                 }
             )
@@ -234,11 +189,9 @@ class FakeApp:
             "started_at": "2026-11-24T12:00:00.000Z",
             "ended_at": "2026-11-24T12:03:00.250Z",
             "settings": {
-                "models": names,
-                "runs": int(extras["runs"]),
-                "warm_up_runs": int(extras["warm_up_runs"]),
                 "num_threads": [int(count) for count in extras["threads"].split(",")],
                 "kernels": extras["kernels"].split(","),
+                "max_seconds": int(extras["max_seconds"]),
                 "sustained_seconds": seconds,
             },
             "camera_picture": {
@@ -265,11 +218,12 @@ class FakeApp:
             )
         self.process.unlink()
 
-    def _write(self, name: str, record: dict[str, Any]) -> None:
-        """Writes a file atomically, as the app does."""
-        path = self.phone.files / "benchmark" / name
-        part = path.with_name(f"{name}.part")
-        part.write_text(json.dumps(record), "utf-8")
+    def _write(self, session: str, state: str, **rest: Any) -> None:
+        """Writes the session's file atomically, as the app does."""
+        path = self.phone.files / "benchmark" / f"{session}.json"
+        part = path.with_name(f"{path.name}.part")
+        head = {"benchmark_version": 2, "session": session, "state": state}
+        part.write_text(json.dumps({**head, **rest}, indent=1), "utf-8")
         part.replace(path)
 
 

@@ -1,4 +1,4 @@
-"""A fake phone that speaks adb's protocol: storage, a shell and the camera app.
+"""A fake phone with Android 15 that speaks adb's protocol: storage, a shell and the camera app.
 
 Its storage is a folder. Its shell is `sh` (Android's mksh and toybox if they are installed), with `am`, `pm`,
 `dumpsys` and the like as small programs. Tests set what goes wrong.
@@ -28,13 +28,37 @@ _PROGRAMS = {
     "pidof": 'cat "$PHONE/processes/$1" 2>/dev/null',
     "logcat": 'cat "$PHONE/crashes"',
     "pm": '[ "$1" = path ] && [ -f "$PHONE/data/app/base.apk" ] && echo "package:$PHONE/data/app/base.apk"',
+    "run-as": 'echo "run-as: package not debuggable: $1" >&2; exit 1',
+    # Ends with 0 whatever happens, as Android's does.
+    "content": """
+name=${3##*/} authority=${3#content://}
+file=$PHONE/sdcard/Android/data/org.vignette.demo/files/benchmark/$name
+fail() {
+    echo "Error while accessing provider:${authority%%/*}" >&2
+    echo "$1" >&2
+    exit 0
+}
+[ "$1" != "${LACKS:-}" ] || { echo "usage: adb shell content [subcommand] [options]"
+    echo; echo "[ERROR] Unsupported operation: $1"; exit 0; }
+[ -f "$PHONE/data/app/base.apk" ] ||
+    fail "java.lang.IllegalStateException: Could not find provider: ${authority%%/*}"
+[ -z "${FORBIDS:-}" ] || fail "java.lang.SecurityException: Permission Denial: opening provider \
+org.vignette.demo.benchmark.BenchmarkProvider from (null) requires android.permission.DUMP"
+case $1 in
+read) [ -f "$file" ] || fail "java.io.FileNotFoundException: /$name"
+    /bin/cat "$file" ;;
+query) [ "$4 $5" = "--projection json" ] || exit 2
+    [ -f "$file" ] || { echo "No result found."; exit 0; }
+    echo "Row: 0 json=$(/bin/cat "$file")" ;;
+delete) /bin/rm -f "$file" ;;
+esac""",
     # The phone handles the intent when the shell has finished.
     "am": """
 case $1 in
 start)
     [ "$3" = android.intent.action.VIEW ] || [ -f "$PHONE/data/app/base.apk" ] ||
-        { echo "Error type 3"; echo "Error: Activity class {$3} does not exist."; exit 1; }
-    echo "Starting: Intent { act=$5 cmp=$3 }"
+        { echo "Error type 3"; echo "Error: Activity class {$4} does not exist."; exit 1; }
+    echo "Starting: Intent { act=$6 cmp=$4 }"
     printf '%s\\0' "$@" > "$PHONE/intents/$$" ;;
 force-stop)
     rm -f "$PHONE/processes/$2"
@@ -56,6 +80,11 @@ _APPLETS = (
     "test",
     "[",
 )
+# Programs that touch files are refused what the sync service is refused.
+_GUARD = """case $* in
+*"${{DENIED:-//}}"*) echo "{name}: $PHONE/…: Permission denied" >&2; exit 1 ;;
+esac
+exec {program} "$@\""""
 BATTERY = """Current Battery Service state:
   AC powered: {ac}
   USB powered: true
@@ -74,8 +103,10 @@ class FakePhone:
         root: The folder with its storage and state.
         state: `device`, `unauthorized` or `offline`.
         refusal: What `pm install` answers instead of Success.
-        free_bytes: The free storage; None for plenty.
-        denied: A pattern; files whose path matches can be neither read nor written.
+        denied: A pattern; files whose path matches can be neither read nor written. Android 15 keeps the
+            folders of apps from adb.
+        lacks: The operation that its program `content` does not know; `content` for no such program.
+        forbids: Whether it refuses adb's shell the app's provider.
         log: Every request.
         reversed: The ports of the phone that lead to the computer's, as adb names both.
         intents: Called with the words of each `am`.
@@ -87,8 +118,9 @@ class FakePhone:
         self.root = Path(tempfile.mkdtemp(prefix="phone-"))
         self.state = state
         self.refusal = ""
-        self.free_bytes: int | None = None
-        self.denied = ""
+        self.denied = "Android/data"
+        self.lacks = ""
+        self.forbids = False
         self.log: list[str] = []
         self.reversed: dict[str, str] = {}
         self.triggers: list[tuple[str, Callable[[], None]]] = []
@@ -218,9 +250,18 @@ class FakePhone:
 
     def shell(self, command: str) -> subprocess.CompletedProcess[bytes]:
         self.happens(f"shell {command}")
+        if self.lacks == "content":
+            (self.root / "bin/content").unlink(missing_ok=True)
         done = subprocess.run(
             [shutil.which("mksh") or "/bin/sh", "-c", command.replace("/sdcard", f"{self.root}/sdcard")],
-            env={"PATH": f"{self.root}/bin", "PHONE": str(self.root), "LC_ALL": "C"},
+            env={
+                "PATH": f"{self.root}/bin",
+                "PHONE": str(self.root),
+                "LC_ALL": "C",
+                "DENIED": self.denied,
+                "LACKS": self.lacks,
+                "FORBIDS": "1" if self.forbids else "",
+            },
             cwd=self.root,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -254,10 +295,6 @@ class FakePhone:
         """Writes a file that was pushed; gives the reason where it cannot."""
         if self.denies(name):
             return "couldn't create file: Permission denied"
-        if self.free_bytes is not None and len(data) > self.free_bytes:
-            return "write failed: No space left on device"
-        if self.free_bytes is not None:
-            self.free_bytes -= len(data)
         path = self.place(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -288,5 +325,10 @@ class FakePhone:
         toybox = shutil.which("toybox")
         for name in _APPLETS:
             program = toybox if toybox and name not in ("[", "echo", "printf", "test") else shutil.which(name)
-            if program:
+            if program and name in ("cat", "ls", "rm", "rmdir", "mkdir"):
+                path = self.root / "bin" / name
+                words = f"{program} {name}" if program == toybox else program
+                path.write_text(f"#!/bin/sh\n{_GUARD.format(name=name, program=words)}\n")
+                path.chmod(0o755)
+            elif program:
                 (self.root / "bin" / name).symlink_to(program)

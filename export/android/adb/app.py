@@ -14,9 +14,9 @@ from export.android.adb.device import Device
 from pipeline.core.errors import PhoneError
 
 PACKAGE = "org.vignette.demo"
-# Its external files, which adb can reach and the app can read without a permission.
+# Its external files; many phones since Android 11 do not let adb read them.
 FILES = f"/sdcard/Android/data/{PACKAGE}/files"
-_ACTION = f"{PACKAGE}.action"
+_ACTION = f"{PACKAGE}.action.BENCHMARK"
 _ACTIVITY = f"{PACKAGE}/.benchmark.BenchmarkActivity"
 
 _BY_HAND = (
@@ -28,7 +28,7 @@ _REFUSALS = (
     (
         "UPDATE_INCOMPATIBLE|INCONSISTENT_CERTIFICATES|SHARED_USER_INCOMPATIBLE",
         "the app on the phone was signed with another key, so Android refuses to update it",
-        f"build with the key that signed it (python -m export apk --keystore FILE); or {_BY_HAND}",
+        f"build with its key (python -m export apk --benchmark --keystore FILE); or {_BY_HAND}",
     ),
     (
         "INSUFFICIENT_STORAGE",
@@ -44,7 +44,7 @@ _REFUSALS = (
     (
         "NO_MATCHING_ABIS",
         "the app does not support its processor",
-        "add the processor to abis in android_demo/versions.properties, then python -m export apk",
+        "add the processor to abis in android_demo/versions.properties, then run the command again",
     ),
     (
         "USER_RESTRICTED",
@@ -101,18 +101,17 @@ def install(device: Device, apk: Path, sha256: str) -> str:
     raise PhoneError(f"{apk} was not installed: {refused}", "fix this, then run the command again")
 
 
-def start(device: Device, action: str, extras: Mapping[str, str | int]) -> None:
-    """Starts the benchmark screen.
+def start(device: Device, extras: Mapping[str, str | int]) -> None:
+    """Starts the app anew with a benchmark; whatever it did before ends.
 
     Args:
         device: The phone.
-        action: `LIST`, `BENCHMARK` or `CANCEL`.
-        extras: Its arguments.
+        extras: The benchmark's arguments.
 
     Raises:
         PhoneError: Android did not start it.
     """
-    command = ["am", "start", "-n", _ACTIVITY, "-a", f"{_ACTION}.{action}"]
+    command = ["am", "start", "-S", "-n", _ACTIVITY, "-a", _ACTION]
     for name, value in extras.items():
         command += ["--ei" if isinstance(value, int) else "--es", name, str(value)]
     done = device.shell(shlex.join(command), "starting the app")
@@ -120,7 +119,7 @@ def start(device: Device, action: str, extras: Mapping[str, str | int]) -> None:
     if wrong or done.code:
         raise PhoneError(
             f"the app on the phone did not start: {wrong[1].strip() if wrong else done.message}",
-            "the app is too old for this: update it with python -m export apk, then run the command again",
+            "build it again: python -m export apk --benchmark, then run the command again",
         )
 
 

@@ -40,7 +40,7 @@ _STATES = {
 
 
 @dataclass(frozen=True)
-class Listed:
+class _Listed:
     """A phone as `adb devices` lists it; its model is empty if adb does not know it yet."""
 
     serial: str
@@ -79,7 +79,7 @@ def connect(serial: str | None = None) -> Device:
         time.sleep(0.2)
 
 
-def phones(adb: str) -> list[Listed]:
+def phones(adb: str) -> list[_Listed]:
     """Every phone that adb sees, in any state.
 
     Raises:
@@ -95,11 +95,11 @@ def phones(adb: str) -> list[Listed]:
         match = re.match(r"(\S+)\s+(no permissions|\S+)(.*)", line)
         if match:
             model = re.search(r"\bmodel:(\S+)", match[3])
-            rows.append(Listed(match[1], match[2], model[1].replace("_", " ") if model else ""))
+            rows.append(_Listed(match[1], match[2], model[1].replace("_", " ") if model else ""))
     return rows
 
 
-def _choose(listed: Sequence[Listed], fit: Sequence[Listed], source: str) -> Listed:
+def _choose(listed: Sequence[_Listed], fit: Sequence[_Listed], source: str) -> _Listed:
     everyone = ", ".join(map(str, listed))
     if not listed:
         wsl = "microsoft" in platform.release().lower()

@@ -13,7 +13,6 @@ from pipeline.core import files
 from pipeline.core.errors import VignetteError
 
 _EXIT = "vignette-exit:"
-_NOT_THERE = 44
 
 
 class Device:
@@ -64,32 +63,11 @@ class Device:
             raise self._failure(what, done.message)
         return done.out
 
-    def read(self, path: str) -> str | None:
-        """The text of a file; None if it does not exist."""
-        what, quoted = f"reading {path}", shlex.quote(path)
-        # Existence is checked after reading failed, because the app may remove it in between.
-        done = self.shell(
-            f"cat {quoted} || if [ -e {quoted} ]; then (exit 1); else (exit {_NOT_THERE}); fi", what
-        )
-        if done.code == _NOT_THERE:
-            return None
-        if done.code:
-            raise self._failure(what, done.message)
-        return done.out
-
     def names(self, folder: str) -> list[str]:
         """The sorted names in a folder; empty if it does not exist."""
         quoted = shlex.quote(folder)
         listed = self.check(f"if [ -d {quoted} ]; then ls -1A {quoted}; fi", f"reading {folder}")
         return sorted(line for line in listed.splitlines() if line)
-
-    def push(self, local: Path, remote: str, seconds: float = program.SLOW) -> None:
-        """Copies a file to the phone and creates missing folders.
-
-        Raises:
-            PhoneError: The phone's storage is full.
-        """
-        self._copy("push", str(local), remote, what=f"copying {local} to the phone", seconds=seconds)
 
     def pull(self, remote: str, local: Path, seconds: float = program.SLOW) -> None:
         """Copies a file or a whole folder from the phone.

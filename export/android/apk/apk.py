@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export import app_versions, artifacts
-from export.android.apk import build, signature
+from export.android.apk import assets, build, signature
 from export.android.apk.apk_info import ApkInfo
 from export.android.apk.verdict import Verdict
 from export.conversion import convert
 from export.parity import gate, parity, preference
 from export.parity.result import FlavourTarget
-from pipeline.core import runs, stages
+from pipeline.core import stages
 from pipeline.core.errors import ConversionError, GateError, RunError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
@@ -46,7 +46,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class _Inside:
+class Inside:
     """What goes into the app.
 
     Attributes:
@@ -60,7 +60,7 @@ class _Inside:
     verdict: Verdict
 
 
-def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> _Inside:
+def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> Inside:
     """Chooses the bundle that goes into the app: the named flavour, else the best one.
 
     Raises:
@@ -105,12 +105,7 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
             f"export it first: python -m export tflite {run.name}",
         )
     verdict = Verdict(verdict=str(row.verdict), n=result.n, second_look=row.second_look)
-    return _Inside(name, run.path(convert.bundle_name(name)), verdict)
-
-
-def flavour_inside(run: runs.Run) -> str:
-    """The flavour in the app that was built last; int8 if that is not recorded."""
-    return str(run.recorded("apk").get("settings", {}).get("flavour", preference.ORDER[0]))
+    return Inside(name, run.path(convert.bundle_name(name)), verdict)
 
 
 def _reasons(row: FlavourTarget) -> str:
@@ -124,7 +119,7 @@ def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -
         VignetteError: Any of those of `choose` and `build.build_apk`.
     """
     run, inside = experiment.run, choose(experiment, options.flavour, reporter)
-    fresh = not run.done(_recipe(experiment, options, inside))
+    fresh = not run.done(recipe(experiment, options, inside))
     if fresh:
         info = build.build_apk(
             inside.folder,
@@ -137,16 +132,27 @@ def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -
         )
         run.write(info, artifacts.APK_PASSPORT)
         # The recipe is computed again, because the build may have created the key.
-        run.record(_recipe(experiment, options, inside))
+        run.record(recipe(experiment, options, inside))
     size = run.path(artifacts.APK).stat().st_size
     reporter.say("apk", f"{size / 1e6:.2f} MB{'' if fresh else ' (up to date)'}")
     return run.read(ApkInfo, artifacts.APK_PASSPORT)
 
 
-def _recipe(experiment: Experiment, options: Options, inside: _Inside) -> Recipe:
+def recipe(
+    experiment: Experiment, options: Options, inside: Inside, others: Sequence[str] = (), name: str = "apk"
+) -> Recipe:
+    """The recipe of an app.
+
+    Args:
+        experiment: The run.
+        options: What the user asked for.
+        inside: The bundle that the app is built around.
+        others: The flavours that it also holds.
+        name: Its stage.
+    """
     sources = app_versions.PROJECT / build.SOURCES
-    assets = app_versions.PROJECT / build.ASSETS
-    files = [path for path in sorted(sources.rglob("*")) if path.is_file() and assets not in path.parents]
+    filled = app_versions.PROJECT / assets.ASSETS
+    files = [path for path in sorted(sources.rglob("*")) if path.is_file() and filled not in path.parents]
     files.append(app_versions.PROJECT / app_versions.VERSIONS)
     key = signature.find_key(options.keystore)
     settings = {
@@ -157,8 +163,10 @@ def _recipe(experiment: Experiment, options: Options, inside: _Inside) -> Recipe
         "verdict": inside.verdict.model_dump(),
         "android_home": os.environ.get("ANDROID_HOME", ""),
     }
-    inputs = {inside.flavour: convert.contract_recipe(experiment, inside.flavour).key}
-    return stages.recipe("apk", inputs, settings)
+    inputs = {
+        flavour: convert.contract_recipe(experiment, flavour).key for flavour in (inside.flavour, *others)
+    }
+    return stages.recipe(name, inputs, settings)
 
 
 def _sha256(path: Path) -> str:

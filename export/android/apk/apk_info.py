@@ -76,6 +76,7 @@ class ApkInfo(Document):
         runtime: The runtime that runs the model.
         signature: Its signature.
         flavour: The model's flavour; empty if it was built from a bare bundle.
+        benchmarked: The other flavours that it holds, only to benchmark them.
         verdict: What the gate says about the model; None if it was not asked.
     """
 
@@ -96,6 +97,7 @@ class ApkInfo(Document):
     runtime: RuntimeInside
     signature: Signature
     flavour: str = ""
+    benchmarked: tuple[str, ...] = ()
     verdict: Verdict | None = None
 
     @computed_field
@@ -126,6 +128,8 @@ class ApkInfo(Document):
             "sizes": self._sizes_text(),
             "built with": self.built_with,
         }
+        if self.benchmarked:
+            rows["also inside"] = f"{', '.join(self.benchmarked)}, only for the benchmark"
         return rows | ({"gate": f"{self.flavour}: {self.verdict}"} if self.verdict else {})
 
     @property
@@ -171,6 +175,7 @@ class Origin:
     model: str
     runtime: RuntimeInside
     flavour: str
+    benchmarked: tuple[str, ...]
     verdict: Verdict | None
 
 
@@ -227,6 +232,7 @@ def describe(path: Path, tools: Toolchain, signature: Signature, origin: Origin)
         model=origin.model,
         runtime=origin.runtime,
         flavour=origin.flavour,
+        benchmarked=origin.benchmarked,
         verdict=origin.verdict,
     )
 

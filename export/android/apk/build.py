@@ -14,14 +14,12 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from export import app_versions
-from export.android.apk import apk_info, archive, programs, runtime, signature, toolchain
-from export.android.apk import verdict as verdicts
+from export.android.apk import apk_info, archive, assets, programs, runtime, signature, toolchain
 from export.android.apk.apk_info import ApkInfo, Origin, RuntimeInside
 from export.android.apk.runtime import Runtime
 from export.android.apk.toolchain import Toolchain
 from export.android.apk.verdict import Verdict
 from export.bundle import bundle as bundles
-from export.bundle.bundle import Bundle
 from export.model_file import operators
 from pipeline.core import files
 from pipeline.core.errors import ConfigError, storage_error
@@ -29,7 +27,6 @@ from pipeline.core.progress import Progress, silent
 
 _STAGE = "building the APK"
 SOURCES = Path("app/src/main")
-ASSETS = SOURCES / "assets"
 _ANDROID = "http://schemas.android.com/apk/res/android"
 _STEPS = ("tools", "resources", "classes", "dex", "zip", "signature", "description")
 
@@ -48,6 +45,7 @@ def build_apk(
     bundle: Path,
     out: Path,
     *,
+    others: Sequence[Path] = (),
     archives: Sequence[Path] = (),
     keystore: Path | None = None,
     flavour: str = "",
@@ -63,6 +61,7 @@ def build_apk(
     Args:
         bundle: A bundle's folder.
         out: The .apk to write.
+        others: Bundles of the same model in other flavours, which the app holds only to benchmark them.
         archives: LiteRT's .aar files, to replace the pinned runtime.
         keystore: The user's own; its password is in VIGNETTE_KEYSTORE_PASSWORD.
         flavour: The bundle's flavour, for `ApkInfo`.
@@ -73,7 +72,7 @@ def build_apk(
 
     Raises:
         BundleError: The bundle's files do not belong together.
-        GateError: The runtime cannot run the model.
+        GateError: The runtime cannot run a model.
         UsageError: An archive, the keystore or ANDROID_HOME is unusable.
         ConfigError: The project is incomplete.
         ToolError: A program is missing or failed.
@@ -85,14 +84,15 @@ def build_apk(
     def advance() -> None:
         progress(_STAGE, next(steps), len(_STEPS))
 
-    whole = bundles.read(bundle)
+    whole, *rest = (bundles.read(folder) for folder in (bundle, *others))
     versions = app_versions.read_versions(project)
     files.make_folder(out.parent)
     inside = runtime.open_archives(archives, versions["abis"].split(",")) if archives else None
     version = inside.version if inside else app_versions.pinned_version(versions)
-    needed = operators.compare(whole.data, version)
     # Refuse before anything is fetched or built.
-    runtime.require(needed, inside.name if inside else f"tensorflow-lite {version}", whole.model.name)
+    for one in (whole, *rest):
+        name = inside.name if inside else f"tensorflow-lite {version}"
+        runtime.require(operators.compare(one.data, version), name, one.model.name)
     tools = toolchain.find(versions, cache)
     inside = inside or runtime.pinned(versions, cache)
     key = signature.choose_key(keystore, cache.parent.with_name("keys") / signature.OWN.name)
@@ -109,7 +109,7 @@ def build_apk(
             dex = _dex(site, classes, jars)
             advance()
             unsigned = site.folder / "unsigned.apk"
-            _zip(unsigned, resources, dex, _assets(whole, verdict), inside)
+            _zip(unsigned, resources, dex, assets.contents(whole, verdict, rest), inside)
         except OSError as error:
             raise storage_error(site.folder, error) from error
         advance()
@@ -119,8 +119,13 @@ def build_apk(
     origin = Origin(
         built_with=tools.origin,
         model=f"{whole.contract.model.file}, sha256 {whole.contract.model.sha256}",
-        runtime=RuntimeInside(name=inside.name, version=inside.version, operators=tuple(needed)),
+        runtime=RuntimeInside(
+            name=inside.name,
+            version=inside.version,
+            operators=tuple(operators.compare(whole.data, version)),
+        ),
         flavour=flavour,
+        benchmarked=tuple(one.contract.flavour for one in rest),
         verdict=verdict,
     )
     verified = signature.verify(tools.apksig, out, min_sdk, key.origin)
@@ -156,48 +161,6 @@ def fetch(
     runtime.pinned(versions, cache)
     progress("fetching the build tools", 1, 1)
     return tools.origin
-
-
-def fill_assets(
-    bundle: Path, project: Path = app_versions.PROJECT, *, verdict: Verdict | None = None
-) -> list[Path]:
-    """Copies a bundle to where Gradle looks for it; git ignores that folder.
-
-    Args:
-        bundle: A bundle's folder.
-        project: The Android project.
-        verdict: As for `build_apk`.
-
-    Returns:
-        The files that were written.
-
-    Raises:
-        BundleError: The bundle's files do not belong together.
-        ConfigError: There is no such project.
-        StorageError: They could not be written.
-    """
-    whole = bundles.read(bundle)
-    app_versions.read_versions(project)
-    folder = project / ASSETS
-    files.make_folder(folder)
-    contents = _assets(whole, verdict)
-    # The contract is removed first and written last, so that a half-written folder is never a bundle.
-    stale = [path for path in (*folder.glob("*.tflite"), folder / verdicts.NAME) if path.name not in contents]
-    for path in (folder / bundles.CONTRACT, *stale):
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise storage_error(path, error) from error
-    for name, data in contents.items():
-        files.write_bytes(folder / name, data)
-    return [folder / name for name in contents]
-
-
-def _assets(whole: Bundle, verdict: Verdict | None) -> dict[str, bytes]:
-    """The verdict and the bundle's files, by name, the contract last."""
-    verdict_file = {verdicts.NAME: verdict.as_file()} if verdict else {}
-    texts = {name: (whole.folder / name).read_bytes() for name in (bundles.LABELS, bundles.CONTRACT)}
-    return {**verdict_file, whole.model.name: whole.data, **texts}
 
 
 def _manifest(site: _Site) -> Path:
@@ -278,9 +241,7 @@ def _dex(site: _Site, classes: Sequence[Path], jars: Sequence[Path]) -> list[Pat
     return sorted(folder.glob("classes*.dex"))
 
 
-def _zip(
-    out: Path, resources: Path, dex: Sequence[Path], assets: Mapping[str, bytes], inside: Runtime
-) -> None:
+def _zip(out: Path, resources: Path, dex: Sequence[Path], held: Mapping[str, bytes], inside: Runtime) -> None:
     with zipfile.ZipFile(resources) as linked, zipfile.ZipFile(out, "w") as apk:
         names = sorted(linked.namelist(), key=lambda name: (name != "AndroidManifest.xml", name))
         for name in names:
@@ -288,7 +249,7 @@ def _zip(
             archive.add(apk, name, linked.read(name), stored=stored)
         for path in dex:
             archive.add(apk, path.name, path.read_bytes(), stored=False)
-        for name, data in sorted(assets.items()):
+        for name, data in sorted(held.items()):
             archive.add(apk, f"assets/{name}", data, stored=name.endswith(".tflite"))
         for name, data in sorted(inside.libraries.items()):
             archive.add(apk, name, data, stored=True)

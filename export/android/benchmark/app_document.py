@@ -1,6 +1,6 @@
 """What all documents of the app have in common: exact forms, the app and the phone that wrote them.
 
-Benchmarks, lists of models, and the records beside photos.
+Benchmarks, and the records beside photos.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pipeline.core import documents
 from pipeline.core.documents import DocumentError
 from pipeline.core.errors import DataError
 
-VERSION = 1
+VERSION = 2
 _MEASURE_AGAIN = (
     "give phone.json or the file that the app has shared, or measure again: python -m export benchmark"
 )
@@ -80,14 +80,20 @@ def read(text: str, where: str, form: type[Form]) -> Form:
     if isinstance(version, int) and version > VERSION:
         raise DataError(
             f"{where} has version {version}; this program reads version {VERSION}",
-            "the app on the phone is newer: update Vignette, or install its own app: python -m export apk",
+            "the app on the phone is newer: update Vignette, or measure with its own app: "
+            "python -m export benchmark",
+        )
+    if isinstance(version, int) and version < VERSION:
+        raise DataError(
+            f"{where} has version {version}; this program reads version {VERSION}",
+            "measure again: python -m export benchmark",
         )
     try:
         return form.model_validate_json(text)
     except ValidationError as error:
         raise DataError(
             f"{where} is not in the app's format: {explain(error)}",
-            "update the app, then measure again: python -m export apk, then python -m export benchmark",
+            "measure again: python -m export benchmark",
         ) from error
 
 

@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_serializer
 
 from export.android.benchmark import app_document, recording
-from export.android.benchmark.recording import Failure, Recording
+from export.android.benchmark.recording import Failure, Progress, Recording
 from export.bundle.contract import Sha256, explain
 from pipeline.core import filetypes
 from pipeline.core.documents import Document
 from pipeline.core.errors import DataError
 
-VERSION = 1
+VERSION = 2
 
 
 class Host(Document):
@@ -37,7 +37,7 @@ class PhoneBenchmarks(Document):
         recording: What the app wrote.
     """
 
-    phone_version: Literal[1] = 1
+    phone_version: Literal[2] = 2
     apk_sha256: Sha256 | None = None
     skipped: dict[str, str] = Field(default_factory=dict)
     disturbances: tuple[str, ...] = ()
@@ -67,14 +67,17 @@ def read(path: Path) -> PhoneBenchmarks:
         ) from error
     value = app_document.load(text, str(path))
     if "phone_version" not in value:
-        outcome = recording.read_outcome(text, str(path))
+        outcome = recording.read(text, str(path))
         if isinstance(outcome, Failure):
             raise DataError(f"{path} has no results: {outcome.error}", "measure again")
+        if isinstance(outcome, Progress):
+            raise DataError(f"{path} has no results: it was not finished", "measure again")
         return PhoneBenchmarks(recording=outcome)
     version = value["phone_version"]
-    if isinstance(version, int) and version > VERSION:
+    if isinstance(version, int) and version != VERSION:
         raise DataError(
-            f"{path} has version {version}; this program reads version {VERSION}", "update Vignette"
+            f"{path} has version {version}; this program reads version {VERSION}",
+            "update Vignette" if version > VERSION else "measure again: python -m export benchmark",
         )
     try:
         return PhoneBenchmarks.model_validate_json(text)

@@ -1,14 +1,13 @@
 """What the app writes about a benchmark: the recording, why there is none, or how far it is.
 
 `benchmark.schema.json` describes the same form for other languages. All times are in milliseconds.
-The list of models that the app sees is in `listing`, tables and sentences are in `summary`.
+Tables and sentences are in `summary`.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from export.android.benchmark import app_document
@@ -25,31 +24,30 @@ from export.android.benchmark.app_document import (
 from export.bundle.contract import Sha256
 from pipeline.core.sections import Flavour
 
-_PERCENTILES = (50, 90, 99)
-# The app rounds the times that it writes, so a percentile may be off by this much.
-_ROUNDING_MS = 0.01
-
 Kernels = Literal["XNNPACK", "built-in"]
 Thermal = Literal["none", "light", "moderate", "severe", "critical", "emergency", "shutdown"]
 _Ms = Annotated[float, Field(ge=0)]
 
 
 class _Distribution(AppPart):
-    """How long a stage took in each run, with percentiles as NumPy computes them (linear)."""
+    """How long a stage took in each run, with percentiles as NumPy computes them (linear).
+
+    `p50_interval` is the 95% interval of the median.
+    """
 
     p50: _Ms
     p90: _Ms
     p99: _Ms
     min: _Ms
     max: _Ms
-    values: Annotated[tuple[_Ms, ...], Field(min_length=1)]
+    p50_interval: tuple[_Ms, _Ms]
 
     @model_validator(mode="after")
-    def _follows(self) -> Self:
-        computed = [*np.percentile(self.values, _PERCENTILES), min(self.values), max(self.values)]
-        stated = [self.p50, self.p90, self.p99, self.min, self.max]
-        if not np.allclose(computed, stated, rtol=1e-4, atol=_ROUNDING_MS):
-            raise ValueError("percentiles that follow from its values")
+    def _ordered(self) -> Self:
+        low, high = self.p50_interval
+        ascending = [self.min, low, self.p50, high, self.max]
+        if ascending != sorted(ascending) or not self.p50 <= self.p90 <= self.p99 <= self.max:
+            raise ValueError("percentiles in ascending order")
         return self
 
 
@@ -110,10 +108,9 @@ class _Sustained(AppPart):
 
 
 class Measured(AppPart):
-    """One model; beside an error only its name and source are set."""
+    """One model; beside an error only `contract`, the name of its contract in the app, is set."""
 
-    name: Words
-    source: Literal["app", "folder"]
+    contract: Words
     error: Words | None
     flavour: Flavour | None = None
     file: str | None = None
@@ -125,7 +122,7 @@ class Measured(AppPart):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        require_all_or_error(self, {"name", "source", "error"}, {"sustained"})
+        require_all_or_error(self, {"contract", "error"}, {"sustained"})
         return self
 
 
@@ -146,11 +143,9 @@ class _Conditions(AppPart):
 class Settings(AppPart):
     """What the app was asked to measure."""
 
-    models: Annotated[tuple[str, ...], Field(min_length=1)]
-    runs: Annotated[int, Field(ge=1, le=1000)]
-    warm_up_runs: Annotated[int, Field(ge=0, le=1000)]
     num_threads: Annotated[tuple[Annotated[int, Field(ge=1, le=16)], ...], Field(min_length=1)]
     kernels: Annotated[tuple[Kernels, ...], Field(min_length=1)]
+    max_seconds: Annotated[int, Field(ge=1, le=600)]
     sustained_seconds: Annotated[int, Field(ge=0, le=1800)]
 
 
@@ -167,8 +162,9 @@ class _CameraPicture(AppPart):
 class Recording(AppDocument):
     """A finished benchmark. `throttled` is None where neither the phone nor the times tell."""
 
-    benchmark_version: Literal[1]
+    benchmark_version: Literal[2]
     session: Session
+    state: Literal["finished"]
     app: App
     device: DeviceInfo
     runtime: str | None
@@ -186,8 +182,9 @@ class Recording(AppDocument):
 class Failure(AppDocument):
     """Why there is no benchmark."""
 
-    benchmark_version: Literal[1]
+    benchmark_version: Literal[2]
     session: Session
+    state: Literal["failed"]
     app: App
     device: DeviceInfo
     runtime: str | None
@@ -196,20 +193,23 @@ class Failure(AppDocument):
 
 
 class Progress(AppDocument):
-    """How far a benchmark has come, in steps."""
+    """How far a benchmark has come, in steps, if the process `pid` still exists."""
 
-    benchmark_version: Literal[1]
+    benchmark_version: Literal[2]
     session: Session
+    state: Literal["running"]
+    pid: Count
     done: Count
     of: Annotated[int, Field(ge=1)]
     now: str
 
 
-def read_outcome(text: str, where: str) -> Recording | Failure:
-    """Parses a benchmark, or the reason why there is none.
+def read(text: str, where: str) -> Recording | Failure | Progress:
+    """Parses a session's file: the benchmark, the reason why there is none, or how far it is.
 
     Raises:
         DataError: As for `app_document.read`.
     """
-    failed = "error" in app_document.load(text, where)
-    return app_document.read(text, where, Failure if failed else Recording)
+    state = app_document.load(text, where).get("state")
+    forms = {"failed": Failure, "running": Progress}
+    return app_document.read(text, where, forms.get(str(state), Recording))

@@ -8,8 +8,8 @@ from export.android.benchmark.phone_benchmarks import PhoneBenchmarks
 from export.android.benchmark.recording import Measured, Measurement
 
 COLUMNS = (
-    *("model", "kernels", "threads", "grab", "letterbox", "model p50", "p90", "p99", "from", "to"),
-    *("frame p50", "p90", "p99", "first run", "MB"),
+    *("model", "kernels", "threads", "runs", "grab", "letterbox", "model p50", "from", "to", "p90", "p99"),
+    *("frame p50", "p99", "first run", "MB"),
 )
 FASTEST = (
     *("model", "kernels", "threads", "phone p50", "p90", "p99", "frames/s"),
@@ -23,7 +23,7 @@ def rows(benchmarks: PhoneBenchmarks) -> list[list[str]]:
     table = []
     for model in benchmarks.recording.models:
         for measurement in model.measurements or ():
-            name = [model.flavour or model.name, measurement.kernels, str(measurement.num_threads)]
+            name = [_name(model), measurement.kernels, str(measurement.num_threads)]
             table.append(name + _times(measurement))
     return table
 
@@ -36,7 +36,7 @@ def fastest(benchmarks: PhoneBenchmarks) -> list[list[str]]:
         if best is None or best.model_ms is None or best.total_ms is None:
             continue
         times = best.model_ms
-        row = [model.flavour or model.name, best.kernels, str(best.num_threads)]
+        row = [_name(model), best.kernels, str(best.num_threads)]
         row += [f"{times.p50:.1f}", f"{times.p90:.1f}", f"{times.p99:.1f}"]
         row.append(f"{1000 / best.total_ms.p50:.0f}" if best.total_ms.p50 else _NOTHING)
         host = (benchmarks.host or {}).get(model.flavour or "")
@@ -56,8 +56,8 @@ def sentences(benchmarks: PhoneBenchmarks) -> Iterator[str]:
     yield f"{recorded.device}; app {recorded.app.version} with {runtime}, {recorded.ended_at[:10]}."
     settings = recorded.settings
     yield (
-        f"{settings.runs} runs each after {settings.warm_up_runs} warm-up runs. A frame is grab, letterbox "
-        "and model; from and to are the fastest and slowest run of the model. MB is the app's memory."
+        f"Each combination ran for {settings.max_seconds} s, or until its median was known to 3%: from and "
+        "to are the median's 95% interval. A frame is grab, letterbox and model. MB is the app's memory."
     )
     before, after = recorded.before, recorded.after
     heat = f"Battery {_celsius(before.battery_celsius)} before, {_celsius(after.battery_celsius)} after"
@@ -75,7 +75,7 @@ def sentences(benchmarks: PhoneBenchmarks) -> Iterator[str]:
 
 
 def _about(model: Measured) -> Iterator[str]:
-    name = model.flavour or model.name
+    name = _name(model)
     if model.error:
         yield f"{name} was not measured: {model.error}"
     for measurement in model.measurements or ():
@@ -98,14 +98,19 @@ def _times(measurement: Measurement) -> list[str]:
     times, whole, memory = measurement.model_ms, measurement.total_ms, measurement.memory
     if not (grab and box and times and whole and memory):
         return [_NOTHING] * (len(COLUMNS) - 3)
-    numbers = [grab.p50, box.p50, times.p50, times.p90, times.p99, times.min, times.max]
-    numbers += [whole.p50, whole.p90, whole.p99, measurement.first_run_ms or 0.0]
-    return [*(f"{number:.1f}" for number in numbers), f"{memory.pss_kb / 1000:.0f}"]
+    numbers = [grab.p50, box.p50, times.p50, *times.p50_interval, times.p90, times.p99]
+    numbers += [whole.p50, whole.p99, measurement.first_run_ms or 0.0]
+    texts = (f"{number:.1f}" for number in numbers)
+    return [f"{measurement.runs:,}", *texts, f"{memory.pss_kb / 1000:.0f}"]
 
 
 def _best(model: Measured) -> Measurement | None:
     timed = [measurement for measurement in model.measurements or () if measurement.model_ms]
     return min(timed, key=lambda one: one.model_ms.p50 if one.model_ms else 0.0, default=None)
+
+
+def _name(model: Measured) -> str:
+    return model.flavour or model.contract
 
 
 def _celsius(value: float | None) -> str:

@@ -235,6 +235,7 @@ def test_adopted_photos_train_the_next_run(place, photos):
 
 
 def test_photos_come_off_the_phone_by_the_real_adb(place, photos, phone):
+    phone.denied = ""  # as before Android 11
     shutil.copytree(photos, phone.files / "photos")
     before = phone.contents()
     found = document(place, "--pull", "--run", "pictures")

@@ -46,7 +46,7 @@ def test_the_app_is_installed_left_alone_when_it_is_there_and_updated(connected,
             "INSTALL_FAILED_UPDATE_INCOMPATIBLE: Package org.vignette.demo signatures do not match",
             "the app on the phone was signed with another key, so Android refuses to update it",
             (
-                "build with the key that signed it (python -m export apk --keystore FILE); or save its "
+                "build with its key (python -m export apk --benchmark --keystore FILE); or save its "
                 "photos (python -m export photos --pull), then adb uninstall org.vignette.demo and run "
                 "the command again"
             ),
@@ -68,7 +68,7 @@ def test_the_app_is_installed_left_alone_when_it_is_there_and_updated(connected,
         (
             "INSTALL_FAILED_NO_MATCHING_ABIS",
             "the app does not support its processor",
-            "add the processor to abis in android_demo/versions.properties, then python -m export apk",
+            "add the processor to abis in android_demo/versions.properties, then run the command again",
         ),
         (
             "INSTALL_FAILED_USER_RESTRICTED: Install canceled by user",
@@ -104,13 +104,13 @@ def test_a_refusal_that_nobody_knows_is_told_as_it_is(connected, phone, apk):
 
 def test_an_app_without_the_screen_is_told(connected):
     with pytest.raises(errors.PhoneError) as caught:
-        app.start(connected, "LIST", {"session": "s1"})
+        app.start(connected, {"session": "s1"})
     assert caught.value.message == (
         "the app on the phone did not start: Activity class {org.vignette.demo/.benchmark.BenchmarkActivity} "
         "does not exist."
     )
     assert caught.value.hint == (
-        "the app is too old for this: update it with python -m export apk, then run the command again"
+        "build it again: python -m export apk --benchmark, then run the command again"
     )
 
 
@@ -118,13 +118,13 @@ def test_what_is_asked_of_the_app_arrives_word_by_word(connected, phone, apk):
     app.install(connected, *apk)
     seen = []
     phone.intents = seen.append
-    app.start(connected, "BENCHMARK", {"session": "s 1", "models": "a,b", "runs": 5})
+    app.start(connected, {"session": "s 1", "threads": "1,4", "max_seconds": 5})
     app.stop(connected)
     assert seen == [
         [
-            *("start", "-n", "org.vignette.demo/.benchmark.BenchmarkActivity"),
+            *("start", "-S", "-n", "org.vignette.demo/.benchmark.BenchmarkActivity"),
             *("-a", "org.vignette.demo.action.BENCHMARK"),
-            *("--es", "session", "s 1", "--es", "models", "a,b", "--ei", "runs", "5"),
+            *("--es", "session", "s 1", "--es", "threads", "1,4", "--ei", "max_seconds", "5"),
         ],
         ["force-stop", "org.vignette.demo"],
     ]

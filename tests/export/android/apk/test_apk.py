@@ -15,13 +15,16 @@ import pytest
 
 from export import app_versions, artifacts
 from export.android.apk import apk as stage
-from export.android.apk import build, toolchain
+from export.android.apk import assets, benchmark_apk, toolchain
+from export.android.apk.apk_info import ApkInfo
 from export.parity.result import ParityResult, Verdict
 from pipeline.core.errors import GateError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
+from pipeline.core.sections import FLAVOURS
 from pipeline.training.experiment import open_trained
 from tests.export.android.apk.conftest import needs_tools
+from tests.support.apk_infos import apk_info_of
 from tests.support.comparisons import check
 from tests.support.verbs import RUN, call, copy_finished, environment, fine, here, refused, stamps, verb
 
@@ -79,6 +82,7 @@ def test_it_is_the_real_app(exported, made, tools):
     for name in (
         ".MainActivity",
         ".benchmark.BenchmarkActivity",
+        ".benchmark.BenchmarkProvider",
         ".photos.PhotosActivity",
         ".core.SharedFiles",
     ):
@@ -120,6 +124,36 @@ def test_a_run_in_use_is_refused(exported, made):
         ended = here("export", "apk", "pictures", cwd=exported)
     assert ended.returncode == 1
     assert "is in use by process" in ended.stderr
+
+
+def test_for_the_benchmark_every_flavour_is_inside_and_the_apps_own_is_untouched(exported, made):
+    before = (exported / RUN / "demo.apk").read_bytes()
+    shown = fine(here("export", "apk", "--benchmark", cwd=exported))
+    assert "float32, float16, dynamic_range, only for the benchmark" in shown
+    assert shown.endswith("  data/runs/pictures/benchmark.apk\n")
+    with zipfile.ZipFile(exported / RUN / "benchmark.apk") as opened:
+        models = {name for name in opened.namelist() if name.endswith(".tflite")}
+        held = json.loads(opened.read("assets/contract_float16.json"))
+    assert models == {f"assets/model_{flavour}.tflite" for flavour in FLAVOURS}
+    assert held["model"]["file"] == "model_float16.tflite"
+    assert (exported / RUN / "demo.apk").read_bytes() == before
+    again = fine(here("export", "apk", "--benchmark", cwd=exported))
+    assert "with float32, float16, dynamic_range, int8 (up to date)" in again
+
+
+def test_where_every_flavour_failed_the_benchmark_s_app_is_built_all_the_same(judged, monkeypatch):
+    experiment, heard, built = judged(**dict.fromkeys(FLAVOURS, "failed")), Heard(), {}
+
+    def build_apk(folder: Path, out: Path, **rest: Any) -> ApkInfo:
+        built.update(rest, folder=folder)
+        out.write_bytes(b"an app")
+        return apk_info_of(hashlib.sha256(b"an app").hexdigest())
+
+    monkeypatch.setattr(benchmark_apk.build, "build_apk", build_apk)
+    benchmark_apk.make(experiment, stage.Options(), heard)
+    assert built["folder"] == RUN / "export/int8"
+    assert built["verdict"].verdict == "failed"
+    assert heard.warned == ["int8 (agreement is 0.5) failed the gate; the app's About screen says so"]
 
 
 # Which flavour.
@@ -231,7 +265,7 @@ def test_a_run_that_was_not_exported_is_refused(place):
 
 def test_wishes_that_contradict_each_other_are_refused(place):
     ended = here("export", "apk", "--assets-only", "--runtime", "x.aar", cwd=place)
-    message = "--assets-only and --fetch build nothing, so they take no keystore or runtime"
+    message = "--assets-only and --fetch build nothing, so they take no benchmark, keystore or runtime"
     refused(ended, 2, message, "omit the other options")
 
 
@@ -245,17 +279,17 @@ def test_a_machine_without_tools_is_told_both_at_once(place, no_programs):
 
 
 def test_assets_go_where_gradle_finds_them(place, monkeypatch):
-    assets = app_versions.PROJECT / build.ASSETS
-    if assets.exists():
+    filled = app_versions.PROJECT / assets.ASSETS
+    if filled.exists():
         pytest.skip("there is a model in android_demo already, which is left alone")
     try:
         ended = here("export", "apk", "--assets-only", cwd=place)
         assert "4 files for Gradle" in fine(ended)
-        names = sorted(path.name for path in assets.iterdir())
+        names = sorted(path.name for path in filled.iterdir())
         assert names == ["contract.json", "labels.txt", "model_int8.tflite", "verdict.json"]
-        assert json.loads((assets / "verdict.json").read_text("utf-8"))["n"] == 36
+        assert json.loads((filled / "verdict.json").read_text("utf-8"))["n"] == 36
     finally:
-        shutil.rmtree(assets, ignore_errors=True)
+        shutil.rmtree(filled, ignore_errors=True)
 
 
 def test_fetching_says_where_the_tools_come_from(exported):

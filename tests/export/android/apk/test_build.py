@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from export import app_versions
-from export.android.apk import build, programs, runtime, signature, toolchain
+from export.android.apk import assets, build, programs, runtime, signature, toolchain
 from export.android.apk.verdict import Verdict
 from export.bundle import bundle
 from export.model_file import operators
@@ -82,6 +82,30 @@ def test_bundle_lies_in_the_assets_as_it_is(built, small_bundles):
         assert names == ["assets/contract.json", "assets/labels.txt", "assets/model_int8.tflite"]
         for name in names:
             assert archive.read(name) == (small_bundles["int8"] / name.removeprefix("assets/")).read_bytes()
+
+
+def test_other_flavours_lie_beside_it_with_contracts_of_their_own(
+    small_bundles, project, cache, tools, tmp_path
+):
+    others = [small_bundles["float32"], small_bundles["float16"]]
+    apk = tmp_path / "benchmark.apk"
+    made = build.build_apk(small_bundles["int8"], apk, others=others, project=project, cache=cache)
+    assert made.benchmarked == ("float32", "float16")
+    assert made.words["also inside"] == "float32, float16, only for the benchmark"
+    with zipfile.ZipFile(apk) as archive:
+        held = {
+            name.removeprefix("assets/"): archive.read(name)
+            for name in archive.namelist()
+            if name.startswith("assets/")
+        }
+        stored = [info.filename for info in archive.infolist() if info.compress_type == zipfile.ZIP_STORED]
+    expected = {"labels.txt": small_bundles["int8"] / "labels.txt"}
+    for flavour in ("int8", "float32", "float16"):
+        contract = "contract.json" if flavour == "int8" else f"contract_{flavour}.json"
+        expected[contract] = small_bundles[flavour] / "contract.json"
+        expected[f"model_{flavour}.tflite"] = small_bundles[flavour] / f"model_{flavour}.tflite"
+    assert held == {name: path.read_bytes() for name, path in expected.items()}
+    assert {f"assets/{name}" for name in held if name.endswith(".tflite")} <= set(stored)
 
 
 def test_dex_is_whole_and_holds_app_and_runtime(built):
@@ -404,16 +428,14 @@ def runtime_archives(cache) -> list[Path]:
 
 
 def test_assets_are_filled_for_gradle_and_old_models_go(small_bundles, project):
-    assets = project / "app/src/main/assets"
-    build.fill_assets(
-        small_bundles["float32"], project, verdict=Verdict(verdict="failed", n=36, second_look=False)
-    )
-    assert json.loads((assets / "verdict.json").read_text("utf-8"))["verdict"] == "failed"
-    written = build.fill_assets(small_bundles["int8"], project)
-    assert written == [assets / name for name in ("model_int8.tflite", "labels.txt", "contract.json")]
-    assert sorted(path.name for path in assets.iterdir()) == [
+    folder = project / "app/src/main/assets"
+    assets.fill(small_bundles["float32"], project, verdict=Verdict(verdict="failed", n=36, second_look=False))
+    assert json.loads((folder / "verdict.json").read_text("utf-8"))["verdict"] == "failed"
+    written = assets.fill(small_bundles["int8"], project)
+    assert written == [folder / name for name in ("model_int8.tflite", "labels.txt", "contract.json")]
+    assert sorted(path.name for path in folder.iterdir()) == [
         "contract.json",
         "labels.txt",
         "model_int8.tflite",
     ]
-    assert bundle.read(assets).contract == bundle.read(small_bundles["int8"]).contract
+    assert bundle.read(folder).contract == bundle.read(small_bundles["int8"]).contract

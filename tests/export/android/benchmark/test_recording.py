@@ -8,67 +8,51 @@ from typing import Any
 
 import jsonschema
 import pytest
-from referencing import Registry, Resource
 
-from export.android.benchmark import app_document, listing, phone_benchmarks, recording
+from export.android.benchmark import app_document, phone_benchmarks, recording
 from pipeline.core.errors import DataError
 from pipeline.core.packages import ROOT
 from tests.support import fake_app
 
 FOLDER = ROOT / "export/android/benchmark"
-SCHEMAS = {
-    name: json.loads((FOLDER / f"{name}.schema.json").read_text("utf-8")) for name in ("benchmark", "listing")
-}
-REGISTRY = Registry().with_resources(
-    [(schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS.values()]
-)
+SCHEMA = json.loads((FOLDER / "benchmark.schema.json").read_text("utf-8"))
 KINDS: dict[str, type] = {
     "recording": recording.Recording,
     "failure": recording.Failure,
     "progress": recording.Progress,
-    "listing": listing.Listing,
 }
 SHA256 = "0" * 64
 
 
 def sample(kind: str) -> dict[str, Any]:
     """A document as the app writes it, with everything in it that can be."""
-    head = {"session": "s-1", "app": fake_app.APP, "device": fake_app.DEVICE, "runtime": "2.16.1"}
+    head = {"benchmark_version": 2, "session": "s-1"}
+    about = {"app": fake_app.APP, "device": fake_app.DEVICE, "runtime": "2.16.1"}
     good = {"flavour": "int8", "file": "model_int8.tflite", "size_bytes": 9, "sha256": SHA256}
-    bad = {"name": "b", "error": "The phone denies access to its files."}
-    if kind == "listing":
-        return {
-            "listing_version": 1,
-            **head,
-            "folder": "/sdcard/models",
-            "error": None,
-            "models": [{"name": "a", "error": None, **good}, bad],
-        }
     if kind == "failure":
-        return {"benchmark_version": 1, **head, "error": "The benchmark was stopped.", "cancelled": True}
+        failed = {"error": "The benchmark was stopped.", "cancelled": True}
+        return {**head, "state": "failed", **about, **failed}
     if kind == "progress":
-        return {"benchmark_version": 1, "session": "s-1", "done": 3, "of": 24, "now": "int8, XNNPACK"}
+        return {**head, "state": "running", "pid": 4711, "done": 3, "of": 24, "now": "int8, XNNPACK"}
     refused = {"kernels": "built-in", "num_threads": 2, "error": "The runtime refused the model."}
     measured = {
-        "name": "a",
-        "source": "folder",
+        "contract": "contract.json",
         "error": None,
         **good,
         "frame": [224, 128],
-        "measurements": [fake_app.measurement("XNNPACK", 1, 5, 1, seed=0), refused],
+        "measurements": [fake_app.measurement("XNNPACK", 1, 50, seed=0), refused],
         "sustained": fake_app.sustained(10),
     }
     return {
-        "benchmark_version": 1,
         **head,
+        "state": "finished",
+        **about,
         "started_at": "2026-11-24T12:00:00.000Z",
         "ended_at": "2026-11-24T12:01:00.000Z",
         "settings": {
-            "models": ["a", "b"],
-            "runs": 5,
-            "warm_up_runs": 1,
             "num_threads": [1, 2],
             "kernels": ["XNNPACK", "built-in"],
+            "max_seconds": 60,
             "sustained_seconds": 10,
         },
         "camera_picture": {
@@ -82,13 +66,13 @@ def sample(kind: str) -> dict[str, Any]:
         "after": {**fake_app.conditions(33.0), "battery_celsius": None, "thermal_status": None},
         "throttled": None,
         "throttled_why": "The phone does not tell.",
-        "models": [measured, {**bad, "source": "folder"}],
+        "models": [measured, {"contract": "contract_b.json", "error": "It is not valid JSON."}],
     }
 
 
 def by_schema(kind: str, record: Any) -> bool:
-    schema = SCHEMAS["listing" if kind == "listing" else "benchmark"]
-    return jsonschema.Draft202012Validator(schema, registry=REGISTRY).is_valid(record)
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    return validator.is_valid(record) and record["state"] == sample(kind)["state"]
 
 
 def by_python(kind: str, record: Any) -> bool:
@@ -139,26 +123,21 @@ WRONG = {
         with_value("", "models", 1, "error"),
         with_value(None, "models", 1, "error"),
         with_value(-1.0, "models", 0, "measurements", 0, "model_ms", "p50"),
-        with_value([], "models", 0, "measurements", 0, "grab_ms", "values"),
+        with_value([], "models", 0, "measurements", 0, "grab_ms", "p50_interval"),
+        without("state"),
+        with_value("failed", "state"),
         with_value("hot", "after", "thermal_status"),
         with_value("yes", "throttled"),
         with_value(45, "camera_picture", "rotation"),
         with_value(1, "extra"),
         with_value("-s", "session"),
         with_value(0, "models", 0, "sustained", "frames"),
-        with_value(0, "settings", "runs"),
-        with_value(2, "benchmark_version"),
+        with_value(0, "settings", "max_seconds"),
+        with_value(3, "benchmark_version"),
+        with_value(1, "benchmark_version"),
     ],
     "failure": [with_value("", "error"), without("cancelled"), with_value(1, "done")],
-    "progress": [with_value(0, "of"), without("now"), with_value("e", "error")],
-    "listing": [
-        without("folder"),
-        with_value("", "error"),
-        with_value("why", "models", 0, "error"),
-        with_value(None, "models", 1, "error"),
-        with_value("int4", "models", 0, "flavour"),
-        with_value(2, "listing_version"),
-    ],
+    "progress": [with_value(0, "of"), without("now"), without("pid"), with_value("e", "error")],
 }
 
 
@@ -173,26 +152,43 @@ def test_what_is_not_of_that_form_is_refused_by_both(kind, change):
     assert not by_python(kind, record)
 
 
-def test_percentiles_that_do_not_follow_from_the_values_are_refused():
+@pytest.mark.parametrize("key", ["p50", "p99", "max"])
+def test_percentiles_in_no_order_are_refused(key):
     record = sample("recording")
-    record["models"][0]["measurements"][0]["model_ms"]["p90"] += 0.5
+    record["models"][0]["measurements"][0]["model_ms"][key] /= 2
     assert by_schema("recording", record)
-    with pytest.raises(DataError, match="expected percentiles that follow from its values") as caught:
+    with pytest.raises(DataError, match="expected percentiles in ascending order") as caught:
         app_document.read(json.dumps(record), "f.json", recording.Recording)
     assert caught.value.message.startswith(
         "f.json is not in the app's format: models.0.measurements.0.model_ms"
     )
-    assert caught.value.hint == (
-        "update the app, then measure again: python -m export apk, then python -m export benchmark"
-    )
+    assert caught.value.hint == "measure again: python -m export benchmark"
 
 
-def test_a_newer_form_is_refused_by_its_version():
-    record = {**sample("recording"), "benchmark_version": 2, "unknown": 1}
+@pytest.mark.parametrize(
+    ("version", "hint"),
+    [
+        (
+            3,
+            (
+                "the app on the phone is newer: update Vignette, or measure with its own app: "
+                "python -m export benchmark"
+            ),
+        ),
+        (1, "measure again: python -m export benchmark"),
+    ],
+)
+def test_another_form_is_refused_by_its_version(version, hint):
+    record = {**sample("recording"), "benchmark_version": version, "unknown": 1}
     with pytest.raises(DataError) as caught:
         app_document.read(json.dumps(record), "f.json", recording.Recording)
-    assert caught.value.message == "f.json has version 2; this program reads version 1"
-    assert caught.value.hint.startswith("the app on the phone is newer: update Vignette")
+    assert caught.value.message == f"f.json has version {version}; this program reads version 2"
+    assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_state_says_what_a_file_is(kind):
+    assert type(recording.read(json.dumps(sample(kind)), "f.json")) is KINDS[kind]
 
 
 @pytest.mark.parametrize(
@@ -227,19 +223,21 @@ def test_a_document_is_kept_with_the_recording_as_it_was(tmp_path):
     with pytest.raises(DataError) as caught:
         phone_benchmarks.read(path)
     assert caught.value.message.startswith(f"{path} is damaged: host.int8.median_ms is missing")
-    path.write_text(json.dumps({**kept.model_dump(mode="json"), "phone_version": 2}), "utf-8")
-    with pytest.raises(DataError, match="has version 2; this program reads version 1"):
+    for version, hint in ((3, "update Vignette"), (1, "measure again: python -m export benchmark")):
+        path.write_text(json.dumps({**kept.model_dump(mode="json"), "phone_version": version}), "utf-8")
+        with pytest.raises(DataError) as caught:
+            phone_benchmarks.read(path)
+        assert caught.value.message == f"{path} has version {version}; this program reads version 2"
+        assert caught.value.hint == hint
+
+
+def test_a_session_that_still_ran_has_no_results(tmp_path):
+    path = tmp_path / "adb-1.json"
+    path.write_text(json.dumps(sample("progress")), "utf-8")
+    with pytest.raises(DataError) as caught:
         phone_benchmarks.read(path)
+    assert caught.value.message == f"{path} has no results: it was not finished"
 
 
-def test_a_phone_json_of_the_version_before_is_read(tmp_path):
-    host = {"int8": {"median_ms": 2.0, "p90_ms": 2.5, "num_threads": 2, "delegate": "XNNPACK"}}
-    written = {"phone_version": 1, "apk_sha256": SHA256, "skipped": {}, "disturbances": [], "host": host}
-    (tmp_path / "phone.json").write_text(json.dumps({**written, "recording": sample("recording")}), "utf-8")
-    benchmarks = phone_benchmarks.read(tmp_path / "phone.json")
-    assert benchmarks.model_dump(mode="json") == {**written, "recording": sample("recording")}
-
-
-def test_schemas_themselves_are_ones():
-    for schema in SCHEMAS.values():
-        jsonschema.Draft202012Validator.check_schema(schema)
+def test_the_schema_itself_is_one():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)

@@ -21,9 +21,10 @@ def test_every_combination_has_a_row_also_one_that_was_refused(found):
     times = sample("recording")["models"][0]["measurements"][0]
     assert len(first) == len(second) == len(summary.COLUMNS)
     assert first[:3] == ["int8", "XNNPACK", "1"]
-    keys = ("p50", "p90", "p99", "min", "max")
-    assert first[5:10] == [f"{times['model_ms'][key]:.1f}" for key in keys]
-    assert first[10:13] == [f"{times['total_ms'][key]:.1f}" for key in keys[:3]]
+    model, frame = times["model_ms"], times["total_ms"]
+    assert first[3] == "50"
+    numbers = [model["p50"], *model["p50_interval"], model["p90"], model["p99"], frame["p50"], frame["p99"]]
+    assert first[6:13] == [f"{number:.1f}" for number in numbers]
     assert first[13:] == ["31.2", "182"]
     assert second == ["int8", "built-in", "2", *["–"] * 12]
 
@@ -55,8 +56,8 @@ def test_heat_throttling_and_failures_are_sentences(found):
             "2026-11-24."
         ),
         (
-            "5 runs each after 1 warm-up runs. A frame is grab, letterbox and model; from and to are the "
-            "fastest and slowest run of the model. MB is the app's memory."
+            "Each combination ran for 60 s, or until its median was known to 3%: from and to are the "
+            "median's 95% interval. A frame is grab, letterbox and model. MB is the app's memory."
         ),
         (
             "Battery 30.0 °C before, unknown after; thermal status none, then unknown. Throttling unknown: "
@@ -67,7 +68,7 @@ def test_heat_throttling_and_failures_are_sentences(found):
             "int8 for 10 s without a pause (600 frames, XNNPACK, threads 4): 10.0 ms per frame at the start, "
             "12.5 ms at the end (1.25×)."
         ),
-        "b was not measured: The phone denies access to its files.",
+        "contract_b.json was not measured: It is not valid JSON.",
         "float16 was skipped: too new.",
         "Conditions at the start: a; b.",
     ]

@@ -4,11 +4,9 @@ import android.app.Application;
 import android.content.Context;
 import android.os.Handler;
 import android.os.HandlerThread;
-import android.util.Log;
 import java.io.File;
 import org.vignette.demo.benchmark.BenchmarkSession;
 import org.vignette.demo.core.Disk;
-import org.vignette.demo.core.Phone;
 import org.vignette.demo.core.StorageException;
 import org.vignette.demo.model.Files;
 import org.vignette.demo.model.ModelHost;
@@ -31,22 +29,11 @@ public class DemoApp extends Application implements ModelHost, BenchmarkSession.
         modelThread = thread("model");
         storageThread = thread("storage");
         benchmark = new BenchmarkSession(this);
-        storageThread.post(this::makeModelsFolder);
     }
 
     @Override
     public final Context context() {
         return this;
-    }
-
-    /** Creates a folder owned by the app, into which adb can push models. */
-    private void makeModelsFolder() {
-        try {
-            new File(external(), "models").mkdirs();
-        } catch (StorageException e) {
-            // Whatever needs the storage will report it.
-            Log.w("Vignette", e.message(Phone.english(this)));
-        }
     }
 
     @Override

@@ -99,7 +99,7 @@ class ResourcesTest {
                 }
             }
         }
-        assertEquals(
-                new TreeSet<>(List.of(".MainActivity ", ".benchmark.BenchmarkActivity android.permission.DUMP")), open);
+        assertEquals(new TreeSet<>(List.of(".MainActivity ", ".benchmark.BenchmarkActivity android.permission.DUMP",
+                ".benchmark.BenchmarkProvider android.permission.DUMP")), open);
     }
 }

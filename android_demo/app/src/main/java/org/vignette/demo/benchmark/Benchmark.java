@@ -1,13 +1,14 @@
 package org.vignette.demo.benchmark;
 
 import android.content.res.Resources;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
 import org.vignette.demo.R;
 import org.vignette.demo.core.Distribution;
+import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.core.Phone;
 import org.vignette.demo.image.DrawnPicture;
 import org.vignette.demo.model.BundleException;
@@ -17,18 +18,52 @@ import org.vignette.demo.model.Frame;
 import org.vignette.demo.model.ModelFile;
 
 /**
- * Measures models one after another, with every kind of kernels and number of threads: everything a frame goes through,
- * from a synthetic camera picture to the answer. Blocks its thread until done. The caller supplies the conditions.
+ * Measures the models in the app one after another, with every kind of kernels and number of threads: everything a frame
+ * goes through, from a synthetic camera picture to the answer. Blocks its thread until done. The caller supplies the
+ * conditions.
  */
 final class Benchmark {
-    static final int VERSION = 1;
+    static final int VERSION = 2;
+
+    /** The median's 95% interval, relative to the median, at which a combination is measured well enough. */
+    private static final double PRECISION = 0.03;
+    private static final int WARM_UP_RUNS = 10;
+    /** Fewer could agree by chance. */
+    private static final int LEAST_RUNS = 50;
+
+    /** What is measured next, and how far the benchmark has got. Immutable. */
+    static final class Step {
+        /** Steps completed, and how many there are. */
+        final int done;
+        final int of;
+        private final String model;
+        private final Classifier.Kernels kernels;
+        private final int numThreads;
+        /** Length of the sustained run; 0 for a plain step. */
+        private final int seconds;
+
+        Step(int done, int of, String model, Classifier.Kernels kernels, int numThreads, int seconds) {
+            this.done = done;
+            this.of = of;
+            this.model = model;
+            this.kernels = kernels;
+            this.numThreads = numThreads;
+            this.seconds = seconds;
+        }
+
+        String message(Resources resources) {
+            String how = BenchmarkTable.way(resources, kernels, numThreads);
+            return seconds > 0 ? resources.getString(R.string.step_sustained, model, how, seconds)
+                    : resources.getString(R.string.step, model, how);
+        }
+    }
 
     /** Told about every step, and says when to stop; on the measuring thread. */
     interface Watcher {
-        void onStep(BenchmarkStep step);
+        void onStep(Step step);
 
-        /** Null to continue; otherwise why to stop. */
-        BenchmarkException stopped();
+        /** @throws LocalizedException why to stop. */
+        void goOn() throws LocalizedException;
     }
 
     private final BenchmarkRequest request;
@@ -37,7 +72,7 @@ final class Benchmark {
     private final Resources english;
     private final Watcher watcher;
     private final DrawnPicture picture = new DrawnPicture();
-    private final Throttling throttling = new Throttling();
+    private final Conditions.Throttling throttling = new Conditions.Throttling();
     private final int steps;
     private int done;
 
@@ -57,13 +92,9 @@ final class Benchmark {
      * Runs the benchmark.
      *
      * @param into receives everything from {@code started_at} to {@code models}.
-     * @throws BenchmarkException it was stopped.
+     * @throws LocalizedException it was stopped.
      */
-    void run(JSONObject into) throws BenchmarkException, JSONException {
-        List<String> names = new ArrayList<>();
-        for (Candidate candidate : candidates) {
-            names.add(candidate.name);
-        }
+    void run(JSONObject into) throws LocalizedException, JSONException {
         String started = Phone.iso(System.currentTimeMillis());
         Conditions before = observe();
         JSONArray models = new JSONArray();
@@ -74,7 +105,7 @@ final class Benchmark {
         Boolean throttled = throttling.verdict();
         into.put("started_at", started)
                 .put("ended_at", Phone.iso(System.currentTimeMillis()))
-                .put("settings", request.json(names))
+                .put("settings", request.json())
                 .put("camera_picture", new JSONObject()
                         .put("source", "drawn")
                         .put("format", "YUV_420_888")
@@ -88,10 +119,8 @@ final class Benchmark {
                 .put("models", models);
     }
 
-    private JSONObject model(Candidate candidate) throws BenchmarkException, JSONException {
-        JSONObject json = new JSONObject()
-                .put("name", candidate.name)
-                .put("source", candidate.inside ? "app" : "folder");
+    private JSONObject model(Candidate candidate) throws LocalizedException, JSONException {
+        JSONObject json = new JSONObject().put("contract", candidate.contract);
         if (candidate.error != null) {
             done += steps / candidates.size();
             return json.put("error", candidate.error.message(english));
@@ -102,15 +131,15 @@ final class Benchmark {
         Sustained sustained = new Sustained(frame, picture, conditions, throttling, watcher);
         for (Classifier.Kernels kernels : request.kernels) {
             for (int numThreads : request.numThreads) {
-                step(candidate.name, kernels, numThreads, 0);
+                step(contract.flavour, kernels, numThreads, 0);
                 measurements.put(measure(candidate.file, frame, kernels, numThreads, sustained));
             }
         }
         Object held = JSONObject.NULL;
         if (request.sustainedSeconds > 0) {
             if (sustained.possible()) {
-                step(candidate.name, sustained.kernels(), sustained.numThreads(), request.sustainedSeconds);
-                held = sustain(candidate, sustained);
+                step(contract.flavour, sustained.kernels(), sustained.numThreads(), request.sustainedSeconds);
+                held = sustained.run(candidate.file, request.sustainedSeconds, english);
             } else {
                 done++;
             }
@@ -126,40 +155,53 @@ final class Benchmark {
     }
 
     private JSONObject measure(ModelFile file, Frame frame, Classifier.Kernels kernels, int numThreads,
-            Sustained sustained) throws BenchmarkException, JSONException {
+            Sustained sustained) throws LocalizedException, JSONException {
         JSONObject json = new JSONObject().put("kernels", kernels.id).put("num_threads", numThreads);
         long start = System.nanoTime();
         try (Classifier classifier = new Classifier(file, kernels, numThreads)) {
             double loadMs = (System.nanoTime() - start) / 1e6;
             frame.fill(picture);
             double firstMs = modelMs(classifier, frame);
-            for (int i = 0; i < request.warmUpRuns; i++) {
-                goOn();
+            for (int i = 0; i < WARM_UP_RUNS; i++) {
+                watcher.goOn();
                 frame.fill(picture);
                 modelMs(classifier, frame);
             }
-            double[] grab = new double[request.runs];
-            double[] letterbox = new double[request.runs];
-            double[] model = new double[request.runs];
-            double[] total = new double[request.runs];
-            for (int i = 0; i < request.runs; i++) {
-                goOn();
+            // Grab, letterbox and model.
+            double[][] ms = new double[3][LEAST_RUNS];
+            int runs = 0;
+            boolean precise = false;
+            long end = System.nanoTime() + 1_000_000_000L * request.maxSeconds;
+            while (runs == 0 || !precise && System.nanoTime() < end) {
+                watcher.goOn();
                 frame.fill(picture);
-                model[i] = modelMs(classifier, frame);
-                grab[i] = frame.grabMs();
-                letterbox[i] = frame.letterboxMs();
-                total[i] = grab[i] + letterbox[i] + model[i];
+                if (runs == ms[0].length) {
+                    for (int i = 0; i < ms.length; i++) {
+                        ms[i] = Arrays.copyOf(ms[i], runs + runs / 10);
+                    }
+                }
+                ms[2][runs] = modelMs(classifier, frame);
+                ms[0][runs] = frame.grabMs();
+                ms[1][runs] = frame.letterboxMs();
+                runs++;
+                // Looking after every run would cost more than the runs themselves.
+                precise = runs == ms[2].length && new Distribution(ms[2]).precision() <= PRECISION;
             }
+            double[] total = new double[runs];
+            for (int i = 0; i < runs; i++) {
+                total[i] = ms[0][i] + ms[1][i] + ms[2][i];
+            }
+            Distribution model = new Distribution(Arrays.copyOf(ms[2], runs));
             Conditions now = observe();
-            sustained.consider(kernels, numThreads, new Distribution(model).percentile(50));
+            sustained.consider(kernels, numThreads, model.percentile(50));
             return json.put("error", JSONObject.NULL)
-                    .put("warm_up_runs", request.warmUpRuns)
-                    .put("runs", request.runs)
+                    .put("warm_up_runs", WARM_UP_RUNS)
+                    .put("runs", runs)
                     .put("load_ms", Distribution.rounded(loadMs))
                     .put("first_run_ms", Distribution.rounded(firstMs))
-                    .put("grab_ms", new Distribution(grab).json())
-                    .put("letterbox_ms", new Distribution(letterbox).json())
-                    .put("model_ms", new Distribution(model).json())
+                    .put("grab_ms", new Distribution(Arrays.copyOf(ms[0], runs)).json())
+                    .put("letterbox_ms", new Distribution(Arrays.copyOf(ms[1], runs)).json())
+                    .put("model_ms", model.json())
                     .put("total_ms", new Distribution(total).json())
                     .put("memory", now.memory())
                     .put("thermal_status", now.thermalStatus());
@@ -167,17 +209,6 @@ final class Benchmark {
             return json.put("error", e.message(english));
         } catch (IllegalArgumentException | IllegalStateException e) {
             return json.put("error", english.getString(R.string.run_failed, e.getMessage()));
-        }
-    }
-
-    private JSONObject sustain(Candidate candidate, Sustained sustained) throws BenchmarkException, JSONException {
-        try {
-            return sustained.run(candidate.file, request.sustainedSeconds);
-        } catch (BundleException e) {
-            // It ran a moment ago, so none of the measurements can be trusted.
-            throw new BenchmarkException(R.string.sustained_refused, candidate.name, e.message(english));
-        } catch (IllegalArgumentException | IllegalStateException e) {
-            throw new BenchmarkException(R.string.sustained_refused, candidate.name, e.getMessage());
         }
     }
 
@@ -194,16 +225,8 @@ final class Benchmark {
         return now;
     }
 
-    private void step(String model, Classifier.Kernels kernels, int numThreads, int seconds)
-            throws BenchmarkException {
-        goOn();
-        watcher.onStep(new BenchmarkStep(done++, steps, model, kernels, numThreads, seconds));
-    }
-
-    private void goOn() throws BenchmarkException {
-        BenchmarkException stopped = watcher.stopped();
-        if (stopped != null) {
-            throw stopped;
-        }
+    private void step(String model, Classifier.Kernels kernels, int numThreads, int seconds) throws LocalizedException {
+        watcher.goOn();
+        watcher.onStep(new Step(done++, steps, model, kernels, numThreads, seconds));
     }
 }

@@ -3,28 +3,28 @@ package org.vignette.demo.benchmark;
 import android.content.res.Resources;
 import android.os.Handler;
 import android.os.Looper;
+import android.os.Process;
 import android.util.Log;
 import java.io.File;
-import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import org.json.JSONException;
 import org.json.JSONObject;
 import org.vignette.demo.R;
+import org.vignette.demo.core.Disk;
 import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.core.Phone;
 import org.vignette.demo.core.StorageException;
 import org.vignette.demo.model.ModelHost;
 
 /**
- * The only benchmark that can run, and its files. It lives as long as the process, so that rotating the phone does not
- * end it, and measures on the model thread, so that nothing else uses a model meanwhile. Methods are called on the main
- * thread and return immediately; the listener is called there too.
+ * The only benchmark that can run, and its file, which says how far it is and later what came out. It lives as long as
+ * the process, so that rotating the phone does not end it, and measures on the model thread, so that nothing else uses a
+ * model meanwhile. Methods are called on the main thread and return immediately; the listener is called there too.
  */
 public final class BenchmarkSession implements Benchmark.Watcher {
     /** Told about every change. */
     interface Listener {
-        void onBenchmark(BenchmarkState state);
+        void onBenchmark(State state);
     }
 
     /** Holds the only session; the application implements it. */
@@ -32,7 +32,42 @@ public final class BenchmarkSession implements Benchmark.Watcher {
         BenchmarkSession benchmark();
     }
 
+    /** Everything the benchmark screen shows. Immutable; a new one for every change. */
+    static final class State {
+        /** Which screen it is. */
+        enum Kind {
+            /** The models are still being looked up. */
+            LOOKING,
+            /** The models that can be measured, and a button to start. */
+            READY,
+            RUNNING,
+            FINISHED,
+            FAILED
+        }
+
+        final Kind kind;
+        /** With READY; otherwise null. */
+        final List<Candidate> models;
+        /** With RUNNING; null before the first step. */
+        final Benchmark.Step step;
+        /** With FINISHED: the document in the session's file. */
+        final JSONObject result;
+        /** With FAILED. */
+        final LocalizedException error;
+
+        State(Kind kind, List<Candidate> models, Benchmark.Step step, JSONObject result, LocalizedException error) {
+            this.kind = kind;
+            this.models = models;
+            this.step = step;
+            this.result = result;
+            this.error = error;
+        }
+    }
+
+    private static final State LOOKING = new State(State.Kind.LOOKING, null, null, null, null);
     private static final String TAG = "Vignette";
+    /** Begins the names of sessions that a computer starts. */
+    static final String BY_ADB = "adb-";
     /** Between two checks whether the camera screen has closed its model, in milliseconds. */
     private static final int WAIT = 50;
 
@@ -40,19 +75,17 @@ public final class BenchmarkSession implements Benchmark.Watcher {
     private final Handler main = new Handler(Looper.getMainLooper());
     private final Resources english;
     private Listener listener;
-    private BenchmarkState state = BenchmarkState.looking();
+    private State state = LOOKING;
     /** The session that is running or waiting; null for none. */
     private volatile String running;
-    private volatile BenchmarkException stopped;
-    /** Model thread. */
-    private Results results;
+    private volatile LocalizedException stopped;
 
     public BenchmarkSession(ModelHost app) {
         this.app = app;
         english = Phone.english(app.context());
     }
 
-    BenchmarkState state() {
+    State state() {
         return state;
     }
 
@@ -66,99 +99,73 @@ public final class BenchmarkSession implements Benchmark.Watcher {
         if (running != null) {
             return;
         }
-        show(BenchmarkState.looking());
+        show(LOOKING);
         app.modelThread().post(() -> {
-            try {
-                tell(BenchmarkState.ready(candidates(Collections.emptyList(), true)));
-            } catch (LocalizedException e) {
-                tell(BenchmarkState.failed(e));
-            }
+            State ready = new State(State.Kind.READY, Candidate.all(app.files()), null, null, null);
+            main.post(() -> {
+                // A benchmark that was started in the meantime must keep its button for stopping.
+                if (running == null) {
+                    show(ready);
+                }
+            });
         });
     }
 
-    /**
-     * Starts measuring.
-     *
-     * @param inside whether the built-in model takes part; the request's models come from the folder only.
-     */
-    void start(BenchmarkRequest request, boolean inside) {
+    /** Starts measuring every model in the app. */
+    void start(BenchmarkRequest request) {
         if (running != null) {
-            refuse(request.session, new BenchmarkException(R.string.benchmark_busy, running));
+            refuse(request.session, new LocalizedException(R.string.benchmark_busy, running));
             return;
         }
         running = request.session;
         stopped = null;
-        show(BenchmarkState.running(null));
-        app.modelThread().post(() -> whenFree(() -> run(request, inside)));
+        show(new State(State.Kind.RUNNING, null, null, null, null));
+        app.modelThread().post(() -> whenFree(() -> run(request)));
     }
 
     /** Stops the running session, with a reason. */
     void stop(int text) {
         if (running != null && stopped == null) {
-            stopped = new BenchmarkException(text);
+            stopped = new LocalizedException(text);
         }
     }
 
-    /** As above, if this is the running session. */
-    void stop(String session, int text) {
-        if (session.equals(running)) {
-            stop(text);
+    /**
+     * Says why a session cannot start.
+     *
+     * @param session null if there is none, and so no file to write it into.
+     */
+    void refuse(String session, LocalizedException error) {
+        Log.e(TAG, error.message(english));
+        if (running == null) {
+            show(new State(State.Kind.FAILED, null, null, null, error));
         }
-    }
-
-    /** Writes a list of the readable models. */
-    void list(String session) {
-        app.modelThread().post(() -> {
-            try {
-                Results folder = results();
-                folder.begin(session);
-                JSONObject document = new JSONObject().put("listing_version", 1).put("session", session);
-                Phone.describe(app.context(), document);
-                models().list(document, english);
-                folder.list(session, document);
-                Log.i(TAG, "listed " + folder.listing(session));
-            } catch (JSONException e) {
-                throw new AssertionError(e);
-            } catch (StorageException e) {
-                Log.e(TAG, e.message(english));
-                tell(BenchmarkState.failed(e));
-            }
-        });
-    }
-
-    /** Writes a failure for a session that cannot start. */
-    void refuse(String session, BenchmarkException error) {
-        refuse(error);
-        if (!session.equals(running)) {
+        if (session != null && !session.equals(running)) {
             // The model thread may be measuring.
             app.storageThread().post(() -> fail(session, error));
         }
     }
 
-    /** Reports an error for which no file can be written. */
-    void refuse(BenchmarkException error) {
-        Log.e(TAG, error.message(english));
-        if (running == null) {
-            show(BenchmarkState.failed(error));
-        }
-    }
-
     @Override
-    public void onStep(BenchmarkStep step) {
+    public void onStep(Benchmark.Step step) {
         try {
-            results.progress(running, step, step.message(english));
+            write(running, head(running, "running").put("pid", Process.myPid())
+                    .put("done", step.done).put("of", step.of).put("now", step.message(english)));
         } catch (JSONException e) {
             throw new AssertionError(e);
         } catch (StorageException e) {
             // Writing the result will fail as well, and is reported.
             Log.w(TAG, e.message(english));
         }
-        tell(BenchmarkState.running(step));
+        main.post(() -> show(new State(State.Kind.RUNNING, null, step, null, null)));
     }
 
     @Override
-    public BenchmarkException stopped() {
-        return stopped;
+    public void goOn() throws LocalizedException {
+        LocalizedException why = stopped;
+        if (why != null) {
+            throw why;
+        }
     }
 
     /** The camera screen closes its model only after this one is shown. */
@@ -170,34 +177,38 @@ public final class BenchmarkSession implements Benchmark.Watcher {
         }
     }
 
-    private void run(BenchmarkRequest request, boolean inside) {
+    private void run(BenchmarkRequest request) {
         try {
-            results = results();
-            results.begin(request.session);
-            List<Candidate> all = candidates(request.models, inside);
-            if (all.isEmpty()) {
-                throw new BenchmarkException(R.string.models_none, models().path());
+            for (File earlier : Disk.inside(file(request.session).getParentFile())) {
+                if (earlier.getName().startsWith(BY_ADB)) {
+                    // Its computer was disconnected and cannot fetch it any more.
+                    app.disk().delete(earlier);
+                }
             }
-            JSONObject document = header(request.session);
+            List<Candidate> all = Candidate.all(app.files());
+            if (all.isEmpty()) {
+                throw new LocalizedException(R.string.benchmark_empty);
+            }
+            JSONObject document = header(request.session, "finished");
             new Benchmark(request, all, memory -> Conditions.read(app.context(), memory), english, this).run(document);
-            File file = results.result(request.session);
-            results.end(request.session, document);
-            Log.i(TAG, "measured " + file);
-            end(BenchmarkState.done(document, file));
+            write(request.session, document);
+            Log.i(TAG, "measured " + request.session);
+            end(new State(State.Kind.FINISHED, null, null, document, null));
         } catch (JSONException e) {
             throw new AssertionError(e);
         } catch (LocalizedException e) {
             Log.e(TAG, e.message(english));
             fail(request.session, e);
-            end(BenchmarkState.failed(e));
+            end(new State(State.Kind.FAILED, null, null, null, e));
         }
     }
 
     private void fail(String session, LocalizedException error) {
-        boolean cancelled = error instanceof BenchmarkException && ((BenchmarkException) error).cancelled;
+        boolean cancelled = error.text == R.string.benchmark_cancelled || error.text == R.string.benchmark_left;
         try {
-            results().end(session,
-                    header(session).put("error", error.message(english)).put("cancelled", cancelled));
+            // Otherwise a full storage would leave a file that says it is running.
+            app.disk().delete(file(session));
+            write(session, header(session, "failed").put("error", error.message(english)).put("cancelled", cancelled));
         } catch (JSONException e) {
             throw new AssertionError(e);
         } catch (StorageException e) {
@@ -205,41 +216,32 @@ public final class BenchmarkSession implements Benchmark.Watcher {
         }
     }
 
-    private JSONObject header(String session) throws JSONException {
-        JSONObject document = new JSONObject().put("benchmark_version", Benchmark.VERSION).put("session", session);
+    private JSONObject head(String session, String state) throws JSONException {
+        return new JSONObject().put("benchmark_version", Benchmark.VERSION).put("session", session).put("state", state);
+    }
+
+    private JSONObject header(String session, String state) throws JSONException {
+        JSONObject document = head(session, state);
         Phone.describe(app.context(), document);
         return document;
     }
 
-    private List<Candidate> candidates(List<String> names, boolean inside) throws LocalizedException {
-        List<Candidate> all = new ArrayList<>(inside ? Candidate.builtIn(app.files()) : Collections.emptyList());
-        all.addAll(models().candidates(names));
-        if (all.size() > BenchmarkRequest.MOST_MODELS) {
-            throw new BenchmarkException(R.string.models_many, all.size(), BenchmarkRequest.MOST_MODELS);
-        }
-        return all;
+    private void write(String session, JSONObject document) throws StorageException, JSONException {
+        app.disk().write(file(session), document.toString(1) + "\n");
     }
 
-    private Models models() throws StorageException {
-        return new Models(new File(app.external(), "models"));
+    private File file(String session) throws StorageException {
+        return new File(app.external(), "benchmark/" + session + ".json");
     }
 
-    private Results results() throws StorageException {
-        return new Results(new File(app.external(), "benchmark"), app.disk());
-    }
-
-    private void end(BenchmarkState last) {
+    private void end(State last) {
         main.post(() -> {
             running = null;
             show(last);
         });
     }
 
-    private void tell(BenchmarkState next) {
-        main.post(() -> show(next));
-    }
-
-    private void show(BenchmarkState next) {
+    private void show(State next) {
         state = next;
         if (listener != null) {
             listener.onBenchmark(next);

@@ -3,12 +3,15 @@ package org.vignette.demo.benchmark;
 import android.app.Activity;
 import android.content.res.Resources;
 import android.view.LayoutInflater;
+import android.view.View;
 import android.view.ViewGroup;
 import android.widget.TextView;
 import org.json.JSONArray;
 import org.json.JSONObject;
 import org.vignette.demo.R;
+import org.vignette.demo.core.Views;
 import org.vignette.demo.model.Classifier;
+import org.vignette.demo.model.Contract;
 
 /** A benchmark's result as text and rows, taken from the document that is also written to the file. */
 final class BenchmarkTable {
@@ -44,16 +47,29 @@ final class BenchmarkTable {
         }
     }
 
+    /** Of a model: its name, flavour and size. */
+    static String heading(Resources resources, boolean builtIn, String flavour, long bytes) {
+        return resources.getString(builtIn ? R.string.model_built_in : R.string.model_usable, flavour, bytes / 1024);
+    }
+
+    /** Kernels and threads. */
+    static String way(Resources resources, Classifier.Kernels kernels, int numThreads) {
+        int words = kernels.xnnpack ? R.plurals.way_xnnpack : R.plurals.way_built_in;
+        return resources.getQuantityString(words, numThreads, numThreads);
+    }
+
     private void model(ViewGroup into, JSONObject model) {
-        String name = model.optString("source").equals("app") ? resources.getString(R.string.model_inside)
-                : model.optString("name");
+        String contract = model.optString("contract");
+        boolean builtIn = contract.equals(Contract.FILE);
         if (!model.isNull("error")) {
-            line(into, R.layout.heading, name);
+            line(into, R.layout.heading, builtIn ? resources.getString(R.string.model_inside) : contract);
             line(into, R.layout.line, model.optString("error"));
             return;
         }
-        line(into, R.layout.heading, resources.getString(R.string.model_usable, name, model.optString("flavour"),
-                model.optLong("size_bytes") / 1024));
+        line(into, R.layout.heading,
+                heading(resources, builtIn, model.optString("flavour"), model.optLong("size_bytes")));
+        View head = row(into, null, resources.getString(R.string.table_unit), "p50", "p90", "p99");
+        head.setImportantForAccessibility(View.IMPORTANT_FOR_ACCESSIBILITY_NO_HIDE_DESCENDANTS);
         JSONArray all = model.optJSONArray("measurements");
         for (int i = 0; i < all.length(); i++) {
             measurement(into, all.optJSONObject(i));
@@ -71,25 +87,36 @@ final class BenchmarkTable {
             return;
         }
         JSONObject model = measured.optJSONObject("model_ms");
-        ViewGroup row = (ViewGroup) inflater.inflate(R.layout.measurement, into, false);
         String way = way(measured);
-        String middle = ms(model, "p50");
-        String most = ms(model, "p90");
-        String worst = ms(model, "p99");
         String whole = resources.getString(R.string.whole_frame, ms(measured.optJSONObject("grab_ms"), "p50"),
                 ms(measured.optJSONObject("letterbox_ms"), "p50"), ms(measured.optJSONObject("total_ms"), "p50"));
-        ((TextView) row.findViewById(R.id.way)).setText(way);
-        ((TextView) row.findViewById(R.id.percentiles))
-                .setText(resources.getString(R.string.percentiles, middle, most, worst));
-        ((TextView) row.findViewById(R.id.whole)).setText(whole);
-        row.setContentDescription(resources.getString(R.string.measurement_spoken, way, middle, most, worst, whole));
-        into.addView(row);
+        View row = row(into, whole, way, number(model, "p50"), number(model, "p90"), number(model, "p99"));
+        row.setContentDescription(resources.getString(R.string.measurement_spoken, way, ms(model, "p50"),
+                ms(model, "p90"), ms(model, "p99"), whole));
     }
 
     private String way(JSONObject measured) {
         boolean xnnpack = measured.optString("kernels").equals(Classifier.Kernels.XNNPACK.id);
-        return BenchmarkStep.way(resources, xnnpack ? Classifier.Kernels.XNNPACK : Classifier.Kernels.BUILT_IN,
+        return way(resources, xnnpack ? Classifier.Kernels.XNNPACK : Classifier.Kernels.BUILT_IN,
                 measured.optInt("num_threads"));
+    }
+
+    /** @param whole below the columns; null for nothing. */
+    private View row(ViewGroup into, String whole, String... columns) {
+        View row = inflater.inflate(R.layout.measurement, into, false);
+        ViewGroup cells = row.findViewById(R.id.columns);
+        for (int i = 0; i < columns.length; i++) {
+            ((TextView) cells.getChildAt(i)).setText(columns[i]);
+        }
+        TextView below = row.findViewById(R.id.whole);
+        below.setText(whole);
+        Views.setVisible(below, whole != null);
+        into.addView(row);
+        return row;
+    }
+
+    private String number(JSONObject distribution, String key) {
+        return String.format(resources.getConfiguration().getLocales().get(0), "%.1f", distribution.optDouble(key));
     }
 
     private String ms(JSONObject distribution, String key) {

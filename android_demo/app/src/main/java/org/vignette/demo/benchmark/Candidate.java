@@ -1,35 +1,51 @@
 package org.vignette.demo.benchmark;
 
-import java.util.Collections;
+import java.util.ArrayList;
 import java.util.List;
 import org.vignette.demo.model.BundleException;
+import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.Files;
 import org.vignette.demo.model.ModelFile;
 
-/** A model to measure. Immutable. */
+/** A model in the app, to be measured. Immutable. */
 final class Candidate {
-    final String name;
-    /** Built into the app; otherwise from the models folder. */
-    final boolean inside;
+    private static final String[] FLAVOURS = {"float32", "float16", "dynamic_range", "int8"};
+
+    /** The name of its contract in the app. */
+    final String contract;
     final ModelFile file;
     /** Why it cannot be measured; null if it can. */
     final BundleException error;
 
-    Candidate(String name, boolean inside, ModelFile file, BundleException error) {
-        this.name = name;
-        this.inside = inside;
+    Candidate(String contract, ModelFile file, BundleException error) {
+        this.contract = contract;
         this.file = file;
         this.error = error;
     }
 
-    /** The model built into the app; none if it was built without one. */
-    static List<Candidate> builtIn(Files files) {
+    /** The model of the camera, then those that are in the app only to be measured. */
+    static List<Candidate> all(Files files) {
+        List<Candidate> all = new ArrayList<>();
+        add(all, files, Contract.FILE);
+        for (String flavour : FLAVOURS) {
+            add(all, files, "contract_" + flavour + ".json");
+        }
+        return all;
+    }
+
+    /** Whether it is the one that the camera uses. */
+    boolean isBuiltIn() {
+        return contract.equals(Contract.FILE);
+    }
+
+    private static void add(List<Candidate> all, Files files, String contract) {
         try {
-            ModelFile file = ModelFile.open(files);
-            return file == null ? Collections.emptyList()
-                    : Collections.singletonList(new Candidate("app", true, file, null));
+            ModelFile file = ModelFile.open(files, contract);
+            if (file != null) {
+                all.add(new Candidate(contract, file, null));
+            }
         } catch (BundleException e) {
-            return Collections.singletonList(new Candidate("app", true, null, e));
+            all.add(new Candidate(contract, null, e));
         }
     }
 }

@@ -1,10 +1,13 @@
 package org.vignette.demo.benchmark;
 
+import android.content.res.Resources;
 import java.util.Arrays;
 import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
+import org.vignette.demo.R;
 import org.vignette.demo.core.Distribution;
+import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.image.DrawnPicture;
 import org.vignette.demo.model.BundleException;
 import org.vignette.demo.model.Classifier;
@@ -22,13 +25,13 @@ final class Sustained {
     private final Frame frame;
     private final DrawnPicture picture;
     private final Conditions.Source conditions;
-    private final Throttling throttling;
+    private final Conditions.Throttling throttling;
     private final Benchmark.Watcher watcher;
     private Classifier.Kernels kernels;
     private int numThreads;
     private double fastestMs;
 
-    Sustained(Frame frame, DrawnPicture picture, Conditions.Source conditions, Throttling throttling,
+    Sustained(Frame frame, DrawnPicture picture, Conditions.Source conditions, Conditions.Throttling throttling,
             Benchmark.Watcher watcher) {
         this.frame = frame;
         this.picture = picture;
@@ -62,10 +65,21 @@ final class Sustained {
     /**
      * Runs on the fastest combination.
      *
-     * @throws BenchmarkException it was stopped.
-     * @throws BundleException the runtime rejects the model, which it accepted before.
+     * @param english for the message.
+     * @throws LocalizedException it was stopped, or the model, which ran a moment ago, does not run any more: then none
+     *     of the measurements can be trusted.
      */
-    JSONObject run(ModelFile file, int seconds) throws BenchmarkException, JSONException, BundleException {
+    JSONObject run(ModelFile file, int seconds, Resources english) throws LocalizedException, JSONException {
+        try {
+            return run(file, seconds);
+        } catch (BundleException e) {
+            throw new LocalizedException(R.string.sustained_refused, file.contract.flavour, e.message(english));
+        } catch (IllegalArgumentException | IllegalStateException e) {
+            throw new LocalizedException(R.string.sustained_refused, file.contract.flavour, e.getMessage());
+        }
+    }
+
+    private JSONObject run(ModelFile file, int seconds) throws LocalizedException, JSONException {
         long window = 1_000_000_000L * ((seconds + WINDOWS - 1) / WINDOWS);
         JSONArray windows = new JSONArray();
         int frames = 0;
@@ -81,10 +95,7 @@ final class Sustained {
                 double[] totals = new double[16];
                 int count = 0;
                 while (count == 0 || now - from < window) {
-                    BenchmarkException stopped = watcher.stopped();
-                    if (stopped != null) {
-                        throw stopped;
-                    }
+                    watcher.goOn();
                     frame.fill(picture);
                     double modelMs = Benchmark.modelMs(classifier, frame);
                     if (count == totals.length) {

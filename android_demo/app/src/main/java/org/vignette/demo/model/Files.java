@@ -2,7 +2,6 @@ package org.vignette.demo.model;
 
 import android.content.res.AssetFileDescriptor;
 import android.content.res.AssetManager;
-import java.io.File;
 import java.io.FileInputStream;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -11,7 +10,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.util.Arrays;
 
-/** The files of a bundle, wherever they are: built into the app, or in a folder. */
+/** The files of a bundle. */
 public interface Files {
     /**
      * Opens a file for reading; the caller closes it.
@@ -54,49 +53,6 @@ public interface Files {
         @Override
         public boolean has(String name) throws IOException {
             return Arrays.asList(assets.list("")).contains(name);
-        }
-    }
-
-    /** The files in one folder; no name can lead out of it. */
-    final class Folder implements Files {
-        private final File folder;
-
-        public Folder(File folder) {
-            this.folder = folder;
-        }
-
-        @Override
-        public FileInputStream open(String name) throws IOException {
-            try {
-                return new FileInputStream(file(name));
-            } catch (FileNotFoundException e) {
-                // has() was called first, so the file exists and access was denied.
-                throw new IOException(e.getMessage(), e);
-            }
-        }
-
-        @Override
-        public ByteBuffer map(String name) throws IOException {
-            try (FileInputStream stream = open(name)) {
-                FileChannel channel = stream.getChannel();
-                return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
-            }
-        }
-
-        @Override
-        public boolean has(String name) {
-            return isPlain(name) && new File(folder, name).isFile();
-        }
-
-        private File file(String name) throws FileNotFoundException {
-            if (!isPlain(name)) {
-                throw new FileNotFoundException(name);
-            }
-            return new File(folder, name);
-        }
-
-        private static boolean isPlain(String name) {
-            return name.indexOf('/') < 0 && name.indexOf('\\') < 0 && name.indexOf('\0') < 0;
         }
     }
 }

@@ -29,7 +29,12 @@ public final class ModelFile {
      * @throws BundleException the files are damaged, do not belong together or are newer than this app.
      */
     public static ModelFile open(Files files) throws BundleException {
-        String name = Contract.FILE;
+        return open(files, Contract.FILE);
+    }
+
+    /** As above, by the name of the contract: an app for the benchmark has several. */
+    public static ModelFile open(Files files, String contractName) throws BundleException {
+        String name = contractName;
         try {
             if (!files.has(name)) {
                 return null;

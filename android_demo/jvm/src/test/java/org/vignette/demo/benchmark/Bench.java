@@ -1,6 +1,6 @@
 package org.vignette.demo.benchmark;
 
-import static org.junit.Assert.assertTrue;
+import static org.junit.Assert.assertEquals;
 import static org.junit.Assume.assumeTrue;
 import static org.robolectric.Shadows.shadowOf;
 
@@ -21,35 +21,28 @@ import org.vignette.demo.Demo;
 import org.vignette.demo.Made;
 import org.vignette.demo.TestApp;
 import org.vignette.demo.core.Disk;
+import org.vignette.demo.model.Contract;
+import org.vignette.demo.model.ModelFile;
 
-/** Drives the benchmark in tests: pushes models, sends intents, reads files. */
+/** Drives the benchmark in tests: chooses the app's models, sends intents, reads files. */
 public final class Bench {
     private static final Path WRITTEN = Made.FOLDER.resolve("written");
 
     public final File external;
+    /** What is inside the app: the int8 model. */
+    public final Made.Bundle inside = Made.bundle("int8");
 
     public Bench() throws Exception {
         assumeTrue(Made.missingRuntime(), Made.missingRuntime() == null);
         TestApp.reset();
+        TestApp.files = inside;
         external = Demo.app().getExternalFilesDir(null);
-        // The models folder is created at start-up.
-        Demo.settle();
-    }
-
-    public static Intent intent(String action, String session) {
-        return new Intent(action).putExtra("session", session);
     }
 
     /** A small benchmark. */
-    public static Intent benchmark(String session, String models) {
-        return intent(BenchmarkActivity.BENCHMARK, session).putExtra("models", models)
-                .putExtra("runs", 3).putExtra("warm_up_runs", 1).putExtra("threads", "1,2");
-    }
-
-    /** A benchmark that runs until it is stopped. */
-    public static Intent endless(String session) {
-        return intent(BenchmarkActivity.BENCHMARK, session).putExtra("models", "a").putExtra("sustained_seconds", 1800)
-                .putExtra("runs", 1000).putExtra("warm_up_runs", 1000);
+    public static Intent benchmark(String session) {
+        return new Intent(BenchmarkActivity.BENCHMARK).putExtra("session", session)
+                .putExtra("max_seconds", 1).putExtra("threads", "1");
     }
 
     public static ActivityController<BenchmarkActivity> start(Intent intent) {
@@ -59,30 +52,39 @@ public final class Bench {
         return controller;
     }
 
-    /** Starts a benchmark and waits for its first step. */
+    /** Starts a benchmark that runs until it is stopped, and waits for its first step. */
     public ActivityController<BenchmarkActivity> running(String session) throws Exception {
-        push("a", "int8");
-        ActivityController<BenchmarkActivity> controller =
-                Robolectric.buildActivity(BenchmarkActivity.class, endless(session)).setup();
-        await(session + ".progress.json");
+        ActivityController<BenchmarkActivity> controller = Robolectric.buildActivity(
+                BenchmarkActivity.class, benchmark(session).putExtra("sustained_seconds", 1800)).setup();
+        await(session, "running");
         return controller;
     }
 
-    public void await(String name) throws Exception {
-        for (int i = 0; i < 500 && !file(name).exists(); i++) {
+    public void await(String session, String state) throws Exception {
+        for (int i = 0; i < 500 && !state.equals(state(session)); i++) {
             shadowOf(Looper.getMainLooper()).idle();
             Thread.sleep(20);
         }
-        assertTrue(name, file(name).exists());
+        assertEquals(state, state(session));
         shadowOf(Looper.getMainLooper()).idle();
     }
 
-    /** Pushes a bundle, as adb would. */
-    public void push(String name, String flavour) throws Exception {
-        File folder = new File(external, "models/" + name);
-        for (var file : Made.bundle(flavour).files.entrySet()) {
-            new Disk().write(new File(folder, file.getKey()), file.getValue());
-        }
+    /** Null if there is no file. */
+    public String state(String session) throws Exception {
+        File file = file(session + ".json");
+        return file.exists() ? new JSONObject(new Disk().read(file)).getString("state") : null;
+    }
+
+    /** Puts another flavour into the app, only to be measured. */
+    public void add(String flavour) throws Exception {
+        inside.files.putAll(others(flavour, Made.bundle(flavour)));
+    }
+
+    /** The model of a bundle, and its contract under the name that those of other flavours have. */
+    static java.util.Map<String, byte[]> others(String flavour, Made.Bundle bundle) throws Exception {
+        String model = ModelFile.open(bundle).contract.modelFile;
+        return java.util.Map.of(model, bundle.files.get(model),
+                "contract_" + flavour + ".json", bundle.files.get(Contract.FILE));
     }
 
     public File file(String name) {
@@ -90,10 +92,12 @@ public final class Bench {
     }
 
     /** A file written by the app, kept for the Python tests to validate too. */
-    public JSONObject written(String kind, String name) throws Exception {
-        String text = new Disk().read(file(name));
-        new Disk().write(WRITTEN.resolve(kind + "/" + android.os.Build.VERSION.SDK_INT + "-" + name).toFile(), text);
-        return new JSONObject(text);
+    public JSONObject written(String session) throws Exception {
+        String text = new Disk().read(file(session + ".json"));
+        JSONObject json = new JSONObject(text);
+        String name = android.os.Build.VERSION.SDK_INT + "-" + session + "-" + json.getString("state") + ".json";
+        new Disk().write(WRITTEN.resolve("benchmark/" + name).toFile(), text);
+        return json;
     }
 
     public TreeSet<String> left() {

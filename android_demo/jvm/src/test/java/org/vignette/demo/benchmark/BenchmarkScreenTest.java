@@ -5,7 +5,6 @@ import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
 import static org.robolectric.Shadows.shadowOf;
 import static org.vignette.demo.benchmark.Bench.benchmark;
-import static org.vignette.demo.benchmark.Bench.intent;
 import static org.vignette.demo.benchmark.Bench.names;
 import static org.vignette.demo.benchmark.Bench.press;
 import static org.vignette.demo.benchmark.Bench.shown;
@@ -46,20 +45,17 @@ public class BenchmarkScreenTest {
     @Test
     public void onlyOneRunsAtATimeAndItCanBeStopped() throws Exception {
         ActivityController<BenchmarkActivity> shown = bench.running("long");
-        bench.written("benchmark", "long.progress.json");
+        bench.written("long");
         assertEquals("Measuring…", text(shown, R.id.title));
         assertTrue(shown(shown, R.id.bar));
         assertEquals("Stop", text(shown, R.id.button));
-        shown.newIntent(benchmark("second", "a"));
-        bench.await("second.json");
+        shown.newIntent(benchmark("second"));
+        bench.await("second", "failed");
         assertEquals("The benchmark “long” is still running. Wait for it to finish, or stop it.",
-                bench.written("benchmark", "second.json").getString("error"));
-        shown.newIntent(intent(BenchmarkActivity.CANCEL, "another"));
-        shadowOf(Looper.getMainLooper()).idle();
-        assertFalse(bench.file("long.json").exists());
-        shown.newIntent(intent(BenchmarkActivity.CANCEL, "long"));
-        Demo.settle();
-        JSONObject json = bench.written("benchmark", "long.json");
+                bench.written("second").getString("error"));
+        assertEquals("running", bench.state("long"));
+        press(shown, R.id.button);
+        JSONObject json = bench.written("long");
         assertTrue(json.getBoolean("cancelled"));
         assertEquals("The benchmark was stopped.", json.getString("error"));
         assertEquals(names("long.json", "second.json"), bench.left());
@@ -69,11 +65,41 @@ public class BenchmarkScreenTest {
     }
 
     @Test
+    public void afterAFailureTheNextOneCanBeStopped() throws Exception {
+        TestApp.disk = new FullDisk(700);
+        ActivityController<BenchmarkActivity> shown = start(benchmark("full"));
+        assertEquals("Not measured", text(shown, R.id.title));
+        TestApp.disk = null;
+        shown.newIntent(benchmark("next").putExtra("sustained_seconds", 1800));
+        bench.await("next", "running");
+        assertEquals("Stop", text(shown, R.id.button));
+        press(shown, R.id.button);
+        assertTrue(bench.written("next").getBoolean("cancelled"));
+        assertEquals("Not measured", text(shown, R.id.title));
+    }
+
+    @Test
+    public void modelsThatAreFoundWhileOneRunsDoNotTakeItsButtonForStopping() throws Exception {
+        ActivityController<BenchmarkActivity> shown = start(new Intent());
+        Demo.app().modelThread().post(() -> Demo.app().setModelInUse(true));
+        Demo.app().benchmark().look();
+        shown.newIntent(benchmark("waits"));
+        Demo.settle();
+        assertEquals("Measuring…", text(shown, R.id.title));
+        assertEquals("Stop", text(shown, R.id.button));
+        press(shown, R.id.button);
+        shadowOf(Demo.app().modelThread().getLooper()).idleFor(Duration.ofMillis(200));
+        Demo.settle();
+        assertTrue(bench.written("waits").getBoolean("cancelled"));
+        assertEquals("Not measured", text(shown, R.id.title));
+    }
+
+    @Test
     public void leavingTheScreenEndsItAndSaysSo() throws Exception {
         ActivityController<BenchmarkActivity> shown = bench.running("left");
         shown.pause().stop();
         Demo.settle();
-        JSONObject json = bench.written("benchmark", "left.json");
+        JSONObject json = bench.written("left");
         assertTrue(json.getBoolean("cancelled"));
         assertTrue(json.getString("error").startsWith("The benchmark was stopped because you left its screen"));
         assertEquals(names("left.json"), bench.left());
@@ -84,33 +110,41 @@ public class BenchmarkScreenTest {
         ActivityController<BenchmarkActivity> shown = bench.running("turned");
         shown.recreate();
         assertEquals("Measuring…", text(shown, R.id.title));
-        assertFalse(bench.file("turned.json").exists());
+        assertEquals("running", bench.state("turned"));
         press(shown, R.id.button);
         assertEquals("Not measured", text(shown, R.id.title));
-        assertTrue(bench.file("turned.json").exists());
+        assertEquals("failed", bench.state("turned"));
     }
 
     @Test
-    public void byHandTheAppsOwnModelTakesPartAndTheResultCanBeShared() throws Exception {
-        TestApp.files = Made.bundle("int8");
-        bench.push("a", "float16");
+    public void byHandEveryModelIsMeasured() throws Exception {
+        bench.add("float16");
         ActivityController<BenchmarkActivity> shown = start(new Intent());
         assertEquals("Benchmark", text(shown, R.id.title));
         assertTrue(text(shown, R.id.text).contains("Built-in model (int8"));
-        assertTrue(text(shown, R.id.text).contains("a (float16"));
+        assertTrue(text(shown, R.id.text).contains("float16 ("));
         assertFalse(((CheckBox) shown.get().findViewById(R.id.sustained)).isChecked());
-        press(shown, R.id.button);
-        assertEquals("Measured", text(shown, R.id.title));
+        shown.get().findViewById(R.id.button).performClick();
+        for (int i = 0; i < 500 && bench.left().isEmpty(); i++) {
+            Thread.sleep(20);
+        }
         String name = bench.left().first();
         assertTrue(name, name.matches("phone-\\d{8}-\\d{6}\\.json"));
-        JSONObject json = bench.written("benchmark", name);
-        assertEquals("app", json.getJSONArray("models").getJSONObject(0).getString("source"));
+        bench.await(name.replace(".json", ""), "running");
+        press(shown, R.id.button);
+        assertEquals("Not measured", text(shown, R.id.title));
+    }
+
+    @Test
+    public void aResultCanBeShared() throws Exception {
+        ActivityController<BenchmarkActivity> shown = start(benchmark("shared"));
+        assertEquals("Measured", text(shown, R.id.title));
         press(shown, R.id.share);
         Intent chooser = shadowOf(shown.get()).getNextStartedActivity();
         Intent send = chooser.getParcelableExtra(Intent.EXTRA_INTENT);
         assertEquals("application/json", send.getType());
         Uri uri = send.getParcelableExtra(Intent.EXTRA_STREAM);
-        assertEquals("content://org.vignette.demo.files/benchmark/" + name, uri.toString());
+        assertEquals("content://org.vignette.demo.files/benchmark/shared.json", uri.toString());
         assertTrue((send.getFlags() & Intent.FLAG_GRANT_READ_URI_PERMISSION) != 0);
         press(shown, R.id.button);
         assertEquals("Benchmark", text(shown, R.id.title));
@@ -127,9 +161,8 @@ public class BenchmarkScreenTest {
 
     @Test
     public void aFullStorageIsSaid() throws Exception {
-        bench.push("a", "int8");
         TestApp.disk = new FullDisk(700);
-        ActivityController<BenchmarkActivity> shown = start(benchmark("full", "a"));
+        ActivityController<BenchmarkActivity> shown = start(benchmark("full"));
         assertEquals("Not measured", text(shown, R.id.title));
         assertTrue(text(shown, R.id.text).startsWith("The phone's storage is full: there is no room for full.json"));
         assertEquals(names(), bench.left());
@@ -138,16 +171,15 @@ public class BenchmarkScreenTest {
     @Test
     public void aMissingStorageIsSaid() {
         TestApp.unmounted = true;
-        ActivityController<BenchmarkActivity> shown = start(benchmark("gone", "a"));
+        ActivityController<BenchmarkActivity> shown = start(benchmark("gone"));
         assertEquals("The phone's storage is currently unavailable. Try again once it is back.",
                 text(shown, R.id.text));
     }
 
     @Test
     public void itWaitsUntilTheCamerasScreenHasClosedItsModel() throws Exception {
-        bench.push("a", "int8");
         Demo.app().modelThread().post(() -> Demo.app().setModelInUse(true));
-        start(benchmark("waits", "a"));
+        start(benchmark("waits"));
         assertEquals(names(), bench.left());
         Demo.app().modelThread().post(() -> Demo.app().setModelInUse(false));
         shadowOf(Demo.app().modelThread().getLooper()).idleFor(Duration.ofMillis(200));
@@ -158,9 +190,10 @@ public class BenchmarkScreenTest {
     @Test
     @Config(qualifiers = "fr")
     public void theScreenIsFrenchAndTheFileEnglish() throws Exception {
-        ActivityController<BenchmarkActivity> shown = start(benchmark("langue", "missing"));
-        assertEquals("Mesure terminée", text(shown, R.id.title));
-        String error = bench.written("benchmark", "langue.json").getJSONArray("models").getJSONObject(0).getString("error");
-        assertTrue(error, error.startsWith("There is no folder"));
+        TestApp.files = new Made.Bundle();
+        ActivityController<BenchmarkActivity> shown = start(benchmark("langue"));
+        assertEquals("Échec de la mesure", text(shown, R.id.title));
+        assertTrue(text(shown, R.id.text).startsWith("Il n’y a aucun modèle"));
+        assertTrue(bench.written("langue").getString("error").startsWith("There is no model"));
     }
 }

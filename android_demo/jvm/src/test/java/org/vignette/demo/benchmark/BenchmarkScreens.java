@@ -2,7 +2,6 @@ package org.vignette.demo.benchmark;
 
 import android.app.Activity;
 import android.content.Intent;
-import java.io.File;
 import java.util.Arrays;
 import org.json.JSONArray;
 import org.json.JSONObject;
@@ -11,6 +10,7 @@ import org.vignette.demo.Demo;
 import org.vignette.demo.Made;
 import org.vignette.demo.R;
 import org.vignette.demo.TestApp;
+import org.vignette.demo.benchmark.BenchmarkSession.State;
 import org.vignette.demo.model.BundleException;
 import org.vignette.demo.model.Classifier;
 import org.vignette.demo.model.Contract;
@@ -20,24 +20,25 @@ import org.vignette.demo.model.ModelFile;
 public final class BenchmarkScreens {
     private BenchmarkScreens() {}
 
-    /** Three models: built in, pushed and unusable. */
+    /** Three models: built in, to be measured only, and unusable. */
     public static Activity ready() throws Exception {
-        return show(BenchmarkState.ready(Arrays.asList(
-                new Candidate("app", true, ModelFile.open(TestApp.files), null),
-                new Candidate("float16", false, ModelFile.open(Made.bundle("float16")), null),
-                new Candidate("old", false, null,
-                        new BundleException(R.string.contract_newer, Contract.FILE, 2, 1)))));
+        return show(new State(State.Kind.READY, Arrays.asList(
+                new Candidate("contract.json", ModelFile.open(TestApp.files), null),
+                new Candidate("contract_float16.json", ModelFile.open(Made.bundle("float16")), null),
+                new Candidate("contract_float32.json", null,
+                        new BundleException(R.string.contract_newer, Contract.FILE, 3, 2))), null, null, null));
     }
 
     public static Activity running() {
-        return show(BenchmarkState.running(new BenchmarkStep(5, 14, "float16", Classifier.Kernels.BUILT_IN, 4, 0)));
+        return show(new State(State.Kind.RUNNING, null,
+                new Benchmark.Step(5, 14, "float16", Classifier.Kernels.XNNPACK, 4, 0), null, null));
     }
 
     public static Activity done() throws Exception {
-        return show(BenchmarkState.done(result(), new File("x.json")));
+        return show(new State(State.Kind.FINISHED, null, null, result(), null));
     }
 
-    private static Activity show(BenchmarkState state) {
+    private static Activity show(State state) {
         BenchmarkActivity activity =
                 Robolectric.buildActivity(BenchmarkActivity.class, new Intent()).setup().get();
         Demo.settle();
@@ -57,10 +58,7 @@ public final class BenchmarkScreens {
 
     private static JSONObject result() throws Exception {
         JSONArray measured = new JSONArray();
-        double[] ms = {24.2, 13.1, 8.6};
-        for (int i = 0; i < ms.length; i++) {
-            measured.put(measurement("XNNPACK", 1 << i, ms[i]));
-        }
+        measured.put(measurement("XNNPACK", 1, 24.2)).put(measurement("XNNPACK", 4, 8.6));
         measured.put(measurement("built-in", 1, 112.4));
         JSONObject memory = new JSONObject().put("pss_kb", 84_000);
         return new JSONObject()
@@ -68,11 +66,11 @@ public final class BenchmarkScreens {
                 .put("before", new JSONObject().put("battery_celsius", 28.4).put("memory", memory))
                 .put("after", new JSONObject().put("battery_celsius", 33.9).put("memory", memory))
                 .put("models", new JSONArray()
-                        .put(new JSONObject().put("name", "app").put("source", "app").put("error", JSONObject.NULL)
+                        .put(new JSONObject().put("contract", "contract.json").put("error", JSONObject.NULL)
                                 .put("flavour", "int8").put("size_bytes", 3_990_000).put("measurements", measured)
                                 .put("sustained", new JSONObject().put("kernels", "XNNPACK").put("num_threads", 4)
                                         .put("seconds", 60.1).put("first_ms", 13.1).put("last_ms", 13.6)))
-                        .put(new JSONObject().put("name", "float16").put("source", "folder")
+                        .put(new JSONObject().put("contract", "contract_float16.json")
                                 .put("error", "contract.json is not valid JSON: end of input")));
     }
 }

@@ -13,8 +13,8 @@ import org.vignette.demo.TestApp;
 @RunWith(DemoRunner.class)
 @Config(sdk = 35, application = TestApp.class)
 public class ThrottlingTest {
-    private static Throttling saw(Integer status, double slowdown) {
-        Throttling throttling = new Throttling();
+    private static Conditions.Throttling saw(Integer status, double slowdown) {
+        Conditions.Throttling throttling = new Conditions.Throttling();
         throttling.sawStatus(0);
         throttling.sawStatus(status);
         throttling.sawStatus(null);
@@ -24,14 +24,14 @@ public class ThrottlingTest {
         return throttling;
     }
 
-    private static String why(Throttling throttling) {
+    private static String why(Conditions.Throttling throttling) {
         return throttling.why(RuntimeEnvironment.getApplication().getResources());
     }
 
     @Test
     public void anyStatusAboveNoneIsThrottlingAndTheWorstIsNamed() {
         for (int status = 1; status <= 6; status++) {
-            Throttling throttling = saw(status, 0);
+            Conditions.Throttling throttling = saw(status, 0);
             throttling.sawStatus(0);
             assertEquals(true, throttling.verdict());
             assertEquals("Android reported the thermal status “" + Conditions.thermalWord(status) + "”.",
@@ -51,14 +51,14 @@ public class ThrottlingTest {
 
     @Test
     public void theWorstOfSeveralModelsCounts() {
-        Throttling throttling = saw(0, 1.5);
+        Conditions.Throttling throttling = saw(0, 1.5);
         throttling.sawSlowdown(0.9);
         assertEquals(true, throttling.verdict());
     }
 
     @Test
     public void whereNothingTellsItIsNotKnown() {
-        Throttling throttling = new Throttling();
+        Conditions.Throttling throttling = new Conditions.Throttling();
         throttling.sawStatus(null);
         assertNull(throttling.verdict());
         assertEquals("This version of Android does not report the thermal status, and there was no sustained run.",

@@ -33,14 +33,32 @@ class DistributionTest {
     }
 
     @Test
-    void theDocumentKeepsTheOrderOfTheRunsAndRoundsToATenThousandth() throws Exception {
+    void theDocumentRoundsToATenThousandth() throws Exception {
         JSONObject json = new Distribution(3, 1.00004999, 2).json();
         assertEquals(2, json.getDouble("p50"));
         assertEquals(1, json.getDouble("min"));
         assertEquals(3, json.getDouble("max"));
         assertEquals(2.8, json.getDouble("p90"));
-        JSONArray values = json.getJSONArray("values");
-        assertEquals("[3,1,2]", values.toString());
+        assertEquals("[1,3]", json.getJSONArray("p50_interval").toString());
+    }
+
+    /** The ranks are those of the table by Campbell and Gardner, BMJ 296 (1988), 1454, and of the binomial. */
+    @Test
+    void theIntervalOfTheMedianIsThatOfThePublishedRanks() throws Exception {
+        int[][] ranks = {{1, 1, 1}, {5, 1, 5}, {6, 1, 6}, {10, 2, 9}, {20, 6, 15}, {50, 18, 33}, {100, 40, 61}};
+        for (int[] rank : ranks) {
+            double[] values = new double[rank[0]];
+            for (int i = 0; i < values.length; i++) {
+                // In no order.
+                values[i] = 1 + i * 7 % rank[0];
+            }
+            Distribution distribution = new Distribution(values);
+            JSONArray interval = distribution.json().getJSONArray("p50_interval");
+            assertEquals(rank[1], interval.getDouble(0), rank[0] + " values");
+            assertEquals(rank[2], interval.getDouble(1), rank[0] + " values");
+            assertEquals((rank[2] - rank[1]) / distribution.percentile(50), distribution.precision(), 1e-12);
+        }
+        assertEquals(0, new Distribution(0, 0, 0).precision());
     }
 
     @Test
