@@ -97,8 +97,9 @@ public final class MainActivity extends Activity
     }
 
     /** Takes the next step; called whenever something it was waiting for has happened. */
-    private void advance() {
-        if (!resumed || contract == null || state.stays()) {
+    @Override
+    public void advance() {
+        if (!resumed || contract == null || !shutter.isReady() || state.stays()) {
             return;
         }
         Parcelable sent = Sharing.of(getIntent());
@@ -111,6 +112,8 @@ public final class MainActivity extends Activity
             model.classify((Uri) sent);
         } else if (sent != null) {
             onPictureError();
+        } else if (shutter.question() != null) {
+            show(shutter.question());
         } else if (!permission.isGranted()) {
             show(UiState.of(permission.refused()));
         } else {

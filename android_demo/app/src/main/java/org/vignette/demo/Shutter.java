@@ -18,6 +18,9 @@ final class Shutter implements Gallery.Listener, Question.Listener {
 
         void show(UiState next);
 
+        /** Takes the next step. */
+        void advance();
+
         /** Goes back from a photo to the camera. */
         void look();
     }
@@ -27,6 +30,10 @@ final class Shutter implements Gallery.Listener, Question.Listener {
     private Gallery gallery;
     /** One photo at a time: a second press before the question appears is accidental. */
     private boolean keeping;
+    /** Whether it is known if a question is open. */
+    private boolean ready;
+    /** The open question; null if there is none. */
+    private UiState question;
 
     /** @param activity is also the host. */
     <A extends Activity & Host> Shutter(A activity) {
@@ -37,6 +44,17 @@ final class Shutter implements Gallery.Listener, Question.Listener {
     void open() {
         gallery = new Gallery((DemoApp) activity.getApplication(), this);
         keeping = false;
+        ready = false;
+        gallery.askAgain();
+    }
+
+    boolean isReady() {
+        return ready;
+    }
+
+    /** The screen that asks about a photo; null if no question is open. */
+    UiState question() {
+        return question;
     }
 
     void close() {
@@ -52,28 +70,40 @@ final class Shutter implements Gallery.Listener, Question.Listener {
     }
 
     @Override
-    public void onKept(Photo photo, Bitmap image) {
+    public void onQuestion(Photo photo, Bitmap image) {
+        boolean first = !ready;
+        ready = true;
         keeping = false;
-        if (host.state().kind == UiState.Kind.LIVE) {
-            host.show(UiState.taken(photo, image));
+        question = photo == null ? null : UiState.taken(photo, image);
+        if (question == null && host.state().kind == UiState.Kind.TAKEN) {
+            // It was answered in the list of photos meanwhile.
+            host.look();
+        } else if (question != null || first) {
+            host.advance();
         }
+    }
+
+    private void answered() {
+        question = null;
+        gallery.closeQuestion();
+        host.look();
     }
 
     @Override
     public void onTruth(Photo photo, String label) {
         gallery.label(photo, label);
-        host.look();
+        answered();
     }
 
     @Override
     public void onLater() {
-        host.look();
+        answered();
     }
 
     @Override
     public void onUnwanted(Photo photo) {
         gallery.remove(Collections.singletonList(photo.picture));
-        host.look();
+        answered();
     }
 
     @Override

@@ -129,6 +129,9 @@ public final class FakeCamera {
 
         @Implementation
         protected Image acquireLatestImage() {
+            if (closed) {
+                throw new IllegalStateException("ImageReader is closed");
+            }
             Image newest = waiting.pollLast();
             waiting.forEach(Image::close);
             waiting.clear();

@@ -4,6 +4,7 @@ import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
 import static org.junit.Assume.assumeTrue;
 import static org.robolectric.Shadows.shadowOf;
@@ -128,6 +129,20 @@ public class FramesTest {
         for (FakeCamera.Frame image : images) {
             assertTrue(image.closed);
         }
+    }
+
+    @Test
+    public void aFrameThatComesAfterTheCameraWasClosedIsDropped() {
+        FakeCamera.addBack();
+        Demo demo = Demo.start().drawn();
+        FakeCamera.Reader late = FakeCamera.Reader.last;
+        demo.activity().preview.close();
+        Demo.settle();
+        assertTrue(late.closed);
+        late.deliver(new FakeCamera.Frame(640, 480, 7));
+        Demo.settle();
+        assertNull(demo.activity().state.answer);
+        assertTrue(Demo.app().modelThread().getLooper().getThread().isAlive());
     }
 
     @Test

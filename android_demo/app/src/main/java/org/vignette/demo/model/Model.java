@@ -113,6 +113,9 @@ public final class Model implements ImageReader.OnImageAvailableListener {
                 return;
             }
             frame.fill(image, rotation);
+        } catch (IllegalStateException e) {
+            // The camera was closed while this frame was on its way.
+            return;
         }
         Answer answer = answer();
         tell(() -> listener.onAnswer(answer));

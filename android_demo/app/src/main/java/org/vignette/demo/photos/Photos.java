@@ -98,6 +98,16 @@ public final class Photos {
         return new Album(photos, damaged);
     }
 
+    /** A photo that nobody has labelled; null if it was labelled, is damaged, or is gone. */
+    static Photo unlabelled(File picture, Disk disk) {
+        try {
+            Photo photo = Photo.read(picture, disk.read(Photo.document(picture)));
+            return photo.naming == Photo.Naming.NOTHING ? photo : null;
+        } catch (StorageException | JSONException e) {
+            return null;
+        }
+    }
+
     /**
      * Stores the user's label.
      *

@@ -86,9 +86,7 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
     }
 
     @Override
-    public void onKept(Photo photo, Bitmap image) {
-        gallery.look();
-    }
+    public void onQuestion(Photo photo, Bitmap image) {}
 
     @Override
     public void onLabelled(Photo photo) {
