@@ -8,7 +8,6 @@ import org.vignette.demo.core.StorageException;
 import org.vignette.demo.model.Shot;
 import org.vignette.demo.photos.Gallery;
 import org.vignette.demo.photos.Photo;
-import org.vignette.demo.photos.Photos;
 
 /** From pressing the shutter to the user's label for the photo. Main thread only. */
 final class Shutter implements Gallery.Listener, Question.Listener {
@@ -112,9 +111,6 @@ final class Shutter implements Gallery.Listener, Question.Listener {
                 : activity.getString(R.string.said, photo.truth);
         Toast.makeText(activity, words, Toast.LENGTH_SHORT).show();
     }
-
-    @Override
-    public void onAlbum(Photos.Album album) {}
 
     @Override
     public void onStorageError(StorageException error) {

@@ -34,7 +34,10 @@ public final class Gallery {
 
         void onLabelled(Photo photo);
 
-        void onAlbum(Photos.Album album);
+        default void onAlbum(Photos.Album album) {}
+
+        /** @param zip all photos and their documents. */
+        default void onZip(File zip) {}
 
         void onStorageError(StorageException error);
     }
@@ -111,6 +114,14 @@ public final class Gallery {
         post(photos -> {
             Photos.Album album = photos.album();
             tell(() -> listener.onAlbum(album));
+        });
+    }
+
+    /** Packs all photos into one file. */
+    void zip() {
+        post(photos -> {
+            File zip = photos.zip();
+            tell(() -> listener.onZip(zip));
         });
     }
 

@@ -19,9 +19,6 @@ import org.vignette.demo.core.Views;
 
 /** The photos that the user kept: to look at, to label, to share and to delete. */
 public final class PhotosActivity extends Activity implements Gallery.Listener, PhotoRows.Listener {
-    /** Android passes at most a megabyte of URIs at once. */
-    static final int MOST_SHARED = 200;
-
     private Gallery gallery;
     private PhotoRows rows;
     private View list;
@@ -41,7 +38,7 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
         list = view;
         text = findViewById(R.id.text);
         actions = findViewById(R.id.actions);
-        findViewById(R.id.share_all).setOnClickListener(button -> share(album.photos));
+        findViewById(R.id.share_all).setOnClickListener(button -> pack());
         findViewById(R.id.delete_all).setOnClickListener(button -> confirmAll());
         Views.edgeToEdge(this, view);
     }
@@ -95,6 +92,7 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
 
     @Override
     public void onStorageError(StorageException error) {
+        findViewById(R.id.share_all).setEnabled(true);
         gallery.look();
         open(new AlertDialog.Builder(this)
                 .setTitle(R.string.storage_title)
@@ -115,7 +113,7 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
 
     @Override
     public void onShare(Photo photo) {
-        share(Collections.singletonList(photo));
+        SharedFiles.share(this, "*/*", photo.picture, Photo.document(photo.picture));
     }
 
     @Override
@@ -145,19 +143,18 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
         dialog = builder.show();
     }
 
-    /** Shares pictures and their documents. */
-    private void share(List<Photo> photos) {
-        if (photos.size() > MOST_SHARED) {
-            open(new AlertDialog.Builder(this)
-                    .setMessage(getString(R.string.share_many, photos.size(), MOST_SHARED))
-                    .setPositiveButton(android.R.string.ok, null));
-            return;
-        }
-        List<File> files = new ArrayList<>();
-        for (Photo photo : photos) {
-            files.add(photo.picture);
-            files.add(Photo.document(photo.picture));
-        }
-        SharedFiles.share(this, "*/*", files.toArray(new File[0]));
+    /** One file, because Android passes at most a megabyte of URIs at once. */
+    private void pack() {
+        int all = album.photos.size();
+        text.setText(getResources().getQuantityString(R.plurals.photos_packing, all, all));
+        findViewById(R.id.share_all).setEnabled(false);
+        gallery.zip();
+    }
+
+    @Override
+    public void onZip(File zip) {
+        findViewById(R.id.share_all).setEnabled(true);
+        onAlbum(album);
+        SharedFiles.share(this, "application/zip", zip);
     }
 }

@@ -1,5 +1,6 @@
 package org.vignette.demo.photos;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
@@ -21,6 +22,10 @@ import java.io.File;
 import java.io.FileNotFoundException;
 import java.io.InputStream;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipInputStream;
 import org.junit.Before;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -28,7 +33,6 @@ import org.robolectric.Robolectric;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
-import org.robolectric.shadows.ShadowAlertDialog;
 import org.vignette.demo.Demo;
 import org.vignette.demo.DemoRunner;
 import org.vignette.demo.Made;
@@ -83,23 +87,38 @@ public class SharedFilesTest {
             assertEquals("20260301-120001-000.png", cursor.getString(cursor.getColumnIndex("_display_name")));
             assertEquals(one.picture.length(), cursor.getLong(cursor.getColumnIndex("_size")));
         }
-        press(shown.get().findViewById(R.id.root), R.id.share_all);
-        assertEquals(4, shared(shown).size());
     }
 
     @Test
-    public void moreThanAndroidCanHandOverAreNotSharedAtOnce() throws Exception {
+    public void allPhotosAreSharedAsOneZipHoweverMany() throws Exception {
         Photo one = keep(photos, 1);
-        for (int i = 0; i < PhotosActivity.MOST_SHARED; i++) {
+        for (int i = 0; i < 250; i++) {
             File copy = new File(one.picture.getParentFile(), String.format("20260301-130000-%03d.png", i));
             new Disk().write(copy, "");
             new Disk().write(Photo.document(copy), one.text());
         }
         ActivityController<PhotosActivity> shown = start();
         press(shown.get().findViewById(R.id.root), R.id.share_all);
-        assertNull(shadowOf(shown.get()).getNextStartedActivity());
-        assertTrue(shadowOf(ShadowAlertDialog.getLatestAlertDialog()).getMessage().toString()
-                .startsWith("There are 201 photos, but at most 200 can be shared at once."));
+        Intent chooser = shadowOf(shown.get()).getNextStartedActivity();
+        Intent send = chooser.getParcelableExtra(Intent.EXTRA_INTENT);
+        assertEquals(Intent.ACTION_SEND, send.getAction());
+        assertTrue((send.getFlags() & Intent.FLAG_GRANT_READ_URI_PERMISSION) != 0);
+        Uri zip = send.getParcelableExtra(Intent.EXTRA_STREAM);
+        assertEquals("content://org.vignette.demo.files/shared/vignette-photos.zip", zip.toString());
+        assertEquals("application/zip", Demo.app().getContentResolver().getType(zip));
+        Map<String, byte[]> entries = new TreeMap<>();
+        try (ZipInputStream in = new ZipInputStream(Demo.app().getContentResolver().openInputStream(zip))) {
+            for (ZipEntry entry = in.getNextEntry(); entry != null; entry = in.getNextEntry()) {
+                entries.put(entry.getName(), in.readAllBytes());
+            }
+        }
+        assertEquals(2 * 251, entries.size());
+        assertArrayEquals(java.nio.file.Files.readAllBytes(one.picture.toPath()),
+                entries.get("20260301-120001/20260301-120001-000.png"));
+        assertEquals(one.text(), new String(entries.get("20260301-120001/20260301-120001-000.json"), UTF_8));
+        assertTrue(shown.get().findViewById(R.id.share_all).isEnabled());
+        photos.delete(one.picture);
+        assertEquals(0, new File(Demo.app().getExternalFilesDir(null), "shared").list().length);
     }
 
     @Test
