@@ -2,6 +2,9 @@ package org.vignette.demo;
 
 import android.app.Activity;
 import android.graphics.Bitmap;
+import android.view.View;
+import android.view.ViewGroup;
+import android.widget.Button;
 import android.widget.Toast;
 import java.util.Collections;
 import org.vignette.demo.core.StorageException;
@@ -9,23 +12,26 @@ import org.vignette.demo.model.Shot;
 import org.vignette.demo.photos.Gallery;
 import org.vignette.demo.photos.Photo;
 
-/** From pressing the shutter to the user's label for the photo. Main thread only. */
-final class Shutter implements Gallery.Listener, Question.Listener {
+/**
+ * From pressing the shutter to the user's label for the photo: the model's labels, most probable first, and "none of
+ * them". The question stays open until it is answered, whatever happens to the screen. Main thread only.
+ */
+final class Shutter implements Gallery.Listener {
     /** The screen it belongs to. */
     interface Host {
-        UiState state();
-
         void show(UiState next);
 
         /** Takes the next step. */
         void advance();
 
-        /** Goes back from a photo to the camera. */
+        /** Goes back from a photo to the camera, or takes the next step if there was none. */
         void look();
     }
 
     private final Activity activity;
     private final Host host;
+    private final View panel;
+    private final ViewGroup labels;
     private Gallery gallery;
     /** One photo at a time: a second press before the question appears is accidental. */
     private boolean keeping;
@@ -33,11 +39,21 @@ final class Shutter implements Gallery.Listener, Question.Listener {
     private boolean ready;
     /** The open question; null if there is none. */
     private UiState question;
+    /** What the panel asks about; null for nothing. */
+    private Photo photo;
 
-    /** @param activity is also the host. */
+    /** @param activity is also the host; its views exist already. */
     <A extends Activity & Host> Shutter(A activity) {
         this.activity = activity;
         host = activity;
+        panel = activity.findViewById(R.id.question);
+        labels = activity.findViewById(R.id.labels);
+        activity.findViewById(R.id.none).setOnClickListener(view -> label(null));
+        activity.findViewById(R.id.later).setOnClickListener(view -> answered());
+        activity.findViewById(R.id.unwanted).setOnClickListener(view -> {
+            gallery.remove(Collections.singletonList(photo.picture));
+            answered();
+        });
     }
 
     void open() {
@@ -68,18 +84,34 @@ final class Shutter implements Gallery.Listener, Question.Listener {
         }
     }
 
-    @Override
-    public void onQuestion(Photo photo, Bitmap image) {
-        boolean first = !ready;
-        ready = true;
-        keeping = false;
-        question = photo == null ? null : UiState.taken(photo, image);
-        if (question == null && host.state().kind == UiState.Kind.TAKEN) {
-            // It was answered in the list of photos meanwhile.
-            host.look();
-        } else if (question != null || first) {
-            host.advance();
+    /**
+     * Shows the question on the screen.
+     *
+     * @param asked null for none.
+     */
+    void ask(Photo asked) {
+        panel.setVisibility(asked == null ? View.GONE : View.VISIBLE);
+        if (asked == photo) {
+            return;
         }
+        photo = asked;
+        labels.removeAllViews();
+        if (asked == null) {
+            return;
+        }
+        panel.scrollTo(0, 0);
+        for (String label : asked.labels) {
+            Button button = (Button) activity.getLayoutInflater().inflate(R.layout.label, labels, false);
+            button.setText(label);
+            button.setOnClickListener(view -> label(label));
+            labels.addView(button);
+        }
+    }
+
+    /** @param label null for none of them. */
+    private void label(String label) {
+        gallery.label(photo, label);
+        answered();
     }
 
     private void answered() {
@@ -89,26 +121,22 @@ final class Shutter implements Gallery.Listener, Question.Listener {
     }
 
     @Override
-    public void onTruth(Photo photo, String label) {
-        gallery.label(photo, label);
-        answered();
+    public void onQuestion(Photo asked, Bitmap image) {
+        ready = true;
+        keeping = false;
+        question = asked == null ? null : UiState.taken(asked, image);
+        if (question == null) {
+            // Perhaps it was answered in the list of photos meanwhile.
+            host.look();
+        } else {
+            host.advance();
+        }
     }
 
     @Override
-    public void onLater() {
-        answered();
-    }
-
-    @Override
-    public void onUnwanted(Photo photo) {
-        gallery.remove(Collections.singletonList(photo.picture));
-        answered();
-    }
-
-    @Override
-    public void onLabelled(Photo photo) {
-        String words = photo.naming == Photo.Naming.NONE ? activity.getString(R.string.said_none)
-                : activity.getString(R.string.said, photo.truth);
+    public void onLabelled(Photo labelled) {
+        String words = labelled.naming == Photo.Naming.NONE ? activity.getString(R.string.said_none)
+                : activity.getString(R.string.said, labelled.truth);
         Toast.makeText(activity, words, Toast.LENGTH_SHORT).show();
     }
 

@@ -10,10 +10,11 @@ import static org.junit.Assert.assertTrue;
 import static org.junit.Assume.assumeTrue;
 import static org.robolectric.Shadows.shadowOf;
 import static org.vignette.demo.photos.PhotosActivityTest.keep;
+import static org.vignette.demo.photos.PhotosActivityTest.open;
 import static org.vignette.demo.photos.PhotosActivityTest.press;
-import static org.vignette.demo.photos.PhotosActivityTest.row;
 import static org.vignette.demo.photos.PhotosActivityTest.start;
 
+import android.app.AlertDialog;
 import android.content.ContentResolver;
 import android.content.Intent;
 import android.database.Cursor;
@@ -71,7 +72,7 @@ public class SharedFilesTest {
         Photo one = keep(photos, 1);
         keep(photos, 2);
         ActivityController<PhotosActivity> shown = start();
-        press(row(shown, 1), R.id.share);
+        press(open(shown, 1), AlertDialog.BUTTON_NEUTRAL);
         List<Uri> uris = shared(shown);
         assertEquals(2, uris.size());
         assertEquals("content://org.vignette.demo.files/photos/20260301-120001/20260301-120001-000.png",
