@@ -73,6 +73,24 @@ public class ScreenshotTest extends EveryLook {
     }
 
     @Test
+    @Config(qualifiers = "w600dp-h960dp-mdpi")
+    public void uprightTablet() throws Exception {
+        Demo demo = Demo.start();
+        live(demo, ModelFile.open(TestApp.files).contract, 0, 60, 171, 20, 5);
+        golden.shoot(demo.activity(), "live-tablet-port");
+        golden.assertAllEqual();
+    }
+
+    @Test
+    @Config(qualifiers = "w411dp-h891dp-mdpi")
+    public void tallPhone() throws Exception {
+        Demo demo = Demo.start();
+        live(demo, ModelFile.open(TestApp.files).contract, 0, 60, 171, 20, 5);
+        golden.shoot(demo.activity(), "live-tall");
+        golden.assertAllEqual();
+    }
+
+    @Test
     @Config(qualifiers = "w360dp-h640dp-night-mdpi", fontScale = 2)
     public void largeFont() throws Exception {
         Demo demo = Demo.start();

@@ -24,7 +24,8 @@ import java.util.regex.Pattern;
 public final class SharedFiles extends ContentProvider {
     private static final String AUTHORITY = "org.vignette.demo.files";
     private static final Pattern SERVED = Pattern.compile(
-            "/photos/\\d{8}-\\d{6}/\\d{8}-\\d{6}-\\d{3}\\.(png|json)|/shared/vignette-photos\\.zip|/benchmark/[A-Za-z0-9][A-Za-z0-9_-]{0,63}\\.json");
+            "/photos/\\d{8}-\\d{6}/\\d{8}-\\d{6}-\\d{3}\\.(png|json)|/shared/vignette-photos\\.zip"
+            + "|/benchmark/[A-Za-z0-9][A-Za-z0-9_-]{0,63}\\.json");
 
     /** Opens the share sheet. */
     public static void share(Activity activity, String type, File... files) {

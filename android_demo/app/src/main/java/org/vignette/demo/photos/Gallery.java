@@ -30,7 +30,7 @@ public final class Gallery {
          * @param photo null if no question is open.
          * @param image its pixels; null without a photo.
          */
-        void onQuestion(Photo photo, Bitmap image);
+        default void onQuestion(Photo photo, Bitmap image) {}
 
         void onLabelled(Photo photo);
 

@@ -25,7 +25,8 @@ import org.vignette.demo.R;
 final class PhotoGrid extends BaseAdapter {
     /** How many photo pixels make one thumbnail pixel, per axis. */
     private static final int SHRINK = 2;
-    private static final int KEPT = 60;
+    /** More than any screen shows at once. */
+    private static final int KEPT = 150;
 
     private final Activity activity;
     private final Resources resources;

@@ -2,7 +2,6 @@ package org.vignette.demo.photos;
 
 import android.app.Activity;
 import android.app.AlertDialog;
-import android.graphics.Bitmap;
 import android.os.Bundle;
 import android.view.View;
 import android.widget.GridView;
@@ -85,11 +84,10 @@ public final class PhotosActivity extends Activity implements Gallery.Listener {
                 : getResources().getQuantityString(R.plurals.photos_count, all, all, unsaid));
         Views.setVisible(list, !empty);
         Views.setVisible(actions, !empty);
-        Views.setVisible(findViewById(R.id.share_all), !found.photos.isEmpty());
+        View shareAll = findViewById(R.id.share_all);
+        Views.setVisible(shareAll, !found.photos.isEmpty());
+        shareAll.setEnabled(true);
     }
-
-    @Override
-    public void onQuestion(Photo photo, Bitmap image) {}
 
     @Override
     public void onLabelled(Photo photo) {
@@ -98,7 +96,6 @@ public final class PhotosActivity extends Activity implements Gallery.Listener {
 
     @Override
     public void onStorageError(StorageException error) {
-        findViewById(R.id.share_all).setEnabled(true);
         gallery.look();
         open(new AlertDialog.Builder(this)
                 .setTitle(R.string.storage_title)
@@ -173,7 +170,6 @@ public final class PhotosActivity extends Activity implements Gallery.Listener {
 
     @Override
     public void onZip(File zip) {
-        findViewById(R.id.share_all).setEnabled(true);
         onAlbum(album);
         SharedFiles.share(this, "application/zip", zip);
     }

@@ -19,6 +19,7 @@ import android.content.ContentResolver;
 import android.content.Intent;
 import android.database.Cursor;
 import android.net.Uri;
+import android.view.View;
 import java.io.File;
 import java.io.FileNotFoundException;
 import java.io.InputStream;
@@ -120,6 +121,21 @@ public class SharedFilesTest {
         assertTrue(shown.get().findViewById(R.id.share_all).isEnabled());
         photos.delete(one.picture);
         assertEquals(0, new File(Demo.app().getExternalFilesDir(null), "shared").list().length);
+    }
+
+    @Test
+    public void leavingTheScreenWhileThePhotosArePackedLeavesTheButtonUsable() throws Exception {
+        keep(photos, 1);
+        ActivityController<PhotosActivity> shown = start();
+        View button = shown.get().findViewById(R.id.share_all);
+        button.performClick();
+        assertFalse(button.isEnabled());
+        shown.pause().stop();
+        Demo.settle();
+        assertNull(shadowOf(shown.get()).getNextStartedActivity());
+        shown.start().resume();
+        Demo.settle();
+        assertTrue(button.isEnabled());
     }
 
     @Test
