@@ -38,6 +38,10 @@ def apk(
         list[Path] | None,
         typer.Option(metavar="FILE.aar", help="LiteRT's archives instead of the pinned runtime; repeatable."),
     ] = None,
+    abi: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A processor to support, e.g. x86_64 for emulators; repeatable."),
+    ] = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -58,10 +62,11 @@ def apk(
         from pipeline.core.errors import UsageError
         from pipeline.training import experiment as experiments
 
-        wishes = apps.Options(runtime or (), keystore, flavour)
+        wishes = apps.Options(runtime or (), keystore, flavour, abi or ())
         if (assets_only or fetch) and (benchmark or wishes != apps.Options(flavour="" if fetch else flavour)):
             raise UsageError(
-                "--assets-only and --fetch build nothing, so they take no benchmark, keystore or runtime",
+                "--assets-only and --fetch build nothing, so they take no benchmark, keystore, runtime or "
+                "processor",
                 "omit the other options",
             )
         if fetch:

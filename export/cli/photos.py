@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def photos(
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="FOLDER", help="Photos: as the app writes them, or FOLDER/CLASS/*."),
+        typer.Argument(
+            metavar="FOLDER", help="Photos: as the app writes them, the zip it shares, or FOLDER/CLASS/*."
+        ),
     ] = None,
     run_name: options.OnlyRunOption = None,
     pull: Annotated[bool, typer.Option("--pull", help="Copy the app's photos from the phone first.")] = False,
@@ -43,10 +45,10 @@ def photos(
     """Score photos from the field against the held-out set.
 
     Also checks that the phone gives the same answers as this computer. Needs an exported run and a folder of
-    photos, in which a class folder called none is for photos of something else. Writes photos.json and
-    figures/photos_errors.png into the run, with --pull the photos into data/photos/SERIAL, and with --adopt
-    data/pictures/NAME.csv and the photos beside it. Exit code 3: phone and computer differ by more than the
-    contract allows.
+    photos, in which a class folder called none is for photos of something else, or the zip that the app
+    shares. Writes photos.json and figures/photos_errors.png into the run, with --pull the photos into
+    data/photos/SERIAL, of a zip into data/photos/NAME, and with --adopt data/pictures/NAME.csv and the photos
+    beside it. Exit code 3: phone and computer differ by more than the contract allows.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.android.photos import adopt as adoption
@@ -62,11 +64,13 @@ def photos(
                 f"--pull takes no folder: {folder}", f"omit it; to name a run: --run {folder.name}"
             )
         if folder is None and not pull:
-            raise UsageError("no photos given", "give their folder, or --pull to copy those on the phone")
+            raise UsageError(
+                "no photos given", "give their folder or zip, or --pull to copy those on the phone"
+            )
         run = runs.find(run_name)
         with run.locked():
             experiment = experiments.open_trained(run, terminal)
-            given = folder or _pulled(terminal, serial)
+            given = _given(terminal, folder) if folder else _pulled(terminal, serial)
             scored, taken = scoring.photos(experiment, given, terminal, decisions)
             adopted = adoption.adopt(experiment, taken, adopt) if adopt else None
         _show(terminal, run, scored, taken)
@@ -81,6 +85,16 @@ def photos(
             result["adopted"] = {"table": str(adopted.table), "photos": adopted.photos}
         terminal.finish(result, files)
         _require_agreement(scored.phone)
+
+
+def _given(terminal: Terminal, folder: Path) -> Path:
+    from export.android.photos import archive
+
+    if not folder.is_file():
+        return folder
+    unpacked = archive.unpack(folder, terminal)
+    terminal.say("unpacked", f"{unpacked.new} new and {unpacked.changed} changed files: {unpacked.folder}")
+    return unpacked.folder
 
 
 def _pulled(terminal: Terminal, serial: str | None) -> Path:

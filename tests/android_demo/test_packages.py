@@ -56,7 +56,7 @@ def test_packages_use_each_other_in_one_direction():
 @pytest.mark.parametrize(
     ("package", "line"),
     [
-        ("core", "import org.vignette.demo.image.Crop;"),
+        ("core", "import org.vignette.demo.image.Yuv;"),
         ("image", "import org.vignette.demo.model.Contract;"),
         ("model", "import org.vignette.demo.DemoApp;"),
         ("model", "import static org.vignette.demo.photos.Photo.VERSION;"),

@@ -44,7 +44,7 @@ _REFUSALS = (
     (
         "NO_MATCHING_ABIS",
         "the app does not support its processor",
-        "add the processor to abis in android_demo/versions.properties, then run the command again",
+        "name its processor: python -m export apk --benchmark --abi x86_64 (or arm64-v8a, x86 …)",
     ),
     (
         "USER_RESTRICTED",

@@ -25,6 +25,9 @@ from pipeline.core.recipes import Recipe
 from pipeline.core.sections import FLAVOURS
 from pipeline.training.experiment import Experiment
 
+# What Android calls the processors that it runs on; x86_64 is that of emulators and Chromebooks.
+ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64", "x86")
+
 
 @dataclass(frozen=True)
 class Options:
@@ -34,13 +37,17 @@ class Options:
         archives: LiteRT's .aar files, to replace the pinned runtime.
         keystore: The user's own.
         flavour: The flavour to put inside even if it failed the gate; empty for the best one.
+        abis: The processors to support; empty for those of `versions.properties`.
     """
 
     archives: Sequence[Path] = ()
     keystore: Path | None = None
     flavour: str = ""
+    abis: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        if unknown := [abi for abi in self.abis if abi not in ABIS]:
+            raise UsageError(f"--abi {unknown[0]}: no such processor", f"expected {', '.join(ABIS)}")
         if self.flavour and self.flavour not in FLAVOURS:
             raise UsageError(f"--flavour {self.flavour}: no such flavour", f"expected {', '.join(FLAVOURS)}")
 
@@ -128,6 +135,7 @@ def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -
             verdict=inside.verdict,
             archives=options.archives,
             keystore=options.keystore,
+            abis=options.abis,
             progress=reporter.progress,
         )
         run.write(info, artifacts.APK_PASSPORT)
@@ -160,6 +168,7 @@ def recipe(
         "archives": [_sha256(path) for path in options.archives if path.is_file()],
         "key": _sha256(key) if key.is_file() else "",
         "flavour": inside.flavour,
+        "abis": list(options.abis),
         "verdict": inside.verdict.model_dump(),
         "android_home": os.environ.get("ANDROID_HOME", ""),
     }

@@ -6,6 +6,7 @@ It is the app of `apk` otherwise, and takes its place on the phone. `build` buil
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from export import app_versions, artifacts
 from export.android.apk import apk as apps
@@ -25,7 +26,7 @@ from pipeline.training.experiment import Experiment
 
 STAGE = "benchmark_apk"
 # What a run remembers of the options with which its app was built.
-_KEPT = ("key", "archives", "android_home")
+_KEPT = ("key", "archives", "abis", "android_home")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def make(experiment: Experiment, options: apps.Options | None, reporter: Progres
 
     Args:
         experiment: The run.
-        options: What the user asked for; None leaves key and runtime as they were in the last one.
+        options: What the user asked for; None leaves key, runtime and processors as in the last one.
         reporter: Receives the progress.
 
     Raises:
@@ -57,7 +58,8 @@ def make(experiment: Experiment, options: apps.Options | None, reporter: Progres
         GateError: The runtime can load none of the flavours.
         VignetteError: Any of those of `apk.choose` and `build.build_apk`.
     """
-    run, wishes = experiment.run, options or apps.Options()
+    run = experiment.run
+    wishes = options or apps.Options(abis=_recorded(run).get("abis") or ())
     selected, skipped = _select(experiment, *_runtime(run, options))
     inside = _choose(experiment, wishes.flavour, selected, reporter)
     others = [flavour for flavour in selected if flavour != inside.flavour]
@@ -73,6 +75,7 @@ def make(experiment: Experiment, options: apps.Options | None, reporter: Progres
             verdict=inside.verdict,
             archives=wishes.archives,
             keystore=wishes.keystore,
+            abis=wishes.abis,
             progress=reporter.progress,
         )
         run.write(info, artifacts.BENCHMARK_APK_PASSPORT)
@@ -114,7 +117,7 @@ def _runtime(run: Run, options: apps.Options | None) -> tuple[str, str]:
     """The name and the version of the runtime that will be inside."""
     versions = app_versions.read_versions(app_versions.PROJECT)
     if options and options.archives:
-        opened = runtime.open_archives(options.archives, versions["abis"].split(","))
+        opened = runtime.open_archives(options.archives, options.abis or versions["abis"].split(","))
         return opened.name, opened.version
     if (
         options is None
@@ -161,5 +164,5 @@ def _require_usual(run: Run, usual: Recipe) -> None:
         )
 
 
-def _recorded(run: Run) -> dict[str, object]:
+def _recorded(run: Run) -> dict[str, Any]:
     return run.recorded(STAGE).get("settings", {})

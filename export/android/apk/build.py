@@ -50,6 +50,7 @@ def build_apk(
     keystore: Path | None = None,
     flavour: str = "",
     verdict: Verdict | None = None,
+    abis: Sequence[str] = (),
     project: Path = app_versions.PROJECT,
     cache: Path = toolchain.CACHE,
     progress: Progress = silent,
@@ -66,6 +67,7 @@ def build_apk(
         keystore: The user's own; its password is in VIGNETTE_KEYSTORE_PASSWORD.
         flavour: The bundle's flavour, for `ApkInfo`.
         verdict: What the gate says about the model; None if it was not asked.
+        abis: The processors to support; empty for those of `versions.properties`.
         project: The Android project.
         cache: A folder for unpacked tools.
         progress: Called after every step.
@@ -86,6 +88,8 @@ def build_apk(
 
     whole, *rest = (bundles.read(folder) for folder in (bundle, *others))
     versions = app_versions.read_versions(project)
+    if abis:
+        versions = {**versions, "abis": ",".join(abis)}
     files.make_folder(out.parent)
     inside = runtime.open_archives(archives, versions["abis"].split(",")) if archives else None
     version = inside.version if inside else app_versions.pinned_version(versions)

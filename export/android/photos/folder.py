@@ -86,7 +86,7 @@ def read(
         what = "is a file, not a folder" if root.exists() else "no such folder"
         raise DataError(
             f"{root}: {what}",
-            "give a folder of photos: as pulled from the phone, or FOLDER/CLASS/*.jpg",
+            "give a folder of photos: as pulled from the phone, or FOLDER/CLASS/*.jpg; or the app's zip",
         )
     if sessions := _sessions(root):
         root = sessions[0].parent

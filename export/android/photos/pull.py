@@ -20,8 +20,8 @@ from pipeline.core.progress import ProgressReporter
 
 _ON_PHONE = f"{app.FILES}/photos"
 _BY_HAND = (
-    "in the app's list of photos, choose “Share all” and save everything into one folder on this "
-    "computer, then: python -m export photos FOLDER"
+    "in the app's list of photos, choose “Share all” and send the zip to this computer, "
+    "then: python -m export photos FILE.zip"
 )
 _INCOMING = ".incoming"
 
@@ -61,15 +61,21 @@ def pull(device: Device, reporter: ProgressReporter) -> Pulled:
             files.make_folder(incoming)
             device.pull(f"{_ON_PHONE}/{session}", incoming)
             for path in sorted((incoming / session).iterdir()):
-                old, data = folder / session / path.name, path.read_bytes()
+                old = folder / session / path.name
                 there = old.is_file()
-                if there and old.read_bytes() == data:
-                    continue
-                files.write_bytes(old, data)
-                new, changed = new + (not there), changed + there
+                written = update(old, path.read_bytes())
+                new, changed = new + (written and not there), changed + (written and there)
             reporter.progress("copying photos from the phone", done, len(sessions))
     except AccessError as error:
         raise AccessError(f"copying the photos: {error.message}", _BY_HAND) from error
     finally:
         shutil.rmtree(incoming, ignore_errors=True)
     return Pulled(folder, len(sessions), new, changed)
+
+
+def update(path: Path, data: bytes) -> bool:
+    """Writes a file unless it holds these bytes already; whether it did. Raises StorageError."""
+    if path.is_file() and path.read_bytes() == data:
+        return False
+    files.write_bytes(path, data)
+    return True

@@ -253,7 +253,7 @@ def test_photos_come_off_the_phone_by_the_real_adb(place, photos, phone):
         (
             [],
             "no photos given",
-            "give their folder, or --pull to copy those on the phone",
+            "give their folder or zip, or --pull to copy those on the phone",
         ),
         (
             ["walk", "--serial", "x"],
@@ -268,7 +268,7 @@ def test_photos_come_off_the_phone_by_the_real_adb(place, photos, phone):
         (
             ["nowhere"],
             "nowhere: no such folder",
-            "give a folder of photos: as pulled from the phone, or FOLDER/CLASS/*.jpg",
+            "give a folder of photos: as pulled from the phone, or FOLDER/CLASS/*.jpg; or the app's zip",
         ),
         (
             ["pictures", "--adopt", "a/b"],
@@ -293,3 +293,12 @@ def test_a_run_in_use_is_refused_and_nothing_changes(place, photos, capfd):
     assert ended.returncode == 1
     assert "is in use by process" in ended.stderr
     assert not PHOTOS.exists()
+
+
+def test_the_zip_that_the_app_shares_is_scored_and_adopted_like_its_folder(place, photos):
+    shutil.make_archive(str(place / "shared"), "zip", photos)
+    by_folder, by_zip = document(place, "walk"), document(place, "shared.zip", "--adopt", "field")
+    assert by_zip["field"] == by_folder["field"]
+    assert by_zip["folder"] == "data/photos/shared"
+    assert by_zip["adopted"]["photos"] == 27
+    assert "cannot be read as a zip" in run(place, "data/pictures/field.csv").stderr

@@ -68,7 +68,7 @@ def test_the_app_is_installed_left_alone_when_it_is_there_and_updated(connected,
         (
             "INSTALL_FAILED_NO_MATCHING_ABIS",
             "the app does not support its processor",
-            "add the processor to abis in android_demo/versions.properties, then run the command again",
+            "name its processor: python -m export apk --benchmark --abi x86_64 (or arm64-v8a, x86 …)",
         ),
         (
             "INSTALL_FAILED_USER_RESTRICTED: Install canceled by user",

@@ -249,6 +249,12 @@ def test_the_verb_hands_the_flavour_on(judged, capfd):
     refused(ended, 2, "--flavour int4: no such flavour", hint)
 
 
+def test_a_processor_can_be_named_and_an_unknown_one_is_refused(judged, capfd):
+    assert stage.Options(abis=("arm64-v8a", "x86_64")).abis == ("arm64-v8a", "x86_64")
+    ended = call(capfd, "export", "apk", "--abi", "x86_64", "--abi", "mips", cwd=Path.cwd())
+    refused(ended, 2, "--abi mips: no such processor", "expected arm64-v8a, armeabi-v7a, x86_64, x86")
+
+
 # What needs no tools.
 
 
@@ -265,7 +271,9 @@ def test_a_run_that_was_not_exported_is_refused(place):
 
 def test_wishes_that_contradict_each_other_are_refused(place):
     ended = here("export", "apk", "--assets-only", "--runtime", "x.aar", cwd=place)
-    message = "--assets-only and --fetch build nothing, so they take no benchmark, keystore or runtime"
+    message = (
+        "--assets-only and --fetch build nothing, so they take no benchmark, keystore, runtime or processor"
+    )
     refused(ended, 2, message, "omit the other options")
 
 

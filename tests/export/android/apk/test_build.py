@@ -411,10 +411,12 @@ def test_installed_sdk_builds_without_maven(
         small_bundles["int8"],
         tmp_path / "demo.apk",
         archives=runtime_archives(cache),
+        abis=("x86_64",),
         project=project,
         cache=tmp_path / "empty/android",
     )
     assert made.built_with == "Android SDK: build-tools 35.0.0, platform 35"
+    assert made.abis == ("x86_64",)
     assert made.signature.schemes == (2, 3)
     assert made.runtime.name == "tensorflow-lite-2.16.1 + tensorflow-lite-api-2.16.1"
     assert made.runtime.version == "2.16.1"

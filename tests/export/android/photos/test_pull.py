@@ -82,7 +82,7 @@ def test_a_phone_that_denies_access_names_the_way_by_hand(phone, photos):
     phone.denied = "photos"
     with pytest.raises(AccessError, match="the phone denies access") as refused:
         pulled()
-    assert "python -m export photos FOLDER" in refused.value.hint
+    assert "python -m export photos FILE.zip" in refused.value.hint
 
 
 def test_a_cable_that_is_pulled_leaves_whole_photos_only_and_repeating_continues(phone, photos):

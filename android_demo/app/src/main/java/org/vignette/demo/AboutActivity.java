@@ -9,16 +9,19 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import org.json.JSONException;
+import org.json.JSONObject;
 import org.vignette.demo.core.Views;
 import org.vignette.demo.model.BundleException;
 import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.Files;
+import org.vignette.demo.model.Model;
 import org.vignette.demo.model.ModelFile;
-import org.vignette.demo.model.Verdict;
 
 /** Shows the built-in model, the gate's verdict on it, and the licences of everything in the app. */
 public final class AboutActivity extends Activity {
     private static final int SHA256_SHOWN = 12;
+    private static final String VERDICT = "verdict.json";
 
     @Override
     protected void onCreate(Bundle saved) {
@@ -43,10 +46,43 @@ public final class AboutActivity extends Activity {
             Contract contract = file.contract;
             String sha256 = contract.modelSha256.substring(0, Math.min(SHA256_SHOWN, contract.modelSha256.length()));
             return getString(R.string.about_model, contract.flavour, contract.modelFile, sha256)
-                    + "\n" + Verdict.read(files).message(getResources())
+                    + "\n" + verdict(files)
+                    + (Model.passed(this, contract) ? "\n" + getString(R.string.tested_tick) : "")
                     + (contract.weaker() ? "\n" + getString(R.string.contract_weaker) : "");
         } catch (BundleException e) {
             return e.message(getResources());
+        }
+    }
+
+    /** The export gate's verdict on the model: {@code verdict.json}, which an app built by other means lacks. */
+    private String verdict(Files files) throws BundleException {
+        try {
+            if (!files.has(VERDICT)) {
+                return getString(R.string.gate_not_asked);
+            }
+            JSONObject document = new JSONObject(ModelFile.text(files, VERDICT));
+            int pictures = document.getInt("n");
+            String words = getResources().getQuantityString(text(document.getString("verdict")), pictures, pictures);
+            return document.getBoolean("second_look") ? words + " " + getString(R.string.gate_second_look) : words;
+        } catch (IOException e) {
+            throw new BundleException(R.string.file_unreadable, VERDICT, e.getMessage());
+        } catch (JSONException e) {
+            throw new BundleException(R.string.contract_unreadable, VERDICT, e.getMessage());
+        }
+    }
+
+    /** A plural. */
+    private static int text(String verdict) throws BundleException {
+        switch (verdict) {
+            case "passed":
+                return R.plurals.gate_passed;
+            case "not shown":
+                return R.plurals.gate_not_shown;
+            case "failed":
+                return R.plurals.gate_failed;
+            default:
+                throw new BundleException(R.string.contract_value_wrong, VERDICT, "verdict",
+                        "passed, not shown, failed", verdict);
         }
     }
 

@@ -6,7 +6,6 @@ import android.graphics.Bitmap;
 import android.net.Uri;
 import android.os.Bundle;
 import android.os.Parcelable;
-import org.vignette.demo.camera.CameraFailure;
 import org.vignette.demo.camera.Preview;
 import org.vignette.demo.model.Answer;
 import org.vignette.demo.model.BundleException;
@@ -15,25 +14,22 @@ import org.vignette.demo.model.Model;
 import org.vignette.demo.model.SelfTest;
 import org.vignette.demo.model.Shot;
 
-/**
- * The camera screen: lifecycle and intents. It decides what happens next; {@link Model}, {@link Shutter} and
- * {@link Preview} do it on their own threads, and {@link Screen} shows it.
- */
-public final class MainActivity extends Activity
-        implements Model.Listener, Preview.Listener, Shutter.Host {
+/** The camera screen: decides what happens next; others do it on their own threads, and {@link Screen} shows it. */
+public final class MainActivity extends Activity implements Model.Listener, Preview.Listener, Shutter.Host {
     private static final String DOUBTFUL = "doubtful";
-
     private Screen screen;
     Preview preview;
-    private Model model;
+    Model model;
     private Shutter shutter;
     private CameraPermission permission;
-    private MainMenu menu;
-    /** What is on the screen. */
+    private Controls controls;
     UiState state;
     private Contract contract;
     private boolean resumed;
     private boolean testWanted;
+    /** The user asked for it; otherwise only a failure is shown. */
+    private boolean testAsked;
+    private boolean testing;
     private boolean doubtful;
 
     @Override
@@ -41,12 +37,10 @@ public final class MainActivity extends Activity
         super.onCreate(saved);
         doubtful = saved != null && saved.getBoolean(DOUBTFUL);
         permission = new CameraPermission(this);
-        menu = new MainMenu(this, this::selfTest);
+        screen = new Screen(this, this::act, photo -> shutter.ask(photo));
         shutter = new Shutter(this);
-        screen = new Screen(this, this::act, shutter);
-        screen.menu.setOnClickListener(view -> menu.open(view, contract != null));
-        screen.shutter.setOnClickListener(view -> model.shoot());
         preview = new Preview(this, this);
+        controls = new Controls(this, preview, this::advance, this::selfTest);
         show(UiState.of(UiState.Kind.LOADING));
     }
 
@@ -54,6 +48,7 @@ public final class MainActivity extends Activity
     protected void onStart() {
         super.onStart();
         model = new Model((DemoApp) getApplication(), this);
+        controls.setModel(model);
         shutter.open();
     }
 
@@ -68,7 +63,7 @@ public final class MainActivity extends Activity
     @Override
     protected void onPause() {
         resumed = false;
-        menu.close();
+        controls.close();
         preview.pause();
         super.onPause();
     }
@@ -78,6 +73,7 @@ public final class MainActivity extends Activity
         model.close();
         shutter.close();
         contract = null;
+        testing = false;
         super.onStop();
     }
 
@@ -97,25 +93,36 @@ public final class MainActivity extends Activity
     }
 
     /** Takes the next step; called whenever something it was waiting for has happened. */
-    private void advance() {
-        if (!resumed || contract == null || state.stays()) {
+    @Override
+    public void advance() {
+        if (!resumed || contract == null || !shutter.isReady() || testing || state.stays()) {
             return;
         }
         Parcelable sent = Sharing.of(getIntent());
         if (testWanted) {
+            testing = true;
             preview.close();
-            show(UiState.of(UiState.Kind.TESTING));
+            show(UiState.of(testAsked ? UiState.Kind.TESTING : UiState.Kind.LOADING));
             model.selfTest();
         } else if (sent instanceof Uri) {
             show(UiState.of(UiState.Kind.LOADING));
             model.classify((Uri) sent);
         } else if (sent != null) {
             onPictureError();
+        } else if (shutter.question() != null) {
+            show(shutter.question());
         } else if (!permission.isGranted()) {
             show(UiState.of(permission.refused()));
         } else {
             show(UiState.live(null, doubtful));
-            preview.open(model, contract.contentAspect);
+            preview.open(model, contract.contentAspect, controls.front());
+        }
+    }
+
+    @Override
+    protected void onActivityResult(int request, int result, Intent data) {
+        if (request == Sharing.PICK && data != null) {
+            setIntent(Sharing.picked(data));
         }
     }
 
@@ -143,23 +150,20 @@ public final class MainActivity extends Activity
     }
 
     private void selfTest() {
+        testAsked = true;
         testWanted = true;
         restart();
     }
 
     @Override
     public void look() {
-        // Usually it is still open.
-        if (preview.isOpen()) {
-            show(UiState.live(null, doubtful));
-        } else {
-            restart();
+        if (state.kind == UiState.Kind.TAKEN) {
+            // Usually the camera is still open.
+            show(preview.isOpen() ? UiState.live(null, doubtful) : UiState.of(UiState.Kind.LOADING));
         }
-    }
-
-    @Override
-    public UiState state() {
-        return state;
+        if (!preview.isOpen()) {
+            advance();
+        }
     }
 
     @Override
@@ -171,6 +175,7 @@ public final class MainActivity extends Activity
     @Override
     public void onModelOpened(Contract opened, boolean tested) {
         contract = opened;
+        controls.setContract(opened);
         testWanted |= !tested && !doubtful;
         advance();
     }
@@ -183,6 +188,7 @@ public final class MainActivity extends Activity
     @Override
     public void onModelError(BundleException error) {
         contract = null;
+        testing = false;
         preview.close();
         show(UiState.modelError(error));
     }
@@ -211,13 +217,25 @@ public final class MainActivity extends Activity
 
     @Override
     public void onSelfTest(SelfTest.Report report) {
+        boolean shown = testAsked || !report.right();
         testWanted = false;
+        testAsked = false;
+        testing = false;
         doubtful = !report.right();
-        show(UiState.tested(report));
+        if (shown) {
+            show(UiState.tested(report));
+        } else {
+            advance();
+        }
     }
 
     @Override
-    public void onCameraFailed(CameraFailure failure) {
+    public void onCamera(boolean torch, boolean flips) {
+        controls.onCamera(torch, flips);
+    }
+
+    @Override
+    public void onCameraFailed(Preview.Failure failure) {
         if (state.kind != UiState.Kind.TAKEN) {
             show(UiState.cameraFailed(failure));
         }
@@ -228,10 +246,5 @@ public final class MainActivity extends Activity
         if (state.kind == UiState.Kind.LIVE) {
             advance();
         }
-    }
-
-    @Override
-    public void onRotation(int degrees) {
-        model.setRotation(degrees);
     }
 }

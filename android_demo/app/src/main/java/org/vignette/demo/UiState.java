@@ -1,7 +1,7 @@
 package org.vignette.demo;
 
 import android.graphics.Bitmap;
-import org.vignette.demo.camera.CameraFailure;
+import org.vignette.demo.camera.Preview;
 import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.core.StorageException;
 import org.vignette.demo.model.Answer;
@@ -106,7 +106,7 @@ final class UiState {
         return new UiState(Kind.NOT_KEPT, null, null, null, error, null, false);
     }
 
-    static UiState cameraFailed(CameraFailure failure) {
+    static UiState cameraFailed(Preview.Failure failure) {
         switch (failure) {
             case NO_CAMERA:
                 return of(Kind.NO_CAMERA);

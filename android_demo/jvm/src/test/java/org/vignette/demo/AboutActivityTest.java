@@ -91,6 +91,14 @@ public class AboutActivityTest {
     }
 
     @Test
+    public void aTickSaysThatTheModelPassedItsSelfTestHere() throws Exception {
+        TestApp.files = Made.bundle("int8");
+        assertFalse(shown().contains("✓"));
+        Demo.testedBefore();
+        assertTrue(shown().contains("✓ Passed the self-test on this phone."));
+    }
+
+    @Test
     public void aDamagedOrUnknownVerdictIsNamed() throws Exception {
         assertTrue(about("int8", "{").startsWith("verdict.json is not valid JSON"));
         assertTrue(about("int8", json("fine", 3, false)).startsWith(

@@ -4,7 +4,7 @@ import java.awt.Graphics2D;
 import java.awt.RenderingHints;
 import java.awt.image.BufferedImage;
 import java.nio.ByteBuffer;
-import org.vignette.demo.image.Crop;
+import org.vignette.demo.image.Yuv;
 
 /**
  * A picture as a phone's camera delivers it: {@code YUV_420_888} of 640 × 480 from a sensor mounted sideways, with
@@ -25,7 +25,7 @@ public final class CameraPicture extends PlainImage {
     public CameraPicture(BufferedImage picture, double contentAspect) {
         super(WIDTH, HEIGHT);
         BufferedImage upright = new BufferedImage(HEIGHT, WIDTH, BufferedImage.TYPE_INT_RGB);
-        Crop guide = Crop.centred(HEIGHT, WIDTH, contentAspect);
+        Yuv.Crop guide = Yuv.Crop.centred(HEIGHT, WIDTH, contentAspect);
         double scale = Math.min((double) guide.width / picture.getWidth(), (double) guide.height / picture.getHeight());
         int w = (int) Math.max(1, Math.round(scale * picture.getWidth()));
         int h = (int) Math.max(1, Math.round(scale * picture.getHeight()));

@@ -4,12 +4,15 @@ import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
 import static org.junit.Assume.assumeTrue;
+import static org.robolectric.Shadows.shadowOf;
 
 import android.graphics.SurfaceTexture;
 import android.hardware.camera2.CameraAccessException;
 import android.hardware.camera2.CameraCharacteristics;
 import android.hardware.camera2.CameraDevice;
+import android.os.Looper;
 import android.view.TextureView;
+import android.view.View;
 import org.junit.Before;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -19,7 +22,8 @@ import org.robolectric.shadows.ShadowCameraManager;
 
 /** The camera opened, lost, taken and closed. */
 @RunWith(DemoRunner.class)
-@Config(sdk = 35, application = TestApp.class, shadows = {FakeCamera.Reader.class, FakeCamera.Manager.class})
+@Config(sdk = 35, application = TestApp.class, shadows = {
+    FakeCamera.Reader.class, FakeCamera.Manager.class, FakeCamera.Light.class})
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
 public class CameraTest {
     @Before
@@ -73,6 +77,46 @@ public class CameraTest {
         FakeCamera.add("front", CameraCharacteristics.LENS_FACING_FRONT, 270);
         Demo.start().drawn();
         assertEquals("front", FakeCamera.Manager.opened);
+    }
+
+    @Test
+    public void theCameraCanBeFlippedAndStaysSo() {
+        FakeCamera.add("front", CameraCharacteristics.LENS_FACING_FRONT, 270);
+        FakeCamera.add("back", CameraCharacteristics.LENS_FACING_BACK, 90);
+        Demo demo = Demo.start().drawn();
+        assertTrue(demo.shown(R.id.flip));
+        demo.activity().findViewById(R.id.flip).performClick();
+        Demo.settle();
+        assertEquals(UiState.Kind.LIVE, demo.kind());
+        assertEquals("front", FakeCamera.Manager.opened);
+        assertFalse(demo.shown(R.id.torch));
+        demo.controller.pause().stop().destroy();
+        Demo.start().drawn();
+        assertEquals("front", FakeCamera.Manager.opened);
+    }
+
+    @Test
+    public void aPhoneWithOneCameraShowsNoButtonToFlipIt() {
+        FakeCamera.addBack();
+        Demo demo = Demo.start().drawn();
+        assertFalse(demo.shown(R.id.flip));
+        assertTrue(demo.shown(R.id.torch));
+    }
+
+    @Test
+    public void theLightIsSwitchedAndOffAfterTheCameraWasClosed() {
+        FakeCamera.addBack();
+        Demo demo = Demo.start().drawn();
+        View torch = demo.activity().findViewById(R.id.torch);
+        assertEquals("Turn the light on", torch.getContentDescription());
+        torch.performClick();
+        Demo.settle();
+        assertEquals("Turn the light off", torch.getContentDescription());
+        assertTrue(FakeCamera.Light.on);
+        demo.controller.pause().resume();
+        Demo.settle();
+        assertEquals("Turn the light on", torch.getContentDescription());
+        assertFalse(FakeCamera.Light.on);
     }
 
     @Test
@@ -143,6 +187,21 @@ public class CameraTest {
         Demo.settle();
         assertTrue(first.closed);
         demo.controller.resume();
+        Demo.settle();
+        assertEquals(UiState.Kind.LIVE, demo.kind());
+        assertFalse(FakeCamera.Reader.last.closed);
+    }
+
+    @Test
+    public void theCameraOpensAgainEvenIfTheStorageAnswersLast() {
+        FakeCamera.addBack();
+        Demo demo = Demo.start().drawn();
+        demo.controller.pause().stop();
+        Demo.settle();
+        assertTrue(FakeCamera.Reader.last.closed);
+        demo.controller.start().resume();
+        shadowOf(Demo.app().modelThread().getLooper()).idle();
+        shadowOf(Looper.getMainLooper()).idle();
         Demo.settle();
         assertEquals(UiState.Kind.LIVE, demo.kind());
         assertFalse(FakeCamera.Reader.last.closed);

@@ -8,12 +8,14 @@ import android.hardware.camera2.CameraAccessException;
 import android.hardware.camera2.CameraCharacteristics;
 import android.hardware.camera2.CameraDevice;
 import android.hardware.camera2.CameraManager;
+import android.hardware.camera2.CaptureRequest;
 import android.media.Image;
 import android.media.ImageReader;
 import android.os.Handler;
 import android.util.Size;
 import android.view.Surface;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import org.robolectric.RuntimeEnvironment;
@@ -23,6 +25,8 @@ import org.robolectric.annotation.RealObject;
 import org.robolectric.shadow.api.Shadow;
 import org.robolectric.shadows.ShadowCameraCharacteristics;
 import org.robolectric.shadows.ShadowCameraManager;
+import org.robolectric.shadows.ShadowCaptureRequestBuilder;
+import org.robolectric.shadows.ShadowSystemClock;
 import org.robolectric.shadows.StreamConfigurationMapBuilder;
 import org.robolectric.util.ReflectionHelpers.ClassParameter;
 
@@ -39,6 +43,8 @@ public final class FakeCamera {
         CameraCharacteristics about = ShadowCameraCharacteristics.newCameraCharacteristics();
         shadowOf(about).set(CameraCharacteristics.LENS_FACING, facing);
         shadowOf(about).set(CameraCharacteristics.SENSOR_ORIENTATION, sensorDegrees);
+        shadowOf(about).set(CameraCharacteristics.FLASH_INFO_AVAILABLE,
+                facing == CameraCharacteristics.LENS_FACING_BACK);
         StreamConfigurationMapBuilder map = StreamConfigurationMapBuilder.newBuilder();
         for (Size size : new Size[] {new Size(4000, 3000), new Size(1920, 1080), new Size(640, 480)}) {
             map.addOutputSize(ImageFormat.YUV_420_888, size);
@@ -92,6 +98,21 @@ public final class FakeCamera {
         }
     }
 
+    /** Remembers whether the camera's light was asked for last. */
+    @Implements(CaptureRequest.Builder.class)
+    public static final class Light extends ShadowCaptureRequestBuilder {
+        public static boolean on;
+
+        @Override
+        @Implementation
+        protected <T> void set(CaptureRequest.Key<T> key, T value) {
+            if (key.equals(CaptureRequest.FLASH_MODE)) {
+                on = value.equals(CaptureRequest.FLASH_MODE_TORCH);
+            }
+            super.set(key, value);
+        }
+    }
+
     /** The reader the app created last; it delivers frames and remembers whether it was closed. */
     @Implements(ImageReader.class)
     public static final class Reader {
@@ -129,6 +150,9 @@ public final class FakeCamera {
 
         @Implementation
         protected Image acquireLatestImage() {
+            if (closed) {
+                throw new IllegalStateException("ImageReader is closed");
+            }
             Image newest = waiting.pollLast();
             waiting.forEach(Image::close);
             waiting.clear();
@@ -140,7 +164,13 @@ public final class FakeCamera {
             closed = true;
         }
 
+        /** A tenth of a second after those before. */
         public void deliver(Image... images) {
+            ShadowSystemClock.advanceBy(Duration.ofMillis(100));
+            deliverAtOnce(images);
+        }
+
+        public void deliverAtOnce(Image... images) {
             for (Image image : images) {
                 waiting.add(image);
                 handler.post(() -> listener.onImageAvailable(self));

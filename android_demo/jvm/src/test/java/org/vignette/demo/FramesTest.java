@@ -4,11 +4,16 @@ import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
+import static org.junit.Assert.assertNotSame;
+import static org.junit.Assert.assertNull;
+import static org.junit.Assert.assertSame;
 import static org.junit.Assert.assertTrue;
 import static org.junit.Assume.assumeTrue;
 import static org.robolectric.Shadows.shadowOf;
 
+import android.view.MenuItem;
 import android.view.Surface;
+import android.widget.PopupMenu;
 import android.widget.ProgressBar;
 import android.widget.TextView;
 import java.util.Arrays;
@@ -19,6 +24,7 @@ import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowCameraManager;
 import org.robolectric.shadows.ShadowDisplay;
+import org.robolectric.shadows.ShadowPopupMenu;
 import org.vignette.demo.model.Answer;
 import org.vignette.demo.model.Classifier;
 import org.vignette.demo.model.Frame;
@@ -103,9 +109,9 @@ public class FramesTest {
         Answer answer = demo.activity().state.answer;
         Answer.Score best = answer.best.get(0);
         assertEquals(answer.known ? best.label : "I don't know", demo.text(R.id.headline));
-        assertEquals(best.label, demo.text(R.id.label));
+        assertEquals(answer.best.get(answer.known ? 1 : 0).label, demo.text(R.id.label));
         int percent = Math.round(100 * best.probability);
-        assertEquals(percent + "\u00a0%", demo.text(R.id.number));
+        assertEquals(answer.known ? percent + "\u00a0%" : "", demo.text(R.id.number));
         ProgressBar bar = demo.activity().findViewById(R.id.bar);
         assertEquals(Math.round(1000 * best.probability), bar.getProgress());
         TextView latency = demo.activity().findViewById(R.id.latency);
@@ -128,6 +134,49 @@ public class FramesTest {
         for (FakeCamera.Frame image : images) {
             assertTrue(image.closed);
         }
+    }
+
+    @Test
+    public void aFrameThatComesAfterTheCameraWasClosedIsDropped() {
+        FakeCamera.addBack();
+        Demo demo = Demo.start().drawn();
+        FakeCamera.Reader late = FakeCamera.Reader.last;
+        demo.activity().preview.close();
+        Demo.settle();
+        assertTrue(late.closed);
+        late.deliver(new FakeCamera.Frame(640, 480, 7));
+        Demo.settle();
+        assertNull(demo.activity().state.answer);
+        assertTrue(Demo.app().modelThread().getLooper().getThread().isAlive());
+    }
+
+    @Test
+    public void tenFramesASecondAreAnsweredAndAllAtFullSpeed() {
+        FakeCamera.addBack();
+        Demo demo = Demo.start().drawn();
+        FakeCamera.Reader reader = FakeCamera.Reader.last;
+        reader.deliver(new FakeCamera.Frame(640, 480, 7));
+        Demo.settle();
+        Answer first = demo.activity().state.answer;
+        FakeCamera.Frame early = new FakeCamera.Frame(640, 480, 8);
+        reader.deliverAtOnce(early);
+        Demo.settle();
+        assertSame(first, demo.activity().state.answer);
+        assertTrue(early.closed);
+        reader.deliver(new FakeCamera.Frame(640, 480, 8));
+        Demo.settle();
+        Answer second = demo.activity().state.answer;
+        assertNotSame(first, second);
+        demo.activity().findViewById(R.id.menu).performClick();
+        PopupMenu menu = ShadowPopupMenu.getLatestPopupMenu();
+        MenuItem item = menu.getMenu().findItem(R.id.full_speed);
+        assertFalse(item.isChecked());
+        shadowOf(menu).getOnMenuItemClickListener().onMenuItemClick(item);
+        reader.deliverAtOnce(new FakeCamera.Frame(640, 480, 9));
+        Demo.settle();
+        assertNotSame(second, demo.activity().state.answer);
+        demo.activity().findViewById(R.id.menu).performClick();
+        assertTrue(ShadowPopupMenu.getLatestPopupMenu().getMenu().findItem(R.id.full_speed).isChecked());
     }
 
     @Test

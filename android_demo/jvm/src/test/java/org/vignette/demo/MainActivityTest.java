@@ -8,7 +8,10 @@ import static org.junit.Assume.assumeTrue;
 import static org.robolectric.Shadows.shadowOf;
 
 import android.Manifest;
+import android.app.Activity;
 import android.graphics.Insets;
+import android.graphics.Rect;
+import android.os.Looper;
 import android.view.View;
 import android.view.WindowInsets;
 import android.widget.PopupMenu;
@@ -16,11 +19,15 @@ import java.util.Arrays;
 import org.junit.Before;
 import org.junit.Test;
 import org.junit.runner.RunWith;
+import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowPopupMenu;
 import org.vignette.demo.model.Files;
+import org.vignette.demo.model.Model;
+import org.vignette.demo.model.ModelFile;
+import org.vignette.demo.photos.PhotosActivity;
 
 /** Start, self-test and model errors. */
 @RunWith(DemoRunner.class)
@@ -45,8 +52,11 @@ public class MainActivityTest {
     }
 
     @Test
-    public void firstStartRunsTheSelfTestOfTheModelThatWasBuiltIn() {
+    public void firstStartRunsTheSelfTestAndSaysNothingIfItPasses() throws Exception {
         Demo demo = Demo.start();
+        assertEquals(UiState.Kind.PERMISSION_WANTED, demo.kind());
+        assertTrue(Model.passed(demo.activity(), ModelFile.open(Demo.app().files()).contract));
+        askForSelfTest(demo);
         assertEquals(UiState.Kind.TESTED, demo.kind());
         assertEquals("Self-test passed", demo.text(R.id.title));
         assertTrue(demo.text(R.id.text).contains("15 pictures, identical in every byte"));
@@ -62,13 +72,16 @@ public class MainActivityTest {
     public void aContractOfVersion1IsSaidToBeWeakerAndTestedAgainOnceItIsReplaced() throws Exception {
         TestApp.files = Made.bundle("int8").toVersion1();
         Demo demo = Demo.start();
+        askForSelfTest(demo);
         assertEquals("Self-test passed", demo.text(R.id.title));
         assertTrue(demo.text(R.id.text).contains("contract of version 1, which is weaker"));
         demo.controller.pause().stop().destroy();
         assertEquals(UiState.Kind.PERMISSION_WANTED, Demo.start().kind());
         TestApp.files = Made.bundle("int8");
+        assertFalse(Model.passed(Demo.app(), ModelFile.open(TestApp.files).contract));
         demo = Demo.start();
-        assertEquals(UiState.Kind.TESTED, demo.kind());
+        assertTrue(Model.passed(Demo.app(), ModelFile.open(TestApp.files).contract));
+        askForSelfTest(demo);
         assertFalse(demo.text(R.id.text).contains("version 1"));
     }
 
@@ -77,7 +90,9 @@ public class MainActivityTest {
         Demo.testedBefore();
         assertEquals(UiState.Kind.PERMISSION_WANTED, Demo.start().kind());
         TestApp.files = Made.bundle("float32");
-        assertEquals(UiState.Kind.TESTED, Demo.start().kind());
+        assertFalse(Model.passed(Demo.app(), ModelFile.open(TestApp.files).contract));
+        Demo.start();
+        assertTrue(Model.passed(Demo.app(), ModelFile.open(TestApp.files).contract));
     }
 
     @Test
@@ -102,13 +117,17 @@ public class MainActivityTest {
         Demo.allowCamera();
         Demo demo = Demo.start();
         assertEquals(UiState.Kind.LIVE, demo.kind());
+        askForSelfTest(demo);
+        assertEquals(UiState.Kind.TESTED, demo.kind());
+        demo.press(R.id.button);
+        assertEquals(UiState.Kind.LIVE, demo.kind());
+    }
+
+    private static void askForSelfTest(Demo demo) {
         demo.activity().findViewById(R.id.menu).performClick();
         PopupMenu menu = ShadowPopupMenu.getLatestPopupMenu();
         shadowOf(menu).getOnMenuItemClickListener().onMenuItemClick(menu.getMenu().findItem(R.id.self_test));
         Demo.settle();
-        assertEquals(UiState.Kind.TESTED, demo.kind());
-        demo.press(R.id.button);
-        assertEquals(UiState.Kind.LIVE, demo.kind());
     }
 
     @Test
@@ -177,6 +196,35 @@ public class MainActivityTest {
             assertEquals(before + 40, view.getPaddingBottom());
             assertEquals(before, view.getPaddingTop());
         }
+    }
+
+    @Test
+    @Config(sdk = 35, qualifiers = "w960dp-h600dp-land-mdpi")
+    public void onATabletInLandscapeTheShutterIsAboveTheNavigationBar() throws Exception {
+        Demo.testedBefore();
+        Demo.allowCamera();
+        Demo demo = Demo.start();
+        View root = demo.activity().findViewById(R.id.root);
+        root.dispatchApplyWindowInsets(new WindowInsets.Builder()
+                .setInsets(WindowInsets.Type.navigationBars(), Insets.of(0, 0, 0, 48)).build());
+        shadowOf(Looper.getMainLooper()).idle();
+        for (int id : new int[] {R.id.shutter, R.id.gallery, R.id.latency}) {
+            Rect where = new Rect();
+            assertTrue(demo.activity().findViewById(id).getGlobalVisibleRect(where));
+            assertTrue(where.bottom <= root.getHeight() - 48);
+        }
+    }
+
+    @Test
+    public void theIconsOfTheStatusBarAreWhiteOverTheBlackAroundThePicture() {
+        assertFalse(light(Demo.start().activity()));
+        assertTrue(light(Robolectric.buildActivity(PhotosActivity.class).setup().get()));
+    }
+
+    /** Whether the window asks for dark icons on a light status bar. */
+    private static boolean light(Activity activity) {
+        int flags = activity.getWindow().getDecorView().getSystemUiVisibility();
+        return (flags & View.SYSTEM_UI_FLAG_LIGHT_STATUS_BAR) != 0;
     }
 
     @Test

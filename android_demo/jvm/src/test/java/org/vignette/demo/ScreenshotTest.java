@@ -64,11 +64,49 @@ public class ScreenshotTest extends EveryLook {
     }
 
     @Test
-    @Config(qualifiers = "+night", fontScale = 1.6f)
+    @Config(qualifiers = "w960dp-h600dp-land-mdpi")
+    public void tablet() throws Exception {
+        Demo demo = Demo.start();
+        live(demo, ModelFile.open(TestApp.files).contract, 90, 60, 171, 20, 5);
+        golden.shoot(demo.activity(), "live-tablet");
+        golden.assertAllEqual();
+    }
+
+    @Test
+    @Config(qualifiers = "w600dp-h960dp-mdpi")
+    public void uprightTablet() throws Exception {
+        Demo demo = Demo.start();
+        live(demo, ModelFile.open(TestApp.files).contract, 0, 60, 171, 20, 5);
+        golden.shoot(demo.activity(), "live-tablet-port");
+        golden.assertAllEqual();
+    }
+
+    @Test
+    @Config(qualifiers = "w411dp-h891dp-mdpi")
+    public void tallPhone() throws Exception {
+        Demo demo = Demo.start();
+        live(demo, ModelFile.open(TestApp.files).contract, 0, 60, 171, 20, 5);
+        golden.shoot(demo.activity(), "live-tall");
+        golden.assertAllEqual();
+    }
+
+    @Test
+    @Config(qualifiers = "w360dp-h640dp-night-mdpi", fontScale = 2)
     public void largeFont() throws Exception {
         Demo demo = Demo.start();
         live(demo, ModelFile.open(TestApp.files).contract, 0, 60, 171, 20, 5);
         golden.shoot(demo.activity(), "live-large");
+        demo.activity().show(UiState.of(UiState.Kind.PERMISSION_WANTED));
+        golden.shoot(demo.activity(), "permission_wanted-large");
+        golden.assertAllEqual();
+    }
+
+    @Test
+    @Config(qualifiers = "w640dp-h360dp-land-mdpi", fontScale = 2)
+    public void largeFontInLandscape() throws Exception {
+        Demo demo = Demo.start();
+        live(demo, ModelFile.open(TestApp.files).contract, 90, 60, 171, 20, 5);
+        golden.shoot(demo.activity(), "live-large-land");
         golden.assertAllEqual();
     }
 
@@ -133,7 +171,7 @@ public class ScreenshotTest extends EveryLook {
         activity.show(UiState.live(answer(contract, bytes), false));
         Demo.settle();
         FrameLayout view = activity.findViewById(R.id.viewfinder);
-        RectF where = LivePicture.show(activity.preview, display, contract.contentAspect, view);
+        RectF where = LivePicture.show(activity.preview, activity.model, display, contract.contentAspect, view);
         ImageView picture = new ImageView(activity);
         picture.setImageBitmap(Golden.scene(Math.round(where.width()), Math.round(where.height())));
         picture.setScaleType(ImageView.ScaleType.CENTER);

@@ -4,10 +4,13 @@ import static org.junit.Assert.assertEquals;
 import static org.junit.Assume.assumeTrue;
 import static org.robolectric.Shadows.shadowOf;
 
+import android.app.Activity;
 import android.content.Intent;
 import android.graphics.Bitmap;
 import android.media.ExifInterface;
 import android.net.Uri;
+import android.os.Build;
+import android.provider.MediaStore;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.InputStream;
@@ -52,6 +55,38 @@ public class SharingTest {
     public void theListOfRecentAppsBringsNoPictureBack() {
         Intent again = send().addFlags(Intent.FLAG_ACTIVITY_LAUNCHED_FROM_HISTORY);
         assertEquals(UiState.Kind.PERMISSION_WANTED, Demo.start(again).kind());
+    }
+
+    @Test
+    public void aPickedPictureIsClassified() {
+        Demo.allowCamera();
+        FakeCamera.addBack();
+        Demo demo = Demo.start();
+        assertEquals(UiState.Kind.LIVE, demo.kind());
+        demo.activity().findViewById(R.id.gallery).performClick();
+        Intent pick = shadowOf(demo.activity()).getNextStartedActivityForResult().intent;
+        assertEquals(Build.VERSION.SDK_INT < 33 ? Intent.ACTION_OPEN_DOCUMENT : MediaStore.ACTION_PICK_IMAGES,
+                pick.getAction());
+        assertEquals("image/*", pick.getType());
+        demo.controller.pause().stop();
+        shadowOf(demo.activity()).receiveResult(pick, Activity.RESULT_OK, new Intent().setData(URI));
+        demo.controller.start().resume();
+        Demo.settle();
+        assertEquals(UiState.Kind.PICTURE, demo.kind());
+        demo.press(R.id.to_camera);
+        assertEquals(UiState.Kind.LIVE, demo.kind());
+    }
+
+    @Test
+    public void pickingNothingChangesNothing() {
+        Demo.allowCamera();
+        FakeCamera.addBack();
+        Demo demo = Demo.start();
+        demo.activity().findViewById(R.id.gallery).performClick();
+        Intent pick = shadowOf(demo.activity()).getNextStartedActivityForResult().intent;
+        shadowOf(demo.activity()).receiveResult(pick, Activity.RESULT_CANCELED, null);
+        Demo.settle();
+        assertEquals(UiState.Kind.LIVE, demo.kind());
     }
 
     /** Android's reader of EXIF, as it is on damaged files. */

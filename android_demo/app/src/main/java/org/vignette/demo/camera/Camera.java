@@ -23,10 +23,10 @@ import java.util.Arrays;
 final class Camera {
     /** Called on the main thread. */
     interface Listener {
-        void onCameraOpened(Viewfinder viewfinder);
+        void onCameraOpened(Lens lens);
 
         /** The camera is closed again. */
-        void onCameraFailed(CameraFailure failure);
+        void onCameraFailed(Preview.Failure failure);
     }
 
     /** One frame being processed, one waiting, one being filled. */
@@ -55,14 +55,22 @@ final class Camera {
         this.listener = listener;
     }
 
-    /** Opens the rear camera, or any other if there is none, until {@link #close}. */
-    void open(SurfaceTexture texture, ImageReader.OnImageAvailableListener consumer) {
+    /** Opens a camera, its light off, until {@link #close}: that of the wanted side or any other. */
+    void open(SurfaceTexture texture, ImageReader.OnImageAvailableListener consumer, boolean front) {
         int number = ++opening;
         open = true;
         thread.post(() -> {
             end();
             use = new Use(number, texture, consumer);
-            use.begin();
+            use.begin(front);
+        });
+    }
+
+    void setTorch(boolean on) {
+        thread.post(() -> {
+            if (use != null && use.session != null) {
+                use.stream(on);
+            }
         });
     }
 
@@ -116,11 +124,11 @@ final class Camera {
             this.consumer = consumer;
         }
 
-        void begin() {
+        void begin(boolean front) {
             try {
-                Lens lens = Lens.choose(manager);
+                Lens lens = Lens.choose(manager, front);
                 if (lens == null) {
-                    fail(CameraFailure.NO_CAMERA);
+                    fail(Preview.Failure.NO_CAMERA);
                     return;
                 }
                 size = lens.preview;
@@ -128,16 +136,16 @@ final class Camera {
                 reader = ImageReader.newInstance(lens.analysis.getWidth(), lens.analysis.getHeight(),
                         ImageFormat.YUV_420_888, IMAGES);
                 reader.setOnImageAvailableListener(consumer, frames);
-                tell(number, () -> listener.onCameraOpened(lens.viewfinder));
+                tell(number, () -> listener.onCameraOpened(lens));
                 manager.openCamera(lens.id, this, thread);
             } catch (CameraAccessException e) {
-                fail(CameraFailure.of(e));
+                fail(Preview.Failure.of(e));
             } catch (SecurityException e) {
                 // Permission was revoked after the check.
-                fail(CameraFailure.NOT_ALLOWED);
+                fail(Preview.Failure.NOT_ALLOWED);
             } catch (IllegalArgumentException e) {
                 // The camera was unplugged after it was listed.
-                fail(CameraFailure.ERROR);
+                fail(Preview.Failure.ERROR);
             }
         }
 
@@ -171,26 +179,47 @@ final class Camera {
                 device.createCaptureSession(
                         Arrays.asList(preview, reader.getSurface()), new SessionCallback(), thread);
             } catch (CameraAccessException e) {
-                fail(CameraFailure.of(e));
+                fail(Preview.Failure.of(e));
             } catch (IllegalArgumentException e) {
                 // The screen's surface disappeared at this moment.
-                fail(CameraFailure.ERROR);
+                fail(Preview.Failure.ERROR);
             }
         }
 
         @Override
         public void onDisconnected(CameraDevice lost) {
             lost.close();
-            fail(CameraFailure.IN_USE);
+            fail(Preview.Failure.IN_USE);
         }
 
         @Override
         public void onError(CameraDevice broken, int error) {
             broken.close();
-            fail(CameraFailure.of(error));
+            fail(Preview.Failure.of(error));
         }
 
-        private void fail(CameraFailure failure) {
+        /** Starts the stream of frames, or changes the light. */
+        void stream(boolean torch) {
+            try {
+                // The preview template focuses and exposes continuously.
+                CaptureRequest.Builder request = device.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW);
+                request.addTarget(preview);
+                request.addTarget(reader.getSurface());
+                request.set(CaptureRequest.FLASH_MODE,
+                        torch ? CaptureRequest.FLASH_MODE_TORCH : CaptureRequest.FLASH_MODE_OFF);
+                session.setRepeatingRequest(request.build(), null, thread);
+            } catch (CameraAccessException e) {
+                fail(Preview.Failure.of(e));
+            } catch (IllegalStateException e) {
+                // The device was lost; onDisconnected or onError follows with the reason.
+                session = null;
+            } catch (IllegalArgumentException e) {
+                // The screen's surface disappeared at this moment.
+                fail(Preview.Failure.ERROR);
+            }
+        }
+
+        private void fail(Preview.Failure failure) {
             if (!ended) {
                 end();
                 tell(number, () -> {
@@ -200,7 +229,6 @@ final class Camera {
             }
         }
 
-        /** Starts the stream of frames. */
         private final class SessionCallback extends CameraCaptureSession.StateCallback {
             @Override
             public void onConfigured(CameraCaptureSession configured) {
@@ -209,26 +237,12 @@ final class Camera {
                     return;
                 }
                 session = configured;
-                try {
-                    // The preview template focuses and exposes continuously.
-                    CaptureRequest.Builder request = device.createCaptureRequest(CameraDevice.TEMPLATE_PREVIEW);
-                    request.addTarget(preview);
-                    request.addTarget(reader.getSurface());
-                    session.setRepeatingRequest(request.build(), null, thread);
-                } catch (CameraAccessException e) {
-                    fail(CameraFailure.of(e));
-                } catch (IllegalStateException e) {
-                    // The device was lost; onDisconnected or onError follows with the reason.
-                    session = null;
-                } catch (IllegalArgumentException e) {
-                    // The screen's surface disappeared at this moment.
-                    fail(CameraFailure.ERROR);
-                }
+                stream(false);
             }
 
             @Override
             public void onConfigureFailed(CameraCaptureSession refused) {
-                fail(CameraFailure.ERROR);
+                fail(Preview.Failure.ERROR);
             }
         }
     }

@@ -2,6 +2,7 @@ package org.vignette.demo.camera;
 
 import android.content.Context;
 import android.graphics.Canvas;
+import android.graphics.Color;
 import android.graphics.Paint;
 import android.graphics.RectF;
 import android.util.AttributeSet;
@@ -13,6 +14,7 @@ public final class GuideView extends View {
     private final Paint line = new Paint(Paint.ANTI_ALIAS_FLAG);
     private final int shade;
     private RectF guide = new RectF();
+    private boolean covered;
 
     /** Called by the layout inflater. */
     public GuideView(Context context, AttributeSet attributes) {
@@ -29,8 +31,17 @@ public final class GuideView extends View {
         invalidate();
     }
 
+    /** Hides the picture below until there is a new one. */
+    void setCovered(boolean covered) {
+        this.covered = covered;
+        invalidate();
+    }
+
     @Override
     protected void onDraw(Canvas canvas) {
+        if (covered) {
+            canvas.drawColor(Color.BLACK);
+        }
         if (guide.isEmpty()) {
             return;
         }

@@ -2,7 +2,7 @@ package org.vignette.demo.camera;
 
 import android.graphics.Matrix;
 import android.graphics.RectF;
-import org.vignette.demo.image.Crop;
+import org.vignette.demo.image.Yuv;
 
 /**
  * How the camera picture is placed on the screen, so that the guide shows exactly what is analysed. Immutable.
@@ -57,7 +57,7 @@ final class Viewfinder {
         boolean sideways = uprightRotation(displayDegrees) % 180 != 0;
         int uprightWidth = sideways ? height : width;
         float scale = picture.width() / uprightWidth;
-        Crop crop = Crop.centred(uprightWidth, sideways ? width : height, contentAspect);
+        Yuv.Crop crop = Yuv.Crop.centred(uprightWidth, sideways ? width : height, contentAspect);
         float left = picture.left + crop.left * scale;
         float top = picture.top + crop.top * scale;
         return new RectF(left, top, left + crop.width * scale, top + crop.height * scale);

@@ -16,6 +16,11 @@ import org.vignette.demo.R;
  * disk. Never used on the main thread.
  */
 public class Disk {
+    /** What a file is to hold. */
+    public interface Content {
+        void writeTo(OutputStream out) throws IOException;
+    }
+
     /** The suffix of files still being written. */
     public static final String PART = ".part";
 
@@ -24,7 +29,7 @@ public class Disk {
      *
      * @throws StorageException there is no room, or it cannot be written; nothing is left behind.
      */
-    public final void write(File file, byte[] bytes) throws StorageException {
+    public final void write(File file, Content content) throws StorageException {
         File folder = file.getParentFile();
         File part = new File(folder, file.getName() + PART);
         if (!folder.isDirectory() && !folder.mkdirs() && !folder.isDirectory()) {
@@ -32,7 +37,7 @@ public class Disk {
         }
         try {
             try (OutputStream out = open(part)) {
-                out.write(bytes);
+                content.writeTo(out);
                 out.flush();
                 if (out instanceof FileOutputStream) {
                     ((FileOutputStream) out).getFD().sync();
@@ -48,6 +53,10 @@ public class Disk {
             throw new StorageException(
                     full ? R.string.storage_full : R.string.file_unwritable, file.getName(), why);
         }
+    }
+
+    public final void write(File file, byte[] bytes) throws StorageException {
+        write(file, out -> out.write(bytes));
     }
 
     public final void write(File file, String text) throws StorageException {

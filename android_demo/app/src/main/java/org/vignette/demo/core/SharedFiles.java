@@ -24,7 +24,8 @@ import java.util.regex.Pattern;
 public final class SharedFiles extends ContentProvider {
     private static final String AUTHORITY = "org.vignette.demo.files";
     private static final Pattern SERVED = Pattern.compile(
-            "/photos/\\d{8}-\\d{6}/\\d{8}-\\d{6}-\\d{3}\\.(png|json)|/benchmark/[A-Za-z0-9][A-Za-z0-9_-]{0,63}\\.json");
+            "/photos/\\d{8}-\\d{6}/\\d{8}-\\d{6}-\\d{3}\\.(png|json)|/shared/vignette-photos\\.zip"
+            + "|/benchmark/[A-Za-z0-9][A-Za-z0-9_-]{0,63}\\.json");
 
     /** Opens the share sheet. */
     public static void share(Activity activity, String type, File... files) {
@@ -51,9 +52,9 @@ public final class SharedFiles extends ContentProvider {
     /** @param file in a folder of the app's external files. */
     static Uri uri(File file) {
         List<String> parts = new ArrayList<>();
-        for (File at = file; at != null && parts.size() < 3; at = at.getParentFile()) {
+        for (File at = file; at != null; at = at.getParentFile()) {
             parts.add(0, at.getName());
-            if (at.getName().equals("photos") || at.getName().equals("benchmark")) {
+            if (at.getName().matches("photos|shared|benchmark")) {
                 break;
             }
         }
@@ -71,7 +72,8 @@ public final class SharedFiles extends ContentProvider {
 
     @Override
     public String getType(Uri uri) {
-        return String.valueOf(uri.getPath()).endsWith(".png") ? "image/png" : "application/json";
+        String path = String.valueOf(uri.getPath());
+        return path.endsWith(".png") ? "image/png" : path.endsWith(".zip") ? "application/zip" : "application/json";
     }
 
     @Override

@@ -31,12 +31,18 @@ public final class Answer {
      */
     public Answer(Contract contract, float[] probabilities, int most, double grabMs, double letterboxMs,
             double modelMs) {
+        this(contract, contract.threshold, probabilities, most, grabMs, letterboxMs, modelMs);
+    }
+
+    /** As above, with another threshold than the contract's. */
+    Answer(Contract contract, double threshold, float[] probabilities, int most, double grabMs, double letterboxMs,
+            double modelMs) {
         List<Score> scores = new ArrayList<>();
         for (int i : ranked(probabilities, most)) {
             scores.add(new Score(contract.labels.get(i), probabilities[i]));
         }
         best = Collections.unmodifiableList(scores);
-        known = best.get(0).probability >= contract.threshold;
+        known = best.get(0).probability >= threshold;
         this.grabMs = grabMs;
         this.letterboxMs = letterboxMs;
         this.modelMs = modelMs;

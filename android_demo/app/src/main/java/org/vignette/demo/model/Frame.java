@@ -3,7 +3,6 @@ package org.vignette.demo.model;
 import android.graphics.Bitmap;
 import android.media.Image;
 import java.util.Arrays;
-import org.vignette.demo.image.Crop;
 import org.vignette.demo.image.DrawnPicture;
 import org.vignette.demo.image.Letterbox;
 import org.vignette.demo.image.Picture;
@@ -62,7 +61,7 @@ public final class Frame {
         boolean sideways = rotation % 180 != 0;
         int uprightWidth = sideways ? pictureHeight : pictureWidth;
         int uprightHeight = sideways ? pictureWidth : pictureHeight;
-        Crop crop = Crop.centred(uprightWidth, uprightHeight, contentAspect);
+        Yuv.Crop crop = Yuv.Crop.centred(uprightWidth, uprightHeight, contentAspect);
         insideWidth = crop.width;
         insideHeight = crop.height;
         int size = 3 * crop.width * crop.height;

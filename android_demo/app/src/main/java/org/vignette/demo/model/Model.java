@@ -1,13 +1,13 @@
 package org.vignette.demo.model;
 
 import android.content.Context;
-import android.content.SharedPreferences;
 import android.graphics.Bitmap;
 import android.media.Image;
 import android.media.ImageReader;
 import android.net.Uri;
 import android.os.Handler;
 import android.os.Looper;
+import android.os.SystemClock;
 import java.io.IOException;
 import org.vignette.demo.image.Picture;
 
@@ -40,6 +40,8 @@ public final class Model implements ImageReader.OnImageAvailableListener {
     }
 
     private static final int MOST_ANSWERS = 3;
+    /** Nobody reads faster, and a phone that computes without a pause gets hot. */
+    private static final long PAUSE_MS = 100;
     private static final Classifier.Kernels LIVE = Classifier.Kernels.XNNPACK;
     private static final String PREFERENCES = "self_test";
     private static final String PASSED = "passed_sha256";
@@ -50,6 +52,9 @@ public final class Model implements ImageReader.OnImageAvailableListener {
     private final Handler main = new Handler(Looper.getMainLooper());
     private boolean closed;
     private volatile int rotation;
+    private volatile boolean fullSpeed;
+    /** Negative for the contract's own. */
+    private volatile double threshold = -1;
 
     // The rest belongs to the model thread.
     private ModelFile file;
@@ -58,6 +63,8 @@ public final class Model implements ImageReader.OnImageAvailableListener {
     /** The model's output for the last frame, if that came from the camera; otherwise null. */
     private byte[] output;
     private double modelMs;
+    /** When the last camera frame was taken on, in milliseconds since the phone started. */
+    private long lastFrame = -PAUSE_MS;
 
     /** Starts opening the model. */
     public Model(ModelHost app, Listener listener) {
@@ -70,6 +77,22 @@ public final class Model implements ImageReader.OnImageAvailableListener {
     /** @param degrees clockwise to turn the camera's pictures upright: 0, 90, 180 or 270. */
     public void setRotation(int degrees) {
         rotation = degrees;
+    }
+
+    /** Answers as often as it can, instead of ten times a second. */
+    public void setFullSpeed(boolean fullSpeed) {
+        this.fullSpeed = fullSpeed;
+    }
+
+    /** @param threshold below it the screen shows no answer, 0 to 1; photos keep the contract's. */
+    public void setThreshold(double threshold) {
+        this.threshold = threshold;
+    }
+
+    /** Whether this model has passed its self-test on this phone. */
+    public static boolean passed(Context context, Contract contract) {
+        String passed = context.getSharedPreferences(PREFERENCES, Context.MODE_PRIVATE).getString(PASSED, null);
+        return key(contract).equals(passed);
     }
 
     /** Replays the golden vectors. */
@@ -109,10 +132,15 @@ public final class Model implements ImageReader.OnImageAvailableListener {
     @Override
     public void onImageAvailable(ImageReader reader) {
         try (Image image = reader.acquireLatestImage()) {
-            if (image == null || classifier == null) {
+            long now = SystemClock.elapsedRealtime();
+            if (image == null || classifier == null || !fullSpeed && now - lastFrame < PAUSE_MS) {
                 return;
             }
+            lastFrame = now;
             frame.fill(image, rotation);
+        } catch (IllegalStateException e) {
+            // The camera was closed while this frame was on its way.
+            return;
         }
         Answer answer = answer();
         tell(() -> listener.onAnswer(answer));
@@ -133,7 +161,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         }
         Contract contract = file.contract;
         frame = new Frame(contract);
-        boolean tested = passed(contract).equals(preferences().getString(PASSED, null));
+        boolean tested = passed(app.context(), contract);
         tell(() -> listener.onModelOpened(contract, tested));
     }
 
@@ -144,8 +172,8 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         output = null;
         try {
             SelfTest.Report report = new SelfTest(file.contract, frame).run(file, classifier);
-            String passed = report.right() ? passed(file.contract) : null;
-            preferences().edit().putString(PASSED, passed).apply();
+            app.context().getSharedPreferences(PREFERENCES, Context.MODE_PRIVATE).edit()
+                    .putString(PASSED, report.right() ? key(file.contract) : null).apply();
             tell(() -> listener.onSelfTest(report));
         } catch (BundleException e) {
             tell(() -> listener.onModelError(e));
@@ -172,17 +200,14 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         long start = System.nanoTime();
         output = classifier.run(frame.pixels);
         modelMs = (System.nanoTime() - start) / 1e6;
-        return new Answer(file.contract, Classifier.probabilities(file.contract, output), MOST_ANSWERS,
+        double least = threshold < 0 ? file.contract.threshold : threshold;
+        return new Answer(file.contract, least, Classifier.probabilities(file.contract, output), MOST_ANSWERS,
                 frame.grabMs(), frame.letterboxMs(), modelMs);
     }
 
     /** What passed a self-test: another model is tested again, and so is one with a contract of another version. */
-    private static String passed(Contract contract) {
+    private static String key(Contract contract) {
         return contract.modelSha256 + " " + contract.version;
-    }
-
-    private SharedPreferences preferences() {
-        return app.context().getSharedPreferences(PREFERENCES, Context.MODE_PRIVATE);
     }
 
     private void tell(Runnable news) {

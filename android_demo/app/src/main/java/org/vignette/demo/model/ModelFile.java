@@ -76,7 +76,7 @@ public final class ModelFile {
     }
 
     /** The contents of a UTF-8 file of the bundle. */
-    static String text(Files files, String name) throws IOException {
+    public static String text(Files files, String name) throws IOException {
         ByteArrayOutputStream all = new ByteArrayOutputStream();
         try (InputStream in = files.open(name)) {
             byte[] part = new byte[8192];

@@ -1,6 +1,9 @@
 package org.vignette.demo.photos;
 
+import android.content.Context;
+import android.content.SharedPreferences;
 import android.graphics.Bitmap;
+import android.graphics.BitmapFactory;
 import android.os.Handler;
 import android.os.Looper;
 import java.io.File;
@@ -21,12 +24,20 @@ import org.vignette.demo.model.Shot;
 public final class Gallery {
     /** Called on the main thread. */
     public interface Listener {
-        /** @param image its pixels. */
-        void onKept(Photo photo, Bitmap image);
+        /**
+         * What a photo shows is to be asked: it was just kept, or was not answered before the app was left.
+         *
+         * @param photo null if no question is open.
+         * @param image its pixels; null without a photo.
+         */
+        default void onQuestion(Photo photo, Bitmap image) {}
 
         void onLabelled(Photo photo);
 
-        void onAlbum(Photos.Album album);
+        default void onAlbum(Photos.Album album) {}
+
+        /** @param zip all photos and their documents. */
+        default void onZip(File zip) {}
 
         void onStorageError(StorageException error);
     }
@@ -35,6 +46,10 @@ public final class Gallery {
     private interface Work {
         void run(Photos photos) throws StorageException;
     }
+
+    private static final String PREFERENCES = "photos";
+    /** The picture whose question is open. */
+    private static final String ASKED = "asked";
 
     private final App app;
     private final Listener listener;
@@ -56,9 +71,25 @@ public final class Gallery {
             } catch (JSONException e) {
                 throw new AssertionError("numbers of a phone are JSON", e);
             }
+            preferences().edit().putString(ASKED, photo.picture.getPath()).apply();
             Bitmap image = Frame.bitmap(shot.rgb, shot.width, shot.height);
-            tell(() -> listener.onKept(photo, image));
+            tell(() -> listener.onQuestion(photo, image));
         });
+    }
+
+    /** Asks again what was left unanswered, even by a process that has ended since. */
+    public void askAgain() {
+        app.storageThread().post(() -> {
+            String path = preferences().getString(ASKED, null);
+            Photo photo = path == null ? null : Photos.unlabelled(new File(path), app.disk());
+            Bitmap image = photo == null ? null : BitmapFactory.decodeFile(path);
+            tell(() -> listener.onQuestion(image == null ? null : photo, image));
+        });
+    }
+
+    /** The question was answered, or is to be answered in the list of photos. */
+    public void closeQuestion() {
+        app.storageThread().post(() -> preferences().edit().remove(ASKED).apply());
     }
 
     /** @param label one of the photo's labels; null for none of them. */
@@ -86,8 +117,20 @@ public final class Gallery {
         });
     }
 
+    /** Packs all photos into one file. */
+    void zip() {
+        post(photos -> {
+            File zip = photos.zip();
+            tell(() -> listener.onZip(zip));
+        });
+    }
+
     public void close() {
         closed = true;
+    }
+
+    private SharedPreferences preferences() {
+        return app.context().getSharedPreferences(PREFERENCES, Context.MODE_PRIVATE);
     }
 
     private void post(Work work) {

@@ -1,10 +1,15 @@
 package org.vignette.demo.photos;
 
 import java.io.File;
+import java.time.Instant;
+import java.time.ZoneId;
+import java.time.format.DateTimeFormatter;
+import java.time.format.FormatStyle;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
 import org.json.JSONArray;
 import org.json.JSONException;
 import org.json.JSONObject;
@@ -132,6 +137,17 @@ public final class Photo {
         } catch (JSONException e) {
             throw new AssertionError("it was read before", e);
         }
+    }
+
+    /** Whether the app's answer agrees with the user's label; for none of the labels, "I don't know" is right. */
+    boolean isRight() {
+        return naming != Naming.NOTHING && Objects.equals(answer, truth);
+    }
+
+    /** When it was taken, in the phone's own time and the user's language. */
+    String time() {
+        return DateTimeFormatter.ofLocalizedDateTime(FormatStyle.MEDIUM)
+                .format(Instant.parse(takenAt).atZone(ZoneId.systemDefault()));
     }
 
     /** Where a picture's document is stored. */

@@ -2,10 +2,14 @@ package org.vignette.demo.photos;
 
 import java.io.File;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.zip.Deflater;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
 import org.json.JSONException;
 import org.json.JSONObject;
 import org.vignette.demo.core.Disk;
@@ -26,6 +30,8 @@ public final class Photos {
     private static final String SESSION = "yyyyMMdd-HHmmss";
     private static final String NAME = "yyyyMMdd-HHmmss-SSS";
     private static final Pattern SESSION_FOLDER = Pattern.compile("\\d{8}-\\d{6}");
+    /** Beside the folder: all photos in one file, to be shared. */
+    private static final String ZIP = "shared/vignette-photos.zip";
     private static final Pattern PICTURE = Pattern.compile("\\d{8}-\\d{6}-\\d{3}\\.png");
 
     /** The contents of the folder. Immutable. */
@@ -98,6 +104,16 @@ public final class Photos {
         return new Album(photos, damaged);
     }
 
+    /** A photo that nobody has labelled; null if it was labelled, is damaged, or is gone. */
+    static Photo unlabelled(File picture, Disk disk) {
+        try {
+            Photo photo = Photo.read(picture, disk.read(Photo.document(picture)));
+            return photo.naming == Photo.Naming.NOTHING ? photo : null;
+        } catch (StorageException | JSONException e) {
+            return null;
+        }
+    }
+
     /**
      * Stores the user's label.
      *
@@ -114,6 +130,27 @@ public final class Photos {
         disk.delete(Photo.document(picture));
         disk.delete(picture);
         picture.getParentFile().delete();
+        disk.delete(new File(folder.getParentFile(), ZIP));
+    }
+
+    /** All readable photos with their documents in one zip: {@code SESSION/TIME.png} and {@code SESSION/TIME.json}. */
+    File zip() throws StorageException {
+        List<Photo> photos = album().photos;
+        File zip = new File(folder.getParentFile(), ZIP);
+        disk.write(zip, out -> {
+            ZipOutputStream entries = new ZipOutputStream(out);
+            // Pictures are compressed already.
+            entries.setLevel(Deflater.BEST_SPEED);
+            for (Photo photo : photos) {
+                for (File file : new File[] {photo.picture, Photo.document(photo.picture)}) {
+                    entries.putNextEntry(new ZipEntry(file.getParentFile().getName() + "/" + file.getName()));
+                    Files.copy(file.toPath(), entries);
+                    entries.closeEntry();
+                }
+            }
+            entries.finish();
+        });
+        return zip;
     }
 
     private void read(File picture, List<Photo> photos, List<File> damaged) {

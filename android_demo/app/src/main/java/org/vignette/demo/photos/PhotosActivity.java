@@ -2,10 +2,10 @@ package org.vignette.demo.photos;
 
 import android.app.Activity;
 import android.app.AlertDialog;
-import android.graphics.Bitmap;
 import android.os.Bundle;
 import android.view.View;
-import android.widget.ListView;
+import android.widget.GridView;
+import android.widget.ImageView;
 import android.widget.TextView;
 import java.io.File;
 import java.util.ArrayList;
@@ -18,12 +18,9 @@ import org.vignette.demo.core.StorageException;
 import org.vignette.demo.core.Views;
 
 /** The photos that the user kept: to look at, to label, to share and to delete. */
-public final class PhotosActivity extends Activity implements Gallery.Listener, PhotoRows.Listener {
-    /** Android passes at most a megabyte of URIs at once. */
-    static final int MOST_SHARED = 200;
-
+public final class PhotosActivity extends Activity implements Gallery.Listener {
     private Gallery gallery;
-    private PhotoRows rows;
+    private PhotoGrid grid;
     private View list;
     private View actions;
     private TextView text;
@@ -35,13 +32,18 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
     protected void onCreate(Bundle saved) {
         super.onCreate(saved);
         setContentView(R.layout.photos);
-        rows = new PhotoRows(this, ((App) getApplication()).storageThread(), this);
-        ListView view = findViewById(R.id.list);
-        view.setAdapter(rows);
+        grid = new PhotoGrid(this, ((App) getApplication()).storageThread());
+        GridView view = findViewById(R.id.grid);
+        // Large letters need wider columns, though not in proportion.
+        float letters = getResources().getConfiguration().fontScale;
+        int column = getResources().getDimensionPixelSize(R.dimen.thumbnail);
+        view.setColumnWidth(Math.round(column * Math.max(1, (1 + letters) / 2)));
+        view.setAdapter(grid);
+        view.setOnItemClickListener((parent, cell, position, id) -> open(grid.getItem(position)));
         list = view;
         text = findViewById(R.id.text);
         actions = findViewById(R.id.actions);
-        findViewById(R.id.share_all).setOnClickListener(button -> share(album.photos));
+        findViewById(R.id.share_all).setOnClickListener(button -> pack());
         findViewById(R.id.delete_all).setOnClickListener(button -> confirmAll());
         Views.edgeToEdge(this, view);
     }
@@ -64,14 +66,14 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
 
     @Override
     protected void onDestroy() {
-        rows.close();
+        grid.close();
         super.onDestroy();
     }
 
     @Override
     public void onAlbum(Photos.Album found) {
         album = found;
-        rows.show(found);
+        grid.show(found);
         boolean empty = found.photos.isEmpty() && found.damaged.isEmpty();
         int unsaid = 0;
         for (Photo photo : found.photos) {
@@ -82,12 +84,9 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
                 : getResources().getQuantityString(R.plurals.photos_count, all, all, unsaid));
         Views.setVisible(list, !empty);
         Views.setVisible(actions, !empty);
-        Views.setVisible(findViewById(R.id.share_all), !found.photos.isEmpty());
-    }
-
-    @Override
-    public void onKept(Photo photo, Bitmap image) {
-        gallery.look();
+        View shareAll = findViewById(R.id.share_all);
+        Views.setVisible(shareAll, !found.photos.isEmpty());
+        shareAll.setEnabled(true);
     }
 
     @Override
@@ -104,8 +103,32 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
                 .setPositiveButton(android.R.string.ok, null));
     }
 
-    @Override
-    public void onLabel(Photo photo) {
+    /** Shows a photo, or the file of a damaged one, and what can be done with it. */
+    private void open(Object item) {
+        Photo photo = item instanceof Photo ? (Photo) item : null;
+        File picture = photo == null ? (File) item : photo.picture;
+        ImageView view = new ImageView(this);
+        view.setImageBitmap(grid.picture(picture));
+        view.setAdjustViewBounds(true);
+        // Leaves room for the buttons, even in landscape.
+        view.setMaxHeight(getResources().getDisplayMetrics().heightPixels / 4);
+        AlertDialog.Builder builder = new AlertDialog.Builder(this)
+                .setView(view)
+                .setNegativeButton(R.string.act_delete, (dialog, which) ->
+                        confirm(R.string.delete_one, Collections.singletonList(picture)));
+        if (photo == null) {
+            builder.setTitle(R.string.photo_damaged).setMessage(picture.getName());
+        } else {
+            builder.setTitle(PhotoGrid.truth(getResources(), photo))
+                    .setMessage(PhotoGrid.answer(getResources(), photo) + "\n" + photo.time())
+                    .setPositiveButton(R.string.act_label, (dialog, which) -> label(photo))
+                    .setNeutralButton(R.string.act_share, (dialog, which) ->
+                            SharedFiles.share(this, "*/*", photo.picture, Photo.document(photo.picture)));
+        }
+        open(builder);
+    }
+
+    private void label(Photo photo) {
         List<String> choices = new ArrayList<>(photo.labels);
         choices.add(getString(R.string.none_of_them));
         open(new AlertDialog.Builder(this)
@@ -113,16 +136,6 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
                 .setItems(choices.toArray(new String[0]), (dialog, which) ->
                         gallery.label(photo, which < photo.labels.size() ? photo.labels.get(which) : null))
                 .setNegativeButton(android.R.string.cancel, null));
-    }
-
-    @Override
-    public void onShare(Photo photo) {
-        share(Collections.singletonList(photo));
-    }
-
-    @Override
-    public void onDelete(File picture) {
-        confirm(R.string.delete_one, Collections.singletonList(picture));
     }
 
     private void confirmAll() {
@@ -147,19 +160,17 @@ public final class PhotosActivity extends Activity implements Gallery.Listener, 
         dialog = builder.show();
     }
 
-    /** Shares pictures and their documents. */
-    private void share(List<Photo> photos) {
-        if (photos.size() > MOST_SHARED) {
-            open(new AlertDialog.Builder(this)
-                    .setMessage(getString(R.string.share_many, photos.size(), MOST_SHARED))
-                    .setPositiveButton(android.R.string.ok, null));
-            return;
-        }
-        List<File> files = new ArrayList<>();
-        for (Photo photo : photos) {
-            files.add(photo.picture);
-            files.add(Photo.document(photo.picture));
-        }
-        SharedFiles.share(this, "*/*", files.toArray(new File[0]));
+    /** One file, because Android passes at most a megabyte of URIs at once. */
+    private void pack() {
+        int all = album.photos.size();
+        text.setText(getResources().getQuantityString(R.plurals.photos_packing, all, all));
+        findViewById(R.id.share_all).setEnabled(false);
+        gallery.zip();
+    }
+
+    @Override
+    public void onZip(File zip) {
+        onAlbum(album);
+        SharedFiles.share(this, "application/zip", zip);
     }
 }

@@ -9,7 +9,7 @@ import org.junit.runner.RunWith;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.vignette.demo.DemoRunner;
-import org.vignette.demo.image.Crop;
+import org.vignette.demo.image.Yuv;
 
 /** The guide on the screen surrounds exactly what is analysed. */
 @RunWith(DemoRunner.class)
@@ -52,7 +52,7 @@ public class ViewfinderTest {
         Viewfinder finder = new Viewfinder(sensor, false, 640, 480);
         int rotation = finder.uprightRotation(display);
         boolean sideways = rotation % 180 != 0;
-        Crop crop = Crop.centred(sideways ? 480 : 640, sideways ? 640 : 480, aspect);
+        Yuv.Crop crop = Yuv.Crop.centred(sideways ? 480 : 640, sideways ? 640 : 480, aspect);
         RectF guide = finder.guide(viewWidth, viewHeight, display, aspect);
         float[][] corners = {
             {crop.left, crop.top, guide.left, guide.top},

@@ -30,7 +30,7 @@ class YuvTest {
             yuv.red.set(direct(Noise.bytes(seed + 2, chromaSize)), chromaRow, pixel);
 
             boolean sideways = rotation % 180 != 0;
-            Crop crop = Crop.centred(sideways ? height : width, sideways ? width : height,
+            Yuv.Crop crop = Yuv.Crop.centred(sideways ? height : width, sideways ? width : height,
                     Double.parseDouble(words[6]));
             byte[] rgb = new byte[3 * crop.width * crop.height];
             yuv.toRgb(width, height, rotation, crop, rgb);
@@ -55,7 +55,7 @@ class YuvTest {
             yuv.blue.set(ByteBuffer.wrap(new byte[] {(byte) 128}), 1, 1);
             yuv.red.set(ByteBuffer.wrap(new byte[] {(byte) 128}), 1, 1);
             byte[] rgb = new byte[3];
-            yuv.toRgb(1, 1, 0, new Crop(0, 0, 1, 1), rgb);
+            yuv.toRgb(1, 1, 0, new Yuv.Crop(0, 0, 1, 1), rgb);
             assertArrayEquals(new byte[] {(byte) grey, (byte) grey, (byte) grey}, rgb);
         }
     }

@@ -9,10 +9,13 @@ import static org.robolectric.Shadows.shadowOf;
 import android.app.AlertDialog;
 import android.content.Intent;
 import android.view.View;
+import android.widget.GridView;
+import android.widget.ImageView;
 import android.widget.ListView;
 import android.widget.TextView;
 import java.io.File;
 import java.time.Instant;
+import java.util.TimeZone;
 import org.junit.Before;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -78,9 +81,22 @@ public class PhotosActivityTest {
         return ((TextView) shown.get().findViewById(R.id.text)).getText().toString();
     }
 
-    static View row(ActivityController<PhotosActivity> shown, int position) {
-        ListView list = shown.get().findViewById(R.id.list);
-        return list.getAdapter().getView(position, null, list);
+    private static View cell(ActivityController<PhotosActivity> shown, int position) {
+        GridView grid = shown.get().findViewById(R.id.grid);
+        return grid.getAdapter().getView(position, null, grid);
+    }
+
+    /** The dialog about one photo. */
+    static AlertDialog open(ActivityController<PhotosActivity> shown, int position) {
+        GridView grid = shown.get().findViewById(R.id.grid);
+        grid.getOnItemClickListener().onItemClick(grid, null, position, position);
+        Demo.settle();
+        return ShadowAlertDialog.getLatestAlertDialog();
+    }
+
+    static void press(AlertDialog dialog, int button) {
+        dialog.getButton(button).performClick();
+        Demo.settle();
     }
 
     static void press(View view, int id) {
@@ -88,8 +104,18 @@ public class PhotosActivityTest {
         Demo.settle();
     }
 
-    private static String word(View row, int id) {
-        return ((TextView) row.findViewById(id)).getText().toString();
+    private static String truth(ActivityController<PhotosActivity> shown, int position) {
+        return ((TextView) cell(shown, position).findViewById(R.id.truth)).getText().toString();
+    }
+
+    /** The drawable that marks a photo. */
+    private static int mark(ActivityController<PhotosActivity> shown, int position) {
+        ImageView mark = cell(shown, position).findViewById(R.id.mark);
+        return shadowOf(mark.getDrawable()).getCreatedFromResId();
+    }
+
+    private static String message(AlertDialog dialog) {
+        return shadowOf(dialog).getMessage().toString();
     }
 
     @Test
@@ -101,31 +127,60 @@ public class PhotosActivityTest {
     }
 
     @Test
-    public void photosAreListedWithAnswerAndWordAndNamedLater() throws Exception {
+    public void photosAreListedWithTheirLabelsAndLabelledLater() throws Exception {
         Photo named = photos.label(keep(1), "window", START);
         photos.label(keep(2), null, START);
         Photo unnamed = keep(3);
         ActivityController<PhotosActivity> shown = start();
         assertEquals("3 photos, 1 unlabelled.", text(shown));
-        assertEquals("What is it?", word(row(shown, 0), R.id.truth));
-        assertEquals("None of them", word(row(shown, 1), R.id.truth));
-        assertEquals("window", word(row(shown, 2), R.id.truth));
-        assertEquals("2026-03-01 12:00:01 UTC", word(row(shown, 2), R.id.time));
+        assertEquals("What is it?", truth(shown, 0));
+        assertEquals("None of them", truth(shown, 1));
+        assertEquals("window", truth(shown, 2));
         int percent = (int) Math.round(100 * named.probability);
-        assertEquals(named.answer == null
+        String answer = named.answer == null
                 ? "Answer: I don't know (" + named.labels.get(0) + ", " + percent + "\u00a0%)"
-                : "Answer: " + named.answer + ", " + percent + "\u00a0%", word(row(shown, 2), R.id.answer));
-        press(row(shown, 0), R.id.label);
+                : "Answer: " + named.answer + ", " + percent + "\u00a0%";
+        assertEquals("window. " + answer, cell(shown, 2).getContentDescription());
+        assertTrue(message(open(shown, 2)).startsWith(answer + "\n"));
+        press(open(shown, 0), AlertDialog.BUTTON_POSITIVE);
         ListView choices = ShadowAlertDialog.getLatestAlertDialog().getListView();
         assertEquals(unnamed.labels.size() + 1, choices.getCount());
         shadowOf(choices).performItemClick(1);
         Demo.settle();
         assertEquals("3 photos, 0 unlabelled.", text(shown));
-        assertEquals(unnamed.labels.get(1), word(row(shown, 0), R.id.truth));
-        press(row(shown, 0), R.id.label);
+        assertEquals(unnamed.labels.get(1), truth(shown, 0));
+        press(open(shown, 0), AlertDialog.BUTTON_POSITIVE);
         shadowOf(ShadowAlertDialog.getLatestAlertDialog().getListView()).performItemClick(4);
         Demo.settle();
         assertEquals(Photo.Naming.NONE, photos.album().photos.get(0).naming);
+    }
+
+    @Test
+    public void eachPhotoIsMarkedRightWrongOrUnlabelled() throws Exception {
+        Photo right = keep(1);
+        photos.label(right, right.answer, START);
+        Photo wrong = keep(2);
+        photos.label(wrong, wrong.labels.get(3), START);
+        keep(3);
+        new Disk().write(Photo.document(keep(4).picture), "{");
+        ActivityController<PhotosActivity> shown = start();
+        assertEquals(R.drawable.mark_damaged, mark(shown, 0));
+        assertEquals(R.drawable.mark_open, mark(shown, 1));
+        assertEquals(R.drawable.mark_wrong, mark(shown, 2));
+        assertEquals(R.drawable.mark_right, mark(shown, 3));
+    }
+
+    @Test
+    public void timesAreThePhonesOwn() throws Exception {
+        TimeZone before = TimeZone.getDefault();
+        TimeZone.setDefault(TimeZone.getTimeZone("Asia/Tokyo"));
+        try {
+            keep(1);
+            String message = message(open(start(), 0));
+            assertTrue(message, message.matches("(?s).*\nMar 1, 2026,? 9:00:01\\sPM"));
+        } finally {
+            TimeZone.setDefault(before);
+        }
     }
 
     @Test
@@ -133,19 +188,15 @@ public class PhotosActivityTest {
         keep(1);
         keep(2);
         ActivityController<PhotosActivity> shown = start();
-        press(row(shown, 0), R.id.delete);
-        AlertDialog dialog = ShadowAlertDialog.getLatestAlertDialog();
-        dialog.getButton(AlertDialog.BUTTON_NEGATIVE).performClick();
-        Demo.settle();
+        press(open(shown, 0), AlertDialog.BUTTON_NEGATIVE);
+        press(ShadowAlertDialog.getLatestAlertDialog(), AlertDialog.BUTTON_NEGATIVE);
         assertEquals(2, photos.album().photos.size());
-        press(row(shown, 0), R.id.delete);
-        ShadowAlertDialog.getLatestAlertDialog().getButton(AlertDialog.BUTTON_POSITIVE).performClick();
-        Demo.settle();
+        press(open(shown, 0), AlertDialog.BUTTON_NEGATIVE);
+        press(ShadowAlertDialog.getLatestAlertDialog(), AlertDialog.BUTTON_POSITIVE);
         assertEquals("1 photo, 1 unlabelled.", text(shown));
         assertEquals("2026-03-01T12:00:01.000Z", photos.album().photos.get(0).takenAt);
         press(shown.get().findViewById(R.id.root), R.id.delete_all);
-        ShadowAlertDialog.getLatestAlertDialog().getButton(AlertDialog.BUTTON_POSITIVE).performClick();
-        Demo.settle();
+        press(ShadowAlertDialog.getLatestAlertDialog(), AlertDialog.BUTTON_POSITIVE);
         assertEquals(0, folder.list().length);
         assertTrue(text(shown).startsWith("No photos yet."));
     }
@@ -155,13 +206,12 @@ public class PhotosActivityTest {
         Photo damaged = keep(1);
         new Disk().write(Photo.document(damaged.picture), "{");
         ActivityController<PhotosActivity> shown = start();
-        View row = row(shown, 0);
-        assertEquals("Unreadable", word(row, R.id.truth));
-        assertEquals(View.GONE, row.findViewById(R.id.label).getVisibility());
-        assertEquals(View.GONE, row.findViewById(R.id.share).getVisibility());
-        press(row, R.id.delete);
-        ShadowAlertDialog.getLatestAlertDialog().getButton(AlertDialog.BUTTON_POSITIVE).performClick();
-        Demo.settle();
+        assertEquals("Unreadable", truth(shown, 0));
+        AlertDialog dialog = open(shown, 0);
+        assertEquals(View.GONE, dialog.getButton(AlertDialog.BUTTON_POSITIVE).getVisibility());
+        assertEquals(View.GONE, dialog.getButton(AlertDialog.BUTTON_NEUTRAL).getVisibility());
+        press(dialog, AlertDialog.BUTTON_NEGATIVE);
+        press(ShadowAlertDialog.getLatestAlertDialog(), AlertDialog.BUTTON_POSITIVE);
         assertEquals(0, folder.list().length);
     }
 
@@ -170,7 +220,7 @@ public class PhotosActivityTest {
         keep(1);
         TestApp.disk = new FullDisk(10);
         ActivityController<PhotosActivity> shown = start();
-        press(row(shown, 0), R.id.label);
+        press(open(shown, 0), AlertDialog.BUTTON_POSITIVE);
         shadowOf(ShadowAlertDialog.getLatestAlertDialog().getListView()).performItemClick(0);
         Demo.settle();
         assertTrue(shadowOf(ShadowAlertDialog.getLatestAlertDialog()).getMessage().toString()
@@ -182,7 +232,7 @@ public class PhotosActivityTest {
     public void leavingTheScreenClosesTheDialog() throws Exception {
         keep(1);
         ActivityController<PhotosActivity> shown = start();
-        press(row(shown, 0), R.id.delete);
+        open(shown, 0);
         shown.pause().stop();
         assertFalse(ShadowAlertDialog.getLatestAlertDialog().isShowing());
         shown.destroy();
@@ -192,9 +242,9 @@ public class PhotosActivityTest {
     public void thumbnailsAreReadOffTheMainThreadAndShown() throws Exception {
         keep(1);
         ActivityController<PhotosActivity> shown = start();
-        row(shown, 0);
+        cell(shown, 0);
         Demo.settle();
-        android.widget.ImageView picture = row(shown, 0).findViewById(R.id.picture);
+        ImageView picture = cell(shown, 0).findViewById(R.id.picture);
         assertEquals(240, ((android.graphics.drawable.BitmapDrawable) picture.getDrawable()).getBitmap().getWidth());
     }
 }

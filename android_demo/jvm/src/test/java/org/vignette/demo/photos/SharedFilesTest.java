@@ -1,5 +1,6 @@
 package org.vignette.demo.photos;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.Assert.assertArrayEquals;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
@@ -9,18 +10,24 @@ import static org.junit.Assert.assertTrue;
 import static org.junit.Assume.assumeTrue;
 import static org.robolectric.Shadows.shadowOf;
 import static org.vignette.demo.photos.PhotosActivityTest.keep;
+import static org.vignette.demo.photos.PhotosActivityTest.open;
 import static org.vignette.demo.photos.PhotosActivityTest.press;
-import static org.vignette.demo.photos.PhotosActivityTest.row;
 import static org.vignette.demo.photos.PhotosActivityTest.start;
 
+import android.app.AlertDialog;
 import android.content.ContentResolver;
 import android.content.Intent;
 import android.database.Cursor;
 import android.net.Uri;
+import android.view.View;
 import java.io.File;
 import java.io.FileNotFoundException;
 import java.io.InputStream;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipInputStream;
 import org.junit.Before;
 import org.junit.Test;
 import org.junit.runner.RunWith;
@@ -28,7 +35,6 @@ import org.robolectric.Robolectric;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
-import org.robolectric.shadows.ShadowAlertDialog;
 import org.vignette.demo.Demo;
 import org.vignette.demo.DemoRunner;
 import org.vignette.demo.Made;
@@ -67,7 +73,7 @@ public class SharedFilesTest {
         Photo one = keep(photos, 1);
         keep(photos, 2);
         ActivityController<PhotosActivity> shown = start();
-        press(row(shown, 1), R.id.share);
+        press(open(shown, 1), AlertDialog.BUTTON_NEUTRAL);
         List<Uri> uris = shared(shown);
         assertEquals(2, uris.size());
         assertEquals("content://org.vignette.demo.files/photos/20260301-120001/20260301-120001-000.png",
@@ -83,23 +89,53 @@ public class SharedFilesTest {
             assertEquals("20260301-120001-000.png", cursor.getString(cursor.getColumnIndex("_display_name")));
             assertEquals(one.picture.length(), cursor.getLong(cursor.getColumnIndex("_size")));
         }
-        press(shown.get().findViewById(R.id.root), R.id.share_all);
-        assertEquals(4, shared(shown).size());
     }
 
     @Test
-    public void moreThanAndroidCanHandOverAreNotSharedAtOnce() throws Exception {
+    public void allPhotosAreSharedAsOneZipHoweverMany() throws Exception {
         Photo one = keep(photos, 1);
-        for (int i = 0; i < PhotosActivity.MOST_SHARED; i++) {
+        for (int i = 0; i < 250; i++) {
             File copy = new File(one.picture.getParentFile(), String.format("20260301-130000-%03d.png", i));
             new Disk().write(copy, "");
             new Disk().write(Photo.document(copy), one.text());
         }
         ActivityController<PhotosActivity> shown = start();
         press(shown.get().findViewById(R.id.root), R.id.share_all);
+        Intent chooser = shadowOf(shown.get()).getNextStartedActivity();
+        Intent send = chooser.getParcelableExtra(Intent.EXTRA_INTENT);
+        assertEquals(Intent.ACTION_SEND, send.getAction());
+        assertTrue((send.getFlags() & Intent.FLAG_GRANT_READ_URI_PERMISSION) != 0);
+        Uri zip = send.getParcelableExtra(Intent.EXTRA_STREAM);
+        assertEquals("content://org.vignette.demo.files/shared/vignette-photos.zip", zip.toString());
+        assertEquals("application/zip", Demo.app().getContentResolver().getType(zip));
+        Map<String, byte[]> entries = new TreeMap<>();
+        try (ZipInputStream in = new ZipInputStream(Demo.app().getContentResolver().openInputStream(zip))) {
+            for (ZipEntry entry = in.getNextEntry(); entry != null; entry = in.getNextEntry()) {
+                entries.put(entry.getName(), in.readAllBytes());
+            }
+        }
+        assertEquals(2 * 251, entries.size());
+        assertArrayEquals(java.nio.file.Files.readAllBytes(one.picture.toPath()),
+                entries.get("20260301-120001/20260301-120001-000.png"));
+        assertEquals(one.text(), new String(entries.get("20260301-120001/20260301-120001-000.json"), UTF_8));
+        assertTrue(shown.get().findViewById(R.id.share_all).isEnabled());
+        photos.delete(one.picture);
+        assertEquals(0, new File(Demo.app().getExternalFilesDir(null), "shared").list().length);
+    }
+
+    @Test
+    public void leavingTheScreenWhileThePhotosArePackedLeavesTheButtonUsable() throws Exception {
+        keep(photos, 1);
+        ActivityController<PhotosActivity> shown = start();
+        View button = shown.get().findViewById(R.id.share_all);
+        button.performClick();
+        assertFalse(button.isEnabled());
+        shown.pause().stop();
+        Demo.settle();
         assertNull(shadowOf(shown.get()).getNextStartedActivity());
-        assertTrue(shadowOf(ShadowAlertDialog.getLatestAlertDialog()).getMessage().toString()
-                .startsWith("There are 201 photos, but at most 200 can be shared at once."));
+        shown.start().resume();
+        Demo.settle();
+        assertTrue(button.isEnabled());
     }
 
     @Test

@@ -17,38 +17,30 @@ import java.util.Collections;
 import java.util.HashSet;
 import java.util.Set;
 import org.vignette.demo.R;
-import org.vignette.demo.core.Views;
 
-/** The rows of the photo list; thumbnails are read on the storage thread when first shown. */
-final class PhotoRows extends BaseAdapter {
-    /** Told about the buttons in a row. */
-    interface Listener {
-        void onLabel(Photo photo);
-
-        void onShare(Photo photo);
-
-        void onDelete(File picture);
-    }
-
+/**
+ * The photos as a grid, each marked right, wrong or unlabelled; damaged ones come first. Thumbnails are read on the
+ * storage thread when first shown.
+ */
+final class PhotoGrid extends BaseAdapter {
     /** How many photo pixels make one thumbnail pixel, per axis. */
     private static final int SHRINK = 2;
-    private static final int KEPT = 60;
+    /** More than any screen shows at once. */
+    private static final int KEPT = 150;
 
     private final Activity activity;
     private final Resources resources;
     private final Handler storage;
     private final Handler main = new Handler(Looper.getMainLooper());
-    private final Listener listener;
     private final LruCache<File, Bitmap> pictures = new LruCache<>(KEPT);
     private final Set<File> awaited = new HashSet<>();
     private Photos.Album album = new Photos.Album(Collections.emptyList(), Collections.emptyList());
     private boolean closed;
 
-    PhotoRows(Activity activity, Handler storage, Listener listener) {
+    PhotoGrid(Activity activity, Handler storage) {
         this.activity = activity;
         resources = activity.getResources();
         this.storage = storage;
-        this.listener = listener;
     }
 
     void show(Photos.Album next) {
@@ -65,6 +57,7 @@ final class PhotoRows extends BaseAdapter {
         return album.photos.size() + album.damaged.size();
     }
 
+    /** A Photo, or the File of a damaged one's picture. */
     @Override
     public Object getItem(int position) {
         int damaged = album.damaged.size();
@@ -78,28 +71,29 @@ final class PhotoRows extends BaseAdapter {
 
     @Override
     public View getView(int position, View old, ViewGroup parent) {
-        View row = old == null ? activity.getLayoutInflater().inflate(R.layout.photo, parent, false) : old;
+        View cell = old == null ? activity.getLayoutInflater().inflate(R.layout.photo, parent, false) : old;
         Object item = getItem(position);
         Photo photo = item instanceof Photo ? (Photo) item : null;
         File picture = photo == null ? (File) item : photo.picture;
-        TextView truth = row.findViewById(R.id.truth);
-        TextView answer = row.findViewById(R.id.answer);
-        TextView time = row.findViewById(R.id.time);
-        truth.setText(photo == null ? resources.getString(R.string.photo_damaged) : truth(photo));
-        answer.setText(photo == null ? picture.getName() : answer(photo));
-        time.setText(photo == null ? "" : photo.takenAt.substring(0, 19).replace('T', ' ') + " UTC");
-        View label = row.findViewById(R.id.label);
-        View share = row.findViewById(R.id.share);
-        Views.setVisible(label, photo != null);
-        Views.setVisible(share, photo != null);
-        label.setOnClickListener(view -> listener.onLabel(photo));
-        share.setOnClickListener(view -> listener.onShare(photo));
-        row.findViewById(R.id.delete).setOnClickListener(view -> listener.onDelete(picture));
-        ((ImageView) row.findViewById(R.id.picture)).setImageBitmap(picture(picture));
-        return row;
+        TextView truth = cell.findViewById(R.id.truth);
+        truth.setText(photo == null ? resources.getString(R.string.photo_damaged) : truth(resources, photo));
+        ((ImageView) cell.findViewById(R.id.mark)).setImageResource(
+                photo == null ? R.drawable.mark_damaged : mark(photo));
+        cell.setContentDescription(photo == null ? truth.getText()
+                : resources.getString(R.string.photo_spoken, truth.getText(), answer(resources, photo)));
+        ((ImageView) cell.findViewById(R.id.picture)).setImageBitmap(picture(picture));
+        return cell;
     }
 
-    private String truth(Photo photo) {
+    private static int mark(Photo photo) {
+        if (photo.naming == Photo.Naming.NOTHING) {
+            return R.drawable.mark_open;
+        }
+        return photo.isRight() ? R.drawable.mark_right : R.drawable.mark_wrong;
+    }
+
+    /** What the user says it is. */
+    static String truth(Resources resources, Photo photo) {
         switch (photo.naming) {
             case LABEL:
                 return photo.truth;
@@ -110,15 +104,16 @@ final class PhotoRows extends BaseAdapter {
         }
     }
 
-    private String answer(Photo photo) {
+    /** What the model says it is. */
+    static String answer(Resources resources, Photo photo) {
         int percent = (int) Math.round(100 * photo.probability);
         String number = resources.getString(R.string.percent, percent);
         return photo.answer == null ? resources.getString(R.string.answered_unknown, photo.labels.get(0), number)
                 : resources.getString(R.string.answered, photo.answer, number);
     }
 
-    /** Null until it is read. */
-    private Bitmap picture(File file) {
+    /** A thumbnail; null until it is read. */
+    Bitmap picture(File file) {
         Bitmap known = pictures.get(file);
         if (known == null && awaited.add(file)) {
             storage.post(() -> {
