@@ -37,7 +37,7 @@ def write_future(folder: Path, int8: Path) -> None:
     """The bundle of a model that no runtime runs."""
     record = json.loads((int8 / bundle.CONTRACT).read_text("utf-8"))
     name = record["model"]["file"]
-    data = small_models.with_operator_version((int8 / name).read_bytes(), "FULLY_CONNECTED", 99)
+    data = small_models.with_operator_version((int8 / name).read_bytes(), "SOFTMAX", 99)
     record["model"] |= {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
     files.write_bytes(folder / name, data)
     files.write_bytes(folder / bundle.LABELS, (int8 / bundle.LABELS).read_bytes())

@@ -27,7 +27,11 @@ def logits_doubled(data: bytes) -> bytes:
     """Every logit ×2: the answers stay, the confidence does not."""
     model = schema.read_schema(data)
     dense = _dense(model)
-    for index in (*dense.inputs[1:], dense.outputs[0]):
+    logits = [dense.outputs[0]]
+    for operator in model.subgraphs[0].operators:
+        if _kind(model, operator) == "RESHAPE" and operator.inputs[0] in logits:
+            logits.append(operator.outputs[0])
+    for index in (*dense.inputs[1:], *logits):
         tensor = _tensor(model, index)
         tensor.quantization.scale = [2 * scale for scale in tensor.quantization.scale]
     return _packed(model)
@@ -58,7 +62,9 @@ def _convolutions(model: Any) -> list[Any]:
 
 
 def _dense(model: Any) -> Any:
-    return next(o for o in model.subgraphs[0].operators if _kind(model, o) == "FULLY_CONNECTED")
+    """The layer that answers; in int8 it is stored as a convolution."""
+    kinds = ("FULLY_CONNECTED", "CONV_2D")
+    return [o for o in model.subgraphs[0].operators if _kind(model, o) in kinds][-1]
 
 
 def _kind(model: Any, operator: Any) -> str:

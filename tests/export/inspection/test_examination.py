@@ -43,7 +43,7 @@ def test_a_healthy_file_is_read_and_run(tmp_path):
     assert (taken.shape, taken.dtype, taken.scale, taken.zero_point) == ((1, 32, 64, 3), "uint8", 1.0, 0)
     assert {operator.name for operator in found.structure.operators} >= {
         "CONV_2D",
-        "FULLY_CONNECTED",
+        "RESHAPE",
         "SOFTMAX",
     }
     assert found.structure.per_channel >= 3

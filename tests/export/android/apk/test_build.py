@@ -209,7 +209,7 @@ def test_passport_agrees_with_the_file(built):
     assert sum(made.sizes.model_dump().values()) == 2 * made.sizes.whole
     assert made.runtime.name == "tensorflow-lite 2.16.1"
     assert made.runtime.version == "2.16.1"
-    assert {op.name: op.runtime for op in made.runtime.operators}["FULLY_CONNECTED"] == 11
+    assert {op.name: op.runtime for op in made.runtime.operators}["CONV_2D"] == 8
     assert all(op.fits for op in made.runtime.operators)
 
 
@@ -232,21 +232,22 @@ def test_own_key_is_kept_beside_the_runs_and_readable_by_its_owner_only(built, c
 
 
 def test_model_that_the_runtime_cannot_run_is_refused_before_anything_is_fetched(
-    int8_bundle, project, tmp_path, no_programs
+    small_bundles, project, tmp_path, no_programs
 ):
+    folder = Path(shutil.copytree(small_bundles["float32"], tmp_path / "float32"))
     data = small_models.with_operator_version(
-        (int8_bundle / "model_int8.tflite").read_bytes(), "FULLY_CONNECTED", 12
+        (folder / "model_float32.tflite").read_bytes(), "FULLY_CONNECTED", 12
     )
-    (int8_bundle / "model_int8.tflite").write_bytes(data)
-    record = json.loads((int8_bundle / bundle.CONTRACT).read_text("utf-8"))
+    (folder / "model_float32.tflite").write_bytes(data)
+    record = json.loads((folder / bundle.CONTRACT).read_text("utf-8"))
     record["model"] |= {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
-    (int8_bundle / bundle.CONTRACT).write_text(json.dumps(record), "utf-8")
+    (folder / bundle.CONTRACT).write_text(json.dumps(record), "utf-8")
     words = (
-        r"tensorflow-lite 2\.16\.1 inside the app cannot run model_int8\.tflite: "
+        r"tensorflow-lite 2\.16\.1 inside the app cannot run model_float32\.tflite: "
         r"FULLY_CONNECTED version 12 \(supported up to 11\)"
     )
     with pytest.raises(GateError, match=words) as caught:
-        build.build_apk(int8_bundle, tmp_path / "demo.apk", project=project, cache=tmp_path / "c/android")
+        build.build_apk(folder, tmp_path / "demo.apk", project=project, cache=tmp_path / "c/android")
     assert caught.value.exit_code == 3
     assert "--runtime" in caught.value.hint
     assert not (tmp_path / "demo.apk").exists()

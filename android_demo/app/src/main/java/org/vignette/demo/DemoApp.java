@@ -7,15 +7,15 @@ import android.os.HandlerThread;
 import java.io.File;
 import org.vignette.demo.benchmark.BenchmarkSession;
 import org.vignette.demo.core.Disk;
-import org.vignette.demo.core.StorageException;
+import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.model.Files;
-import org.vignette.demo.model.ModelHost;
+import org.vignette.demo.model.Model;
 
 /**
  * What lives as long as the process: the background threads and the benchmark. All screens share the threads, so one
  * screen has finished closing something before the next one opens it.
  */
-public class DemoApp extends Application implements ModelHost, BenchmarkSession.Owner {
+public class DemoApp extends Application implements Model.Host, BenchmarkSession.Owner {
     private Handler cameraThread;
     private Handler modelThread;
     private Handler storageThread;
@@ -79,10 +79,10 @@ public class DemoApp extends Application implements ModelHost, BenchmarkSession.
     }
 
     @Override
-    public File external() throws StorageException {
+    public File external() throws LocalizedException {
         File folder = getExternalFilesDir(null);
         if (folder == null) {
-            throw new StorageException(R.string.storage_missing);
+            throw new LocalizedException(R.string.storage_missing);
         }
         return folder;
     }

@@ -10,9 +10,9 @@ import org.vignette.demo.camera.Preview;
 import org.vignette.demo.model.Answer;
 import org.vignette.demo.model.BundleException;
 import org.vignette.demo.model.Contract;
+import org.vignette.demo.model.Frame.Shot;
 import org.vignette.demo.model.Model;
 import org.vignette.demo.model.SelfTest;
-import org.vignette.demo.model.Shot;
 
 /** The camera screen: decides what happens next; others do it on their own threads, and {@link Screen} shows it. */
 public final class MainActivity extends Activity implements Model.Listener, Preview.Listener, Shutter.Host {

@@ -7,8 +7,8 @@ import android.view.ViewGroup;
 import android.widget.Button;
 import android.widget.Toast;
 import java.util.Collections;
-import org.vignette.demo.core.StorageException;
-import org.vignette.demo.model.Shot;
+import org.vignette.demo.core.LocalizedException;
+import org.vignette.demo.model.Frame.Shot;
 import org.vignette.demo.photos.Gallery;
 import org.vignette.demo.photos.Photo;
 
@@ -141,7 +141,7 @@ final class Shutter implements Gallery.Listener {
     }
 
     @Override
-    public void onStorageError(StorageException error) {
+    public void onStorageError(LocalizedException error) {
         keeping = false;
         host.show(UiState.notKept(error));
     }

@@ -3,7 +3,6 @@ package org.vignette.demo;
 import android.graphics.Bitmap;
 import org.vignette.demo.camera.Preview;
 import org.vignette.demo.core.LocalizedException;
-import org.vignette.demo.core.StorageException;
 import org.vignette.demo.model.Answer;
 import org.vignette.demo.model.BundleException;
 import org.vignette.demo.model.SelfTest;
@@ -102,7 +101,7 @@ final class UiState {
         return new UiState(Kind.TAKEN, null, image, photo, null, null, false);
     }
 
-    static UiState notKept(StorageException error) {
+    static UiState notKept(LocalizedException error) {
         return new UiState(Kind.NOT_KEPT, null, null, null, error, null, false);
     }
 

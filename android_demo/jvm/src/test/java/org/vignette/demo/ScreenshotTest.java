@@ -18,7 +18,7 @@ import org.robolectric.Robolectric;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.vignette.demo.camera.LivePicture;
-import org.vignette.demo.core.StorageException;
+import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.model.Answer;
 import org.vignette.demo.model.BundleException;
 import org.vignette.demo.model.Classifier;
@@ -129,7 +129,7 @@ public class ScreenshotTest extends EveryLook {
         activity.show(UiState.modelError(new BundleException(
                 R.string.model_size, "model_int8.tflite", 1_000_000, 3_990_000L)));
         golden.shoot(activity, "model_error" + variant);
-        activity.show(UiState.notKept(new StorageException(R.string.storage_full, "20260301-120001-000.png")));
+        activity.show(UiState.notKept(new LocalizedException(R.string.storage_full, "20260301-120001-000.png")));
         golden.shoot(activity, "not_kept" + variant);
         Classifier.Kernels builtIn = Classifier.Kernels.BUILT_IN;
         Classifier.Kernels xnnpack = Classifier.Kernels.XNNPACK;

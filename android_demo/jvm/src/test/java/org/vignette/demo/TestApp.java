@@ -2,7 +2,7 @@ package org.vignette.demo;
 
 import java.io.File;
 import org.vignette.demo.core.Disk;
-import org.vignette.demo.core.StorageException;
+import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.model.Files;
 
 /** The app with a bundle, disk and storage chosen by the test. */
@@ -32,9 +32,9 @@ public final class TestApp extends DemoApp {
     }
 
     @Override
-    public File external() throws StorageException {
+    public File external() throws LocalizedException {
         if (unmounted) {
-            throw new StorageException(R.string.storage_missing);
+            throw new LocalizedException(R.string.storage_missing);
         }
         return super.external();
     }

@@ -12,8 +12,8 @@ import java.io.FileNotFoundException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.vignette.demo.core.Disk;
+import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.core.Phone;
-import org.vignette.demo.core.StorageException;
 
 /**
  * Hands the files of the benchmark to adb, which many phones do not let into the app's folder. The manifest demands
@@ -52,7 +52,7 @@ public final class BenchmarkProvider extends ContentProvider {
             cursor.addRow(new String[] {new Disk().read(file(uri))});
         } catch (FileNotFoundException e) {
             return cursor;
-        } catch (StorageException e) {
+        } catch (LocalizedException e) {
             throw new IllegalStateException(e.message(Phone.english(getContext())), e);
         }
         return cursor;

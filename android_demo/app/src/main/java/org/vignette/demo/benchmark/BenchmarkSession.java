@@ -13,8 +13,7 @@ import org.vignette.demo.R;
 import org.vignette.demo.core.Disk;
 import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.core.Phone;
-import org.vignette.demo.core.StorageException;
-import org.vignette.demo.model.ModelHost;
+import org.vignette.demo.model.Model;
 
 /**
  * The only benchmark that can run, and its file, which says how far it is and later what came out. It lives as long as
@@ -71,7 +70,7 @@ public final class BenchmarkSession implements Benchmark.Watcher {
     /** Between two checks whether the camera screen has closed its model, in milliseconds. */
     private static final int WAIT = 50;
 
-    private final ModelHost app;
+    private final Model.Host app;
     private final Handler main = new Handler(Looper.getMainLooper());
     private final Resources english;
     private Listener listener;
@@ -80,7 +79,7 @@ public final class BenchmarkSession implements Benchmark.Watcher {
     private volatile String running;
     private volatile LocalizedException stopped;
 
-    public BenchmarkSession(ModelHost app) {
+    public BenchmarkSession(Model.Host app) {
         this.app = app;
         english = Phone.english(app.context());
     }
@@ -153,7 +152,7 @@ public final class BenchmarkSession implements Benchmark.Watcher {
                     .put("done", step.done).put("of", step.of).put("now", step.message(english)));
         } catch (JSONException e) {
             throw new AssertionError(e);
-        } catch (StorageException e) {
+        } catch (LocalizedException e) {
             // Writing the result will fail as well, and is reported.
             Log.w(TAG, e.message(english));
         }
@@ -211,7 +210,7 @@ public final class BenchmarkSession implements Benchmark.Watcher {
             write(session, header(session, "failed").put("error", error.message(english)).put("cancelled", cancelled));
         } catch (JSONException e) {
             throw new AssertionError(e);
-        } catch (StorageException e) {
+        } catch (LocalizedException e) {
             Log.e(TAG, e.message(english));
         }
     }
@@ -226,11 +225,11 @@ public final class BenchmarkSession implements Benchmark.Watcher {
         return document;
     }
 
-    private void write(String session, JSONObject document) throws StorageException, JSONException {
+    private void write(String session, JSONObject document) throws LocalizedException, JSONException {
         app.disk().write(file(session), document.toString(1) + "\n");
     }
 
-    private File file(String session) throws StorageException {
+    private File file(String session) throws LocalizedException {
         return new File(app.external(), "benchmark/" + session + ".json");
     }
 

@@ -23,7 +23,7 @@ public interface App {
     /**
      * The folder that adb and the user can reach. Not for the main thread.
      *
-     * @throws StorageException the storage is currently unavailable.
+     * @throws LocalizedException the storage is currently unavailable.
      */
-    File external() throws StorageException;
+    File external() throws LocalizedException;
 }

@@ -27,13 +27,13 @@ public class Disk {
     /**
      * Writes a file, creating its folder if necessary.
      *
-     * @throws StorageException there is no room, or it cannot be written; nothing is left behind.
+     * @throws LocalizedException there is no room, or it cannot be written; nothing is left behind.
      */
-    public final void write(File file, Content content) throws StorageException {
+    public final void write(File file, Content content) throws LocalizedException {
         File folder = file.getParentFile();
         File part = new File(folder, file.getName() + PART);
         if (!folder.isDirectory() && !folder.mkdirs() && !folder.isDirectory()) {
-            throw new StorageException(R.string.folder_missing, folder.getPath());
+            throw new LocalizedException(R.string.folder_missing, folder.getPath());
         }
         try {
             try (OutputStream out = open(part)) {
@@ -50,21 +50,21 @@ public class Disk {
             part.delete();
             String why = String.valueOf(e.getMessage());
             boolean full = why.contains("ENOSPC") || why.contains("No space left");
-            throw new StorageException(
+            throw new LocalizedException(
                     full ? R.string.storage_full : R.string.file_unwritable, file.getName(), why);
         }
     }
 
-    public final void write(File file, byte[] bytes) throws StorageException {
+    public final void write(File file, byte[] bytes) throws LocalizedException {
         write(file, out -> out.write(bytes));
     }
 
-    public final void write(File file, String text) throws StorageException {
+    public final void write(File file, String text) throws LocalizedException {
         write(file, text.getBytes(StandardCharsets.UTF_8));
     }
 
     /** The contents of a text file. */
-    public final String read(File file) throws StorageException {
+    public final String read(File file) throws LocalizedException {
         try (InputStream in = new FileInputStream(file)) {
             ByteArrayOutputStream all = new ByteArrayOutputStream();
             byte[] part = new byte[8192];
@@ -73,18 +73,18 @@ public class Disk {
             }
             return new String(all.toByteArray(), StandardCharsets.UTF_8);
         } catch (IOException e) {
-            throw new StorageException(R.string.file_unreadable, file.getName(), String.valueOf(e.getMessage()));
+            throw new LocalizedException(R.string.file_unreadable, file.getName(), String.valueOf(e.getMessage()));
         }
     }
 
     /**
      * Deletes a file.
      *
-     * @throws StorageException it is still there.
+     * @throws LocalizedException it is still there.
      */
-    public final void delete(File file) throws StorageException {
+    public final void delete(File file) throws LocalizedException {
         if (!file.delete() && file.exists()) {
-            throw new StorageException(R.string.file_undeletable, file.getName());
+            throw new LocalizedException(R.string.file_undeletable, file.getName());
         }
     }
 

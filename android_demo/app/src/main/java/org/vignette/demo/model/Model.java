@@ -9,13 +9,27 @@ import android.os.Handler;
 import android.os.Looper;
 import android.os.SystemClock;
 import java.io.IOException;
+import org.vignette.demo.core.App;
 import org.vignette.demo.image.Picture;
+import org.vignette.demo.model.Frame.Shot;
 
 /**
  * The only owner of the model: opens, feeds and closes it, all on the model thread. Methods are called on the main
  * thread and return immediately; the listener is called there too, but never after {@link #close}.
  */
 public final class Model implements ImageReader.OnImageAvailableListener {
+    /** The app as the model sees it: where the bundle is, and whether anyone has its model open. */
+    public interface Host extends App {
+        /** The bundle built into the app. */
+        Files files();
+
+        /** Whether the camera screen has a model open. Model thread. */
+        boolean modelInUse();
+
+        /** Model thread. */
+        void setModelInUse(boolean inUse);
+    }
+
     /** Called on the main thread. */
     public interface Listener {
         /** @param tested whether this exact model has already passed its self-test. */
@@ -46,7 +60,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
     private static final String PREFERENCES = "self_test";
     private static final String PASSED = "passed_sha256";
 
-    private final ModelHost app;
+    private final Host app;
     private final Listener listener;
     private final Handler thread;
     private final Handler main = new Handler(Looper.getMainLooper());
@@ -67,7 +81,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
     private long lastFrame = -PAUSE_MS;
 
     /** Starts opening the model. */
-    public Model(ModelHost app, Listener listener) {
+    public Model(Host app, Listener listener) {
         this.app = app;
         this.listener = listener;
         thread = app.modelThread();

@@ -11,10 +11,10 @@ import java.util.List;
 import org.json.JSONException;
 import org.json.JSONObject;
 import org.vignette.demo.core.App;
+import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.core.Phone;
-import org.vignette.demo.core.StorageException;
 import org.vignette.demo.model.Frame;
-import org.vignette.demo.model.Shot;
+import org.vignette.demo.model.Frame.Shot;
 
 /**
  * The only owner of the photos: keeps, labels, lists and deletes them on the storage thread. Methods are called on the
@@ -39,12 +39,12 @@ public final class Gallery {
         /** @param zip all photos and their documents. */
         default void onZip(File zip) {}
 
-        void onStorageError(StorageException error);
+        void onStorageError(LocalizedException error);
     }
 
     /** Work that may fail for lack of space. */
     private interface Work {
-        void run(Photos photos) throws StorageException;
+        void run(Photos photos) throws LocalizedException;
     }
 
     private static final String PREFERENCES = "photos";
@@ -137,7 +137,7 @@ public final class Gallery {
         app.storageThread().post(() -> {
             try {
                 work.run(new Photos(new File(app.external(), "photos"), app.disk()));
-            } catch (StorageException e) {
+            } catch (LocalizedException e) {
                 tell(() -> listener.onStorageError(e));
             }
         });

@@ -17,7 +17,7 @@ import org.vignette.demo.core.Distribution;
 import org.vignette.demo.core.Phone;
 import org.vignette.demo.model.Answer;
 import org.vignette.demo.model.Contract;
-import org.vignette.demo.model.Shot;
+import org.vignette.demo.model.Frame.Shot;
 
 /** A photo that was kept, with its document in the format of photo.schema.json. Immutable. */
 public final class Photo {

@@ -13,11 +13,11 @@ import java.util.zip.ZipOutputStream;
 import org.json.JSONException;
 import org.json.JSONObject;
 import org.vignette.demo.core.Disk;
+import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.core.Phone;
-import org.vignette.demo.core.StorageException;
 import org.vignette.demo.image.Png;
+import org.vignette.demo.model.Frame.Shot;
 import org.vignette.demo.model.ModelFile;
-import org.vignette.demo.model.Shot;
 
 /**
  * The photos the user kept, in the photos folder of the app's external files: a folder per session, a picture and a
@@ -60,9 +60,9 @@ public final class Photos {
      * Keeps a photo.
      *
      * @param phone {@code app}, {@code device} and {@code runtime}.
-     * @throws StorageException it could not be kept; nothing is left behind.
+     * @throws LocalizedException it could not be kept; nothing is left behind.
      */
-    public Photo save(Shot shot, JSONObject phone) throws StorageException, JSONException {
+    public Photo save(Shot shot, JSONObject phone) throws LocalizedException, JSONException {
         File session = new File(folder, session(shot.takenAt));
         long time = shot.takenAt;
         File picture = new File(session, Phone.utc(NAME, time) + ".png");
@@ -74,7 +74,7 @@ public final class Photos {
         try {
             disk.write(picture, png);
             disk.write(Photo.document(picture), photo.text());
-        } catch (StorageException e) {
+        } catch (LocalizedException e) {
             picture.delete();
             session.delete();
             throw e;
@@ -109,7 +109,7 @@ public final class Photos {
         try {
             Photo photo = Photo.read(picture, disk.read(Photo.document(picture)));
             return photo.naming == Photo.Naming.NOTHING ? photo : null;
-        } catch (StorageException | JSONException e) {
+        } catch (LocalizedException | JSONException e) {
             return null;
         }
     }
@@ -119,14 +119,14 @@ public final class Photos {
      *
      * @param label one of the photo's labels; null for none of them.
      */
-    public Photo label(Photo photo, String label, long now) throws StorageException {
+    public Photo label(Photo photo, String label, long now) throws LocalizedException {
         Photo labelled = photo.withLabel(label, now);
         disk.write(Photo.document(photo.picture), labelled.text());
         return labelled;
     }
 
     /** Deletes a photo: the document first, so that {@link #album} cleans up after an interruption. */
-    void delete(File picture) throws StorageException {
+    void delete(File picture) throws LocalizedException {
         disk.delete(Photo.document(picture));
         disk.delete(picture);
         picture.getParentFile().delete();
@@ -134,7 +134,7 @@ public final class Photos {
     }
 
     /** All readable photos with their documents in one zip: {@code SESSION/TIME.png} and {@code SESSION/TIME.json}. */
-    File zip() throws StorageException {
+    File zip() throws LocalizedException {
         List<Photo> photos = album().photos;
         File zip = new File(folder.getParentFile(), ZIP);
         disk.write(zip, out -> {
@@ -161,7 +161,7 @@ public final class Photos {
         }
         try {
             photos.add(Photo.read(picture, disk.read(document)));
-        } catch (StorageException | JSONException e) {
+        } catch (LocalizedException | JSONException e) {
             damaged.add(picture);
         }
     }

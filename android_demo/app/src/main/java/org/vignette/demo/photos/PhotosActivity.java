@@ -13,8 +13,8 @@ import java.util.Collections;
 import java.util.List;
 import org.vignette.demo.R;
 import org.vignette.demo.core.App;
+import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.core.SharedFiles;
-import org.vignette.demo.core.StorageException;
 import org.vignette.demo.core.Views;
 
 /** The photos that the user kept: to look at, to label, to share and to delete. */
@@ -95,7 +95,7 @@ public final class PhotosActivity extends Activity implements Gallery.Listener {
     }
 
     @Override
-    public void onStorageError(StorageException error) {
+    public void onStorageError(LocalizedException error) {
         gallery.look();
         open(new AlertDialog.Builder(this)
                 .setTitle(R.string.storage_title)

@@ -34,8 +34,8 @@ class DiskTest {
     void aFullStorageLeavesTheOldFileAndNothingHalf() throws Exception {
         File file = folder.resolve("c.json").toFile();
         new Disk().write(file, "old");
-        StorageException full =
-                assertThrows(StorageException.class, () -> new FullDisk(2).write(file, "new words"));
+        LocalizedException full =
+                assertThrows(LocalizedException.class, () -> new FullDisk(2).write(file, "new words"));
         assertEquals(R.string.storage_full, full.text);
         assertEquals("old", new Disk().read(file));
         assertEquals(List.of("c.json"), names());
@@ -49,7 +49,7 @@ class DiskTest {
                 throw new IOException("read-only");
             }
         };
-        StorageException error = assertThrows(StorageException.class,
+        LocalizedException error = assertThrows(LocalizedException.class,
                 () -> broken.write(folder.resolve("c.json").toFile(), "words"));
         assertEquals(R.string.file_unwritable, error.text);
         assertEquals(List.of(), names());
@@ -58,7 +58,7 @@ class DiskTest {
     @Test
     void aFolderThatCannotBeMadeIsNamed() throws Exception {
         java.nio.file.Files.writeString(folder.resolve("a"), "a file where the folder should be");
-        StorageException error = assertThrows(StorageException.class,
+        LocalizedException error = assertThrows(LocalizedException.class,
                 () -> new Disk().write(folder.resolve("a/c.json").toFile(), "words"));
         assertEquals(R.string.folder_missing, error.text);
     }
@@ -67,10 +67,10 @@ class DiskTest {
     void whatCannotBeReadOrDeletedIsNamed() throws Exception {
         File missing = folder.resolve("missing").toFile();
         assertEquals(R.string.file_unreadable,
-                assertThrows(StorageException.class, () -> new Disk().read(missing)).text);
+                assertThrows(LocalizedException.class, () -> new Disk().read(missing)).text);
         new Disk().delete(missing);
         new Disk().write(folder.resolve("full/c.json").toFile(), "words");
-        assertEquals(R.string.file_undeletable, assertThrows(StorageException.class,
+        assertEquals(R.string.file_undeletable, assertThrows(LocalizedException.class,
                 () -> new Disk().delete(folder.resolve("full").toFile())).text);
         assertTrue(names().contains("full"));
     }

@@ -21,8 +21,8 @@ import org.vignette.demo.core.Disk;
 import org.vignette.demo.model.Classifier;
 import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.Frame;
+import org.vignette.demo.model.Frame.Shot;
 import org.vignette.demo.model.ModelFile;
-import org.vignette.demo.model.Shot;
 
 /**
  * Makes a folder of photos by the app's own classes, from the camera's picture to the document, for the Python side to

@@ -34,8 +34,8 @@ import org.vignette.demo.core.Disk;
 import org.vignette.demo.core.FullDisk;
 import org.vignette.demo.model.Classifier;
 import org.vignette.demo.model.Frame;
+import org.vignette.demo.model.Frame.Shot;
 import org.vignette.demo.model.ModelFile;
-import org.vignette.demo.model.Shot;
 
 /** The list of photos. */
 @RunWith(DemoRunner.class)

@@ -24,12 +24,12 @@ import org.vignette.demo.Made;
 import org.vignette.demo.R;
 import org.vignette.demo.core.Disk;
 import org.vignette.demo.core.FullDisk;
-import org.vignette.demo.core.StorageException;
+import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.image.Png;
 import org.vignette.demo.model.Classifier;
 import org.vignette.demo.model.Frame;
+import org.vignette.demo.model.Frame.Shot;
 import org.vignette.demo.model.ModelFile;
-import org.vignette.demo.model.Shot;
 
 /** Photos on the disk: kept whole or not at all, grouped, named, removed. */
 class PhotosTest {
@@ -154,7 +154,7 @@ class PhotosTest {
         int picture = Png.encode(shot(START).rgb, 480, 270).length;
         for (int room : new int[] {0, 100, picture - 1, picture, picture + 10}) {
             Photos full = new Photos(folder.resolve("photos").toFile(), new FullDisk(room));
-            StorageException error = assertThrows(StorageException.class,
+            LocalizedException error = assertThrows(LocalizedException.class,
                     () -> full.save(shot(START), PhotoMakerTest.PHONE));
             assertEquals(R.string.storage_full, error.text, "room for " + room);
             assertEquals(names(), files(), "room for " + room);
@@ -165,7 +165,7 @@ class PhotosTest {
     void aFullStorageLeavesTheOldWord() throws Exception {
         Photo photo = photos.label(keep(START), "window", START);
         Photos full = new Photos(folder.resolve("photos").toFile(), new FullDisk(5));
-        assertThrows(StorageException.class, () -> full.label(photo, "kettle", START));
+        assertThrows(LocalizedException.class, () -> full.label(photo, "kettle", START));
         assertEquals("window", photos.album().photos.get(0).truth);
         assertEquals(2, files().size());
     }
