@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks import (
+    apk,
     arm,
     audit,
     browser,
@@ -35,6 +36,7 @@ BENCHMARKS = {
     "explanations": explanations.run,
     "browser": browser.run,
     "arm": arm.run,
+    "apk": apk.run,
 }
 
 

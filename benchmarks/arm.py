@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import exported
 from benchmarks.measure import Figure
 from export import app_versions, artifacts
-from export.android.apk import runtime
+from export.android.apk import runtime, toolchain
 from export.inspection import arm, judges
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.sections import INT8
@@ -29,7 +29,7 @@ def run(folder: Path) -> list[Figure]:
     if judges.ARM.missing:
         return []
     versions = app_versions.read_versions(app_versions.PROJECT)
-    library = runtime.pinned(versions, Path("data/cache").resolve()).libraries[runtime.ARM64]
+    library = runtime.pinned(versions, toolchain.CACHE).libraries[runtime.ARM64]
     place = folder / "arm"
     place.mkdir()
     with contextlib.chdir(place):
