@@ -41,7 +41,7 @@ graphics_for() {
 
 make_judge() {
     name=$1 size=$2
-    wanted=$(cat "requirements-$name.txt" judges.sh judges/arm.sh judges/bionic.c | cksum)
+    wanted=$(cat "requirements-$name.txt" $3 | cksum)
     if [ -x ".venv-$name/bin/python" ] && [ "$(cat ".venv-$name/requirements" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
@@ -57,9 +57,9 @@ make_judge() {
     fi
 }
 
-make_judge oldest "110 MB"
-make_judge mediapipe "650 MB"
-make_judge arm "110 MB"
+make_judge oldest "110 MB" judges.sh
+make_judge mediapipe "650 MB" judges.sh
+make_judge arm "110 MB" "judges/arm.sh judges/bionic.c"
 
 # Android's own reader of an app's code, where apt has it.
 if ! command -v dexdump >/dev/null; then

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline.core import documents
+from pipeline.core import documents, filetypes
 from pipeline.core.documents import DocumentError
 
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
@@ -32,6 +32,7 @@ class _KerasArchive(NamedTuple):
 
 def read(path: Path) -> _KerasArchive | None:
     """What a .keras file holds; None for any other file."""
+    names: set[str] = set()
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
@@ -44,8 +45,8 @@ def read(path: Path) -> _KerasArchive | None:
             config = documents.object_of(archive.read(_CONFIG), ("config",))
     except DocumentError as error:
         return _damaged(f"{_CONFIG} does not describe a model ({error})")
-    except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile):
-        return None
+    except filetypes.ZIP_ERRORS as error:
+        return _damaged(f"it cannot be read ({str(error) or type(error).__name__})") if names else None
     layers = config["config"].get("layers") if isinstance(config["config"], dict) else None
     sizes = [part for layer in layers or () if (part := _settings(layer).get("batch_shape"))]
     outputs = [part for layer in layers or () if (part := _settings(layer).get("units"))]

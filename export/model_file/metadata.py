@@ -10,11 +10,8 @@ Source: `metadata_schema.fbs` 1.5.0 of TensorFlow Lite Support, the same in Medi
 from __future__ import annotations
 
 import io
-import lzma
 import math
-import struct
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +20,7 @@ import numpy as np
 
 from export.model_file import flatbuffer
 from export.model_file.flatbuffer import DamagedError, Document, Table
+from pipeline.core import filetypes
 from pipeline.core.errors import ConversionError
 from pipeline.core.size import Size
 from pipeline.tflite import schema
@@ -38,11 +36,6 @@ _RGB = np.uint8(1)  # enum ColorSpaceType
 _DATE = (1980, 1, 1, 0, 0, 0)
 # Longer label files are not read; ImageNet's 1,000 labels take 10 kB.
 _MOST_LABEL_BYTES, _MOST_ZIP_BYTES = 1_000_000, 4_000_000
-# What zipfile raises for a malicious zip.
-_ZIP_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, ValueError, EOFError),
-    *(RuntimeError, ArithmeticError, LookupError, MemoryError),
-)
 # If the model does not say how many channels its input has.
 _CHANNELS = (1, 3)
 
@@ -266,7 +259,7 @@ def _read_labels(data: bytes, name: str, problems: list[str]) -> dict[str, Any]:
     except KeyError:
         problems.append(f"the label file {name} is missing")
         return {}
-    except _ZIP_ERRORS as error:
+    except filetypes.ZIP_ERRORS as error:
         problems.append(f"the label file {name} cannot be read: {str(error) or type(error).__name__}")
         return {}
     if lines and not lines[-1]:

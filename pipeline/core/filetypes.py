@@ -6,13 +6,21 @@ Reads bytes only; `decode` interprets the bytes of pictures.
 from __future__ import annotations
 
 import errno
+import lzma
 import os
 import stat
 import struct
+import zipfile
+import zlib
 from pathlib import Path
 
 from pipeline.core.errors import DataError
 
+# What zipfile raises for a damaged or malicious zip.
+ZIP_ERRORS = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, OSError, ValueError, EOFError),
+    *(RuntimeError, ArithmeticError, LookupError, MemoryError),
+)
 # Pillow's name of each supported format, with its usual extensions.
 ENDINGS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),

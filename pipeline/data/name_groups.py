@@ -35,13 +35,13 @@ def apply(table: Table, pattern: str) -> Table:
     """The table with the groups that names tell, where a picture has no group yet, and a note about them."""
     if not pattern:
         return table
-    rows = [replace(p, group=p.group or group_of(p.path, pattern)) for p in table.pictures]
-    found = [(p.path, group) for p in rows if (group := group_of(p.path, pattern))]
-    sizes = sorted(Counter(group for _, group in found).values())
-    largest = f", the largest of {sizes[-1]:,} pictures" if sizes else ""
+    found = {p.path: group for p in table.pictures if (group := group_of(p.path, pattern))}
+    rows = [replace(p, group=p.group or found.get(p.path, "")) for p in table.pictures]
+    sizes = Counter(found.values())
+    largest = f", the largest of {max(sizes.values()):,} pictures" if sizes else ""
     detail = f"{pattern}: {len(sizes):,} groups from {len(found):,} of {len(rows):,} file names{largest}"
     kind = NoteKind.NAMED_GROUPS if found else NoteKind.NO_NAMED_GROUPS
-    note = Note(kind, detail, tuple(path for path, _ in found))
+    note = Note(kind, detail, tuple(found))
     return replace(table, pictures=tuple(rows), notes=(*table.notes, note))
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.core import files
+from pipeline.core import files, filetypes
 
 
 @dataclass
@@ -43,5 +42,5 @@ class State:
                 network = [kept[f"network{n}"] for n in range(len(kept.files) - 4)]
                 fold, epoch = (int(number) for number in kept["at"])
                 return cls(fold, epoch, kept["points"], kept["logits"], network)
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
+        except filetypes.ZIP_ERRORS:
             return None

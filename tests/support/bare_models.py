@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from flatbuffers import flexbuffers
+
+from pipeline.tflite.schema import packed
 
 KIND = schema.TensorType
 OP = schema.BuiltinOperator
@@ -68,9 +69,7 @@ def pack(
     model = schema.ModelT(
         version=3, operatorCodes=codes, subgraphs=[graph], buffers=[schema.BufferT(data=None), *held]
     )
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model, 1024)
 
 
 def compiled(operator: str) -> bytes:
@@ -147,9 +146,7 @@ def coarse(labels: int) -> bytes:
     )
     softmax.inputs, softmax.outputs, graph.outputs = [first], [last], [last]
     graph.operators += [quantize, softmax]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model, 1024)
 
 
 def detector() -> bytes:

@@ -91,8 +91,4 @@ def _store(model: Any, tensor: Any, numbers: np.ndarray) -> None:
 
 
 def _packed(model: Any) -> bytes:
-    import flatbuffers
-
-    builder = flatbuffers.Builder(1 << 20)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return schema.packed(model, 1 << 20)

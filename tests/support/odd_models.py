@@ -9,13 +9,13 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from export.model_file import metadata
 from pipeline.core.quiet import quiet
 from pipeline.tflite import convert as tflite
+from pipeline.tflite.schema import packed
 from tests.support.small_models import FRAME, LABELS
 
 SAID = metadata.classifier(LABELS, FRAME, "drawn")
@@ -107,9 +107,7 @@ def changed(data: bytes, change: Callable[[schema.ModelT], None]) -> bytes:
     """The same model after a change to its object tree."""
     model = schema.ModelT.InitFromPackedBuf(data, 0)
     change(model)
-    builder = flatbuffers.Builder(len(data))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model, len(data))
 
 
 def weightless(data: bytes) -> bytes:

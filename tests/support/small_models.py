@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.core.quiet import quiet
 from pipeline.core.size import Size
 from pipeline.tflite import convert as tflite
+from pipeline.tflite.schema import packed
 
 FRAME = Size(64, 32)
 LABELS = ("bicycle", "kettle", "fenêtre", "窓 with a name of several words")
@@ -67,13 +68,10 @@ def to_version_1(record: dict) -> None:
 
 def with_operator_version(data: bytes, name: str, version: int) -> bytes:
     """The same file with another version of one operator."""
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(data, 0)
     for code in model.operatorCodes:
         if code.builtinCode == getattr(schema.BuiltinOperator, name):
             code.version = version
-    builder = flatbuffers.Builder(len(data))
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return packed(model, len(data))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from export.android.apk import maven, toolchain
 from export.model_file.operators import Operator
+from pipeline.core import filetypes
 from pipeline.core.errors import GateError, ToolError, UsageError
 
 # The classes that the app uses; LiteRT splits them over two archives.
@@ -62,21 +63,21 @@ def open_archives(archives: Sequence[Path], abis: Sequence[str], name: str = "")
     Raises:
         UsageError: A file is not an archive, or classes or libraries are missing.
     """
-    jars, libraries = [], {}
+    jars, held, libraries = [], set(), {}
     for path in archives:
         try:
             with zipfile.ZipFile(path) as archive:
                 jars.append(archive.read("classes.jar"))
+                held.update(zipfile.ZipFile(io.BytesIO(jars[-1])).namelist())
                 for entry in sorted(archive.namelist()):
                     match = re.fullmatch(r"jni/([^/]+)/([^/]+\.so)", entry)
                     if match and match[1] in abis:
                         libraries[f"lib/{match[1]}/{match[2]}"] = archive.read(entry)
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
+        except filetypes.ZIP_ERRORS as error:
             raise UsageError(
                 f"{path} is not an Android archive: {error}", "--runtime takes LiteRT's .aar files"
             ) from error
     files = ", ".join(path.name for path in archives)
-    held = {entry for jar in jars for entry in zipfile.ZipFile(io.BytesIO(jar)).namelist()}
     absent = [entry for entry in CLASSES if entry not in held]
     if absent:
         raise UsageError(
@@ -103,7 +104,7 @@ def library_inside(apk: Path) -> bytes | None:
             return archive.read(ARM64)
     except (FileNotFoundError, KeyError):
         return None
-    except (OSError, zipfile.BadZipFile) as error:
+    except filetypes.ZIP_ERRORS as error:
         raise ToolError(f"{apk} cannot be read: {error}", "build it again: python -m export apk") from error
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import re
 import zipfile
-import zlib
 from pathlib import Path, PurePosixPath
 
 from export.android.photos.pull import Pulled, update
-from pipeline.core import runs
+from pipeline.core import filetypes, runs
 from pipeline.core.errors import DataError
 from pipeline.core.progress import ProgressReporter
 
@@ -43,7 +42,8 @@ def unpack(archive: Path, reporter: ProgressReporter) -> Pulled:
     new = changed = 0
     try:
         with zipfile.ZipFile(archive) as opened:
-            entries = [entry for entry in opened.infolist() if not entry.is_dir() and not _hidden(entry)]
+            files = [entry for entry in opened.infolist() if not entry.filename.endswith("/")]
+            entries = [entry for entry in files if not _hidden(entry.filename.split("/"))]
             _check(archive, entries)
             for done, entry in enumerate(entries, 1):
                 data, path = _read(archive, opened, entry), folder / entry.filename
@@ -64,9 +64,8 @@ def unpack(archive: Path, reporter: ProgressReporter) -> Pulled:
     return Pulled(folder, len(sessions), new, changed)
 
 
-def _hidden(entry: zipfile.ZipInfo) -> bool:
-    parts = PurePosixPath(entry.filename).parts
-    return parts[:1] == ("__MACOSX",) or (parts[-1:] != ("..",) and parts[-1].startswith("."))
+def _hidden(parts: list[str]) -> bool:
+    return parts[0] == "__MACOSX" or (parts[-1].startswith(".") and parts[-1] not in (".", ".."))
 
 
 def _check(archive: Path, entries: list[zipfile.ZipInfo]) -> None:
@@ -102,7 +101,7 @@ def _read(archive: Path, opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> byt
     try:
         # Never more than the directory says, whatever the packed bytes hold.
         return opened.read(entry)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except filetypes.ZIP_ERRORS as error:
         raise _refusal(archive, entry, f"it is damaged: {error}") from error
 
 

@@ -19,7 +19,7 @@ from pipeline.core.packages import ROOT
 from pipeline.core.size import Size
 from pipeline.images.letterbox import fitted_size, letterbox
 from pipeline.tflite import interpreter as litert
-from pipeline.tflite.schema import read_schema
+from pipeline.tflite.schema import packed, read_schema
 from tests.support import small_models
 
 SCHEMA = json.loads((ROOT / "export/bundle/contract.schema.json").read_text("utf-8"))
@@ -263,19 +263,13 @@ def test_label_with_a_line_break_is_refused(small_bundles):
 
 
 def test_input_that_does_not_take_raw_pixels_is_refused(small_bundles):
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
-
     model = read_schema((small_bundles["int8"] / "model_int8.tflite").read_bytes())
     model.subgraphs[0].tensors[model.subgraphs[0].inputs[0]].quantization.scale = [0.996]
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
-    assert schema
     with pytest.raises(
         ConversionError, match=r"has scale 0\.99\d+ and zero point 0; raw pixels need 1 and 0"
     ):
         bundle.make_contract(
-            bytes(builder.Output()),
+            packed(model, 1024),
             flavour="int8",
             labels=small_models.LABELS,
             threshold=0.5,

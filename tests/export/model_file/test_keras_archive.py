@@ -38,6 +38,18 @@ def test_a_model_of_keras_itself_is_described_as_keras_wrote_it(tmp_path):
     assert keras_archive.describe(tmp_path / "x.keras") == words
 
 
+def test_a_damaged_configuration_is_said(tmp_path):
+    path = tmp_path / "x.keras"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        opened.writestr("config.json", config(32, 64, 3))
+        opened.writestr("model.weights.h5", "x")
+    data = bytearray(path.read_bytes())
+    begin = data.index(b"config.json") + len("config.json")
+    data[begin : begin + 20] = b"\xff" * 20
+    path.write_bytes(data)
+    assert keras_archive.describe(path).startswith("a damaged Keras model: it cannot be read (")
+
+
 @pytest.mark.parametrize(
     ("files", "words"),
     [

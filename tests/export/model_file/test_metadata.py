@@ -5,7 +5,6 @@ import random
 import struct
 import zipfile
 
-import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -16,6 +15,7 @@ from export.model_file.flatbuffer import DamagedError, Document
 from export.model_file.metadata import Metadata
 from pipeline.core.errors import ConversionError
 from pipeline.tflite import interpreter as litert
+from pipeline.tflite.schema import packed
 from tests.support.odd_models import repacked, with_zip
 from tests.support.small_models import FRAME, LABELS, build
 
@@ -114,10 +114,8 @@ def test_the_labels_are_a_zip_at_the_end_with_a_fixed_date(written):
 def test_constants_kept_behind_the_model_are_refused(models):
     model = tree(models["int8"])
     model.buffers[2].offset = 4096
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
     with pytest.raises(ConversionError) as caught:
-        metadata.write(bytes(builder.Output()), ABOUT, FRAME)
+        metadata.write(packed(model, 1024), ABOUT, FRAME)
     assert caught.value.message.startswith("files over 2 GB keep constants after the model")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from export.android.apk import runtime
 from export.model_file import operators
-from pipeline.core.errors import UsageError
+from pipeline.core.errors import ToolError, UsageError
 from tests.support import small_models
 
 ABIS = ("arm64-v8a", "armeabi-v7a")
@@ -51,16 +51,38 @@ def test_archive_without_a_processors_library_is_refused(tmp_path):
         runtime.open_archives([path], ABIS)
 
 
-@pytest.mark.parametrize("damage", ["missing", "no_zip", "no_classes"])
+@pytest.mark.parametrize("damage", ["missing", "no_zip", "no_classes", "no_jar", "damaged"])
 def test_file_that_is_no_archive_is_named(tmp_path, damage):
     path = tmp_path / "litert.aar"
     if damage == "no_zip":
         path.write_text("nothing")
     if damage == "no_classes":
         zipfile.ZipFile(path, "w").close()
+    if damage in ("no_jar", "damaged"):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+            opened.writestr("classes.jar", "no jar " * 20)
+    if damage == "damaged":
+        data = bytearray(path.read_bytes())
+        data[45:60] = b"\xff" * 15
+        path.write_bytes(data)
     with pytest.raises(UsageError, match=r"litert\.aar is not an Android archive: ") as caught:
         runtime.open_archives([path], ABIS)
     assert "--runtime" in caught.value.hint
+
+
+def test_the_library_inside_an_app_is_found_where_there_is_one(tmp_path):
+    path = tmp_path / "demo.apk"
+    assert runtime.library_inside(path) is None
+    with zipfile.ZipFile(path, "w") as opened:
+        opened.writestr("lib/armeabi-v7a/libtensorflowlite_jni.so", b"other")
+    assert runtime.library_inside(path) is None
+    with zipfile.ZipFile(path, "a") as opened:
+        opened.writestr(runtime.ARM64, b"library")
+    assert runtime.library_inside(path) == b"library"
+    path.write_bytes(b"no app")
+    with pytest.raises(ToolError, match=r"demo\.apk cannot be read: ") as caught:
+        runtime.library_inside(path)
+    assert "python -m export apk" in caught.value.hint
 
 
 def test_library_that_names_no_version_or_several_leaves_it_open(tmp_path):

@@ -82,6 +82,8 @@ def test_another_phones_picture_of_the_same_name_is_refused(shared, tmp_path):
         "a/..",
         "a/b/c/d.png",
         "a//b.png",
+        ".",
+        "a/.",
     ],
 )
 def test_an_entry_that_leads_out_of_the_folder_is_refused(workplace, name):
@@ -113,6 +115,29 @@ def test_an_entry_that_is_larger_than_it_says_is_damaged(workplace):
     data[directory + 24 : directory + 28] = (10).to_bytes(4, "little")
     path.write_bytes(data)
     with pytest.raises(DataError, match=f"entry '{NAME}': it is damaged"):
+        unpacked(path)
+
+
+def test_damaged_bytes_are_named_however_they_were_packed(workplace):
+    for kind in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        path = workplace / "broken.zip"
+        with zipfile.ZipFile(path, "w", kind) as opened:
+            opened.writestr(zipfile.ZipInfo(NAME), bytes(range(256)), kind)
+        data = bytearray(path.read_bytes())
+        begin = data.index(NAME.encode()) + len(NAME)
+        data[begin + 9 : begin + 40] = b"\xff" * 31
+        path.write_bytes(data)
+        with pytest.raises(DataError, match=f"entry '{NAME}': it is damaged"):
+            unpacked(path)
+
+
+def test_an_entry_without_a_name_is_refused(workplace):
+    path = workplace / "bad.zip"
+    with zipfile.ZipFile(path, "w") as opened:
+        nameless = zipfile.ZipInfo()
+        nameless.filename = ""
+        opened.writestr(nameless, b"x", zipfile.ZIP_STORED)
+    with pytest.raises(DataError, match="entry '': its name leads out of the folder"):
         unpacked(path)
 
 
