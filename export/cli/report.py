@@ -63,9 +63,9 @@ def _say_changes(run: Run, terminal: Terminal) -> None:
     from pathlib import Path
 
     from pipeline.core.errors import VignetteError
-    from pipeline.data import dataset
+    from pipeline.data import stored_table
     from pipeline.training.experiment import say_changes
 
     with contextlib.suppress(VignetteError):
         config = run.config()
-        say_changes(run, dataset.load(run, Path(config.data.pictures)), config, terminal)
+        say_changes(run, stored_table.load(run, Path(config.data.pictures)), config, terminal)

@@ -18,7 +18,7 @@ from pipeline.core.errors import DataError, UsageError
 from pipeline.core.quiet import quiet
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
-from pipeline.data import dataset
+from pipeline.data import stored_table
 from pipeline.training.results import Frame, GivenModel
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def check_labels(own: OwnModel, labels: Sequence[str], where: str) -> None:
 
 def refuse(own: OwnModel, run: Run) -> NoReturn:
     """Raises DataError, for a verb that takes a .tflite: how the model differs from a run's."""
-    table = dataset.load(run, Path(run.config().data.pictures))
+    table = stored_table.load(run, Path(run.config().data.pictures))
     given = run.read(GivenModel, stages.GIVEN) if run.model_was_given else None
     found = own.differences(given.labels if given else table.labels, run.read(Frame, stages.FRAME).size)
     against = (

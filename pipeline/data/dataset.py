@@ -6,30 +6,27 @@ Every file that `folders` finds ends up in `Table.pictures` or, with the reason,
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.core import files, parallel, runs, stages
-from pipeline.core.errors import DataError, FormatError, PictureError, RunError
+from pipeline.core import parallel
+from pipeline.core.errors import DataError, FormatError, PictureError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.recipes import key_of
-from pipeline.core.runs import Run
 from pipeline.data import fingerprints, folders, tables
+from pipeline.data.file_hashes import State, state_of
 from pipeline.data.fingerprints import Fingerprints
 from pipeline.data.folders import Candidate, Excluded, ExclusionKind, Layout, Note
 from pipeline.data.labels import labels_of
 from pipeline.images import decode
 
 _MAX_UNREADABLE = 0.10
-# Columns of pictures.csv as the version before called them.
-_OLD_COLUMNS = {"given": "given_split", "twins": "near_duplicates"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,21 +168,35 @@ def _table(layout: Layout, labels: tuple[str, ...], rows: list[Picture], exclude
 def _look(
     layout: Layout, known: Table | None, progress: Progress, cache: Fingerprints | None
 ) -> tuple[list[Picture], list[Excluded]]:
-    root, candidates = layout.root, layout.candidates
+    root, candidates = layout.root.absolute(), layout.candidates
     facts = {picture.sha256: picture for picture in known.pictures} if known and cache is None else {}
     refused = {entry.sha256: entry for entry in known.excluded if entry.sha256} if known else {}
     rows: list[Picture] = []
     excluded: list[Excluded] = []
     drawn: list[tuple[np.ndarray, np.ndarray]] = []
+    read: list[tuple[Path, State, str]] = []
+
+    def judged(entry: Candidate, sha256: str) -> Picture | Excluded | None:
+        """What is known of this content."""
+        if sha256 in refused:
+            return replace(refused[sha256], path=entry.path, label=entry.label)
+        if own := facts.get(sha256):
+            return _picture_of(entry, sha256, own.width, own.height, own.remarks)
+        if cache is None or (row := cache.get(sha256)) is None:
+            return None
+        return _picture_of(entry, sha256, int(row["width"]), int(row["height"]), row["remarks"].decode())
 
     def look(entry: Candidate) -> Picture | Excluded:
         path = root / entry.path
         sha256 = ""
         try:
+            state = state_of(path)
             sha256 = decode.digest(path)
-            if sha256 in refused:
-                return replace(refused[sha256], path=entry.path, label=entry.label)
-            size, remarks = facts_of(path, sha256)
+            if cache is not None and state_of(path) == state:
+                read.append((path, state, sha256))
+            if found := judged(entry, sha256):
+                return found
+            pixels, own = decode.examine(path)
         except PictureError as error:
             # Without a sha256 it is read again next time.
             sha256 = "" if _temporary(error) else sha256
@@ -194,69 +205,48 @@ def _look(
         except OSError as error:
             reason = f"cannot be opened: {error.strerror}"
             return Excluded(entry.path, entry.label, "", reason, ExclusionKind.UNREADABLE)
-        return Picture(entry.path, entry.label, entry.group, entry.given_split, sha256, *size, remarks)
-
-    def facts_of(path: Path, sha256: str) -> tuple[tuple[int, int], str]:
-        if sha256 in facts:
-            return (facts[sha256].width, facts[sha256].height), facts[sha256].remarks
-        if cache is not None and (row := cache.get(sha256)) is not None:
-            return (int(row["width"]), int(row["height"])), row["remarks"].decode()
-        pixels, own = decode.examine(path)
         if cache is not None:
             drawn.append(fingerprints.draw(pixels, own, sha256))
-        return (own.width, own.height), "; ".join(own.remarks)
+        return _picture_of(entry, sha256, own.width, own.height, "; ".join(own.remarks))
 
-    for done, row in enumerate(parallel.ordered(look, candidates), 1):
-        if isinstance(row, Picture):
-            rows.append(row)
+    def keep(row: Picture | Excluded) -> None:
+        rows.append(row) if isinstance(row, Picture) else excluded.append(row)
+        progress("reading the pictures", len(rows) + len(excluded), len(candidates))
+
+    waiting: list[Candidate] = []
+    for entry in candidates:
+        if row := cache and _unchanged(root / entry.path, cache, partial(judged, entry)):
+            keep(row)
         else:
-            excluded.append(row)
+            waiting.append(entry)
+    for row in parallel.ordered(look, waiting):
+        keep(row)
         while cache is not None and drawn:
             cache.add(*drawn.pop())
-        progress("reading the pictures", done, len(candidates))
+        while cache is not None and read:
+            cache.hashes.add(*read.pop())
     return rows, excluded
+
+
+def _unchanged(
+    path: Path, cache: Fingerprints, judged: Callable[[str], Picture | Excluded | None]
+) -> Picture | Excluded | None:
+    """What is known of a file that was read before and has not changed since; None otherwise."""
+    try:
+        sha256 = cache.hashes.get(path, state_of(path))
+    except OSError:
+        return None
+    return judged(sha256) if sha256 else None
+
+
+def _picture_of(entry: Candidate, sha256: str, width: int, height: int, remarks: str) -> Picture:
+    return Picture(entry.path, entry.label, entry.group, entry.given_split, sha256, width, height, remarks)
 
 
 def _temporary(error: PictureError) -> bool:
     """Whether a picture failed for want of memory or by a disk error, not because of its content."""
     cause = error.__cause__
     return isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno is not None)
-
-
-def save(run: Run, table: Table) -> None:
-    """Writes the table into the run."""
-    files.write_text(run.path(stages.PICTURES), _to_csv(Picture, table.pictures))
-    files.write_text(run.path(stages.EXCLUDED), _to_csv(Excluded, table.excluded))
-
-
-def load(run: Run, source: Path) -> Table:
-    """The table that `save` wrote.
-
-    Args:
-        run: Where it is.
-        source: The folder or the CSV that it was made from.
-
-    Raises:
-        RunError: It is missing or damaged.
-    """
-    try:
-        rows = [_picture(row) for row in run.read_csv(stages.PICTURES)]
-        excluded = [_excluded(row) for row in run.read_csv(stages.EXCLUDED)]
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunError(
-            f"{run.path(stages.PICTURES)} is damaged: {error}", f"recreate it: {runs.training_command(run)}"
-        ) from error
-    labels = tuple(sorted({picture.label for picture in rows}))
-    return Table(source if source.is_dir() else source.parent, labels, tuple(rows), tuple(excluded))
-
-
-def _picture(row: dict[str, str]) -> Picture:
-    row = {_OLD_COLUMNS.get(name, name): value for name, value in row.items()}
-    return Picture(**{**row, "width": int(row["width"]), "height": int(row["height"])})
-
-
-def _excluded(row: dict[str, str]) -> Excluded:
-    return Excluded(**{**row, "kind": ExclusionKind(row.get("kind", ""))})
 
 
 def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:
@@ -273,14 +263,6 @@ def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:
             raise DataError(f"{path}: {error.strerror}", "train again to see what changed") from error
         if not same:
             raise DataError(f"{path} has changed since the training", "train again to see what changed")
-
-
-def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[Excluded]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [column.name for column in fields(kind)])
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
 
 
 def _check_losses(source: Path, layout: Layout, table: Table, allowed: float) -> None:

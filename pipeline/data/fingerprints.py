@@ -15,9 +15,11 @@ import numpy as np
 from PIL import Image
 
 from pipeline.core import files, runs
+from pipeline.core.digests import DigestIndex
 from pipeline.core.errors import storage_error
 from pipeline.core.progress import unheard
 from pipeline.core.recipes import Recipe
+from pipeline.data.file_hashes import FileHashes
 from pipeline.images import borders
 from pipeline.images.decode import Facts
 
@@ -34,6 +36,8 @@ _HASHED = 64
 # Bars and borders of larger pictures are measured on a smaller copy.
 _MEASURED = 1024
 _REMARKS = 240
+# So many new ones are found by a dictionary before all are sorted again.
+_RECENT = 4096
 
 # Small and read for all pictures; "V", not "S": numpy strips trailing zero bytes from strings.
 FACTS = np.dtype(
@@ -128,42 +132,35 @@ def _hashes(whole: Image.Image, inside: Image.Image) -> np.ndarray:
 
 
 class Fingerprints:
-    """The fingerprints in the cache, from `open_cache`; other processes wait while it is held."""
+    """The fingerprints in the cache, from `open_cache`; other processes wait while it is held.
+
+    Attributes:
+        hashes: The sha256 of the files that were read.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._facts, self._views = folder / "facts.bin", folder / "views.bin"
-        count = min(_count(self._facts, FACTS), _count(self._views, VIEWS))
-        self.rows = np.fromfile(self._facts, FACTS, count) if count else np.zeros(0, FACTS)
-        self._places = {sha256: at for at, sha256 in enumerate(self.rows["sha256"].tolist())}
-        self._new = bytearray()
-        self._count = count
+        self._count = min(_count(self._facts, FACTS), _count(self._views, VIEWS))
+        self.hashes = FileHashes(folder / "files.bin")
+        self._index()
 
-    def get(self, sha256: str) -> np.ndarray | None:
+    def __len__(self) -> int:
+        return self._count
+
+    def get(self, sha256: str) -> np.void | None:
         """The facts of a picture, one record of `FACTS`, or None if it has no fingerprint yet."""
-        at = self._places.get(bytes.fromhex(sha256))
-        if at is None:
-            return None
-        if at < len(self.rows):
-            return self.rows[at]
-        return np.frombuffer(self._new, FACTS, 1, (at - len(self.rows)) * FACTS.itemsize)[0].copy()
+        row = self._row(bytes.fromhex(sha256))
+        if row >= len(self._stored):
+            self._stored = self._rows_of(FACTS, self._facts)
+        return self._stored[row] if row >= 0 else None
 
-    def facts(self, sha256s: Sequence[str]) -> np.ndarray:
-        """The facts of pictures that all have a fingerprint, shape (n,)."""
-        if self._new:
-            self.rows = np.concatenate([self.rows, np.frombuffer(bytes(self._new), FACTS)])
-            self._new.clear()
-        return self.rows[[self._places[bytes.fromhex(sha256)] for sha256 in sha256s]]
+    def facts(self, sha256s: Sequence[str], names: Sequence[str] = FACTS.names or ()) -> np.ndarray:
+        """These facts of pictures that all have a fingerprint, shape (n,)."""
+        return self._taken(FACTS, self._facts, sha256s, names)
 
     def views(self, sha256s: Sequence[str], names: Sequence[str] = VIEWS.names or ()) -> np.ndarray:
-        """These small views of pictures that all have a fingerprint, read from disk, shape (n,)."""
-        found = np.zeros(len(sha256s), [(name, VIEWS[name]) for name in names])
-        with self._views.open("rb") as file:
-            for number, sha256 in enumerate(sha256s):
-                file.seek(self._places[bytes.fromhex(sha256)] * VIEWS.itemsize)
-                record = np.frombuffer(file.read(VIEWS.itemsize), VIEWS)[0]
-                for name in names:
-                    found[name][number] = record[name]
-        return found
+        """These small views of pictures that all have a fingerprint, shape (n,)."""
+        return self._taken(VIEWS, self._views, sha256s, names)
 
     def add(self, row: np.ndarray, views: np.ndarray) -> None:
         """Stores a fingerprint made by `draw`, unless there is one already.
@@ -172,7 +169,7 @@ class Fingerprints:
             StorageError: The disk is full.
         """
         key = row["sha256"][0].tobytes()
-        if key in self._places:
+        if self._row(key) >= 0:
             return
         # The views first: a fingerprint counts once both are complete.
         for path, record in ((self._views, views), (self._facts, row)):
@@ -183,9 +180,30 @@ class Fingerprints:
                     file.write(record.tobytes())
             except OSError as error:
                 raise storage_error(path, error) from error
-        self._places[key] = self._count
-        self._new += row.tobytes()
+        self._recent[key] = self._count
         self._count += 1
+        if len(self._recent) > max(_RECENT, len(self._known) // 8):
+            self._index()
+
+    def _index(self) -> None:
+        self._recent: dict[bytes, int] = {}
+        self._stored = self._rows_of(FACTS, self._facts)
+        self._known = DigestIndex(self._stored["sha256"])
+
+    def _row(self, sha256: bytes) -> int:
+        at = self._recent.get(sha256)
+        return self._known.row(sha256) if at is None else at
+
+    def _rows_of(self, kind: np.dtype, path: Path) -> np.ndarray:
+        return np.memmap(path, kind, "r", shape=(self._count,)) if self._count else np.zeros(0, kind)
+
+    def _taken(self, kind: np.dtype, path: Path, sha256s: Sequence[str], names: Sequence[str]) -> np.ndarray:
+        stored = self._rows_of(kind, path)
+        rows = np.fromiter((self._row(bytes.fromhex(sha256)) for sha256 in sha256s), np.int64, len(sha256s))
+        taken = np.zeros(len(rows), [(name, kind[name]) for name in names])
+        for name in names:
+            taken[name] = stored[name][rows]
+        return taken
 
 
 @contextmanager
@@ -201,7 +219,11 @@ def open_cache(warn: Callable[[str], object] = unheard) -> Iterator[Fingerprints
     folder = runs.CACHE / recipe.key
     files.make_folder(folder)
     with files.waiting_for(folder, warn):
-        yield Fingerprints(folder)
+        cache = Fingerprints(folder)
+        try:
+            yield cache
+        finally:
+            cache.hashes.write()
 
 
 def _count(path: Path, kind: np.dtype) -> int:

@@ -19,7 +19,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
-from pipeline.data import changes, dataset, decisions, splits
+from pipeline.data import changes, decisions, splits, stored_table
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.training import features
@@ -93,7 +93,7 @@ def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experime
     """
     given = run.read(GivenModel, stages.GIVEN) if run.model_was_given else None
     config = settled_config(run)
-    table = dataset.load(run, Path(config.data.pictures))
+    table = stored_table.load(run, Path(config.data.pictures))
     split = splits.load(run, table)
     frame = run.read(Frame, stages.FRAME).size
     if not run.path(stages.MODEL).is_file():

@@ -23,7 +23,7 @@ from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import Progress, ProgressReporter
 from pipeline.core.recipes import key_of, library_version
 from pipeline.core.runs import Run
-from pipeline.data import dataset, decisions, fingerprints, name_groups
+from pipeline.data import dataset, decisions, fingerprints, name_groups, stored_table
 from pipeline.data.audit import copies, copy_issues, image_issues, near_duplicates
 from pipeline.data.audit.issues import ImageIssue, IssueKind
 from pipeline.data.changes import Change, compare
@@ -156,14 +156,14 @@ def make(
     change = compare(known, result) if known else None
     if not refusal:
         made = stages.recipe("pictures", {"pictures": result.key, "audit": recipe.key}, {}, _DECODERS)
-        run.make(made, lambda: dataset.save(run, result))
+        run.make(made, lambda: stored_table.save(run, result))
     return AuditResult(result, audit, table.pictures, change, refusal)
 
 
 def _known(run: Run, source: Path, reporter: ProgressReporter) -> Table | None:
     """The run's table; without the refusals of other versions of the decoders."""
     try:
-        known = dataset.load(run, source)
+        known = stored_table.load(run, source)
     except RunError as error:
         reporter.warn(f"{error.message}; all pictures are read again")
         return None

@@ -13,7 +13,7 @@ from pipeline.core import config as configuration
 from pipeline.core import runs, stages
 from pipeline.core.errors import DataError, PictureError, RunError
 from pipeline.core.runs import Run
-from pipeline.data import changes, dataset
+from pipeline.data import changes, dataset, file_hashes, fingerprints, stored_table
 from pipeline.data.dataset import Picture, Table, scan
 from pipeline.data.folders import Excluded
 from pipeline.images import decode
@@ -56,6 +56,24 @@ def test_a_folder_per_class(two):
     first = table.pictures[0]
     assert (first.label, first.group, first.given_split, first.width, first.height) == ("cat", "", "", 48, 32)
     assert first.sha256 == decode.digest(table.file(first))
+
+
+def test_unchanged_files_are_not_read_again(two, workplace, monkeypatch):
+    monkeypatch.setattr(file_hashes, "_SETTLED_NS", 0)
+    with fingerprints.open_cache() as cache:
+        first = scan(two, cache=cache)
+    shutil.copy(two / "cat/000.png", two / "cat/004.png")
+    (two / "dog/001.png").write_bytes((two / "dog/002.png").read_bytes())
+    read = []
+    digest = decode.digest
+    monkeypatch.setattr(decode, "digest", lambda path: read.append(path.name) or digest(path))
+    with fingerprints.open_cache() as cache:
+        second = scan(two, cache=cache)
+    assert sorted(read) == ["001.png", "004.png"]
+    assert len(second.pictures) == len(first.pictures) + 1
+    assert {p.path: p.sha256 for p in second.pictures} == {
+        p.path: digest(second.file(p)) for p in second.pictures
+    }
 
 
 def test_given_train_and_test_folders_are_kept_and_val_joins_train(tmp_path, make_data_set):
@@ -575,10 +593,10 @@ def test_a_table_comes_back_as_it_was_saved(two, run, name):
     except OSError:
         pytest.skip("the file system allows no such name")
     table = scan(two)
-    dataset.save(run, table)
+    stored_table.save(run, table)
     assert f"cat/{name}" in {p.path for p in table.pictures}
-    assert dataset.load(run, two) == table
-    assert dataset.load(run, two).key == table.key
+    assert stored_table.load(run, two) == table
+    assert stored_table.load(run, two).key == table.key
 
 
 def test_a_file_name_that_is_no_unicode_is_no_accident(two, run):
@@ -589,46 +607,46 @@ def test_a_file_name_that_is_no_unicode_is_no_accident(two, run):
     table = scan(two)
     assert len(table.pictures) + len(table.excluded) == 10
     assert table.key
-    dataset.save(run, table)
-    assert dataset.load(run, two) == table
+    stored_table.save(run, table)
+    assert stored_table.load(run, two) == table
 
 
 def test_a_table_of_a_csv_comes_back_as_it_was_saved(two, run):
     path = table_file(two, "path,label,group,split\ncat/000.png,cat,g 1,train\ndog/000.png,dog,,test\n")
     table = scan(path)
-    dataset.save(run, table)
-    assert dataset.load(run, path) == table
+    stored_table.save(run, table)
+    assert stored_table.load(run, path) == table
 
 
 def test_files_left_out_by_the_version_before_are_read(two, run):
     (two / "cat" / "notes.txt").write_text("x", "utf-8")
-    dataset.save(run, scan(two))
+    stored_table.save(run, scan(two))
     path = run.path(stages.EXCLUDED)
     path.write_text("path,label,sha256,reason\ncat/notes.txt,cat,,not a picture\n", "utf-8")
-    assert dataset.load(run, two).excluded == (Excluded("cat/notes.txt", "cat", "", "not a picture"),)
+    assert stored_table.load(run, two).excluded == (Excluded("cat/notes.txt", "cat", "", "not a picture"),)
 
 
 def test_a_table_of_the_version_before_is_read(two, run):
     table = scan(table_file(two, "path,label,split\ncat/000.png,cat,train\ndog/000.png,dog,test\n"))
     table = replace(table, pictures=tuple(replace(p, near_duplicates=p.sha256) for p in table.pictures))
-    dataset.save(run, table)
+    stored_table.save(run, table)
     path = run.path(stages.PICTURES)
     header, rows = path.read_text("utf-8").split("\n", 1)
     header = header.replace("given_split", "given").replace("near_duplicates", "twins")
     path.write_text(f"{header}\n{rows}", "utf-8")
     assert {"given", "twins"} <= {*header.split(",")}
-    assert dataset.load(run, two).pictures == table.pictures
+    assert stored_table.load(run, two).pictures == table.pictures
 
 
 def test_a_missing_or_damaged_table_is_a_run_error(two, run):
     with pytest.raises(RunError, match=r"pictures\.csv is missing") as caught:
-        dataset.load(run, two)
+        stored_table.load(run, two)
     assert caught.value.exit_code == 1
-    dataset.save(run, scan(two))
+    stored_table.save(run, scan(two))
     path = run.path(stages.PICTURES)
     path.write_text(path.read_text("utf-8")[:-20], "utf-8")
     with pytest.raises(RunError, match=r"pictures\.csv is damaged"):
-        dataset.load(run, two)
+        stored_table.load(run, two)
 
 
 def test_known_pictures_are_not_decoded_again(two, monkeypatch):

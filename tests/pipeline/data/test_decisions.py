@@ -8,7 +8,7 @@ from pipeline.core import config as configuration
 from pipeline.core import runs
 from pipeline.core.errors import DataError
 from pipeline.core.runs import Run
-from pipeline.data import changes, dataset, decisions, fingerprints, splits
+from pipeline.data import changes, dataset, decisions, fingerprints, splits, stored_table
 from pipeline.data.audit import audit
 from pipeline.data.decisions import Decision
 from tests.support.heard import Heard
@@ -105,7 +105,7 @@ def test_training_sees_decisions_and_the_held_out_side_stays_as_given(table):
     assert {p.path for p in relabelled} == {moved.path, held_out[0].path}
     assert {p.path for p in left_out} == {gone.path, held_out[1].path}
     # The stored table says the same, and no decision at all gives the first split again.
-    loaded = dataset.load(Run(runs.RUNS / "run"), Path("pictures"))
+    loaded = stored_table.load(Run(runs.RUNS / "run"), Path("pictures"))
     assert loaded.pictures == decided.pictures
     written()
     _, again, _ = look()

@@ -72,9 +72,9 @@ def test_sketches_outlive_the_process_that_made_them(workplace, draw):
         assert [cache.get(name)["height"] for name in names] == [30, 31, 32]
         assert cache.facts(names[::-1])["height"].tolist() == [32, 31, 30]
         assert cache.views(names).shape == (3,)
-        before = len(cache.rows)
+        before = len(cache)
         cache.add(*fingerprints.draw(draw(40, 30), Facts(1, 1, "PNG"), names[0]))  # known
-        assert len(cache.rows) == before
+        assert len(cache) == before
         assert cache.get(names[0])["width"] == 40
 
 

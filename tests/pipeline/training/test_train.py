@@ -16,7 +16,7 @@ from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
-from pipeline.data import dataset, fingerprints, splits
+from pipeline.data import dataset, fingerprints, splits, stored_table
 from pipeline.data.audit import audit
 from pipeline.evaluation import evaluate
 from pipeline.images import decode
@@ -472,7 +472,7 @@ def test_a_model_is_not_opened_with_a_label_that_only_held_out_pictures_have(spo
         for p in experiment.table.pictures
     )
     run.forget("pictures")
-    dataset.save(run, replace(experiment.table, pictures=rows))
+    stored_table.save(run, replace(experiment.table, pictures=rows))
     assert refused_to_open(Run(RUN)) == "was trained for other labels than the run has now"
 
 
@@ -521,9 +521,9 @@ def test_a_class_without_a_held_out_picture_is_named(spoiled):
     run = Run(RUN)
     split = experiments.open_trained(run).split
     gone = [p for p in split.held_out if p.label == split.held_out[0].label]
-    table = dataset.load(run, Path("pictures"))
+    table = stored_table.load(run, Path("pictures"))
     run.forget("pictures")
-    dataset.save(run, replace(table, pictures=tuple(p for p in table.pictures if p not in gone)))
+    stored_table.save(run, replace(table, pictures=tuple(p for p in table.pictures if p not in gone)))
     with pytest.raises(
         DataError, match=f"class {split.held_out[0].label} has no picture in the held-out set"
     ):
@@ -716,5 +716,5 @@ def test_the_dense_head_trains_and_ships_the_same_parameters_as_it_builds(spoile
 
 def test_the_table_of_a_run_is_that_of_its_folder(finished, monkeypatch):
     monkeypatch.chdir(finished)
-    stored = dataset.load(Run(RUN), Path("pictures"))
+    stored = stored_table.load(Run(RUN), Path("pictures"))
     assert stored == dataset.scan(Path("pictures"))

@@ -15,7 +15,7 @@ from pipeline.core import documents, files, runs, stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import library_version
 from pipeline.core.runs import Run
-from pipeline.data import changes, dataset, fingerprints, folders, splits
+from pipeline.data import changes, dataset, fingerprints, folders, splits, stored_table
 from pipeline.data.audit import audit, copy_issues, image_issues
 from pipeline.images import decode
 from tests.support import verbs
@@ -71,7 +71,7 @@ def test_copies_stay_together_and_lose_no_picture(folder):
     for one, other in found.audit.groups:
         assert folds.get(one, "held out") == folds.get(other, "held out")
     # Opened from its artifacts alone, the run has the same groups.
-    loaded = splits.load(Run(RUN), dataset.load(Run(RUN), folder))
+    loaded = splits.load(Run(RUN), stored_table.load(Run(RUN), folder))
     assert loaded.train_key == split.train_key
 
 
@@ -239,7 +239,7 @@ def test_groups_in_names_stay_on_one_side_and_are_the_same_later(films):
     assert held_out
     assert not held_out & {picture.group for picture in split.train}
     moment = run.path(stages.PICTURES).stat().st_mtime
-    table = dataset.load(run, films)
+    table = stored_table.load(run, films)
     assert not changes.changed_since(table, films, moment, "frames")
     assert str(changes.changed_since(table, films, moment)) == "36 regrouped"
     assert str(audited(films).changed) == "36 regrouped"

@@ -1,0 +1,40 @@
+"""Finds records by a digest in them, for 16 bytes of memory a record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class DigestIndex:
+    """The rows of an array of digests, which may stay on disk.
+
+    Args:
+        digests: Of type V16 or V32, shape (n,); a digest may occur more than once.
+    """
+
+    def __init__(self, digests: np.ndarray) -> None:
+        self._digests = digests
+        words = digests.dtype.itemsize // 8
+        keys = np.ascontiguousarray(digests).view("<u8")[::words]
+        self._order = np.argsort(keys, kind="stable")
+        self._keys = keys[self._order]
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def row(self, digest: bytes) -> int:
+        """The last row with this digest, or -1."""
+        key = np.frombuffer(digest, "<u8", 1)[0]
+        place = int(np.searchsorted(self._keys, key, "right")) - 1
+        while place >= 0 and self._keys[place] == key:
+            row = int(self._order[place])
+            if self._digests[row].tobytes() == digest:
+                return row
+            place -= 1
+        return -1
+
+    def rows(self, digests: Sequence[bytes]) -> np.ndarray:
+        """The last row with each digest, or -1; int64, shape (n,)."""
+        return np.fromiter(map(self.row, digests), np.int64, len(digests))

@@ -1,0 +1,91 @@
+"""The sha256 of files that were read before, so that unchanged ones are not read again.
+
+A file counts as unchanged while its path, size, inode and times (modification and status change) are the
+same, as git's index has it. Records are appended; the last one of a path holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.core.digests import DigestIndex
+from pipeline.core.errors import storage_error
+
+_RECORD = np.dtype([("path", "V16"), ("state", "<u8", (4,)), ("sha256", "V32"), ("crc32", "<u4")])
+# A file that was written just before it was read may be written again within one tick of its times.
+_SETTLED_NS = 2_000_000_000
+_WRITTEN_AT_ONCE = 4096
+
+State = tuple[int, int, int, int]
+
+
+def state_of(path: Path) -> State:
+    """Size, times and inode of a file; raises OSError."""
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
+
+
+class FileHashes:
+    """The index in one file; its folder is locked by whoever opens it."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._count = file.stat().st_size // _RECORD.itemsize if file.is_file() else 0
+        self._new = bytearray()
+        self._records: np.ndarray = np.zeros(0, _RECORD)
+        if self._count:
+            self._records = np.memmap(file, _RECORD, "r", shape=(self._count,))
+        self._rows = DigestIndex(self._records["path"])
+
+    def get(self, path: Path, state: State) -> str | None:
+        """The sha256 of a file; None if it is not known, or not in this state."""
+        row = self._rows.row(_key(path))
+        if row < 0:
+            return None
+        record = self._records[row]
+        same = tuple(record["state"].tolist()) == state and _checksum(record) == int(record["crc32"])
+        return record["sha256"].tobytes().hex() if same else None
+
+    def add(self, path: Path, state: State, sha256: str) -> None:
+        """Remembers the sha256 of a file that was in this state before and after it was read.
+
+        Raises:
+            StorageError: The disk is full.
+        """
+        if time.time_ns() - max(state[1:3]) < _SETTLED_NS:
+            return
+        record = np.zeros(1, _RECORD)
+        record["path"], record["state"] = np.void(_key(path)), state
+        record["sha256"] = np.void(bytes.fromhex(sha256))
+        record["crc32"] = _checksum(record[0])
+        self._new += record.tobytes()
+        if len(self._new) >= _WRITTEN_AT_ONCE * _RECORD.itemsize:
+            self.write()
+
+    def write(self) -> None:
+        """Writes what was added; raises StorageError."""
+        if not self._new:
+            return
+        try:
+            with self._file.open("r+b" if self._file.exists() else "w+b") as file:
+                file.truncate(self._count * _RECORD.itemsize)
+                file.seek(0, os.SEEK_END)
+                file.write(self._new)
+        except OSError as error:
+            raise storage_error(self._file, error) from error
+        self._count += len(self._new) // _RECORD.itemsize
+        self._new.clear()
+
+
+def _checksum(record: np.void) -> int:
+    return zlib.crc32(record.tobytes()[:-4])
+
+
+def _key(path: Path) -> bytes:
+    return hashlib.blake2b(os.fsencode(path.absolute()), digest_size=16).digest()

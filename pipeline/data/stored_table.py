@@ -1,0 +1,62 @@
+"""The table of a run's pictures as files: pictures.csv and excluded.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from pipeline.core import files, runs, stages
+from pipeline.core.errors import RunError
+from pipeline.core.runs import Run
+from pipeline.data.dataset import Picture, Table
+from pipeline.data.folders import Excluded, ExclusionKind
+
+# Columns of pictures.csv as the version before called them.
+_OLD_COLUMNS = {"given": "given_split", "twins": "near_duplicates"}
+
+
+def save(run: Run, table: Table) -> None:
+    """Writes the table into the run."""
+    files.write_text(run.path(stages.PICTURES), _to_csv(Picture, table.pictures))
+    files.write_text(run.path(stages.EXCLUDED), _to_csv(Excluded, table.excluded))
+
+
+def load(run: Run, source: Path) -> Table:
+    """The table that `save` wrote.
+
+    Args:
+        run: Where it is.
+        source: The folder or the CSV that it was made from.
+
+    Raises:
+        RunError: It is missing or damaged.
+    """
+    try:
+        rows = [_picture(row) for row in run.read_csv(stages.PICTURES)]
+        excluded = [_excluded(row) for row in run.read_csv(stages.EXCLUDED)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{run.path(stages.PICTURES)} is damaged: {error}", f"recreate it: {runs.training_command(run)}"
+        ) from error
+    labels = tuple(sorted({picture.label for picture in rows}))
+    return Table(source if source.is_dir() else source.parent, labels, tuple(rows), tuple(excluded))
+
+
+def _picture(row: dict[str, str]) -> Picture:
+    row = {_OLD_COLUMNS.get(name, name): value for name, value in row.items()}
+    return Picture(**{**row, "width": int(row["width"]), "height": int(row["height"])})
+
+
+def _excluded(row: dict[str, str]) -> Excluded:
+    return Excluded(**{**row, "kind": ExclusionKind(row.get("kind", ""))})
+
+
+def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[Excluded]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [column.name for column in fields(kind)])
+    writer.writeheader()
+    writer.writerows(asdict(row) for row in rows)
+    return text.getvalue()
