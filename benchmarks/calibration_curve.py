@@ -15,7 +15,7 @@ from export.conversion import calibration, judging, one_flavour
 from pipeline.core import parallel, runs
 from pipeline.core.errors import DataError
 from pipeline.core.progress import ProgressReporter
-from pipeline.data import dataset
+from pipeline.data import stored_table
 from pipeline.images.views import plain_view
 from pipeline.stats import metrics, wilson
 from pipeline.tflite import interpreter as litert
@@ -50,7 +50,7 @@ def curve(experiment: Experiment) -> tuple[int, list[Point]]:
         )
     kept = {picture.path for picture in judges}
     others = [picture for picture in training if picture.path not in kept]
-    dataset.check_unchanged(experiment.table, judges)
+    stored_table.check_unchanged(experiment.table, judges)
     frames = list(parallel.ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), judges))
     model = one_flavour.load(experiment)
     reference = judging.reference_answers(model, frames)

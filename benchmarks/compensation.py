@@ -18,7 +18,7 @@ from benchmarks.measure import Figure
 from export.conversion import calibration, compensation, judging, one_flavour
 from pipeline.core import parallel, runs
 from pipeline.core.progress import ProgressReporter
-from pipeline.data import dataset
+from pipeline.data import stored_table
 from pipeline.images.views import plain_view
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
@@ -45,7 +45,7 @@ class Score(NamedTuple):
 def compare(experiment: Experiment) -> tuple[Score, Score]:
     """The plain file's score and the compensated one's."""
     pictures, reporter = experiment.split.held_out, ProgressReporter()
-    dataset.check_unchanged(experiment.table, pictures)
+    stored_table.check_unchanged(experiment.table, pictures)
     frames = list(
         parallel.ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), pictures)
     )

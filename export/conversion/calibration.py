@@ -20,7 +20,7 @@ from pipeline.core.documents import Document
 from pipeline.core.errors import DataError
 from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.size import Size
-from pipeline.data import dataset
+from pipeline.data import stored_table
 from pipeline.data.dataset import Picture
 from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
@@ -184,7 +184,7 @@ def representative(
     """
 
     def frames() -> Iterator[list[np.ndarray]]:
-        dataset.check_unchanged(experiment.table, chosen)
+        stored_table.check_unchanged(experiment.table, chosen)
         for frame in extremes(experiment.frame):
             yield [frame[np.newaxis].astype(np.float32)]
         plain = parallel.ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), chosen)

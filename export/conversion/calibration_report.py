@@ -20,7 +20,7 @@ from pipeline.core import parallel, stages
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
-from pipeline.data import dataset
+from pipeline.data import stored_table
 from pipeline.data.dataset import Picture
 from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
@@ -148,7 +148,7 @@ def report(experiment: Experiment, made: Recipe, reporter: ProgressReporter) -> 
         taken = {picture.path for picture in chosen}
         rest = [picture for picture in experiment.split.train if picture.path not in taken]
         others = calibration.stratified(rest, _OTHERS, experiment.config.seed) if rest else []
-        dataset.check_unchanged(experiment.table, [*chosen, *others])
+        stored_table.check_unchanged(experiment.table, [*chosen, *others])
         facts = []
         for row in parallel.ordered(
             lambda p: _facts(plain_view(experiment.table.file(p), experiment.frame)),

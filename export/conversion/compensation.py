@@ -21,7 +21,7 @@ from pipeline.core.errors import ConversionError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.core.size import Size
-from pipeline.data import dataset
+from pipeline.data import stored_table
 from pipeline.data.dataset import Picture
 from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
@@ -143,7 +143,7 @@ def source(
     from export.conversion.compensate import compensate  # loads TensorFlow
 
     fitting = chosen[: _count(experiment.frame)]
-    dataset.check_unchanged(experiment.table, fitting)
+    stored_table.check_unchanged(experiment.table, fitting)
     views = parallel.ordered(lambda p: plain_view(experiment.table.file(p), experiment.frame), fitting)
     frames = np.stack([*calibration.extremes(experiment.frame), *views])
     result = compensate.compensate(

@@ -25,7 +25,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
-from pipeline.data import dataset, splits
+from pipeline.data import splits, stored_table
 from pipeline.images.letterbox import median_aspect
 from pipeline.images.views import plain_view
 from pipeline.stats import metrics
@@ -124,7 +124,7 @@ def give(run: Run, config: Config, given: Given, reporter: ProgressReporter) -> 
     paths = [(table.file(picture), labels.index(picture.label)) for picture in split.train]
 
     def build() -> None:
-        dataset.check_unchanged(table, split.train)
+        stored_table.check_unchanged(table, split.train)
         model, added = own_model.classifier(own, limits)
         with quiet():
             from pipeline.training import classifier

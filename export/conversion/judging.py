@@ -14,7 +14,7 @@ import numpy as np
 from export.conversion import calibration
 from export.conversion.calibration import Candidate
 from pipeline.core import parallel
-from pipeline.data import dataset
+from pipeline.data import stored_table
 from pipeline.data.dataset import Picture
 from pipeline.images.views import all_views
 from pipeline.stats import metrics
@@ -39,7 +39,7 @@ class Panel:
     """
 
     def __init__(self, experiment: Experiment, model: Any, judges: Sequence[Picture]) -> None:
-        dataset.check_unchanged(experiment.table, judges)
+        stored_table.check_unchanged(experiment.table, judges)
         augment = experiment.config.augment.model_copy(update={"views": 1})
         config = experiment.config.model_copy(update={"augment": augment})
 

@@ -19,7 +19,7 @@ from pipeline.core import stages
 from pipeline.core.errors import ConversionError, DataError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
-from pipeline.data import dataset
+from pipeline.data import stored_table
 from pipeline.data.dataset import Picture
 from pipeline.images.views import plain_view
 from pipeline.tflite import convert as tflite
@@ -56,7 +56,7 @@ def convert_one(
     flavour = FLAVOURS[name]
     representative = None
     if flavour.calibrated:
-        dataset.check_unchanged(experiment.table, chosen)
+        stored_table.check_unchanged(experiment.table, chosen)
         try:
             calibration.require_content(experiment, chosen)
         except DataError as error:
@@ -84,7 +84,7 @@ def check(data: bytes, name: str) -> None:
 def _check_answers(experiment: Experiment, model: keras.Model, data: bytes, name: str) -> None:
     """Checks outputs for a few training pictures, black and white: finite; near Keras if not rounded."""
     first = experiment.split.train[:_LOOK_AT]
-    dataset.check_unchanged(experiment.table, first)
+    stored_table.check_unchanged(experiment.table, first)
     frames = [plain_view(experiment.table.file(picture), experiment.frame) for picture in first]
     frames += calibration.extremes(experiment.frame)
     interpreter = litert.Interpreter(data)

@@ -20,7 +20,7 @@ from pipeline.core import stages
 from pipeline.core.parallel import ordered
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.sections import INT8
-from pipeline.data import dataset
+from pipeline.data import stored_table
 from pipeline.data.dataset import Picture
 from pipeline.evaluation.predictions import KERAS, Predictions
 from pipeline.images.views import plain_view
@@ -77,7 +77,7 @@ def _explain(
     labels, held_out = experiment.labels, experiment.split.held_out
     chosen = selection.choose(reference, target, limit, experiment.config.seed)
     selected = [held_out[place] for place in chosen]
-    dataset.check_unchanged(experiment.table, selected)
+    stored_table.check_unchanged(experiment.table, selected)
 
     def view(picture: Picture) -> View:
         edge = border.mask(picture.width, picture.height, experiment.frame)

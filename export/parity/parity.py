@@ -21,7 +21,7 @@ from pipeline.core import stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.core.sections import INT8
-from pipeline.data import dataset
+from pipeline.data import stored_table
 from pipeline.data.dataset import Picture
 from pipeline.evaluation.evaluate import without_leaked
 from pipeline.evaluation.predictions import KERAS, Predictions, keras_predictions, stored_predictions
@@ -134,7 +134,7 @@ def _draw_flips(
 
     def build() -> None:
         changed = flips.order(reference, target)[: flips.MOST]
-        dataset.check_unchanged(experiment.table, [held_out[i] for i in changed])
+        stored_table.check_unchanged(experiment.table, [held_out[i] for i in changed])
 
         def frame(place: int) -> np.ndarray:
             return plain_view(experiment.table.file(held_out[place]), experiment.frame)

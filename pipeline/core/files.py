@@ -1,24 +1,22 @@
-"""Atomic file writes, file digests, and folder locks.
+"""Atomic file writes and file digests.
 
 File names belong to `runs`, file contents to `documents`.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
-import sys
-from collections.abc import Callable, Iterator
+import platform
+import zlib
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-from pipeline.core.errors import RunError, storage_error
-from pipeline.core.progress import unheard
+from pipeline.core.errors import storage_error
 
-_LOCK = ".lock"
 _TEMPORARY = ".vignette."
 
 
@@ -29,77 +27,6 @@ def digest(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-
-
-@contextmanager
-def locked(folder: Path, hint: str) -> Iterator[None]:
-    """Locks a run's folder for this process, and deletes temporary files that killed processes left.
-
-    Raises:
-        RunError: Another process, named in the message, holds the lock.
-    """
-    new = not folder.exists()
-    make_folder(folder)
-    path = folder / _LOCK
-    with _open_lock(path) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(f"{folder} is in use by process {_holder(file)}", hint) from None
-        _name_holder(file, path)
-        _sweep(folder)
-        try:
-            yield
-        finally:
-            # A command that is refused before it makes anything leaves no folder behind.
-            if new and [entry.name for entry in folder.iterdir()] == [_LOCK]:
-                path.unlink()
-                folder.rmdir()
-
-
-@contextmanager
-def waiting_for(folder: Path, warn: Callable[[str], object] = unheard) -> Iterator[None]:
-    """Locks a cache folder, waiting while another process holds it.
-
-    Args:
-        folder: In the cache.
-        warn: Told which process it waits for.
-
-    Raises:
-        StorageError: The folder cannot be written.
-    """
-    path = folder / _LOCK
-    with _open_lock(path) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            warn(f"waiting for process {_holder(file)}, which is using the cache {folder}")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        _name_holder(file, path)
-        yield
-
-
-def _open_lock(path: Path) -> TextIO:
-    try:
-        return path.open("a+", encoding="utf-8")
-    except OSError as error:
-        raise storage_error(path, error) from error
-
-
-def _holder(file: TextIO) -> str:
-    """The process that holds a lock, as it described itself."""
-    file.seek(0)
-    return file.read().strip() or "unknown"
-
-
-def _name_holder(file: TextIO, path: Path) -> None:
-    """Writes this process's name into a lock it has just taken."""
-    try:
-        file.truncate(0)
-        file.write(f"{os.getpid()} ({' '.join(sys.argv[:3])})")
-        file.flush()
-    except OSError as error:
-        raise storage_error(path, error) from error
 
 
 def make_folder(path: Path) -> None:
@@ -117,7 +44,12 @@ def make_folder(path: Path) -> None:
 def temporary_beside(path: Path) -> Path:
     """The temporary name for a file being written; leftovers of killed processes are deleted."""
     # Libraries pick a format by the suffix, so the temporary name keeps it.
-    return path.with_name(f"{_TEMPORARY}{os.getpid()}.{path.name}")
+    return path.with_name(f"{_TEMPORARY}{_process()}.{path.name}")
+
+
+def _process() -> int:
+    """A number of this process that no other has, on any machine that shares the folder."""
+    return zlib.crc32(platform.node().encode()) << 32 | os.getpid()
 
 
 @contextmanager
@@ -161,8 +93,8 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def _sweep(folder: Path) -> None:
-    """Deletes temporary files left by killed processes; only the lock's holder may call this."""
+def sweep(folder: Path) -> None:
+    """Deletes temporary files left by killed processes; only for the holder of the folder's lock."""
     for path in folder.rglob(f"{_TEMPORARY}*.*"):
         if path.is_file() and path.name.removeprefix(_TEMPORARY).split(".")[0].isdigit():
             path.unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pipeline.core import config as configuration
-from pipeline.core import documents, files
+from pipeline.core import documents, files, locks
 from pipeline.core.config import Config
 from pipeline.core.documents import Document, DocumentError, Form
 from pipeline.core.errors import ConfigError, RunError, UsageError
@@ -155,7 +155,7 @@ class Run(Records):
         self, hint: str = "wait until it is done, or give this run another --name"
     ) -> AbstractContextManager[None]:
         """Locks the run for one process; raises RunError, naming the process that holds it."""
-        return files.locked(self.folder, hint)
+        return locks.locked(self.folder, hint)
 
 
 def run_name(source: Path) -> str:

@@ -6,12 +6,15 @@ Every file that `folders` finds ends up in `Table.pictures` or, with the reason,
 
 from __future__ import annotations
 
+import hashlib
 import math
+import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +22,7 @@ from pipeline.core import parallel
 from pipeline.core.errors import DataError, FormatError, PictureError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.recipes import key_of
+from pipeline.core.shards import Shard
 from pipeline.data import fingerprints, folders, tables
 from pipeline.data.file_hashes import State, state_of
 from pipeline.data.fingerprints import Fingerprints
@@ -27,6 +31,7 @@ from pipeline.data.labels import labels_of
 from pipeline.images import decode
 
 _MAX_UNREADABLE = 0.10
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +154,32 @@ def survey(
     return table, refusal
 
 
+def read_shard(
+    source: Path, shard: Shard, known: Fingerprints, cache: Fingerprints, progress: Progress = silent
+) -> int:
+    """Makes the fingerprints of the files of a shard, dealt by their paths; returns how many were missing.
+
+    Args:
+        source: As in `scan`.
+        shard: Which files.
+        known: The fingerprints that are there.
+        cache: Receives the others.
+        progress: Called as pictures are read.
+
+    Raises:
+        DataError: As `layout_of`.
+    """
+    layout = layout_of(source)
+    missing = tuple(
+        entry
+        for entry in layout.candidates
+        if shard.holds(hashlib.sha256(os.fsencode(entry.path)).digest())
+        and _unchanged(layout.root.absolute() / entry.path, known, known.get) is None
+    )
+    _look(replace(layout, candidates=missing), None, progress, cache)
+    return len(missing)
+
+
 def layout_of(source: Path) -> Layout:
     """The files of a data set that may be pictures, and those that are not."""
     if source.is_dir():
@@ -215,7 +246,8 @@ def _look(
 
     waiting: list[Candidate] = []
     for entry in candidates:
-        if row := cache and _unchanged(root / entry.path, cache, partial(judged, entry)):
+        row = _unchanged(root / entry.path, cache, partial(judged, entry)) if cache is not None else None
+        if row:
             keep(row)
         else:
             waiting.append(entry)
@@ -228,10 +260,8 @@ def _look(
     return rows, excluded
 
 
-def _unchanged(
-    path: Path, cache: Fingerprints, judged: Callable[[str], Picture | Excluded | None]
-) -> Picture | Excluded | None:
-    """What is known of a file that was read before and has not changed since; None otherwise."""
+def _unchanged(path: Path, cache: Fingerprints, judged: Callable[[str], T | None]) -> T | None:
+    """What is known of the content of a file that has not changed since it was read; None otherwise."""
     try:
         sha256 = cache.hashes.get(path, state_of(path))
     except OSError:
@@ -247,22 +277,6 @@ def _temporary(error: PictureError) -> bool:
     """Whether a picture failed for want of memory or by a disk error, not because of its content."""
     cause = error.__cause__
     return isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno is not None)
-
-
-def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:
-    """Checks that files are still those that the run was made from.
-
-    Raises:
-        DataError: One was changed or removed.
-    """
-    for picture in rows:
-        path = table.file(picture)
-        try:
-            same = decode.digest(path) == picture.sha256
-        except OSError as error:
-            raise DataError(f"{path}: {error.strerror}", "train again to see what changed") from error
-        if not same:
-            raise DataError(f"{path} has changed since the training", "train again to see what changed")
 
 
 def _check_losses(source: Path, layout: Layout, table: Table, allowed: float) -> None:

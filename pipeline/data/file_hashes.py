@@ -68,6 +68,13 @@ class FileHashes:
         if len(self._new) >= _WRITTEN_AT_ONCE * _RECORD.itemsize:
             self.write()
 
+    def add_all(self, file: Path) -> None:
+        """Adds the records of another index; raises StorageError."""
+        if file.is_file():
+            data = file.read_bytes()
+            self._new += data[: len(data) - len(data) % _RECORD.itemsize]
+            self.write()
+
     def write(self) -> None:
         """Writes what was added; raises StorageError."""
         if not self._new:

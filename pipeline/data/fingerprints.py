@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from pipeline.core import files, runs
+from pipeline.core import files, locks, runs, shards
 from pipeline.core.digests import DigestIndex
 from pipeline.core.errors import storage_error
 from pipeline.core.progress import unheard
 from pipeline.core.recipes import Recipe
+from pipeline.core.shards import Shard
 from pipeline.data.file_hashes import FileHashes
 from pipeline.images import borders
 from pipeline.images.decode import Facts
@@ -38,6 +39,7 @@ _MEASURED = 1024
 _REMARKS = 240
 # So many new ones are found by a dictionary before all are sorted again.
 _RECENT = 4096
+_FILES = "files.bin"
 
 # Small and read for all pictures; "V", not "S": numpy strips trailing zero bytes from strings.
 FACTS = np.dtype(
@@ -141,7 +143,7 @@ class Fingerprints:
     def __init__(self, folder: Path) -> None:
         self._facts, self._views = folder / "facts.bin", folder / "views.bin"
         self._count = min(_count(self._facts, FACTS), _count(self._views, VIEWS))
-        self.hashes = FileHashes(folder / "files.bin")
+        self.hashes = FileHashes(folder / _FILES)
         self._index()
 
     def __len__(self) -> int:
@@ -162,28 +164,40 @@ class Fingerprints:
         """These small views of pictures that all have a fingerprint, shape (n,)."""
         return self._taken(VIEWS, self._views, sha256s, names)
 
-    def add(self, row: np.ndarray, views: np.ndarray) -> None:
-        """Stores a fingerprint made by `draw`, unless there is one already.
+    def add(self, rows: np.ndarray, views: np.ndarray) -> None:
+        """Stores fingerprints made by `draw`, shape (n,) each, except those that are there already.
 
         Raises:
             StorageError: The disk is full.
         """
-        key = row["sha256"][0].tobytes()
-        if self._row(key) >= 0:
+        new = {key: at for at, key in enumerate(rows["sha256"].tolist()) if self._row(key) < 0}
+        if not new:
             return
+        places = list(new.values())
         # The views first: a fingerprint counts once both are complete.
-        for path, record in ((self._views, views), (self._facts, row)):
+        for path, records in ((self._views, views[places]), (self._facts, rows[places])):
             try:
                 with path.open("r+b" if path.exists() else "w+b") as file:
-                    file.truncate(self._count * record.itemsize)
+                    file.truncate(self._count * records.itemsize)
                     file.seek(0, 2)
-                    file.write(record.tobytes())
+                    file.write(records.tobytes())
             except OSError as error:
                 raise storage_error(path, error) from error
-        self._recent[key] = self._count
-        self._count += 1
+        self._recent.update(zip(new, range(self._count, self._count + len(new)), strict=True))
+        self._count += len(new)
         if len(self._recent) > max(_RECENT, len(self._known) // 8):
             self._index()
+
+    def add_all(self, folder: Path) -> None:
+        """Adds the fingerprints and hashes in another folder; raises StorageError."""
+        other = Fingerprints(folder)
+        for begin in range(0, len(other), _RECENT):
+            self.add(*(kept[begin : begin + _RECENT] for kept in other.records()))
+        self.hashes.add_all(folder / _FILES)
+
+    def records(self) -> tuple[np.ndarray, np.ndarray]:
+        """All of them: records of `FACTS` and of `VIEWS`, on disk, shape (n,) each."""
+        return self._rows_of(FACTS, self._facts), self._rows_of(VIEWS, self._views)
 
     def _index(self) -> None:
         self._recent: dict[bytes, int] = {}
@@ -206,24 +220,45 @@ class Fingerprints:
         return taken
 
 
+def _recipe() -> Recipe:
+    return Recipe("sketches", VERSION, {}, {}, LIBRARIES)
+
+
+def known() -> Fingerprints:
+    """The fingerprints in the cache at this moment, for reading; other processes may be adding some."""
+    return Fingerprints(runs.CACHE / _recipe().key)
+
+
 @contextmanager
 def open_cache(warn: Callable[[str], object] = unheard) -> Iterator[Fingerprints]:
-    """The fingerprints in `data/cache`; waits while another process holds them.
+    """The fingerprints in `data/cache`, those of finished shards included.
 
-    `warn` is told which process it waits for.
+    Waits while another process holds them; `warn` is told which one.
 
     Raises:
+        RunError: A shard was made by other versions.
         StorageError: The folder cannot be written.
     """
-    recipe = Recipe("sketches", VERSION, {}, {}, LIBRARIES)
-    folder = runs.CACHE / recipe.key
+    folder = runs.CACHE / _recipe().key
     files.make_folder(folder)
-    with files.waiting_for(folder, warn):
-        cache = Fingerprints(folder)
-        try:
-            yield cache
-        finally:
-            cache.hashes.write()
+    with locks.waiting_for(folder, warn), _written(Fingerprints(folder)) as cache:
+        shards.take_in(_recipe(), cache.add_all, warn)
+        yield cache
+
+
+@contextmanager
+def open_shard(shard: Shard, warn: Callable[[str], object] = unheard) -> Iterator[Fingerprints]:
+    """The fingerprints of a shard, until the cache takes them in; as `open_cache`."""
+    with shards.making(_recipe(), shard, warn) as folder, _written(Fingerprints(folder)) as cache:
+        yield cache
+
+
+@contextmanager
+def _written(cache: Fingerprints) -> Iterator[Fingerprints]:
+    try:
+        yield cache
+    finally:
+        cache.hashes.write()
 
 
 def _count(path: Path, kind: np.dtype) -> int:

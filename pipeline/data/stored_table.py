@@ -1,18 +1,19 @@
-"""The table of a run's pictures as files: pictures.csv and excluded.csv."""
+"""The table of a run's pictures as files, pictures.csv and excluded.csv, and whether they are still those."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 
 from pipeline.core import files, runs, stages
-from pipeline.core.errors import RunError
+from pipeline.core.errors import DataError, RunError
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Picture, Table
 from pipeline.data.folders import Excluded, ExclusionKind
+from pipeline.images import decode
 
 # Columns of pictures.csv as the version before called them.
 _OLD_COLUMNS = {"given": "given_split", "twins": "near_duplicates"}
@@ -43,6 +44,22 @@ def load(run: Run, source: Path) -> Table:
         ) from error
     labels = tuple(sorted({picture.label for picture in rows}))
     return Table(source if source.is_dir() else source.parent, labels, tuple(rows), tuple(excluded))
+
+
+def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:
+    """Checks that files are still those that the run was made from.
+
+    Raises:
+        DataError: One was changed or removed.
+    """
+    for picture in rows:
+        path = table.file(picture)
+        try:
+            same = decode.digest(path) == picture.sha256
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror}", "train again to see what changed") from error
+        if not same:
+            raise DataError(f"{path} has changed since the training", "train again to see what changed")
 
 
 def _picture(row: dict[str, str]) -> Picture:

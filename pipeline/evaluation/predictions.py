@@ -12,7 +12,7 @@ from pipeline.core.parallel import ordered
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
-from pipeline.data import dataset
+from pipeline.data import dataset, stored_table
 from pipeline.images.views import plain_view
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
@@ -88,7 +88,7 @@ def stored_predictions(
     )
 
     def build() -> None:
-        dataset.check_unchanged(experiment.table, split.held_out)
+        stored_table.check_unchanged(experiment.table, split.held_out)
         stage = f"held-out answers of {model}"
         total = len(split.held_out)
         probabilities = predict(split.held_out, lambda done: reporter.progress(stage, done, total))

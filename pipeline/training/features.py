@@ -6,20 +6,21 @@ loses at most one record, and damaged records are recomputed; their file is in `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.core import files, parallel, runs, stages
+from pipeline.core import files, locks, parallel, runs, shards, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, PictureError, RunError
 from pipeline.core.progress import Progress, silent, unheard
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
+from pipeline.core.shards import Shard
 from pipeline.core.size import Size
-from pipeline.data import dataset
+from pipeline.data import stored_table
 from pipeline.data.dataset import Picture, Table
 from pipeline.images.views import all_views, view_settings
 from pipeline.tflite import convert as tflite
@@ -92,40 +93,72 @@ def compute(
     made = recipe(config, frame, layer, classifier)
     folder = runs.CACHE / made.key
     files.make_folder(folder)
-    with files.waiting_for(folder, warn):
+    with locks.waiting_for(folder, warn):
+        shards.take_in(made, lambda shard: store.add_all(folder, shard), warn)
         known = store.open_records(folder)
-        places = store.places(known)
-        if known is not None and len(places) < len(known):
-            damaged = len(known) - len(places)
+        sound = store.intact(known) if known is not None else np.ones(0, bool)
+        if known is not None and not sound.all():
             warn(
-                f"{damaged} of {len(known)} records in the cache {folder} are damaged and will be recomputed"
+                f"{(~sound).sum()} of {len(known)} records in the cache {folder} are damaged "
+                "and will be recomputed"
             )
-            store.keep(folder, known, places.values())
+            store.keep(folder, known, np.flatnonzero(sound))
             known = store.open_records(folder)
-            places = store.places(known)
-        missing = list({p.sha256: p for p in wanted if bytes.fromhex(p.sha256) not in places}.values())
+        rows = store.index_of(known).rows([bytes.fromhex(p.sha256) for p in wanted])
+        missing = _first_of_each(p for p, row in zip(wanted, rows, strict=True) if row < 0)
         if missing and layer == backbones.POOLED and not classifier:
             deeper = _deeper(config, frame, wanted)
             if deeper:
                 return deeper
         if missing:
             data = _backbone(made, folder, config, frame, layer, progress, classifier)
-            number = store.FLOAT32 if layer == backbones.POOLED else store.FLOAT16
-            _compute_missing(folder, data, number, config, frame, table, missing, progress)
+            _compute_missing(folder, data, config, frame, layer, table, missing, progress)
             known = store.open_records(folder)
-            places = store.places(known)
-    try:
-        rows = np.array([places[bytes.fromhex(p.sha256)] for p in wanted], np.int64)
-    except KeyError as error:
-        raise RunError(
-            f"{folder}: the feature cache is damaged", "delete it and run the command again"
-        ) from error
+            rows = store.index_of(known).rows([bytes.fromhex(p.sha256) for p in wanted])
+    if len(rows) and rows.min() < 0:
+        raise RunError(f"{folder}: the feature cache is damaged", "delete it and run the command again")
     layout = store.layout_of(folder)
     if known is None or layout is None:
         raise RunError(
             f"{folder}: the feature cache is empty", "delete this folder and run the command again"
         )
     return store.Store(known, rows, layout.depths)
+
+
+def compute_shard(
+    config: Config,
+    frame: Size,
+    table: Table,
+    wanted: Sequence[Picture],
+    shard: Shard,
+    progress: Progress = silent,
+    layer: str = backbones.POOLED,
+    warn: Callable[[str], object] = unheard,
+) -> int:
+    """Computes the features of the pictures of a shard; returns how many were missing.
+
+    `compute` takes them into the cache. The arguments are those of `compute`; raises the same errors, and
+    RunError if the shard was begun with other versions or weights.
+    """
+    made = recipe(config, frame, layer)
+    folder = runs.CACHE / made.key
+    files.make_folder(folder)
+    mine = [p for p in wanted if shard.holds(bytes.fromhex(p.sha256))]
+    with shards.making(made, shard, warn) as own:
+        known = [store.index_of(store.open_records(place)) for place in (folder, own)]
+        missing = _first_of_each(
+            p for p in mine if all(index.row(bytes.fromhex(p.sha256)) < 0 for index in known)
+        )
+        if missing:
+            with locks.waiting_for(folder, warn):
+                data = _backbone(made, folder, config, frame, layer, progress)
+            _compute_missing(own, data, config, frame, layer, table, missing, progress)
+    return len(missing)
+
+
+def _first_of_each(pictures: Iterable[Picture]) -> list[Picture]:
+    """One picture of each content."""
+    return list({p.sha256: p for p in pictures}.values())
 
 
 def _deeper(config: Config, frame: Size, wanted: Sequence[Picture]) -> store.Store | None:
@@ -135,10 +168,11 @@ def _deeper(config: Config, frame: Size, wanted: Sequence[Picture]) -> store.Sto
         head = config.head.model_copy(update={"depths": depths})
         folder = runs.CACHE / recipe(config.model_copy(update={"head": head}), frame).key
         known, layout = store.open_records(folder), store.layout_of(folder)
-        places = store.places(known)
-        rows = [places.get(bytes.fromhex(p.sha256), -1) for p in wanted]
-        if known is not None and layout is not None and min(rows) >= 0:
-            return store.Store(known, np.array(rows, np.int64), layout.depths[:own])
+        if known is None or layout is None or not store.intact(known).all():
+            continue
+        rows = store.index_of(known).rows([bytes.fromhex(p.sha256) for p in wanted])
+        if rows.min() >= 0:
+            return store.Store(known, rows, layout.depths[:own])
     return None
 
 
@@ -149,7 +183,7 @@ def _backbone(
     frame: Size,
     layer: str,
     progress: Progress,
-    classifier: Path | None,
+    classifier: Path | None = None,
 ) -> bytes:
     cache, path = runs.Run(folder), folder / stages.BACKBONE
 
@@ -179,9 +213,9 @@ def _backbone(
 def _compute_missing(
     folder: Path,
     data: bytes,
-    number: str,
     config: Config,
     frame: Size,
+    layer: str,
     table: Table,
     missing: Sequence[Picture],
     progress: Progress,
@@ -189,7 +223,7 @@ def _compute_missing(
     interpreters = litert.Interpreters(data)
 
     def features(picture: Picture) -> np.ndarray:
-        dataset.check_unchanged(table, [picture])
+        stored_table.check_unchanged(table, [picture])
         path = table.file(picture)
         try:
             frames = all_views(path, picture.sha256, config, frame)
@@ -198,6 +232,7 @@ def _compute_missing(
         with interpreters.one() as interpreter:
             return np.stack([interpreter.answer(view) for view in frames])
 
+    number = store.FLOAT32 if layer == backbones.POOLED else store.FLOAT16
     layout: store.Layout | None = None
     stage = f"features of {len(missing)} pictures, {1 + config.augment.views} views each"
     for done, (picture, rows) in enumerate(zip(missing, parallel.ordered(features, missing), strict=True), 1):

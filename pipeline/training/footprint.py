@@ -10,7 +10,7 @@ import platform
 
 import numpy as np
 
-from pipeline.core import files, runs, stages
+from pipeline.core import files, locks, runs, stages
 from pipeline.core.config import Config
 from pipeline.core.documents import Document
 from pipeline.core.progress import Progress
@@ -77,7 +77,7 @@ def measure(config: Config, frame: Size, classes: int, progress: Progress) -> Fo
         progress(stage, 1, 1)
 
     files.make_folder(cache.folder)
-    with files.waiting_for(cache.folder):
+    with locks.waiting_for(cache.folder):
         cache.make(recipe, build)
         return cache.read(Footprint, stages.FOOTPRINT)
 

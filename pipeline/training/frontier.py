@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pipeline.core import files, stages
+from pipeline.core import files, locks, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import WeightsError
 from pipeline.core.progress import ProgressReporter
@@ -227,12 +227,12 @@ def _scored(experiment: Experiment, reporter: ProgressReporter) -> Experiment:
     plan, fast = fine_tuning.plan(experiment), outcome.folds_recipe(experiment)
     experiment = replace(experiment, run=folds.cached(fast))
     files.make_folder(experiment.run.folder)
-    with files.waiting_for(experiment.run.folder, reporter.warn):
+    with locks.waiting_for(experiment.run.folder, reporter.warn):
         folds.make(experiment, reporter)
     if plan:
         experiment = replace(experiment, run=folds.cached(plan.recipe))
         files.make_folder(experiment.run.folder)
-        with files.waiting_for(experiment.run.folder, reporter.warn):
+        with locks.waiting_for(experiment.run.folder, reporter.warn):
             folds.make(experiment, reporter)
             if tuned := fine_tuning.plan(experiment):
                 tuned.compare(reporter)

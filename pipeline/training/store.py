@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core import files, runs
+from pipeline.core.digests import DigestIndex
 from pipeline.core.errors import RunError, storage_error
 
 PLAIN = 0
@@ -110,10 +111,9 @@ def open_records(folder: Path) -> np.ndarray | None:
         return None
 
 
-def places(records: np.ndarray | None) -> dict[bytes, int]:
-    """The row of each picture whose record is intact."""
-    rows = enumerate(() if records is None else records)
-    return {row["sha256"].tobytes(): at for at, row in rows if int(row["crc32"]) == _checksum(row)}
+def intact(records: np.ndarray) -> np.ndarray:
+    """Whether the checksum of each record is right; bool, shape (n,)."""
+    return np.fromiter((int(row["crc32"]) == _checksum(row) for row in records), bool, len(records))
 
 
 def keep(folder: Path, records: np.ndarray, rows: Iterable[int]) -> None:
@@ -121,6 +121,24 @@ def keep(folder: Path, records: np.ndarray, rows: Iterable[int]) -> None:
     with files.replacing(folder / _RECORDS, durable=False) as path, path.open("wb") as file:
         for row in rows:
             file.write(records[row].tobytes())
+
+
+def add_all(folder: Path, other: Path) -> None:
+    """Adds the intact records of pictures that only another store has; raises StorageError."""
+    layout, records = layout_of(other), open_records(other)
+    if layout is None or records is None:
+        return
+    begin(folder, layout)
+    known = index_of(open_records(folder))
+    for place in np.flatnonzero(intact(records)):
+        row = records[place]
+        if known.row(row["sha256"].tobytes()) < 0:
+            _append_record(folder / _RECORDS, row.tobytes())
+
+
+def index_of(records: np.ndarray | None) -> DigestIndex:
+    """The row of each picture, by its sha256."""
+    return DigestIndex(np.zeros(0, "V32") if records is None else records["sha256"])
 
 
 def _checksum(record: np.void) -> int:

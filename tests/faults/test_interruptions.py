@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import random
 import shutil
 import signal
@@ -119,7 +120,8 @@ def test_a_second_verb_on_a_locked_run_is_refused_and_names_the_process(finished
         refused(
             second,
             1,
-            f"{RUN} is in use by process {holder.pid} ({verbs.ROOT}/pipeline/__main__.py train pictures)",
+            f"{RUN} is in use by process {holder.pid} on {platform.node()} "
+            f"({verbs.ROOT}/pipeline/__main__.py train pictures)",
             "wait until it is done, or give this run another --name",
         )
     finally:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core import config as configuration
-from pipeline.core import files, runs, stages
+from pipeline.core import files, locks, runs, stages
 from pipeline.core.errors import ConfigError, RunError, StorageError, UsageError
 from pipeline.core.packages import ROOT
 from pipeline.core.runs import Run
@@ -223,7 +224,8 @@ with Run(Path(sys.argv[1])).locked():
     with pytest.raises(RunError) as caught, run.locked():
         pass
     assert time.monotonic() - begin < 2
-    assert caught.value.message.startswith(f"data/runs/first is in use by process {process.pid} (")
+    holder = f"{process.pid} on {platform.node()} ("
+    assert caught.value.message.startswith(f"data/runs/first is in use by process {holder}")
     assert caught.value.hint == "wait until it is done, or give this run another --name"
     assert caught.value.exit_code == 1
     process.communicate()
@@ -237,8 +239,8 @@ def test_who_waits_for_the_cache_says_for_whom(workplace):
     code = """
 import sys
 from pathlib import Path
-from pipeline.core import files
-with files.waiting_for(Path(sys.argv[1])):
+from pipeline.core import locks
+with locks.waiting_for(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -251,13 +253,36 @@ with files.waiting_for(Path(sys.argv[1])):
         process.stdin.write("go on\n")
         process.stdin.flush()
 
-    with process, files.waiting_for(folder, warn):
+    with process, locks.waiting_for(folder, warn):
         assert process.wait(60) == 0
     (words,) = said
-    assert words.startswith(f"waiting for process {process.pid} (")
-    assert words.endswith(f"), which is using the cache {folder}")
-    with files.waiting_for(folder, warn):
+    assert words.startswith(f"waiting for process {process.pid} on {platform.node()} (")
+    assert words.endswith(f"), which is using {folder}")
+    with locks.waiting_for(folder, warn):
         assert len(said) == 1
+
+
+def test_a_folder_that_is_in_use_is_passed_over_by_who_does_not_wait(workplace):
+    folder = runs.CACHE / "abc"
+    files.make_folder(folder)
+    with locks.if_free(folder) as holder:
+        assert holder == ""
+        with locks.if_free(folder) as second:
+            assert second.startswith(f"{os.getpid()} on ")
+    with locks.if_free(folder) as holder:
+        assert holder == ""
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_refused(run, monkeypatch, number):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    refused = pytest.raises(StorageError, match=r"data/runs/first: the file system has no locks")
+    with refused as caught, run.locked():
+        pass
+    assert "NFS: without nolock" in caught.value.hint
 
 
 def test_a_killed_process_holds_no_lock(run):

@@ -756,15 +756,15 @@ def test_a_picture_that_memory_did_not_suffice_for_is_looked_at_again(two, workp
 
 def test_check_unchanged_names_what_was_changed_or_removed(two):
     table = scan(two)
-    dataset.check_unchanged(table, table.pictures)
+    stored_table.check_unchanged(table, table.pictures)
     shutil.copy(two / "cat/001.png", two / "cat/000.png")
     with pytest.raises(DataError, match=r"cat/000\.png has changed since the training") as caught:
-        dataset.check_unchanged(table, table.pictures)
+        stored_table.check_unchanged(table, table.pictures)
     assert caught.value.hint == "train again to see what changed"
-    dataset.check_unchanged(table, table.pictures[1:])
+    stored_table.check_unchanged(table, table.pictures[1:])
     (two / "cat/000.png").unlink()
     with pytest.raises(DataError, match=r"cat/000\.png: No such file"):
-        dataset.check_unchanged(table, table.pictures)
+        stored_table.check_unchanged(table, table.pictures)
 
 
 def test_tables_do_not_depend_on_the_order_on_disk(tmp_path, make_data_set):
