@@ -9,13 +9,24 @@ from __future__ import annotations
 from pipeline.core import packages
 
 try:
-    from pipeline.cli import audit, collect, compare, draw, evaluate, options, search, terminal, train
+    from pipeline.cli import (
+        audit,
+        collect,
+        compare,
+        draw,
+        evaluate,
+        features,
+        options,
+        search,
+        terminal,
+        train,
+    )
 except ModuleNotFoundError as error:
     packages.refuse(error)
 
 VERBS = (
     *(draw.draw, collect.collect, audit.audit, search.search),
-    *(train.train, evaluate.evaluate, compare.compare),
+    *(features.features, train.train, evaluate.evaluate, compare.compare),
 )
 app = options.command_line(
     "python -m pipeline",

@@ -33,13 +33,15 @@ def audit(
     name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
     allow_unreadable: options.AllowUnreadable = None,
     strict: Annotated[bool, typer.Option(help="Exit with code 3 if there is something to act on.")] = False,
+    shard: options.ShardOption = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Check the pictures before training.
 
     Works on any folder of pictures. Writes data/runs/NAME: audit.json, shortcuts.json, pictures.csv,
-    excluded.csv and contact sheets; training under that name continues from there.
+    excluded.csv and contact sheets; training under that name continues from there. With --shard, only reads
+    one part of the pictures into the cache; the next audit without it takes the parts in.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import config as configuration
@@ -53,6 +55,9 @@ def audit(
         config = configuration.load(
             source, [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
         )
+        if shard:
+            _read_shard(terminal, Path(config.data.pictures), shard)
+            return
         # A folder has no settings of its own: those of the run hold, if there is one.
         read = ("data.pictures", "data.group_copies", "data.group_pattern", "seed")
         alone = source.suffix.lower() != ".toml" and not settings
@@ -97,6 +102,17 @@ def audit(
                 "the audit found: " + ", ".join(reasons),
                 f"{run.path(stages.AUDIT)} lists the pictures; omit --strict to continue anyway",
             )
+
+
+def _read_shard(terminal: Terminal, pictures: Path, text: str) -> None:
+    from pipeline.core.shards import Shard
+    from pipeline.data import dataset, fingerprints
+
+    shard = Shard.parse(text)
+    with fingerprints.open_shard(shard, terminal.warn) as cache:
+        count = dataset.read_shard(pictures, shard, fingerprints.known(), cache, terminal.progress)
+    terminal.say("shard", f"{shard}: {count:,} files read that the cache did not know")
+    terminal.finish({"shard": text, "read": count})
 
 
 def _show(terminal: Terminal, run: Run, audit: Audit) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.core import stages
 from pipeline.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.core.config import Config
+    from pipeline.core.runs import Run
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -23,6 +27,11 @@ Source = Annotated[
     Path | None,
     typer.Argument(metavar="CONFIG_OR_FOLDER", help="A .toml, a folder or a .csv, or a run to repeat."),
 ]
+
+_SPLIT_KEYS = (
+    *("data.pictures", "data.held_out", "data.group_copies", "data.group_pattern"),
+    *("train.folds", "seed"),
+)
 
 
 def command_line(
@@ -102,9 +111,43 @@ def source_of(source: Path | None, option: str | None, name: str | None) -> tupl
     return run.path(stages.CONFIG), name or run.name
 
 
+def of_split(
+    source: Path | None, option: str | None, name: str | None, settings: Sequence[str]
+) -> tuple[Path, Run, Config]:
+    """The source, run and configuration of a verb that keeps to a run's split, if the run exists.
+
+    Args:
+        source: As in `source_of`, like `option` and `name`.
+        option: `--run`.
+        name: `--name`.
+        settings: The values of `--set`.
+
+    Raises:
+        UsageError: As `source_of`.
+        ConfigError: A setting is wrong, or the run was made with another of `_SPLIT_KEYS`.
+    """
+    from pipeline.core import config as configuration
+    from pipeline.core import runs
+
+    source, name = source_of(source, option, name)
+    config = configuration.load(source, settings)
+    made = runs.RUNS / name / stages.CONFIG
+    if source.suffix.lower() != ".toml" and made.is_file():
+        # A folder has no settings of its own: those of the run hold, if there is one.
+        runs.open_for(name, config, keys=_SPLIT_KEYS[:1])
+        source, config = made, configuration.load(made, settings)
+    return source, runs.open_for(name, config, keys=_SPLIT_KEYS), config
+
+
 AllowUnreadable = Annotated[
     str | None,
     typer.Option(metavar="N%", help="Accept up to this share of unreadable files per class; default 10%."),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="K/N", help="Only part K of N, from 1/N to N/N; several machines can each make one."
+    ),
 ]
 
 

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from pipeline.training.results import Budget, Frontier, NotTried, Tried
 
 # What the pictures and their split depend on: a run keeps to it.
-_SPLIT_KEYS = (
-    *("data.pictures", "data.held_out", "data.group_copies", "data.group_pattern"),
-    *("train.folds", "seed"),
-)
 
 
 def search(
@@ -62,22 +58,13 @@ def search(
     frontier.json and its figure. Run again, it continues. Exit code 3: nothing fits the budget.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
-        from pipeline.core import config as configuration
-        from pipeline.core import runs
         from pipeline.training import candidates, frontier
         from pipeline.training import train as training
 
         budget = _budget(max_latency_ms, max_size_mb, max_minutes)
         chosen = _presets(presets or [])
-        source, name = options.source_of(source, run_option, name)
         given = [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
-        config = configuration.load(source, given)
-        made = runs.RUNS / name / stages.CONFIG
-        if source.suffix.lower() != ".toml" and made.is_file():
-            # A folder has no settings of its own: those of the run hold, if there is one.
-            runs.open_for(name, config, keys=_SPLIT_KEYS[:1])
-            source, config = made, configuration.load(made, given)
-        run = runs.open_for(name, config, keys=_SPLIT_KEYS)
+        source, run, config = options.of_split(source, run_option, name, given)
         with run.locked():
             table, split = training.prepare(run, config, terminal)
             fixed = {setting.partition("=")[0].strip() for setting in given}

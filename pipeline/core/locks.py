@@ -26,18 +26,25 @@ _NONE_HERE = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno
 
 
 @contextmanager
-def locked(folder: Path, hint: str) -> Iterator[None]:
+def locked(folder: Path, hint: str, warn: Callable[[str], object] | None = None) -> Iterator[None]:
     """Locks a run's folder for this process, and deletes temporary files that killed processes left.
 
+    Args:
+        folder: It is made if it is missing.
+        hint: What to do if another process holds the lock.
+        warn: Told which process; this one then waits.
+
     Raises:
-        RunError: Another process, named in the message, holds the lock.
+        RunError: Another process, named in the message, holds the lock, and `warn` is not given.
         StorageError: The folder cannot be written, or not be locked.
     """
     new = not folder.exists()
     files.make_folder(folder)
     path = folder / LOCK
     with _open_lock(path) as file:
-        if not _take(file, path):
+        if warn is not None:
+            _wait(file, path, warn)
+        elif not _take(file, path):
             raise RunError(f"{folder} is in use by process {_holder(file)}", hint)
         _name_holder(file, path)
         files.sweep(folder)
@@ -63,9 +70,7 @@ def waiting_for(folder: Path, warn: Callable[[str], object] = unheard) -> Iterat
     """
     path = folder / LOCK
     with _open_lock(path) as file:
-        if not _take(file, path):
-            warn(f"waiting for process {_holder(file)}, which is using {folder}")
-            _take(file, path, wait=True)
+        _wait(file, path, warn)
         _name_holder(file, path)
         yield
 
@@ -106,6 +111,12 @@ def _take(file: TextIO, path: Path, *, wait: bool = False) -> bool:
             "work in a folder on a local disk, or mount this one with locks (NFS: without nolock)",
         ) from error
     return True
+
+
+def _wait(file: TextIO, path: Path, warn: Callable[[str], object]) -> None:
+    if not _take(file, path):
+        warn(f"waiting for process {_holder(file)}, which is using {path.parent}")
+        _take(file, path, wait=True)
 
 
 def _holder(file: TextIO) -> str:

@@ -152,10 +152,12 @@ class Run(Records):
         return self.path(GIVEN).is_file()
 
     def locked(
-        self, hint: str = "wait until it is done, or give this run another --name"
+        self,
+        hint: str = "wait until it is done, or give this run another --name",
+        warn: Callable[[str], object] | None = None,
     ) -> AbstractContextManager[None]:
-        """Locks the run for one process; raises RunError, naming the process that holds it."""
-        return locks.locked(self.folder, hint)
+        """Locks the run for one process, as `locks.locked`: refuses, or waits where `warn` is given."""
+        return locks.locked(self.folder, hint, warn)
 
 
 def run_name(source: Path) -> str:

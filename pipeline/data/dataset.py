@@ -174,7 +174,10 @@ def read_shard(
         entry
         for entry in layout.candidates
         if shard.holds(hashlib.sha256(os.fsencode(entry.path)).digest())
-        and _unchanged(layout.root.absolute() / entry.path, known, known.get) is None
+        and not any(
+            _unchanged(layout.root.absolute() / entry.path, own, own.get) is not None
+            for own in (known, cache)
+        )
     )
     _look(replace(layout, candidates=missing), None, progress, cache)
     return len(missing)

@@ -1,0 +1,53 @@
+"""`features`: what the backbone makes of the pictures, before any training."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from pipeline.cli import options
+from pipeline.cli.terminal import speaking
+
+
+def features(
+    source: options.Source = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in train.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
+    allow_unreadable: options.AllowUnreadable = None,
+    run_option: Annotated[
+        str | None, typer.Option("--run", metavar="RUN", help="With the configuration of this run.")
+    ] = None,
+    shard: options.ShardOption = None,
+    quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Compute the backbone's features of the training pictures; train then only reads them.
+
+    Audits and splits the pictures first, as train does. With --shard, computes one part, so that several
+    machines that share the folder can work at once; the next command without --shard takes the parts in.
+    Run again, it continues.
+    """
+    with speaking(quiet=quiet, as_json=as_json) as terminal:
+        from pipeline.core.shards import Shard
+        from pipeline.training import extraction
+        from pipeline.training import train as training
+
+        part = Shard.parse(shard) if shard else None
+        given = [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
+        _, run, config = options.of_split(source, run_option, name, given)
+        with run.locked(warn=terminal.warn):
+            table, split = training.prepare(run, config, terminal)
+        found = extraction.extract(run, config, table, split, part, terminal)
+        for kind in found:
+            what = f"{kind.backbone} {kind.frame}, {kind.layer}, {kind.views} views"
+            of = (
+                f"{kind.pictures:,} pictures computed of shard {part}"
+                if part
+                else f"{kind.pictures:,} pictures"
+            )
+            terminal.say("features", f"{what}: {of}")
+        terminal.finish({"run": run.name, "shard": shard, "features": [asdict(kind) for kind in found]})
