@@ -44,10 +44,6 @@ def features(
         found = extraction.extract(run, config, table, split, part, terminal)
         for kind in found:
             what = f"{kind.backbone} {kind.frame}, {kind.layer}, {kind.views} views"
-            of = (
-                f"{kind.pictures:,} pictures computed of shard {part}"
-                if part
-                else f"{kind.pictures:,} pictures"
-            )
-            terminal.say("features", f"{what}: {of}")
+            done = f"computed of shard {part}" if part else "have them"
+            terminal.say("features", f"{what}: {kind.pictures:,} pictures {done}")
         terminal.finish({"run": run.name, "shard": shard, "features": [asdict(kind) for kind in found]})
