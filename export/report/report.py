@@ -30,7 +30,7 @@ from pipeline.core import files, stages
 from pipeline.core.documents import Document
 from pipeline.core.errors import RunError
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import key_of
+from pipeline.core.recipes import key_of, key_of_rows
 from pipeline.core.runs import Run
 from pipeline.images.thumbnails import of_file, thumbnails
 
@@ -134,14 +134,15 @@ def _digests(files: Mapping[Path, str]) -> dict[str, str]:
 
 def _pictures(contents: Artifacts) -> str:
     """A key of which pictures are there, so that the page changes when some come or go."""
-    stamps = []
-    for row in contents.rows:
-        try:
-            stat = (contents.root / row["path"]).stat() if contents.root else None
-        except OSError:
-            stat = None
-        stamps.append([row["path"], stat and stat.st_size, stat and stat.st_mtime_ns])
-    return key_of(stamps)
+    return key_of_rows(_stamp(contents.root, row["path"]) for row in contents.rows)
+
+
+def _stamp(root: Path | None, path: str) -> list[str | int | None]:
+    try:
+        stat = (root / path).stat() if root else None
+    except OSError:
+        stat = None
+    return [path, stat and stat.st_size, stat and stat.st_mtime_ns]
 
 
 def _view(contents: Artifacts, reporter: ProgressReporter, *, pictures: bool) -> Mapping[str, Any]:

@@ -148,7 +148,7 @@ def recipe(
 
 
 add(
-    Stage("audit", 3, (AUDIT,), title="the audit of the pictures"),
+    Stage("audit", 4, (AUDIT,), title="the audit of the pictures"),
     Stage("pictures", 2, (PICTURES, EXCLUDED), {"audit": "audit"}),
     Stage("shortcuts", 3, (SHORTCUTS,), title="the check for shortcuts"),
     Stage("split", 2, (SPLIT, SPLIT_COPY)),

@@ -21,7 +21,7 @@ import numpy as np
 from pipeline.core import parallel
 from pipeline.core.errors import DataError, FormatError, PictureError
 from pipeline.core.progress import Progress, silent
-from pipeline.core.recipes import key_of
+from pipeline.core.recipes import key_of_rows
 from pipeline.core.shards import Shard
 from pipeline.data import fingerprints, folders, tables
 from pipeline.data.file_hashes import State, state_of
@@ -94,8 +94,8 @@ class Table:
         """A hash of all that training sees of the data set."""
         seen = ("path", "label", "group", "given_split", "sha256", "near_duplicates")
         decided = ("decision", "decided_label")
-        rows = [[getattr(p, of) for of in seen + decided * bool(p.decision)] for p in self.pictures]
-        return key_of([list(self.labels), rows])
+        rows = ([getattr(p, of) for of in seen + decided * bool(p.decision)] for p in self.pictures)
+        return key_of_rows(rows, list(self.labels))
 
 
 def scan(

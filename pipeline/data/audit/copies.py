@@ -41,7 +41,7 @@ _KEPT = 256
 
 @dataclass(frozen=True)
 class Copies:
-    """What the near-copies of a data set mean: groups as lists of sha256; single pictures are groups, too.
+    """What the near-copies of a data set mean: groups as lists of sha256, of one where only files are equal.
 
     Attributes:
         same: Copies of one picture: equal at full resolution up to recompression, or equal bytes. Only
@@ -57,6 +57,7 @@ class Copies:
 
 def judge(
     labels: Mapping[str, Counter[str]],
+    sizes: Mapping[str, int],
     pairs: Sequence[tuple[str, str, bool]],
     file_of: Callable[[str], Path],
     progress: Progress = silent,
@@ -64,14 +65,12 @@ def judge(
     """Decides what near-copies mean.
 
     Args:
-        labels: The counted labels of each content, by sha256.
+        labels: The counted labels of each content that is in a pair or in several files, by sha256.
+        sizes: The number of contents of each label, counted like `labels`.
         pairs: Near-copies, and whether their small views show the same.
         file_of: Finds a file with that content.
         progress: Called as pairs are compared.
     """
-    sizes: Counter[str] = Counter()
-    for counts in labels.values():
-        sizes.update(counts)
 
     def is_series(group: Iterable[str]) -> bool:
         held: Counter[str] = Counter()

@@ -23,6 +23,8 @@ _BAR = 0.02
 _UNBALANCED = 3.0
 _FEW = 20
 _PLAIN_MODES = ("RGB", "L", "P", "1", "YCbCr")
+# What `of_pictures` looks at.
+FACTS = ("width", "height", "file_format", "mode", "turned", "frames", "bars", "contrast", "flat")
 _FOR_NOTES = {
     NoteKind.NESTED: (
         IssueKind.NESTED,
@@ -109,7 +111,7 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssu
 
     Args:
         pictures: The readable ones.
-        rows: Their records of `fingerprints.FACTS`, shape (n,).
+        rows: These `FACTS` of them, shape (n,).
     """
     if not pictures:
         return []

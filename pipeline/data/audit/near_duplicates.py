@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from pipeline.data.fingerprints import INSIDE, MIDDLE, MIRRORED, VIEW_SIDE, WHOLE
+from pipeline.data.groups import Joined
 
 NEAR, MIRROR, CROP = "near", "mirrored", "cropped"
 TABLES, WINDOW = 24, 8
@@ -66,7 +67,7 @@ class NearDuplicate:
 
 
 def find(hashes: np.ndarray, views: Callable[[Sequence[int]], np.ndarray]) -> tuple[list[NearDuplicate], int]:
-    """All pairs of near-duplicates, and the hash threshold that was used.
+    """All pairs of near-duplicates, the closest first, and the hash threshold that was used.
 
     Args:
         hashes: uint8, shape (n, 4, 32), as `fingerprints` makes them; different pictures.
@@ -79,6 +80,12 @@ def find(hashes: np.ndarray, views: Callable[[Sequence[int]], np.ndarray]) -> tu
         if near_duplicate:
             found.append(near_duplicate)
     return found, threshold
+
+
+def spanning(pairs: Iterable[NearDuplicate]) -> list[NearDuplicate]:
+    """Pairs that connect all pictures that these pairs do: of a burst of 2,000 frames, 1,999."""
+    joined = Joined()
+    return [pair for pair in pairs if joined.join(pair.first, pair.second)]
 
 
 def threshold_of(hashes: np.ndarray, seed: int = 0) -> int:
