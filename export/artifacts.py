@@ -100,7 +100,7 @@ stages.add(
     Stage("web", 1, (TRY,), {"*": f"{EXPORT}/*/contract"}, Command("export", "web")),
     Stage(
         "benchmark_apk",
-        1,
+        2,
         (BENCHMARK_APK, BENCHMARK_APK_PASSPORT),
         {"*": f"{EXPORT}/*/contract"},
         Command("export", "apk", "RUN --benchmark"),
