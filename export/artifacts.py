@@ -115,7 +115,7 @@ stages.add(
     ),
     Stage(
         "photos",
-        5,
+        6,
         (PHOTOS,),
         {"held_out": f"{PREDICTIONS}/int8", "*": f"{EXPORT}/*"},
         _PHOTOS,
