@@ -100,7 +100,7 @@ stages.add(
     Stage("web", 1, (TRY,), {"*": f"{EXPORT}/*/contract"}, Command("export", "web")),
     Stage(
         "benchmark_apk",
-        1,
+        2,
         (BENCHMARK_APK, BENCHMARK_APK_PASSPORT),
         {"*": f"{EXPORT}/*/contract"},
         Command("export", "apk", "RUN --benchmark"),
@@ -115,7 +115,7 @@ stages.add(
     ),
     Stage(
         "photos",
-        5,
+        6,
         (PHOTOS,),
         {"held_out": f"{PREDICTIONS}/int8", "*": f"{EXPORT}/*"},
         _PHOTOS,
