@@ -264,6 +264,7 @@ def _audit(
         for pair in pairs
     )
     row_of = dict(zip(contents, range(len(contents)), strict=True))
+    counts = Counter(picture.label for picture in table.pictures)
     issues = [
         *copy_issues.of_copies(
             contradictions=contradictions,
@@ -282,7 +283,7 @@ def _audit(
     ]
     return Audit(
         pictures=len(table.pictures),
-        classes={name: sum(p.label == name for p in table.pictures) for name in table.labels},
+        classes={name: counts[name] for name in table.labels},
         refusal=_Refusal(message=refusal.message, hint=refusal.hint) if refusal else None,
         image_issues=tuple(sorted(issues, key=lambda issue: not issue.matters)),
         contradictions=tuple(contradictions),
