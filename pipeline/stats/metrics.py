@@ -11,6 +11,7 @@ import numpy as np
 
 _GRID = 256
 Z = 1.959963984540054  # the normal distribution's 97.5% quantile
+MOST_CLASSES = 50  # in a figure or a table; of more, those that tell most are shown
 
 
 class Interval(NamedTuple):
@@ -25,6 +26,18 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndar
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (truth, predicted), 1)
     return counts
+
+
+def entries(counts: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """The entries of a matrix that are not zero, as (row, column, value), row by row."""
+    rows, columns = np.nonzero(counts)
+    return tuple(zip(rows.tolist(), columns.tolist(), counts[rows, columns].tolist(), strict=True))
+
+
+def rows_by_class(truth: np.ndarray, classes: int) -> list[np.ndarray]:
+    """The rows of each class, ascending; labels of shape (n,)."""
+    ends = np.cumsum(np.bincount(truth, minlength=classes))
+    return np.split(np.argsort(truth, kind="stable"), ends[:-1])
 
 
 def accuracy_of(confusion: np.ndarray) -> np.ndarray:

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.stats import metrics
+
 # How far balanced accuracy must exceed chance, at the lower end of its interval, to raise an alarm:
 # over all classes, or between two. A mark on one class of five gives only 0.40 over all.
 MARGIN = 0.20
+_PAIRS = 100  # that are told apart, by name
 _FOLDS = 5
 
 
@@ -91,7 +94,7 @@ def balanced_accuracy_of(confusion: np.ndarray) -> np.ndarray:
 
 def told_apart(
     truth: np.ndarray, predictions: np.ndarray, groups: np.ndarray | None = None
-) -> list[tuple[int, int, float, float]]:
+) -> tuple[list[tuple[int, int, float, float]], int]:
     """The pairs of classes that can be told apart clearly better than by chance.
 
     Args:
@@ -102,13 +105,16 @@ def told_apart(
     Returns:
         The two classes, the balanced accuracy between them (a tie counts half), and the lower end of
         its interval, which holds for all pairs together in 95% (Bonferroni); the clearest first. Only
-        pairs whose lower end is above 1/2 + `MARGIN`.
+        pairs whose lower end is above 1/2 + `MARGIN`, and only the first of very many; then how many
+        there are.
     """
     classes = predictions.shape[1]
     # The share of row's pictures that are predicted as row rather than column.
     ahead = np.full((classes, classes), 0.5)
-    for label in np.unique(truth):
-        own = predictions[truth == label]
+    for label, rows in enumerate(metrics.rows_by_class(truth, classes)):
+        if not len(rows):
+            continue
+        own = predictions[rows]
         ahead[label] = (1 + np.sign(own[:, [label]] - own)).mean(0) / 2
     sizes = _groups_of_classes(truth, np.arange(len(truth)) if groups is None else groups, classes)
     variances = _variances(ahead, sizes[:, None])
@@ -117,8 +123,9 @@ def told_apart(
     spread = ((variances[one, other] + variances[other, one]) / 4) ** 0.5
     low = accuracy - _reach(sizes[one] + sizes[other] - 2, max(1, len(one))) * spread
     clear = np.flatnonzero(low > 0.5 + MARGIN)
-    clear = clear[np.argsort(-low[clear], kind="stable")]
-    return [(int(one[at]), int(other[at]), float(accuracy[at]), float(low[at])) for at in clear]
+    first = clear[np.argsort(-low[clear], kind="stable")][:_PAIRS]
+    pairs = [(int(one[at]), int(other[at]), float(accuracy[at]), float(low[at])) for at in first]
+    return pairs, len(clear)
 
 
 def _groups_of_classes(truth: np.ndarray, groups: np.ndarray, classes: int) -> np.ndarray:
