@@ -14,6 +14,8 @@ from pipeline.stats.metrics import MOST_CLASSES
 from pipeline.training.experiment import DRAWN, Experiment
 from pipeline.training.results import Folds
 
+_ROWS = 12  # of the sheet of samples, if there are too many classes for a row each
+
 
 def draw(experiment: Experiment, folds: str, reporter: ProgressReporter) -> None:
     """Draws the figures that are out of date; `folds` is the recipe key of the run's folds."""
@@ -70,7 +72,7 @@ def _sample_sheet(path: Path, experiment: Experiment, by_label: Mapping[str, Seq
     from pipeline.stats import plots
 
     columns, labels = 8, experiment.labels
-    count = min(len(labels), MOST_CLASSES)
+    count = len(labels) if len(labels) <= MOST_CLASSES else _ROWS
     shown = [labels[at * len(labels) // count] for at in range(count)]
     rows = []
     for own in (by_label[label] for label in shown):
