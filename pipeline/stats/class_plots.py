@@ -60,7 +60,9 @@ def confusion(path: Path, labels: Sequence[str], counts: np.ndarray) -> None:
     shares = (counts / np.maximum(counts.sum(1, keepdims=True), 1))[np.ix_(shown, shown)]
     own = counts[np.ix_(shown, shown)]
     axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(own.shape):
+    # Zeros of a part of the matrix say little, and there are many.
+    numbers = np.ndindex(own.shape) if len(shown) == len(labels) else np.argwhere(own)
+    for row, column in numbers:
         colour = "white" if shares[row, column] > 0.6 else "black" if own[row, column] else "#b0b0b0"
         axis.text(column, row, f"{own[row, column]}", ha="center", va="center", color=colour, fontsize=9)
     names = [plain(labels[at], 16) for at in shown]
