@@ -140,5 +140,5 @@ stages.add(
         flavour="int8",
     ),
     Stage(f"{FIGURES}/{SIMULATED_SHEET}", 1, (SIMULATED_SHEET,), {"simulated": "simulated"}, _SIMULATE),
-    Stage("report", 2, (REPORT, REPORT_JSON, MODEL_CARD), command=Command("export", "report")),
+    Stage("report", 3, (REPORT, REPORT_JSON, MODEL_CARD), command=Command("export", "report")),
 )

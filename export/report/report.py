@@ -67,7 +67,8 @@ class _Summary(Document):
     Attributes:
         verdict: `yes`, `look`, `no` or `unknown`; `title` and `sentences` put it in words.
         alarms: What the model may have learned instead of the content.
-        scores: The rows of the table of scores, each with all that its document holds.
+        scores: The rows of the table of scores, each with what its document holds beside the
+            confusion matrix.
         mistakes: How many held-out pictures the explained file gets wrong.
         pictures: Whether the page shows pictures.
         size_bytes: Of the page.
@@ -127,9 +128,14 @@ def _inputs(contents: Artifacts) -> dict[str, str]:
 
 def _digests(files: Mapping[Path, str]) -> dict[str, str]:
     try:
-        return {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path, name in files.items()}
+        return {name: _digest(path) for path, name in files.items()}
     except OSError as error:
         raise RunError(f"{error.filename} cannot be read: {error.strerror}", "allow reading it") from error
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _pictures(contents: Artifacts) -> str:
@@ -226,7 +232,7 @@ def _summary(contents: Artifacts, size: int, *, pictures: bool) -> _Summary:
         scores=tuple(
             {
                 "title": row.title,
-                **row.of.model_dump(mode="json", exclude={"labels", "history"}),
+                **row.of.model_dump(mode="json", exclude={"labels", "history", "confusion"}),
                 "leads": row.leads,
             }
             for row in learned.learned(contents).scores
@@ -237,7 +243,7 @@ def _summary(contents: Artifacts, size: int, *, pictures: bool) -> _Summary:
         ),
         gaps=tuple(gaps.sentences),
         improve=tuple(gaps.improve),
-        mistakes=len(error_section.failures(contents).wrong),
+        mistakes=error_section.failures(contents).count,
         missing=tuple(contents.missing.values()),
         pictures=pictures,
         size_bytes=size,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from pipeline.core.errors import DataError
 
@@ -40,3 +42,9 @@ def labels_of(source: Path, labels: Sequence[str]) -> tuple[str, ...]:
             else "a classifier needs at least two: add a folder for another class",
         )
     return tuple(distinct)
+
+
+def numbers_of(names: Iterable[str], labels: Sequence[str]) -> np.ndarray:
+    """The number of each name among the labels, int64, shape (n,); raises KeyError."""
+    numbers = {label: number for number, label in enumerate(labels)}
+    return np.array([numbers[name] for name in names], np.int64)

@@ -13,6 +13,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset, stored_table
+from pipeline.data.labels import numbers_of
 from pipeline.images.views import plain_view
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
@@ -96,7 +97,7 @@ def stored_predictions(
             name,
             sha256=np.array([p.sha256 for p in split.held_out]),
             groups=np.array([split.groups[p.path] for p in split.held_out]),
-            truth=np.array([experiment.labels.index(p.label) for p in split.held_out]),
+            truth=numbers_of((p.label for p in split.held_out), experiment.labels),
             probabilities=probabilities.astype(np.float32),
         )
 

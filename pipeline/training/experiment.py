@@ -21,6 +21,7 @@ from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data import changes, decisions, splits, stored_table
 from pipeline.data.dataset import Table
+from pipeline.data.labels import numbers_of
 from pipeline.data.splits import Split
 from pipeline.training import features
 from pipeline.training.results import Folds, Frame, GivenModel, Search
@@ -217,7 +218,7 @@ def examples_of(experiment: Experiment, reporter: ProgressReporter) -> heads.Exa
     )
     return load_heads().Examples(
         store,
-        np.array([experiment.labels.index(p.label) for p in experiment.split.train]),
+        numbers_of((p.label for p in experiment.split.train), experiment.labels),
         np.array(experiment.split.folds),
         [experiment.split.groups[p.path] for p in experiment.split.train],
         len(experiment.labels),

@@ -33,6 +33,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import key_of
 from pipeline.core.sections import INT8
 from pipeline.data.folders import Excluded
+from pipeline.data.labels import numbers_of
 from pipeline.evaluation.predictions import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
@@ -193,7 +194,7 @@ def _score(
         rows = [n for n in of_kind(kind) if taken.photos[n].truth]
         if not rows:
             return None
-        truth = np.array([labels.index(taken.photos[n].truth or "") for n in rows])
+        truth = numbers_of((taken.photos[n].truth or "" for n in rows), labels)
         return score.score(truth, predictions[rows], sessions(rows), threshold)
 
     in_field = of_kind(_Kind.FIELD)

@@ -178,7 +178,7 @@ def apply(table: Table, audit: Audit) -> Table:
     first_of = {path: group[0] for group in audit.groups for path in group}
     involved = {*first_of, *chain(*audit.contradictions)}
     copied = [picture for picture in table.pictures if picture.path in involved]
-    labels = {picture.path: picture.final_label for picture in copied}
+    labels = {p.path: p.final_label for p in copied}
     contradicted: dict[str, str] = {}
     for group in audit.contradictions:
         for path in group:
@@ -198,10 +198,9 @@ def apply(table: Table, audit: Audit) -> Table:
             if picture.path in resolved:
                 picture = replace(picture, label=picture.final_label, decided_label="")
             kept.append(replace(picture, near_duplicates=copies_of) if copies_of else picture)
+    lost = (picture for picture in table.pictures if picture.path in contradicted)
     # Without a sha256: the file itself is fine and is read again next time.
-    excluded = [
-        Excluded(p.path, p.label, "", contradicted[p.path]) for p in table.pictures if p.path in contradicted
-    ]
+    excluded = [Excluded(picture.path, picture.label, "", contradicted[picture.path]) for picture in lost]
     everything = sorted([*table.excluded, *excluded], key=lambda entry: entry.path)
     return Table(table.root, table.labels, tuple(kept), tuple(everything))
 
@@ -228,8 +227,7 @@ def _audit(
     progress("looking for copies", 1, 1)
     sizes = Counter(chain.from_iterable(map(_labels_of, table.pictures)))
     # Most pictures have no copy; what is kept of those that have takes memory.
-    files = Counter(picture.sha256 for picture in table.pictures)
-    several = {sha256 for sha256, count in files.items() if count > 1}
+    several = {sha256 for sha256, n in Counter(p.sha256 for p in table.pictures).items() if n > 1}
     several.update(contents[at] for pair in pairs for at in (pair.first, pair.second))
     by_content: dict[str, list[Picture]] = defaultdict(list)
     for picture in table.pictures:
@@ -254,10 +252,8 @@ def _audit(
     copied = paths(copy_groups.same)
     same = [tuple(path for path in group if path in label) for group in copied]
     contradictions = [group for group in same if len({label[path] for path in group}) > 1]
-    contradicted = {*chain(*contradictions)}
-    resolved = [
-        group for group in copied if len({given[path] for path in group}) > 1 and not contradicted & {*group}
-    ]
+    undecided = {*chain(*contradictions)}
+    resolved = [own for own in copied if len({given[p] for p in own}) > 1 and not undecided.intersection(own)]
     refusal = refusal or copy_issues.refusal(table, contradictions, contact_sheet)
     copy_pairs = tuple(
         _CopyPair(
@@ -270,6 +266,7 @@ def _audit(
         )
         for pair in near_duplicates.spanning(pairs)
     )
+    counts = Counter(picture.label for picture in table.pictures)
     issues = [
         *copy_issues.of_copies(
             contradictions=contradictions,
@@ -290,7 +287,7 @@ def _audit(
     ]
     return Audit(
         pictures=len(table.pictures),
-        classes={name: sum(p.label == name for p in table.pictures) for name in table.labels},
+        classes={name: counts[name] for name in table.labels},
         refusal=_Refusal(message=refusal.message, hint=refusal.hint) if refusal else None,
         image_issues=tuple(sorted(issues, key=lambda issue: not issue.matters)),
         contradictions=tuple(contradictions),
