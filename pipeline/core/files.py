@@ -18,7 +18,7 @@ from typing import Any, TextIO
 from pipeline.core.errors import RunError, storage_error
 from pipeline.core.progress import unheard
 
-_LOCK = ".lock"
+LOCK = ".lock"
 _TEMPORARY = ".vignette."
 
 
@@ -40,7 +40,7 @@ def locked(folder: Path, hint: str) -> Iterator[None]:
     """
     new = not folder.exists()
     make_folder(folder)
-    path = folder / _LOCK
+    path = folder / LOCK
     with _open_lock(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,7 +52,7 @@ def locked(folder: Path, hint: str) -> Iterator[None]:
             yield
         finally:
             # A command that is refused before it makes anything leaves no folder behind.
-            if new and [entry.name for entry in folder.iterdir()] == [_LOCK]:
+            if new and [entry.name for entry in folder.iterdir()] == [LOCK]:
                 path.unlink()
                 folder.rmdir()
 
@@ -68,7 +68,7 @@ def waiting_for(folder: Path, warn: Callable[[str], object] = unheard) -> Iterat
     Raises:
         StorageError: The folder cannot be written.
     """
-    path = folder / _LOCK
+    path = folder / LOCK
     with _open_lock(path) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
