@@ -135,12 +135,12 @@ def _digests(files: Mapping[Path, str]) -> dict[str, str]:
 def _pictures(contents: Artifacts) -> str:
     """A key of which pictures are there, so that the page changes when some come or go."""
     stamps = []
-    for row in contents.rows:
+    for path, place in contents.places.items():
         try:
-            stat = (contents.root / row["path"]).stat() if contents.root else None
+            stat = place.stat() if isinstance(place, Path) else None
         except OSError:
             stat = None
-        stamps.append([row["path"], stat and stat.st_size, stat and stat.st_mtime_ns])
+        stamps.append([path, stat and stat.st_size, stat and stat.st_mtime_ns])
     return key_of(stamps)
 
 
@@ -157,7 +157,8 @@ def _view(contents: Artifacts, reporter: ProgressReporter, *, pictures: bool) ->
         paths = [picture.path for cell in cells for picture in cell.pictures if picture.path]
         paths += [mistake.picture.path for mistake in failures.wrong]
         paths += [near.path for picture in looks.pictures for near in picture.nearest[:3]]
-        small = thumbnails(contents.root, paths, reporter.progress)
+        known = {path: contents.places[path] for path in paths if path in contents.places}
+        small = thumbnails(known, reporter.progress)
     return {
         "run": run.name,
         "try_page": _try_page(run),

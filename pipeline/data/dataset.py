@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -20,11 +18,12 @@ from pipeline.core import files, parallel, runs, stages
 from pipeline.core.errors import DataError, FormatError, PictureError, RunError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.recipes import key_of
+from pipeline.core.remote_cache import Place, RemoteCache, fetched_ahead, locate
 from pipeline.core.runs import Run
 from pipeline.data import fingerprints, folders, tables
 from pipeline.data.fingerprints import Fingerprints
 from pipeline.data.folders import Candidate, Excluded, ExclusionKind, Layout, Note
-from pipeline.data.labels import labels_of
+from pipeline.data.labels import check_losses, labels_of
 from pipeline.images import decode
 
 _MAX_UNREADABLE = 0.10
@@ -37,7 +36,7 @@ class Picture:
     """One row of the table.
 
     Attributes:
-        path: Relative to the data set's root, with `/`.
+        path: Relative to the data set's root, with `/`; or, out of a table, absolute or an address.
         label: The class.
         group: Pictures of one group stay together; empty for a picture on its own.
         given_split: `train` or `held_out` if the data set says so, else empty.
@@ -76,6 +75,7 @@ class Table:
         pictures: Those that can be used, ordered by path.
         excluded: Those that cannot, ordered by path.
         notes: How the data set was read; not stored in a run.
+        cache: Of what lies at addresses.
     """
 
     root: Path
@@ -83,9 +83,14 @@ class Table:
     pictures: tuple[Picture, ...]
     excluded: tuple[Excluded, ...]
     notes: tuple[Note, ...] = field(default=(), compare=False)
+    cache: RemoteCache = field(default_factory=RemoteCache, compare=False, repr=False)
 
-    def file(self, picture: Picture) -> Path:
-        return self.root / picture.path
+    def at(self, path: str) -> Place:
+        """Where a path of the table leads."""
+        return locate(self.root, path, self.cache)
+
+    def file(self, picture: Picture) -> Place:
+        return self.at(picture.path)
 
     @property
     def key(self) -> str:
@@ -102,25 +107,28 @@ def scan(
     progress: Progress = silent,
     cache: Fingerprints | None = None,
     allowed: float = _MAX_UNREADABLE,
+    remote: RemoteCache | None = None,
 ) -> Table:
     """Reads every file of a data set; pictures that are not known yet are decoded fully.
 
     Args:
-        source: `FOLDER/CLASS/**`, `FOLDER/{train,val,test}/CLASS/**`, or a CSV with the columns
-            path and label, and optionally group and split (train, val or test).
+        source: `FOLDER/CLASS/**`, `FOLDER/{train,val,test}/CLASS/**`, or a table (CSV or Parquet) with the
+            columns path and label, and optionally group and split (train, val or test).
         known: An earlier table; the facts of files with the same content are taken from it.
         progress: Called as pictures are read.
         cache: Receives the fingerprint of every picture, made from the same decode.
         allowed: The share of a class that may be unreadable.
+        remote: The cache of pictures at addresses.
 
     Raises:
         DataError: No pictures, fewer than two classes, an empty class, classes that differ
-            only in case, a row of the CSV, or more of a class unreadable than is allowed.
+            only in case, a row of the table, or more of a class unreadable than is allowed.
+        NetworkError: Pictures are at addresses where nothing answers.
     """
-    layout = layout_of(source)
+    layout = layout_of(source, remote)
     labels = labels_of(source, [entry.label for entry in layout.candidates])
     table = _table(layout, labels, *_look(layout, known, progress, cache))
-    _check_losses(source, layout, table, allowed)
+    check_losses(source, layout, table.excluded, allowed)
     return table
 
 
@@ -129,15 +137,17 @@ def survey(
     progress: Progress = silent,
     cache: Fingerprints | None = None,
     allowed: float = _MAX_UNREADABLE,
+    remote: RemoteCache | None = None,
 ) -> tuple[Table, DataError | None]:
     """Like `scan`, but for any folder with pictures in it; returns why `scan` would refuse it, too.
 
     Raises:
-        DataError: There are no pictures, or the table (CSV) is wrong.
+        DataError: There are no pictures, or the table is wrong.
+        NetworkError: As `scan`.
     """
     refusal: DataError | None = None
     try:
-        layout = layout_of(source)
+        layout = layout_of(source, remote)
         labels = labels_of(source, [entry.label for entry in layout.candidates])
     except DataError as error:
         layout = folders.anything(source) if source.is_dir() else Layout(source, ())
@@ -146,18 +156,18 @@ def survey(
         refusal, labels = error, tuple(sorted({entry.label for entry in layout.candidates}))
     table = _table(layout, labels, *_look(layout, None, progress, cache))
     try:
-        _check_losses(source, layout, table, allowed)
+        check_losses(source, layout, table.excluded, allowed)
     except DataError as error:
         refusal = refusal or error
     return table, refusal
 
 
-def layout_of(source: Path) -> Layout:
-    """The files of a data set that may be pictures, and those that are not."""
+def layout_of(source: Path, remote: RemoteCache | None = None) -> Layout:
+    """The files of a data set that may be pictures, and those that are not; `remote` is to open them."""
     if source.is_dir():
         return folders.walk(source)
     if source.is_file():
-        return tables.read(source)
+        return replace(tables.read(source), cache=remote or RemoteCache())
     what = "neither a folder of pictures nor a table" if source.exists() else "no such folder of pictures"
     raise DataError(f"{source}: {what}", "put the pictures there, one folder per class, or set data.pictures")
 
@@ -165,13 +175,14 @@ def layout_of(source: Path) -> Layout:
 def _table(layout: Layout, labels: tuple[str, ...], rows: list[Picture], excluded: list[Excluded]) -> Table:
     everything = sorted([*excluded, *layout.ignored], key=lambda entry: entry.path)
     pictures = sorted(rows, key=lambda picture: picture.path)
-    return Table(layout.root, labels, tuple(pictures), tuple(everything), layout.notes)
+    return Table(layout.root, labels, tuple(pictures), tuple(everything), layout.notes, layout.cache)
 
 
 def _look(
     layout: Layout, known: Table | None, progress: Progress, cache: Fingerprints | None
 ) -> tuple[list[Picture], list[Excluded]]:
-    root, candidates = layout.root, layout.candidates
+    candidates = layout.candidates
+    layout.cache.look(entry.path for entry in candidates)
     facts = {picture.sha256: picture for picture in known.pictures} if known and cache is None else {}
     refused = {entry.sha256: entry for entry in known.excluded if entry.sha256} if known else {}
     rows: list[Picture] = []
@@ -179,7 +190,7 @@ def _look(
     drawn: list[tuple[np.ndarray, np.ndarray]] = []
 
     def look(entry: Candidate) -> Picture | Excluded:
-        path = root / entry.path
+        path = layout.place(entry)
         sha256 = ""
         try:
             sha256 = decode.digest(path)
@@ -196,7 +207,7 @@ def _look(
             return Excluded(entry.path, entry.label, "", reason, ExclusionKind.UNREADABLE)
         return Picture(entry.path, entry.label, entry.group, entry.given_split, sha256, *size, remarks)
 
-    def facts_of(path: Path, sha256: str) -> tuple[tuple[int, int], str]:
+    def facts_of(path: Place, sha256: str) -> tuple[tuple[int, int], str]:
         if sha256 in facts:
             return (facts[sha256].width, facts[sha256].height), facts[sha256].remarks
         if cache is not None and (row := cache.get(sha256)) is not None:
@@ -206,7 +217,7 @@ def _look(
             drawn.append(fingerprints.draw(pixels, own, sha256))
         return (own.width, own.height), "; ".join(own.remarks)
 
-    for done, row in enumerate(parallel.ordered(look, candidates), 1):
+    for done, row in enumerate(parallel.ordered(look, fetched_ahead(candidates, layout.place)), 1):
         if isinstance(row, Picture):
             rows.append(row)
         else:
@@ -229,12 +240,13 @@ def save(run: Run, table: Table) -> None:
     files.write_text(run.path(stages.EXCLUDED), _to_csv(Excluded, table.excluded))
 
 
-def load(run: Run, source: Path) -> Table:
+def load(run: Run, source: Path, remote: RemoteCache | None = None) -> Table:
     """The table that `save` wrote.
 
     Args:
         run: Where it is.
-        source: The folder or the CSV that it was made from.
+        source: The folder or the table that it was made from.
+        remote: The cache of pictures at addresses.
 
     Raises:
         RunError: It is missing or damaged.
@@ -247,7 +259,12 @@ def load(run: Run, source: Path) -> Table:
             f"{run.path(stages.PICTURES)} is damaged: {error}", f"recreate it: {runs.training_command(run)}"
         ) from error
     labels = tuple(sorted({picture.label for picture in rows}))
-    return Table(source if source.is_dir() else source.parent, labels, tuple(rows), tuple(excluded))
+    return Table(root_of(source), labels, tuple(rows), tuple(excluded), cache=remote or RemoteCache())
+
+
+def root_of(source: Path) -> Path:
+    """What the paths of a folder or a table of pictures are relative to."""
+    return source if source.is_dir() else source.parent
 
 
 def _picture(row: dict[str, str]) -> Picture:
@@ -281,20 +298,3 @@ def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[Excluded]) -> str:
     writer.writeheader()
     writer.writerows(asdict(row) for row in rows)
     return text.getvalue()
-
-
-def _check_losses(source: Path, layout: Layout, table: Table, allowed: float) -> None:
-    totals = Counter(entry.label for entry in layout.candidates)
-    lost = defaultdict(list)
-    for entry in table.excluded:
-        if entry.kind is not ExclusionKind.PASSED_OVER:
-            lost[entry.label].append(entry)
-    over = {label: entries for label, entries in lost.items() if len(entries) > allowed * totals[label]}
-    for label, entries in sorted(over.items()):
-        listed = "; ".join(f"{entry.path}: {entry.reason}" for entry in entries[:3])
-        most = max(math.ceil(100 * len(some) / totals[name]) for name, some in over.items())
-        raise DataError(
-            f"{source}: {len(entries)} of {totals[label]} pictures of class {label} cannot be used "
-            f"(more than {allowed:.0%}): {listed}" + (" ..." if len(entries) > 3 else ""),
-            f"re-save them as JPEG, or continue without them: --allow-unreadable {most}%",
-        )

@@ -11,11 +11,12 @@ import csv
 import io
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from export.android.photos.folder import Photo, PhotoFolder
 from pipeline.core import files, runs
 from pipeline.core.errors import DataError, UsageError
+from pipeline.core.remote import is_remote
 from pipeline.images import decode
 from pipeline.training.experiment import Experiment
 
@@ -90,6 +91,11 @@ def _row(name: str, photo: Photo) -> dict[str, str]:
     return {"path": f"{name}/{photo.path}", "label": photo.truth or "", "group": group, "split": "train"}
 
 
+def _below(folder: str, path: str) -> str:
+    """A path of a table in `folder`, for a table above it; absolute ones and addresses stay."""
+    return path if is_remote(path) else (PurePosixPath(folder) / path).as_posix()
+
+
 def _of_the_run(experiment: Experiment) -> list[dict[str, str]]:
     """The run's own pictures as rows of the table; empty if they are somewhere else."""
     home = runs.PICTURE_SETS.resolve()
@@ -100,7 +106,7 @@ def _of_the_run(experiment: Experiment) -> list[dict[str, str]]:
     held_out = {picture.path for picture in experiment.split.held_out}
     return [
         {
-            "path": picture.path if prefix == "." else f"{prefix}/{picture.path}",
+            "path": _below(prefix, picture.path),
             "label": picture.label,
             "group": experiment.split.groups[picture.path],
             "split": "test" if picture.path in held_out else "train",
