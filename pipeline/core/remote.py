@@ -133,13 +133,18 @@ class Stores:
         for address in addresses:
             folders[address.rpartition("/")[0]].append(address)
         alone: list[str] = []
+        many: list[tuple[str, list[str]]] = []
         for folder, own in folders.items():
             if _protocol(folder) in _WEB or "::" in folder:
                 alone += own * one_by_one
-            elif len(own) <= _FEW or (listed := self._list(folder, own)) is None:
+            elif len(own) <= _FEW:
                 alone += own
             else:
-                found |= listed
+                many.append((folder, own))
+        lists = parallel.ordered(lambda row: self._list(*row), many, CONNECTIONS)
+        for (_, own), listed in zip(many, lists, strict=True):
+            found |= listed or {}
+            alone += own if listed is None else []
         for address, answer in zip(
             alone, parallel.ordered(self._identity_or_error, alone, CONNECTIONS), strict=True
         ):

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, TypeAlias, TypeVar
@@ -30,6 +30,7 @@ from pipeline.core.sections import REMOTE_CACHE_GB
 T = TypeVar("T")
 
 _TEMPORARY = ".vignette."
+_LARGE = 32_000_000  # bytes
 _ABANDONED_S = 3600
 # Above one share of its bound, the least recently used files go until another is reached. Between two looks
 # at the folder, one process adds at most the third share: so two together stay within the bound.
@@ -48,7 +49,7 @@ class RemoteCache:
         self._limit = limit_gb * 1e9
         self._stores = Stores(warn)
         self._folder = runs.CACHE / "remote"
-        self._lock = threading.Lock()
+        self._lock, self._one_large = threading.Lock(), threading.Lock()
         self._unseen = 0
         self._known: dict[str, Identity | OSError] = {}
         self._kept: dict[str, str] | None = None
@@ -88,7 +89,9 @@ class RemoteCache:
         identity = identity or self._stores.identify(address)
         if identity.size > MAX_PICTURE:
             raise OSError(errno.EFBIG, f"{identity.size:,} bytes, the limit is {MAX_PICTURE:,}", address)
-        data = self._stores.read(address)
+        # Files are read whole, many at a time; large ones one after the other.
+        with self._one_large if identity.size > _LARGE else nullcontext():
+            data = self._stores.read(address)
         self._keep(_name(address, identity), data)
         return io.BytesIO(data)
 

@@ -18,6 +18,7 @@ from pipeline.core.errors import DataError, PictureError, RunError
 from pipeline.core.progress import Progress, silent, unheard
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
+from pipeline.core.remote_cache import fetched_ahead
 from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture, Table
@@ -200,7 +201,8 @@ def _compute_missing(
 
     layout: store.Layout | None = None
     stage = f"features of {len(missing)} pictures, {1 + config.augment.views} views each"
-    for done, (picture, rows) in enumerate(zip(missing, parallel.ordered(features, missing), strict=True), 1):
+    computed = parallel.ordered(features, fetched_ahead(missing, table.file))
+    for done, (picture, rows) in enumerate(zip(missing, computed, strict=True), 1):
         if layout is None:
             layout = store.Layout(len(rows), schema.joined_widths(data) or rows.shape[1:], number)
             store.begin(folder, layout)
