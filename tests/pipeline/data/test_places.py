@@ -16,6 +16,7 @@ from pipeline.core.remote_cache import RemoteCache
 from pipeline.core.runs import Run
 from pipeline.data import changes, dataset, name_groups
 from pipeline.data.dataset import Table, scan
+from pipeline.images.thumbnails import thumbnails
 from tests.support import stores
 from tests.support.heard import Heard
 
@@ -208,3 +209,11 @@ def test_many_repeated_requests_reach_the_reporter(pictures):
 def test_names_in_addresses_tell_groups():
     address = "https://example.org/visit3_frame_0012.jpg?size=2_frame_1"
     assert name_groups.group_of(address, "frames") == "visit3"
+
+
+def test_thumbnails_and_sheets_leave_a_gap_for_a_picture_that_nobody_sends(pictures):
+    with stores.web(pictures) as server:
+        found = scan(table_of(pictures, f"{server.address}/"))
+    shutil.rmtree(runs.CACHE / "remote")
+    gone = replace(found, cache=RemoteCache())
+    assert thumbnails({row.path: gone.file(row) for row in gone.pictures}) == {}
