@@ -11,7 +11,6 @@ import errno
 import hashlib
 import io
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -121,15 +120,14 @@ class RemoteCache:
         path = self._folder / name
         files.make_folder(self._folder)
         # A name of its own: several threads may read one file.
-        handle, beside = tempfile.mkstemp(prefix=_TEMPORARY, dir=self._folder)
+        beside = path.with_name(f"{_TEMPORARY}{os.getpid()}.{threading.get_ident()}")
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(beside).replace(path)
+            beside.write_bytes(data)
+            beside.replace(path)
         except OSError as error:
             raise storage_error(path, error) from error
         finally:
-            Path(beside).unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
         with self._lock:
             if self._kept is not None:
                 self._kept[name.partition("-")[0]] = name

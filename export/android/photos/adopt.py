@@ -1,8 +1,8 @@
 """Turns labelled photos into a data set for the next training, grouped by session.
 
 The photos are copied to `data/pictures/NAME/`. The table `NAME.csv` beside it lists them, and also the
-pictures of the run if those are below `data/pictures`, or named in full. The run's pictures keep their side of
-the split, so that both models are scored on the same held-out pictures; the photos are trained on.
+pictures of the run if those are below `data/pictures`, or named in full. The run's pictures keep their side
+of the split, so that both models are scored on the same held-out pictures; the photos are trained on.
 """
 
 from __future__ import annotations
