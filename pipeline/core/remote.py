@@ -254,7 +254,9 @@ class Stores:
                 f"install it; for s3:// and https://, {INSTALL}",
             ) from error
         except ValueError as error:
-            raise DataError(f"{address}: {error}", "use s3://, gs://, https:// or a path") from error
+            raise DataError(
+                f"{address} cannot be opened: {error}", "use s3://, gs://, https:// or a path"
+            ) from error
 
     @cached_property
     def _fsspec(self) -> ModuleType:

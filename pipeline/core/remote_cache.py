@@ -17,16 +17,16 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
-from pipeline.core import files, parallel, runs
+from pipeline.core import files, filetypes, parallel, runs
 from pipeline.core.errors import storage_error
-from pipeline.core.filetypes import MAX_PICTURE
 from pipeline.core.progress import unheard
 from pipeline.core.remote import CONNECTIONS, Identity, Stores, is_remote
 from pipeline.core.sections import REMOTE_CACHE_GB
 
 T = TypeVar("T")
+_File: TypeAlias = io.BufferedReader | io.BytesIO
 
 _TEMPORARY = ".vignette."
 _LARGE = 32_000_000  # bytes
@@ -66,7 +66,7 @@ class RemoteCache:
         self._known |= found
         return found
 
-    def open(self, address: str) -> BinaryIO:
+    def open(self, address: str) -> _File:
         """Opens a file, from the cache if it is there.
 
         Unless `look` has seen it, any state in the cache will do.
@@ -86,8 +86,9 @@ class RemoteCache:
         if name and (file := self._open_kept(name, identity)):
             return file
         identity = identity or self._stores.identify(address)
-        if identity.size > MAX_PICTURE:
-            raise OSError(errno.EFBIG, f"{identity.size:,} bytes, the limit is {MAX_PICTURE:,}", address)
+        if identity.size > filetypes.MAX_PICTURE:
+            limit = f"the limit is {filetypes.MAX_PICTURE:,}"
+            raise OSError(errno.EFBIG, f"{identity.size:,} bytes, {limit}", address)
         # Files are read whole, many at a time; large ones one after the other.
         with self._one_large if identity.size > _LARGE else nullcontext():
             data = self._stores.read(address)
@@ -103,7 +104,7 @@ class RemoteCache:
     def _any_state(self, address: str) -> str:
         return (self._kept or {}).get(_name(address), "")
 
-    def _open_kept(self, name: str, identity: Identity | None) -> BinaryIO | None:
+    def _open_kept(self, name: str, identity: Identity | None) -> io.BufferedReader | None:
         try:
             file = (self._folder / name).open("rb")
         except FileNotFoundError:
@@ -170,12 +171,27 @@ class Remote:
     def __str__(self) -> str:
         return self.address
 
-    def open(self) -> BinaryIO:
+    def open(self) -> _File:
         """Opens it, as `RemoteCache.open`."""
         return self.cache.open(self.address)
 
 
 Place: TypeAlias = Path | Remote
+
+
+def opened(place: Place) -> _File:
+    """Opens a file for reading.
+
+    Raises:
+        OSError: It cannot be opened, or is a folder, pipe or device.
+        NetworkError: As `RemoteCache.open`.
+        DataError: As `RemoteCache.open`.
+        StorageError: As `RemoteCache.open`.
+    """
+    if isinstance(place, Remote):
+        return place.open()
+    filetypes.size_of(place)  # refuses pipes, which may never end
+    return place.open("rb")
 
 
 def locate(root: Path, path: str, cache: RemoteCache) -> Place:

@@ -13,8 +13,7 @@ import os
 import struct
 import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -24,7 +23,7 @@ from PIL import Image, JpegImagePlugin
 
 from pipeline.core import filetypes
 from pipeline.core.errors import FormatError, PictureError
-from pipeline.core.remote_cache import Place
+from pipeline.core.remote_cache import Place, opened
 from pipeline.core.size import Size
 from pipeline.images import colours, jpeg
 from pipeline.images.letterbox import fitted_size
@@ -37,7 +36,6 @@ MAX_BYTES = filetypes.MAX_PICTURE
 # Decoding one picture must stay under 700 MB; these formats need more memory per pixel.
 _MAX_PIXELS_OF = {"WEBP": 36_000_000, "AVIF": 44_000_000, "HEIF": 50_000_000, "JPEG2000": 24_000_000}
 _MAX_MEMORY = 630_000_000
-_PART = 1 << 18  # bytes
 # Larger pictures are decoded one at a time, however many cores there are.
 _LARGE = 16_000_000
 _one_large = threading.Lock()
@@ -171,26 +169,12 @@ def cut_rows(data: bytes, rows: int) -> bytes:
 
 def digest(path: Place) -> str:
     """The sha256 of a regular or remote file's bytes, in hexadecimal."""
-    with _opened(path) as file:
-        sha256 = hashlib.sha256()
-        while part := file.read(_PART):
-            sha256.update(part)
-        return sha256.hexdigest()
-
-
-@contextmanager
-def _opened(path: Place) -> Iterator[BinaryIO]:
-    if isinstance(path, Path):
-        filetypes.size_of(path)  # refuses pipes, which may never end
-        file = path.open("rb")
-    else:
-        file = path.open()
-    with file:
-        yield file
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _decode_file(path: Place, for_frame: Size | None) -> tuple[np.ndarray, Facts]:
-    with _opened(path) as file:
+    with opened(path) as file:
         size = file.seek(0, os.SEEK_END)
         if not size:
             raise PictureError("the file is empty", path)

@@ -276,7 +276,7 @@ def test_web_servers_are_asked_for_each_file_or_not_at_all(web):
 
 
 def test_an_unknown_protocol_and_a_missing_package_are_explained(monkeypatch):
-    with pytest.raises(DataError, match=r"cloud://a.jpg: Protocol not known: cloud"):
+    with pytest.raises(DataError, match=r"cloud://a.jpg cannot be opened: Protocol not known: cloud"):
         Stores().read("cloud://a.jpg")
 
     importing = builtins.__import__
