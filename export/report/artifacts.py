@@ -6,6 +6,7 @@ reason. Nothing is computed or repaired here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -27,8 +28,10 @@ from pipeline.core.config import Config
 from pipeline.core.documents import Document, Form
 from pipeline.core.errors import RunError, VignetteError
 from pipeline.core.records import OutOfDate
+from pipeline.core.remote_cache import Place, RemoteCache, locate
 from pipeline.core.runs import Run
 from pipeline.core.stages import Stage
+from pipeline.data import stored_table
 from pipeline.data.audit.audit import Audit
 from pipeline.data.audit.shortcuts import Shortcuts
 from pipeline.evaluation.evaluate import Evaluation
@@ -148,12 +151,13 @@ class Artifacts:
         return list(given.labels) if given else sorted({row["label"] for row in self.rows})
 
     @cached_property
-    def root(self) -> Path | None:
-        """The folder that the paths of pictures are relative to."""
+    def places(self) -> Mapping[str, Place]:
+        """Where the pictures lie, by path; empty if that is not known."""
         if self.config is None:
-            return None
-        source = Path(self.config.data.pictures)
-        return source if source.is_dir() else source.parent
+            return {}
+        root = stored_table.root_of(Path(self.config.data.pictures))
+        cache = RemoteCache(self.config.data.remote_cache_gb)
+        return {row["path"]: locate(root, row["path"], cache) for row in self.rows}
 
     def predictions(self, model: str = KERAS) -> dict[str, np.ndarray] | None:
         """The stored predictions of a model, or None."""

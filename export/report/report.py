@@ -31,6 +31,7 @@ from pipeline.core.documents import Document
 from pipeline.core.errors import RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import key_of, key_of_rows
+from pipeline.core.remote_cache import Place
 from pipeline.core.runs import Run
 from pipeline.images.thumbnails import of_file, thumbnails
 
@@ -140,12 +141,12 @@ def _digest(path: Path) -> str:
 
 def _pictures(contents: Artifacts) -> str:
     """A key of which pictures are there, so that the page changes when some come or go."""
-    return key_of_rows(_stamp(contents.root, row["path"]) for row in contents.rows)
+    return key_of_rows(_stamp(path, place) for path, place in contents.places.items())
 
 
-def _stamp(root: Path | None, path: str) -> list[str | int | None]:
+def _stamp(path: str, place: Place) -> list[str | int | None]:
     try:
-        stat = (root / path).stat() if root else None
+        stat = place.stat() if isinstance(place, Path) else None
     except OSError:
         stat = None
     return [path, stat and stat.st_size, stat and stat.st_mtime_ns]
@@ -164,7 +165,8 @@ def _view(contents: Artifacts, reporter: ProgressReporter, *, pictures: bool) ->
         paths = [picture.path for cell in cells for picture in cell.pictures if picture.path]
         paths += [mistake.picture.path for mistake in failures.wrong]
         paths += [near.path for picture in looks.pictures for near in picture.nearest[:3]]
-        small = thumbnails(contents.root, paths, reporter.progress)
+        known = {path: contents.places[path] for path in paths if path in contents.places}
+        small = thumbnails(known, reporter.progress)
     return {
         "run": run.name,
         "try_page": _try_page(run),

@@ -208,7 +208,7 @@ def find_label_issues(experiment: Experiment) -> LabelIssues:
         rows, title = document.withheld, "Contradicted labels, probably the model's own mistakes"
     shown = rows[: contact_sheets.SHOWN]
     if shown:
-        cells = [(_caption(row), experiment.table.root / row.path) for row in shown]
+        cells = [(_caption(row), experiment.table.at(row.path)) for row in shown]
         more = f", the first {len(shown)} of {len(rows)}" if len(rows) > contact_sheets.SHOWN else ""
         contact_sheets.draw(run, "label_issues.png", {"label_issues": recipe.key}, f"{title}{more}", cells)
     return document

@@ -14,9 +14,10 @@ import numpy as np
 
 from pipeline.core import runs, stages
 from pipeline.core.config import Config
-from pipeline.core.errors import DataError, RunError, UsageError
-from pipeline.core.progress import ProgressReporter
+from pipeline.core.errors import DataError, NetworkError, RunError, UsageError
+from pipeline.core.progress import ProgressReporter, unheard
 from pipeline.core.quiet import quiet
+from pipeline.core.remote_cache import RemoteCache
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data import changes, decisions, splits, stored_table
@@ -94,7 +95,8 @@ def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experime
     """
     given = run.read(GivenModel, stages.GIVEN) if run.model_was_given else None
     config = settled_config(run)
-    table = stored_table.load(run, Path(config.data.pictures))
+    remote = RemoteCache(config.data.remote_cache_gb, reporter.warn if reporter else unheard)
+    table = stored_table.load(run, Path(config.data.pictures), remote)
     split = splits.load(run, table)
     frame = run.read(Frame, stages.FRAME).size
     if not run.path(stages.MODEL).is_file():
@@ -139,6 +141,9 @@ def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReport
         moment = run.path(stages.PICTURES).stat().st_mtime
         change = changes.changed_since(table, Path(config.data.pictures), moment, config.data.group_pattern)
     except OSError:
+        return
+    except NetworkError as error:
+        reporter.warn(f"it is not known whether the pictures have changed: {error.message}")
         return
     except DataError as error:
         reporter.warn(

@@ -22,6 +22,7 @@ from pipeline.core.documents import Document
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import Progress, ProgressReporter
 from pipeline.core.recipes import key_of, library_version
+from pipeline.core.remote_cache import RemoteCache
 from pipeline.core.runs import Run
 from pipeline.data import dataset, decisions, fingerprints, name_groups, stored_table
 from pipeline.data.audit import copies, copy_issues, image_issues, near_duplicates
@@ -124,15 +125,17 @@ def make(
 
     Raises:
         DataError: As `dataset.scan`; with `strict` off as `dataset.survey`.
+        NetworkError: As `dataset.scan`.
     """
     source = Path(config.data.pictures)
     seen_before = all(run.path(name).is_file() for name in (stages.PICTURES, stages.EXCLUDED))
     known = _known(run, source, reporter) if seen_before else None
     allowed = config.data.allow_unreadable
+    remote = RemoteCache(config.data.remote_cache_gb, reporter.warn)
     if strict:
-        table, refusal = dataset.scan(source, known, reporter.progress, cache, allowed), None
+        table, refusal = dataset.scan(source, known, reporter.progress, cache, allowed, remote), None
     else:
-        table, refusal = dataset.survey(source, reporter.progress, cache, allowed)
+        table, refusal = dataset.survey(source, reporter.progress, cache, allowed, remote)
     table = name_groups.apply(table, config.data.group_pattern)
     if config.data.decisions:
         table = decisions.decide(table, Path(config.data.decisions), reporter.warn)
@@ -202,7 +205,7 @@ def apply(table: Table, audit: Audit) -> Table:
     # Without a sha256: the file itself is fine and is read again next time.
     excluded = [Excluded(picture.path, picture.label, "", contradicted[picture.path]) for picture in lost]
     everything = sorted([*table.excluded, *excluded], key=lambda entry: entry.path)
-    return Table(table.root, table.labels, tuple(kept), tuple(everything))
+    return replace(table, pictures=tuple(kept), excluded=tuple(everything), notes=())
 
 
 def _labels_of(picture: Picture) -> set[str]:

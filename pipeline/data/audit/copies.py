@@ -18,6 +18,7 @@ from PIL import Image
 
 from pipeline.core.errors import PictureError
 from pipeline.core.progress import Progress, silent
+from pipeline.core.remote_cache import Place
 from pipeline.data.groups import connected
 from pipeline.images import decode
 from pipeline.images.decode import Facts
@@ -59,7 +60,7 @@ def judge(
     labels: Mapping[str, Counter[str]],
     sizes: Mapping[str, int],
     pairs: Sequence[tuple[str, str, bool]],
-    file_of: Callable[[str], Path],
+    file_of: Callable[[str], Place],
     progress: Progress = silent,
 ) -> Copies:
     """Decides what near-copies mean.
@@ -116,7 +117,7 @@ def _labels(group: Iterable[str], labels: Mapping[str, Counter[str]]) -> int:
 class _Comparison:
     """Whether two files are one picture, saved again; two shots of a scene differ in their noise."""
 
-    def __init__(self, file_of: Callable[[str], Path]) -> None:
+    def __init__(self, file_of: Callable[[str], Place]) -> None:
         self._read = lru_cache(2)(lambda sha256: decode.examine(file_of(sha256)))
         self._print = lru_cache(_KEPT)(lambda sha256: fingerprint(*self._read(sha256)))
         self._resaved = lru_cache(_KEPT)(

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from pipeline.core.filetypes import ENDINGS
+from pipeline.core.remote import file_name
 from pipeline.data.audit.issues import ImageIssue, IssueKind, issue, present
 from pipeline.data.dataset import Picture, Table
 from pipeline.data.folders import Excluded, ExclusionKind, Note, NoteKind
@@ -120,7 +121,7 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssu
     formats = [file_format.decode() for file_format in rows["file_format"].tolist()]
     misnamed = np.array(
         [
-            PurePosixPath(name).suffix.lower() not in ENDINGS.get(file_format, ())
+            PurePosixPath(file_name(name)).suffix.lower() not in ENDINGS.get(file_format, ())
             for name, file_format in zip(names, formats, strict=True)
         ]
     )

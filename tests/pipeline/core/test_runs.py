@@ -365,6 +365,13 @@ def test_a_run_has_one_folder_of_pictures(workplace):
         runs.open_for("first", same)
 
 
+def test_the_size_of_the_cache_makes_no_other_run(workplace):
+    files.write_json(make_run("first").path(stages.FOLDS), {})
+    own = runs.find("first").config()
+    other = own.with_values({"data.remote_cache_gb": 50.0})
+    assert runs.open_for("first", other).name == "first"
+
+
 def test_a_damaged_configuration_says_how_to_write_it_anew(workplace):
     run = make_run("first")
     run.path(stages.CONFIG).write_text("[data", "utf-8")

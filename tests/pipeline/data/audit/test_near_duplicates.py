@@ -165,9 +165,7 @@ def test_pairs_do_not_depend_on_how_many_hashes_are_compared_at_a_time(monkeypat
 
 
 def test_a_burst_is_connected_by_a_pair_less_than_it_has_frames():
-    pairs = [
-        near_duplicates.NearDuplicate(a, b, "near", 0, 1.0) for a in range(50) for b in range(a + 1, 50)
-    ]
+    pairs = [near_duplicates.NearDuplicate(a, b, "near", 0, 1.0) for a in range(50) for b in range(a + 1, 50)]
     kept = near_duplicates.spanning(pairs)
     assert len(kept) == 49
     assert {frame for pair in kept for frame in (pair.first, pair.second)} == set(range(50))
