@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-from pipeline.data.dataset import Table
+from pipeline.data.dataset import Picture, Table
 
 
 class Joined:
@@ -50,3 +52,16 @@ def groups_of(table: Table) -> dict[str, str]:
             if name:
                 joined.join(f"sha256:{picture.sha256}", f"{kind}:{name}")
     return {picture.path: joined.root(f"sha256:{picture.sha256}") for picture in table.pictures}
+
+
+def by_group(
+    pictures: Sequence[Picture], groups: Mapping[str, str], rows: Iterable[int]
+) -> Iterator[tuple[str, list[int], Counter[str]]]:
+    """The groups of these pictures, each with its rows and the number of each class."""
+    # Most groups are single pictures: equal counts are one object.
+    shared: dict[tuple[tuple[str, int], ...], Counter[str]] = {}
+    ordered = sorted(rows, key=lambda at: groups[pictures[at].path])
+    for group, own in groupby(ordered, lambda at: groups[pictures[at].path]):
+        members = list(own)
+        counts = Counter(pictures[at].label for at in members)
+        yield group, members, shared.setdefault(tuple(sorted(counts.items())), counts)

@@ -8,9 +8,8 @@ held-out side alone.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from pipeline.core import files, stages
 from pipeline.core.config import Config
@@ -19,7 +18,7 @@ from pipeline.core.recipes import Recipe, key_of_rows
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Picture, Table
 from pipeline.data.decisions import LEAVE_OUT
-from pipeline.data.groups import groups_of
+from pipeline.data.groups import by_group, groups_of
 from pipeline.data.shares import share_out
 from pipeline.data.stored_split import HELD_OUT, TRAIN, Place, StoredSplit, rows_of, to_csv
 
@@ -200,7 +199,7 @@ def _assign(table: Table, config: Config, before: StoredSplit) -> dict[str, Plac
     settled: dict[str, str] = {}
     free: dict[str, Counter[str]] = {}
     taken: dict[str, Counter[str]] = defaultdict(Counter)
-    for group, members, counts in _by_group(pictures, groups, range(len(pictures))):
+    for group, members, counts in by_group(pictures, groups, range(len(pictures))):
         sides = {fixed[at].side for at in members} - {""}
         if not sides:
             free[group] = counts
@@ -215,7 +214,7 @@ def _assign(table: Table, config: Config, before: StoredSplit) -> dict[str, Plac
     known: dict[str, str] = {}
     free, taken = {}, defaultdict(Counter)
     training = [at for at in range(len(pictures)) if side[at] == TRAIN]
-    for group, members, counts in _by_group(pictures, groups, training):
+    for group, members, counts in by_group(pictures, groups, training):
         folds = [fixed[at].fold for at in members if fixed[at].fold >= 0]
         if folds:
             known[group] = str(folds[-1])
@@ -231,19 +230,6 @@ def _assign(table: Table, config: Config, before: StoredSplit) -> dict[str, Plac
             fold = fixed[at].fold if fixed[at].fold >= 0 else int(known[groups[picture.path]])
         places[picture.path] = Place.of(side[at], fold)
     return places
-
-
-def _by_group(
-    pictures: Sequence[Picture], groups: Mapping[str, str], rows: Iterable[int]
-) -> Iterator[tuple[str, list[int], Counter[str]]]:
-    """The groups of these pictures, each with its rows and the number of each class."""
-    # Most groups are single pictures: equal counts are one object.
-    shared: dict[tuple[tuple[str, int], ...], Counter[str]] = {}
-    ordered = sorted(rows, key=lambda at: groups[pictures[at].path])
-    for group, own in groupby(ordered, lambda at: groups[pictures[at].path]):
-        members = list(own)
-        counts = Counter(pictures[at].label for at in members)
-        yield group, members, shared.setdefault(tuple(sorted(counts.items())), counts)
 
 
 def _collect(table: Table, places: Mapping[str, Place]) -> Split:

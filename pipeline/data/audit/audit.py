@@ -148,9 +148,8 @@ def make(
 
     def build() -> None:
         grouped = config.data.group_copies
-        run.write(
-            _audit(table, cache, refusal, contact_sheet, reporter.progress, grouped=grouped), stages.AUDIT
-        )
+        made = _audit(table, cache, refusal, contact_sheet, reporter.progress, grouped=grouped)
+        run.write(made, stages.AUDIT)
 
     run.make(recipe, build)
     audit = run.read(Audit, stages.AUDIT)
@@ -201,9 +200,9 @@ def apply(table: Table, audit: Audit) -> Table:
             if picture.path in resolved:
                 picture = replace(picture, label=picture.final_label, decided_label="")
             kept.append(replace(picture, near_duplicates=copies_of) if copies_of else picture)
-    lost = (picture for picture in table.pictures if picture.path in contradicted)
     # Without a sha256: the file itself is fine and is read again next time.
-    excluded = [Excluded(picture.path, picture.label, "", contradicted[picture.path]) for picture in lost]
+    reasons = ((picture, contradicted.get(picture.path)) for picture in table.pictures)
+    excluded = [Excluded(picture.path, picture.label, "", why) for picture, why in reasons if why]
     everything = sorted([*table.excluded, *excluded], key=lambda entry: entry.path)
     return replace(table, pictures=tuple(kept), excluded=tuple(everything), notes=())
 
@@ -249,7 +248,6 @@ def _audit(
         progress,
     )
     groups = paths(copy_groups.bound)
-    equal = paths([[sha256] for sha256 in by_content])
     given = {p.path: p.label for own in by_content.values() for p in own}
     label = {p.path: p.final_label for own in by_content.values() for p in own if p.decision != LEAVE_OUT}
     copied = paths(copy_groups.same)
@@ -274,7 +272,7 @@ def _audit(
         *copy_issues.of_copies(
             contradictions=contradictions,
             leaks=copy_issues.leaks(table, groups, contradictions),
-            equal=equal,
+            equal=paths([[sha256] for sha256 in by_content]),
             near=[(pair.first, pair.second) for pair in copy_pairs],
             series=copy_groups.series,
             grouped=grouped,
