@@ -14,7 +14,6 @@ from export.explain.explanation import (
     NearPicture,
 )
 from export.report.artifacts import Artifacts, Missing
-from pipeline.stats.metrics import MOST_CLASSES
 
 _WRONG, _SHOWN = 12, 36  # pictures with maps
 _MISTAKES = 100
@@ -114,14 +113,12 @@ def looks(contents: Artifacts) -> Looks:
     explanation, missing = contents.get(Explanation), contents.lacks(artifacts.EXPLAINED)
     if explanation is None:
         return Looks("", [], 0, (), (), (), missing)
-    classes = explanation.classes
-    most = sorted(classes, key=lambda row: (not row.alarm, -row.carried, -row.n))[:MOST_CLASSES]
     return Looks(
         model=explanation.model,
         groups=_groups(explanation),
         explained=len(explanation.pictures),
-        classes=classes,
-        shown=most if len(classes) > MOST_CLASSES else classes,
+        classes=explanation.classes,
+        shown=explanation.telling,
         alarms=explanation.alarms,
         missing=missing,
     )

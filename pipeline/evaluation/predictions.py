@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class Predictions:
     def __post_init__(self) -> None:
         litert.finite(self.probabilities, self.model)
 
-    @property
+    @cached_property
     def predicted(self) -> np.ndarray:
         """Labels, shape (n,); ties go to the lower index."""
         return self.probabilities.argmax(1)
