@@ -115,8 +115,8 @@ def cells(contents: Artifacts) -> list[_Cell]:
         return []
     by_content: dict[str, list[str]] = defaultdict(list)
     for row in contents.rows:
-        if row["side"] == "held_out":
-            by_content[row["sha256"]].append(row["path"])
+        if row.side == "held_out":
+            by_content[row.sha256].append(row.path)
     members: dict[tuple[int, int], list[_CellPicture]] = defaultdict(list)
     predicted = predictions["probabilities"].argmax(1)
     for place, content in enumerate(predictions["sha256"].tolist()):

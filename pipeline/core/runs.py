@@ -23,7 +23,7 @@ import numpy as np
 from pipeline.core import config as configuration
 from pipeline.core import documents, files, locks
 from pipeline.core.config import Config
-from pipeline.core.documents import Document, DocumentError, Form
+from pipeline.core.documents import Document, DocumentError, Form, Rows
 from pipeline.core.errors import ConfigError, RunError, UsageError
 from pipeline.core.records import Records
 from pipeline.core.stages import (
@@ -104,7 +104,7 @@ class Run(Records):
         """
         return self._read(names, documents.json_of)
 
-    def read_csv(self, *names: str) -> list[dict[str, str]]:
+    def read_csv(self, *names: str) -> Rows:
         """The rows of a CSV artifact, by column.
 
         Raises:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
 from pipeline.core import stages
+from pipeline.core.documents import Rows
 from pipeline.core.errors import RunError
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Picture, Table
@@ -37,7 +38,7 @@ class StoredSplit:
     Without `folds_stay` only the sides are kept.
     """
 
-    def __init__(self, rows: Sequence[dict[str, str]], *, folds_stay: bool = True) -> None:
+    def __init__(self, rows: Iterable[dict[str, str]], *, folds_stay: bool = True) -> None:
         self.folds_stay = folds_stay
         self._by_path = {
             row["path"]: (row["sha256"], Place.of(row["side"], int((folds_stay and row["fold"]) or -1)))
@@ -71,7 +72,7 @@ def to_csv(table: Table, places: Mapping[str, Place], before: StoredSplit) -> st
     return text.getvalue()
 
 
-def rows_of(run: Run) -> list[dict[str, str]]:
+def rows_of(run: Run) -> Rows:
     """The rows of the stored split.
 
     Raises:

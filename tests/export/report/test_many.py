@@ -10,7 +10,7 @@ import pytest
 from export import artifacts
 from export.explain.explanation import Answer, AnsweredPicture, Explanation, JudgedAnswer
 from export.report import card, page, report
-from export.report.artifacts import Artifacts
+from export.report.artifacts import Artifacts, PictureRow
 from pipeline.core import stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
@@ -40,7 +40,7 @@ def contents(tmp_path):
         names = [f"{labels[t]}/{at}.jpg" for at, t in enumerate(truth)]
         found = Artifacts(Run(tmp_path))
         found.rows = [
-            {"path": name, "label": labels[t], "sha256": name, "side": "held_out"}
+            PictureRow(path=name, label=labels[t], sha256=name, side="held_out")
             for name, t in zip(names, truth, strict=True)
         ]
         arrays = {"truth": truth, "probabilities": probabilities, "sha256": np.array(names)}

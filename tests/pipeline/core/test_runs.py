@@ -91,7 +91,7 @@ def test_a_damaged_artefact_is_named_with_the_remedy(run, read, content):
 
 def test_rows_of_a_table_come_by_column(run):
     files.write_text(run.path("x"), 'a,b\n1,"x, ""y"""\n"2\n3",\n')
-    assert run.read_csv("x") == [{"a": "1", "b": 'x, "y"'}, {"a": "2\n3", "b": ""}]
+    assert list(run.read_csv("x")) == [{"a": "1", "b": 'x, "y"'}, {"a": "2\n3", "b": ""}]
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(run, monkeypatch):
