@@ -46,6 +46,7 @@ MADE_BY_TRAIN = {
 MADE_BY_EVALUATE = {
     "predictions/keras.npz",
     "evaluation.json",
+    "answers.csv",
     "label_issues.json",
     "figures/label_issues.png",
     "figures/confusion.svg",
