@@ -10,8 +10,8 @@ from pipeline.core import parallel
 from pipeline.core.errors import PictureError
 from pipeline.core.remote import Identity
 from pipeline.core.remote_cache import Place
-from pipeline.data import name_groups
-from pipeline.data.dataset import Picture, Table, layout_of
+from pipeline.data import name_groups, tables
+from pipeline.data.dataset import Picture, Table
 from pipeline.data.decisions import RELABEL
 from pipeline.data.folders import Candidate
 from pipeline.images import decode
@@ -82,7 +82,7 @@ def changed_since(table: Table, source: Path, moment: float, group_pattern: str 
         DataError: As `scan`, as far as the folders alone show.
         NetworkError: As `scan`.
     """
-    layout = layout_of(source, table.cache)
+    layout = tables.layout_of(source, table.cache)
     listed = layout.cache.look((entry.path for entry in layout.candidates), one_by_one=False)
     known = {picture.path: picture for picture in table.pictures}
     excluded = {(entry.path, entry.label) for entry in table.excluded}

@@ -30,6 +30,8 @@ from pipeline.data.labels import check_losses, labels_of
 from pipeline.images import decode
 
 _MAX_UNREADABLE = 0.10
+# A killed process reads so many pictures again.
+_STORED_AT_ONCE = 64
 T = TypeVar("T")
 
 
@@ -127,7 +129,7 @@ def scan(
             only in case, a row of the table, or more of a class unreadable than is allowed.
         NetworkError: Pictures are at addresses where nothing answers.
     """
-    layout = layout_of(source, remote)
+    layout = tables.layout_of(source, remote)
     labels = labels_of(source, [entry.label for entry in layout.candidates])
     table = _table(layout, labels, *_look(layout, known, progress, cache))
     check_losses(source, layout, table.excluded, allowed)
@@ -149,7 +151,7 @@ def survey(
     """
     refusal: DataError | None = None
     try:
-        layout = layout_of(source, remote)
+        layout = tables.layout_of(source, remote)
         labels = labels_of(source, [entry.label for entry in layout.candidates])
     except DataError as error:
         layout = folders.anything(source) if source.is_dir() else Layout(source, ())
@@ -183,10 +185,10 @@ def read_shard(
         remote: As in `scan`.
 
     Raises:
-        DataError: As `layout_of`.
+        DataError: As `tables.layout_of`.
         NetworkError: As `scan`.
     """
-    layout = layout_of(source, remote)
+    layout = tables.layout_of(source, remote)
     mine = [
         entry for entry in layout.candidates if shard.holds(hashlib.sha256(os.fsencode(entry.path)).digest())
     ]
@@ -198,16 +200,6 @@ def read_shard(
     ]
     _look(replace(layout, candidates=tuple(missing)), None, progress, cache)
     return len(missing)
-
-
-def layout_of(source: Path, remote: RemoteCache | None = None) -> Layout:
-    """The files of a data set that may be pictures, and those that are not; `remote` is to open them."""
-    if source.is_dir():
-        return folders.walk(source)
-    if source.is_file():
-        return replace(tables.read(source), cache=remote or RemoteCache())
-    what = "neither a folder of pictures nor a table" if source.exists() else "no such folder of pictures"
-    raise DataError(f"{source}: {what}", "put the pictures there, one folder per class, or set data.pictures")
 
 
 def _table(layout: Layout, labels: tuple[str, ...], rows: list[Picture], excluded: list[Excluded]) -> Table:
@@ -264,6 +256,13 @@ def _look(
         rows.append(row) if isinstance(row, Picture) else excluded.append(row)
         progress("reading the pictures", len(rows) + len(excluded), len(candidates))
 
+    def store() -> None:
+        if cache is not None and drawn:
+            made = [drawn.pop() for _ in range(len(drawn))]
+            cache.add(*(np.concatenate(parts) for parts in zip(*made, strict=True)))
+        while cache is not None and read:
+            cache.hashes.add(*read.pop())
+
     waiting: list[Candidate] = []
     for entry in candidates:
         row = _unchanged(layout.place(entry), cache, partial(judged, entry)) if cache is not None else None
@@ -271,12 +270,13 @@ def _look(
             keep(row)
         else:
             waiting.append(entry)
-    for row in parallel.ordered(look, fetched_ahead(waiting, layout.place)):
-        keep(row)
-        while cache is not None and drawn:
-            cache.add(*drawn.pop())
-        while cache is not None and read:
-            cache.hashes.add(*read.pop())
+    try:
+        for row in parallel.ordered(look, fetched_ahead(waiting, layout.place)):
+            keep(row)
+            if len(read) >= _STORED_AT_ONCE:
+                store()
+    finally:
+        store()
     return rows, excluded
 
 

@@ -263,10 +263,9 @@ def _check_folds(table: Table, split: Split, config: Config) -> None:
             f"add pictures to {', '.join(small)}"
             + (f", or use fewer folds: --set train.folds={fewer}" if fewer > 1 else ""),
         )
-    where = {
-        label: {fold for p, fold in zip(split.train, split.folds, strict=True) if p.label == label}
-        for label in table.labels
-    }
+    where: dict[str, set[int]] = defaultdict(set)
+    for picture, fold in zip(split.train, split.folds, strict=True):
+        where[picture.label].add(fold)
     if few := [label for label in table.labels if len(where[label]) < 2]:
         who = f"class {few[0]} needs" if len(few) == 1 else f"classes {', '.join(few)} need"
         raise DataError(

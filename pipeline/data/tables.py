@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.core import filetypes, remote
 from pipeline.core.errors import DataError
+from pipeline.core.remote_cache import RemoteCache
 from pipeline.data import folders, parquet
 from pipeline.data.folders import SIDES, Candidate, Layout, Note, NoteKind
 
@@ -26,6 +27,16 @@ _DELIMITERS = (",", ";", "\t", "|")
 _REQUIRED, _OPTIONAL = frozenset(("path", "label")), frozenset(("group", "split"))
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _NAMES = {"cp1252": "Windows-1252", "latin-1": "Latin-1"}
+
+
+def layout_of(source: Path, cache: RemoteCache | None = None) -> Layout:
+    """The files of a data set that may be pictures, and those that are not; `cache` is to open remote ones."""
+    if source.is_dir():
+        return folders.walk(source)
+    if source.is_file():
+        return replace(read(source), cache=cache or RemoteCache())
+    what = "neither a folder of pictures nor a table" if source.exists() else "no such folder of pictures"
+    raise DataError(f"{source}: {what}", "put the pictures there, one folder per class, or set data.pictures")
 
 
 def read(path: Path) -> Layout:
