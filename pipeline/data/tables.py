@@ -30,7 +30,7 @@ _NAMES = {"cp1252": "Windows-1252", "latin-1": "Latin-1"}
 
 
 def layout_of(source: Path, cache: RemoteCache | None = None) -> Layout:
-    """The files of a data set that may be pictures, and those that are not; `cache` is to open remote ones."""
+    """The files of a data set that may be pictures, and those that are not; `cache` opens remote ones."""
     if source.is_dir():
         return folders.walk(source)
     if source.is_file():
