@@ -12,6 +12,7 @@ import fcntl
 import os
 import platform
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from pipeline.core.errors import RunError, StorageError, storage_error
 from pipeline.core.progress import unheard
 
 LOCK = ".lock"
+_MOMENT_S = 1.0
 _NONE_HERE = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 
 
@@ -114,9 +116,14 @@ def _take(file: TextIO, path: Path, *, wait: bool = False) -> bool:
 
 
 def _wait(file: TextIO, path: Path, warn: Callable[[str], object]) -> None:
-    if not _take(file, path):
-        warn(f"waiting for process {_holder(file)}, which is using {path.parent}")
-        _take(file, path, wait=True)
+    begin = time.monotonic()
+    while not _take(file, path):
+        # Workers often hold a lock for a moment, which nobody needs to know.
+        if time.monotonic() - begin > _MOMENT_S:
+            warn(f"waiting for process {_holder(file)}, which is using {path.parent}")
+            _take(file, path, wait=True)
+            return
+        time.sleep(_MOMENT_S / 20)
 
 
 def _holder(file: TextIO) -> str:

@@ -98,8 +98,9 @@ def take_in(
                 continue
             _check(folder, recipe)
             add(folder)
-            # The lock stays: another process may be waiting for it.
-            for path in folder.iterdir():
+            # The lock stays: another process may be waiting for it. The recipe goes last: whatever is left
+            # by a process that was killed belongs to it.
+            for path in sorted(folder.iterdir(), key=lambda path: path.name == _RECIPE):
                 if path.name != locks.LOCK:
                     path.unlink()
             taken.append(name)

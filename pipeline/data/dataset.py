@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -32,7 +29,6 @@ from pipeline.images import decode
 _MAX_UNREADABLE = 0.10
 # A killed process reads so many pictures again.
 _STORED_AT_ONCE = 64
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,18 +184,25 @@ def read_shard(
         DataError: As `tables.layout_of`.
         NetworkError: As `scan`.
     """
+    missing = unread(source, shard, known, cache, remote=remote)
+    _look(missing, None, progress, cache)
+    return len(missing.candidates)
+
+
+def unread(source: Path, shard: Shard, *known: Fingerprints, remote: RemoteCache | None = None) -> Layout:
+    """The files of a shard, dealt by their paths, that have changed since their fingerprints were made.
+
+    Raises:
+        DataError: As `tables.layout_of`.
+        NetworkError: As `scan`.
+    """
     layout = tables.layout_of(source, remote)
     mine = [
         entry for entry in layout.candidates if shard.holds(hashlib.sha256(os.fsencode(entry.path)).digest())
     ]
     layout.cache.look(entry.path for entry in mine)
-    missing = [
-        entry
-        for entry in mine
-        if all(_unchanged(layout.place(entry), own, own.get) is None for own in (known, cache))
-    ]
-    _look(replace(layout, candidates=tuple(missing)), None, progress, cache)
-    return len(missing)
+    missing = [entry for entry in mine if not any(own.knows(layout.place(entry)) for own in known)]
+    return replace(layout, candidates=tuple(missing))
 
 
 def _table(layout: Layout, labels: tuple[str, ...], rows: list[Picture], excluded: list[Excluded]) -> Table:
@@ -265,8 +268,8 @@ def _look(
 
     waiting: list[Candidate] = []
     for entry in candidates:
-        row = _unchanged(layout.place(entry), cache, partial(judged, entry)) if cache is not None else None
-        if row:
+        sha256 = cache.sha256_of(layout.place(entry)) if cache is not None else ""
+        if sha256 and (row := judged(entry, sha256)):
             keep(row)
         else:
             waiting.append(entry)
@@ -278,16 +281,6 @@ def _look(
     finally:
         store()
     return rows, excluded
-
-
-def _unchanged(place: Place, cache: Fingerprints, judged: Callable[[str], T | None]) -> T | None:
-    """What is known of the content of a file that has not changed since it was read; None otherwise."""
-    try:
-        state = state_of(place)
-    except OSError:
-        return None
-    sha256 = cache.hashes.get(place, state) if state else None
-    return judged(sha256) if sha256 else None
 
 
 def _picture_of(entry: Candidate, sha256: str, width: int, height: int, remarks: str) -> Picture:

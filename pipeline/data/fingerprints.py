@@ -19,8 +19,9 @@ from pipeline.core.digests import DigestIndex
 from pipeline.core.errors import storage_error
 from pipeline.core.progress import unheard
 from pipeline.core.recipes import Recipe
+from pipeline.core.remote_cache import Place
 from pipeline.core.shards import Shard
-from pipeline.data.file_hashes import FileHashes
+from pipeline.data.file_hashes import FileHashes, state_of
 from pipeline.images import borders
 from pipeline.images.decode import Facts
 
@@ -155,6 +156,19 @@ class Fingerprints:
         if row >= len(self._stored):
             self._stored = self._rows_of(FACTS, self._facts)
         return self._stored[row] if row >= 0 else None
+
+    def sha256_of(self, place: Place) -> str:
+        """The sha256 of a file that has not changed since it was read; empty otherwise."""
+        try:
+            state = state_of(place)
+        except OSError:
+            return ""
+        return (self.hashes.get(place, state) or "") if state else ""
+
+    def knows(self, place: Place) -> bool:
+        """Whether there is a fingerprint of a file that has not changed since it was read."""
+        sha256 = self.sha256_of(place)
+        return bool(sha256) and self.get(sha256) is not None
 
     def facts(self, sha256s: Sequence[str], names: Sequence[str] = FACTS.names or ()) -> np.ndarray:
         """These facts of pictures that all have a fingerprint, shape (n,)."""

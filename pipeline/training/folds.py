@@ -6,7 +6,9 @@ needs the same later takes it from there.
 
 from __future__ import annotations
 
-from pipeline.core import files, runs, stages
+from dataclasses import replace
+
+from pipeline.core import files, locks, runs, stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
@@ -14,7 +16,7 @@ from pipeline.training import outcome
 from pipeline.training.experiment import Experiment, examples_of, load_heads, trainer_of
 
 
-def make(experiment: Experiment, reporter: ProgressReporter) -> None:
+def make(experiment: Experiment, reporter: ProgressReporter, stage: str = "training the folds") -> None:
     """Trains a run's folds with the head alone, unless they are up to date or in the cache."""
     run, config = experiment.run, experiment.config
     recipe = outcome.folds_recipe(experiment)
@@ -24,11 +26,22 @@ def make(experiment: Experiment, reporter: ProgressReporter) -> None:
             return
         examples = examples_of(experiment, reporter)
         trainer = trainer_of(experiment, examples)
-        result = load_heads().run_folds(trainer, examples, config, reporter.progress, "training the folds")
+        result = load_heads().run_folds(trainer, examples, config, reporter.progress, stage)
         run.write_arrays(stages.OUT_OF_FOLD, **outcome.out_of_fold_arrays(examples, result, experiment))
         run.write(outcome.folds_document(examples, result, experiment), stages.FOLDS)
 
     run.make(recipe, build)
+
+
+def make_in_cache(
+    experiment: Experiment, reporter: ProgressReporter, stage: str = "training the folds"
+) -> Experiment:
+    """The experiment in its folder of the cache, with its folds; waits for who is training them."""
+    experiment = replace(experiment, run=cached(outcome.folds_recipe(experiment)))
+    files.make_folder(experiment.run.folder)
+    with locks.waiting_for(experiment.run.folder, reporter.warn):
+        make(experiment, reporter, stage)
+    return experiment
 
 
 def cached(recipe: Recipe) -> Run:

@@ -224,11 +224,8 @@ def _is_scored(experiment: Experiment) -> bool:
 
 def _scored(experiment: Experiment, reporter: ProgressReporter) -> Experiment:
     """The experiment in its folder of the cache, with the folds of its fast model and of its fine-tuning."""
-    plan, fast = fine_tuning.plan(experiment), outcome.folds_recipe(experiment)
-    experiment = replace(experiment, run=folds.cached(fast))
-    files.make_folder(experiment.run.folder)
-    with locks.waiting_for(experiment.run.folder, reporter.warn):
-        folds.make(experiment, reporter)
+    plan = fine_tuning.plan(experiment)
+    experiment = folds.make_in_cache(experiment, reporter)
     if plan:
         experiment = replace(experiment, run=folds.cached(plan.recipe))
         files.make_folder(experiment.run.folder)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.core import stages
+from pipeline.core.cluster import Cluster
 from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import ProgressReporter
@@ -18,17 +19,14 @@ from pipeline.core.size import parse_size
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.stats import intervals, metrics
-from pipeline.training import backbones, features
+from pipeline.training import backbones, features, folds, tasks
 from pipeline.training.experiment import (
     DRAWN,
     NUMERIC,
     Experiment,
-    examples_of,
     head_settings,
-    load_heads,
-    trainer_of,
 )
-from pipeline.training.results import Candidate, Search
+from pipeline.training.results import Candidate, Folds, Search
 
 NOTE = (
     "ranked by out-of-fold accuracy; the best of several is slightly optimistic, "
@@ -36,10 +34,18 @@ NOTE = (
 )
 
 
-def search(run: Run, config: Config, table: Table, split: Split, reporter: ProgressReporter) -> Config:
+def search(
+    run: Run,
+    config: Config,
+    table: Table,
+    split: Split,
+    reporter: ProgressReporter,
+    cluster: Cluster | None = None,
+) -> Config:
     """Tries every combination of the searched values; returns the best configuration.
 
-    Writes search.json and its figure. Ranks by out-of-fold accuracy, then by log loss.
+    Writes search.json and its figure; the folds of each combination stay in the cache. Ranks by out-of-fold
+    accuracy, then by log loss.
     """
     sizes = [(p.width, p.height) for p in split.train]
     cells = [
@@ -58,20 +64,23 @@ def search(run: Run, config: Config, table: Table, split: Split, reporter: Progr
 
     def build() -> None:
         candidates = []
+        if cluster:
+            kinds = [(one.config, one.frame, backbones.POOLED) for _, one in cells]
+            tasks.compute_features(cluster, run, split, kinds, reporter)
+            tasks.train_folds(cluster, [one for _, one in cells])
         for number, (values, experiment) in enumerate(cells, 1):
-            examples = examples_of(experiment, reporter)
-            trainer = trainer_of(experiment, examples)
             stage = f"search {number}/{len(cells)}: {_listed(values)}"
-            folds = load_heads().run_folds(trainer, examples, experiment.config, reporter.progress, stage)
-            hits = folds.logits.argmax(1) == examples.truth
+            tried = folds.make_in_cache(experiment, reporter, stage).run
+            chosen, arrays = tried.read(Folds, stages.FOLDS), tried.read_arrays(stages.OUT_OF_FOLD)
+            hits = arrays["logits"].argmax(1) == arrays["truth"]
             candidates.append(
                 Candidate(
                     values=values,
                     frame=str(experiment.frame),
                     accuracy=float(hits.mean()),
-                    interval=intervals.share(hits, examples.groups),
-                    log_loss=metrics.log_loss(folds.logits / folds.temperature, examples.truth),
-                    chosen_epoch=folds.chosen_epoch,
+                    interval=intervals.share(hits, arrays["group"]),
+                    log_loss=metrics.log_loss(arrays["logits"] / chosen.temperature, arrays["truth"]),
+                    chosen_epoch=chosen.chosen_epoch,
                 )
             )
         candidates.sort(key=lambda candidate: (-candidate.accuracy, candidate.log_loss))
