@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,7 +48,7 @@ def features(
         _, run, config = options.of_split(source, run_option, name, given)
         with tasks.workers(cluster, terminal) if cluster else nullcontext() as workers:
             if workers:
-                tasks.read_pictures(workers, Path(config.data.pictures), terminal)
+                tasks.read_pictures(workers, config, terminal)
             with run.locked(warn=terminal.warn):
                 table, split = training.prepare(run, config, terminal)
             found = extraction.extract(run, config, table, split, part, terminal, workers)

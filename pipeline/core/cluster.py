@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _UNSAID, _PATIENCE, _TICK, _LOOK, _REPORTED = 3, 60, 0.1, 5, 0.2
 _AGAIN = "run the same command again: it continues"
 _START = "start it in Vignette's environment, of the same version: .venv/bin/dask worker --nthreads 1"
-Problem = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -51,24 +50,24 @@ class Place:
     versions: Mapping[str, str]
     local: int
 
-    def problem(self, worker: Worker) -> Problem | None:
-        """What is wrong with the worker that this runs on, and what to do about it."""
+    def problem(self, worker: Worker) -> ToolError | None:
+        """What is wrong with the worker that this runs on."""
         who, here = f"the worker {worker.address}", self.measure()
         if other := [name for name in self.versions if here.get(name) != self.versions[name]]:
             theirs, ours = (", ".join(f"{n} {of.get(n)}" for n in other) for of in (here, self.versions))
-            return (
+            return ToolError(
                 f"{who} has {theirs}; this command has {ours}",
                 "install the same versions on every machine, then start the worker again",
             )
         if worker.state.nthreads != 1:
-            return (
+            return ToolError(
                 f"{who} takes {worker.state.nthreads} tasks at a time; expected 1",
                 "start it with --nthreads 1: a task uses all cores",
             )
         with suppress(OSError):
             if (self.folder / self.token).read_text("utf-8") == self.token.name:
                 return None
-        return (
+        return ToolError(
             f"{who} does not see the folder {self.folder}",
             "share it, and mount it at the same path on every machine",
         )
@@ -188,17 +187,17 @@ class Cluster:
     def _check(self) -> None:
         """Refuses workers that are not as they must be; raises ToolError."""
         for address, problem in self._client.run(_problem, self._place, on_error="return").items():
+            if isinstance(problem, ToolError):
+                raise problem
             if isinstance(problem, Exception):
                 raise _other(problem, f"the worker {address}")
-            if problem:
-                raise ToolError(*problem)
 
 
 def _other(error: Exception, who: str) -> ToolError:
     return ToolError(f"{who} does not run this version of Vignette: {error}", _START)
 
 
-def _problem(place: Place, dask_worker: Worker) -> Problem | None:
+def _problem(place: Place, dask_worker: Worker) -> ToolError | None:
     return place.problem(dask_worker)
 
 
@@ -208,7 +207,7 @@ def _call(place: Place, key: str, task: Callable[..., object], given: tuple[Any,
 
     worker = get_worker()
     if problem := place.problem(worker):
-        raise ToolError(*problem)
+        raise problem
     os.chdir(place.folder)
     if place.local:
         parallel.keep_to(int(worker.name), place.local)

@@ -15,13 +15,12 @@ import numpy as np
 import tensorflow as tf
 from scipy import special
 
-from pipeline.core import memory
 from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import Progress
 from pipeline.core.sections import Head, Train
 from pipeline.stats import metrics
-from pipeline.training import classifier, devices
+from pipeline.training import classifier, devices, store
 from pipeline.training.results import Curves
 from pipeline.training.store import PLAIN, Store
 
@@ -161,7 +160,7 @@ def run_folds(
 ) -> CrossValidation:
     """Trains and validates every fold, selects the epoch, and calibrates on the predictions."""
     train, numbers = config.train, np.arange(len(examples.truth))
-    logits = memory.zeros((train.epochs, len(numbers), examples.classes))
+    logits = store.zeros((train.epochs, len(numbers), examples.classes))
     history: list[Curves] = []
     per_epoch: list[int] = []
     for fold in range(train.folds):

@@ -5,6 +5,8 @@ A killed process loses at most one record, and a record with a wrong checksum co
 
 from __future__ import annotations
 
+import math
+import tempfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +22,8 @@ from pipeline.core.errors import RunError, storage_error
 PLAIN = 0
 # Bytes of records that are shuffled at a time: random reads beyond memory would wait for the disk.
 _WINDOW = 1 << 30
+# Bytes from which on an array of logits is a file.
+_ON_DISK = 64 << 20
 FLOAT32, FLOAT16 = "<f4", "<f2"
 # Of the record file; its features are the same in every version.
 _LAYOUT = 2
@@ -195,3 +199,19 @@ def _append_record(path: Path, record: bytes) -> None:
             file.write(record)
     except OSError as error:
         raise storage_error(path, error) from error
+
+
+def zeros(shape: tuple[int, ...]) -> np.ndarray:
+    """An array of float32, shape `shape`; if it is large, a file below the cache that ends with the process.
+
+    Raises:
+        StorageError: The disk is full.
+    """
+    if 4 * math.prod(shape) <= _ON_DISK:
+        return np.zeros(shape, np.float32)
+    files.make_folder(runs.CACHE)
+    try:
+        with tempfile.TemporaryFile(dir=runs.CACHE) as file:
+            return np.memmap(file, np.float32, "w+", shape=shape)
+    except OSError as error:
+        raise storage_error(runs.CACHE, error) from error

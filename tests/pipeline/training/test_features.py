@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -398,3 +399,24 @@ def test_middle_features_are_kept_with_half_the_bytes(config, table):
     middle = compute(config, FRAME, table, table.pictures, layer="conv1")
     assert middle.records.dtype["features"].base == np.float16
     assert middle.take(np.array([0])).dtype == np.float32
+
+
+def test_a_large_array_is_a_file_that_nobody_sees(workplace, monkeypatch):
+    small = store.zeros((2, 3))
+    monkeypatch.setattr(store, "_ON_DISK", 20)
+    large = store.zeros((2, 3))
+    assert (type(small), type(large)) == (np.ndarray, np.memmap)
+    assert large.dtype == np.float32
+    large[1] = 7
+    np.testing.assert_array_equal(large, [[0, 0, 0], [7, 7, 7]])
+    assert list(runs.CACHE.iterdir()) == []
+
+
+def test_a_large_array_without_room_is_refused(workplace, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store, "_ON_DISK", 0)
+    monkeypatch.setattr(store.np, "memmap", full)
+    with pytest.raises(StorageError, match="No space left on device"):
+        store.zeros((2, 3))

@@ -10,13 +10,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 
 from pipeline.core import config as configuration
-from pipeline.core import memory
 from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.sections import Head, Train
 from pipeline.stats import metrics
-from pipeline.training import heads
+from pipeline.training import heads, store
 from pipeline.training.heads import Examples, HeadTrainer
 from pipeline.training.store import Store
 
@@ -241,7 +240,7 @@ def test_folds_answer_every_picture_once_by_a_head_that_did_not_see_it():
 
 def test_logits_on_disk_are_those_in_memory(workplace, monkeypatch):
     inside = run_folds(easy())
-    monkeypatch.setattr(memory, "_ON_DISK", 0)
+    monkeypatch.setattr(store, "_ON_DISK", 0)
     outside = run_folds(easy())
     np.testing.assert_array_equal(outside.logits, inside.logits)
     assert (outside.chosen_epoch, outside.temperature) == (inside.chosen_epoch, inside.temperature)
