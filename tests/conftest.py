@@ -12,12 +12,20 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from pipeline.core import parallel
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _NOBODY = 65534
 
 # What takes longest begins first, so that no core waits for another at the end; then files with slow tests.
 _LONGEST = ("tests/journeys/", "tests/android_demo/test_app.py", "tests/faults/")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """What `-n auto` means: all cores. With psutil, which Dask brings, xdist would count two as one."""
+    return parallel.cores()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +24,7 @@ def features(
         str | None, typer.Option("--run", metavar="RUN", help="With the configuration of this run.")
     ] = None,
     shard: options.ShardOption = None,
+    cluster: options.ClusterOption = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -32,16 +35,24 @@ def features(
     Run again, it continues.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
+        from pipeline.core.errors import UsageError
         from pipeline.core.shards import Shard
-        from pipeline.training import extraction
+        from pipeline.training import extraction, tasks
         from pipeline.training import train as training
 
+        if shard and cluster:
+            raise UsageError(
+                "--shard and --cluster are both given", "omit --shard: a cluster does all of them"
+            )
         part = Shard.parse(shard) if shard else None
         given = [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
         _, run, config = options.of_split(source, run_option, name, given)
-        with run.locked(warn=terminal.warn):
-            table, split = training.prepare(run, config, terminal)
-        found = extraction.extract(run, config, table, split, part, terminal)
+        with tasks.workers(cluster, terminal) if cluster else nullcontext() as workers:
+            if workers:
+                tasks.read_pictures(workers, Path(config.data.pictures), terminal)
+            with run.locked(warn=terminal.warn):
+                table, split = training.prepare(run, config, terminal)
+            found = extraction.extract(run, config, table, split, part, terminal, workers)
         for kind in found:
             what = f"{kind.backbone} {kind.frame}, {kind.layer}, {kind.views} views"
             of = (

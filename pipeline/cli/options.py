@@ -150,6 +150,14 @@ ShardOption = Annotated[
     ),
 ]
 
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="local:N|tls://HOST:PORT",
+        help="Let worker processes of this computer, or those of a Dask scheduler, do what can be divided.",
+    ),
+]
+
 
 def unreadable_setting(text: str | None) -> list[str]:
     """The `--set` value of `--allow-unreadable`; none without it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,6 +41,7 @@ def train(
     run_option: Annotated[
         str | None, typer.Option("--run", metavar="RUN", help="Repeat this run with its own configuration.")
     ] = None,
+    cluster: options.ClusterOption = None,
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
@@ -53,6 +55,7 @@ def train(
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import config as configuration
         from pipeline.core import runs
+        from pipeline.training import tasks
         from pipeline.training import train as training
         from pipeline.training.results import Folds, Search, Training
 
@@ -75,8 +78,9 @@ def train(
         run = runs.open_for(name, config, overwrite=overwrite, resplit=resplit)
         if source.suffix.lower() != ".toml":
             terminal.say("defaults", "no configuration given; a run's config.toml has the full one")
-        with run.locked():
-            training.train(run, config, terminal)
+        workers = tasks.workers(cluster, terminal) if cluster else nullcontext()
+        with workers as cluster_workers, run.locked():
+            training.train(run, config, terminal, cluster_workers)
             folds = run.read(Folds, stages.FOLDS)
             search = run.read(Search, stages.SEARCH) if config.search else None
             fit = run.read(Training, stages.TRAINING)

@@ -37,3 +37,17 @@ def ordered(function: Callable[[T], R], items: Iterable[T], workers: int | None 
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def keep_to(number: int, shares: int) -> None:
+    """Keeps this thread, and those that it starts, to one of equal shares of the process's cores.
+
+    Args:
+        number: Of the share, from 0.
+        shares: How many there are; if more than cores, some get the same core.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    cores = sorted(os.sched_getaffinity(os.getpid()))
+    first, end = (place * len(cores) // shares for place in (number, number + 1))
+    os.sched_setaffinity(0, cores[first:end] or [cores[number % len(cores)]])

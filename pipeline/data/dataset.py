@@ -10,11 +10,8 @@ import hashlib
 import math
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -31,7 +28,6 @@ from pipeline.data.labels import labels_of
 from pipeline.images import decode
 
 _MAX_UNREADABLE = 0.10
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,18 +165,25 @@ def read_shard(
     Raises:
         DataError: As `layout_of`.
     """
+    missing = unread(source, shard, known, cache)
+    _look(missing, None, progress, cache)
+    return len(missing.candidates)
+
+
+def unread(source: Path, shard: Shard, *known: Fingerprints) -> Layout:
+    """The files of a shard, dealt by their paths, that have changed since their fingerprints were made.
+
+    Raises:
+        DataError: As `layout_of`.
+    """
     layout = layout_of(source)
     missing = tuple(
         entry
         for entry in layout.candidates
         if shard.holds(hashlib.sha256(os.fsencode(entry.path)).digest())
-        and not any(
-            _unchanged(layout.root.absolute() / entry.path, own, own.get) is not None
-            for own in (known, cache)
-        )
+        and not any(own.knows(layout.root.absolute() / entry.path) for own in known)
     )
-    _look(replace(layout, candidates=missing), None, progress, cache)
-    return len(missing)
+    return replace(layout, candidates=missing)
 
 
 def layout_of(source: Path) -> Layout:
@@ -249,8 +252,8 @@ def _look(
 
     waiting: list[Candidate] = []
     for entry in candidates:
-        row = _unchanged(root / entry.path, cache, partial(judged, entry)) if cache is not None else None
-        if row:
+        sha256 = cache.sha256_of(root / entry.path) if cache is not None else ""
+        if sha256 and (row := judged(entry, sha256)):
             keep(row)
         else:
             waiting.append(entry)
@@ -261,15 +264,6 @@ def _look(
         while cache is not None and read:
             cache.hashes.add(*read.pop())
     return rows, excluded
-
-
-def _unchanged(path: Path, cache: Fingerprints, judged: Callable[[str], T | None]) -> T | None:
-    """What is known of the content of a file that has not changed since it was read; None otherwise."""
-    try:
-        sha256 = cache.hashes.get(path, state_of(path))
-    except OSError:
-        return None
-    return judged(sha256) if sha256 else None
 
 
 def _picture_of(entry: Candidate, sha256: str, width: int, height: int, remarks: str) -> Picture:

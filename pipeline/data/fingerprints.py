@@ -20,7 +20,7 @@ from pipeline.core.errors import storage_error
 from pipeline.core.progress import unheard
 from pipeline.core.recipes import Recipe
 from pipeline.core.shards import Shard
-from pipeline.data.file_hashes import FileHashes
+from pipeline.data.file_hashes import FileHashes, state_of
 from pipeline.images import borders
 from pipeline.images.decode import Facts
 
@@ -155,6 +155,18 @@ class Fingerprints:
         if row >= len(self._stored):
             self._stored = self._rows_of(FACTS, self._facts)
         return self._stored[row] if row >= 0 else None
+
+    def sha256_of(self, path: Path) -> str:
+        """The sha256 of a file that has not changed since it was read; empty otherwise."""
+        try:
+            return self.hashes.get(path, state_of(path)) or ""
+        except OSError:
+            return ""
+
+    def knows(self, path: Path) -> bool:
+        """Whether there is a fingerprint of a file that has not changed since it was read."""
+        sha256 = self.sha256_of(path)
+        return bool(sha256) and self.get(sha256) is not None
 
     def facts(self, sha256s: Sequence[str], names: Sequence[str] = FACTS.names or ()) -> np.ndarray:
         """These facts of pictures that all have a fingerprint, shape (n,)."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.core.cluster import Cluster
 from pipeline.core.config import Config
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.core.shards import Shard
-from pipeline.core.size import Size
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
-from pipeline.training import backbones, features, fine_tuning
+from pipeline.training import backbones, features, fine_tuning, tasks
 from pipeline.training.experiment import Experiment
 
 
@@ -35,7 +35,13 @@ class Extracted:
 
 
 def extract(
-    run: Run, config: Config, table: Table, split: Split, shard: Shard | None, reporter: ProgressReporter
+    run: Run,
+    config: Config,
+    table: Table,
+    split: Split,
+    shard: Shard | None,
+    reporter: ProgressReporter,
+    cluster: Cluster | None = None,
 ) -> list[Extracted]:
     """Computes what is missing of every kind of features that the configuration asks for.
 
@@ -46,12 +52,15 @@ def extract(
         split: Of it; features are of training pictures.
         shard: Which pictures alone, into the shard's own files; None for all, into the cache.
         reporter: Receives progress and warnings.
+        cluster: Who computes them; None for this process.
 
     Raises:
         VignetteError: As `features.compute` and `features.compute_shard`.
     """
-    found = []
-    for of, frame, layer in _kinds(run, config, table, split):
+    found, kinds = [], _kinds(run, config, table, split)
+    if cluster:
+        tasks.compute_features(cluster, run, split, kinds, reporter)
+    for of, frame, layer in kinds:
         if shard:
             count = features.compute_shard(
                 of, frame, table, split.train, shard, reporter.progress, layer, reporter.warn
@@ -63,9 +72,9 @@ def extract(
     return found
 
 
-def _kinds(run: Run, config: Config, table: Table, split: Split) -> list[tuple[Config, Size, str]]:
+def _kinds(run: Run, config: Config, table: Table, split: Split) -> list[tasks.Kind]:
     sizes = [(p.width, p.height) for p in split.train]
-    kinds: dict[str, tuple[Config, Size, str]] = {}
+    kinds: dict[str, tasks.Kind] = {}
     for _, of in config.grid():
         frame = backbones.frame(of.model, sizes)
         kinds.setdefault(features.recipe(of, frame).key, (of, frame, backbones.POOLED))

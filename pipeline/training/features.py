@@ -62,6 +62,11 @@ def settings(config: Config, frame: Size, layer: str = backbones.POOLED) -> dict
     }
 
 
+def stage(config: Config, count: int) -> str:
+    """What computing so many is called, for the progress."""
+    return f"features of {count} pictures, {1 + config.augment.views} views each"
+
+
 def compute(
     config: Config,
     frame: Size,
@@ -94,16 +99,7 @@ def compute(
     folder = runs.CACHE / made.key
     files.make_folder(folder)
     with locks.waiting_for(folder, warn):
-        shards.take_in(made, lambda shard: store.add_all(folder, shard), warn)
-        known = store.open_records(folder)
-        sound = store.intact(known) if known is not None else np.ones(0, bool)
-        if known is not None and not sound.all():
-            warn(
-                f"{(~sound).sum()} of {len(known)} records in the cache {folder} are damaged "
-                "and will be recomputed"
-            )
-            store.keep(folder, known, np.flatnonzero(sound))
-            known = store.open_records(folder)
+        known = _taken_in(made, folder, warn)
         rows = store.index_of(known).rows([bytes.fromhex(p.sha256) for p in wanted])
         missing = _first_of_each(p for p, row in zip(wanted, rows, strict=True) if row < 0)
         if missing and layer == backbones.POOLED and not classifier:
@@ -123,6 +119,30 @@ def compute(
             f"{folder}: the feature cache is empty", "delete this folder and run the command again"
         )
     return store.Store(known, rows, layout.depths)
+
+
+def lacking(
+    config: Config,
+    frame: Size,
+    wanted: Sequence[Picture],
+    progress: Progress = silent,
+    layer: str = backbones.POOLED,
+    warn: Callable[[str], object] = unheard,
+) -> int:
+    """How many pictures `compute` would have to compute; what `compute_shard` needs for them is made.
+
+    The arguments are those of `compute`; raises the same errors.
+    """
+    made = recipe(config, frame, layer)
+    folder = runs.CACHE / made.key
+    files.make_folder(folder)
+    with locks.waiting_for(folder, warn):
+        index = store.index_of(_taken_in(made, folder, warn))
+        missing = _first_of_each(p for p in wanted if index.row(bytes.fromhex(p.sha256)) < 0)
+        if not missing or (layer == backbones.POOLED and _deeper(config, frame, wanted)):
+            return 0
+        _backbone(made, folder, config, frame, layer, progress)
+    return len(missing)
 
 
 def compute_shard(
@@ -154,6 +174,21 @@ def compute_shard(
                 data = _backbone(made, folder, config, frame, layer, progress)
             _compute_missing(own, data, config, frame, layer, table, missing, progress)
     return len(missing)
+
+
+def _taken_in(made: Recipe, folder: Path, warn: Callable[[str], object]) -> np.ndarray | None:
+    """The records of a cache, once it has taken in finished shards and lost what is damaged."""
+    shards.take_in(made, lambda shard: store.add_all(folder, shard), warn)
+    known = store.open_records(folder)
+    sound = store.intact(known) if known is not None else np.ones(0, bool)
+    if known is not None and not sound.all():
+        warn(
+            f"{(~sound).sum()} of {len(known)} records in the cache {folder} are damaged "
+            "and will be recomputed"
+        )
+        store.keep(folder, known, np.flatnonzero(sound))
+        known = store.open_records(folder)
+    return known
 
 
 def _first_of_each(pictures: Iterable[Picture]) -> list[Picture]:
@@ -234,10 +269,9 @@ def _compute_missing(
 
     number = store.FLOAT32 if layer == backbones.POOLED else store.FLOAT16
     layout: store.Layout | None = None
-    stage = f"features of {len(missing)} pictures, {1 + config.augment.views} views each"
     for done, (picture, rows) in enumerate(zip(missing, parallel.ordered(features, missing), strict=True), 1):
         if layout is None:
             layout = store.Layout(len(rows), schema.joined_widths(data) or rows.shape[1:], number)
             store.begin(folder, layout)
         store.append(folder, layout, picture.sha256, rows)
-        progress(stage, done, len(missing))
+        progress(stage(config, len(missing)), done, len(missing))

@@ -45,7 +45,7 @@ class _Effort(NamedTuple):
 _EFFORTS = {"balanced": _Effort(0, 12, 6), "best": _Effort(1, 20, 12)}
 
 
-def plan(experiment: Experiment) -> _Plan | None:
+def plan(experiment: Experiment) -> Plan | None:
     """The fine-tuning that the configuration asks for; None for the preset `fast`."""
     effort = _EFFORTS.get(experiment.config.train.preset)
     if effort is None:
@@ -58,11 +58,11 @@ def plan(experiment: Experiment) -> _Plan | None:
     augment = experiment.config.augment
     views = augment.views and max(augment.views, effort.views)
     wider = experiment.config.model_copy(update={"augment": augment.model_copy(update={"views": views})})
-    return _Plan(experiment, blocks[cut - 1], blocks[: cut - 1], effort.epochs, wider)
+    return Plan(experiment, blocks[cut - 1], blocks[: cut - 1], effort.epochs, wider)
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """A fine-tuning.
 
     Attributes:
@@ -124,7 +124,7 @@ class _Plan:
 class _Work:
     """The training itself; loads TensorFlow when it is needed."""
 
-    def __init__(self, made: _Plan, reporter: ProgressReporter) -> None:
+    def __init__(self, made: Plan, reporter: ProgressReporter) -> None:
         self._plan, self._reporter = made, reporter
         self._experiment, self._run = made.experiment, made.experiment.run
         self._path = self._run.path(_CHECKPOINT)

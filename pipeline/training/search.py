@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.core import stages
+from pipeline.core.cluster import Cluster
 from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import ProgressReporter
@@ -18,7 +19,7 @@ from pipeline.core.size import parse_size
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.stats import intervals, metrics
-from pipeline.training import backbones, features, folds
+from pipeline.training import backbones, features, folds, tasks
 from pipeline.training.experiment import (
     DRAWN,
     NUMERIC,
@@ -39,6 +40,7 @@ def search(
     table: Table,
     split: Split,
     reporter: ProgressReporter,
+    cluster: Cluster | None = None,
 ) -> Config:
     """Tries every combination of the searched values; returns the best configuration.
 
@@ -62,6 +64,10 @@ def search(
 
     def build() -> None:
         candidates = []
+        if cluster:
+            kinds = [(one.config, one.frame, backbones.POOLED) for _, one in cells]
+            tasks.compute_features(cluster, run, split, kinds, reporter)
+            tasks.train_folds(cluster, [one for _, one in cells])
         for number, (values, experiment) in enumerate(cells, 1):
             stage = f"search {number}/{len(cells)}: {_listed(values)}"
             tried = folds.make_in_cache(experiment, reporter, stage).run

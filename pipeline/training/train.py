@@ -7,8 +7,11 @@ sees more than size and bytes; nothing here learns from them.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pipeline.core import config as configuration
 from pipeline.core import files, grid, stages
+from pipeline.core.cluster import Cluster
 from pipeline.core.config import RENAMED, Config
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
@@ -20,15 +23,21 @@ from pipeline.data.audit.issues import IssueKind
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.images.letterbox import median_aspect
-from pipeline.training import backbones, figures, fine_tuning, folds
+from pipeline.training import backbones, figures, fine_tuning, folds, tasks
 from pipeline.training.experiment import Experiment, examples_of, load_heads, require_training, trainer_of
 from pipeline.training.outcome import folds_recipe, model_recipe, write_model
 from pipeline.training.results import Folds, Frame, Training
 from pipeline.training.search import search
 
 
-def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
+def train(run: Run, config: Config, reporter: ProgressReporter, cluster: Cluster | None = None) -> Experiment:
     """Runs every training stage that is out of date.
+
+    Args:
+        run: Where to.
+        config: What to train.
+        reporter: Receives progress, results and warnings.
+        cluster: Who reads the pictures, computes features and tries settings; None for this process.
 
     Raises:
         UsageError: The run is of a model that was given.
@@ -40,11 +49,13 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
         reporter.warn(f"{key} is now called {RENAMED[key]}; the next version will reject the old name")
     for key in config.ignored:
         reporter.warn(f"{key} has no effect: only {grid.USED_BY[key].name} uses it")
+    if cluster:
+        tasks.read_pictures(cluster, Path(config.data.pictures), reporter)
     table, split = prepare(run, config, reporter)
     # Written after the split, so that refused data leave no run behind.
     files.write_text(run.path(stages.CONFIG), configuration.dump(config))
     if config.search:
-        config = search(run, config, table, split, reporter)
+        config = search(run, config, table, split, reporter, cluster)
     experiment = Experiment(run, config, table, split, _frame(run, config, split))
     reporter.say("frame", f"{experiment.frame} (width x height)")
     plan = fine_tuning.plan(experiment)
@@ -52,6 +63,8 @@ def train(run: Run, config: Config, reporter: ProgressReporter) -> Experiment:
         _say_folds(run.read(Folds, stages.FOLDS), plan.epochs, reporter)
         _say_model(experiment, reporter)
     else:
+        if cluster:
+            _compute_features(cluster, experiment, plan, reporter)
         _folds(experiment, reporter)
         _model(experiment, reporter)
         if plan and plan.make(reporter):
@@ -175,6 +188,18 @@ def _frame(run: Run, config: Config, split: Split) -> Size:
 
     run.make(recipe, build)
     return run.read(Frame, stages.FRAME).size
+
+
+def _compute_features(
+    cluster: Cluster, experiment: Experiment, plan: fine_tuning.Plan | None, reporter: ProgressReporter
+) -> None:
+    """Has the features computed that the stages to come will read."""
+    run, kinds = experiment.run, []
+    if not run.done(model_recipe(folds_recipe(experiment))):
+        kinds.append((experiment.config, experiment.frame, backbones.POOLED))
+    if plan and not run.done(plan.recipe):
+        kinds.append((plan.views, experiment.frame, plan.cut))
+    tasks.compute_features(cluster, run, experiment.split, kinds, reporter)
 
 
 def _folds(experiment: Experiment, reporter: ProgressReporter) -> None:

@@ -76,3 +76,27 @@ def test_cores_are_those_that_this_process_may_use():
 def test_the_silent_progress_says_nothing(capsys):
     silent("stage", 1, 2)
     assert capsys.readouterr() == ("", "")
+
+
+def test_threads_that_keep_to_shares_have_all_cores_between_them():
+    def kept(number: int, shares: int) -> set[int]:
+        found: list[set[int]] = []
+
+        def keep() -> None:
+            for _ in range(2):  # once more changes nothing
+                parallel.keep_to(number, shares)
+            found.append(os.sched_getaffinity(0))
+            assert parallel.cores() == len(found[0])
+
+        thread = threading.Thread(target=keep)
+        thread.start()
+        thread.join()
+        return found[0]
+
+    cores = os.sched_getaffinity(0)
+    for shares in range(1, len(cores) + 1):
+        parts = [kept(number, shares) for number in range(shares)]
+        assert set().union(*parts) == cores
+        assert sum(map(len, parts)) == len(cores)
+    assert all(len(kept(number, len(cores) + 1)) == 1 for number in range(len(cores) + 1))
+    assert os.sched_getaffinity(0) == cores
