@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 # A file is never divided; files are handed out in the order of tests/conftest.py.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
-.PHONY: help setup judges demo test quick lint bench bench-full
+.PHONY: help setup judges demo test quick lint bench bench-full bench-scale
 
 help:  ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /make \1	/p' Makefile
@@ -34,3 +34,6 @@ bench: setup  ## the figures in the README, under fifteen minutes
 bench-full: setup  ## accuracy on real pictures: presets, int8, and what cached features cost; three hours
 	@$(PYTHON) -m benchmarks.accuracy
 	@$(PYTHON) -m benchmarks.models
+
+bench-scale: setup  ## time and memory from 300 to 300,000 pictures: under two hours
+	@$(PYTHON) -m benchmarks.scale

@@ -58,7 +58,7 @@ set_up_python() {
     if [ -x .venv/bin/python ] && [ "$(cat .venv/requirements 2>/dev/null)" = "$wanted" ]; then
         return
     fi
-    echo "setting up .venv (3.2 GB, a minute or two)"
+    echo "setting up .venv (3.5 GB, a minute or two)"
     if ! .venv/bin/python -c "$FITS; import pip" 2>/dev/null; then
         make_venv
     fi

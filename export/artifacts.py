@@ -100,7 +100,7 @@ stages.add(
     Stage("web", 1, (TRY,), {"*": f"{EXPORT}/*/contract"}, Command("export", "web")),
     Stage(
         "benchmark_apk",
-        1,
+        2,
         (BENCHMARK_APK, BENCHMARK_APK_PASSPORT),
         {"*": f"{EXPORT}/*/contract"},
         Command("export", "apk", "RUN --benchmark"),
@@ -115,7 +115,7 @@ stages.add(
     ),
     Stage(
         "photos",
-        5,
+        6,
         (PHOTOS,),
         {"held_out": f"{PREDICTIONS}/int8", "*": f"{EXPORT}/*"},
         _PHOTOS,
@@ -140,5 +140,5 @@ stages.add(
         flavour="int8",
     ),
     Stage(f"{FIGURES}/{SIMULATED_SHEET}", 1, (SIMULATED_SHEET,), {"simulated": "simulated"}, _SIMULATE),
-    Stage("report", 2, (REPORT, REPORT_JSON, MODEL_CARD), command=Command("export", "report")),
+    Stage("report", 3, (REPORT, REPORT_JSON, MODEL_CARD), command=Command("export", "report")),
 )

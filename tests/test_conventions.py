@@ -305,6 +305,16 @@ def test_requirements_of_the_package_are_those_of_the_file():
     assert project["tool"]["setuptools"]["dynamic"]["dependencies"] == {"file": ["requirements.txt"]}
 
 
+def test_the_tests_have_the_optional_packages_of_tables():
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    lines = (ROOT / "requirements-tables.txt").read_text("utf-8").splitlines()
+    wanted = {line.partition("#")[0].strip() for line in lines} - {""}
+    assert len(wanted) == 3
+    assert wanted <= set(project["dependency-groups"]["dev"])
+
+
 def test_the_arrows_between_the_modules_hold():
     ended = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],

@@ -23,7 +23,7 @@ def compare_models(
         str, typer.Option(metavar="MODEL", help="The same kinds; compared with the reference.")
     ],
     pictures: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="One folder per class, or a table (.csv).")
+        Path, typer.Option(metavar="FOLDER", help="One folder per class, or a table (.csv, .parquet).")
     ],
     flavour: Annotated[
         str | None, typer.Option(help="If --target is a run: this .tflite instead of its Keras model.")

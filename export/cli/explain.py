@@ -90,8 +90,10 @@ def _show(terminal: Terminal, run: Run, explanation: Explanation) -> None:
     if rest := _not_shown(explanation):
         terminal.say("not shown", rest)
     terminal.say("wrong", f"{len(wrong)}; Keras answers {own} of them differently")
+    rows, total = explanation.telling, len(explanation.classes)
+    some = f", {len(rows)} of {total:,} classes" if len(rows) < total else ""
     terminal.table(
-        f"{run.name}: does the border decide the answers? (bars and the outer tenth; a sample)",
+        f"{run.name}: does the border decide the answers? (bars and the outer tenth; a sample{some})",
         ["answer", "n", "decided by the border", "share of attention", "share of area"],
         [
             [
@@ -101,7 +103,7 @@ def _show(terminal: Terminal, run: Run, explanation: Explanation) -> None:
                 _percent(row.share),
                 _percent(row.area),
             ]
-            for row in explanation.classes
+            for row in rows
         ],
     )
     for sentence in explanation.alarms:

@@ -185,6 +185,11 @@ def _show_counts(terminal: Terminal, scored: Photos, taken: PhotoFolder) -> None
     ):
         if paths:
             terminal.warn(f"{len(paths)} {what}; the first: {paths[0]}")
+    if set(scored.flavours) - {scored.model}:
+        flavours = ", ".join(f"{count} by {flavour}" for flavour, count in scored.flavours.items())
+        terminal.say(
+            "answered", f"on the phone {flavours}; all are scored by {scored.model} on this computer"
+        )
     if others := scored.other_models.models:
         names = ", ".join(f"{sha256[:12]}…" for sha256 in others)
         terminal.warn(

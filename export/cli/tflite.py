@@ -27,7 +27,7 @@ def tflite(
     pictures: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help=_WITH_KERAS + "one folder per class, a .csv, or a .toml that names one."
+            metavar="FOLDER", help=_WITH_KERAS + "one folder per class, a table, or a .toml that names one."
         ),
     ] = None,
     labels: Annotated[

@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from export.conversion import own_model
 from export.conversion.own_model import OwnModel
 from pipeline.core import config as configuration
@@ -26,6 +24,7 @@ from pipeline.core.quiet import quiet
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data import splits, stored_table
+from pipeline.data.labels import numbers_of
 from pipeline.images.letterbox import median_aspect
 from pipeline.images.views import plain_view
 from pipeline.stats import metrics
@@ -121,7 +120,6 @@ def give(run: Run, config: Config, given: Given, reporter: ProgressReporter) -> 
         {"labels": list(labels), "limits": list(limits), "frame": str(own.frame)},
         NUMERIC,
     )
-    paths = [(table.file(picture), labels.index(picture.label)) for picture in split.train]
 
     def build() -> None:
         stored_table.check_unchanged(table, split.train)
@@ -129,13 +127,13 @@ def give(run: Run, config: Config, given: Given, reporter: ProgressReporter) -> 
         with quiet():
             from pipeline.training import classifier
 
-            frames = parallel.ordered(lambda row: plain_view(row[0], own.frame), paths)
+            frames = parallel.ordered(lambda p: plain_view(table.file(p), own.frame), split.train)
             answers = classifier.predict(
-                model, frames, lambda done: reporter.progress("running the model", done, len(paths))
+                model, frames, lambda done: reporter.progress("running the model", done, len(split.train))
             )
             with files.replacing(run.path(stages.MODEL)) as path:
                 model.save(path)
-        truth = np.array([label for _, label in paths])
+        truth = numbers_of((picture.label for picture in split.train), labels)
         document = GivenModel(
             file=given.file.name,
             sha256=digest(given.file),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pipeline.core.documents import Document
+from pipeline.stats.metrics import MOST_CLASSES
 
 Reason = Literal["sample", "flip", "mistake", "most confident", "least confident"]
 
@@ -150,6 +152,13 @@ class Explanation(Document):
     mistakes: tuple[AnsweredPicture, ...]
     classes: tuple[ClassBorder, ...]
     alarms: tuple[str, ...]
+
+    @property
+    def telling(self) -> Sequence[ClassBorder]:
+        """All classes; of too many to show, those whose answers the border decides most often."""
+        if len(self.classes) <= MOST_CLASSES:
+            return self.classes
+        return sorted(self.classes, key=lambda row: (not row.alarm, -row.carried, -row.n))[:MOST_CLASSES]
 
 
 class OwnPicture(Maps):

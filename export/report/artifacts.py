@@ -6,8 +6,11 @@ reason. Nothing is computed or repaired here.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,8 +30,10 @@ from pipeline.core.config import Config
 from pipeline.core.documents import Document, Form
 from pipeline.core.errors import RunError, VignetteError
 from pipeline.core.records import OutOfDate
+from pipeline.core.remote_cache import Place, RemoteCache, locate
 from pipeline.core.runs import Run
 from pipeline.core.stages import Stage
+from pipeline.data import stored_table
 from pipeline.data.audit.audit import Audit
 from pipeline.data.audit.shortcuts import Shortcuts
 from pipeline.evaluation.evaluate import Evaluation
@@ -81,6 +86,15 @@ _REASONS = {
 }
 
 
+class PictureRow(NamedTuple):
+    """A picture; `side` is empty for one that is on neither side of the split."""
+
+    path: str
+    label: str
+    sha256: str
+    side: str
+
+
 class Artifacts:
     """The documents of one run, read once."""
 
@@ -128,32 +142,33 @@ class Artifacts:
             return None
 
     @cached_property
-    def rows(self) -> list[dict[str, str]]:
-        """pictures.csv, with the `side` that split.csv gives each picture."""
-        sides = {row["path"]: row for row in self._csv(stages.SPLIT, "path", "side")}
+    def rows(self) -> list[PictureRow]:
+        """What pictures.csv and split.csv say of the pictures."""
+        sides = {row["path"]: sys.intern(row["side"]) for row in self._csv(stages.SPLIT, "path", "side")}
         return [
-            {**row, "side": sides.get(row["path"], {}).get("side", "")}
+            PictureRow(row["path"], sys.intern(row["label"]), row["sha256"], sides.get(row["path"], ""))
             for row in self._csv(stages.PICTURES, "path", "label", "sha256")
         ]
 
     @cached_property
     def excluded(self) -> list[dict[str, str]]:
         """excluded.csv."""
-        return self._csv(stages.EXCLUDED, "path", "reason")
+        return list(self._csv(stages.EXCLUDED, "path", "reason"))
 
     @property
     def labels(self) -> list[str]:
         """The classes, in the order of the output."""
         given = self.get(GivenModel)
-        return list(given.labels) if given else sorted({row["label"] for row in self.rows})
+        return list(given.labels) if given else sorted({row.label for row in self.rows})
 
     @cached_property
-    def root(self) -> Path | None:
-        """The folder that the paths of pictures are relative to."""
+    def places(self) -> Mapping[str, Place]:
+        """Where the pictures lie, by path; empty if that is not known."""
         if self.config is None:
-            return None
-        source = Path(self.config.data.pictures)
-        return source if source.is_dir() else source.parent
+            return {}
+        root = stored_table.root_of(Path(self.config.data.pictures))
+        cache = RemoteCache(self.config.data.remote_cache_gb)
+        return {row.path: locate(root, row.path, cache) for row in self.rows}
 
     def predictions(self, model: str = KERAS) -> dict[str, np.ndarray] | None:
         """The stored predictions of a model, or None."""
@@ -188,9 +203,9 @@ class Artifacts:
         }
         return {name: str(message) for name, message in notes.items() if message and not self.target(name)}
 
-    def _csv(self, name: str, *columns: str) -> list[dict[str, str]]:
+    def _csv(self, name: str, *columns: str) -> Iterable[dict[str, str]]:
         try:
             rows = self.run.read_csv(name)
         except RunError:
-            return []
-        return rows if not rows or {*columns} <= rows[0].keys() else []
+            return ()
+        return rows if {*columns} <= {*rows.columns} else ()

@@ -15,6 +15,7 @@ from export.report.artifacts import Artifacts
 from export.report.model_section import ModelSection
 from pipeline.core import stages
 from pipeline.evaluation.evaluate import TrainScore
+from pipeline.stats.metrics import MOST_CLASSES
 from pipeline.training.results import Folds
 
 _ASK = "*To be written by whoever publishes the model:"
@@ -61,7 +62,7 @@ def card(contents: Artifacts) -> str:
         _list(
             [
                 made,
-                "Classes, in the order of the output: " + ", ".join(contents.labels),
+                _classes(contents.labels),
                 f"Versions: {', '.join(f'{name} {version}' for name, version in facts.versions.items())}",
             ]
         ),
@@ -96,8 +97,11 @@ def card(contents: Artifacts) -> str:
         f"{data.train:,} pictures. {data.excluded_count:,} excluded.",
         _table(
             ["class", "calibration" if given else "training", "held out"],
-            [[row.label, f"{row.train:,}", f"{row.held_out:,}"] for row in data.classes],
+            [[row.label, f"{row.train:,}", f"{row.held_out:,}"] for row in data.smallest],
         ),
+        f"The {len(data.smallest)} smallest of {len(data.classes):,} classes."
+        if len(data.smallest) < len(data.classes)
+        else "",
         _list(
             [f"{issue.title}: {issue.count}" for issue in data.audit.image_issues]
             or ["The audit found no issues."]
@@ -117,6 +121,12 @@ def card(contents: Artifacts) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _classes(labels: Sequence[str]) -> str:
+    more = len(labels) - MOST_CLASSES
+    rest = f" and {more:,} more, which labels.txt beside each file lists" if more > 0 else ""
+    return f"Classes, in the order of the output: {', '.join(labels[:MOST_CLASSES])}{rest}"
+
+
 def _analyses(contents: Artifacts, file: ModelSection) -> list[str]:
     known = learned.learned(contents)
     parts = []
@@ -132,11 +142,10 @@ def _analyses(contents: Artifacts, file: ModelSection) -> list[str]:
         ]
         parts.append(_table(["pictures", "n", "accuracy", "95%"], rows))
     if known.evaluation:
-        rows = [
-            [row.label, str(row.n), _number(row.f1), _interval(row.f1_interval)]
-            for row in known.evaluation.held_out.classes
-        ]
+        rows = [[row.label, str(row.n), _number(row.f1), _interval(row.f1_interval)] for row in known.classes]
         parts.append(_table(["class", "n", "F1", "95%"], rows))
+        total = len(known.evaluation.labels)
+        parts += [f"The {len(rows)} weakest of {total:,} classes."] if len(rows) < total else []
     if file.targets:
         rows = [
             [

@@ -17,6 +17,7 @@ from pipeline.data.audit.shortcuts import Shortcuts
 from pipeline.evaluation.as_decided import AsDecided
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.evaluation.label_issues import LabelIssues, in_words
+from pipeline.stats.metrics import MOST_CLASSES
 
 _FEW, _WEAK = 50, 0.1
 _NAMED = 5  # classes, the worst first
@@ -56,6 +57,13 @@ class _Data:
     missing: list[Missing]
 
     @property
+    def smallest(self) -> list[_ClassCount]:
+        """All classes, or those with the fewest pictures if there are too many to show."""
+        if len(self.classes) <= MOST_CLASSES:
+            return self.classes
+        return sorted(self.classes, key=lambda row: row.train + row.held_out)[:MOST_CLASSES]
+
+    @property
     def train(self) -> int:
         """The number of training pictures."""
         return sum(row.train for row in self.classes)
@@ -78,7 +86,7 @@ class _Gaps:
 def data(contents: Artifacts) -> _Data:
     """The section on the data."""
     label_issues, evaluation = contents.get(LabelIssues), contents.get(Evaluation)
-    counts = Counter((row["label"], row["side"]) for row in contents.rows)
+    counts = Counter((row.label, row.side) for row in contents.rows)
     return _Data(
         classes=[
             _ClassCount(label, counts[label, "train"], counts[label, "held_out"]) for label in contents.labels
@@ -138,21 +146,15 @@ def _advice(contents: Artifacts) -> Iterator[str]:
 
 def _about_classes(evaluation: Evaluation) -> Iterator[str]:
     labels, scores = evaluation.labels, evaluation.held_out
-    counts = scores.confusion
-    pairs = sorted(
-        (
-            (counts[a][b] + counts[b][a], labels[a], labels[b])
-            for a in range(len(labels))
-            for b in range(a + 1, len(labels))
-        ),
-        reverse=True,
-    )
-    wrong = scores.n - sum(counts[at][at] for at in range(len(labels)))
-    if wrong and pairs[0][0] >= 2:
-        times, one, other = pairs[0]
+    pairs: Counter[tuple[str, str]] = Counter()
+    for truth, answer, count in scores.confusion:
+        if truth != answer:
+            pairs[labels[min(truth, answer)], labels[max(truth, answer)]] += count
+    times, (one, other) = max(((n, pair) for pair, n in pairs.items()), default=(0, ("", "")))
+    if times >= 2:
         yield (
-            f"{times} of the Keras model's {wrong} mistakes confuse {one} and {other}: more pictures that "
-            "show the difference between these two help most."
+            f"{times} of the Keras model's {pairs.total()} mistakes confuse {one} and {other}: more pictures "
+            "that show the difference between these two help most."
         )
     mean = sum(row.f1 for row in scores.classes) / len(scores.classes)
     weak = sorted((row for row in scores.classes if row.f1 < mean - _WEAK), key=lambda row: row.f1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from export import artifacts
@@ -15,6 +16,7 @@ from export.explain.explanation import (
 from export.report.artifacts import Artifacts, Missing
 
 _WRONG, _SHOWN = 12, 36  # pictures with maps
+_MISTAKES = 100
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,8 @@ class _Failures:
     Attributes:
         model: The flavour; empty if nothing was explained.
         n: Held-out pictures.
-        wrong: Its mistakes, the most confident first.
+        wrong: Its mistakes, the most confident first; not all if there are many.
+        count: How many there are.
         own: How many of them the Keras model does not make.
         mended: How many of the Keras model's mistakes it does not make.
         flips: How many answers conversion changed; None if that is unknown.
@@ -42,6 +45,7 @@ class _Failures:
     model: str
     n: int
     wrong: list[Mistake]
+    count: int
     own: int
     mended: int
     flips: int | None
@@ -50,14 +54,27 @@ class _Failures:
 
 @dataclass(frozen=True)
 class Looks:
-    """The section on maps: the pictures in titled groups, `explained` of which have maps at all."""
+    """The section on maps.
+
+    Attributes:
+        groups: The pictures in titled groups.
+        explained: How many have maps at all.
+        classes: The answers, each with how often it rests on the border.
+        shown: All of them, or those that do so most often.
+    """
 
     model: str
     groups: list[tuple[str, list[ExplainedPicture]]]
     explained: int
-    classes: tuple[ClassBorder, ...]
+    classes: Sequence[ClassBorder]
+    shown: Sequence[ClassBorder]
     alarms: tuple[str, ...]
     missing: list[Missing]
+
+    @property
+    def sample(self) -> int:
+        """The number of pictures behind the table of answers."""
+        return sum(row.n for row in self.classes)
 
     @property
     def pictures(self) -> list[ExplainedPicture]:
@@ -71,19 +88,20 @@ def failures(contents: Artifacts) -> _Failures:
     target = contents.target(explanation.model if explanation else "")
     flips = target.flips if target else None
     if explanation is None:
-        return _Failures("", 0, [], 0, 0, flips, missing)
+        return _Failures("", 0, [], 0, 0, 0, flips, missing)
     explained = {picture.path: picture for picture in explanation.pictures}
-    wrong = []
-    for picture in explanation.mistakes:
-        if not picture.right:
-            own = explained.get(picture.path)
-            wrong.append(Mistake(picture, anchor(picture) if own else "", own.nearest if own else ()))
-    wrong.sort(key=lambda mistake: -mistake.picture.file.score)
+    wrong = [picture for picture in explanation.mistakes if not picture.right]
+    wrong.sort(key=lambda picture: -picture.file.score)
+    shown = []
+    for picture in wrong[:_MISTAKES]:
+        own = explained.get(picture.path)
+        shown.append(Mistake(picture, anchor(picture) if own else "", own.nearest if own else ()))
     return _Failures(
         model=explanation.model,
         n=explanation.n,
-        wrong=wrong,
-        own=sum(mistake.picture.flip for mistake in wrong),
+        wrong=shown,
+        count=len(wrong),
+        own=sum(picture.flip for picture in wrong),
         mended=len(explanation.mistakes) - len(wrong),
         flips=flips,
         missing=missing,
@@ -94,12 +112,13 @@ def looks(contents: Artifacts) -> Looks:
     """The pictures with maps, the most telling first, and how much rests on the border."""
     explanation, missing = contents.get(Explanation), contents.lacks(artifacts.EXPLAINED)
     if explanation is None:
-        return Looks("", [], 0, (), (), missing)
+        return Looks("", [], 0, (), (), (), missing)
     return Looks(
         model=explanation.model,
         groups=_groups(explanation),
         explained=len(explanation.pictures),
         classes=explanation.classes,
+        shown=explanation.telling,
         alarms=explanation.alarms,
         missing=missing,
     )

@@ -30,7 +30,8 @@ from pipeline.core import files, stages
 from pipeline.core.documents import Document
 from pipeline.core.errors import RunError
 from pipeline.core.progress import ProgressReporter
-from pipeline.core.recipes import key_of
+from pipeline.core.recipes import key_of, key_of_rows
+from pipeline.core.remote_cache import Place
 from pipeline.core.runs import Run
 from pipeline.images.thumbnails import of_file, thumbnails
 
@@ -67,7 +68,8 @@ class _Summary(Document):
     Attributes:
         verdict: `yes`, `look`, `no` or `unknown`; `title` and `sentences` put it in words.
         alarms: What the model may have learned instead of the content.
-        scores: The rows of the table of scores, each with all that its document holds.
+        scores: The rows of the table of scores, each with what its document holds beside the
+            confusion matrix.
         mistakes: How many held-out pictures the explained file gets wrong.
         pictures: Whether the page shows pictures.
         size_bytes: Of the page.
@@ -127,21 +129,27 @@ def _inputs(contents: Artifacts) -> dict[str, str]:
 
 def _digests(files: Mapping[Path, str]) -> dict[str, str]:
     try:
-        return {name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path, name in files.items()}
+        return {name: _digest(path) for path, name in files.items()}
     except OSError as error:
         raise RunError(f"{error.filename} cannot be read: {error.strerror}", "allow reading it") from error
 
 
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
 def _pictures(contents: Artifacts) -> str:
     """A key of which pictures are there, so that the page changes when some come or go."""
-    stamps = []
-    for row in contents.rows:
-        try:
-            stat = (contents.root / row["path"]).stat() if contents.root else None
-        except OSError:
-            stat = None
-        stamps.append([row["path"], stat and stat.st_size, stat and stat.st_mtime_ns])
-    return key_of(stamps)
+    return key_of_rows(_stamp(path, place) for path, place in contents.places.items())
+
+
+def _stamp(path: str, place: Place) -> list[str | int | None]:
+    try:
+        stat = place.stat() if isinstance(place, Path) else None
+    except OSError:
+        stat = None
+    return [path, stat and stat.st_size, stat and stat.st_mtime_ns]
 
 
 def _view(contents: Artifacts, reporter: ProgressReporter, *, pictures: bool) -> Mapping[str, Any]:
@@ -157,7 +165,8 @@ def _view(contents: Artifacts, reporter: ProgressReporter, *, pictures: bool) ->
         paths = [picture.path for cell in cells for picture in cell.pictures if picture.path]
         paths += [mistake.picture.path for mistake in failures.wrong]
         paths += [near.path for picture in looks.pictures for near in picture.nearest[:3]]
-        small = thumbnails(contents.root, paths, reporter.progress)
+        known = {path: contents.places[path] for path in paths if path in contents.places}
+        small = thumbnails(known, reporter.progress)
     return {
         "run": run.name,
         "try_page": _try_page(run),
@@ -225,7 +234,7 @@ def _summary(contents: Artifacts, size: int, *, pictures: bool) -> _Summary:
         scores=tuple(
             {
                 "title": row.title,
-                **row.of.model_dump(mode="json", exclude={"labels", "history"}),
+                **row.of.model_dump(mode="json", exclude={"labels", "history", "confusion"}),
                 "leads": row.leads,
             }
             for row in learned.learned(contents).scores
@@ -236,7 +245,7 @@ def _summary(contents: Artifacts, size: int, *, pictures: bool) -> _Summary:
         ),
         gaps=tuple(gaps.sentences),
         improve=tuple(gaps.improve),
-        mistakes=len(error_section.failures(contents).wrong),
+        mistakes=error_section.failures(contents).count,
         missing=tuple(contents.missing.values()),
         pictures=pictures,
         size_bytes=size,

@@ -223,14 +223,15 @@ def _never(contents: Artifacts) -> list[ClassScore]:
 
 def _weakest(evaluation: Evaluation) -> str:
     index, row = min(enumerate(evaluation.held_out.classes), key=lambda entry: entry[1].f1)
-    counts = list(evaluation.held_out.confusion[index])
-    own, counts[index] = counts[index], 0
-    most = max(range(len(counts)), key=counts.__getitem__)
-    if own == row.n:
+    wrong = {
+        answer: n for truth, answer, n in evaluation.held_out.confusion if truth == index and answer != index
+    }
+    if not wrong:
         return ""
+    most, count = max(wrong.items(), key=lambda entry: entry[1])
     return (
-        f"The weakest class is {row.label} (F1 {row.f1:.2f}): {counts[most]} of its {row.n} "
-        f"pictures {'is' if counts[most] == 1 else 'are'} mistaken for {evaluation.labels[most]}."
+        f"The weakest class is {row.label} (F1 {row.f1:.2f}): {count} of its {row.n} "
+        f"pictures {'is' if count == 1 else 'are'} mistaken for {evaluation.labels[most]}."
     )
 
 

@@ -108,7 +108,7 @@ def _all(experiment: Experiment) -> list[Picture]:
     for entry in table.excluded:
         if entry.path in contradictory:
             try:
-                sha256 = decode.digest(table.root / entry.path)
+                sha256 = decode.digest(table.at(entry.path))
             except (OSError, PictureError):
                 continue
             excluded.append(Picture(entry.path, entry.label, "", "", sha256, 0, 0))

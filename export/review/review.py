@@ -72,15 +72,19 @@ def _page(
     decided: Mapping[str, Decision],
     reporter: ProgressReporter,
 ) -> str:
-    root, own = experiment.table.root, [card.path for card in shown]
+    table, own = experiment.table, {card.path for card in shown}
     others = [near.path for card in shown for near in card.near if near.path not in own]
-    images = thumbnails.thumbnails(root, others, reporter.progress, _SMALL)
-    images |= thumbnails.thumbnails(root, own, reporter.progress, _LARGE)
-    images |= thumbnails.thumbnails(Path(), [card.path for card in photos], reporter.progress, _LARGE)
+    images = thumbnails.thumbnails({path: table.at(path) for path in others}, reporter.progress, _SMALL)
+    images |= thumbnails.thumbnails(
+        {card.path: table.at(card.path) for card in shown}, reporter.progress, _LARGE
+    )
+    images |= thumbnails.thumbnails(
+        {card.path: Path(card.path) for card in photos}, reporter.progress, _LARGE
+    )
     words = json.loads((_FILES / "words.json").read_text("utf-8"))
     document = {
         "run": experiment.run.name,
-        "key": key_of([experiment.table.key, str(root)])[:16],
+        "key": key_of([table.key, str(table.root)])[:16],
         "labels": experiment.labels,
         "cards": [card.model_dump(mode="json") for card in (*photos, *shown)],
         "images": images,

@@ -14,6 +14,7 @@ from pipeline.cli.terminal import Terminal, speaking
 from pipeline.core import stages
 
 if TYPE_CHECKING:
+    from pipeline.core.config import Config
     from pipeline.core.runs import Run
     from pipeline.data.audit.audit import Audit, AuditResult
     from pipeline.data.audit.issues import ImageIssue
@@ -56,7 +57,7 @@ def audit(
             source, [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
         )
         if shard:
-            _read_shard(terminal, Path(config.data.pictures), shard)
+            _read_shard(terminal, config, shard)
             return
         # A folder has no settings of its own: those of the run hold, if there is one.
         read = ("data.pictures", "data.group_copies", "data.group_pattern", "seed")
@@ -104,13 +105,16 @@ def audit(
             )
 
 
-def _read_shard(terminal: Terminal, pictures: Path, text: str) -> None:
+def _read_shard(terminal: Terminal, config: Config, text: str) -> None:
+    from pipeline.core.remote_cache import RemoteCache
     from pipeline.core.shards import Shard
     from pipeline.data import dataset, fingerprints
 
-    shard = Shard.parse(text)
+    shard, source = Shard.parse(text), Path(config.data.pictures)
+    remote = RemoteCache(config.data.remote_cache_gb, terminal.warn)
     with fingerprints.open_shard(shard, terminal.warn) as cache:
-        count = dataset.read_shard(pictures, shard, fingerprints.known(), cache, terminal.progress)
+        known = fingerprints.known()
+        count = dataset.read_shard(source, shard, known, cache, terminal.progress, remote)
     terminal.say("shard", f"{shard}: {count:,} files read that the cache did not know")
     terminal.finish({"shard": text, "read": count})
 

@@ -22,8 +22,8 @@ def evaluate(
 ) -> None:
     """Score the Keras model on the held-out pictures.
 
-    Reads a trained run. Writes predictions/keras.npz, evaluation.json, label_issues.json and figures
-    into it.
+    Reads a trained run. Writes predictions/keras.npz, evaluation.json, answers.csv, label_issues.json and
+    figures into it.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import runs
@@ -53,6 +53,8 @@ def evaluate(
 
 
 def _show(terminal: Terminal, run: Run, evaluation: Evaluation) -> None:
+    from pipeline.stats.metrics import MOST_CLASSES
+
     def between(bounds: Interval) -> str:
         return f"{bounds.low:.3f} to {bounds.high:.3f}"
 
@@ -75,8 +77,11 @@ def _show(terminal: Terminal, run: Run, evaluation: Evaluation) -> None:
             ),
         ],
     )
+    weakest = sorted(held_out.classes, key=lambda row: row.f1)[:MOST_CLASSES]
+    many = len(weakest) < len(held_out.classes)
+    some = f", the {len(weakest)} weakest of {len(held_out.classes):,}; {run.path(stages.EVALUATION)} has all"
     terminal.table(
-        "Held-out pictures by class",
+        "Held-out pictures by class" + some * many,
         ["class", "n", "recall", "95%", "F1", "95%"],
         [
             [
@@ -87,7 +92,7 @@ def _show(terminal: Terminal, run: Run, evaluation: Evaluation) -> None:
                 f"{row.f1:.3f}",
                 between(row.f1_interval),
             ]
-            for row in held_out.classes
+            for row in (weakest if many else held_out.classes)
         ],
     )
     if out_of_fold.epoch_was_chosen:

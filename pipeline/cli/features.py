@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,7 +27,7 @@ def features(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compute the backbone's features of the training pictures; train then only reads them.
+    """Compute the features of the training pictures before training.
 
     Audits and splits the pictures first, as train does. With --shard, computes one part, so that several
     machines that share the folder can work at once; the next command without --shard takes the parts in.
@@ -49,16 +48,12 @@ def features(
         _, run, config = options.of_split(source, run_option, name, given)
         with tasks.workers(cluster, terminal) if cluster else nullcontext() as workers:
             if workers:
-                tasks.read_pictures(workers, Path(config.data.pictures), terminal)
+                tasks.read_pictures(workers, config, terminal)
             with run.locked(warn=terminal.warn):
                 table, split = training.prepare(run, config, terminal)
             found = extraction.extract(run, config, table, split, part, terminal, workers)
         for kind in found:
             what = f"{kind.backbone} {kind.frame}, {kind.layer}, {kind.views} views"
-            of = (
-                f"{kind.pictures:,} pictures computed of shard {part}"
-                if part
-                else f"{kind.pictures:,} pictures"
-            )
-            terminal.say("features", f"{what}: {of}")
+            done = f"computed of shard {part}" if part else "have them"
+            terminal.say("features", f"{what}: {kind.pictures:,} pictures {done}")
         terminal.finish({"run": run.name, "shard": shard, "features": [asdict(kind) for kind in found]})

@@ -25,7 +25,9 @@ OnlyRunOption = Annotated[
 ]
 Source = Annotated[
     Path | None,
-    typer.Argument(metavar="CONFIG_OR_FOLDER", help="A .toml, a folder or a .csv, or a run to repeat."),
+    typer.Argument(
+        metavar="CONFIG_OR_FOLDER", help="A .toml, a folder, a .csv or .parquet, or a run to repeat."
+    ),
 ]
 
 _SPLIT_KEYS = (

@@ -13,6 +13,7 @@ import re
 import shlex
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -59,6 +60,8 @@ class Terminal(ProgressReporter):
         self._stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
         self._err = Console(file=self._stderr, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
+        # Warnings may come from any thread.
+        self._speaking = threading.RLock()
         self._stage: tuple[str, float] = ("", 0.0)
         self.warnings: list[str] = []
         self._next = "run the same command again to continue"
@@ -67,6 +70,10 @@ class Terminal(ProgressReporter):
         """Draws a bar if a stage takes more than a moment and stderr is a terminal."""
         if self._silent or not self._err.is_terminal:
             return
+        with self._speaking:
+            self._draw(stage, done, total)
+
+    def _draw(self, stage: str, done: int, total: int) -> None:
         if stage != self._stage[0]:
             self._end_bar()
             self._stage = (stage, time.monotonic())
@@ -97,10 +104,11 @@ class Terminal(ProgressReporter):
 
     def warn(self, text: str) -> None:
         """Prints a note, which is also part of the JSON document."""
-        self._end_bar()
-        self.warnings.append(text)
-        if not self._silent:
-            self._out.print(f"[bold yellow]{'note':>13}[/]  {_safe(text)}")
+        with self._speaking:
+            self._end_bar()
+            self.warnings.append(text)
+            if not self._silent:
+                self._out.print(f"[bold yellow]{'note':>13}[/]  {_safe(text)}")
 
     def table(
         self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False

@@ -114,15 +114,17 @@ RENAMED = {
 }
 # Keys of the previous version that have no replacement.
 _REMOVED = {"collect.max_kb_s": "remove it: collect.pause_s sets the pause between requests"}
-TABLES = (".csv", ".tsv", ".txt")
-_SOURCES = "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)"
+# Another name for the key of the pictures, for a table of them.
+_TABLE_KEY, PICTURES_KEY = "data.table", "data.pictures"
+TABLES = (".csv", ".tsv", ".txt", ".parquet")
+_SOURCES = "give a configuration (.toml), a folder with a folder per class, or a table (.csv, .parquet)"
 
 
 def load(source: Path, settings: Iterable[str] = (), absent: Mapping[str, Any] | None = None) -> Config:
-    """The Config of a TOML file, or the defaults for a folder or table (CSV) of pictures.
+    """The Config of a TOML file, or the defaults for a folder or table of pictures.
 
     Args:
-        source: A `.toml` file, a folder of pictures, or a `.csv` table.
+        source: A `.toml` file, a folder of pictures, or a table (CSV or Parquet).
         settings: Overrides as on the command line, `key=value`, with the value in TOML (a bare
             word is text). A list of values is a search.
         absent: Values for keys that neither has, other than their defaults.
@@ -141,14 +143,16 @@ def load(source: Path, settings: Iterable[str] = (), absent: Mapping[str, Any] |
     elif source.is_file() and (kind := filetypes.archive(source)):
         raise filetypes.archive_error(source, kind)
     elif source.is_file() and source.suffix.lower() not in TABLES:
-        raise DataError(f"{source} is neither a configuration (.toml) nor a table (.csv)", _SOURCES)
+        raise DataError(f"{source} is neither a configuration (.toml) nor a table (.csv, .parquet)", _SOURCES)
     else:
         tree = {"data": {"pictures": str(source)}}
+    _take_table(tree, str(source))
     for setting in settings:
         key, found, value = setting.partition("=")
         if not found or not key.strip():
             raise ConfigError(f"--set {setting}: expected key=value", "for example --set train.folds=3")
-        _put(tree, key.strip(), _toml_value(value.strip()))
+        key = PICTURES_KEY if key.strip() == _TABLE_KEY else key.strip()
+        _put(tree, key, _toml_value(value.strip()))
     for key, value in (absent or {}).items():
         section, name = key.split(".")
         part = tree.setdefault(section, {})
@@ -196,6 +200,18 @@ def _put(tree: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(tree, dict):
             raise ConfigError(f"{key}: {name} is a value, not a table", _suggestion(key))
     tree[last] = value
+
+
+def _take_table(tree: dict[str, Any], where: str) -> None:
+    """Gives the key of a table the name of the key of the pictures, which is the same."""
+    part = tree.get("data")
+    if isinstance(part, dict) and "table" in part:
+        if "pictures" in part:
+            raise ConfigError(
+                f"{where}: {PICTURES_KEY} and {_TABLE_KEY} are two names of one key; both are given",
+                f"keep {_TABLE_KEY} for a table, {PICTURES_KEY} for a folder",
+            )
+        part["pictures"] = part.pop("table")
 
 
 def _take_renamed(tree: dict[str, Any]) -> tuple[str, ...]:
@@ -249,7 +265,7 @@ def _explain(problem: Any) -> tuple[str, str]:
     if problem["type"] == "extra_forbidden":
         return f"unknown key {key}", _REMOVED.get(key) or _suggestion(key)
     if problem["type"] == "missing":
-        key = "data.pictures" if key == "data" else key
+        key = PICTURES_KEY if key == "data" else key
         return f"{key} is missing", f"add it to the file, or give it with --set {key}=..."
     if problem["type"] == "value_error":
         expected = str(problem["ctx"]["error"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -78,20 +78,39 @@ def object_of(data: bytes | str, keys: Collection[str] = ()) -> dict[str, Any]:
     return value
 
 
-def rows_of(data: bytes, columns: Collection[str] = ()) -> list[dict[str, str]]:
-    """The rows of a CSV text in UTF-8, by column.
+class Rows:
+    """The rows of a CSV text, by column: read anew by every pass, so that they are never all in memory."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        return iter(self._reader())
+
+    @property
+    def columns(self) -> Sequence[str]:
+        return self._reader().fieldnames or ()
+
+    def _reader(self) -> csv.DictReader[str]:
+        return csv.DictReader(io.StringIO(self._text, newline=""), strict=True)
+
+
+def rows_of(data: bytes, columns: Collection[str] = ()) -> Rows:
+    """The rows of a CSV text in UTF-8.
 
     Raises:
         DocumentError: It is not CSV, a row is incomplete, or a column is missing.
     """
     try:
-        reader = csv.DictReader(io.StringIO(data.decode("utf-8"), newline=""), strict=True)
-        rows = list(reader)
+        rows = Rows(data.decode("utf-8"))
+        if any(None in row or None in row.values() for row in rows):
+            raise DocumentError("a row is incomplete")
+        present = rows.columns
+    except DocumentError:
+        raise
     except (ValueError, csv.Error) as error:
         raise DocumentError(str(error)) from error
-    if any(None in row or None in row.values() for row in rows):
-        raise DocumentError("a row is incomplete")
-    if lacking := [column for column in columns if column not in (reader.fieldnames or ())]:
+    if lacking := [column for column in columns if column not in present]:
         raise DocumentError(f"it lacks the column {', '.join(lacking)}")
     return rows
 

@@ -60,10 +60,10 @@ class PictureError(DataError):
 
     Args:
         reason: What is wrong with it.
-        path: The file, if there is one; the message puts it before the reason.
+        path: The file or its address, if there is one; the message puts it before the reason.
     """
 
-    def __init__(self, reason: str, path: Path | None = None) -> None:
+    def __init__(self, reason: str, path: object = None) -> None:
         super().__init__(f"{path}: {reason}" if path else reason)
         self.reason = reason
 

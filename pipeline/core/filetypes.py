@@ -62,6 +62,7 @@ _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b
 _CONTAINER_BRANDS = {b"mif1", b"msf1", b"miaf"}
 HEAD = 256
 MAX_TEXT = 64_000_000
+MAX_PICTURE = 200_000_000
 
 
 def spoken(file_format: str) -> str:

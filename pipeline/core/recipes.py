@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
+from itertools import chain
 from typing import Any
 
 
@@ -52,5 +53,24 @@ def library_version(name: str) -> str:
 
 def key_of(value: Any) -> str:
     """A short, stable hash of a JSON value."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:24]
+    return _key([_json(value)])
+
+
+def key_of_rows(rows: Iterable[Any], *before: Any) -> str:
+    """`key_of([*before, [*rows]])`, or of the rows alone, without holding all of them."""
+    listed = chain.from_iterable(("," * bool(number), _json(row)) for number, row in enumerate(rows))
+    texts = chain(["["], listed, ["]"])
+    if before:
+        texts = chain(["["], (_json(value) + "," for value in before), texts, ["]"])
+    return _key(texts)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def _key(texts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for text in texts:
+        digest.update(text.encode())
+    return digest.hexdigest()[:24]

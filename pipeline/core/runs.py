@@ -23,7 +23,7 @@ import numpy as np
 from pipeline.core import config as configuration
 from pipeline.core import documents, files, locks
 from pipeline.core.config import Config
-from pipeline.core.documents import Document, DocumentError, Form
+from pipeline.core.documents import Document, DocumentError, Form, Rows
 from pipeline.core.errors import ConfigError, RunError, UsageError
 from pipeline.core.records import Records
 from pipeline.core.stages import (
@@ -48,7 +48,6 @@ PICTURE_SETS = Path("data/pictures")
 PULLED = Path("data/photos")
 
 _DECISIONS = "data.decisions"
-_PICTURES_KEY = "data.pictures"
 
 # The columns of each table, and the arrays of one length of each .npz file.
 _FORMS = {
@@ -105,7 +104,7 @@ class Run(Records):
         """
         return self._read(names, documents.json_of)
 
-    def read_csv(self, *names: str) -> list[dict[str, str]]:
+    def read_csv(self, *names: str) -> Rows:
         """The rows of a CSV artifact, by column.
 
         Raises:
@@ -199,13 +198,14 @@ def open_for(
         own = run.config()
         differing = set(configuration.differing_keys(own, config))
         if Path(own.data.pictures).resolve() == Path(config.data.pictures).resolve():
-            differing.discard(_PICTURES_KEY)
-        # These continue the run: how much work goes into the model, and decisions about single pictures.
-        differing -= {"train.preset", _DECISIONS}
+            differing.discard(configuration.PICTURES_KEY)
+        # These continue the run: how much work goes into the model, decisions about single pictures, and what
+        # no result depends on.
+        differing -= {"train.preset", _DECISIONS, "data.remote_cache_gb"}
         # Until the folds are done, a run depends on nothing but its split, which has rules
         # of its own.
         if not run.path(FOLDS).is_file():
-            differing &= {_PICTURES_KEY}
+            differing &= {configuration.PICTURES_KEY}
         if keys is not None:
             differing &= {*keys}
         if differing:

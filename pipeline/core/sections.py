@@ -32,6 +32,8 @@ GROUP_RECIPES = MappingProxyType(
         "bursts": r"((?:BURST|(?<!\d))(?:19|20)\d{6}_?\d{6})",
     }
 )
+# Of the cache of remote pictures, in 10⁹ bytes.
+REMOTE_CACHE_GB = 10.0
 Share = Annotated[float, Field(ge=0, le=1)]
 _Positive = Annotated[float, Field(gt=0)]
 
@@ -39,6 +41,8 @@ _Positive = Annotated[float, Field(gt=0)]
 class Data(Part):
     """Where the pictures are, how many are held out, and which stay on one side of the split.
 
+    `pictures` is a folder or a table; `config` takes `table` for another name of it. `remote_cache_gb` bounds
+    the local cache of pictures at addresses, in 10⁹ bytes.
     `group_pattern` is a regular expression whose first group in parentheses finds a picture's group in its
     file name, or `roboflow`, `frames` or `bursts`. `allow_unreadable` is the share of a class that may be
     skipped as unreadable. `decisions` is the file that `review` helps to make, or empty.
@@ -50,6 +54,7 @@ class Data(Part):
     group_pattern: str = ""
     allow_unreadable: Share = 0.1
     decisions: str = ""
+    remote_cache_gb: _Positive = REMOTE_CACHE_GB
 
     @field_validator("group_pattern")
     @classmethod

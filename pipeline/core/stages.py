@@ -33,6 +33,7 @@ FINE_TUNING = "fine_tuning.json"
 FINE_TUNED_FOLDS = "fine_tuning.npz"
 PREDICTIONS = "predictions"
 EVALUATION = "evaluation.json"
+ANSWERS = "answers.csv"  # to the held-out pictures
 LABEL_ISSUES = "label_issues.json"
 FIGURES = "figures"
 FRONTIER = "frontier.json"
@@ -148,9 +149,9 @@ def recipe(
 
 
 add(
-    Stage("audit", 3, (AUDIT,), title="the audit of the pictures"),
+    Stage("audit", 4, (AUDIT,), title="the audit of the pictures"),
     Stage("pictures", 2, (PICTURES, EXCLUDED), {"audit": "audit"}),
-    Stage("shortcuts", 3, (SHORTCUTS,), title="the check for shortcuts"),
+    Stage("shortcuts", 4, (SHORTCUTS,), title="the check for shortcuts"),
     Stage("split", 2, (SPLIT, SPLIT_COPY)),
     Stage("features", 2, (BACKBONE,)),
     Stage("footprint", 1, (FOOTPRINT,)),
@@ -171,8 +172,8 @@ add(
     ),
     Stage(
         "evaluation",
-        5,
-        (EVALUATION,),
+        6,
+        (EVALUATION, ANSWERS),
         {"predictions": f"{PREDICTIONS}/keras", "folds": "folds"},
         EVALUATE,
         "the scores on the held-out pictures",
@@ -180,7 +181,7 @@ add(
     ),
     Stage(
         "label_issues",
-        2,
+        3,
         (LABEL_ISSUES,),
         {"folds": "folds"},
         EVALUATE,
@@ -189,7 +190,7 @@ add(
     ),
     Stage(
         f"{FIGURES}/*",
-        5,
+        6,
         (f"{FIGURES}/*",),
         {
             "folds": "folds",

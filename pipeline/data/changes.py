@@ -8,8 +8,10 @@ from pathlib import Path
 
 from pipeline.core import parallel
 from pipeline.core.errors import PictureError
-from pipeline.data import name_groups
-from pipeline.data.dataset import Picture, Table, layout_of
+from pipeline.core.remote import Identity
+from pipeline.core.remote_cache import Place
+from pipeline.data import name_groups, tables
+from pipeline.data.dataset import Picture, Table
 from pipeline.data.decisions import RELABEL
 from pipeline.data.folders import Candidate
 from pipeline.images import decode
@@ -68,23 +70,27 @@ def compare(old: Table, new: Table) -> Change:
 def changed_since(table: Table, source: Path, moment: float, group_pattern: str = "") -> Change:
     """How the files of a data set differ from its table; files older than the table are not read.
 
+    Pictures on web servers, which cannot be listed, count as unchanged.
+
     Args:
         table: The earlier table.
-        source: The folder or the CSV that it was made from.
+        source: The folder or the table that it was made from.
         moment: When the table was written, in seconds; files changed later are read.
         group_pattern: `data.group_pattern`.
 
     Raises:
         DataError: As `scan`, as far as the folders alone show.
+        NetworkError: As `scan`.
     """
-    layout = layout_of(source)
+    layout = tables.layout_of(source, table.cache)
+    listed = layout.cache.look((entry.path for entry in layout.candidates), one_by_one=False)
     known = {picture.path: picture for picture in table.pictures}
     excluded = {(entry.path, entry.label) for entry in table.excluded}
 
     def look(entry: Candidate) -> Picture:
-        path, was = layout.root / entry.path, known.get(entry.path)
+        path, was = layout.place(entry), known.get(entry.path)
         try:
-            same = was is not None and path.stat().st_mtime <= moment
+            same = was is not None and _modified(path, listed.get(entry.path)) <= moment
             sha256 = was.sha256 if was and same else decode.digest(path)
         except (OSError, PictureError):
             sha256 = ""
@@ -95,3 +101,12 @@ def changed_since(table: Table, source: Path, moment: float, group_pattern: str 
     rows = parallel.ordered(look, [e for e in layout.candidates if (e.path, e.label) not in excluded])
     now = Table(layout.root, table.labels, tuple(rows), ())
     return compare(table, name_groups.apply(now, group_pattern))
+
+
+def _modified(path: Place, listed: Identity | OSError | None) -> float:
+    """When a file was last written, in seconds; 0 if that is not known."""
+    if isinstance(listed, OSError):
+        raise listed
+    if isinstance(path, Path):
+        return path.stat().st_mtime
+    return (listed.modified if listed else None) or 0

@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.core.digests import DigestIndex
 from pipeline.core.errors import storage_error
+from pipeline.core.remote_cache import Place, Remote
 
 _RECORD = np.dtype([("path", "V16"), ("state", "<u8", (4,)), ("sha256", "V32"), ("crc32", "<u4")])
 # A file that was written just before it was read may be written again within one tick of its times.
@@ -25,9 +26,19 @@ _WRITTEN_AT_ONCE = 4096
 State = tuple[int, int, int, int]
 
 
-def state_of(path: Path) -> State:
-    """Size, times and inode of a file; raises OSError."""
-    stat = path.stat()
+def state_of(place: Place) -> State | None:
+    """Size, times and inode of a file, or size and tag of a remote one; None if its server tells no tag.
+
+    Raises:
+        OSError: It cannot be looked at.
+    """
+    if isinstance(place, Remote):
+        identity = place.cache.identity(place.address)
+        if identity is None or not identity.tag or identity.size < 0:
+            return None
+        tag = hashlib.blake2b(identity.tag.encode(), digest_size=8).digest()
+        return identity.size, 0, 0, int.from_bytes(tag, "little")
+    stat = place.stat()
     return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino
 
 
@@ -43,16 +54,16 @@ class FileHashes:
             self._records = np.memmap(file, _RECORD, "r", shape=(self._count,))
         self._rows = DigestIndex(self._records["path"])
 
-    def get(self, path: Path, state: State) -> str | None:
+    def get(self, place: Place, state: State) -> str | None:
         """The sha256 of a file; None if it is not known, or not in this state."""
-        row = self._rows.row(_key(path))
+        row = self._rows.row(_key(place))
         if row < 0:
             return None
         record = self._records[row]
         same = tuple(record["state"].tolist()) == state and _checksum(record) == int(record["crc32"])
         return record["sha256"].tobytes().hex() if same else None
 
-    def add(self, path: Path, state: State, sha256: str) -> None:
+    def add(self, place: Place, state: State, sha256: str) -> None:
         """Remembers the sha256 of a file that was in this state before and after it was read.
 
         Raises:
@@ -61,7 +72,7 @@ class FileHashes:
         if time.time_ns() - max(state[1:3]) < _SETTLED_NS:
             return
         record = np.zeros(1, _RECORD)
-        record["path"], record["state"] = np.void(_key(path)), state
+        record["path"], record["state"] = np.void(_key(place)), state
         record["sha256"] = np.void(bytes.fromhex(sha256))
         record["crc32"] = _checksum(record[0])
         self._new += record.tobytes()
@@ -94,5 +105,6 @@ def _checksum(record: np.void) -> int:
     return zlib.crc32(record.tobytes()[:-4])
 
 
-def _key(path: Path) -> bytes:
-    return hashlib.blake2b(os.fsencode(path.absolute()), digest_size=16).digest()
+def _key(place: Place) -> bytes:
+    name = place.absolute() if isinstance(place, Path) else place.address
+    return hashlib.blake2b(os.fsencode(name), digest_size=16).digest()

@@ -19,6 +19,7 @@ from pipeline.core.digests import DigestIndex
 from pipeline.core.errors import storage_error
 from pipeline.core.progress import unheard
 from pipeline.core.recipes import Recipe
+from pipeline.core.remote_cache import Place
 from pipeline.core.shards import Shard
 from pipeline.data.file_hashes import FileHashes, state_of
 from pipeline.images import borders
@@ -156,16 +157,17 @@ class Fingerprints:
             self._stored = self._rows_of(FACTS, self._facts)
         return self._stored[row] if row >= 0 else None
 
-    def sha256_of(self, path: Path) -> str:
+    def sha256_of(self, place: Place) -> str:
         """The sha256 of a file that has not changed since it was read; empty otherwise."""
         try:
-            return self.hashes.get(path, state_of(path)) or ""
+            state = state_of(place)
         except OSError:
             return ""
+        return (self.hashes.get(place, state) if state else None) or ""
 
-    def knows(self, path: Path) -> bool:
+    def knows(self, place: Place) -> bool:
         """Whether there is a fingerprint of a file that has not changed since it was read."""
-        sha256 = self.sha256_of(path)
+        sha256 = self.sha256_of(place)
         return bool(sha256) and self.get(sha256) is not None
 
     def facts(self, sha256s: Sequence[str], names: Sequence[str] = FACTS.names or ()) -> np.ndarray:

@@ -9,12 +9,13 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from pipeline.core import filetypes
 from pipeline.core.errors import DataError
+from pipeline.core.remote_cache import Place, RemoteCache, locate
 from pipeline.images import decode
 
 # The side of the split for each part of a data set that comes with one.
@@ -51,7 +52,7 @@ class Excluded:
     """A file that is not used.
 
     Attributes:
-        path: Relative to the data set's root.
+        path: As `dataset.Picture.path`.
         label: Its class; empty if it has none.
         sha256: Empty if the file was not read.
         reason: Why, in words.
@@ -99,12 +100,18 @@ class Layout:
         candidates: Those that may be pictures.
         ignored: The others.
         notes: How they were read, if that may be wrong.
+        cache: Of those at addresses.
     """
 
     root: Path
     candidates: tuple[Candidate, ...]
     ignored: tuple[Excluded, ...] = ()
     notes: tuple[Note, ...] = ()
+    cache: RemoteCache = field(default_factory=RemoteCache, compare=False)
+
+    def place(self, entry: Candidate) -> Place:
+        """Where a file lies."""
+        return locate(self.root, entry.path, self.cache)
 
 
 def part_of(name: str) -> str:

@@ -1,12 +1,16 @@
-"""The classes of a data set."""
+"""The classes of a data set, and whether enough of each can be read."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.core.errors import DataError
+from pipeline.data.folders import Excluded, ExclusionKind, Layout
 
 
 def labels_of(source: Path, labels: Sequence[str]) -> tuple[str, ...]:
@@ -40,3 +44,37 @@ def labels_of(source: Path, labels: Sequence[str]) -> tuple[str, ...]:
             else "a classifier needs at least two: add a folder for another class",
         )
     return tuple(distinct)
+
+
+def numbers_of(names: Iterable[str], labels: Sequence[str]) -> np.ndarray:
+    """The number of each name among the labels, int64, shape (n,); raises KeyError."""
+    numbers = {label: number for number, label in enumerate(labels)}
+    return np.array([numbers[name] for name in names], np.int64)
+
+
+def check_losses(source: Path, layout: Layout, excluded: Iterable[Excluded], allowed: float) -> None:
+    """Checks that enough of every class can be read.
+
+    Args:
+        source: Of the data set.
+        layout: Its files.
+        excluded: Those that cannot be used.
+        allowed: The share of a class that may be unreadable.
+
+    Raises:
+        DataError: More are; the message names the classes and the first reasons.
+    """
+    totals = Counter(entry.label for entry in layout.candidates)
+    lost = defaultdict(list)
+    for entry in excluded:
+        if entry.kind is not ExclusionKind.PASSED_OVER:
+            lost[entry.label].append(entry)
+    over = {label: entries for label, entries in lost.items() if len(entries) > allowed * totals[label]}
+    for label, entries in sorted(over.items()):
+        listed = "; ".join(f"{entry.path}: {entry.reason}" for entry in entries[:3])
+        most = max(math.ceil(100 * len(some) / totals[name]) for name, some in over.items())
+        raise DataError(
+            f"{source}: {len(entries)} of {totals[label]} pictures of class {label} cannot be used "
+            f"(more than {allowed:.0%}): {listed}" + (" ..." if len(entries) > 3 else ""),
+            f"re-save them as JPEG, or continue without them: --allow-unreadable {most}%",
+        )

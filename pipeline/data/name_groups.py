@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from pipeline.core.remote import file_name
 from pipeline.core.sections import GROUP_RECIPES
 from pipeline.data.dataset import Table
 from pipeline.data.folders import Note, NoteKind
@@ -27,7 +28,7 @@ def group_of(path: str, pattern: str) -> str:
         path: With `/`; the folders and the file's ending do not count.
         pattern: A regular expression, or the name of a recipe.
     """
-    match = re.search(GROUP_RECIPES.get(pattern, pattern), PurePosixPath(path).stem)
+    match = re.search(GROUP_RECIPES.get(pattern, pattern), PurePosixPath(file_name(path)).stem)
     return (match[1] or "") if match else ""
 
 

@@ -44,31 +44,37 @@ def share_out(
     for counts in taken.values():
         so_far.update(_with_all(counts))
     left = Counter(label for counts in groups.values() for label in counts)
+    without = {label: [part for part in has if not has[part][label]] for label in total}
 
-    def behind(part: str, label: str | None, n: int) -> float:
-        return share[label][part] * (so_far[label] + n) - has[part][label]
+    def need(part: str, counts: Counter[str], size: int) -> tuple[float, float]:
+        own = has[part]
+        overall = shares[part] * (so_far[_ALL] + size) - own[_ALL]
+        # Single pictures, which come last, follow the classes alone.
+        weighted = (1 - 1 / size) * overall
+        # In shares of each class, so that a rare class weighs as much as a common one.
+        wanted = 0.0
+        for label, n in counts.items():
+            wanted += n / total[label] * (share[label][part] * (so_far[label] + n) - own[label] + weighted)
+        # Rounded, so that the order of the classes does not matter.
+        return round(wanted, 9), round(overall, 9)
 
     order = sorted(groups, key=lambda name: (-groups[name].total(), _hash(seed, name)))
     dealt: dict[str, str] = {}
     for name in order:
         counts, size = groups[name], groups[name].total()
-        # Single pictures, which come last, follow the classes alone.
-        weight = 1 - 1 / size
-
-        def need(
-            part: str, counts: Counter[str] = counts, size: int = size, weight: float = weight
-        ) -> tuple[float, float]:
-            overall = behind(part, _ALL, size)
-            # In shares of each class, so that a rare class weighs as much as a common one.
-            # Rounded, so that the order of the classes does not matter.
-            own = sum(n / total[c] * (behind(part, c, n) + weight * overall) for c, n in counts.items())
-            return round(own, 9), round(overall, 9)
-
-        part = max(_lacking(counts, has, left) or shares, key=need)
-        dealt[name] = part
-        has[part].update(_with_all(counts))
-        so_far.update(_with_all(counts))
-        left.subtract(counts.keys())
+        # Parts that would lack one of the group's classes without it.
+        lacking = [p for label in counts if len(without[label]) >= left[label] for p in without[label]]
+        needs = {part: need(part, counts, size) for part in lacking or shares}
+        part = dealt[name] = max(needs, key=needs.__getitem__)
+        own = has[part]
+        own[_ALL] += size
+        so_far[_ALL] += size
+        for label, n in counts.items():
+            if not own[label]:
+                without[label].remove(part)
+            own[label] += n
+            so_far[label] += n
+            left[label] -= 1
     return dealt
 
 
@@ -76,14 +82,6 @@ def _of_class(shares: Mapping[str, float], n: int) -> dict[str, float]:
     """The parts' shares of a class of n pictures: at least one picture each, while there are any."""
     wanted = {part: max(1.0, share * n) for part, share in shares.items()}
     return {part: count / sum(wanted.values()) for part, count in wanted.items()}
-
-
-def _lacking(
-    counts: Counter[str], has: Mapping[str, Counter[str | None]], left: Mapping[str, int]
-) -> list[str]:
-    """The parts that would lack one of the group's classes without this group."""
-    without = {label: [part for part in has if not has[part][label]] for label in counts}
-    return [part for label, parts in without.items() if len(parts) >= left[label] for part in parts]
 
 
 def _with_all(counts: Counter[str]) -> Counter[str | None]:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pipeline.core import files, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, RunError
-from pipeline.core.recipes import Recipe, key_of
+from pipeline.core.recipes import Recipe, key_of_rows
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Picture, Table
 from pipeline.data.decisions import LEAVE_OUT
-from pipeline.data.groups import groups_of
+from pipeline.data.groups import by_group, groups_of
 from pipeline.data.shares import share_out
 from pipeline.data.stored_split import HELD_OUT, TRAIN, Place, StoredSplit, rows_of, to_csv
 
@@ -67,12 +67,12 @@ class Split:
     def train_key(self) -> str:
         """A hash of everything that training sees."""
         rows = zip(self.train, self.folds, strict=True)
-        return key_of([[p.path, p.label, p.sha256, self.groups[p.path], fold] for p, fold in rows])
+        return key_of_rows([p.path, p.label, p.sha256, self.groups[p.path], fold] for p, fold in rows)
 
     @property
     def held_out_key(self) -> str:
         """A hash of everything that the evaluation sees."""
-        return key_of([[p.path, p.label, p.sha256, self.groups[p.path]] for p in self.held_out])
+        return key_of_rows([p.path, p.label, p.sha256, self.groups[p.path]] for p in self.held_out)
 
 
 def make(
@@ -96,7 +96,7 @@ def make(
     split = _collect(table, places)
     (check or _check_folds)(table, split, config)
     text = to_csv(table, places, before)
-    same_rules = before.rows and before.folds_stay and entry
+    same_rules = before and before.folds_stay and entry
     kept = [stages.SPLIT, stages.SPLIT_COPY]
     if not same_rules or not run.done(recipe) or run.path(stages.SPLIT).read_bytes() != text.encode():
         run.forget(_STAGE)
@@ -106,7 +106,7 @@ def make(
             # A split drawn by an earlier version can be added to, but not drawn again.
             drawn_from = entry.get("pictures", "") if entry.get("version") == recipe.version else ""
         else:
-            drawn_from = table.key if not before.rows or _drawn_from(table, config) == text else ""
+            drawn_from = table.key if not before or _drawn_from(table, config) == text else ""
         run.record(recipe, pictures=drawn_from)
     return split
 
@@ -191,45 +191,45 @@ def load(run: Run, table: Table) -> Split:
 
 
 def _assign(table: Table, config: Config, before: StoredSplit) -> dict[str, Place]:
-    groups = groups_of(table)
-    fixed = {p.path: before.place(p) or Place(p.given_split) for p in table.pictures}
-    members: dict[str, list[Picture]] = defaultdict(list)
-    for picture in table.pictures:
-        members[groups[picture.path]].append(picture)
+    groups, pictures = groups_of(table), table.pictures
+    fixed = [before.place(p) or Place.of(p.given_split) for p in pictures]
 
     # Sides: a group follows its members that have one. If these disagree, they keep theirs, and the
     # other members are excluded.
-    sides = {group: {fixed[p.path].side for p in rows} - {""} for group, rows in members.items()}
-    counts = {group: Counter(p.label for p in rows) for group, rows in members.items()}
-    settled = {group: next(iter(own)) for group, own in sides.items() if len(own) == 1}
-    free = {group: counts[group] for group, own in sides.items() if not own}
+    settled: dict[str, str] = {}
+    free: dict[str, Counter[str]] = {}
+    taken: dict[str, Counter[str]] = defaultdict(Counter)
+    for group, members, counts in by_group(pictures, groups, range(len(pictures))):
+        sides = {fixed[at].side for at in members} - {""}
+        if not sides:
+            free[group] = counts
+        elif len(sides) == 1:
+            settled[group] = sides.pop()
+            taken[settled[group]].update(counts)
     shares = {TRAIN: 1 - config.data.held_out, HELD_OUT: config.data.held_out}
-    settled |= share_out(free, shares, _totals(counts, settled), config.seed)
-    side = {p.path: settled.get(groups[p.path], fixed[p.path].side) for p in table.pictures}
+    settled |= share_out(free, shares, taken, config.seed)
+    side = [settled.get(groups[p.path], own.side) for p, own in zip(pictures, fixed, strict=True)]
 
-    # Folds: the same, among the training members of each group.
-    training = [p for p in table.pictures if side[p.path] == TRAIN]
-    counts = defaultdict(Counter)
+    # Folds: the same, among the training members of each group; the last of them decides.
     known: dict[str, str] = {}
-    for picture in training:
-        counts[groups[picture.path]][picture.label] += 1
-        if fixed[picture.path].fold >= 0:
-            known[groups[picture.path]] = str(fixed[picture.path].fold)
-    free = {group: counted for group, counted in counts.items() if group not in known}
+    free, taken = {}, defaultdict(Counter)
+    training = [at for at in range(len(pictures)) if side[at] == TRAIN]
+    for group, members, counts in by_group(pictures, groups, training):
+        folds = [fixed[at].fold for at in members if fixed[at].fold >= 0]
+        if folds:
+            known[group] = str(folds[-1])
+            taken[known[group]].update(counts)
+        else:
+            free[group] = counts
     shares = {str(fold): 1 / config.train.folds for fold in range(config.train.folds)}
-    known |= share_out(free, shares, _totals(counts, known), config.seed)
-    folds = {
-        p.path: fixed[p.path].fold if fixed[p.path].fold >= 0 else int(known[groups[p.path]])
-        for p in training
-    }
-    return {p.path: Place(side[p.path], folds.get(p.path, -1)) for p in table.pictures}
-
-
-def _totals(counts: Mapping[str, Counter[str]], parts: Mapping[str, str]) -> dict[str, Counter[str]]:
-    totals: dict[str, Counter[str]] = defaultdict(Counter)
-    for group, part in parts.items():
-        totals[part].update(counts[group])
-    return totals
+    known |= share_out(free, shares, taken, config.seed)
+    places = {}
+    for at, picture in enumerate(pictures):
+        fold = -1
+        if side[at] == TRAIN:
+            fold = fixed[at].fold if fixed[at].fold >= 0 else int(known[groups[picture.path]])
+        places[picture.path] = Place.of(side[at], fold)
+    return places
 
 
 def _collect(table: Table, places: Mapping[str, Place]) -> Split:
@@ -263,10 +263,9 @@ def _check_folds(table: Table, split: Split, config: Config) -> None:
             f"add pictures to {', '.join(small)}"
             + (f", or use fewer folds: --set train.folds={fewer}" if fewer > 1 else ""),
         )
-    where = {
-        label: {fold for p, fold in zip(split.train, split.folds, strict=True) if p.label == label}
-        for label in table.labels
-    }
+    where: dict[str, set[int]] = defaultdict(set)
+    for picture, fold in zip(split.train, split.folds, strict=True):
+        where[picture.label].add(fold)
     if few := [label for label in table.labels if len(where[label]) < 2]:
         who = f"class {few[0]} needs" if len(few) == 1 else f"classes {', '.join(few)} need"
         raise DataError(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from itertools import chain
+from typing import NamedTuple
 
 from pipeline.core import stages
+from pipeline.core.documents import Rows
 from pipeline.core.errors import RunError
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Picture, Table
@@ -16,12 +19,17 @@ TRAIN, HELD_OUT = "train", "held_out"
 _MOST_FOLDS = 20  # that a configuration may set
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where a picture is. `side` is empty for an excluded one; `fold` is -1 outside training."""
 
-    side: str = ""
-    fold: int = -1
+    side: str
+    fold: int
+
+    @staticmethod
+    @cache
+    def of(side: str = "", fold: int = -1) -> Place:
+        """The one object of this place: there are millions of pictures, and few places."""
+        return Place(side, fold)
 
 
 class StoredSplit:
@@ -30,37 +38,41 @@ class StoredSplit:
     Without `folds_stay` only the sides are kept.
     """
 
-    def __init__(self, rows: Sequence[dict[str, str]], *, folds_stay: bool = True) -> None:
-        self.rows = [row if folds_stay else {**row, "fold": ""} for row in rows]
+    def __init__(self, rows: Iterable[dict[str, str]], *, folds_stay: bool = True) -> None:
         self.folds_stay = folds_stay
-        self._by_both = {(row["path"], row["sha256"]): row for row in self.rows}
-        self._by_content = {row["sha256"]: row for row in self.rows if row["side"]}
-        self._by_path = {row["path"]: row for row in self.rows}
+        self._by_path = {
+            row["path"]: (row["sha256"], Place.of(row["side"], int((folds_stay and row["fold"]) or -1)))
+            for row in rows
+        }
+        self._by_content = {sha256: place for sha256, place in self._by_path.values() if place.side}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_path)
 
     def place(self, picture: Picture) -> Place | None:
-        row = (
-            self._by_both.get((picture.path, picture.sha256))
-            or self._by_content.get(picture.sha256)
-            or self._by_path.get(picture.path)
-        )
-        return Place(row["side"], int(row["fold"] or -1)) if row else None
+        sha256, place = self._by_path.get(picture.path, ("", None))
+        return place if sha256 == picture.sha256 else self._by_content.get(picture.sha256, place)
+
+    def gone(self, places: Mapping[str, Place]) -> Iterator[tuple[str, str, Place]]:
+        """Path, sha256 and place of the pictures that are not among these paths."""
+        for path, (sha256, place) in self._by_path.items():
+            if path not in places:
+                yield path, sha256, place
 
 
 def to_csv(table: Table, places: Mapping[str, Place], before: StoredSplit) -> str:
     """The text of split.csv."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, ["path", "sha256", "side", "fold"])
-    writer.writeheader()
-    for picture in table.pictures:
-        place = places[picture.path]
-        fold = place.fold if place.side == TRAIN else ""
-        writer.writerow({"path": picture.path, "sha256": picture.sha256, "side": place.side, "fold": fold})
+    writer = csv.writer(text)
+    writer.writerow(["path", "sha256", "side", "fold"])
+    own = ((picture.path, picture.sha256, places[picture.path]) for picture in table.pictures)
     # Pictures that are gone keep their place in case they come back.
-    writer.writerows(row for row in before.rows if row["path"] not in places)
+    for path, sha256, place in chain(own, before.gone(places)):
+        writer.writerow([path, sha256, place.side, place.fold if place.fold >= 0 else ""])
     return text.getvalue()
 
 
-def rows_of(run: Run) -> list[dict[str, str]]:
+def rows_of(run: Run) -> Rows:
     """The rows of the stored split.
 
     Raises:

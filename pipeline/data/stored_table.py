@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pipeline.core import files, runs, stages
 from pipeline.core.errors import DataError, RunError
+from pipeline.core.remote_cache import RemoteCache
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Picture, Table
 from pipeline.data.folders import Excluded, ExclusionKind
@@ -25,12 +26,13 @@ def save(run: Run, table: Table) -> None:
     files.write_text(run.path(stages.EXCLUDED), _to_csv(Excluded, table.excluded))
 
 
-def load(run: Run, source: Path) -> Table:
+def load(run: Run, source: Path, remote: RemoteCache | None = None) -> Table:
     """The table that `save` wrote.
 
     Args:
         run: Where it is.
-        source: The folder or the CSV that it was made from.
+        source: The folder or the table that it was made from.
+        remote: The cache of pictures at addresses.
 
     Raises:
         RunError: It is missing or damaged.
@@ -43,7 +45,12 @@ def load(run: Run, source: Path) -> Table:
             f"{run.path(stages.PICTURES)} is damaged: {error}", f"recreate it: {runs.training_command(run)}"
         ) from error
     labels = tuple(sorted({picture.label for picture in rows}))
-    return Table(source if source.is_dir() else source.parent, labels, tuple(rows), tuple(excluded))
+    return Table(root_of(source), labels, tuple(rows), tuple(excluded), cache=remote or RemoteCache())
+
+
+def root_of(source: Path) -> Path:
+    """What the paths of a folder or a table of pictures are relative to."""
+    return source if source.is_dir() else source.parent
 
 
 def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:

@@ -1,4 +1,4 @@
-"""A table of pictures (CSV) as people and spreadsheets write it.
+"""A table of pictures: Parquet, which `parquet` reads, or CSV as people and spreadsheets write it.
 
 Delimiter: comma, semicolon, tab or bar, whichever makes the first line name `path` and `label`.
 Encoding: the byte order mark's, or the first that fits of UTF-16, UTF-8, Windows-1252, Latin-1.
@@ -13,19 +13,30 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from pipeline.core import filetypes
+from pipeline.core import filetypes, remote
 from pipeline.core.errors import DataError
-from pipeline.data import folders
+from pipeline.core.remote_cache import RemoteCache
+from pipeline.data import folders, parquet
 from pipeline.data.folders import SIDES, Candidate, Layout, Note, NoteKind
 
 _DELIMITERS = (",", ";", "\t", "|")
-_REQUIRED, _OPTIONAL = {"path", "label"}, {"group", "split"}
+_REQUIRED, _OPTIONAL = frozenset(("path", "label")), frozenset(("group", "split"))
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _NAMES = {"cp1252": "Windows-1252", "latin-1": "Latin-1"}
+
+
+def layout_of(source: Path, cache: RemoteCache | None = None) -> Layout:
+    """The files of a data set that may be pictures, and those that are not; `cache` opens remote ones."""
+    if source.is_dir():
+        return folders.walk(source)
+    if source.is_file():
+        return replace(read(source), cache=cache or RemoteCache())
+    what = "neither a folder of pictures nor a table" if source.exists() else "no such folder of pictures"
+    raise DataError(f"{source}: {what}", "put the pictures there, one folder per class, or set data.pictures")
 
 
 def read(path: Path) -> Layout:
@@ -34,30 +45,25 @@ def read(path: Path) -> Layout:
     Raises:
         DataError: A row is wrong; the message names its line and how it was read.
     """
-    text, encoding = _text(path)
-    rows = _rows(path, text)
-    header, columns = _header(path, rows)
+    notes: list[Note] = []
+    rows = parquet.rows(path, _REQUIRED, _OPTIONAL) if parquet.is_parquet(path) else _csv(path, notes)
     candidates: list[Candidate] = []
     backslashes: list[tuple[str, str]] = []
     splits: set[str] = set()
-    for line, cells in rows:
-        where = f"{path}, line {line}"
-        values = _values(where, cells, columns, header)
+    for place, values in rows:
+        where = f"{path}, {place}"
         name, part = values["path"], folders.part_of(values["split"])
         if values["split"] and not part:
             raise DataError(f"{where}: split must be train, val or test. Received: {values['split']}")
-        if "\\" in name and not os.path.lexists(path.parent / name):
-            backslashes.append((f"line {line}: {name} is", name.replace("\\", "/")))
-            name = backslashes[-1][1]
-        pure = PurePosixPath(name)
-        if pure.is_absolute() or ".." in pure.parts or re.match(r"[A-Za-z]:/", name):
-            raise DataError(
-                f"{where}: paths must be relative to the table and stay below it. Received: {values['path']}",
-                f"put the table beside the pictures and write paths relative to {path.parent}",
-            )
+        if not remote.is_remote(name):
+            if "\\" in name and not os.path.lexists(path.parent / name):
+                backslashes.append((f"{place}: {name} is", name.replace("\\", "/")))
+                name = backslashes[-1][1]
+            name = PurePosixPath(name).as_posix()
+        _check_path(where, path.parent, name, values["path"])
         splits.add(part)
         label = unicodedata.normalize("NFC", values["label"])
-        candidates.append(Candidate(pure.as_posix(), label, values["group"], part))
+        candidates.append(Candidate(name, label, values["group"], part))
     if "test" in splits and "" in splits:
         raise DataError(
             f"{path}: some rows have a split and some have none", "fill in the column, or remove it"
@@ -67,11 +73,41 @@ def read(path: Path) -> Layout:
         raise DataError(f"{path}: {twice[0]} is listed twice", "keep one row for each picture")
     sides = SIDES if "test" in splits else dict.fromkeys(SIDES, "")
     files = tuple(replace(entry, given_split=sides.get(entry.given_split, "")) for entry in candidates)
-    notes = [_encoding_note(text, encoding)] if encoding in _NAMES else []
     if backslashes:
         names = tuple(PurePosixPath(name).as_posix() for _, name in backslashes)
         notes.append(Note(NoteKind.BACKSLASHES, " ".join(backslashes[0]), names))
     return Layout(path.parent, files, (), tuple(notes))
+
+
+def _check_path(where: str, root: Path, name: str, received: str) -> None:
+    """Refuses what names no picture, or one that another row may name otherwise: rows are told apart by path.
+
+    Raises:
+        DataError: The path has `..` or a drive, or the address a password.
+    """
+    if remote.is_remote(name):
+        if remote.has_password(name):
+            raise DataError(
+                f"{where}: an address must have no password in it, which runs and reports would show",
+                "put it into the environment, in the way of the store's own tools",
+            )
+    elif ".." in PurePosixPath(name).parts or re.match(r"[A-Za-z]:/", name):
+        raise DataError(
+            f"{where}: a path must be relative to the table and stay below it, or absolute, or an address "
+            f"such as s3://bucket/a.jpg. Received: {received}",
+            f"write it from {root} or from / on, without ..",
+        )
+
+
+def _csv(path: Path, notes: list[Note]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The values of each row by column, with its place, such as `line 3`; may add a note."""
+    text, encoding = _text(path)
+    rows = _rows(path, text)
+    header, columns = _header(path, rows)
+    if encoding in _NAMES:
+        notes.append(_encoding_note(text, encoding))
+    for line, cells in rows:
+        yield f"line {line}", _values(f"{path}, line {line}", cells, columns, header)
 
 
 def _text(path: Path) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.core.documents import Document
 from pipeline.core.recipes import key_of
 from pipeline.data import decisions
+from pipeline.data.labels import numbers_of
 from pipeline.data.splits import Split
 from pipeline.evaluation.predictions import Predictions
 from pipeline.stats import intervals
@@ -45,7 +46,7 @@ def score(experiment: Experiment, predictions: Predictions) -> AsDecided | None:
     if not relabelled and not left_out:
         return None
     kept = np.array([picture not in left_out for picture in held_out])
-    truth = np.array([experiment.labels.index(picture.final_label) for picture in held_out])
+    truth = numbers_of((picture.final_label for picture in held_out), experiment.labels)
     hits = (predictions.predicted == truth)[kept]
     return AsDecided(
         n=len(hits),

@@ -5,9 +5,12 @@ Numbers come from `stats`. Comparing the model with its `.tflite` files belongs 
 
 from __future__ import annotations
 
+import csv
+import io
+
 import numpy as np
 
-from pipeline.core import stages
+from pipeline.core import files, stages
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
 from pipeline.evaluation import as_decided, label_issues
@@ -52,7 +55,10 @@ class ClassScore(Document):
 
 
 class HeldOutScore(Document):
-    """The final model on the n held-out pictures; in `confusion`, rows are the truth."""
+    """The final model on the n held-out pictures.
+
+    `confusion` is the confusion matrix without its zeros: (truth, answer, pictures), by number of the label.
+    """
 
     n: int
     groups: int
@@ -62,6 +68,14 @@ class HeldOutScore(Document):
     macro_f1_interval: Interval
     classes: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """The confusion matrix, shape (classes, classes): rows are the truth."""
+        counts = np.zeros((len(self.classes), len(self.classes)), np.int64)
+        for truth, answer, count in self.confusion:
+            counts[truth, answer] = count
+        return counts
 
 
 class WithoutLeaked(Document):
@@ -90,7 +104,7 @@ class Evaluation(Document):
 
 
 def evaluate(experiment: Experiment, reporter: ProgressReporter) -> Evaluation:
-    """Writes evaluation.json, label_issues.json and their figures; returns the evaluation.
+    """Writes evaluation.json, answers.csv, label_issues.json and their figures; returns the evaluation.
 
     Raises:
         UsageError: The run has no folds, because its model was given.
@@ -104,20 +118,20 @@ def evaluate(experiment: Experiment, reporter: ProgressReporter) -> Evaluation:
 
     def build() -> None:
         reporter.progress("intervals", 0, 1)
+        files.write_text(run.path(stages.ANSWERS), _answers(experiment, held_out))
         run.write(_evaluation(experiment, held_out), stages.EVALUATION)
         reporter.progress("intervals", 1, 1)
 
     run.make(recipe, build)
     evaluation = run.read(Evaluation, stages.EVALUATION)
     label_issues.find_label_issues(experiment)
-    from pipeline.stats import plots
+    from pipeline.stats import class_plots, plots
 
     score = evaluation.held_out
     bars = [plots.Bar(row.label, row.f1, row.f1_interval) for row in score.classes]
-    counts = np.array(score.confusion)
     drawings = {
-        "confusion.svg": lambda path: plots.confusion(path, evaluation.labels, counts),
-        "f1.svg": lambda path: plots.f1(path, bars, [row.n for row in score.classes]),
+        "confusion.svg": lambda path: class_plots.confusion(path, evaluation.labels, score.matrix),
+        "f1.svg": lambda path: class_plots.f1(path, bars, [row.n for row in score.classes]),
     }
     for name, draw in drawings.items():
         output = f"{stages.FIGURES}/{name}"
@@ -165,18 +179,18 @@ def _out_of_fold(experiment: Experiment, folds: Folds) -> OutOfFoldScore:
 def _held_out(experiment: Experiment, predictions: Predictions) -> HeldOutScore:
     truth, groups, counts = predictions.truth, predictions.groups, predictions.confusion
     hits = predictions.predicted == truth
-    f1_intervals = intervals.f1(truth, predictions.predicted, groups, len(experiment.labels))
+    labels, f1 = experiment.labels, f1_of(counts)
+    f1_intervals = intervals.f1(truth, predictions.predicted, groups, len(labels))
     classes = []
-    for index, label in enumerate(experiment.labels):
-        own = truth == index
+    for index, own in enumerate(metrics.rows_by_class(truth, len(labels))):
         low, high = f1_intervals.classes[:, index]
         classes.append(
             ClassScore(
-                label=label,
-                n=int(own.sum()),
+                label=labels[index],
+                n=len(own),
                 recall=float(hits[own].mean()),
                 recall_interval=intervals.share(hits[own], groups[own]),
-                f1=float(f1_of(counts)[index]),
+                f1=float(f1[index]),
                 f1_interval=Interval(float(low), float(high)),
             )
         )
@@ -188,8 +202,21 @@ def _held_out(experiment: Experiment, predictions: Predictions) -> HeldOutScore:
         macro_f1=float(macro_f1_of(counts)),
         macro_f1_interval=f1_intervals.macro,
         classes=tuple(classes),
-        confusion=tuple(map(tuple, counts.tolist())),
+        confusion=metrics.entries(counts),
     )
+
+
+def _answers(experiment: Experiment, predictions: Predictions) -> str:
+    """answers.csv: every held-out picture, its label, the answer, and the probabilities of both."""
+    text, labels, rows = io.StringIO(), experiment.labels, np.arange(len(predictions.truth))
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "label", "answer", "score", "label_score"])
+    scores = predictions.probabilities.max(1), predictions.probabilities[rows, predictions.truth]
+    for picture, answer, score, own in zip(
+        experiment.split.held_out, predictions.predicted, *scores, strict=True
+    ):
+        writer.writerow([picture.path, picture.label, labels[answer], f"{score:.4f}", f"{own:.4f}"])
+    return text.getvalue()
 
 
 def without_leaked(experiment: Experiment, predictions: Predictions) -> WithoutLeaked | None:

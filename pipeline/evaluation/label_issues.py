@@ -17,6 +17,7 @@ import numpy as np
 from pipeline.core import stages
 from pipeline.core.documents import Document
 from pipeline.data.audit import contact_sheets
+from pipeline.stats import metrics
 from pipeline.training.experiment import Experiment, load_out_of_fold
 
 # Predictions count from the most confident down to where they agree with fewer labels than this.
@@ -76,7 +77,8 @@ class _ListedIssue(Document):
 class LabelIssues(Document):
     """label_issues.json: the doubted labels among n training pictures, the most doubtful first.
 
-    `withheld` are those whose doubt was dropped. In `confident_joint`, rows are the labels.
+    `withheld` are those whose doubt was dropped. `confident_joint` holds
+    (label, confident class, pictures), by number, where there are any.
     """
 
     n: int
@@ -187,10 +189,10 @@ def _confident(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
     A class's threshold is its mean probability over the pictures with its label (eq. 2).
     """
-    classes = probabilities.shape[1]
-    thresholds = np.array(
-        [probabilities[truth == c, c].mean() if (truth == c).any() else np.inf for c in range(classes)]
-    )
+    classes, own = probabilities.shape[1], probabilities[np.arange(len(truth)), truth]
+    counts = np.bincount(truth, minlength=classes)
+    sums = np.bincount(truth, weights=own, minlength=classes)
+    thresholds = np.divide(sums, counts, out=np.full(classes, np.inf), where=counts > 0)
     reached = np.where(probabilities >= thresholds, probabilities, -1.0)
     return np.where(reached.max(1) > 0, reached.argmax(1), -1)
 
@@ -206,7 +208,7 @@ def find_label_issues(experiment: Experiment) -> LabelIssues:
         rows, title = document.withheld, "Contradicted labels, probably the model's own mistakes"
     shown = rows[: contact_sheets.SHOWN]
     if shown:
-        cells = [(_caption(row), experiment.table.root / row.path) for row in shown]
+        cells = [(_caption(row), experiment.table.at(row.path)) for row in shown]
         more = f", the first {len(shown)} of {len(rows)}" if len(rows) > contact_sheets.SHOWN else ""
         contact_sheets.draw(run, "label_issues.png", {"label_issues": recipe.key}, f"{title}{more}", cells)
     return document
@@ -223,12 +225,13 @@ def _document(experiment: Experiment) -> LabelIssues:
     joint = confident_joint(truth, probabilities)
     counts = np.bincount(truth, minlength=len(experiment.labels)).tolist()
     issues, trust = earned(truth, probabilities)
-    withheld = [issue for issue in find(truth, probabilities) if issue not in issues]
+    kept = {issue.index for issue in issues}
+    withheld = [issue for issue in find(truth, probabilities) if issue.index not in kept]
     return LabelIssues(
         n=len(truth),
         share_wrong_estimate=share_wrong(joint, counts),
         labels=experiment.labels,
-        confident_joint=tuple(map(tuple, joint.tolist())),
+        confident_joint=metrics.entries(joint),
         trust=trust,
         label_issues=tuple(_listed(experiment, issue) for issue in issues),
         withheld=tuple(_listed(experiment, issue) for issue in withheld),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
 from pipeline.data import dataset, stored_table
+from pipeline.data.labels import numbers_of
 from pipeline.images.views import plain_view
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
@@ -46,7 +48,7 @@ class Predictions:
     def __post_init__(self) -> None:
         litert.finite(self.probabilities, self.model)
 
-    @property
+    @cached_property
     def predicted(self) -> np.ndarray:
         """Labels, shape (n,); ties go to the lower index."""
         return self.probabilities.argmax(1)
@@ -96,7 +98,7 @@ def stored_predictions(
             name,
             sha256=np.array([p.sha256 for p in split.held_out]),
             groups=np.array([split.groups[p.path] for p in split.held_out]),
-            truth=np.array([experiment.labels.index(p.label) for p in split.held_out]),
+            truth=numbers_of((p.label for p in split.held_out), experiment.labels),
             probabilities=probabilities.astype(np.float32),
         )
 

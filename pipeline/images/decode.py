@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import os
 import struct
 import threading
 import warnings
@@ -22,6 +23,7 @@ from PIL import Image, JpegImagePlugin
 
 from pipeline.core import filetypes
 from pipeline.core.errors import FormatError, PictureError
+from pipeline.core.remote_cache import Place, opened
 from pipeline.core.size import Size
 from pipeline.images import colours, jpeg
 from pipeline.images.letterbox import fitted_size
@@ -30,7 +32,7 @@ FORMATS = tuple(filetypes.ENDINGS)
 SUFFIXES = tuple(ending for endings in filetypes.ENDINGS.values() for ending in endings)
 _MAX_PIXELS = 64_000_000
 _MAX_SIDE = 65_535
-MAX_BYTES = 200_000_000
+MAX_BYTES = filetypes.MAX_PICTURE
 # Decoding one picture must stay under 700 MB; these formats need more memory per pixel.
 _MAX_PIXELS_OF = {"WEBP": 36_000_000, "AVIF": 44_000_000, "HEIF": 50_000_000, "JPEG2000": 24_000_000}
 _MAX_MEMORY = 630_000_000
@@ -87,7 +89,7 @@ class Facts:
     frames: int = 1
 
 
-def read(path: Path, for_frame: Size | None = None) -> np.ndarray:
+def read(path: Place, for_frame: Size | None = None) -> np.ndarray:
     """The pixels of a picture file.
 
     Upright by EXIF; ICC profile to sRGB; first frame; 16 bits by the high byte, or by the low one
@@ -95,7 +97,7 @@ def read(path: Path, for_frame: Size | None = None) -> np.ndarray:
     `(colour * alpha + 127) // 255`. A JPEG above 64 megapixels is decoded at half or quarter scale.
 
     Args:
-        path: A file in one of `FORMATS`, detected by content, never by suffix.
+        path: A local or remote file in one of `FORMATS`, detected by content, never by suffix.
         for_frame: If given, a JPEG may be decoded at reduced scale, at least twice the size of the
             letterboxed picture: faster, and up to one grey level off on average. For augmented
             training views only; whatever is scored is decoded fully.
@@ -106,11 +108,12 @@ def read(path: Path, for_frame: Size | None = None) -> np.ndarray:
     Raises:
         PictureError: Not a picture, truncated, empty, or above the limits.
         OSError: It cannot be opened, or is not a regular file.
+        NetworkError: The store of a remote file does not answer.
     """
     return _decode_file(path, for_frame)[0]
 
 
-def inspect(path: Path) -> Facts:
+def inspect(path: Place) -> Facts:
     """Fully decodes a picture and reports its facts.
 
     Raises:
@@ -119,7 +122,7 @@ def inspect(path: Path) -> Facts:
     return examine(path)[1]
 
 
-def examine(path: Path) -> tuple[np.ndarray, Facts]:
+def examine(path: Place) -> tuple[np.ndarray, Facts]:
     """The pixels of `read`, and the facts of `inspect`.
 
     Raises:
@@ -164,24 +167,23 @@ def cut_rows(data: bytes, rows: int) -> bytes:
     return file.getvalue()
 
 
-def digest(path: Path) -> str:
-    """The sha256 of a regular file's bytes, in hexadecimal."""
-    filetypes.size_of(path)
-    with path.open("rb") as file:
+def digest(path: Place) -> str:
+    """The sha256 of a regular or remote file's bytes, in hexadecimal."""
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _decode_file(path: Path, for_frame: Size | None) -> tuple[np.ndarray, Facts]:
-    size = filetypes.size_of(path)
-    if not size:
-        raise PictureError("the file is empty", path)
-    if size > MAX_BYTES:
-        raise PictureError(f"{size:,} bytes, the limit is {MAX_BYTES:,}", path)
-    with path.open("rb") as file:
+def _decode_file(path: Place, for_frame: Size | None) -> tuple[np.ndarray, Facts]:
+    with opened(path) as file:
+        size = file.seek(0, os.SEEK_END)
+        if not size:
+            raise PictureError("the file is empty", path)
+        if size > MAX_BYTES:
+            raise PictureError(f"{size:,} bytes, the limit is {MAX_BYTES:,}", path)
         return _decode(path, file, for_frame)
 
 
-def _decode(path: Path, file: BinaryIO, for_frame: Size | None) -> tuple[np.ndarray, Facts]:
+def _decode(path: Place, file: BinaryIO, for_frame: Size | None) -> tuple[np.ndarray, Facts]:
     remarks: list[str] = []
     image = _open(path, file)
     mode, quality = image.mode, jpeg.quality_of(getattr(image, "quantization", {}))
@@ -210,7 +212,7 @@ def _decode(path: Path, file: BinaryIO, for_frame: Size | None) -> tuple[np.ndar
     return pixels, Facts(width, height, file_format, tuple(remarks), mode, quality, turned, frames)
 
 
-def _open(path: Path, file: BinaryIO) -> Image.Image:
+def _open(path: Place, file: BinaryIO) -> Image.Image:
     file.seek(0)
     head = file.read(filetypes.HEAD)
     file.seek(0)
@@ -245,7 +247,7 @@ def _heic(file: BinaryIO) -> Image.Image:
     return heic.HeicImageFile(file)
 
 
-def _too_large(path: Path, image: Image.Image, name: str, limit: int) -> PictureError:
+def _too_large(path: Place, image: Image.Image, name: str, limit: int) -> PictureError:
     size = f"{image.width}x{image.height} pixels"
     return PictureError(f"{size}; the limit for {name} is {limit:,}, and {_MAX_SIDE:,} on a side", path)
 
@@ -265,7 +267,7 @@ def _frames(image: Image.Image, file_format: str) -> int:
     return many if file_format == "TIFF" else getattr(image, "n_frames", 1)
 
 
-def _scale(path: Path, image: Image.Image, file_format: str) -> int:
+def _scale(path: Place, image: Image.Image, file_format: str) -> int:
     """The scale (1, 2 or 4) by which a JPEG must shrink to decode within the limits."""
     area = image.width * image.height
     if file_format != "JPEG" or area <= _LARGE:

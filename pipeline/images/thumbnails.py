@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
 
 from pipeline.core import parallel
-from pipeline.core.errors import PictureError
+from pipeline.core.errors import DataError, NetworkError, PictureError
 from pipeline.core.progress import Progress, silent
+from pipeline.core.remote_cache import Place
 from pipeline.core.size import Size
 from pipeline.images import decode
 from pipeline.images.letterbox import fitted_size
@@ -26,25 +27,21 @@ _TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml"}
 
 
 def thumbnails(
-    root: Path | None, paths: Iterable[str], progress: Progress = silent, size: Size = SIDE
+    pictures: Mapping[str, Place], progress: Progress = silent, size: Size = SIDE
 ) -> dict[str, str]:
-    """Data addresses of small versions, by path; unreadable pictures are left out.
+    """Data addresses of small versions, by name; unreadable pictures are left out.
 
     Args:
-        root: What the paths are relative to.
-        paths: The pictures.
+        pictures: By name.
         progress: Called after each.
         size: Into which they fit.
     """
-    distinct = list(dict.fromkeys(paths))
-    if root is None:
-        return {}
     addresses = {}
-    small = parallel.ordered(lambda path: _small(root / path, size), distinct)
-    for done, (path, data) in enumerate(zip(distinct, small, strict=True), 1):
+    small = parallel.ordered(lambda place: _small(place, size), pictures.values())
+    for done, (name, data) in enumerate(zip(pictures, small, strict=True), 1):
         if data:
-            addresses[path] = address(data, ".jpg")
-        progress("making thumbnails", done, len(distinct))
+            addresses[name] = address(data, ".jpg")
+        progress("making thumbnails", done, len(pictures))
     return addresses
 
 
@@ -63,10 +60,10 @@ def address(data: bytes, suffix: str) -> str:
     return f"data:{_TYPES[suffix]};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def _small(path: Path, size: Size) -> bytes | None:
+def _small(place: Place, size: Size) -> bytes | None:
     try:
-        pixels = decode.read(path, for_frame=size)
-    except (PictureError, OSError):
+        pixels = decode.read(place, for_frame=size)
+    except (DataError, NetworkError, OSError):
         return None
     image = Image.fromarray(pixels)
     return _jpeg(image.resize(fitted_size(*image.size, size), Image.Resampling.BILINEAR), _QUALITY)

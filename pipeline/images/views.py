@@ -6,12 +6,12 @@ The plain view is the letterboxed picture; `augment` and `screen_capture` make t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.core.config import Config
+from pipeline.core.remote_cache import Place
 from pipeline.core.sections import Augment
 from pipeline.core.size import Size
 from pipeline.images import augment, decode, screen_capture
@@ -30,7 +30,7 @@ def view_settings(augmentation: Augment) -> dict[str, Any]:
     return named | ({"screen": [screen_capture.VERSION, _SCREEN_EVERY]} if augmentation.screen else {})
 
 
-def plain_view(path: Path, frame: Size) -> np.ndarray:
+def plain_view(path: Place, frame: Size) -> np.ndarray:
     """A picture as the model sees it when it is scored.
 
     Returns:
@@ -42,7 +42,7 @@ def plain_view(path: Path, frame: Size) -> np.ndarray:
     return letterbox(decode.read(path), frame)
 
 
-def all_views(path: Path, sha256: str, config: Config, frame: Size) -> np.ndarray:
+def all_views(path: Place, sha256: str, config: Config, frame: Size) -> np.ndarray:
     """The plain view and the random ones of a picture, as training sees them.
 
     Returns:
@@ -55,7 +55,7 @@ def all_views(path: Path, sha256: str, config: Config, frame: Size) -> np.ndarra
     return np.stack([plain_view(path, frame), *random])
 
 
-def random_views(path: Path, sha256: str, settings: Augment, frame: Size, seed: int) -> Iterator[np.ndarray]:
+def random_views(path: Place, sha256: str, settings: Augment, frame: Size, seed: int) -> Iterator[np.ndarray]:
     """The random views alone, from a JPEG decoded at reduced scale.
 
     With `settings.screen`, every fourth, from the first, is taken from a photo of a simulated screen.

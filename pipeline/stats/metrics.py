@@ -10,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 _GRID = 256
+_PORTION = 1024  # rows at a time, where a copy of all would need much memory
 Z = 1.959963984540054  # the normal distribution's 97.5% quantile
+MOST_CLASSES = 50  # in a figure or a table; of more, those that tell most are shown
 
 
 class Interval(NamedTuple):
@@ -25,6 +27,18 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndar
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (truth, predicted), 1)
     return counts
+
+
+def entries(counts: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    """The entries of a matrix that are not zero, as (row, column, value), row by row."""
+    rows, columns = np.nonzero(counts)
+    return tuple(zip(rows.tolist(), columns.tolist(), counts[rows, columns].tolist(), strict=True))
+
+
+def rows_by_class(truth: np.ndarray, classes: int) -> list[np.ndarray]:
+    """The rows of each class, ascending; labels of shape (n,)."""
+    ends = np.cumsum(np.bincount(truth, minlength=classes))
+    return np.split(np.argsort(truth, kind="stable"), ends[:-1])
 
 
 def accuracy_of(confusion: np.ndarray) -> np.ndarray:
@@ -62,13 +76,19 @@ def fit_temperature(logits: np.ndarray, truth: np.ndarray) -> float:
     from scipy import optimize, special
 
     rows, n = np.arange(len(truth)), len(truth)
-    others = np.array(logits, float)
+    others = logits.astype(np.result_type(logits, np.float32))
     others[rows, truth] = -np.inf
-    runner_up = others.argmax(1)
+    picked = np.stack([truth, others.argmax(1)], 1)
+    portions = [slice(begin, begin + _PORTION) for begin in range(0, n, _PORTION)]
 
     def smoothed_loss(log_t: float) -> float:
-        likelihoods = special.log_softmax(logits / np.exp(log_t), axis=1)
-        right, other = likelihoods[rows, truth].mean(), likelihoods[rows, runner_up].mean()
+        likelihoods = np.concatenate(
+            [
+                np.take_along_axis(special.log_softmax(logits[part] / np.exp(log_t), 1), picked[part], 1)
+                for part in portions
+            ]
+        )
+        right, other = likelihoods[:, 0].mean(), likelihoods[:, 1].mean()
         return -((n + 1) * right + other) / (n + 2)
 
     best = optimize.minimize_scalar(smoothed_loss, bounds=(-3, 3), method="bounded")

@@ -1,6 +1,7 @@
 """Every plot: one style, with units and n on the axes, in colours safe for colour-blind readers.
 
-Each function writes one file atomically. It draws numbers and computes none.
+Each function writes one file atomically. It draws numbers and computes none. Those with a row for each class
+are in `class_plots`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 
 from pipeline.core import files
-from pipeline.stats.metrics import Interval, accuracy_of
+from pipeline.stats.metrics import Interval
 
 # Okabe and Ito's palette; their vermilion looks orange, and figures call it that.
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#767676"
@@ -39,16 +40,19 @@ _STYLE = {
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
 }
-_styled = mpl.rc_context(_STYLE)  # pyright: ignore[reportArgumentType] - its stub lists every key
+# A decorator of what draws.
+styled = mpl.rc_context(_STYLE)  # pyright: ignore[reportArgumentType] - its stub lists every key
 _METADATA = {"svg": {"Date": None, "Creator": "Vignette"}, "png": {"Software": "Vignette"}}
 
 
-def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
+def new_figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
+    """A figure of so many inches, and its axes."""
     figure = Figure((width, height), layout="constrained")
     return figure, figure.subplots(1, columns)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Writes the file; raises StorageError."""
     kind = path.suffix[1:]
     with files.replacing(path) as beside, warnings.catch_warnings():
         # A class name in a script without an installed font is drawn as boxes.
@@ -56,13 +60,13 @@ def _save(figure: Figure, path: Path) -> None:
         figure.savefig(beside, format=kind, dpi=110, metadata=_METADATA[kind])
 
 
-def _plain(text: str, limit: int = 24) -> str:
+def plain(text: str, limit: int = 24) -> str:
     """A class name as text: matplotlib must not read `$` as mathematics."""
     shown = text if len(text) <= limit else text[: limit - 1] + "…"
     return shown.replace("$", r"\$")
 
 
-@_styled
+@styled
 def curves(path: Path, histories: Sequence[Mapping[str, Sequence[float]]], chosen: int, n: int) -> None:
     """Loss and accuracy by epoch, and what another number of epochs would have changed.
 
@@ -76,7 +80,7 @@ def curves(path: Path, histories: Sequence[Mapping[str, Sequence[float]]], chose
         chosen: The chosen epoch, counted from 1.
         n: The number of pictures.
     """
-    figure, axes = _figure(12, 3.9, 3)
+    figure, axes = new_figure(12, 3.9, 3)
     histories = [curve for curve in histories if curve["validation_loss"]]
     for axis, quantity, unit in zip(
         axes, ("loss", "accuracy"), ("cross-entropy, nats", "share correct"), strict=False
@@ -107,7 +111,7 @@ def curves(path: Path, histories: Sequence[Mapping[str, Sequence[float]]], chose
         f"{len(histories)} folds, {n:,} pictures; bands span the folds",
         fontsize=9,
     )
-    _save(figure, path)
+    save(figure, path)
 
 
 def _mean_and_band(axis: Axes, values: np.ndarray, colour: str, style: str, label: str) -> None:
@@ -119,44 +123,6 @@ def _mean_and_band(axis: Axes, values: np.ndarray, colour: str, style: str, labe
         axis.fill_between(epochs, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
 
 
-@_styled
-def class_histogram(path: Path, labels: Sequence[str], counts: dict[str, list[int]]) -> None:
-    """The number of training and held-out pictures per class."""
-    figure, axis = _figure(7, 1.5 + 0.4 * len(labels))
-    places, left = np.arange(len(labels)), np.zeros(len(labels))
-    for (part, values), colour in zip(counts.items(), (BLUE, ORANGE), strict=True):
-        bars = axis.barh(places, values, left=left, color=colour, label=f"{part} (n = {sum(values):,})")
-        axis.bar_label(bars, label_type="center", color="white" if colour == BLUE else "black", fontsize=8)
-        left += values
-    axis.set_yticks(places, [_plain(label) for label in labels])
-    axis.invert_yaxis()
-    axis.set(title="Pictures per class", xlabel="pictures")
-    figure.legend(loc="outside lower center", ncols=2)
-    _save(figure, path)
-
-
-@_styled
-def confusion(path: Path, labels: Sequence[str], counts: np.ndarray) -> None:
-    """The confusion matrix of the held-out pictures, shape (classes, classes): rows are the truth."""
-    side = max(4.5, 1.8 + 0.55 * len(labels))
-    figure, axis = _figure(side + 0.8, side)
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.ndindex(counts.shape):
-        colour = "white" if shares[row, column] > 0.6 else "black" if counts[row, column] else "#b0b0b0"
-        axis.text(column, row, f"{counts[row, column]}", ha="center", va="center", color=colour, fontsize=9)
-    names = [_plain(label, 16) for label in labels]
-    axis.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-    axis.set_yticks(range(len(names)), names)
-    axis.grid(visible=False)
-    axis.set(
-        title=f"Held-out pictures (n = {counts.sum():,}, accuracy {accuracy_of(counts):.3f})",
-        xlabel="answer",
-        ylabel="truth",
-    )
-    _save(figure, path)
-
-
 class Bar(NamedTuple):
     """A named value with its 95% interval."""
 
@@ -165,7 +131,7 @@ class Bar(NamedTuple):
     interval: Interval
 
 
-def _reach(bars: Sequence[Bar]) -> np.ndarray:
+def reach(bars: Sequence[Bar]) -> np.ndarray:
     """How far each interval reaches below and above its value, shape (2, bars)."""
     return np.clip(
         [
@@ -177,32 +143,18 @@ def _reach(bars: Sequence[Bar]) -> np.ndarray:
     )
 
 
-@_styled
-def f1(path: Path, classes: Sequence[Bar], counts: Sequence[int]) -> None:
-    """F1 of each class on the held-out pictures, with its 95% interval; `counts` has the pictures of each."""
-    figure, axis = _figure(7, 1.4 + 0.4 * len(classes))
-    places, values = np.arange(len(classes)), [bar.value for bar in classes]
-    axis.barh(places, values, color=BLUE, xerr=_reach(classes), error_kw={"ecolor": "black", "capsize": 3})
-    names = [f"{_plain(bar.name)} (n = {n})" for bar, n in zip(classes, counts, strict=True)]
-    axis.set_yticks(places, names)
-    axis.invert_yaxis()
-    title = f"F1 per class, held out (n = {sum(counts):,})"
-    axis.set(title=title, xlabel="F1, with 95% interval", xlim=(0, 1.02))
-    _save(figure, path)
-
-
-@_styled
+@styled
 def search(path: Path, candidates: Sequence[Bar], n: int) -> None:
     """The settings tried on n pictures, by out-of-fold accuracy, best first, with 95% intervals."""
     bars = candidates[:30]
-    figure, axis = _figure(8, 1.4 + 0.32 * len(bars))
+    figure, axis = new_figure(8, 1.4 + 0.32 * len(bars))
     places, values = np.arange(len(bars)), [bar.value for bar in bars]
-    axis.errorbar(values, places, xerr=_reach(bars), fmt="o", color=BLUE, capsize=3)
-    axis.set_yticks(places, [_plain(bar.name, 60) for bar in bars])
+    axis.errorbar(values, places, xerr=reach(bars), fmt="o", color=BLUE, capsize=3)
+    axis.set_yticks(places, [plain(bar.name, 60) for bar in bars])
     axis.invert_yaxis()
     more = f", the best {len(bars)} of {len(candidates)}" if len(bars) < len(candidates) else ""
     axis.set(title=f"Settings tried{more}", xlabel=f"out-of-fold accuracy, 95% interval (n = {n:,})")
-    _save(figure, path)
+    save(figure, path)
 
 
 class Point(NamedTuple):
@@ -213,36 +165,39 @@ class Point(NamedTuple):
     on_frontier: bool
 
 
-@_styled
+@styled
 def frontier(path: Path, points: Sequence[Point], n: int, limit_ms: float | None) -> None:
     """Out-of-fold accuracy on n pictures against latency; those on the frontier are named."""
-    figure, axis = _figure(8, 6)
+    figure, axis = new_figure(8, 6)
     front = sorted((p for p in points if p.on_frontier), key=lambda p: p.latency_ms)
     axis.step([p.latency_ms for p in front], [p.score.value for p in front], where="post", color=BLUE)
     for p in points:
         shape = "os^Dv*PX"[front.index(p) % 8] if p.on_frontier else "."
-        colour, name = (BLUE, _plain(p.score.name, 60)) if p.on_frontier else (GREY, None)
+        colour, name = (BLUE, plain(p.score.name, 60)) if p.on_frontier else (GREY, None)
         look = {"fmt": shape, "color": colour, "markersize": 8, "label": name}
-        axis.errorbar(p.latency_ms, p.score.value, _reach([p.score]), capsize=3, **look)
+        axis.errorbar(p.latency_ms, p.score.value, reach([p.score]), capsize=3, **look)
     if limit_ms is not None:
         axis.axvline(limit_ms, color=VERMILION, linestyle=":")
     axis.set(title="Candidates, the frontier in blue", xlabel="latency of the int8 file, ms, one thread")
     axis.set(ylabel=f"out-of-fold accuracy, 95% interval (n = {n:,})")
     figure.legend(loc="outside lower center", ncols=2, fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
-@_styled
-def sample_sheet(path: Path, labels: Sequence[str], rows: Sequence[Sequence[np.ndarray]]) -> None:
-    """A row of pictures for each class, as the model sees them: RGB, uint8."""
-    _sheet(path, [_plain(label) for label in labels], rows, "Training pictures, as the model sees them")
+@styled
+def sample_sheet(
+    path: Path, labels: Sequence[str], rows: Sequence[Sequence[np.ndarray]], classes: int
+) -> None:
+    """A row of pictures for each of some classes, of so many, as the model sees them: RGB, uint8."""
+    some = f", {len(labels)} of {classes:,} classes" if len(labels) < classes else ""
+    _sheet(path, [plain(label) for label in labels], rows, f"Training pictures, as the model sees them{some}")
 
 
-@_styled
+@styled
 def augmentation_sheet(path: Path, names: Sequence[str], views: Sequence[np.ndarray]) -> None:
     """The plain view of some pictures, and their random ones: RGB, uint8."""
     rows = [list(own[:8]) for own in views]
-    _sheet(path, [_plain(name) for name in names], rows, "The plain view (left) and random training views")
+    _sheet(path, [plain(name) for name in names], rows, "The plain view (left) and random training views")
 
 
 def _sheet(path: Path, names: Sequence[str], rows: Sequence[Sequence[np.ndarray]], title: str) -> None:
@@ -258,7 +213,7 @@ def _sheet(path: Path, names: Sequence[str], rows: Sequence[Sequence[np.ndarray]
                 axis.imshow(picture)
         grid[number][0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     figure.suptitle(title, fontsize=10)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _bare(axis: Axes) -> None:
@@ -268,7 +223,7 @@ def _bare(axis: Axes) -> None:
         spine.set_visible(False)
 
 
-@_styled
+@styled
 def captioned_sheet(
     path: Path, title: str, cells: Sequence[tuple[np.ndarray, str, str]], columns: int = 8
 ) -> None:
@@ -281,7 +236,7 @@ def captioned_sheet(
     lines = [
         part
         for line in title.split("\n")
-        for part in textwrap.wrap(_plain(line, 120), int(11 * cell * columns))
+        for part in textwrap.wrap(plain(line, 120), int(11 * cell * columns))
     ]
     above = 0.15 + 0.18 * len(lines)
     figure = Figure((cell * columns, (cell * height / width + 0.42) * rows + above), layout="constrained")
@@ -290,9 +245,9 @@ def captioned_sheet(
         _bare(axis)
     for axis, (picture, caption, colour) in zip(grid, cells, strict=False):
         axis.imshow(picture)
-        axis.set_xlabel("\n".join(_plain(line, 26) for line in caption.split("\n")), fontsize=7)
+        axis.set_xlabel("\n".join(plain(line, 26) for line in caption.split("\n")), fontsize=7)
         axis.xaxis.label.set_color(colour)
     if not cells:
         grid[0].text(0, 0.5, "none", transform=grid[0].transAxes)
     figure.suptitle("\n".join(lines), fontsize=10)
-    _save(figure, path)
+    save(figure, path)

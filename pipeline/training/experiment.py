@@ -14,13 +14,15 @@ import numpy as np
 
 from pipeline.core import runs, stages
 from pipeline.core.config import Config
-from pipeline.core.errors import DataError, RunError, UsageError
-from pipeline.core.progress import ProgressReporter
+from pipeline.core.errors import DataError, NetworkError, RunError, UsageError
+from pipeline.core.progress import ProgressReporter, unheard
 from pipeline.core.quiet import quiet
+from pipeline.core.remote_cache import RemoteCache
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data import changes, decisions, splits, stored_table
 from pipeline.data.dataset import Table
+from pipeline.data.labels import numbers_of
 from pipeline.data.splits import Split
 from pipeline.training import features
 from pipeline.training.results import Folds, Frame, GivenModel, Search
@@ -93,7 +95,8 @@ def open_trained(run: Run, reporter: ProgressReporter | None = None) -> Experime
     """
     given = run.read(GivenModel, stages.GIVEN) if run.model_was_given else None
     config = settled_config(run)
-    table = stored_table.load(run, Path(config.data.pictures))
+    remote = RemoteCache(config.data.remote_cache_gb, reporter.warn if reporter else unheard)
+    table = stored_table.load(run, Path(config.data.pictures), remote)
     split = splits.load(run, table)
     frame = run.read(Frame, stages.FRAME).size
     if not run.path(stages.MODEL).is_file():
@@ -138,6 +141,9 @@ def say_changes(run: Run, table: Table, config: Config, reporter: ProgressReport
         moment = run.path(stages.PICTURES).stat().st_mtime
         change = changes.changed_since(table, Path(config.data.pictures), moment, config.data.group_pattern)
     except OSError:
+        return
+    except NetworkError as error:
+        reporter.warn(f"it is not known whether the pictures have changed: {error.message}")
         return
     except DataError as error:
         reporter.warn(
@@ -217,7 +223,7 @@ def examples_of(experiment: Experiment, reporter: ProgressReporter) -> heads.Exa
     )
     return load_heads().Examples(
         store,
-        np.array([experiment.labels.index(p.label) for p in experiment.split.train]),
+        numbers_of((p.label for p in experiment.split.train), experiment.labels),
         np.array(experiment.split.folds),
         [experiment.split.groups[p.path] for p in experiment.split.train],
         len(experiment.labels),

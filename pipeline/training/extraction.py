@@ -16,7 +16,7 @@ from pipeline.training.experiment import Experiment
 
 
 @dataclass(frozen=True)
-class Extracted:
+class _Extracted:
     """Features of one kind.
 
     Attributes:
@@ -42,7 +42,7 @@ def extract(
     shard: Shard | None,
     reporter: ProgressReporter,
     cluster: Cluster | None = None,
-) -> list[Extracted]:
+) -> list[_Extracted]:
     """Computes what is missing of every kind of features that the configuration asks for.
 
     Args:
@@ -68,7 +68,7 @@ def extract(
         else:
             stored = features.compute(of, frame, table, split.train, reporter.progress, layer, reporter.warn)
             count = len(stored.rows)
-        found.append(Extracted(of.model.backbone, str(frame), layer, 1 + of.augment.views, count))
+        found.append(_Extracted(of.model.backbone, str(frame), layer, 1 + of.augment.views, count))
     return found
 
 

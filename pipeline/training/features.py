@@ -18,6 +18,7 @@ from pipeline.core.errors import DataError, PictureError, RunError
 from pipeline.core.progress import Progress, silent, unheard
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
+from pipeline.core.remote_cache import fetched_ahead
 from pipeline.core.shards import Shard
 from pipeline.core.size import Size
 from pipeline.data import stored_table
@@ -269,7 +270,8 @@ def _compute_missing(
 
     number = store.FLOAT32 if layer == backbones.POOLED else store.FLOAT16
     layout: store.Layout | None = None
-    for done, (picture, rows) in enumerate(zip(missing, parallel.ordered(features, missing), strict=True), 1):
+    computed = parallel.ordered(features, fetched_ahead(missing, table.file))
+    for done, (picture, rows) in enumerate(zip(missing, computed, strict=True), 1):
         if layout is None:
             layout = store.Layout(len(rows), schema.joined_widths(data) or rows.shape[1:], number)
             store.begin(folder, layout)

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.core import stages
 from pipeline.core.progress import ProgressReporter
+from pipeline.data.dataset import Picture
 from pipeline.images.views import all_views, plain_view, view_settings
+from pipeline.stats.metrics import MOST_CLASSES
 from pipeline.training.experiment import DRAWN, Experiment
 from pipeline.training.results import Folds
+
+_ROWS = 12  # of the sheet of samples, if there are too many classes for a row each
 
 
 def draw(experiment: Experiment, folds: str, reporter: ProgressReporter) -> None:
     """Draws the figures that are out of date; `folds` is the recipe key of the run's folds."""
-    from pipeline.stats import plots  # matplotlib, which no refused command should wait for
+    from pipeline.stats import class_plots, plots  # matplotlib, which no refused command should wait for
 
     run, config, split = experiment.run, experiment.config, experiment.split
     result = run.read(Folds, stages.FOLDS)
     histories = [curves.model_dump() for curves in result.history]
+    by_label: dict[str, list[Picture]] = {label: [] for label in experiment.labels}
+    for picture in split.train:
+        by_label[picture.label].append(picture)
+    held_out = Counter(picture.label for picture in split.held_out)
     counts = {
-        "train": [sum(p.label == label for p in split.train) for label in experiment.labels],
-        "held-out": [sum(p.label == label for p in split.held_out) for label in experiment.labels],
+        "train": [len(own) for own in by_label.values()],
+        "held-out": [held_out[label] for label in experiment.labels],
     }
-    picked = [next(p for p in split.train if p.label == label) for label in experiment.labels][:6]
+    picked = [own[0] for own in by_label.values()][:6]
     sheet = {"train": split.train_key, "frame": str(experiment.frame)}
     augment = {"augment": view_settings(config.augment), "seed": config.seed}
     drawings = {
@@ -34,9 +44,9 @@ def draw(experiment: Experiment, folds: str, reporter: ProgressReporter) -> None
         "classes.svg": (
             {"train": split.train_key, "held_out": split.held_out_key},
             {},
-            lambda path: plots.class_histogram(path, experiment.labels, counts),
+            lambda path: class_plots.class_histogram(path, experiment.labels, counts),
         ),
-        "samples.png": (sheet, {}, lambda path: _sample_sheet(path, experiment)),
+        "samples.png": (sheet, {}, lambda path: _sample_sheet(path, experiment, by_label)),
         "augmentation.png": (
             sheet,
             augment,
@@ -58,13 +68,14 @@ def draw(experiment: Experiment, folds: str, reporter: ProgressReporter) -> None
     )
 
 
-def _sample_sheet(path: Path, experiment: Experiment) -> None:
+def _sample_sheet(path: Path, experiment: Experiment, by_label: Mapping[str, Sequence[Picture]]) -> None:
     from pipeline.stats import plots
 
-    columns = 8
+    columns, labels = 8, experiment.labels
+    count = len(labels) if len(labels) <= MOST_CLASSES else _ROWS
+    shown = [labels[at * len(labels) // count] for at in range(count)]
     rows = []
-    for label in experiment.labels:
-        own = [p for p in experiment.split.train if p.label == label]
+    for own in (by_label[label] for label in shown):
         picked = [own[at * len(own) // columns] for at in range(min(columns, len(own)))]
         rows.append([plain_view(experiment.table.file(p), experiment.frame) for p in picked])
-    plots.sample_sheet(path, experiment.labels, rows)
+    plots.sample_sheet(path, shown, rows, len(labels))

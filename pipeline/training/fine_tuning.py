@@ -19,6 +19,7 @@ from pipeline.core.config import Config
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
+from pipeline.data.labels import numbers_of
 from pipeline.stats import intervals, metrics
 from pipeline.training import backbones, features, folds, outcome
 from pipeline.training.checkpoint import State
@@ -133,7 +134,7 @@ class _Work:
         """Trains every fold, compares with the fast model, and writes fine_tuning.json."""
         experiment, config = self._experiment, self._experiment.config
         fast = self._run.read(Folds, stages.FOLDS)
-        counts = np.bincount([experiment.labels.index(p.label) for p in experiment.split.train])
+        counts = np.bincount(numbers_of((p.label for p in experiment.split.train), experiment.labels))
         self._reporter.say(
             "first model",
             f"out-of-fold accuracy {fast.accuracy:.3f}; every command works with it from now on, "

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import special
 
+from pipeline.core import memory
 from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import Progress
@@ -111,7 +112,7 @@ class HeadTrainer:
         weights = class_weights(examples, rows, self._train)
         size, taken = self._train.batch_size, 0
         while taken < steps:
-            order = random.permutation(rows)
+            order = examples.store.shuffled(rows, random)
             views = random.integers(0, examples.store.views, len(order))
             loss = right = 0.0
             for begin in range(0, len(order), size):
@@ -160,7 +161,7 @@ def run_folds(
 ) -> CrossValidation:
     """Trains and validates every fold, selects the epoch, and calibrates on the predictions."""
     train, numbers = config.train, np.arange(len(examples.truth))
-    logits = np.zeros((train.epochs, len(numbers), examples.classes), np.float32)
+    logits = memory.zeros((train.epochs, len(numbers), examples.classes))
     history: list[Curves] = []
     per_epoch: list[int] = []
     for fold in range(train.folds):

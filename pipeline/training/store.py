@@ -18,6 +18,8 @@ from pipeline.core.digests import DigestIndex
 from pipeline.core.errors import RunError, storage_error
 
 PLAIN = 0
+# Bytes of records that are shuffled at a time: random reads beyond memory would wait for the disk.
+_WINDOW = 1 << 30
 FLOAT32, FLOAT16 = "<f4", "<f2"
 # Of the record file; its features are the same in every version.
 _LAYOUT = 2
@@ -58,6 +60,22 @@ class Store:
         """
         features = self.records["features"][self.rows[pictures], views]
         return features[:, : self.width].astype(np.float32, copy=False)
+
+    def shuffled(self, pictures: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """Positions in a random order: of all, or in a large store, of windows that lie together on disk.
+
+        Args:
+            pictures: Some positions in the requested order.
+            random: Draws the order.
+        """
+        window = max(1, _WINDOW // self.records.dtype.itemsize)
+        if len(pictures) <= window:
+            return random.permutation(pictures)
+        stored = pictures[np.argsort(self.rows[pictures], kind="stable")]
+        # The windows begin elsewhere in every epoch, so that other pictures meet.
+        stored = np.roll(stored, random.integers(window))
+        windows = [stored[at : at + window] for at in range(0, len(stored), window)]
+        return np.concatenate([random.permutation(windows[at]) for at in random.permutation(len(windows))])
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from pipeline.core.cluster import Cluster
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import ProgressReporter
+from pipeline.core.remote_cache import RemoteCache
 from pipeline.core.runs import Run
+from pipeline.core.sections import Data
 from pipeline.core.shards import Shard
 from pipeline.core.size import Size
 from pipeline.data import dataset, fingerprints, splits, stored_table
@@ -56,20 +58,21 @@ def versions() -> dict[str, str]:
     }
 
 
-def read_pictures(cluster: Cluster, pictures: Path, reporter: ProgressReporter) -> None:
+def read_pictures(cluster: Cluster, config: Config, reporter: ProgressReporter) -> None:
     """Has the pictures read whose fingerprints are not in the cache.
 
     Args:
         cluster: Who does it.
-        pictures: As in `dataset.scan`, which says what is wrong with it.
+        config: Names the pictures; what is wrong with them is for `dataset.scan` to say.
         reporter: Receives progress and warnings.
     """
+    pictures, remote = _source(config.data, reporter)
     with fingerprints.open_cache(reporter.warn) as cache:
         try:
-            count = len(dataset.unread(pictures, _EVERYTHING, cache).candidates)
+            count = len(dataset.unread(pictures, _EVERYTHING, cache, remote=remote).candidates)
         except DataError:
             return
-    tasks = [(pictures, shard) for shard in _shards(count)]
+    tasks = [(config.data, shard) for shard in _shards(count)]
     cluster.hand_out("reading the pictures", count, _read, tasks)
 
 
@@ -111,9 +114,14 @@ def _shards(count: int) -> list[Shard]:
     return [Shard(place, number) for place in range(1, number + 1)]
 
 
-def _read(pictures: Path, shard: Shard, reporter: ProgressReporter) -> None:
+def _source(data: Data, reporter: ProgressReporter) -> tuple[Path, RemoteCache]:
+    return Path(data.pictures), RemoteCache(data.remote_cache_gb, reporter.warn)
+
+
+def _read(data: Data, shard: Shard, reporter: ProgressReporter) -> None:
+    pictures, remote = _source(data, reporter)
     with fingerprints.open_shard(shard, reporter.warn) as cache:
-        dataset.read_shard(pictures, shard, fingerprints.known(), cache, reporter.progress)
+        dataset.read_shard(pictures, shard, fingerprints.known(), cache, reporter.progress, remote)
 
 
 def _compute(
@@ -127,23 +135,23 @@ def _compute(
     reporter: ProgressReporter,
 ) -> None:
     _require_same(features.recipe(config, frame, layer).key, key)
-    table, split = _opened(run.folder, train_key, config.data.pictures)
+    table, split = _opened(run.folder, train_key, config.data.pictures, config.data.remote_cache_gb)
     features.compute_shard(config, frame, table, split.train, shard, reporter.progress, layer, reporter.warn)
 
 
 def _train(
     run: Run, train_key: str, config: Config, frame: Size, key: str, reporter: ProgressReporter
 ) -> None:
-    table, split = _opened(run.folder, train_key, config.data.pictures)
+    table, split = _opened(run.folder, train_key, config.data.pictures, config.data.remote_cache_gb)
     experiment = Experiment(run, config, table, split, frame)
     _require_same(outcome.folds_recipe(experiment).key, key)
     folds.make_in_cache(experiment, reporter)
 
 
 @lru_cache(maxsize=1)
-def _opened(folder: Path, train_key: str, pictures: str) -> tuple[Table, Split]:
+def _opened(folder: Path, train_key: str, pictures: str, remote_gb: float) -> tuple[Table, Split]:
     run = Run(folder)
-    table = stored_table.load(run, Path(pictures))
+    table = stored_table.load(run, Path(pictures), RemoteCache(remote_gb))
     split = splits.load(run, table)
     _require_same(split.train_key, train_key)
     return table, split

@@ -7,7 +7,7 @@ sees more than size and bytes; nothing here learns from them.
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections import Counter
 
 from pipeline.core import config as configuration
 from pipeline.core import files, grid, stages
@@ -50,7 +50,7 @@ def train(run: Run, config: Config, reporter: ProgressReporter, cluster: Cluster
     for key in config.ignored:
         reporter.warn(f"{key} has no effect: only {grid.USED_BY[key].name} uses it")
     if cluster:
-        tasks.read_pictures(cluster, Path(config.data.pictures), reporter)
+        tasks.read_pictures(cluster, config, reporter)
     table, split = prepare(run, config, reporter)
     # Written after the split, so that refused data leave no run behind.
     files.write_text(run.path(stages.CONFIG), configuration.dump(config))
@@ -127,9 +127,10 @@ def look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
 
 
 def _shares(table: Table) -> str:
-    counts = [sum(p.label == label for p in table.pictures) for label in table.labels]
-    shown = [f"{label} {count}" for label, count in zip(table.labels, counts, strict=True)]
-    return ", ".join(shown) if len(shown) <= 8 else f"{min(counts)} to {max(counts)} per class"
+    counts = Counter(picture.label for picture in table.pictures)
+    if len(table.labels) > 8:
+        return f"{min(counts.values())} to {max(counts.values())} per class"
+    return ", ".join(f"{label} {counts[label]}" for label in table.labels)
 
 
 def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None:

@@ -25,7 +25,7 @@ def test_a_source_that_is_not_there_is_named(tmp_path):
         train(tmp_path, source="nowhere"),
         2,
         "nowhere: no such file or folder",
-        "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)",
+        "give a configuration (.toml), a folder with a folder per class, or a table (.csv, .parquet)",
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from export.android.apk.apk_info import ApkInfo
 from export.android.apk.verdict import Verdict
 from export.conversion import convert
 from export.parity import gate, parity, preference
-from export.parity.result import FlavourTarget
+from export.parity.result import FlavourTarget, ParityResult
 from pipeline.core import stages
 from pipeline.core.errors import ConversionError, GateError, RunError, UsageError
 from pipeline.core.progress import ProgressReporter
@@ -111,8 +111,17 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
             f"{run.path(convert.bundle_name(name))} is missing, or older than the model",
             f"export it first: python -m export tflite {run.name}",
         )
-    verdict = Verdict(verdict=str(row.verdict), n=result.n, second_look=row.second_look)
-    return Inside(name, run.path(convert.bundle_name(name)), verdict)
+    return Inside(name, run.path(convert.bundle_name(name)), _verdict(result, row))
+
+
+def verdicts(experiment: Experiment, reporter: ProgressReporter) -> dict[str, Verdict]:
+    """What the gate says about each flavour."""
+    result = parity.parity(experiment, reporter)
+    return {row.model: _verdict(result, row) for row in result.targets}
+
+
+def _verdict(result: ParityResult, row: FlavourTarget) -> Verdict:
+    return Verdict(verdict=str(row.verdict), n=result.n, second_look=row.second_look)
 
 
 def _reasons(row: FlavourTarget) -> str:
@@ -147,7 +156,11 @@ def make(experiment: Experiment, options: Options, reporter: ProgressReporter) -
 
 
 def recipe(
-    experiment: Experiment, options: Options, inside: Inside, others: Sequence[str] = (), name: str = "apk"
+    experiment: Experiment,
+    options: Options,
+    inside: Inside,
+    others: Mapping[str, Verdict | None] = {},
+    name: str = "apk",
 ) -> Recipe:
     """The recipe of an app.
 
@@ -155,7 +168,7 @@ def recipe(
         experiment: The run.
         options: What the user asked for.
         inside: The bundle that the app is built around.
-        others: The flavours that it also holds.
+        others: The flavours that it also holds, each with its verdict.
         name: Its stage.
     """
     sources = app_versions.PROJECT / build.SOURCES
@@ -170,6 +183,7 @@ def recipe(
         "flavour": inside.flavour,
         "abis": list(options.abis),
         "verdict": inside.verdict.model_dump(),
+        "verdicts": {flavour: verdict and verdict.model_dump() for flavour, verdict in others.items()},
         "android_home": os.environ.get("ANDROID_HOME", ""),
     }
     inputs = {

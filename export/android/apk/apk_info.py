@@ -76,7 +76,7 @@ class ApkInfo(Document):
         runtime: The runtime that runs the model.
         signature: Its signature.
         flavour: The model's flavour; empty if it was built from a bare bundle.
-        benchmarked: The other flavours that it holds, only to benchmark them.
+        benchmarked: The other flavours that it holds, to benchmark and to switch to.
         verdict: What the gate says about the model; None if it was not asked.
     """
 
@@ -129,7 +129,7 @@ class ApkInfo(Document):
             "built with": self.built_with,
         }
         if self.benchmarked:
-            rows["also inside"] = f"{', '.join(self.benchmarked)}, only for the benchmark"
+            rows["also inside"] = f"{', '.join(self.benchmarked)}, to benchmark and to switch to"
         return rows | ({"gate": f"{self.flavour}: {self.verdict}"} if self.verdict else {})
 
     @property

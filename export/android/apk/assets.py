@@ -1,4 +1,4 @@
-"""The app's assets: the bundle of the camera, the gate's verdict, and flavours that are only benchmarked."""
+"""The app's assets: the bundle of the camera and its other flavours, each with the gate's verdict."""
 
 from __future__ import annotations
 
@@ -49,16 +49,20 @@ def fill(bundle: Path, project: Path = app_versions.PROJECT, *, verdict: Verdict
     return [folder / name for name in held]
 
 
-def contents(whole: Bundle, verdict: Verdict | None, others: Sequence[Bundle] = ()) -> dict[str, bytes]:
+def contents(
+    whole: Bundle, verdict: Verdict | None, others: Sequence[tuple[Bundle, Verdict | None]] = ()
+) -> dict[str, bytes]:
     """The verdict and the bundle's files, by name, the contract last.
 
-    Of the others only the model and, under a name of its own, the contract: they have the same labels.
+    Of the others, which have the same labels, only the model and, under names of their own, contract and
+    verdict.
     """
-    verdict_file = {verdicts.NAME: verdict.as_file()} if verdict else {}
+    said = {f"verdict_{one.contract.flavour}.json": own for one, own in others}
+    verdict_files = {name: own.as_file() for name, own in {verdicts.NAME: verdict, **said}.items() if own}
     texts = {name: (whole.folder / name).read_bytes() for name in (bundles.LABELS, bundles.CONTRACT)}
-    models = {one.model.name: one.data for one in (*others, whole)}
+    models = {one.model.name: one.data for one in (*(other for other, _ in others), whole)}
     contracts = {
         f"contract_{one.contract.flavour}.json": (one.folder / bundles.CONTRACT).read_bytes()
-        for one in others
+        for one, _ in others
     }
-    return {**verdict_file, **models, **contracts, **texts}
+    return {**verdict_files, **models, **contracts, **texts}

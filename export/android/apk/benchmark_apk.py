@@ -1,6 +1,7 @@
 """The app for the benchmark: benchmark.apk holds every flavour of a run that its runtime can load.
 
-It is the app of `apk` otherwise, and takes its place on the phone. `build` builds it.
+It is the app of `apk` otherwise, whose camera screen switches between them, and takes its place on the phone.
+`build` builds it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from export import app_versions, artifacts
 from export.android.apk import apk as apps
 from export.android.apk import build, runtime
 from export.android.apk.apk_info import ApkInfo
+from export.android.apk.verdict import Verdict
 from export.bundle import bundle as bundles
 from export.bundle.bundle import Bundle
 from export.conversion import convert
@@ -62,7 +64,8 @@ def make(experiment: Experiment, options: apps.Options | None, reporter: Progres
     wishes = options or apps.Options(abis=_recorded(run).get("abis") or ())
     selected, skipped = _select(experiment, *_runtime(run, options))
     inside = _choose(experiment, wishes.flavour, selected, reporter)
-    others = [flavour for flavour in selected if flavour != inside.flavour]
+    verdicts = apps.verdicts(experiment, reporter)
+    others = {flavour: verdicts.get(flavour) for flavour in selected if flavour != inside.flavour}
     fresh = not run.done(_recipe(experiment, options, inside, others))
     if fresh:
         if options is None:
@@ -70,7 +73,7 @@ def make(experiment: Experiment, options: apps.Options | None, reporter: Progres
         info = build.build_apk(
             inside.folder,
             run.path(artifacts.BENCHMARK_APK),
-            others=[selected[flavour].folder for flavour in others],
+            others={selected[flavour].folder: verdict for flavour, verdict in others.items()},
             flavour=inside.flavour,
             verdict=inside.verdict,
             archives=wishes.archives,
@@ -145,7 +148,10 @@ def _choose(
 
 
 def _recipe(
-    experiment: Experiment, options: apps.Options | None, inside: apps.Inside, others: list[str]
+    experiment: Experiment,
+    options: apps.Options | None,
+    inside: apps.Inside,
+    others: dict[str, Verdict | None],
 ) -> Recipe:
     recipe = apps.recipe(experiment, options or apps.Options(), inside, others, STAGE)
     recorded = _recorded(experiment.run)

@@ -45,7 +45,7 @@ def build_apk(
     bundle: Path,
     out: Path,
     *,
-    others: Sequence[Path] = (),
+    others: Mapping[Path, Verdict | None] = {},
     archives: Sequence[Path] = (),
     keystore: Path | None = None,
     flavour: str = "",
@@ -62,7 +62,7 @@ def build_apk(
     Args:
         bundle: A bundle's folder.
         out: The .apk to write.
-        others: Bundles of the same model in other flavours, which the app holds only to benchmark them.
+        others: Bundles of the other flavours, to benchmark and to switch to, each with its verdict.
         archives: LiteRT's .aar files, to replace the pinned runtime.
         keystore: The user's own; its password is in VIGNETTE_KEYSTORE_PASSWORD.
         flavour: The bundle's flavour, for `ApkInfo`.
@@ -86,7 +86,8 @@ def build_apk(
     def advance() -> None:
         progress(_STAGE, next(steps), len(_STEPS))
 
-    whole, *rest = (bundles.read(folder) for folder in (bundle, *others))
+    whole = bundles.read(bundle)
+    rest = [(bundles.read(folder), own) for folder, own in others.items()]
     versions = app_versions.read_versions(project)
     if abis:
         versions = {**versions, "abis": ",".join(abis)}
@@ -94,7 +95,7 @@ def build_apk(
     inside = runtime.open_archives(archives, versions["abis"].split(",")) if archives else None
     version = inside.version if inside else app_versions.pinned_version(versions)
     # Refuse before anything is fetched or built.
-    for one in (whole, *rest):
+    for one in (whole, *(other for other, _ in rest)):
         name = inside.name if inside else f"tensorflow-lite {version}"
         runtime.require(operators.compare(one.data, version), name, one.model.name)
     tools = toolchain.find(versions, cache)
@@ -129,7 +130,7 @@ def build_apk(
             operators=tuple(operators.compare(whole.data, version)),
         ),
         flavour=flavour,
-        benchmarked=tuple(one.contract.flavour for one in rest),
+        benchmarked=tuple(one.contract.flavour for one, _ in rest),
         verdict=verdict,
     )
     verified = signature.verify(tools.apksig, out, min_sdk, key.origin)

@@ -1,8 +1,8 @@
 """Turns labelled photos into a data set for the next training, grouped by session.
 
 The photos are copied to `data/pictures/NAME/`. The table `NAME.csv` beside it lists them, and also the
-pictures of the run if those are below `data/pictures`. The run's pictures keep their side of the split, so
-that both models are scored on the same held-out pictures; the photos are trained on.
+pictures of the run if those are below `data/pictures`, or named in full. The run's pictures keep their side
+of the split, so that both models are scored on the same held-out pictures; the photos are trained on.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from export.android.photos.folder import Photo, PhotoFolder
 from pipeline.core import files, runs
 from pipeline.core.errors import DataError, UsageError
+from pipeline.core.remote import is_remote
 from pipeline.images import decode
 from pipeline.training.experiment import Experiment
 
@@ -91,21 +92,24 @@ def _row(name: str, photo: Photo) -> dict[str, str]:
 
 
 def _of_the_run(experiment: Experiment) -> list[dict[str, str]]:
-    """The run's own pictures as rows of the table; empty if they are somewhere else."""
-    home = runs.PICTURE_SETS.resolve()
-    root = experiment.table.root.resolve()
-    if not root.is_relative_to(home):
+    """The run's own pictures as rows of the table; empty if the table cannot name them all."""
+    home, root = runs.PICTURE_SETS.resolve(), experiment.table.root.resolve()
+    pictures = (*experiment.split.train, *experiment.split.held_out)
+    if root.is_relative_to(home):
+        below = root.relative_to(home)
+    elif all(is_remote(picture.path) or Path(picture.path).is_absolute() for picture in pictures):
+        below = Path()
+    else:
         return []
-    prefix = root.relative_to(home).as_posix()
     held_out = {picture.path for picture in experiment.split.held_out}
     return [
         {
-            "path": picture.path if prefix == "." else f"{prefix}/{picture.path}",
+            "path": picture.path if is_remote(picture.path) else (below / picture.path).as_posix(),
             "label": picture.label,
             "group": experiment.split.groups[picture.path],
             "split": "test" if picture.path in held_out else "train",
         }
-        for picture in (*experiment.split.train, *experiment.split.held_out)
+        for picture in pictures
     ]
 
 

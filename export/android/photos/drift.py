@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from pipeline.core import parallel
 from pipeline.core.documents import Document
 from pipeline.core.progress import Progress
+from pipeline.core.remote_cache import Place
 from pipeline.core.size import Size
 from pipeline.images import decode
 from pipeline.images.letterbox import fitted_size, letterbox
@@ -136,7 +136,7 @@ def measure(pixels: np.ndarray, frame: Size) -> np.ndarray:
     )
 
 
-def measure_files(files: Sequence[Path], frame: Size, progress: Progress, stage: str) -> np.ndarray:
+def measure_files(files: Sequence[Place], frame: Size, progress: Progress, stage: str) -> np.ndarray:
     """Measures many files, shape (files, quantities).
 
     Raises:

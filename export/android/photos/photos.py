@@ -1,9 +1,9 @@
 """Photos from the field, scored: photos.json.
 
 The int8 file answers each photo on this computer, as it did the held-out pictures, so that the two are
-comparable; `replay` checks whether the phone gave the same answer. Only photos that this run's model, or
-no model, answered on the phone are scored as "field": whoever saw the answer of another model may have
-chosen by it what to photograph.
+comparable, whichever flavour answered on the phone; `replay` checks whether the phone gave the answer of that
+flavour. Only photos that a flavour of this run's model, or no model, answered on the phone are scored as
+"field": whoever saw the answer of another model may have chosen by it what to photograph.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import key_of
 from pipeline.core.sections import INT8
 from pipeline.data.folders import Excluded
+from pipeline.data.labels import numbers_of
 from pipeline.evaluation.predictions import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
@@ -65,7 +66,8 @@ class Photos(Document):
     Attributes:
         folder: Where the photos are.
         labels: The run's labels.
-        model: The flavour that answered.
+        model: The flavour that is scored, on this computer.
+        flavours: The photos that the run's models answered on the phone: their number by flavour.
         threshold: Below it the answer is "don't know".
         photos: The number of usable photos.
         field: The scores of the labelled photos; None if there are none.
@@ -84,6 +86,7 @@ class Photos(Document):
     folder: str
     labels: tuple[str, ...]
     model: str
+    flavours: dict[str, int]
     threshold: float
     photos: int
     field: Scores | None
@@ -191,7 +194,7 @@ def _score(
         rows = [n for n in of_kind(kind) if taken.photos[n].truth]
         if not rows:
             return None
-        truth = np.array([labels.index(taken.photos[n].truth or "") for n in rows])
+        truth = numbers_of((taken.photos[n].truth or "" for n in rows), labels)
         return score.score(truth, predictions[rows], sessions(rows), threshold)
 
     in_field = of_kind(_Kind.FIELD)
@@ -199,11 +202,16 @@ def _score(
     unsure = predictions[outside].max(1) < threshold
     field = scored(_Kind.FIELD)
     compared = _held_out(held_out, field, threshold)
-    others = Counter(photo.record.model.sha256 for photo in taken.photos if photo.record)
+    answered = Counter(photo.record.model.sha256 for photo in taken.photos if photo.record)
     return Photos(
         folder=str(taken.root),
         labels=tuple(labels),
         model=INT8,
+        flavours={
+            exported.contract.flavour: answered[sha256]
+            for sha256, exported in bundles.items()
+            if sha256 in answered
+        },
         threshold=threshold,
         photos=len(taken.photos),
         field=field,
@@ -216,7 +224,7 @@ def _score(
         ),
         unlabelled=tuple(taken.photos[n].path for n in in_field if taken.photos[n].truth is None),
         other_models=_OtherModels(
-            models={sha256: count for sha256, count in others.items() if sha256 not in bundles},
+            models={sha256: count for sha256, count in answered.items() if sha256 not in bundles},
             scored=scored(_Kind.OTHER_MODEL),
         ),
         already_in_the_run=tuple(taken.photos[n].path for n in of_kind(_Kind.OF_THE_RUN)),

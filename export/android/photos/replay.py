@@ -124,8 +124,9 @@ class ReplaySummary(Document):
         if not self.photos:
             return "No photo was answered on a phone by a model of this run, so there is nothing to compare."
         kernels = " and ".join(sorted(self.kernels))
-        most = max(photo.allowed for photo in self.photos)
-        allowed = f"{most:.4f} is allowed" if most else "it must be equal"
+        limits = {photo.allowed for photo in self.photos}
+        most = f"{'up to ' * (len(limits) > 1)}{max(limits):.4f}"
+        allowed = f"{most} is allowed" if max(limits) else "it must be equal"
         details = (
             f"largest difference {self.largest_difference:.4f} in probability; {allowed}; "
             f"{kernels} kernels on both sides"

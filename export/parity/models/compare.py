@@ -26,6 +26,7 @@ from pipeline.core.sections import Gate
 from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Picture, Table
+from pipeline.data.labels import numbers_of
 from pipeline.evaluation.predictions import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import on_pattern
@@ -173,7 +174,7 @@ def _answers(
         np.array([picture.sha256 for picture in rows]),
         # Equal files count as one.
         np.array([picture.group or picture.sha256 for picture in rows]),
-        np.array([labels.index(picture.label) for picture in rows]),
+        numbers_of((picture.label for picture in rows), labels),
         probabilities[:, order].astype(np.float32),
     )
 

@@ -23,6 +23,7 @@ from export.parity.models.by_hand import FITS, ByHand
 from pipeline.core import filetypes, parallel, runs, stages
 from pipeline.core.errors import ConversionError, DataError, UsageError
 from pipeline.core.quiet import quiet
+from pipeline.core.remote_cache import Place
 from pipeline.core.sections import FLAVOURS, Gate
 from pipeline.core.size import Size
 from pipeline.evaluation.predictions import KERAS
@@ -56,7 +57,7 @@ class Side:
     name: str
     labels: tuple[str, ...]
     prepared: str
-    answer: Callable[[Sequence[Path], _Advance], np.ndarray]
+    answer: Callable[[Sequence[Place], _Advance], np.ndarray]
     threshold: float | None = None
     gate: Gate | None = None
     trained_on: frozenset[str] = field(default=frozenset(), repr=False)
@@ -116,7 +117,7 @@ def _of_run(run: runs.Run, flavour: str | None) -> Side:
             f"{run.name}, {flavour}", made.labels, made.prepared, made.answer, made.threshold, **known
         )
 
-    def answer(files: Sequence[Path], advance: _Advance) -> np.ndarray:
+    def answer(files: Sequence[Place], advance: _Advance) -> np.ndarray:
         with quiet():
             from pipeline.training import classifier
 
@@ -133,7 +134,7 @@ def _of_bundle(folder: Path) -> Side:
     read = bundles.read(folder)
     rules = read.contract
 
-    def answer(files: Sequence[Path], advance: _Advance) -> np.ndarray:
+    def answer(files: Sequence[Place], advance: _Advance) -> np.ndarray:
         return litert.predictions(
             read.data, files, lambda file: letterbox(decode.read(file), rules.input.frame), advance
         )
@@ -179,7 +180,7 @@ def _foreign(path: Path, hand: ByHand) -> Side:
                 "give --range LOW,HIGH within that, as the model was trained",
             )
 
-    def answer(files: Sequence[Path], advance: _Advance) -> np.ndarray:
+    def answer(files: Sequence[Place], advance: _Advance) -> np.ndarray:
         rows = []
         with foreign.running(path, hand.size) as model:
             for picture in parallel.ordered(lambda file: FITS[fit](decode.read(file), frame), files):
@@ -199,7 +200,7 @@ def _of_keras(path: Path, hand: ByHand) -> Side:
     own_model.check_labels(own, labels, "--labels")
     model, added = own_model.classifier(own, limits)
 
-    def answer(files: Sequence[Path], advance: _Advance) -> np.ndarray:
+    def answer(files: Sequence[Place], advance: _Advance) -> np.ndarray:
         with quiet():
             from pipeline.training import classifier
         frames = parallel.ordered(lambda file: FITS[fit](decode.read(file), own.frame), files)

@@ -15,7 +15,8 @@ const stack = () => {
   const over = wide.filter((table) => table.parentElement.scrollWidth > table.parentElement.clientWidth);
   over.forEach((table) => table.classList.add("stacked"));
 };
-addEventListener("resize", stack);
+// Told of the page's width at first, too, and after the layout: a script that asks for it would wait for it.
+new ResizeObserver(stack).observe(document.querySelector("header"));
 for (const table of document.querySelectorAll("table.sorts")) {
   const heads = [...table.tHead.rows[0].cells];
   heads.forEach((head, column) => {
@@ -46,7 +47,6 @@ for (const table of document.querySelectorAll("table.sorts")) {
     });
   });
 }
-stack();
 // A cell that is opened gets the focus, and Escape brings it back to where it came from.
 addEventListener("hashchange", () => {
   const cell = document.querySelector(".cell:target");

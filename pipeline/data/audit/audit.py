@@ -22,6 +22,7 @@ from pipeline.core.documents import Document
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import Progress, ProgressReporter
 from pipeline.core.recipes import key_of, library_version
+from pipeline.core.remote_cache import RemoteCache
 from pipeline.core.runs import Run
 from pipeline.data import dataset, decisions, fingerprints, name_groups, stored_table
 from pipeline.data.audit import copies, copy_issues, image_issues, near_duplicates
@@ -65,7 +66,7 @@ class Audit(Document):
         contradictions: Groups of copies under two labels, by path.
         resolved: Those that decisions have brought under one.
         groups: Groups of copies that stay on one side of the split, by path.
-        near_duplicates: All pairs.
+        near_duplicates: Pairs that connect them.
         hash_threshold_bits: Up to how many of 256 bits hashes of near-duplicates may differ.
         excluded: Path, label and reason of every file that is not used.
     """
@@ -124,15 +125,17 @@ def make(
 
     Raises:
         DataError: As `dataset.scan`; with `strict` off as `dataset.survey`.
+        NetworkError: As `dataset.scan`.
     """
     source = Path(config.data.pictures)
     seen_before = all(run.path(name).is_file() for name in (stages.PICTURES, stages.EXCLUDED))
     known = _known(run, source, reporter) if seen_before else None
     allowed = config.data.allow_unreadable
+    remote = RemoteCache(config.data.remote_cache_gb, reporter.warn)
     if strict:
-        table, refusal = dataset.scan(source, known, reporter.progress, cache, allowed), None
+        table, refusal = dataset.scan(source, known, reporter.progress, cache, allowed, remote), None
     else:
-        table, refusal = dataset.survey(source, reporter.progress, cache, allowed)
+        table, refusal = dataset.survey(source, reporter.progress, cache, allowed, remote)
     table = name_groups.apply(table, config.data.group_pattern)
     if config.data.decisions:
         table = decisions.decide(table, Path(config.data.decisions), reporter.warn)
@@ -145,9 +148,8 @@ def make(
 
     def build() -> None:
         grouped = config.data.group_copies
-        run.write(
-            _audit(table, cache, refusal, contact_sheet, reporter.progress, grouped=grouped), stages.AUDIT
-        )
+        made = _audit(table, cache, refusal, contact_sheet, reporter.progress, grouped=grouped)
+        run.write(made, stages.AUDIT)
 
     run.make(recipe, build)
     audit = run.read(Audit, stages.AUDIT)
@@ -176,7 +178,9 @@ def _known(run: Run, source: Path, reporter: ProgressReporter) -> Table | None:
 def apply(table: Table, audit: Audit) -> Table:
     """The table with copies grouped, and without pictures whose copies have another label."""
     first_of = {path: group[0] for group in audit.groups for path in group}
-    labels = {picture.path: picture.final_label for picture in table.pictures}
+    involved = {*first_of, *chain(*audit.contradictions)}
+    copied = [picture for picture in table.pictures if picture.path in involved]
+    labels = {p.path: p.final_label for p in copied}
     contradicted: dict[str, str] = {}
     for group in audit.contradictions:
         for path in group:
@@ -186,23 +190,26 @@ def apply(table: Table, audit: Audit) -> Table:
             )
     # Contradictions were never scored as given, so that the decision counts for both sides.
     resolved = {path for group in audit.resolved for path in group}
-    contents = {picture.path: picture.sha256 for picture in table.pictures}
+    contents = {picture.path: picture.sha256 for picture in copied}
     kept = []
     for picture in table.pictures:
         if picture.path in resolved and picture.decision == LEAVE_OUT:
             contradicted[picture.path] = "left out by a decision"
         elif picture.path not in contradicted:
             copies_of = contents.get(first_of.get(picture.path, ""), "")
-            given = (
-                {} if picture.path not in resolved else {"label": labels[picture.path], "decided_label": ""}
-            )
-            kept.append(replace(picture, near_duplicates=copies_of, **given))
+            if picture.path in resolved:
+                picture = replace(picture, label=picture.final_label, decided_label="")
+            kept.append(replace(picture, near_duplicates=copies_of) if copies_of else picture)
     # Without a sha256: the file itself is fine and is read again next time.
-    excluded = [
-        Excluded(p.path, p.label, "", contradicted[p.path]) for p in table.pictures if p.path in contradicted
-    ]
+    reasons = ((picture, contradicted.get(picture.path)) for picture in table.pictures)
+    excluded = [Excluded(picture.path, picture.label, "", why) for picture, why in reasons if why]
     everything = sorted([*table.excluded, *excluded], key=lambda entry: entry.path)
-    return Table(table.root, table.labels, tuple(kept), tuple(everything))
+    return replace(table, pictures=tuple(kept), excluded=tuple(everything), notes=())
+
+
+def _labels_of(picture: Picture) -> set[str]:
+    """The labels that count for a picture's copies."""
+    return set() if picture.decision == LEAVE_OUT else {picture.label, picture.final_label}
 
 
 def _audit(
@@ -214,43 +221,40 @@ def _audit(
     *,
     grouped: bool,
 ) -> Audit:
-    by_content: dict[str, list[Picture]] = defaultdict(list)
-    for picture in table.pictures:
-        by_content[picture.sha256].append(picture)
-    contents = list(by_content)
-    rows = cache.facts(contents)
+    contents = list(dict.fromkeys(picture.sha256 for picture in table.pictures))
     progress("looking for copies", 0, 1)
     pairs, threshold = near_duplicates.find(
-        rows["hashes"], lambda few: cache.views([contents[at] for at in few])
+        cache.facts(contents, ("hashes",))["hashes"], lambda few: cache.views([contents[at] for at in few])
     )
     progress("looking for copies", 1, 1)
+    sizes = Counter(chain.from_iterable(map(_labels_of, table.pictures)))
+    # Most pictures have no copy; what is kept of those that have takes memory.
+    several = {sha256 for sha256, n in Counter(p.sha256 for p in table.pictures).items() if n > 1}
+    several.update(contents[at] for pair in pairs for at in (pair.first, pair.second))
+    by_content: dict[str, list[Picture]] = defaultdict(list)
+    for picture in table.pictures:
+        if picture.sha256 in several:
+            by_content[picture.sha256].append(picture)
 
     def paths(groups: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
         members = [[picture.path for sha256 in group for picture in by_content[sha256]] for group in groups]
         return sorted(tuple(sorted(group)) for group in members if len(group) > 1)
 
     copy_groups = copies.judge(
-        {
-            sha256: Counter(
-                label for p in own if p.decision != LEAVE_OUT for label in {p.label, p.final_label}
-            )
-            for sha256, own in by_content.items()
-        },
+        {sha256: Counter(chain.from_iterable(map(_labels_of, own))) for sha256, own in by_content.items()},
+        sizes,
         [(contents[pair.first], contents[pair.second], pair.same) for pair in pairs] if grouped else [],
         lambda sha256: table.file(by_content[sha256][0]),
         progress,
     )
     groups = paths(copy_groups.bound)
-    equal = paths([[sha256] for sha256 in contents])
-    given = {p.path: p.label for p in table.pictures}
-    label = {p.path: p.final_label for p in table.pictures if p.decision != LEAVE_OUT}
-    same = [tuple(path for path in group if path in label) for group in paths(copy_groups.same)]
+    given = {p.path: p.label for own in by_content.values() for p in own}
+    label = {p.path: p.final_label for own in by_content.values() for p in own if p.decision != LEAVE_OUT}
+    copied = paths(copy_groups.same)
+    same = [tuple(path for path in group if path in label) for group in copied]
     contradictions = [group for group in same if len({label[path] for path in group}) > 1]
-    resolved = [
-        group
-        for group in paths(copy_groups.same)
-        if len({given[path] for path in group}) > 1 and not set(group) & {*chain(*contradictions)}
-    ]
+    undecided = {*chain(*contradictions)}
+    resolved = [own for own in copied if len({given[p] for p in own}) > 1 and not undecided.intersection(own)]
     refusal = refusal or copy_issues.refusal(table, contradictions, contact_sheet)
     copy_pairs = tuple(
         _CopyPair(
@@ -261,14 +265,14 @@ def _audit(
             likeness=pair.likeness,
             same=pair.same,
         )
-        for pair in pairs
+        for pair in near_duplicates.spanning(pairs)
     )
-    row_of = dict(zip(contents, range(len(contents)), strict=True))
+    counts = Counter(picture.label for picture in table.pictures)
     issues = [
         *copy_issues.of_copies(
             contradictions=contradictions,
             leaks=copy_issues.leaks(table, groups, contradictions),
-            equal=equal,
+            equal=paths([[sha256] for sha256 in by_content]),
             near=[(pair.first, pair.second) for pair in copy_pairs],
             series=copy_groups.series,
             grouped=grouped,
@@ -278,11 +282,13 @@ def _audit(
         *(image_issues.of_classes(table) if refusal is None else []),
         *image_issues.of_files(table.excluded),
         *image_issues.of_layout(table.notes),
-        *image_issues.of_pictures(table.pictures, rows[[row_of[p.sha256] for p in table.pictures]]),
+        *image_issues.of_pictures(
+            table.pictures, cache.facts([p.sha256 for p in table.pictures], image_issues.FACTS)
+        ),
     ]
     return Audit(
         pictures=len(table.pictures),
-        classes={name: sum(p.label == name for p in table.pictures) for name in table.labels},
+        classes={name: counts[name] for name in table.labels},
         refusal=_Refusal(message=refusal.message, hint=refusal.hint) if refusal else None,
         image_issues=tuple(sorted(issues, key=lambda issue: not issue.matters)),
         contradictions=tuple(contradictions),

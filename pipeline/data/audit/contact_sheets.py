@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core import parallel, stages
-from pipeline.core.errors import PictureError
+from pipeline.core.errors import DataError, NetworkError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import key_of
+from pipeline.core.remote import file_name
+from pipeline.core.remote_cache import Place
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data.audit.audit import AuditResult
@@ -41,14 +43,14 @@ def draw_image_issues(run: Run, result: AuditResult, reporter: ProgressReporter)
     for done, issue in enumerate(issues, 1):
         shown, total = issue.pictures[:SHOWN], len(issue.pictures)
         title = _TITLES[issue.kind] + (f", the first {len(shown)} of {total}" if total > SHOWN else "")
-        cells = [(f"{pictures[path].label}\n{Path(path).name}", result.table.root / path) for path in shown]
+        cells = [(f"{pictures[path].label}\n{file_name(path)}", result.table.at(path)) for path in shown]
         inputs = {"pictures": key_of([[path, pictures[path].label, pictures[path].sha256] for path in shown])}
         sheets.append(draw(run, f"audit-{issue.kind}.png", inputs, title, cells))
         reporter.progress("drawing contact sheets", done, len(issues))
     return sheets
 
 
-def draw(run: Run, name: str, inputs: dict[str, str], title: str, cells: Sequence[tuple[str, Path]]) -> Path:
+def draw(run: Run, name: str, inputs: dict[str, str], title: str, cells: Sequence[tuple[str, Place]]) -> Path:
     """Draws a sheet into the run's figures unless it is up to date; returns its path."""
     output = f"{stages.FIGURES}/{name}"
 
@@ -62,10 +64,10 @@ def draw(run: Run, name: str, inputs: dict[str, str], title: str, cells: Sequenc
     return run.path(output)
 
 
-def _cell(cell: tuple[str, Path]) -> tuple[np.ndarray, str, str]:
+def _cell(cell: tuple[str, Place]) -> tuple[np.ndarray, str, str]:
     caption, path = cell
     try:
         return on_pattern(decode.read(path, for_frame=_CELL), _CELL), caption, "black"
-    except (PictureError, OSError):
+    except (DataError, NetworkError, OSError):
         # Deleted since it was read: the sheet says so, and the next audit reports it.
         return np.zeros((*_CELL[::-1], 3), np.uint8), f"{caption}\n(no longer readable)", "black"

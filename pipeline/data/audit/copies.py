@@ -18,6 +18,7 @@ from PIL import Image
 
 from pipeline.core.errors import PictureError
 from pipeline.core.progress import Progress, silent
+from pipeline.core.remote_cache import Place
 from pipeline.data.groups import connected
 from pipeline.images import decode
 from pipeline.images.decode import Facts
@@ -41,7 +42,7 @@ _KEPT = 256
 
 @dataclass(frozen=True)
 class Copies:
-    """What the near-copies of a data set mean: groups as lists of sha256; single pictures are groups, too.
+    """What the near-copies of a data set mean: groups as lists of sha256, of one where only files are equal.
 
     Attributes:
         same: Copies of one picture: equal at full resolution up to recompression, or equal bytes. Only
@@ -57,21 +58,20 @@ class Copies:
 
 def judge(
     labels: Mapping[str, Counter[str]],
+    sizes: Mapping[str, int],
     pairs: Sequence[tuple[str, str, bool]],
-    file_of: Callable[[str], Path],
+    file_of: Callable[[str], Place],
     progress: Progress = silent,
 ) -> Copies:
     """Decides what near-copies mean.
 
     Args:
-        labels: The counted labels of each content, by sha256.
+        labels: The counted labels of each content that is in a pair or in several files, by sha256.
+        sizes: The number of contents of each label, counted like `labels`.
         pairs: Near-copies, and whether their small views show the same.
         file_of: Finds a file with that content.
         progress: Called as pairs are compared.
     """
-    sizes: Counter[str] = Counter()
-    for counts in labels.values():
-        sizes.update(counts)
 
     def is_series(group: Iterable[str]) -> bool:
         held: Counter[str] = Counter()
@@ -117,7 +117,7 @@ def _labels(group: Iterable[str], labels: Mapping[str, Counter[str]]) -> int:
 class _Comparison:
     """Whether two files are one picture, saved again; two shots of a scene differ in their noise."""
 
-    def __init__(self, file_of: Callable[[str], Path]) -> None:
+    def __init__(self, file_of: Callable[[str], Place]) -> None:
         self._read = lru_cache(2)(lambda sha256: decode.examine(file_of(sha256)))
         self._print = lru_cache(_KEPT)(lambda sha256: fingerprint(*self._read(sha256)))
         self._resaved = lru_cache(_KEPT)(

@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from pipeline.core.filetypes import ENDINGS
+from pipeline.core.remote import file_name
 from pipeline.data.audit.issues import ImageIssue, IssueKind, issue, present
 from pipeline.data.dataset import Picture, Table
 from pipeline.data.folders import Excluded, ExclusionKind, Note, NoteKind
@@ -23,6 +24,8 @@ _BAR = 0.02
 _UNBALANCED = 3.0
 _FEW = 20
 _PLAIN_MODES = ("RGB", "L", "P", "1", "YCbCr")
+# What `of_pictures` looks at.
+FACTS = ("width", "height", "file_format", "mode", "turned", "frames", "bars", "contrast", "flat")
 _FOR_NOTES = {
     NoteKind.NESTED: (
         IssueKind.NESTED,
@@ -109,7 +112,7 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssu
 
     Args:
         pictures: The readable ones.
-        rows: Their records of `fingerprints.FACTS`, shape (n,).
+        rows: These `FACTS` of them, shape (n,).
     """
     if not pictures:
         return []
@@ -118,7 +121,7 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssu
     formats = [file_format.decode() for file_format in rows["file_format"].tolist()]
     misnamed = np.array(
         [
-            PurePosixPath(name).suffix.lower() not in ENDINGS.get(file_format, ())
+            PurePosixPath(file_name(name)).suffix.lower() not in ENDINGS.get(file_format, ())
             for name, file_format in zip(names, formats, strict=True)
         ]
     )

@@ -15,9 +15,12 @@ import numpy as np
 from PIL import Image
 
 from pipeline.data.fingerprints import INSIDE, MIDDLE, MIRRORED, VIEW_SIDE, WHOLE
+from pipeline.data.groups import Joined
 
 NEAR, MIRROR, CROP = "near", "mirrored", "cropped"
 TABLES, WINDOW = 24, 8
+# Hashes that are compared at a time, which bounds the memory.
+_BLOCK = 1 << 16
 # The likeness, a correlation of edges, above which two pictures are copies. Copies stay above 0.9
 # down to JPEG quality 30; other photos reach 0.55 and drawings in one style 0.86, but never with
 # similar hashes.
@@ -66,7 +69,7 @@ class NearDuplicate:
 
 
 def find(hashes: np.ndarray, views: Callable[[Sequence[int]], np.ndarray]) -> tuple[list[NearDuplicate], int]:
-    """All pairs of near-duplicates, and the hash threshold that was used.
+    """All pairs of near-duplicates, the closest first, and the hash threshold that was used.
 
     Args:
         hashes: uint8, shape (n, 4, 32), as `fingerprints` makes them; different pictures.
@@ -79,6 +82,12 @@ def find(hashes: np.ndarray, views: Callable[[Sequence[int]], np.ndarray]) -> tu
         if near_duplicate:
             found.append(near_duplicate)
     return found, threshold
+
+
+def spanning(pairs: Iterable[NearDuplicate]) -> list[NearDuplicate]:
+    """Pairs that connect all pictures that these pairs do: of a burst of 2,000 frames, 1,999."""
+    joined = Joined()
+    return [pair for pair in pairs if joined.join(pair.first, pair.second)]
 
 
 def threshold_of(hashes: np.ndarray, seed: int = 0) -> int:
@@ -125,30 +134,36 @@ def nominate(hashes: np.ndarray, threshold: int, seed: int = 0) -> list[tuple[in
         chosen = numbers.choice(32, 8, replace=False)
         keys = np.ascontiguousarray(bytes_[:, chosen]).view(">u8").ravel().astype(np.uint64)
         order = np.argsort(keys, kind="stable")
-        # Neighbours are adjacent in memory: looking them up one by one would dominate the time.
-        ordered = words[order]
-        for step in range(1, min(WINDOW, len(order) - 1) + 1):
-            distances = differing(ordered[:-step], ordered[step:])
-            near = np.flatnonzero(distances <= threshold)
-            ones, others = order[near], order[near + step]
-            # Most neighbours are hashes of the same picture.
-            sound = (ones // 4 != others // 4) & (allowed[ones % 4, others % 4] >= 0)
-            for at in near[sound]:
-                first, second = int(order[at]), int(order[at + step])
-                kind = int(allowed[first % 4, second % 4])
-                # The picture whose middle or mirror image matched comes second.
-                if (first % 4, second % 4) not in codes or (first % 4 == second % 4 and first > second):
-                    first, second = second, first
-                pair = (
-                    (second // 4, first // 4) if kind == codes[INSIDE, MIDDLE] else (first // 4, second // 4)
-                )
-                entry = (int(distances[at]), kind, *pair)
-                unordered = (min(pair), max(pair))
-                best[unordered] = min(best.get(unordered, entry), entry)
+        for begin in range(0, len(order), _BLOCK):
+            # Neighbours are adjacent in memory: looking them up one by one would dominate the time.
+            block = order[begin : begin + _BLOCK + WINDOW]
+            ordered = words[block]
+            for step in range(1, min(WINDOW, len(block) - 1) + 1):
+                distances = differing(ordered[:-step], ordered[step:])[:_BLOCK]
+                near = np.flatnonzero(distances <= threshold)
+                ones, others = block[near], block[near + step]
+                # Most neighbours are hashes of the same picture.
+                sound = (ones // 4 != others // 4) & (allowed[ones % 4, others % 4] >= 0)
+                for one, other, distance in zip(
+                    ones[sound].tolist(), others[sound].tolist(), distances[near[sound]].tolist(), strict=True
+                ):
+                    pair, kind = _ordered(one, other, int(allowed[one % 4, other % 4]))
+                    unordered = (min(pair), max(pair))
+                    entry = (distance, kind, *pair)
+                    best[unordered] = min(best.get(unordered, entry), entry)
     kinds_of = list(_KINDS.values())
     return [
         (first, second, kinds_of[kind], distance) for distance, kind, first, second in sorted(best.values())
     ]
+
+
+def _ordered(first: int, second: int, kind: int) -> tuple[tuple[int, int], int]:
+    """The pictures of two hashes of this kind; the one whose middle or mirror image matched comes second."""
+    if (first % 4, second % 4) not in _KINDS or (first % 4 == second % 4 and first > second):
+        first, second = second, first
+    if kind == [*_KINDS].index((INSIDE, MIDDLE)):
+        first, second = second, first
+    return (first // 4, second // 4), kind
 
 
 def _confirm(first: int, second: int, kind: str, distance: int, views: np.ndarray) -> NearDuplicate | None:

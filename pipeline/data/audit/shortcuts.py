@@ -22,6 +22,8 @@ from pipeline.data.audit.separability import MARGIN
 from pipeline.data.dataset import Picture, Table
 from pipeline.data.fingerprints import LIBRARIES, Fingerprints
 from pipeline.data.groups import groups_of
+from pipeline.data.labels import numbers_of
+from pipeline.stats import metrics
 
 # The most pictures to sample, as evenly over the classes as possible; more cost time and reveal nothing.
 MOST = 2500
@@ -81,7 +83,8 @@ class _Family(Document):
         balanced_accuracy: Of all classes.
         interval: Its 95% interval.
         alarm: Whether it does so too well.
-        told_apart: Pairs of classes that it tells apart.
+        told_apart: Pairs of classes that it tells apart, the clearest first, and not all of very many.
+        pairs: How many there are.
         advice: What to do about it; empty if it is part of the content.
         by_class: What is typical of each class, in words.
     """
@@ -92,6 +95,7 @@ class _Family(Document):
     interval: tuple[float, float]
     alarm: bool
     told_apart: tuple[_ToldApart, ...]
+    pairs: int
     advice: str
     by_class: dict[str, str]
 
@@ -163,7 +167,7 @@ def measure(table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
     if len(labels) < 2:
         return nothing(_needs(too_small, "each of two classes or more"))
     sample = _sample([p for p in table.pictures if p.label not in too_small], seed)
-    truth = np.array([labels.index(picture.label) for picture in sample])
+    truth = numbers_of((picture.label for picture in sample), labels)
     groups = np.unique([group_of[picture.path] for picture in sample], return_inverse=True)[1]
     folds = separability.folds(truth, groups, seed)
     tested = np.sort(np.concatenate([test for _, test in folds])) if folds else np.zeros(0, int)
@@ -177,7 +181,7 @@ def measure(table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
             inputs, truth, folds, len(labels), seed, linear=inputs.shape[1] > 32
         )[tested]
         accuracy, interval = separability.score(truth[tested], predictions.argmax(1), groups[tested])
-        pairs = separability.told_apart(truth[tested], predictions, groups[tested])
+        pairs, count = separability.told_apart(truth[tested], predictions, groups[tested])
         title, advice = FAMILIES[name]
         families.append(
             _Family(
@@ -194,6 +198,7 @@ def measure(table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
                     )
                     for one, other, between, low in pairs
                 ),
+                pairs=count,
                 advice=advice,
                 by_class=_by_class(name, rows, truth, labels),
             )
@@ -227,10 +232,10 @@ def _sentence(family: _Family, chance: float) -> str:
         who = "the classes"
     else:
         # A mark on a few of many classes hardly changes the overall mean.
-        first, *others = family.told_apart
+        first, others = family.told_apart[0], family.pairs - 1
         accuracy, chance = first.balanced_accuracy, 0.5
         who = " and ".join(first.classes)
-        who += f" (and {len(others)} more {'pairs' if len(others) > 1 else 'pair'} of classes)" * bool(others)
+        who += f" (and {others:,} more {'pairs' if others > 1 else 'pair'} of classes)" * bool(others)
         typical = {label: typical[label] for label in first.classes if label in typical}
     described = ", ".join(f"{label} {words}" for label, words in list(typical.items())[:_NAMED])
     described += " and so on" if len(typical) > _NAMED else ""
@@ -272,7 +277,8 @@ def _inputs(rows: np.ndarray, views: np.ndarray) -> dict[str, np.ndarray]:
 
 def _by_class(name: str, rows: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> dict[str, str]:
     """What is typical of each class, in words; empty for families that a few numbers cannot describe."""
-    words = {label: _typical(name, rows[truth == index]) for index, label in enumerate(labels)}
+    own = metrics.rows_by_class(truth, len(labels))
+    words = {label: _typical(name, rows[places]) for label, places in zip(labels, own, strict=True)}
     return {label: typical for label, typical in words.items() if typical}
 
 

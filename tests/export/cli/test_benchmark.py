@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,11 @@ from export.android.benchmark import session
 from export.model_file import operators
 from pipeline.core import files, stages
 from pipeline.core.progress import ProgressReporter
+from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
 from pipeline.core.sections import FLAVOURS
 from pipeline.training import experiment as experiments
+from pipeline.training.experiment import Experiment
 from tests.support import apk_infos, verbs
 from tests.support import fake_app as fake_app_module
 from tests.support.fake_app import FakeApp, wait_for
@@ -64,9 +67,15 @@ def build_app(*flavours: str) -> None:
     files.write_bytes(run.path(artifacts.BENCHMARK_APK), APP_BYTES)
     run.write(apk_infos.apk_info_of(hashlib.sha256(APP_BYTES).hexdigest()), artifacts.BENCHMARK_APK_PASSPORT)
     experiment = experiments.open_trained(run)
+    run.record(recipe_of(experiment, flavours or FLAVOURS))
+
+
+def recipe_of(experiment: Experiment, flavours: Sequence[str]) -> Recipe:
+    """The recipe of an app around the int8 model, with the other flavours inside."""
     inside = apk.choose(experiment, "int8", ProgressReporter())
-    others = [flavour for flavour in flavours or FLAVOURS if flavour != "int8"]
-    run.record(apk.recipe(experiment, apk.Options(), inside, others, benchmark_apk.STAGE))
+    verdicts = apk.verdicts(experiment, ProgressReporter())
+    others = {flavour: verdicts[flavour] for flavour in flavours if flavour != "int8"}
+    return apk.recipe(experiment, apk.Options(), inside, others, benchmark_apk.STAGE)
 
 
 @pytest.fixture
@@ -306,13 +315,7 @@ def test_an_app_that_is_out_of_date_is_built(measure, ready, place, monkeypatch)
 def test_an_app_with_a_key_of_its_own_is_kept_until_it_is_out_of_date(measure, place):
     with contextlib.chdir(place):
         run = Run(RUN)
-        recipe = apk.recipe(
-            experiments.open_trained(run),
-            apk.Options(),
-            apk.choose(experiments.open_trained(run), "int8", ProgressReporter()),
-            [flavour for flavour in FLAVOURS if flavour != "int8"],
-            benchmark_apk.STAGE,
-        )
+        recipe = recipe_of(experiments.open_trained(run), FLAVOURS)
         own = stages.recipe(benchmark_apk.STAGE, recipe.inputs, {**recipe.settings, "key": "a" * 64})
         run.record(own)
     assert "(up to date)" in said(measure())

@@ -169,6 +169,27 @@ def test_photos_of_another_model_are_told_apart(place, photos):
     assert (found["field"]["n"], found["other_models"]["scored"]["n"], found["phone"]["n"]) == (21, 6, 28)
 
 
+def test_photos_of_another_flavour_are_compared_with_it_and_scored_like_the_others(place, photos, draw):
+    before = document(place, "walk")
+    assert before["flavours"] == {"int8": 34}
+    assert "answered" not in fine(run(place, "walk"))
+    float32, experiment = bundle.read(RUN / "export/float32"), open_trained(Run(RUN))
+    picture = experiment.split.held_out[0]
+    with Image.open(experiment.table.file(picture)) as image:
+        pixels = np.asarray(ImageEnhance.Brightness(image).enhance(0.7))
+    take(place / "walk", 60, pixels, float32, picture.label, kernels=XNNPACK)
+    shown = fine(run(place, "walk"))
+    assert "answered  on the phone 1 by float32, 34 by int8; all are scored by int8 on this computer" in shown
+    assert "another model" not in shown
+    found = json.loads(PHOTOS.read_text("utf-8"))
+    assert (found["field"]["n"], found["other_models"]["models"]) == (28, {})
+    assert (found["phone"]["n"], found["phone"]["disagree"]) == (35, 0)
+    # Equal bytes are demanded of int8 alone, on ARM but for one step.
+    scale, tolerance = bundle.read(RUN / "export/int8").contract.output.scale, float32.contract.tolerance
+    assert {replayed["allowed"] for replayed in found["phone"]["photos"]} == {scale, tolerance}
+    assert f"up to {max(scale or 0, tolerance):.4f} is allowed" in shown
+
+
 def test_pictures_of_the_run_itself_are_not_scored(place, photos):
     experiment = open_trained(Run(RUN))
     for label in experiment.labels:

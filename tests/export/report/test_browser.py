@@ -34,6 +34,10 @@ class Opened:
         self.page.on("dialog", lambda dialog: (self.complaints.append(dialog.message), dialog.dismiss()))
         self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto(path.as_uri())
+        if script:  # which begins after the first layout
+            self.page.evaluate(
+                "new Promise((end) => requestAnimationFrame(() => requestAnimationFrame(end)))"
+            )
 
     def outside(self) -> list[str]:
         return [url for url in self.asked if not url.startswith(("data:", "file:"))]
@@ -125,6 +129,24 @@ def test_a_table_that_does_not_fit_names_its_columns_in_every_row(opened, report
     one.page.set_viewport_size({"width": 1600, "height": 900})
     one.page.locator("table.stacked").first.wait_for(state="detached")
     assert one.page.locator("#fails thead").is_visible()
+
+
+def test_its_script_never_waits_for_a_layout(browser, report):
+    """To ask for a width while the page is read makes the browser lay out all of it within the script."""
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.add_init_script("""
+        const own = Object.getOwnPropertyDescriptor(Element.prototype, "scrollWidth");
+        window.asked = [];
+        Object.defineProperty(Element.prototype, "scrollWidth", {
+            get() { window.asked.push(document.currentScript !== null); return own.get.call(this); },
+        });
+    """)
+    page.goto(report.as_uri())
+    page.locator("table.stacked").first.wait_for()
+    asked = page.evaluate("window.asked")
+    page.close()
+    assert asked
+    assert True not in asked
 
 
 def test_the_first_screen_says_whether_the_file_may_be_shipped(opened, report):

@@ -92,7 +92,7 @@ EVALUATION = Evaluation(
                 recall_interval=Interval(0.69, 0.9),
             ),
         ),
-        confusion=((48, 2), (9, 41)),
+        confusion=((0, 0, 48), (0, 1, 2), (1, 0, 9), (1, 1, 41)),
     ),
     threshold=0.5,
     gaps=("one", "two"),

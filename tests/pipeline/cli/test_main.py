@@ -101,8 +101,8 @@ def test_a_text_file_is_no_source_of_pictures(tmp_path):
     verbs.refused(
         verb("pipeline", "train", "README.md", cwd=tmp_path),
         2,
-        "README.md is neither a configuration (.toml) nor a table (.csv)",
-        "give a configuration (.toml), a folder with one folder of pictures per class, or a table (.csv)",
+        "README.md is neither a configuration (.toml) nor a table (.csv, .parquet)",
+        "give a configuration (.toml), a folder with a folder per class, or a table (.csv, .parquet)",
     )
 
 

@@ -46,10 +46,39 @@ def test_a_table_is_enough_and_gives_the_defaults(tmp_path):
     assert load(tmp_path / "table.csv").data.pictures == str(tmp_path / "table.csv")
 
 
+@pytest.mark.parametrize("name", ["table.csv", "table.PARQUET"])
+def test_the_key_of_a_table_is_another_name_of_that_of_the_pictures(from_toml, name):
+    config = from_toml(f'data.table = "{name}"', pictures="")
+    assert config == from_toml("", pictures=name)
+    assert 'pictures = "' in dump(config)
+    assert from_toml("", f"data.table={name}", pictures="elsewhere") == config
+
+
+def test_both_names_of_the_pictures_are_refused(from_toml):
+    error = refused(from_toml, 'data.table = "table.csv"')
+    assert error.message.endswith(
+        "run.toml: data.pictures and data.table are two names of one key; both are given"
+    )
+    assert error.hint == "keep data.table for a table, data.pictures for a folder"
+
+
+def test_a_parquet_file_is_enough(tmp_path):
+    (tmp_path / "table.parquet").write_bytes(b"PAR1")
+    assert load(tmp_path / "table.parquet").data.pictures == str(tmp_path / "table.parquet")
+
+
+@pytest.mark.parametrize("size", ["0", "-1"])
+def test_the_cache_of_remote_pictures_has_a_size(from_toml, size):
+    assert (
+        "data.remote_cache_gb: expected a number greater than 0"
+        in refused(from_toml, "", f"data.remote_cache_gb={size}").message
+    )
+
+
 def test_nothing_there_is_said_with_what_may_be_there(tmp_path):
     with pytest.raises(DataError, match="nowhere: no such file or folder") as caught:
         load(tmp_path / "nowhere")
-    assert "one folder of pictures per class" in caught.value.hint
+    assert "a folder per class" in caught.value.hint
     assert caught.value.exit_code == 2
 
 

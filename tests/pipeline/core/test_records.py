@@ -39,6 +39,7 @@ def test_the_key_of_a_recipe_is_stable():
 def test_a_file_that_is_not_as_its_stage_left_it_is_named_with_the_command_that_makes_it_again(run):
     recipe = replace(RECIPE, stage="evaluation")
     files.write_json(run.path(stages.EVALUATION), {"a": 1})
+    files.write_text(run.path(stages.ANSWERS), "path\n")
     run.record(recipe)
     assert run.done(recipe)
     assert run.holds(stages.EVALUATION)

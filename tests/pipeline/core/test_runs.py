@@ -91,7 +91,7 @@ def test_a_damaged_artefact_is_named_with_the_remedy(run, read, content):
 
 def test_rows_of_a_table_come_by_column(run):
     files.write_text(run.path("x"), 'a,b\n1,"x, ""y"""\n"2\n3",\n')
-    assert run.read_csv("x") == [{"a": "1", "b": 'x, "y"'}, {"a": "2\n3", "b": ""}]
+    assert list(run.read_csv("x")) == [{"a": "1", "b": 'x, "y"'}, {"a": "2\n3", "b": ""}]
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(run, monkeypatch):
@@ -363,6 +363,13 @@ def test_a_run_has_one_folder_of_pictures(workplace):
     assert runs.open_for("first", same, keys=("data.pictures",)).name == "first"
     with pytest.raises(ConfigError, match=r"it differs in head\.l2$"):
         runs.open_for("first", same)
+
+
+def test_the_size_of_the_cache_makes_no_other_run(workplace):
+    files.write_json(make_run("first").path(stages.FOLDS), {})
+    own = runs.find("first").config()
+    other = own.with_values({"data.remote_cache_gb": 50.0})
+    assert runs.open_for("first", other).name == "first"
 
 
 def test_a_damaged_configuration_says_how_to_write_it_anew(workplace):

@@ -34,13 +34,30 @@ def test_held_out_scores_are_those_of_scikit_learn(evaluation, predictions):
     assert found["n"] == 36
     assert found["accuracy"] == pytest.approx(oracle.accuracy_score(truth, predicted))
     assert found["macro_f1"] == pytest.approx(oracle.f1_score(truth, predicted, average="macro"))
-    assert found["confusion"] == oracle.confusion_matrix(truth, predicted).tolist()
+    matrix = oracle.confusion_matrix(truth, predicted)
+    assert {(row, column): count for row, column, count in found["confusion"]} == {
+        place: count for place, count in np.ndenumerate(matrix) if count
+    }
     recalls = oracle.recall_score(truth, predicted, average=None)
     scores = oracle.f1_score(truth, predicted, average=None)
     assert [row["recall"] for row in found["classes"]] == pytest.approx(recalls)
     assert [row["f1"] for row in found["classes"]] == pytest.approx(scores)
     assert [row["n"] for row in found["classes"]] == [12, 12, 12]
     assert [row["label"] for row in found["classes"]] == evaluation["labels"]
+
+
+def test_every_answer_is_in_a_table(finished, predictions):
+    run, probabilities = Run(finished / RUN), predictions["probabilities"]
+    rows = run.read_csv(stages.ANSWERS)
+    labels = run.read_json(stages.EVALUATION)["labels"]
+    side = {row["path"]: row["side"] for row in run.read_csv(stages.SPLIT)}
+    label = {row["path"]: row["label"] for row in run.read_csv(stages.PICTURES)}
+    assert {row["path"] for row in rows} == {path for path, where in side.items() if where == "held_out"}
+    assert all(row["label"] == label[row["path"]] for row in rows)
+    assert [row["answer"] for row in rows] == [labels[at] for at in probabilities.argmax(1)]
+    assert [float(row["score"]) for row in rows] == pytest.approx(probabilities.max(1), abs=1e-4)
+    own = [probabilities[at, labels.index(row["label"])] for at, row in enumerate(rows)]
+    assert [float(row["label_score"]) for row in rows] == pytest.approx(own, abs=1e-4)
 
 
 def test_out_of_fold_scores_are_pooled_over_the_folds(evaluation, finished):

@@ -64,3 +64,11 @@ def test_answers_that_are_not_numbers_are_compared_with_nothing():
         probabilities = np.array([[0.5, 0.5], [hole, 0.5]], np.float32)
         with pytest.raises(ConversionError, match="keras predicts numbers that are not finite"):
             Predictions("keras", names, names, truth, probabilities)
+
+
+def test_the_answers_are_found_once():
+    """Whoever asks picture by picture must not go through all of them each time."""
+    arrays = {name: np.arange(2) for name in ("sha256", "groups", "truth")}
+    found = Predictions(KERAS, **arrays, probabilities=np.array([[0.2, 0.8], [0.5, 0.5]], np.float32))
+    assert found.predicted.tolist() == [1, 0]
+    assert found.predicted is found.predicted

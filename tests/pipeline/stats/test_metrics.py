@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import sparse, special
 from sklearn import metrics as judge
 
 from pipeline.stats import metrics, wilson
@@ -35,6 +35,24 @@ def test_confusion_keeps_shuffled_class_names_in_their_rows():
 
 def test_rows_are_the_truth_and_columns_the_answers():
     assert metrics.confusion(np.array([0, 0, 1]), np.array([1, 1, 1]), 2).tolist() == [[0, 2], [0, 1]]
+
+
+def test_the_entries_of_a_matrix_are_those_of_scipys_sparse_one(predictions):
+    counts = metrics.confusion(*predictions, 5)
+    judge = sparse.coo_array(counts)
+    assert metrics.entries(counts) == tuple(
+        sorted(zip(*(part.tolist() for part in (*judge.coords, judge.data)), strict=True))
+    )
+    assert metrics.entries(np.zeros((3, 3), int)) == ()
+
+
+def test_every_class_has_its_rows_also_one_without_any(predictions):
+    truth, _ = predictions
+    rows = metrics.rows_by_class(truth, 6)
+    assert [own.tolist() for own in rows] == [
+        [row for row, label in enumerate(truth) if label == number] for number in range(6)
+    ]
+    assert [len(own) for own in metrics.rows_by_class(np.zeros(0, int), 2)] == [0, 0]
 
 
 def test_accuracy_and_f1_equal_scikit_learn(predictions):

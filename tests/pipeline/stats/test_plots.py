@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from pipeline.stats import plots
+from pipeline.stats import class_plots, plots
 from pipeline.stats.metrics import Interval
 
 PLAIN = ["cat", "dog", "emu"]
@@ -64,14 +64,16 @@ def pictures_of(rows: int, columns: int, size: tuple[int, int] = (32, 64)) -> li
 Draw = Callable[[Path, list[str]], None]
 DRAWINGS: dict[str, Draw] = {
     "curves.svg": lambda path, labels: plots.curves(path, curves_of(), 3, 1234),
-    "classes.svg": lambda path, labels: plots.class_histogram(
+    "classes.svg": lambda path, labels: class_plots.class_histogram(
         path, labels, {"train": [80 + at for at in range(len(labels))], "held-out": [20] * len(labels)}
     ),
-    "confusion.svg": lambda path, labels: plots.confusion(path, labels, counts_of(labels)),
-    "f1.svg": lambda path, labels: plots.f1(path, bars_of(labels), [40] * len(labels)),
+    "confusion.svg": lambda path, labels: class_plots.confusion(path, labels, counts_of(labels)),
+    "f1.svg": lambda path, labels: class_plots.f1(path, bars_of(labels), [40] * len(labels)),
     "search.svg": lambda path, labels: plots.search(path, search_of(len(labels)), 500),
     "frontier.png": lambda path, labels: plots.frontier(path, points_of(labels), 500, 3.5),
-    "samples.png": lambda path, labels: plots.sample_sheet(path, labels, pictures_of(len(labels), 3)),
+    "samples.png": lambda path, labels: plots.sample_sheet(
+        path, labels, pictures_of(len(labels), 3), len(labels)
+    ),
     "augmentation.png": lambda path, labels: plots.augmentation_sheet(
         path, labels, [np.stack(row) for row in pictures_of(len(labels), 3)]
     ),
@@ -83,13 +85,13 @@ BY_LABEL = [name for name in DRAWINGS if name not in ("curves.svg", "search.svg"
 def drawn(monkeypatch) -> list[Figure]:
     """The figures that are saved, as objects."""
     kept: list[Figure] = []
-    save = plots._save
+    save = Figure.savefig
 
-    def keep(figure: Figure, path: Path) -> None:
-        save(figure, path)
+    def keep(figure: Figure, *arguments, **options) -> None:
+        save(figure, *arguments, **options)
         kept.append(figure)
 
-    monkeypatch.setattr(plots, "_save", keep)
+    monkeypatch.setattr(Figure, "savefig", keep)
     return kept
 
 
@@ -176,6 +178,45 @@ def test_many_classes_still_fit(tmp_path, drawn, name, count):
     assert sum(text.startswith("class number") for text in shown) >= count
 
 
+def drawn_labels(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.axes[0].get_yticklabels()]
+
+
+def test_of_many_classes_the_smallest_are_drawn(tmp_path, drawn):
+    labels = [f"class {at}" for at in range(300)]
+    train = [100 - at % 60 for at in range(300)]
+    class_plots.class_histogram(tmp_path / "c.svg", labels, {"train": train, "held-out": [5] * 300})
+    # 5 classes each of 41, 42 ... 50 training pictures.
+    assert drawn_labels(drawn[0]) == [f"class {at}" for n in range(10) for at in range(59 - n, 300, 60)]
+    title = drawn[0].axes[0].get_title(loc="left")
+    assert title == "Pictures per class, the 50 smallest of 300 classes"
+    (words, _) = (text.get_text() for text in drawn[0].legends[0].get_texts())
+    assert words == f"train (n = {sum(train):,})"
+
+
+def test_of_many_classes_the_weakest_are_drawn(tmp_path, drawn):
+    bars = [plots.Bar(f"class {at}", 1 - at / 300, Interval(0.0, 1.0)) for at in range(300)]
+    class_plots.f1(tmp_path / "f.svg", bars, list(range(300)))
+    assert drawn_labels(drawn[0]) == [f"class {at} (n = {at})" for at in range(299, 249, -1)]
+    assert drawn[0].axes[0].get_title(loc="left").endswith(", the 50 weakest of 300 classes")
+
+
+@pytest.mark.slow
+def test_of_many_classes_the_most_confused_are_drawn(tmp_path, drawn):
+    counts = np.diag(np.full(300, 9))
+    counts[7, 200], counts[280, 150] = 3, 1
+    class_plots.confusion(tmp_path / "m.svg", [f"class {at}" for at in range(300)], counts)
+    kept = sorted({7, 200, 280, 150, *[at for at in range(300) if at != 7][:46]})
+    assert drawn_labels(drawn[0]) == [f"class {at}" for at in kept]
+    axis = drawn[0].axes[0]
+    shown = {(round(t.get_position()[1]), round(t.get_position()[0])): t.get_text() for t in axis.texts}
+    assert shown[kept.index(7), kept.index(200)] == "3"
+    assert shown[kept.index(280), kept.index(150)] == "1"
+    # Of all pictures, and not of those that are drawn.
+    title = f"Held-out pictures (n = 2,704, accuracy {2700 / 2704:.3f}), the 50 most confused of 300 classes"
+    assert axis.get_title(loc="left") == title
+
+
 @pytest.mark.parametrize("name", BY_LABEL)
 def test_class_names_are_shown_as_they_are(tmp_path, drawn, name):
     with mpl.rc_context(plots._STYLE):
@@ -192,7 +233,7 @@ def test_class_names_are_shown_as_they_are(tmp_path, drawn, name):
 
 
 def test_a_class_name_without_a_dollar_sign_keeps_its_backslash(tmp_path, drawn):
-    plots.class_histogram(
+    class_plots.class_histogram(
         tmp_path / "c.svg", [r"a\b", "cost $5", "$5 and $6"], {"train": [1, 2, 3], "held-out": [1] * 3}
     )
     seen = {text.get_text() for text in drawn[0].axes[0].get_yticklabels()}
@@ -206,7 +247,7 @@ def test_a_class_name_without_a_dollar_sign_keeps_its_backslash(tmp_path, drawn)
 
 
 def test_a_figure_of_missing_letters_warns_nobody(tmp_path, recwarn):
-    plots.f1(tmp_path / "f1.svg", bars_of(["日本語", "قطة"]), [2, 3])
+    class_plots.f1(tmp_path / "f1.svg", bars_of(["日本語", "قطة"]), [2, 3])
     assert [str(warning.message) for warning in recwarn] == []
 
 
@@ -228,7 +269,9 @@ def test_the_title_of_a_sheet_is_as_wide_as_its_pictures_at_most(tmp_path, drawn
 @pytest.mark.parametrize("count", [2, 3, 12, 40])
 def test_the_legend_of_the_classes_covers_nothing(tmp_path, drawn, count):
     labels = [f"class {number}" for number in range(count)]
-    plots.class_histogram(tmp_path / "c.svg", labels, {"train": [100] * count, "held-out": [30] * count})
+    class_plots.class_histogram(
+        tmp_path / "c.svg", labels, {"train": [100] * count, "held-out": [30] * count}
+    )
     figure = drawn[0]
     FigureCanvasAgg(figure).draw()
     legend = (figure.legends or [figure.axes[0].get_legend()])[0].get_window_extent()
@@ -240,9 +283,9 @@ def test_the_legend_of_the_classes_covers_nothing(tmp_path, drawn, count):
 
 def test_labels_stand_in_the_given_order_from_top_to_bottom(tmp_path, drawn):
     order = ["zebra", "ant", "mouse"]
-    plots.class_histogram(tmp_path / "c.svg", order, {"train": [5, 6, 7], "held-out": [1, 2, 3]})
-    plots.f1(tmp_path / "f.svg", bars_of(order), [3, 3, 3])
-    plots.confusion(tmp_path / "m.svg", order, counts_of(order))
+    class_plots.class_histogram(tmp_path / "c.svg", order, {"train": [5, 6, 7], "held-out": [1, 2, 3]})
+    class_plots.f1(tmp_path / "f.svg", bars_of(order), [3, 3, 3])
+    class_plots.confusion(tmp_path / "m.svg", order, counts_of(order))
     for figure in drawn:
         FigureCanvasAgg(figure).draw()
         axis = figure.axes[0]
@@ -257,7 +300,7 @@ def test_labels_stand_in_the_given_order_from_top_to_bottom(tmp_path, drawn):
 
 def test_the_confusion_matrix_has_the_truth_in_rows_and_the_answers_in_columns(tmp_path, drawn):
     counts = [[50, 3, 0], [1, 40, 7], [0, 0, 60]]
-    plots.confusion(tmp_path / "m.svg", PLAIN, np.array(counts))
+    class_plots.confusion(tmp_path / "m.svg", PLAIN, np.array(counts))
     axis = drawn[0].axes[0]
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("answer", "truth")
     assert axis.get_title(loc="left") == "Held-out pictures (n = 161, accuracy 0.932)"
@@ -276,7 +319,7 @@ def test_the_confusion_matrix_is_that_of_scikit_learn_with_names_in_any_order(tm
         [names[t] for t in truth], [names[a] for a in predictions], labels=names
     )
     with mpl.rc_context(plots._STYLE):
-        plots.confusion(tmp_path / "m.svg", names, expected)
+        class_plots.confusion(tmp_path / "m.svg", names, expected)
     axis = drawn[0].axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == names
     assert [label.get_text() for label in axis.get_yticklabels()] == names
@@ -343,7 +386,7 @@ def test_a_fold_without_pictures_has_no_curve(tmp_path, drawn):
 
 
 def test_f1_bars_have_their_intervals(tmp_path, drawn):
-    plots.f1(tmp_path / "f.svg", [plots.Bar("a", 0.8, Interval(0.7, 0.85))], [12])
+    class_plots.f1(tmp_path / "f.svg", [plots.Bar("a", 0.8, Interval(0.7, 0.85))], [12])
     axis = drawn[0].axes[0]
     (bar,) = axis.patches
     assert bar.get_width() == pytest.approx(0.8)
@@ -360,7 +403,7 @@ def test_a_long_search_says_how_many_are_shown(tmp_path, drawn):
 def test_a_sheet_shows_the_pixels_it_was_given(tmp_path, drawn):
     rows = pictures_of(2, 3)
     rows[1] = rows[1][:2]
-    plots.sample_sheet(tmp_path / "s.png", ["a", "b"], rows)
+    plots.sample_sheet(tmp_path / "s.png", ["a", "b"], rows, 2)
     shown = [axis.images[0].get_array() for axis in drawn[0].axes if axis.images]
     expected = [picture for row in rows for picture in row]
     assert len(shown) == len(expected)

@@ -127,6 +127,20 @@ def test_each_picture_may_be_taken_in_another_view(config, table):
     np.testing.assert_array_equal(found, np.stack([whole[4, 2], whole[1, 0], whole[0, 1]]))
 
 
+def test_a_large_store_is_shuffled_window_by_window(config, table, monkeypatch):
+    found = compute(config, FRAME, table, table.pictures[::-1])
+    everything, random = np.arange(9), np.random.default_rng(0)
+    order = found.shuffled(everything, random)
+    np.testing.assert_array_equal(order, np.random.default_rng(0).permutation(9))
+    monkeypatch.setattr(store, "_WINDOW", 3 * found.records.dtype.itemsize)
+    orders = [found.shuffled(everything, random) for _ in range(20)]
+    for order in orders:
+        assert sorted(order) == list(range(9))
+        for rows in found.rows[order].reshape(3, 3):
+            assert any(set(rows) == {(first + step) % 9 for step in range(3)} for first in range(9))
+    assert len({tuple(order) for order in orders}) > 15
+
+
 def test_nothing_is_computed_twice(config, table, analysed):
     first = everything(compute(config, FRAME, table, table.pictures))
     assert len(analysed) == 9

@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils.class_weight import compute_class_weight
 
 from pipeline.core import config as configuration
+from pipeline.core import memory
 from pipeline.core.config import Config
 from pipeline.core.errors import ConfigError
 from pipeline.core.progress import Progress, silent
@@ -236,6 +237,14 @@ def test_folds_answer_every_picture_once_by_a_head_that_did_not_see_it():
         inside, outside = (np.flatnonzero(examples.folds != fold), np.flatnonzero(examples.folds == fold))
         trained(trainer, examples, inside, 8 * 2)  # 45 pictures are two batches
         np.testing.assert_array_equal(found.logits[outside], trainer.logits(examples, outside))
+
+
+def test_logits_on_disk_are_those_in_memory(workplace, monkeypatch):
+    inside = run_folds(easy())
+    monkeypatch.setattr(memory, "_ON_DISK", 0)
+    outside = run_folds(easy())
+    np.testing.assert_array_equal(outside.logits, inside.logits)
+    assert (outside.chosen_epoch, outside.temperature) == (inside.chosen_epoch, inside.temperature)
 
 
 def test_the_epoch_with_the_lowest_mean_validation_loss_is_chosen():

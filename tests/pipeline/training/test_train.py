@@ -12,11 +12,11 @@ from PIL import Image
 
 from pipeline.core import config as configuration
 from pipeline.core import files, runs, stages
-from pipeline.core.errors import DataError, RunError
+from pipeline.core.errors import DataError, NetworkError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
-from pipeline.data import dataset, fingerprints, splits, stored_table
+from pipeline.data import changes, dataset, fingerprints, splits, stored_table
 from pipeline.data.audit import audit
 from pipeline.evaluation import evaluate
 from pipeline.images import decode
@@ -46,6 +46,7 @@ MADE_BY_TRAIN = {
 MADE_BY_EVALUATE = {
     "predictions/keras.npz",
     "evaluation.json",
+    "answers.csv",
     "label_issues.json",
     "figures/label_issues.png",
     "figures/confusion.svg",
@@ -686,6 +687,18 @@ def test_pictures_that_are_gone_are_said(spoiled):
         "the pictures are not those of the training run: pictures: no such folder of pictures; "
         "to train again: "
     )
+
+
+def test_pictures_whose_store_does_not_answer_are_said(spoiled, monkeypatch):
+    def silent(*_: object) -> None:
+        raise NetworkError("s3://bucket has stopped answering", "check the connection")
+
+    monkeypatch.setattr(changes, "changed_since", silent)
+    heard = Heard()
+    experiments.open_trained(Run(RUN), heard)
+    assert heard.warnings == [
+        "it is not known whether the pictures have changed: s3://bucket has stopped answering"
+    ]
 
 
 @pytest.mark.slow

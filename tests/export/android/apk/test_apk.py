@@ -129,13 +129,22 @@ def test_a_run_in_use_is_refused(exported, made):
 def test_for_the_benchmark_every_flavour_is_inside_and_the_apps_own_is_untouched(exported, made):
     before = (exported / RUN / "demo.apk").read_bytes()
     shown = fine(here("export", "apk", "--benchmark", cwd=exported))
-    assert "float32, float16, dynamic_range, only for the benchmark" in shown
+    assert "float32, float16, dynamic_range, to benchmark and to switch to" in shown
     assert shown.endswith("  data/runs/pictures/benchmark.apk\n")
     with zipfile.ZipFile(exported / RUN / "benchmark.apk") as opened:
         models = {name for name in opened.namelist() if name.endswith(".tflite")}
         held = json.loads(opened.read("assets/contract_float16.json"))
+        said = {
+            name: json.loads(opened.read(f"assets/verdict_{name}.json"))
+            for name in FLAVOURS
+            if name != "int8"
+        }
     assert models == {f"assets/model_{flavour}.tflite" for flavour in FLAVOURS}
     assert held["model"]["file"] == "model_float16.tflite"
+    parity = json.loads((exported / RUN / "parity.json").read_text("utf-8"))
+    assert {name: (verdict["verdict"], verdict["n"]) for name, verdict in said.items()} == {
+        row["model"]: (row["verdict"], 36) for row in parity["targets"] if row["model"] != "int8"
+    }
     assert (exported / RUN / "demo.apk").read_bytes() == before
     again = fine(here("export", "apk", "--benchmark", cwd=exported))
     assert "with float32, float16, dynamic_range, int8 (up to date)" in again

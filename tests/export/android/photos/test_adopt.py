@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -82,6 +83,27 @@ def test_pictures_that_lie_elsewhere_are_not_named(workplace, make_data_set, pho
     assert (found.photos, found.pictures) == (4, 0)
     assert set(rows_of(found.table)[0]) == {"path", "label", "group"}
     assert dataset.scan(found.table).labels == LABELS
+
+
+def test_pictures_that_a_table_names_in_full_are_named_wherever_it_lies(workplace, make_data_set, photos):
+    elsewhere = make_data_set(workplace / "elsewhere", {"cat": 10, "dog": 10})
+    lines = [f"{path},{path.parent.name}" for path in sorted(elsewhere.rglob("*.png"))]
+    for place in (workplace, workplace / "data/pictures/animals"):
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "table.csv").write_text("\n".join(["path,label", *lines]), "utf-8")
+        experiment = subject_of(place / "table.csv")
+        found = adopt.adopt(experiment, photos, f"field{place.name}")
+        assert (found.photos, found.pictures) == (4, 20)
+        table = dataset.scan(found.table)
+        assert (len(table.pictures), table.excluded) == (24, ())
+
+
+def test_the_address_of_a_picture_stays_as_it_is(experiment, photos):
+    row = experiment.split.train[0]
+    address = "s3://bucket//a.png"
+    split = replace(experiment.split, train=(replace(row, path=address),), groups={address: "g"}, held_out=())
+    found = adopt.adopt(SimpleNamespace(**{**vars(experiment), "split": split}), photos, "field")
+    assert address in [row["path"] for row in rows_of(found.table)]
 
 
 def test_photos_of_one_class_alone_are_no_data_set(workplace, make_data_set, photos):

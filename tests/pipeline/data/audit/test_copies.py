@@ -38,7 +38,7 @@ def same(one: Path, other: Path) -> bool:
     """Whether two files under two labels are taken for one picture."""
     files = {"0": one, "1": other}
     labels = {"0": Counter(a=1), "1": Counter(b=1)}
-    found = copies.judge(labels, [("0", "1", True)], files.__getitem__)
+    found = copies.judge(labels, Counter(), [("0", "1", True)], files.__getitem__)
     return len(found.same) == 1
 
 
@@ -111,7 +111,7 @@ def test_near_copies_bind_unless_they_span_classes_or_hold_over_a_tenth_of_one()
 
     def series(*members: str) -> list[list[str]]:
         pairs = [(one, other, False) for one, other in itertools.pairwise(members)]
-        found = copies.judge(labels, pairs, no_file)
+        found = copies.judge(labels, Counter(a=40, b=15), pairs, no_file)
         bound = [group for group in found.bound if len(group) > 1]
         assert len(bound) + len(found.series) == 1
         return found.series

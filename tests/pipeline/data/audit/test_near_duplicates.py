@@ -150,3 +150,22 @@ def test_the_number_of_comparisons_grows_with_the_pictures_and_not_with_their_pa
         compared[count] = sum(seen)
         assert sum(seen) <= near_duplicates.TABLES * near_duplicates.WINDOW * 4 * count
     assert compared[10_000] <= 15 * compared[1000]
+
+
+@pytest.mark.parametrize("block", [37, 1000])
+def test_pairs_do_not_depend_on_how_many_hashes_are_compared_at_a_time(monkeypatch, block):
+    numbers = np.random.default_rng(0)
+    hashes = numbers.integers(0, 256, (600, 4, 32), np.uint8)
+    hashes[1::3, numbers.integers(4)] = hashes[::3, numbers.integers(4)]
+    hashes[2::3, fingerprints.INSIDE] = hashes[::3, fingerprints.INSIDE]
+    whole = near_duplicates.nominate(hashes, 40)
+    monkeypatch.setattr(near_duplicates, "_BLOCK", block)
+    assert near_duplicates.nominate(hashes, 40) == whole
+    assert len(whole) >= 200
+
+
+def test_a_burst_is_connected_by_a_pair_less_than_it_has_frames():
+    pairs = [near_duplicates.NearDuplicate(a, b, "near", 0, 1.0) for a in range(50) for b in range(a + 1, 50)]
+    kept = near_duplicates.spanning(pairs)
+    assert len(kept) == 49
+    assert {frame for pair in kept for frame in (pair.first, pair.second)} == set(range(50))

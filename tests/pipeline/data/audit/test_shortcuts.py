@@ -120,15 +120,16 @@ def test_a_pair_of_classes_is_told_apart_only_well_above_chance():
     numbers = np.random.default_rng(1)
     truth = np.repeat([0, 1, 2], 200)
     predictions = numbers.random((600, 3)) * 0.1
-    assert separability.told_apart(truth, predictions) == []
+    assert separability.told_apart(truth, predictions) == ([], 0)
     predictions[truth == 0, 0] += 1  # 0 is always right; 1 and 2 are guessed, but never taken for 0
     predictions[truth != 0, 0] -= 1
-    found = separability.told_apart(truth, predictions)
+    found, count = separability.told_apart(truth, predictions)
+    assert count == 2
     assert [pair[:2] for pair in found] == [(0, 1), (0, 2)]
     assert all(score == 1 and 0.95 < low < 1 for *_, score, low in found)
     # Undecided answers are half right, and a handful of pictures proves nothing.
-    assert separability.told_apart(truth, np.full((600, 3), 1 / 3)) == []
-    assert separability.told_apart(np.array([0, 1]), np.eye(2)) == []
+    assert separability.told_apart(truth, np.full((600, 3), 1 / 3)) == ([], 0)
+    assert separability.told_apart(np.array([0, 1]), np.eye(2)) == ([], 0)
 
 
 def test_colours_are_shown_and_raise_no_alarm(workplace, make_data_set):
@@ -226,16 +227,26 @@ def test_pictures_of_one_group_are_never_learned_from_and_asked_about(workplace)
 
 def test_a_few_groups_prove_less_than_as_many_pictures():
     truth, predictions = np.repeat([0, 1], 40), np.repeat(np.eye(2), 40, axis=0)
-    ((*_, alone),) = separability.told_apart(truth, predictions)
-    ((*_, grouped),) = separability.told_apart(truth, predictions, np.arange(80) // 8)
+    ((*_, alone),), _ = separability.told_apart(truth, predictions)
+    ((*_, grouped),), _ = separability.told_apart(truth, predictions, np.arange(80) // 8)
     assert grouped < alone
-    assert separability.told_apart(truth, predictions, np.arange(80) // 20) == []
+    assert separability.told_apart(truth, predictions, np.arange(80) // 20) == ([], 0)
+
+
+def test_of_thousands_of_pairs_that_are_told_apart_the_clearest_are_named():
+    truth = np.repeat(np.arange(60), 40)
+    predictions = np.eye(60)[truth]
+    predictions[truth >= 40] += np.random.default_rng(6).random((800, 60)) * 3  # less clear
+    pairs, count = separability.told_apart(truth, predictions)
+    assert len(pairs) == 100
+    assert count > 40 * 39 / 2
+    assert all(max(one, other) < 40 for one, other, *_ in pairs)
 
 
 def test_chance_raises_no_alarm_among_thousands_of_pairs():
     numbers = np.random.default_rng(5)
     truth = np.repeat(np.arange(150), 12)
-    assert separability.told_apart(truth, numbers.random((1800, 150))) == []
+    assert separability.told_apart(truth, numbers.random((1800, 150))) == ([], 0)
 
 
 def test_the_measure_is_kept_and_repeated_only_for_other_pictures(workplace, draw):

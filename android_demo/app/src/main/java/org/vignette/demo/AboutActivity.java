@@ -20,8 +20,9 @@ import org.vignette.demo.model.ModelFile;
 
 /** Shows the built-in model, the gate's verdict on it, and the licences of everything in the app. */
 public final class AboutActivity extends Activity {
+    /** The extra that names the flavour in use; without it the usual one is shown. */
+    static final String FLAVOUR = "flavour";
     private static final int SHA256_SHOWN = 12;
-    private static final String VERDICT = "verdict.json";
 
     @Override
     protected void onCreate(Bundle saved) {
@@ -39,14 +40,14 @@ public final class AboutActivity extends Activity {
 
     private String model(Files files) {
         try {
-            ModelFile file = ModelFile.open(files);
+            ModelFile file = ModelFile.openFlavour(files, getIntent().getStringExtra(FLAVOUR));
             if (file == null) {
                 return getString(R.string.no_model_title);
             }
             Contract contract = file.contract;
             String sha256 = contract.modelSha256.substring(0, Math.min(SHA256_SHOWN, contract.modelSha256.length()));
             return getString(R.string.about_model, contract.flavour, contract.modelFile, sha256)
-                    + "\n" + verdict(files)
+                    + "\n" + verdict(files, file.name.replace("contract", "verdict"))
                     + (Model.passed(this, contract) ? "\n" + getString(R.string.tested_tick) : "")
                     + (contract.weaker() ? "\n" + getString(R.string.contract_weaker) : "");
         } catch (BundleException e) {
@@ -54,25 +55,26 @@ public final class AboutActivity extends Activity {
         }
     }
 
-    /** The export gate's verdict on the model: {@code verdict.json}, which an app built by other means lacks. */
-    private String verdict(Files files) throws BundleException {
+    /** The export gate's verdict on the model, whose file an app built by other means lacks. */
+    private String verdict(Files files, String name) throws BundleException {
         try {
-            if (!files.has(VERDICT)) {
+            if (!files.has(name)) {
                 return getString(R.string.gate_not_asked);
             }
-            JSONObject document = new JSONObject(ModelFile.text(files, VERDICT));
+            JSONObject document = new JSONObject(ModelFile.text(files, name));
             int pictures = document.getInt("n");
-            String words = getResources().getQuantityString(text(document.getString("verdict")), pictures, pictures);
+            int text = text(name, document.getString("verdict"));
+            String words = getResources().getQuantityString(text, pictures, pictures);
             return document.getBoolean("second_look") ? words + " " + getString(R.string.gate_second_look) : words;
         } catch (IOException e) {
-            throw new BundleException(R.string.file_unreadable, VERDICT, e.getMessage());
+            throw new BundleException(R.string.file_unreadable, name, e.getMessage());
         } catch (JSONException e) {
-            throw new BundleException(R.string.contract_unreadable, VERDICT, e.getMessage());
+            throw new BundleException(R.string.contract_unreadable, name, e.getMessage());
         }
     }
 
     /** A plural. */
-    private static int text(String verdict) throws BundleException {
+    private static int text(String name, String verdict) throws BundleException {
         switch (verdict) {
             case "passed":
                 return R.plurals.gate_passed;
@@ -81,7 +83,7 @@ public final class AboutActivity extends Activity {
             case "failed":
                 return R.plurals.gate_failed;
             default:
-                throw new BundleException(R.string.contract_value_wrong, VERDICT, "verdict",
+                throw new BundleException(R.string.contract_value_wrong, name, "verdict",
                         "passed, not shown, failed", verdict);
         }
     }

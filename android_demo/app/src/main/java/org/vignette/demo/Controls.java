@@ -4,11 +4,15 @@ import android.app.Activity;
 import android.app.AlertDialog;
 import android.content.Intent;
 import android.content.SharedPreferences;
+import android.os.Bundle;
 import android.view.View;
+import android.view.ViewGroup;
 import android.widget.ImageButton;
 import android.widget.PopupMenu;
+import android.widget.RadioButton;
 import android.widget.SeekBar;
 import android.widget.TextView;
+import java.util.List;
 import org.vignette.demo.benchmark.BenchmarkActivity;
 import org.vignette.demo.camera.Preview;
 import org.vignette.demo.core.Views;
@@ -21,30 +25,40 @@ final class Controls {
     private static final String PREFERENCES = "controls";
     private static final String FRONT = "front";
     private static final String FULL_SPEED = "full_speed";
+    private static final String FLAVOUR = "flavour";
     /** Followed by the model's sha256; absent for the model's own. */
     private static final String THRESHOLD = "threshold ";
 
     private final Activity activity;
     private final Preview preview;
     private final Runnable onSelfTest;
+    private final Runnable onFlavour;
     private final SharedPreferences preferences;
     private final ImageButton torch;
     private final View flip;
+    /** The one that the user chose, until the app is left for good; null for the usual one. */
+    private String flavour;
     private Model model;
     /** Null until the model is open. */
     private Contract contract;
+    private List<String> flavours;
     /** While they are open: windows of their own, which would outlive the activity's. */
     private PopupMenu menu;
     private AlertDialog dialog;
 
     /**
+     * @param saved by {@link #save}; null at the first start.
      * @param onFlip called when the camera of the other side is to be opened.
      * @param onSelfTest called when the user asks for the self-test.
+     * @param onFlavour called before the screen starts again with another flavour.
      */
-    Controls(Activity activity, Preview preview, Runnable onFlip, Runnable onSelfTest) {
+    Controls(Activity activity, Bundle saved, Preview preview, Runnable onFlip, Runnable onSelfTest,
+            Runnable onFlavour) {
         this.activity = activity;
+        flavour = saved == null ? null : saved.getString(FLAVOUR);
         this.preview = preview;
         this.onSelfTest = onSelfTest;
+        this.onFlavour = onFlavour;
         preferences = activity.getSharedPreferences(PREFERENCES, Activity.MODE_PRIVATE);
         torch = activity.findViewById(R.id.torch);
         flip = activity.findViewById(R.id.flip);
@@ -56,7 +70,30 @@ final class Controls {
             preferences.edit().putBoolean(FRONT, !front()).apply();
             onFlip.run();
         });
-        activity.findViewById(R.id.answer).setOnLongClickListener(view -> openThreshold());
+        activity.findViewById(R.id.answer).setOnLongClickListener(view -> openChoices());
+    }
+
+    void save(Bundle out) {
+        out.putString(FLAVOUR, flavour);
+    }
+
+    /** The flavour to open; null for the usual one. */
+    String flavour() {
+        return flavour;
+    }
+
+    /** Carries out what a button asks for; false if that is not about the flavour. */
+    boolean handle(UiState.Act act) {
+        if (act == UiState.Act.USUAL) {
+            choose(null);
+        }
+        return act == UiState.Act.USUAL;
+    }
+
+    private void choose(String chosen) {
+        flavour = chosen;
+        onFlavour.run();
+        activity.recreate();
     }
 
     /** Applies the user's choices to a model that is being opened. */
@@ -66,13 +103,16 @@ final class Controls {
         model.setFullSpeed(preferences.getBoolean(FULL_SPEED, false));
     }
 
-    /** @param opened null while there is no model. */
-    void setContract(Contract opened) {
+    /** @param all flavours in the app. */
+    void setContract(Contract opened, List<String> all) {
         contract = opened;
-        if (contract != null) {
-            int percent = preferences.getInt(THRESHOLD + contract.modelSha256, -1);
-            model.setThreshold(percent < 0 ? contract.threshold : percent / 100.0);
-        }
+        flavours = all;
+        applyThreshold();
+    }
+
+    private void applyThreshold() {
+        int percent = preferences.getInt(THRESHOLD + contract.modelSha256, -1);
+        model.setThreshold(percent < 0 ? contract.threshold : percent / 100.0);
     }
 
     /** A camera is being opened, with its light off. */
@@ -115,7 +155,8 @@ final class Controls {
                 preferences.edit().putBoolean(FULL_SPEED, !item.isChecked()).apply();
                 model.setFullSpeed(!item.isChecked());
             } else {
-                activity.startActivity(new Intent(activity, screen(item.getItemId())));
+                activity.startActivity(new Intent(activity, screen(item.getItemId()))
+                        .putExtra(AboutActivity.FLAVOUR, flavour));
             }
             return true;
         });
@@ -129,8 +170,8 @@ final class Controls {
         return item == R.id.benchmark ? BenchmarkActivity.class : AboutActivity.class;
     }
 
-    /** The threshold on a slider; the camera's answers follow it at once. */
-    private boolean openThreshold() {
+    /** The threshold on a slider, which the camera's answers follow at once, and the flavours if there are several. */
+    private boolean openChoices() {
         if (contract == null) {
             return false;
         }
@@ -145,7 +186,7 @@ final class Controls {
                 text.setText(activity.getString(R.string.threshold_text, percent, own));
                 SharedPreferences.Editor editor = preferences.edit();
                 (percent == own ? editor.remove(key) : editor.putInt(key, percent)).apply();
-                setContract(contract);
+                applyThreshold();
             }
 
             @Override
@@ -157,6 +198,9 @@ final class Controls {
         int now = preferences.getInt(key, own);
         text.setText(activity.getString(R.string.threshold_text, now, own));
         slider.setProgress(now);
+        if (flavours.size() > 1) {
+            showFlavours(content.findViewById(R.id.flavours));
+        }
         dialog = new AlertDialog.Builder(activity)
                 .setTitle(R.string.threshold_title)
                 .setView(content)
@@ -164,5 +208,22 @@ final class Controls {
                 .setNeutralButton(R.string.threshold_own, (opened, which) -> slider.setProgress(own))
                 .show();
         return true;
+    }
+
+    private void showFlavours(ViewGroup group) {
+        group.setVisibility(View.VISIBLE);
+        for (String one : flavours) {
+            RadioButton button = (RadioButton) activity.getLayoutInflater().inflate(R.layout.flavour, group, false);
+            button.setText(Contract.words(one));
+            button.setChecked(one.equals(contract.flavour));
+            button.setOnClickListener(view -> {
+                if (one.equals(contract.flavour)) {
+                    dialog.dismiss();
+                } else {
+                    choose(one.equals(flavours.get(0)) ? null : one);
+                }
+            });
+            group.addView(button);
+        }
     }
 }

@@ -6,6 +6,7 @@ import android.graphics.Bitmap;
 import android.net.Uri;
 import android.os.Bundle;
 import android.os.Parcelable;
+import java.util.List;
 import org.vignette.demo.camera.Preview;
 import org.vignette.demo.model.Answer;
 import org.vignette.demo.model.BundleException;
@@ -26,9 +27,8 @@ public final class MainActivity extends Activity implements Model.Listener, Prev
     UiState state;
     private Contract contract;
     private boolean resumed;
-    private boolean testWanted;
-    /** The user asked for it; otherwise only a failure is shown. */
-    private boolean testAsked;
+    /** The screen during the self-test that is to be run: LOADING if only a failure is shown; null for none. */
+    private UiState.Kind test;
     private boolean testing;
     private boolean doubtful;
 
@@ -40,14 +40,15 @@ public final class MainActivity extends Activity implements Model.Listener, Prev
         screen = new Screen(this, this::act, photo -> shutter.ask(photo));
         shutter = new Shutter(this);
         preview = new Preview(this, this);
-        controls = new Controls(this, preview, this::advance, this::selfTest);
+        // A failed self-test says nothing about another flavour.
+        controls = new Controls(this, saved, preview, this::advance, this::selfTest, () -> doubtful = false);
         show(UiState.of(UiState.Kind.LOADING));
     }
 
     @Override
     protected void onStart() {
         super.onStart();
-        model = new Model((DemoApp) getApplication(), this);
+        model = new Model((DemoApp) getApplication(), controls.flavour(), this);
         controls.setModel(model);
         shutter.open();
     }
@@ -81,6 +82,7 @@ public final class MainActivity extends Activity implements Model.Listener, Prev
     protected void onSaveInstanceState(Bundle out) {
         super.onSaveInstanceState(out);
         out.putBoolean(DOUBTFUL, doubtful);
+        controls.save(out);
     }
 
     @Override
@@ -99,10 +101,10 @@ public final class MainActivity extends Activity implements Model.Listener, Prev
             return;
         }
         Parcelable sent = Sharing.of(getIntent());
-        if (testWanted) {
+        if (test != null) {
             testing = true;
             preview.close();
-            show(UiState.of(testAsked ? UiState.Kind.TESTING : UiState.Kind.LOADING));
+            show(UiState.of(test));
             model.selfTest();
         } else if (sent instanceof Uri) {
             show(UiState.of(UiState.Kind.LOADING));
@@ -127,7 +129,7 @@ public final class MainActivity extends Activity implements Model.Listener, Prev
     }
 
     private void act(UiState.Act act) {
-        if (permission.handle(act)) {
+        if (permission.handle(act) || controls.handle(act)) {
             return;
         }
         if (state.kind != UiState.Kind.TESTED) {
@@ -150,8 +152,7 @@ public final class MainActivity extends Activity implements Model.Listener, Prev
     }
 
     private void selfTest() {
-        testAsked = true;
-        testWanted = true;
+        test = UiState.Kind.TESTING;
         restart();
     }
 
@@ -173,10 +174,10 @@ public final class MainActivity extends Activity implements Model.Listener, Prev
     }
 
     @Override
-    public void onModelOpened(Contract opened, boolean tested) {
+    public void onModelOpened(Contract opened, List<String> flavours, boolean tested) {
         contract = opened;
-        controls.setContract(opened);
-        testWanted |= !tested && !doubtful;
+        controls.setContract(opened, flavours);
+        test = test == null && !tested && !doubtful ? UiState.Kind.LOADING : test;
         advance();
     }
 
@@ -190,7 +191,7 @@ public final class MainActivity extends Activity implements Model.Listener, Prev
         contract = null;
         testing = false;
         preview.close();
-        show(UiState.modelError(error));
+        show(UiState.modelError(error, controls.flavour()));
     }
 
     @Override
@@ -217,12 +218,11 @@ public final class MainActivity extends Activity implements Model.Listener, Prev
 
     @Override
     public void onSelfTest(SelfTest.Report report) {
-        boolean shown = testAsked || !report.right();
-        testWanted = false;
-        testAsked = false;
+        boolean asked = test == UiState.Kind.TESTING;
+        test = null;
         testing = false;
         doubtful = !report.right();
-        if (shown) {
+        if (asked || doubtful) {
             show(UiState.tested(report));
         } else {
             advance();

@@ -13,6 +13,7 @@ import android.widget.TextView;
 import java.util.function.Consumer;
 import org.vignette.demo.core.Views;
 import org.vignette.demo.model.Answer;
+import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.SelfTest;
 import org.vignette.demo.photos.Photo;
 
@@ -146,8 +147,8 @@ final class Screen {
                 ((TextView) row.findViewById(R.id.percent)).setText(percent(score.probability));
             }
         }
-        latency.setText(answer == null ? null
-                : resources.getString(R.string.latency, answer.grabMs, answer.letterboxMs, answer.modelMs));
+        latency.setText(answer == null ? null : (answer.flavour == null ? "" : Contract.words(answer.flavour) + " · ")
+                + resources.getString(R.string.latency, answer.grabMs, answer.letterboxMs, answer.modelMs));
     }
 
     private String percent(float probability) {

@@ -15,6 +15,8 @@ final class UiState {
         NONE(0),
         ASK(R.string.act_ask),
         SETTINGS(R.string.act_settings),
+        /** Goes back to the usual flavour. */
+        USUAL(R.string.act_usual),
         RETRY(R.string.act_retry),
         CAMERA(R.string.act_camera);
 
@@ -31,6 +33,8 @@ final class UiState {
         LOADING(R.string.loading_title, 0, Act.NONE),
         NO_MODEL(R.string.no_model_title, R.string.no_model_text, Act.NONE),
         MODEL_ERROR(R.string.model_error_title, 0, Act.NONE),
+        /** It is of the flavour that the user chose. */
+        FLAVOUR_ERROR(R.string.model_error_title, 0, Act.USUAL),
         PERMISSION_WANTED(R.string.permission_title, R.string.permission_wanted, Act.ASK),
         PERMISSION_REFUSED(R.string.permission_title, R.string.permission_refused, Act.ASK),
         PERMISSION_BLOCKED(R.string.permission_title, R.string.permission_blocked, Act.SETTINGS),
@@ -66,7 +70,7 @@ final class UiState {
     final Bitmap image;
     /** With TAKEN. */
     final Photo photo;
-    /** With MODEL_ERROR and NOT_KEPT. */
+    /** With MODEL_ERROR, FLAVOUR_ERROR and NOT_KEPT. */
     final LocalizedException error;
     /** With TESTED. */
     final SelfTest.Report report;
@@ -120,8 +124,9 @@ final class UiState {
         }
     }
 
-    static UiState modelError(BundleException error) {
-        return new UiState(Kind.MODEL_ERROR, null, null, null, error, null, false);
+    /** @param flavour the one that the user chose; null for none. */
+    static UiState modelError(BundleException error, String flavour) {
+        return new UiState(flavour == null ? Kind.MODEL_ERROR : Kind.FLAVOUR_ERROR, null, null, null, error, null, false);
     }
 
     static UiState tested(SelfTest.Report report) {

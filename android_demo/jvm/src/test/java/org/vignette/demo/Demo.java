@@ -5,14 +5,17 @@ import static org.robolectric.Shadows.shadowOf;
 import android.Manifest;
 import android.content.Intent;
 import android.graphics.SurfaceTexture;
+import android.os.Bundle;
 import android.os.Looper;
 import android.view.TextureView;
 import android.view.View;
+import android.view.ViewGroup;
 import android.widget.Button;
 import android.widget.TextView;
 import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
+import org.robolectric.shadows.ShadowAlertDialog;
 import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.Files;
 import org.vignette.demo.model.ModelFile;
@@ -21,8 +24,13 @@ import org.vignette.demo.model.ModelFile;
 public final class Demo {
     public final ActivityController<MainActivity> controller;
 
-    private Demo(Intent intent) {
-        controller = Robolectric.buildActivity(MainActivity.class, intent).setup();
+    private Demo(Intent intent, Bundle saved) {
+        controller = Robolectric.buildActivity(MainActivity.class, intent);
+        if (saved == null) {
+            controller.setup();
+        } else {
+            controller.setup(saved);
+        }
         settle();
     }
 
@@ -39,7 +47,7 @@ public final class Demo {
         Files files = TestApp.files == null ? Made.bundle("int8") : TestApp.files;
         Contract contract = ModelFile.open(files).contract;
         String passed = contract.modelSha256 + " " + contract.version;
-        app().getSharedPreferences("self_test", 0).edit().putString("passed_sha256", passed).commit();
+        app().getSharedPreferences("self_test", 0).edit().putBoolean(passed, true).commit();
     }
 
     public static Demo start() {
@@ -47,7 +55,12 @@ public final class Demo {
     }
 
     public static Demo start(Intent intent) {
-        return new Demo(intent);
+        return new Demo(intent, null);
+    }
+
+    /** Starts again as Android does after the end of the process. */
+    public static Demo restore(Bundle saved) {
+        return new Demo(new Intent(Intent.ACTION_MAIN), saved);
     }
 
     /** Lets all threads finish their pending work. */
@@ -66,6 +79,21 @@ public final class Demo {
 
     public UiState.Kind kind() {
         return activity().state.kind;
+    }
+
+    /** What the dialog behind the answer offers. */
+    public ViewGroup flavours() {
+        activity().findViewById(R.id.answer).performLongClick();
+        return ShadowAlertDialog.getLatestAlertDialog().findViewById(R.id.flavours);
+    }
+
+    /** Switches to another flavour by its place, then draws the screen that starts. */
+    public void choose(int place) {
+        ViewGroup flavours = flavours();
+        // The title is first.
+        flavours.getChildAt(1 + place).performClick();
+        settle();
+        drawn();
     }
 
     /** Gives the preview its texture, which on a phone happens at the first draw. */

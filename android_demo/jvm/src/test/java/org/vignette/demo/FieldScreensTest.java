@@ -13,6 +13,7 @@ import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
+import org.robolectric.shadows.ShadowAlertDialog;
 import org.vignette.demo.benchmark.BenchmarkScreens;
 import org.vignette.demo.core.Disk;
 import org.vignette.demo.model.Classifier;
@@ -62,6 +63,7 @@ public class FieldScreensTest extends EveryLook {
         taken("-large");
         photos("-large");
         golden.shoot(BenchmarkScreens.done(), "benchmark_done-large");
+        flavours("-large");
         golden.assertAllEqual();
     }
 
@@ -72,7 +74,21 @@ public class FieldScreensTest extends EveryLook {
         golden.shoot(BenchmarkScreens.ready(), "benchmark_ready" + variant);
         golden.shoot(BenchmarkScreens.running(), "benchmark_running" + variant);
         golden.shoot(BenchmarkScreens.done(), "benchmark_done" + variant);
+        flavours(variant);
         golden.assertAllEqual();
+    }
+
+    /** The dialog of an app for the benchmark. */
+    private void flavours(String variant) throws Exception {
+        Made.Bundle files = Made.bundle("int8");
+        for (String other : new String[] {"float32", "float16", "dynamic_range"}) {
+            files.add(Made.bundle(other));
+        }
+        TestApp.files = files;
+        Demo demo = Demo.start();
+        demo.activity().show(UiState.live(null, false));
+        demo.activity().findViewById(R.id.answer).performLongClick();
+        golden.compare(Golden.draw(ShadowAlertDialog.getLatestAlertDialog().getWindow()), "flavours" + variant);
     }
 
     private Shot shot(long takenAt, int... bytes) {

@@ -11,6 +11,7 @@ import android.graphics.LinearGradient;
 import android.graphics.Paint;
 import android.graphics.Shader;
 import android.view.View;
+import android.view.Window;
 import java.io.OutputStream;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -80,8 +81,12 @@ public final class Golden {
     }
 
     public static Bitmap draw(Activity activity) {
+        return draw(activity.getWindow());
+    }
+
+    public static Bitmap draw(Window window) {
         Demo.settle();
-        View view = activity.getWindow().getDecorView();
+        View view = window.getDecorView();
         Bitmap drawn = Bitmap.createBitmap(view.getWidth(), view.getHeight(), Bitmap.Config.ARGB_8888);
         view.draw(new Canvas(drawn));
         return drawn;

@@ -19,6 +19,7 @@ import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.Files;
+import org.vignette.demo.model.ModelFile;
 
 /** What run.py generates: golden cases, bundles, and the native half of the runtime. */
 public final class Made {
@@ -90,6 +91,14 @@ public final class Made {
                 throw new AssertionError("the change changed nothing");
             }
             files.put(Contract.FILE, after.getBytes(StandardCharsets.UTF_8));
+            return this;
+        }
+
+        /** Adds the model of another flavour, as in an app for the benchmark. */
+        public Bundle add(Bundle other) throws Exception {
+            Contract contract = ModelFile.open(other).contract;
+            files.put(contract.modelFile, other.files.get(contract.modelFile));
+            files.put("contract_" + contract.flavour + ".json", other.files.get(Contract.FILE));
             return this;
         }
 

@@ -121,13 +121,13 @@ public class ScreenshotTest extends EveryLook {
         golden.shoot(activity, "live_unknown" + variant);
         for (UiState.Kind kind : UiState.Kind.values()) {
             if (kind.title != 0 && kind != UiState.Kind.MODEL_ERROR && kind != UiState.Kind.TESTED
-                    && kind != UiState.Kind.NOT_KEPT) {
+                    && kind != UiState.Kind.NOT_KEPT && kind != UiState.Kind.FLAVOUR_ERROR) {
                 activity.show(UiState.of(kind));
                 golden.shoot(activity, kind.name().toLowerCase(Locale.ROOT) + variant);
             }
         }
         activity.show(UiState.modelError(new BundleException(
-                R.string.model_size, "model_int8.tflite", 1_000_000, 3_990_000L)));
+                R.string.model_size, "model_int8.tflite", 1_000_000, 3_990_000L), null));
         golden.shoot(activity, "model_error" + variant);
         activity.show(UiState.notKept(new LocalizedException(R.string.storage_full, "20260301-120001-000.png")));
         golden.shoot(activity, "not_kept" + variant);

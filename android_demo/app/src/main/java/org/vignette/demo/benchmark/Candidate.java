@@ -9,8 +9,6 @@ import org.vignette.demo.model.ModelFile;
 
 /** A model in the app, to be measured. Immutable. */
 final class Candidate {
-    private static final String[] FLAVOURS = {"float32", "float16", "dynamic_range", "int8"};
-
     /** The name of its contract in the app. */
     final String contract;
     final ModelFile file;
@@ -23,17 +21,17 @@ final class Candidate {
         this.error = error;
     }
 
-    /** The model of the camera, then those that are in the app only to be measured. */
+    /** The usual model of the camera, then its other flavours. */
     static List<Candidate> all(Files files) {
         List<Candidate> all = new ArrayList<>();
         add(all, files, Contract.FILE);
-        for (String flavour : FLAVOURS) {
-            add(all, files, "contract_" + flavour + ".json");
+        for (String flavour : ModelFile.FLAVOURS) {
+            add(all, files, ModelFile.contractOf(flavour));
         }
         return all;
     }
 
-    /** Whether it is the one that the camera uses. */
+    /** Whether it is the one that the camera uses unless the user chooses another. */
     boolean isBuiltIn() {
         return contract.equals(Contract.FILE);
     }

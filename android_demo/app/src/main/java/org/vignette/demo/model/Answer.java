@@ -24,6 +24,8 @@ public final class Answer {
     public final double grabMs;
     public final double letterboxMs;
     public final double modelMs;
+    /** The flavour that answered; null where there is no other. */
+    public final String flavour;
 
     /**
      * @param probabilities one for each label of the contract.
@@ -31,12 +33,12 @@ public final class Answer {
      */
     public Answer(Contract contract, float[] probabilities, int most, double grabMs, double letterboxMs,
             double modelMs) {
-        this(contract, contract.threshold, probabilities, most, grabMs, letterboxMs, modelMs);
+        this(contract, contract.threshold, probabilities, most, grabMs, letterboxMs, modelMs, null);
     }
 
-    /** As above, with another threshold than the contract's. */
+    /** As above, with another threshold than the contract's, and named after its flavour. */
     Answer(Contract contract, double threshold, float[] probabilities, int most, double grabMs, double letterboxMs,
-            double modelMs) {
+            double modelMs, String flavour) {
         List<Score> scores = new ArrayList<>();
         for (int i : ranked(probabilities, most)) {
             scores.add(new Score(contract.labels.get(i), probabilities[i]));
@@ -46,6 +48,7 @@ public final class Answer {
         this.grabMs = grabMs;
         this.letterboxMs = letterboxMs;
         this.modelMs = modelMs;
+        this.flavour = flavour;
     }
 
     /** The indices of the highest values, highest first; ties go to the lower index. */

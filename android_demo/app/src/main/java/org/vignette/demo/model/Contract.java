@@ -146,6 +146,11 @@ public final class Contract {
         vectors = Collections.unmodifiableList(all);
     }
 
+    /** A flavour as the screen names it. */
+    public static String words(String flavour) {
+        return flavour.replace('_', ' ');
+    }
+
     /** Whether it is of version 1, which cannot hold XNNPACK to equal bytes. */
     public boolean weaker() {
         return version < VERSION;

@@ -9,6 +9,7 @@ import android.os.Handler;
 import android.os.Looper;
 import android.os.SystemClock;
 import java.io.IOException;
+import java.util.List;
 import org.vignette.demo.core.App;
 import org.vignette.demo.image.Picture;
 import org.vignette.demo.model.Frame.Shot;
@@ -32,8 +33,11 @@ public final class Model implements ImageReader.OnImageAvailableListener {
 
     /** Called on the main thread. */
     public interface Listener {
-        /** @param tested whether this exact model has already passed its self-test. */
-        void onModelOpened(Contract contract, boolean tested);
+        /**
+         * @param flavours all that the app has.
+         * @param tested whether this exact model has already passed its self-test.
+         */
+        void onModelOpened(Contract contract, List<String> flavours, boolean tested);
 
         /** The app was built without a model. */
         void onModelAbsent();
@@ -58,9 +62,9 @@ public final class Model implements ImageReader.OnImageAvailableListener {
     private static final long PAUSE_MS = 100;
     private static final Classifier.Kernels LIVE = Classifier.Kernels.XNNPACK;
     private static final String PREFERENCES = "self_test";
-    private static final String PASSED = "passed_sha256";
 
     private final Host app;
+    private final String flavour;
     private final Listener listener;
     private final Handler thread;
     private final Handler main = new Handler(Looper.getMainLooper());
@@ -72,6 +76,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
 
     // The rest belongs to the model thread.
     private ModelFile file;
+    private List<String> flavours;
     private Classifier classifier;
     private Frame frame;
     /** The model's output for the last frame, if that came from the camera; otherwise null. */
@@ -80,9 +85,14 @@ public final class Model implements ImageReader.OnImageAvailableListener {
     /** When the last camera frame was taken on, in milliseconds since the phone started. */
     private long lastFrame = -PAUSE_MS;
 
-    /** Starts opening the model. */
-    public Model(Host app, Listener listener) {
+    /**
+     * Starts opening the model.
+     *
+     * @param flavour null for the usual one.
+     */
+    public Model(Host app, String flavour, Listener listener) {
         this.app = app;
+        this.flavour = flavour;
         this.listener = listener;
         thread = app.modelThread();
         thread.post(this::open);
@@ -105,8 +115,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
 
     /** Whether this model has passed its self-test on this phone. */
     public static boolean passed(Context context, Contract contract) {
-        String passed = context.getSharedPreferences(PREFERENCES, Context.MODE_PRIVATE).getString(PASSED, null);
-        return key(contract).equals(passed);
+        return context.getSharedPreferences(PREFERENCES, Context.MODE_PRIVATE).getBoolean(key(contract), false);
     }
 
     /** Replays the golden vectors. */
@@ -162,11 +171,12 @@ public final class Model implements ImageReader.OnImageAvailableListener {
 
     private void open() {
         try {
-            file = ModelFile.open(app.files());
+            file = ModelFile.openFlavour(app.files(), flavour);
             if (file == null) {
                 tell(listener::onModelAbsent);
                 return;
             }
+            flavours = ModelFile.flavours(app.files());
             classifier = new Classifier(file, LIVE);
             app.setModelInUse(true);
         } catch (BundleException e) {
@@ -176,7 +186,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         Contract contract = file.contract;
         frame = new Frame(contract);
         boolean tested = passed(app.context(), contract);
-        tell(() -> listener.onModelOpened(contract, tested));
+        tell(() -> listener.onModelOpened(contract, flavours, tested));
     }
 
     private void replay() {
@@ -187,7 +197,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         try {
             SelfTest.Report report = new SelfTest(file.contract, frame).run(file, classifier);
             app.context().getSharedPreferences(PREFERENCES, Context.MODE_PRIVATE).edit()
-                    .putString(PASSED, report.right() ? key(file.contract) : null).apply();
+                    .putBoolean(key(file.contract), report.right()).apply();
             tell(() -> listener.onSelfTest(report));
         } catch (BundleException e) {
             tell(() -> listener.onModelError(e));
@@ -216,7 +226,7 @@ public final class Model implements ImageReader.OnImageAvailableListener {
         modelMs = (System.nanoTime() - start) / 1e6;
         double least = threshold < 0 ? file.contract.threshold : threshold;
         return new Answer(file.contract, least, Classifier.probabilities(file.contract, output), MOST_ANSWERS,
-                frame.grabMs(), frame.letterboxMs(), modelMs);
+                frame.grabMs(), frame.letterboxMs(), modelMs, flavours.size() > 1 ? file.contract.flavour : null);
     }
 
     /** What passed a self-test: another model is tested again, and so is one with a contract of another version. */

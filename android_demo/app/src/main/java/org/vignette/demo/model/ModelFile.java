@@ -8,16 +8,27 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 import java.util.Locale;
 import org.vignette.demo.R;
 
 /** A contract and its model, verified to belong together. Immutable. */
 public final class ModelFile {
+    /** Every flavour that there is. */
+    public static final List<String> FLAVOURS =
+            Collections.unmodifiableList(Arrays.asList("float32", "float16", "dynamic_range", "int8"));
+
+    /** The name of the contract's file. */
+    public final String name;
     public final Contract contract;
     /** The whole .tflite file. */
     final ByteBuffer bytes;
 
-    private ModelFile(Contract contract, ByteBuffer bytes) {
+    private ModelFile(String name, Contract contract, ByteBuffer bytes) {
+        this.name = name;
         this.contract = contract;
         this.bytes = bytes;
     }
@@ -32,7 +43,34 @@ public final class ModelFile {
         return open(files, Contract.FILE);
     }
 
-    /** As above, by the name of the contract: an app for the benchmark has several. */
+    /** The name of the contract of a flavour that is not the usual one; an app for the benchmark has such. */
+    public static String contractOf(String flavour) {
+        return "contract_" + flavour + ".json";
+    }
+
+    /** The flavours in the app, the usual one first. */
+    static List<String> flavours(Files files) throws BundleException {
+        try {
+            List<String> all = new ArrayList<>();
+            all.add(Contract.read(text(files, Contract.FILE)).flavour);
+            for (String flavour : FLAVOURS) {
+                if (files.has(contractOf(flavour))) {
+                    all.add(flavour);
+                }
+            }
+            return all;
+        } catch (IOException e) {
+            throw new BundleException(R.string.file_unreadable, Contract.FILE, e.getMessage());
+        }
+    }
+
+    /** As above, of a flavour; of the usual one if that is null or not in the app. */
+    public static ModelFile openFlavour(Files files, String flavour) throws BundleException {
+        ModelFile other = flavour == null ? null : open(files, contractOf(flavour));
+        return other == null ? open(files) : other;
+    }
+
+    /** As above, by the name of the contract. */
     public static ModelFile open(Files files, String contractName) throws BundleException {
         String name = contractName;
         try {
@@ -51,7 +89,7 @@ public final class ModelFile {
             if (!sha256(bytes.duplicate()).equals(contract.modelSha256.toLowerCase(Locale.ROOT))) {
                 throw new BundleException(R.string.model_sha256, name, Contract.FILE);
             }
-            return new ModelFile(contract, bytes);
+            return new ModelFile(contractName, contract, bytes);
         } catch (FileNotFoundException e) {
             throw new BundleException(R.string.model_compressed, name);
         } catch (IOException e) {

@@ -43,6 +43,8 @@ public final class Photo {
     public final Naming naming;
     /** With LABEL. */
     public final String truth;
+    /** The flavour that answered. */
+    final String flavour;
     /** ISO 8601, UTC. */
     final String takenAt;
 
@@ -66,6 +68,7 @@ public final class Photo {
         labels = Collections.unmodifiableList(ranked);
         probability = probabilities[Answer.ranked(probabilities, 1)[0]];
         answer = json.isNull("answer") ? null : json.getString("answer");
+        flavour = json.getJSONObject("model").getString("flavour");
         takenAt = json.getString("taken_at");
         JSONObject word = json.isNull("truth") ? null : json.getJSONObject("truth");
         naming = word == null ? Naming.NOTHING : word.isNull("label") ? Naming.NONE : Naming.LABEL;

@@ -16,6 +16,7 @@ import org.vignette.demo.core.App;
 import org.vignette.demo.core.LocalizedException;
 import org.vignette.demo.core.SharedFiles;
 import org.vignette.demo.core.Views;
+import org.vignette.demo.model.Contract;
 
 /** The photos that the user kept: to look at, to label, to share and to delete. */
 public final class PhotosActivity extends Activity implements Gallery.Listener {
@@ -120,7 +121,8 @@ public final class PhotosActivity extends Activity implements Gallery.Listener {
             builder.setTitle(R.string.photo_damaged).setMessage(picture.getName());
         } else {
             builder.setTitle(PhotoGrid.truth(getResources(), photo))
-                    .setMessage(PhotoGrid.answer(getResources(), photo) + "\n" + photo.time())
+                    .setMessage(PhotoGrid.answer(getResources(), photo) + "\n"
+                            + photo.time() + " · " + Contract.words(photo.flavour))
                     .setPositiveButton(R.string.act_label, (dialog, which) -> label(photo))
                     .setNeutralButton(R.string.act_share, (dialog, which) ->
                             SharedFiles.share(this, "*/*", photo.picture, Photo.document(photo.picture)));

@@ -21,8 +21,6 @@ import org.vignette.demo.Demo;
 import org.vignette.demo.Made;
 import org.vignette.demo.TestApp;
 import org.vignette.demo.core.Disk;
-import org.vignette.demo.model.Contract;
-import org.vignette.demo.model.ModelFile;
 
 /** Drives the benchmark in tests: chooses the app's models, sends intents, reads files. */
 public final class Bench {
@@ -75,16 +73,9 @@ public final class Bench {
         return file.exists() ? new JSONObject(new Disk().read(file)).getString("state") : null;
     }
 
-    /** Puts another flavour into the app, only to be measured. */
+    /** Puts another flavour into the app. */
     public void add(String flavour) throws Exception {
-        inside.files.putAll(others(flavour, Made.bundle(flavour)));
-    }
-
-    /** The model of a bundle, and its contract under the name that those of other flavours have. */
-    static java.util.Map<String, byte[]> others(String flavour, Made.Bundle bundle) throws Exception {
-        String model = ModelFile.open(bundle).contract.modelFile;
-        return java.util.Map.of(model, bundle.files.get(model),
-                "contract_" + flavour + ".json", bundle.files.get(Contract.FILE));
+        inside.add(Made.bundle(flavour));
     }
 
     public File file(String name) {

@@ -109,7 +109,7 @@ public class BenchmarkActivityTest {
 
     @Test
     public void aModelThatCannotBeUsedDoesNotEndTheOthers() throws Exception {
-        bench.inside.files.putAll(Bench.others("float32", Made.bundle("float32")));
+        bench.add("float32");
         bench.inside.files.put("model_float32.tflite", "short".getBytes(StandardCharsets.UTF_8));
         bench.inside.files.put("contract_float16.json", "{".getBytes(StandardCharsets.UTF_8));
         start(benchmark("mixed"));

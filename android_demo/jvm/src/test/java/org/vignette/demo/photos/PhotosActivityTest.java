@@ -177,7 +177,7 @@ public class PhotosActivityTest {
         try {
             keep(1);
             String message = message(open(start(), 0));
-            assertTrue(message, message.matches("(?s).*\nMar 1, 2026,? 9:00:01\\sPM"));
+            assertTrue(message, message.matches("(?s).*\nMar 1, 2026,? 9:00:01\\sPM · int8"));
         } finally {
             TimeZone.setDefault(before);
         }

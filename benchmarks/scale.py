@@ -1,0 +1,189 @@
+"""Whether time and memory stay in proportion as the number of pictures grows.
+
+Measured, with the program's own commands on drawn pictures of 64 pixels in 10 classes (2 folds, 3 epochs, no
+views, the backbone `tiny`): seconds and peak anonymous memory of audit, features (with the split), train,
+evaluate, report, and of a second audit of unchanged pictures. Reference: the same with fewer pictures. Time
+per picture is what more pictures cost beyond the smallest set, so that start-up does not count. Exit code 1
+if the largest set costs over 1.3 times as much per picture as the second, if its memory grows by over 60 MB
+and 400 bytes a picture, or if the second audit takes over 10 s for 100,000 pictures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks import measure
+
+SIZES = (300, 3_000, 30_000, 300_000)
+CLASSES = 10
+_SETTINGS = {
+    "model.backbone": "tiny",
+    "model.input": "64x64",
+    "augment.views": 0,
+    "train.folds": 2,
+    "train.epochs": 3,
+    "train.preset": "fast",
+}
+_SET = [word for key, value in _SETTINGS.items() for word in ("--set", f"{key}={value}")]
+STEPS = {
+    "audit": ("pipeline", "audit", "pictures"),
+    "second audit": ("pipeline", "audit", "pictures"),
+    "features": ("pipeline", "features", "pictures", *_SET),
+    "train": ("pipeline", "train", "pictures", *_SET),
+    "evaluate": ("pipeline", "evaluate", "pictures"),
+    "report": ("export", "report", "pictures"),
+}
+_SLOWER, _MB, _BYTES = 1.3, 60, 400
+_SECOND_AUDIT_S, _SECOND_AUDIT_OF = 10, 100_000
+_EVERY_S = 0.02
+
+
+def main() -> None:
+    """Prints a row for every step and size as it is done, then what was missed."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--plot", type=Path, help="where to draw the result, .svg")
+    chosen = parser.parse_args()
+    sizes = sorted(chosen.sizes)
+    print("| step | pictures | seconds | ms a picture | peak MB |\n|---|---|---|---|---|", flush=True)
+    found: dict[tuple[str, int], tuple[float, float]] = {}
+    # The first round only warms up: it reads the libraries from disk.
+    for number, size in enumerate([sizes[0], *sizes]):
+        with tempfile.TemporaryDirectory(prefix="vignette-scale-") as folder:
+            draw(Path(folder) / "pictures", size, CLASSES)
+            # Files that were only just written are not trusted to be unchanged.
+            time.sleep(3)
+            for step, command in STEPS.items():
+                found[step, size] = seconds, peak = run(command, Path(folder))
+                each = "" if number < 2 else f"{1000 * per_picture(found, step, size, sizes):.3f}"
+                if number:
+                    print(f"| {step} | {size:,} | {seconds:.1f} | {each} | {peak:.0f} |", flush=True)
+    misses = missed(found, sizes)
+    print("", *verdicts(found, sizes), f"{measure.machine()}.", *misses, sep="\n")
+    if chosen.plot:
+        plot(chosen.plot, found, sizes)
+    raise SystemExit(bool(misses))
+
+
+def draw(folder: Path, count: int, classes: int) -> None:
+    """Different pictures of 64 pixels, as JPEG, dealt to classes that differ in brightness."""
+    noise = np.random.default_rng(0)
+    for label in range(classes):
+        (folder / f"c{label:04d}").mkdir(parents=True)
+    for number in range(count):
+        label = number % classes
+        coarse = noise.integers(0, 128, (8, 8, 3), np.uint8) + np.uint8(127 * label // max(1, classes - 1))
+        image = Image.fromarray(coarse).resize((64, 64), Image.Resampling.BICUBIC)
+        image.save(folder / f"c{label:04d}/{number:07d}.jpg", quality=80)
+
+
+def run(command: Sequence[str], folder: Path) -> tuple[float, float]:
+    """The seconds and the peak anonymous memory, in MB, of a command of Vignette."""
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command, "--json"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(measure.ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    peak = 0.0
+
+    def watch() -> None:
+        nonlocal peak
+        while process.poll() is None:
+            peak = max(peak, anonymous_mb(process.pid))
+            time.sleep(_EVERY_S)
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    printed, errors = process.communicate()
+    watching.join()
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{errors[-3000:]}")
+    json.loads(printed)
+    return time.perf_counter() - begin, peak
+
+
+def anonymous_mb(process: int) -> float:
+    """The memory of a process without mapped files, in MB; 0 if it has ended."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text("ascii")
+        return int(status.split("RssAnon:")[1].split()[0]) / 1000
+    except (OSError, IndexError):
+        return 0.0
+
+
+def per_picture(
+    found: dict[tuple[str, int], tuple[float, float]], step: str, size: int, sizes: Sequence[int]
+) -> float:
+    """The seconds that each picture beyond the smallest set takes."""
+    return (found[step, size][0] - found[step, sizes[0]][0]) / (size - sizes[0])
+
+
+def verdicts(found: dict[tuple[str, int], tuple[float, float]], sizes: Sequence[int]) -> list[str]:
+    """What the largest set costs, compared with smaller ones, a line for each step."""
+    lines = []
+    first, last = sizes[0], sizes[-1]
+    for step in STEPS if len(sizes) > 1 else ():
+        grown = found[step, last][1] - found[step, first][1]
+        ratio = ""
+        if len(sizes) > 2:
+            times = per_picture(found, step, last, sizes) / per_picture(found, step, sizes[1], sizes)
+            ratio = f"{times:.2f} times the time per picture of {sizes[1]:,}, "
+        lines.append(
+            f"{step}, {last:,} pictures: {ratio}{grown:+.0f} MB over {first:,}, "
+            f"{1e6 * grown / (last - first):.0f} bytes a picture"
+        )
+    return lines
+
+
+def missed(found: dict[tuple[str, int], tuple[float, float]], sizes: Sequence[int]) -> list[str]:
+    """The limits that the largest set exceeds."""
+    first, last, misses = sizes[0], sizes[-1], []
+    for step in STEPS:
+        if len(sizes) > 2:
+            times = per_picture(found, step, last, sizes) / per_picture(found, step, sizes[1], sizes)
+            misses += [f"MISSED {step}: {times:.2f} > {_SLOWER} times the time"] * (times > _SLOWER)
+        allowed = _MB + _BYTES * last / 1e6
+        grown = found[step, last][1] - found[step, first][1]
+        misses += [f"MISSED {step}: {grown:.0f} > {allowed:.0f} MB more"] * (grown > allowed)
+    limit = _SECOND_AUDIT_S * max(1, last / _SECOND_AUDIT_OF)
+    again = found["second audit", last][0]
+    misses += [f"MISSED second audit: {again:.1f} > {limit:.0f} s"] * (again > limit)
+    return misses
+
+
+def plot(path: Path, found: dict[tuple[str, int], tuple[float, float]], sizes: Sequence[int]) -> None:
+    """Seconds and memory of every step over the number of pictures, on logarithmic axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    for axes, column, title in zip(
+        figure.subplots(1, 2), (0, 1), ("seconds", "peak memory, MB"), strict=True
+    ):
+        for step in STEPS:
+            axes.plot(sizes, [found[step, size][column] for size in sizes], marker="o", label=step)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("pictures")
+        axes.set_title(title)
+    figure.axes[0].legend()
+    figure.savefig(path)
+
+
+if __name__ == "__main__":
+    main()
