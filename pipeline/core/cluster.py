@@ -187,10 +187,9 @@ class Cluster:
     def _check(self) -> None:
         """Refuses workers that are not as they must be; raises ToolError."""
         for address, problem in self._client.run(_problem, self._place, on_error="return").items():
-            if isinstance(problem, ToolError):
-                raise problem
-            if isinstance(problem, Exception):
-                raise _other(problem, f"the worker {address}")
+            if problem:
+                known = isinstance(problem, ToolError)
+                raise problem if known else _other(problem, f"the worker {address}")
 
 
 def _other(error: Exception, who: str) -> ToolError:

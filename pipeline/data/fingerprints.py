@@ -163,7 +163,7 @@ class Fingerprints:
             state = state_of(place)
         except OSError:
             return ""
-        return (self.hashes.get(place, state) or "") if state else ""
+        return (self.hashes.get(place, state) if state else None) or ""
 
     def knows(self, place: Place) -> bool:
         """Whether there is a fingerprint of a file that has not changed since it was read."""

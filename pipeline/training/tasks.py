@@ -20,6 +20,7 @@ from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.remote_cache import RemoteCache
 from pipeline.core.runs import Run
+from pipeline.core.sections import Data
 from pipeline.core.shards import Shard
 from pipeline.core.size import Size
 from pipeline.data import dataset, fingerprints, splits, stored_table
@@ -62,17 +63,16 @@ def read_pictures(cluster: Cluster, config: Config, reporter: ProgressReporter) 
 
     Args:
         cluster: Who does it.
-        config: Names the pictures; `dataset.scan` says what is wrong with them.
+        config: Names the pictures; what is wrong with them is for `dataset.scan` to say.
         reporter: Receives progress and warnings.
     """
+    pictures, remote = _source(config.data, reporter)
     with fingerprints.open_cache(reporter.warn) as cache:
         try:
-            remote = _remote(config, reporter)
-            pictures = Path(config.data.pictures)
             count = len(dataset.unread(pictures, _EVERYTHING, cache, remote=remote).candidates)
         except DataError:
             return
-    tasks = [(config, shard) for shard in _shards(count)]
+    tasks = [(config.data, shard) for shard in _shards(count)]
     cluster.hand_out("reading the pictures", count, _read, tasks)
 
 
@@ -114,12 +114,12 @@ def _shards(count: int) -> list[Shard]:
     return [Shard(place, number) for place in range(1, number + 1)]
 
 
-def _remote(config: Config, reporter: ProgressReporter) -> RemoteCache:
-    return RemoteCache(config.data.remote_cache_gb, reporter.warn)
+def _source(data: Data, reporter: ProgressReporter) -> tuple[Path, RemoteCache]:
+    return Path(data.pictures), RemoteCache(data.remote_cache_gb, reporter.warn)
 
 
-def _read(config: Config, shard: Shard, reporter: ProgressReporter) -> None:
-    pictures, remote = Path(config.data.pictures), _remote(config, reporter)
+def _read(data: Data, shard: Shard, reporter: ProgressReporter) -> None:
+    pictures, remote = _source(data, reporter)
     with fingerprints.open_shard(shard, reporter.warn) as cache:
         dataset.read_shard(pictures, shard, fingerprints.known(), cache, reporter.progress, remote)
 
@@ -149,9 +149,9 @@ def _train(
 
 
 @lru_cache(maxsize=1)
-def _opened(folder: Path, train_key: str, pictures: str, limit_gb: float) -> tuple[Table, Split]:
+def _opened(folder: Path, train_key: str, pictures: str, remote_gb: float) -> tuple[Table, Split]:
     run = Run(folder)
-    table = stored_table.load(run, Path(pictures), RemoteCache(limit_gb))
+    table = stored_table.load(run, Path(pictures), RemoteCache(remote_gb))
     split = splits.load(run, table)
     _require_same(split.train_key, train_key)
     return table, split

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import hashlib
 import json
 import subprocess
@@ -154,9 +152,8 @@ with shards.making(recipe, shards.Shard(1, 1)) as folder:
     assert not list(runs.CACHE.rglob("content"))
 
 
-def test_what_a_killed_process_left_of_a_shard_keeps_its_recipe(tmp_path, monkeypatch):
+def test_what_a_killed_process_left_of_a_shard_keeps_its_recipe(workplace, monkeypatch):
     """Otherwise another version would go on with it."""
-    monkeypatch.chdir(tmp_path)
     recipe = Recipe("features", 2, {})
     with shards.making(recipe, Shard(1, 2)) as folder:
         for name in ("a.bin", "z.bin"):
