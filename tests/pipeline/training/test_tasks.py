@@ -62,7 +62,7 @@ def extract(reporter: Heard, cluster: Cluster | None = None) -> None:
     run = Run(runs.RUNS / "pictures")
     files.make_folder(run.folder)
     if cluster:
-        tasks.read_pictures(cluster, Path("pictures"), reporter)
+        tasks.read_pictures(cluster, config, reporter)
     table, split = train.prepare(run, config, reporter)
     extraction.extract(run, config, table, split, None, reporter, cluster)
 
