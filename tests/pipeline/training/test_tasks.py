@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import shutil
 from pathlib import Path
@@ -38,12 +39,19 @@ class Killer(Heard):
         word = stage.split()[0]
         self.totals.setdefault(word, total)
         left = self.moments.get(word, [])
-        if left and left[0] <= done:
+        if left and left[0] <= done and (running := workers()):
             left.pop(0)
-            workers = [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
-            if workers:
-                random.choice(workers).kill()
-                self.kills += 1
+            random.choice(running).kill()
+            self.kills += 1
+
+
+def workers() -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # or one that was killed just now
+            if "spawn_main" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
 
 
 def draw(count: int) -> None:
