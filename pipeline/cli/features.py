@@ -27,7 +27,7 @@ def features(
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Compute the features of the training pictures before training.
+    """Compute the features that train will read.
 
     Audits and splits the pictures first, as train does. With --shard, computes one part, so that several
     machines that share the folder can work at once; the next command without --shard takes the parts in.
