@@ -108,13 +108,13 @@ def audit(
 def _read_shard(terminal: Terminal, config: Config, text: str) -> None:
     from pipeline.core.remote_cache import RemoteCache
     from pipeline.core.shards import Shard
-    from pipeline.data import dataset, fingerprints
+    from pipeline.data import fingerprints, reading
 
     shard, source = Shard.parse(text), Path(config.data.pictures)
     remote = RemoteCache(config.data.remote_cache_gb, terminal.warn)
     with fingerprints.open_shard(shard, terminal.warn) as cache:
         known = fingerprints.known()
-        count = dataset.read_shard(source, shard, known, cache, terminal.progress, remote)
+        count = reading.read_shard(source, shard, known, cache, terminal.progress, remote)
     terminal.say("shard", f"{shard}: {count:,} files read that the cache did not know")
     terminal.finish({"shard": text, "read": count})
 

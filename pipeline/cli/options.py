@@ -30,6 +30,7 @@ Source = Annotated[
     ),
 ]
 
+# What the pictures and their split depend on: a run keeps to it.
 _SPLIT_KEYS = (
     *("data.pictures", "data.held_out", "data.group_copies", "data.group_pattern"),
     *("train.folds", "seed"),

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from pipeline.core.runs import Run
     from pipeline.training.results import Budget, Frontier, NotTried, Tried
 
-# What the pictures and their split depend on: a run keeps to it.
-
 
 def search(
     source: options.Source = None,

@@ -78,9 +78,8 @@ def train(
         run = runs.open_for(name, config, overwrite=overwrite, resplit=resplit)
         if source.suffix.lower() != ".toml":
             terminal.say("defaults", "no configuration given; a run's config.toml has the full one")
-        workers = tasks.workers(cluster, terminal) if cluster else nullcontext()
-        with workers as cluster_workers, run.locked():
-            training.train(run, config, terminal, cluster_workers)
+        with tasks.workers(cluster, terminal) if cluster else nullcontext() as workers, run.locked():
+            training.train(run, config, terminal, workers)
             folds = run.read(Folds, stages.FOLDS)
             search = run.read(Search, stages.SEARCH) if config.search else None
             fit = run.read(Training, stages.TRAINING)

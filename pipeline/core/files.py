@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import platform
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from typing import Any
 
 from pipeline.core.errors import storage_error
 
-_TEMPORARY = ".vignette."
+# How the names of files begin that are being written.
+TEMPORARY = ".vignette."
 
 
 def digest(path: Path) -> str:
@@ -44,12 +46,13 @@ def make_folder(path: Path) -> None:
 def temporary_beside(path: Path) -> Path:
     """The temporary name for a file being written; leftovers of killed processes are deleted."""
     # Libraries pick a format by the suffix, so the temporary name keeps it.
-    return path.with_name(f"{_TEMPORARY}{_process()}.{path.name}")
+    return path.with_name(f"{TEMPORARY}{_writer()}.{path.name}")
 
 
-def _process() -> int:
-    """A number of this process that no other has, on any machine that shares the folder."""
-    return zlib.crc32(platform.node().encode()) << 32 | os.getpid()
+def _writer() -> int:
+    """A number of this thread that no other has, in any process of any machine that shares the folder."""
+    machine = zlib.crc32(platform.node().encode())
+    return (machine << 32 | os.getpid()) << 32 | threading.get_native_id()
 
 
 @contextmanager
@@ -93,8 +96,25 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def append(path: Path, data: bytes, end: int | None = None) -> None:
+    """Appends to a file; raises StorageError.
+
+    Args:
+        path: The file; made if it is missing.
+        data: What to append.
+        end: Where what is whole ends, in bytes: what a killed process left after it is cut off.
+    """
+    try:
+        with path.open("ab") as file:
+            if end is not None and file.tell() != end:
+                file.truncate(end)
+            file.write(data)
+    except OSError as error:
+        raise storage_error(path, error) from error
+
+
 def sweep(folder: Path) -> None:
     """Deletes temporary files left by killed processes; only for the holder of the folder's lock."""
-    for path in folder.rglob(f"{_TEMPORARY}*.*"):
-        if path.is_file() and path.name.removeprefix(_TEMPORARY).split(".")[0].isdigit():
+    for path in folder.rglob(f"{TEMPORARY}*.*"):
+        if path.is_file() and path.name.removeprefix(TEMPORARY).split(".")[0].isdigit():
             path.unlink(missing_ok=True)

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TypeAlias, TypeVar
 
 from pipeline.core import files, filetypes, locks, parallel, runs
-from pipeline.core.errors import storage_error
 from pipeline.core.progress import unheard
 from pipeline.core.remote import CONNECTIONS, Identity, Stores, is_remote
 from pipeline.core.sections import REMOTE_CACHE_GB
@@ -28,7 +27,6 @@ from pipeline.core.sections import REMOTE_CACHE_GB
 T = TypeVar("T")
 _File: TypeAlias = io.BufferedReader | io.BytesIO
 
-_TEMPORARY = ".vignette."
 _LARGE = 32_000_000  # bytes
 _ABANDONED_S = 3600
 # Above one share of its bound, the least recently used files go until another is reached. Between two looks
@@ -123,17 +121,7 @@ class RemoteCache:
         return file
 
     def _keep(self, name: str, data: bytes) -> None:
-        path = self._folder / name
-        files.make_folder(self._folder)
-        # A name of its own: several threads may read one file.
-        beside = path.with_name(f"{_TEMPORARY}{os.getpid()}.{threading.get_ident()}")
-        try:
-            beside.write_bytes(data)
-            beside.replace(path)
-        except OSError as error:
-            raise storage_error(path, error) from error
-        finally:
-            beside.unlink(missing_ok=True)
+        files.write_bytes(self._folder / name, data, durable=False)
         with self._lock:
             if self._kept is not None:
                 self._kept[name.partition("-")[0]] = name
@@ -149,8 +137,8 @@ class RemoteCache:
             total = sum(size for _, size, _ in everything)
             most = (_TIDY if total > _FULL * self._limit else 1) * self._limit
             for used, size, path in everything:
-                abandoned = path.name.startswith(_TEMPORARY) and used < time.time() - _ABANDONED_S
-                if abandoned or (total > most and not path.name.startswith(_TEMPORARY)):
+                abandoned = path.name.startswith(files.TEMPORARY) and used < time.time() - _ABANDONED_S
+                if abandoned or (total > most and not path.name.startswith(files.TEMPORARY)):
                     path.unlink(missing_ok=True)
                     total -= size
 

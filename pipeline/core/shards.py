@@ -109,8 +109,7 @@ def take_in(
 
 def _set(recipe: Recipe) -> Path:
     # By the configuration alone, so that shards made by other versions or weights are found and refused.
-    settings = json.loads(json.dumps(dict(recipe.settings)))
-    return runs.CACHE / _FOLDER / f"{recipe.stage}-{key_of([recipe.stage, settings])}"
+    return runs.CACHE / _FOLDER / f"{recipe.stage}-{key_of([recipe.stage, dict(recipe.settings)])}"
 
 
 def _order(folder: Path) -> tuple[int, ...]:
@@ -127,7 +126,7 @@ def _check(folder: Path, recipe: Recipe) -> None:
         raise RunError(
             f"{path} cannot be read: {error}", f"delete {folder} and make the shard again"
         ) from error
-    if made != json.loads(json.dumps(recipe.as_dict())):
+    if key_of(made) != recipe.key:
         raise RunError(
             f"{folder} was made {_difference(made, recipe.as_dict())}",
             "install the same versions on every machine and use the same weights; "

@@ -1,34 +1,25 @@
 """Turns a folder of pictures, or a table, into a Table of pictures and labels.
 
 Every file that `folders` finds ends up in `Table.pictures` or, with the reason, in `Table.excluded`.
-`splits` decides what is held out; `audit` finds what is wrong with readable pictures.
+`reading` reads the files; `splits` decides what is held out; `audit` finds what is wrong.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
-from pipeline.core import parallel
-from pipeline.core.errors import DataError, FormatError, PictureError
+from pipeline.core.errors import DataError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.recipes import key_of_rows
-from pipeline.core.remote_cache import Place, RemoteCache, fetched_ahead, locate
-from pipeline.core.shards import Shard
-from pipeline.data import fingerprints, folders, tables
-from pipeline.data.file_hashes import State, state_of
+from pipeline.core.remote_cache import Place, RemoteCache, locate
+from pipeline.data import folders, reading, tables
 from pipeline.data.fingerprints import Fingerprints
-from pipeline.data.folders import Candidate, Excluded, ExclusionKind, Layout, Note
+from pipeline.data.folders import Excluded, Layout, Note
 from pipeline.data.labels import check_losses, labels_of
-from pipeline.images import decode
+from pipeline.data.reading import Content
 
 _MAX_UNREADABLE = 0.10
-# A killed process reads so many pictures again.
-_STORED_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,49 +153,6 @@ def survey(
     return table, refusal
 
 
-def read_shard(
-    source: Path,
-    shard: Shard,
-    known: Fingerprints,
-    cache: Fingerprints,
-    progress: Progress = silent,
-    remote: RemoteCache | None = None,
-) -> int:
-    """Makes the fingerprints of the files of a shard, dealt by their paths; returns how many were missing.
-
-    Args:
-        source: As in `scan`.
-        shard: Which files.
-        known: The fingerprints that are there.
-        cache: Receives the others.
-        progress: Called as pictures are read.
-        remote: As in `scan`.
-
-    Raises:
-        DataError: As `tables.layout_of`.
-        NetworkError: As `scan`.
-    """
-    missing = unread(source, shard, known, cache, remote=remote)
-    _look(missing, None, progress, cache)
-    return len(missing.candidates)
-
-
-def unread(source: Path, shard: Shard, *known: Fingerprints, remote: RemoteCache | None = None) -> Layout:
-    """The files of a shard, dealt by their paths, that have changed since their fingerprints were made.
-
-    Raises:
-        DataError: As `tables.layout_of`.
-        NetworkError: As `scan`.
-    """
-    layout = tables.layout_of(source, remote)
-    mine = [
-        entry for entry in layout.candidates if shard.holds(hashlib.sha256(os.fsencode(entry.path)).digest())
-    ]
-    layout.cache.look(entry.path for entry in mine)
-    missing = [entry for entry in mine if not any(own.knows(layout.place(entry)) for own in known)]
-    return replace(layout, candidates=tuple(missing))
-
-
 def _table(layout: Layout, labels: tuple[str, ...], rows: list[Picture], excluded: list[Excluded]) -> Table:
     everything = sorted([*excluded, *layout.ignored], key=lambda entry: entry.path)
     pictures = sorted(rows, key=lambda picture: picture.path)
@@ -214,80 +162,17 @@ def _table(layout: Layout, labels: tuple[str, ...], rows: list[Picture], exclude
 def _look(
     layout: Layout, known: Table | None, progress: Progress, cache: Fingerprints | None
 ) -> tuple[list[Picture], list[Excluded]]:
-    candidates = layout.candidates
-    layout.cache.look(entry.path for entry in candidates)
-    facts = {picture.sha256: picture for picture in known.pictures} if known and cache is None else {}
-    refused = {entry.sha256: entry for entry in known.excluded if entry.sha256} if known else {}
+    facts: dict[str, Content] = {}
+    refused: dict[str, Excluded] = {}
+    if known:
+        refused = {entry.sha256: entry for entry in known.excluded if entry.sha256}
+        if cache is None:
+            facts = {p.sha256: Content(p.sha256, p.width, p.height, p.remarks) for p in known.pictures}
     rows: list[Picture] = []
     excluded: list[Excluded] = []
-    drawn: list[tuple[np.ndarray, np.ndarray]] = []
-    read: list[tuple[Place, State, str]] = []
-
-    def judged(entry: Candidate, sha256: str) -> Picture | Excluded | None:
-        """What is known of this content."""
-        if sha256 in refused:
-            return replace(refused[sha256], path=entry.path, label=entry.label)
-        if own := facts.get(sha256):
-            return _picture_of(entry, sha256, own.width, own.height, own.remarks)
-        if cache is None or (row := cache.get(sha256)) is None:
-            return None
-        return _picture_of(entry, sha256, int(row["width"]), int(row["height"]), row["remarks"].decode())
-
-    def look(entry: Candidate) -> Picture | Excluded:
-        path = layout.place(entry)
-        sha256 = ""
-        try:
-            state = state_of(path) if cache is not None else None
-            sha256 = decode.digest(path)
-            if state and state_of(path) == state:
-                read.append((path, state, sha256))
-            if found := judged(entry, sha256):
-                return found
-            pixels, own = decode.examine(path)
-        except PictureError as error:
-            # Without a sha256 it is read again next time.
-            sha256 = "" if _temporary(error) else sha256
-            kind = ExclusionKind.OTHER_FORMAT if isinstance(error, FormatError) else ExclusionKind.UNREADABLE
-            return Excluded(entry.path, entry.label, sha256, error.reason, kind)
-        except OSError as error:
-            reason = f"cannot be opened: {error.strerror}"
-            return Excluded(entry.path, entry.label, "", reason, ExclusionKind.UNREADABLE)
-        drawn.extend([fingerprints.draw(pixels, own, sha256)] if cache is not None else [])
-        return _picture_of(entry, sha256, own.width, own.height, "; ".join(own.remarks))
-
-    def keep(row: Picture | Excluded) -> None:
-        rows.append(row) if isinstance(row, Picture) else excluded.append(row)
-        progress("reading the pictures", len(rows) + len(excluded), len(candidates))
-
-    def store() -> None:
-        if cache is not None and drawn:
-            made = [drawn.pop() for _ in range(len(drawn))]
-            cache.add(*(np.concatenate(parts) for parts in zip(*made, strict=True)))
-        while cache is not None and read:
-            cache.hashes.add(*read.pop())
-
-    waiting: list[Candidate] = []
-    for entry in candidates:
-        sha256 = cache.sha256_of(layout.place(entry)) if cache is not None else ""
-        if sha256 and (row := judged(entry, sha256)):
-            keep(row)
+    for entry, found in reading.read(layout, cache, progress, facts, refused):
+        if isinstance(found, Excluded):
+            excluded.append(found)
         else:
-            waiting.append(entry)
-    try:
-        for row in parallel.ordered(look, fetched_ahead(waiting, layout.place)):
-            keep(row)
-            if len(read) >= _STORED_AT_ONCE:
-                store()
-    finally:
-        store()
+            rows.append(Picture(entry.path, entry.label, entry.group, entry.given_split, *found))
     return rows, excluded
-
-
-def _picture_of(entry: Candidate, sha256: str, width: int, height: int, remarks: str) -> Picture:
-    return Picture(entry.path, entry.label, entry.group, entry.given_split, sha256, width, height, remarks)
-
-
-def _temporary(error: PictureError) -> bool:
-    """Whether a picture failed for want of memory or by a disk error, not because of its content."""
-    cause = error.__cause__
-    return isinstance(cause, MemoryError) or (isinstance(cause, OSError) and cause.errno is not None)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.core import files
 from pipeline.core.digests import DigestIndex
-from pipeline.core.errors import storage_error
 from pipeline.core.remote_cache import Place, Remote
 
 _RECORD = np.dtype([("path", "V16"), ("state", "<u8", (4,)), ("sha256", "V32"), ("crc32", "<u4")])
@@ -90,13 +90,7 @@ class FileHashes:
         """Writes what was added; raises StorageError."""
         if not self._new:
             return
-        try:
-            with self._file.open("r+b" if self._file.exists() else "w+b") as file:
-                file.truncate(self._count * _RECORD.itemsize)
-                file.seek(0, os.SEEK_END)
-                file.write(self._new)
-        except OSError as error:
-            raise storage_error(self._file, error) from error
+        files.append(self._file, bytes(self._new), self._count * _RECORD.itemsize)
         self._count += len(self._new) // _RECORD.itemsize
         self._new.clear()
 

@@ -16,7 +16,6 @@ from PIL import Image
 
 from pipeline.core import files, locks, runs, shards
 from pipeline.core.digests import DigestIndex
-from pipeline.core.errors import storage_error
 from pipeline.core.progress import unheard
 from pipeline.core.recipes import Recipe
 from pipeline.core.remote_cache import Place
@@ -190,13 +189,7 @@ class Fingerprints:
         places = list(new.values())
         # The views first: a fingerprint counts once both are complete.
         for path, records in ((self._views, views[places]), (self._facts, rows[places])):
-            try:
-                with path.open("r+b" if path.exists() else "w+b") as file:
-                    file.truncate(self._count * records.itemsize)
-                    file.seek(0, 2)
-                    file.write(records.tobytes())
-            except OSError as error:
-                raise storage_error(path, error) from error
+            files.append(path, records.tobytes(), self._count * records.itemsize)
         self._recent.update(zip(new, range(self._count, self._count + len(new)), strict=True))
         self._count += len(new)
         if len(self._recent) > max(_RECENT, len(self._known) // 8):
@@ -235,7 +228,7 @@ class Fingerprints:
 
 
 def _recipe() -> Recipe:
-    return Recipe("sketches", VERSION, {}, {}, LIBRARIES)
+    return Recipe("fingerprints", VERSION, {}, {}, LIBRARIES)
 
 
 def known() -> Fingerprints:

@@ -190,15 +190,9 @@ def append(folder: Path, layout: Layout, sha256: str, features: np.ndarray) -> N
 
 
 def _append_record(path: Path, record: bytes) -> None:
-    """Appends a record, first truncating a partial one left by a killed process."""
-    try:
-        with path.open("ab") as file:
-            end = file.tell()
-            if end % len(record):
-                file.truncate(end - end % len(record))
-            file.write(record)
-    except OSError as error:
-        raise storage_error(path, error) from error
+    """Appends a record, in place of a partial one that a killed process left."""
+    size = path.stat().st_size if path.exists() else 0
+    files.append(path, record, size - size % len(record))
 
 
 def zeros(shape: tuple[int, ...]) -> np.ndarray:

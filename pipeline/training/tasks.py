@@ -23,7 +23,7 @@ from pipeline.core.runs import Run
 from pipeline.core.sections import Data
 from pipeline.core.shards import Shard
 from pipeline.core.size import Size
-from pipeline.data import dataset, fingerprints, splits, stored_table
+from pipeline.data import fingerprints, reading, splits, stored_table
 from pipeline.data.dataset import Table
 from pipeline.data.splits import Split
 from pipeline.training import features, folds, outcome
@@ -69,7 +69,7 @@ def read_pictures(cluster: Cluster, config: Config, reporter: ProgressReporter) 
     pictures, remote = _source(config.data, reporter)
     with fingerprints.open_cache(reporter.warn) as cache:
         try:
-            count = len(dataset.unread(pictures, _EVERYTHING, cache, remote=remote).candidates)
+            count = len(reading.unread(pictures, _EVERYTHING, cache, remote=remote).candidates)
         except DataError:
             return
     tasks = [(config.data, shard) for shard in _shards(count)]
@@ -121,7 +121,7 @@ def _source(data: Data, reporter: ProgressReporter) -> tuple[Path, RemoteCache]:
 def _read(data: Data, shard: Shard, reporter: ProgressReporter) -> None:
     pictures, remote = _source(data, reporter)
     with fingerprints.open_shard(shard, reporter.warn) as cache:
-        dataset.read_shard(pictures, shard, fingerprints.known(), cache, reporter.progress, remote)
+        reading.read_shard(pictures, shard, fingerprints.known(), cache, reporter.progress, remote)
 
 
 def _compute(

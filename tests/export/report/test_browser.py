@@ -146,7 +146,7 @@ def test_its_script_never_waits_for_a_layout(browser, report):
     asked = page.evaluate("window.asked")
     page.close()
     assert asked
-    assert True not in asked
+    assert not any(asked)
 
 
 def test_the_first_screen_says_whether_the_file_may_be_shipped(opened, report):

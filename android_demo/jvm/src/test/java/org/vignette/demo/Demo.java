@@ -1,5 +1,6 @@
 package org.vignette.demo;
 
+import static org.junit.Assume.assumeTrue;
 import static org.robolectric.Shadows.shadowOf;
 
 import android.Manifest;
@@ -16,6 +17,7 @@ import org.robolectric.Robolectric;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.android.controller.ActivityController;
 import org.robolectric.shadows.ShadowAlertDialog;
+import org.robolectric.shadows.ShadowCameraManager;
 import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.Files;
 import org.vignette.demo.model.ModelFile;
@@ -48,6 +50,21 @@ public final class Demo {
         Contract contract = ModelFile.open(files).contract;
         String passed = contract.modelSha256 + " " + contract.version;
         app().getSharedPreferences("self_test", 0).edit().putBoolean(passed, true).commit();
+    }
+
+    /** A phone with a camera at its back, on which the app has its permission and a tested model. */
+    public static Made.Bundle ready() throws Exception {
+        assumeTrue(Made.missingRuntime(), Made.missingRuntime() == null);
+        ShadowCameraManager.reset();
+        FakeCamera.Manager.refusal = null;
+        FakeCamera.Reader.last = null;
+        TestApp.reset();
+        Made.Bundle files = Made.bundle("int8");
+        TestApp.files = files;
+        testedBefore();
+        allowCamera();
+        FakeCamera.addBack();
+        return files;
     }
 
     public static Demo start() {

@@ -2,7 +2,6 @@ package org.vignette.demo;
 
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertTrue;
-import static org.junit.Assume.assumeTrue;
 import static org.robolectric.Shadows.shadowOf;
 
 import android.content.Intent;
@@ -22,7 +21,6 @@ import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
-import org.robolectric.shadows.ShadowCameraManager;
 import org.robolectric.shadows.ShadowPopupMenu;
 import org.vignette.demo.core.Disk;
 import org.vignette.demo.model.Contract;
@@ -39,16 +37,7 @@ public class FlavourRecordsTest {
 
     @Before
     public void setUp() throws Exception {
-        assumeTrue(Made.missingRuntime(), Made.missingRuntime() == null);
-        ShadowCameraManager.reset();
-        FakeCamera.Manager.refusal = null;
-        FakeCamera.Reader.last = null;
-        TestApp.reset();
-        files = Made.bundle("int8");
-        TestApp.files = files;
-        Demo.testedBefore();
-        Demo.allowCamera();
-        FakeCamera.addBack();
+        files = Demo.ready();
     }
 
     @Test

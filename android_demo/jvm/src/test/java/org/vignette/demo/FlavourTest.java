@@ -4,7 +4,6 @@ import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotEquals;
 import static org.junit.Assert.assertTrue;
-import static org.junit.Assume.assumeTrue;
 
 import android.os.Bundle;
 import android.view.View;
@@ -18,7 +17,6 @@ import org.junit.runner.RunWith;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
 import org.robolectric.shadows.ShadowAlertDialog;
-import org.robolectric.shadows.ShadowCameraManager;
 import org.vignette.demo.model.Classifier;
 import org.vignette.demo.model.Contract;
 import org.vignette.demo.model.Frame;
@@ -36,16 +34,7 @@ public class FlavourTest {
 
     @Before
     public void setUp() throws Exception {
-        assumeTrue(Made.missingRuntime(), Made.missingRuntime() == null);
-        ShadowCameraManager.reset();
-        FakeCamera.Manager.refusal = null;
-        FakeCamera.Reader.last = null;
-        TestApp.reset();
-        files = Made.bundle("int8");
-        TestApp.files = files;
-        Demo.testedBefore();
-        Demo.allowCamera();
-        FakeCamera.addBack();
+        files = Demo.ready();
     }
 
     private static RadioButton choice(Demo demo, int place) {

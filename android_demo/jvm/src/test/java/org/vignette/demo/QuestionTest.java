@@ -3,7 +3,6 @@ package org.vignette.demo;
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertTrue;
-import static org.junit.Assume.assumeTrue;
 
 import android.content.Intent;
 import java.io.File;
@@ -12,7 +11,6 @@ import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
-import org.robolectric.shadows.ShadowCameraManager;
 import org.vignette.demo.core.Disk;
 import org.vignette.demo.photos.Photo;
 import org.vignette.demo.photos.Photos;
@@ -26,15 +24,7 @@ public class QuestionTest {
 
     @Before
     public void setUp() throws Exception {
-        assumeTrue(Made.missingRuntime(), Made.missingRuntime() == null);
-        ShadowCameraManager.reset();
-        FakeCamera.Manager.refusal = null;
-        FakeCamera.Reader.last = null;
-        TestApp.reset();
-        TestApp.files = Made.bundle("int8");
-        Demo.testedBefore();
-        Demo.allowCamera();
-        FakeCamera.addBack();
+        Demo.ready();
         demo = Demo.start().drawn();
         FakeCamera.Reader.last.deliver(new FakeCamera.Frame(640, 480, 7));
         Demo.settle();

@@ -6,7 +6,6 @@ import static org.junit.Assert.assertFalse;
 import static org.junit.Assert.assertNotNull;
 import static org.junit.Assert.assertNull;
 import static org.junit.Assert.assertTrue;
-import static org.junit.Assume.assumeTrue;
 
 import android.graphics.Bitmap;
 import android.graphics.BitmapFactory;
@@ -22,7 +21,6 @@ import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.annotation.Config;
 import org.robolectric.annotation.GraphicsMode;
-import org.robolectric.shadows.ShadowCameraManager;
 import org.robolectric.shadows.ShadowToast;
 import org.vignette.demo.core.Disk;
 import org.vignette.demo.core.FullDisk;
@@ -43,15 +41,7 @@ public class ShutterTest {
 
     @Before
     public void setUp() throws Exception {
-        assumeTrue(Made.missingRuntime(), Made.missingRuntime() == null);
-        ShadowCameraManager.reset();
-        FakeCamera.Manager.refusal = null;
-        FakeCamera.Reader.last = null;
-        TestApp.reset();
-        TestApp.files = Made.bundle("int8");
-        Demo.testedBefore();
-        Demo.allowCamera();
-        FakeCamera.addBack();
+        Demo.ready();
         folder = new File(Demo.app().getExternalFilesDir(null), "photos");
     }
 
