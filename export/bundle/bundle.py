@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from export.bundle import contract as contracts
-from export.bundle import golden
+from export.bundle import golden, softmax
 from export.bundle.contract import Contract
 from export.bundle.tolerance import difference, tolerance
 from pipeline.core import files, filetypes
@@ -32,6 +32,8 @@ from pipeline.tflite.interpreter import Interpreter
 CONTRACT = "contract.json"
 LABELS = "labels.txt"
 _GOLDEN_BYTES = 64_000
+# Whose XNNPACK the golden vectors have the bytes of.
+PROCESSORS = _X86, _ARM64 = "x86_64", "arm64"
 MOST_BYTES = 2_000_000_000
 
 
@@ -70,9 +72,7 @@ def make_contract(
         ConversionError: LiteRT cannot load the file, or its input needs more than raw pixels.
     """
     name = model_name(flavour)
-    interpreter, xnnpack = (
-        Interpreter(data, num_threads=1, kernels=kernels) for kernels in (litert.BUILT_IN, litert.XNNPACK)
-    )
+    interpreter = Interpreter(data, num_threads=1, kernels=litert.BUILT_IN)
     _check_labels(labels, interpreter, name)
     border = _border(interpreter.input)
     if border["dtype"] == "uint8" and (border["scale"], border["zero_point"]) != (1, 0):
@@ -104,7 +104,7 @@ def make_contract(
             "runtime": f"LiteRT {library_version('ai-edge-litert')}",
             "kernels": litert.BUILT_IN,
             "num_threads": 1,
-            "vectors": tuple(_vectors(interpreter, xnnpack, drawn, name)),
+            "vectors": tuple(_vectors(data, interpreter, drawn, name)),
         },
     }
     try:
@@ -162,9 +162,12 @@ def read(folder: Path) -> Bundle:
 
 
 def _vectors(
-    built_in: Interpreter, xnnpack: Interpreter, drawn: Sequence[tuple[str, np.ndarray]], name: str
+    data: bytes, built_in: Interpreter, drawn: Sequence[tuple[str, np.ndarray]], name: str
 ) -> Iterator[dict[str, Any]]:
     left = _GOLDEN_BYTES
+    runs = {"output": built_in.run, "output_xnnpack": softmax.runner(data, litert.XNNPACK, _X86)}
+    if softmax.split(data):
+        runs["output_xnnpack_arm64"] = softmax.runner(data, litert.XNNPACK, _ARM64)
     for title, picture in drawn:
         frame = letterbox(picture, built_in.frame)
         vector = {
@@ -173,8 +176,7 @@ def _vectors(
             "height": picture.shape[0],
             "rgb": base64.b64encode(picture.tobytes()).decode(),
             "prepared_sha256": hashlib.sha256(frame.tobytes()).hexdigest(),
-            "output": base64.b64encode(built_in.run(frame).tobytes()).decode(),
-            "output_xnnpack": base64.b64encode(xnnpack.run(frame).tobytes()).decode(),
+            **{key: base64.b64encode(run(frame).tobytes()).decode() for key, run in runs.items()},
         }
         size = len(json.dumps(vector, indent=4))  # the contract itself is indented less
         # With large frames or many labels, fewer fit; the most revealing come first.

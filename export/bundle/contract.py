@@ -27,7 +27,8 @@ EXPORT_AGAIN = "recreate the bundle: python -m export tflite"
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Side = Annotated[int, Field(ge=1, le=100_000)]
-_ARM = ("arm", "aarch64")  # how the names of its processors begin
+# How the names of ARM's processors begin, and of those with 64 bits.
+_ARM, _ARM64 = ("arm", "aarch64"), ("arm64", "aarch64")
 # The type of an error whose message is complete.
 _WHOLE = "whole"
 
@@ -99,7 +100,9 @@ class Vector(_Part):
         rgb: Base64 of raw RGB rows, 3 * width * height bytes.
         prepared_sha256: Of the frame's bytes.
         output: Base64 of the exact bytes of the built-in kernels' output tensor, little-endian.
-        output_xnnpack: The same for XNNPACK; None in version 1.
+        output_xnnpack: The same for XNNPACK on x86; None in version 1.
+        output_xnnpack_arm64: The same for XNNPACK on 64-bit ARM, whose softmax rounds on its own; None where
+            equality cannot be demanded of it: in float outputs, and in files that do not end in a softmax.
     """
 
     name: str
@@ -109,8 +112,9 @@ class Vector(_Part):
     prepared_sha256: Sha256
     output: str
     output_xnnpack: str | None = None
+    output_xnnpack_arm64: str | None = None
 
-    @field_validator("rgb", "output", "output_xnnpack")
+    @field_validator("rgb", "output", "output_xnnpack", "output_xnnpack_arm64")
     @classmethod
     def _base64(cls, value: str | None) -> str | None:
         base64.b64decode(value or "", validate=True)
@@ -129,10 +133,17 @@ class Vector(_Part):
         raw = np.frombuffer(base64.b64decode(self.rgb), np.uint8)
         return raw.reshape(self.height, self.width, 3)
 
-    def answer(self, kernels: str) -> bytes:
-        """The output bytes to compare these kernels with; version 1 has the built-in kernels' only."""
-        if kernels == litert.XNNPACK and self.output_xnnpack is not None:
-            return base64.b64decode(self.output_xnnpack)
+    def answer(self, kernels: str, processor: str = "") -> bytes:
+        """The output bytes to compare these kernels with; version 1 has the built-in kernels' only.
+
+        Args:
+            kernels: `XNNPACK` or `built-in`.
+            processor: As for `Contract.allowed`.
+        """
+        xnnpack = self.output_xnnpack_arm64 if is_arm64(processor) else None
+        xnnpack = self.output_xnnpack if xnnpack is None else xnnpack
+        if kernels == litert.XNNPACK and xnnpack is not None:
+            return base64.b64decode(xnnpack)
         return base64.b64decode(self.output)
 
 
@@ -176,7 +187,12 @@ class Contract(_Part):
                 raise PydanticCustomError(_WHOLE, "unknown key {key}", {"key": key})
             if not self.weaker and vector.output_xnnpack is None:
                 raise PydanticCustomError(_WHOLE, "{key} is missing", {"key": key})
-            for actual in {len(vector.answer(kernels)) for kernels in (litert.BUILT_IN, litert.XNNPACK)}:
+            if self.weaker and vector.output_xnnpack_arm64 is not None:
+                raise PydanticCustomError(_WHOLE, "unknown key {key}", {"key": f"{key}_arm64"})
+            if (vector.output_xnnpack_arm64 is None) == self.holds_arm64:
+                raise ValueError("output_xnnpack_arm64 in every golden vector or in none")
+            for output in (vector.output, vector.output_xnnpack, vector.output_xnnpack_arm64):
+                actual = needed if output is None else len(base64.b64decode(output))
                 if actual != needed:
                     raise ValueError(
                         f"{needed} bytes of output for {len(self.labels)} labels in golden vector "
@@ -189,14 +205,19 @@ class Contract(_Part):
         """Whether it is of version 1, which cannot hold XNNPACK to equal bytes."""
         return self.contract_version < VERSION
 
+    @property
+    def holds_arm64(self) -> bool:
+        """Whether it has XNNPACK's bytes on 64-bit ARM beside those on x86."""
+        return self.golden.vectors[0].output_xnnpack_arm64 is not None
+
     def allowed(self, kernels: str, processor: str = "") -> float:
         """The largest difference from the golden outputs, in probability; 0 demands equal bytes.
 
-        Up to the softmax, XNNPACK gives the same int8 bytes on x86 and ARM. The softmax is LiteRT's own, and
-        on ARM it looks its exponentials up in a table of 16 bits, so that a probability halfway between two
-        steps may be rounded the other way: there, one step is allowed. Built-in kernels differ by more, and
-        float outputs are rounded differently. Version 1 demands equality of the built-in kernels, which made
-        its outputs.
+        Up to the softmax, XNNPACK gives the same int8 bytes on x86 and ARM. The softmax is LiteRT's own and
+        rounds otherwise on 64-bit ARM (`softmax`): there, one step is allowed if the contract does not hold
+        ARM's bytes, and on 32-bit ARM, where nothing was measured. Built-in kernels differ by more, and float
+        outputs are rounded differently. Version 1 demands equality of the built-in kernels, which made its
+        outputs.
 
         Args:
             kernels: `XNNPACK` or `built-in`.
@@ -205,9 +226,15 @@ class Contract(_Part):
         equal = litert.BUILT_IN if self.weaker else litert.XNNPACK
         if self.output.scale is None or kernels != equal:
             return self.tolerance
-        if not (processor or platform.machine()).startswith(_ARM):
+        processor = processor or platform.machine()
+        if not processor.startswith(_ARM) or (self.holds_arm64 and is_arm64(processor)):
             return 0.0
         return self.tolerance if self.weaker else self.output.scale
+
+
+def is_arm64(processor: str = "") -> bool:
+    """Whether a processor, such as `aarch64` or `arm64-v8a`, is ARM with 64 bits; default: the one here."""
+    return (processor or platform.machine()).startswith(_ARM64)
 
 
 def parse(text: str, where: str) -> Contract:

@@ -161,7 +161,7 @@ class Verification:
 def verify(folder: Path, progress: Progress = silent) -> Verification:
     """Replays a bundle's golden vectors.
 
-    On one thread, XNNPACK must reproduce integer outputs byte for byte (on ARM to one step); float outputs
+    On one thread, XNNPACK must reproduce integer outputs byte for byte (`Contract.allowed`); float outputs
     and the built-in kernels must stay within the contract's tolerance (version 1: the other way round for
     integers). A changed top answer counts only if it led by more than twice the tolerance.
 
@@ -212,7 +212,7 @@ def compare(contract: Contract, kernels: str, raw: Sequence[bytes], processor: s
     allowed = contract.allowed(kernels, processor)
     equal, differences, beyond, top_changed = 0, [], [], []
     for vector, output in zip(contract.golden.vectors, raw, strict=True):
-        golden = vector.answer(kernels)
+        golden = vector.answer(kernels, processor)
         equal += output == golden
         expected, received = contract.output.probabilities(golden), contract.output.probabilities(output)
         difference = float(np.abs(expected - received).max())

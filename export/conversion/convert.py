@@ -63,6 +63,7 @@ def contract_recipe(experiment: Experiment, flavour: str) -> Recipe:
     """The recipe of a flavour's contract."""
     settings = {
         "contract_version": contract.VERSION,
+        "processors": list(bundle.PROCESSORS),
         "labels": list(experiment.labels),
         "threshold": experiment.threshold,
         "content_aspect": experiment.run.read(Frame, stages.FRAME).content_aspect,

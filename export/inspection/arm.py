@@ -2,8 +2,8 @@
 
 Phones run the int8 file with XNNPACK on ARM, where it has kernels of its own. They have to give the bytes of
 this computer's, with the dot-product instructions of recent processors as without; the softmax after them,
-which is LiteRT's own, may round by one step the other way (`Contract.allowed`). LiteRT's wheel for ARM runs
-it, and the app's own library.
+which is LiteRT's own, those that `softmax` predicts. LiteRT's wheel for ARM runs it, and the app's own
+library.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from export.bundle import bundle as bundles
-from export.bundle import verify
+from export.bundle import softmax, verify
 from export.bundle.bundle import Bundle
 from export.bundle.verify import SLACK, Kernels
 from export.inspection import judges
@@ -110,8 +110,8 @@ def verify_on_arm(
     contract = bundle.contract
     vectors = [vector.picture for vector in contract.golden.vectors]
     frames = [letterbox(picture, contract.input.frame) for picture in (*vectors, *pictures)]
-    here = litert.Interpreter(bundle.data, num_threads=1, kernels=litert.XNNPACK)
-    expected = [here.run(frame).tobytes() for frame in frames[len(vectors) :]]
+    here = softmax.runner(bundle.data, litert.XNNPACK, _MACHINE)
+    expected = [here(frame).tobytes() for frame in frames[len(vectors) :]]
     runtimes = {"LiteRT": None} if library is None else {"LiteRT": None, "the app's library": library}
     combinations = [(processor, runtime) for processor in _PROCESSORS for runtime in runtimes]
     asked = parallel.ordered(

@@ -18,7 +18,7 @@ def pictures(count: int) -> np.ndarray:
     return np.random.default_rng(7).integers(0, 256, (count, *SHAPE), np.uint8)
 
 
-def build(per_channel: bool = True) -> bytes:
+def build(per_channel: bool = True, labels: int = LABELS) -> bytes:
     """The file, whose dense kernels have a scale per output or one for all."""
     with quiet():
         import keras
@@ -27,7 +27,7 @@ def build(per_channel: bool = True) -> bytes:
         picture = keras.Input(SHAPE)
         x = keras.layers.Rescaling(1 / 255)(picture)
         x = keras.layers.Dense(64, activation="relu")(keras.layers.Flatten()(x))
-        model = keras.Model(picture, keras.layers.Dense(LABELS, activation="softmax")(x))
+        model = keras.Model(picture, keras.layers.Dense(labels, activation="softmax")(x))
         model.set_weights([rng.normal(0, 0.3, w.shape).astype(np.float32) for w in model.get_weights()])
 
     def configure(converter) -> None:

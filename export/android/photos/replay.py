@@ -16,6 +16,7 @@ from pydantic import computed_field
 
 from export.android.photos.folder import Photo, PhotoFolder
 from export.android.photos.record import Record
+from export.bundle import softmax
 from export.bundle.bundle import Bundle
 from export.bundle.verify import SLACK
 from pipeline.core import parallel
@@ -24,7 +25,6 @@ from pipeline.core.progress import Progress, silent
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.tflite import interpreter as litert
-from pipeline.tflite.interpreter import Interpreters
 
 KERNELS = (litert.XNNPACK, litert.BUILT_IN)
 # The app rounds the probabilities that it writes.
@@ -149,9 +149,9 @@ def replay(photos: PhotoFolder, bundles: Mapping[str, Bundle], progress: Progres
         PictureError: A photo cannot be read any more.
     """
     pairs = [(p, p.record) for p in photos.photos if p.record and p.record.model.sha256 in bundles]
-    runtimes = {
-        (sha256, kernels): Interpreters(bundles[sha256].data, kernels)
-        for sha256 in {record.model.sha256 for _, record in pairs}
+    runs = {
+        (sha256, abi, kernels): softmax.runner(bundles[sha256].data, kernels, abi)
+        for sha256, abi in {(record.model.sha256, record.device.abi) for _, record in pairs}
         for kernels in KERNELS
     }
 
@@ -159,10 +159,10 @@ def replay(photos: PhotoFolder, bundles: Mapping[str, Bundle], progress: Progres
         photo, record = pair
         bundle = bundles[record.model.sha256]
         frame = letterbox(decode.read(photos.file(photo)), bundle.contract.input.frame)
-        predictions = {}
-        for kernels in KERNELS:
-            with runtimes[record.model.sha256, kernels].one() as interpreter:
-                predictions[kernels] = bundle.contract.output.probabilities(interpreter.run(frame).tobytes())
+        raw = {kernels: runs[record.model.sha256, record.device.abi, kernels](frame) for kernels in KERNELS}
+        predictions = {
+            kernels: bundle.contract.output.probabilities(output.tobytes()) for kernels, output in raw.items()
+        }
         return _compare(photo, record, bundle, hashlib.sha256(frame.tobytes()).hexdigest(), predictions)
 
     replays = []

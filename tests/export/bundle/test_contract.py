@@ -364,6 +364,14 @@ WRONG = {
         lambda r: r["golden"]["vectors"][0].update(output=base64.b64encode(b"123").decode()),
         r"expected 4 bytes of output for 4 labels in golden vector every_grey, not 3",
     ),
+    "short_output_xnnpack_arm64": (
+        lambda r: r["golden"]["vectors"][0].update(output_xnnpack_arm64=""),
+        r"4 bytes of output for 4 labels in golden vector every_grey, not 0",
+    ),
+    "arm64_in_some_vectors_only": (
+        lambda r: r["golden"]["vectors"][1].pop("output_xnnpack_arm64"),
+        r"expected output_xnnpack_arm64 in every golden vector or in none",
+    ),
     "short_output_xnnpack": (
         lambda r: r["golden"]["vectors"][0].update(output_xnnpack=""),
         r"expected 4 bytes of output for 4 labels in golden vector every_grey, not 0",
@@ -381,7 +389,10 @@ WRONG = {
     "version_missing": (lambda r: r.pop("contract_version"), r"contract_version is missing"),
 }
 # What a schema cannot say.
-BEYOND_THE_SCHEMA = ("short_rgb", "short_output", "short_output_xnnpack")
+BEYOND_THE_SCHEMA = (
+    *("short_rgb", "short_output", "short_output_xnnpack", "short_output_xnnpack_arm64"),
+    "arm64_in_some_vectors_only",
+)
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -405,7 +416,8 @@ def paths(value, prefix=()):
 
 def test_no_key_may_be_missing(small_bundles):
     text = json.dumps(stated(small_bundles["int8"]))
-    all_keys = list(paths(json.loads(text)))
+    # The one key that may be missing, from every vector.
+    all_keys = [path for path in paths(json.loads(text)) if path[-1] != "output_xnnpack_arm64"]
     assert len(all_keys) == 39
     for path in all_keys:
         record = json.loads(text)
@@ -431,7 +443,7 @@ def test_fewer_labels_than_outputs_are_refused_when_reading(int8_bundle):
     def change(record):
         record["labels"].pop()
         for vector in record["golden"]["vectors"]:
-            for key in ("output", "output_xnnpack"):
+            for key in ("output", "output_xnnpack", "output_xnnpack_arm64"):
                 vector[key] = base64.b64encode(base64.b64decode(vector[key])[:3]).decode()
 
     edit(int8_bundle, change)
@@ -484,14 +496,38 @@ def test_contract_that_cannot_be_written_is_named(small_bundles, tmp_path):
         bundle.write(bundle.read(small_bundles["int8"]).contract, tmp_path / "file")
 
 
-def test_on_arm_one_step_of_int8_is_allowed_and_version_1_has_the_tolerance(small_bundles):
+def test_on_64_bit_arm_its_own_bytes_are_demanded(small_bundles):
     int8 = bundle.read(small_bundles["int8"]).contract
+    assert int8.holds_arm64
+    for processor in ("x86_64", "aarch64", "arm64", "arm64-v8a"):
+        assert int8.allowed(litert.XNNPACK, processor) == 0
+    for processor in ("aarch64", "armeabi-v7a"):
+        assert int8.allowed(litert.BUILT_IN, processor) == int8.tolerance
+    assert int8.allowed(litert.XNNPACK, "armeabi-v7a") == 1 / 256
+    float32 = bundle.read(small_bundles["float32"]).contract
+    assert not float32.holds_arm64
+    assert float32.allowed(litert.XNNPACK, "aarch64") == float32.tolerance
+
+
+def test_without_the_bytes_of_64_bit_arm_one_step_is_allowed_and_version_1_has_the_tolerance(int8_bundle):
+    def forget(record):
+        for vector in record["golden"]["vectors"]:
+            del vector["output_xnnpack_arm64"]
+
+    edit(int8_bundle, forget)
+    int8 = bundle.read(int8_bundle).contract
     assert int8.allowed(litert.XNNPACK, "x86_64") == 0
     for processor in ("aarch64", "arm64", "arm64-v8a", "armeabi-v7a"):
         assert int8.allowed(litert.XNNPACK, processor) == 1 / 256
-        assert int8.allowed(litert.BUILT_IN, processor) == int8.tolerance
     older = int8.model_copy(update={"contract_version": 1})
     assert older.allowed(litert.BUILT_IN, "x86_64") == 0
     assert older.allowed(litert.BUILT_IN, "aarch64") == older.tolerance
-    float32 = bundle.read(small_bundles["float32"]).contract
-    assert float32.allowed(litert.XNNPACK, "aarch64") == float32.tolerance
+
+
+def test_the_outputs_of_64_bit_arm_answer_for_it_alone(int8_bundle):
+    edit(int8_bundle, lambda r: r["golden"]["vectors"][0].update(output_xnnpack_arm64="AAAA/w=="))
+    vector = bundle.read(int8_bundle).contract.golden.vectors[0]
+    assert vector.answer(litert.XNNPACK, "arm64-v8a") == b"\0\0\0\xff"
+    assert vector.answer(litert.XNNPACK, "x86_64") == vector.answer(litert.XNNPACK, "armeabi-v7a")
+    assert vector.answer(litert.XNNPACK, "x86_64") != b"\0\0\0\xff"
+    assert vector.answer(litert.BUILT_IN, "arm64-v8a") == base64.b64decode(vector.output)

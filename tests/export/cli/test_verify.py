@@ -174,9 +174,9 @@ def test_arm_is_asked_about_int8_and_held_out_pictures(place):
     def swap(contract) -> None:
         """Every vector gets the next one's output."""
         vectors = contract["golden"]["vectors"]
-        outputs = [vector["output_xnnpack"] for vector in vectors]
+        outputs = [vector["output_xnnpack_arm64"] for vector in vectors]
         for vector, output in zip(vectors, [*outputs[1:], outputs[0]], strict=True):
-            vector["output_xnnpack"] = output
+            vector["output_xnnpack_arm64"] = output
 
     edit(place / "changed", swap)
     wrong = verify(place, "changed", "--arm")

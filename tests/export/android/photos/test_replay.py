@@ -11,7 +11,7 @@ from PIL import Image
 
 from export.android.photos import folder, replay
 from export.android.photos.replay import Disagreement, Replay
-from export.bundle import bundle
+from export.bundle import bundle, softmax
 from pipeline.tflite import interpreter as litert
 from tests.support import small_models
 from tests.support.app_folder import take
@@ -151,8 +151,8 @@ def test_a_step_of_rounding_is_within_the_tolerance_and_told(root, bundles, int8
     assert (found.equal, found.disagree, found.largest_difference) == (7, 0, pytest.approx(1 / 256))
 
 
-@pytest.mark.parametrize(("abi", "steps"), [("x86_64", 0), ("arm64-v8a", 1), ("armeabi-v7a", 1)])
-def test_int8_by_xnnpack_must_be_equal_but_for_the_rounding_of_the_softmax_on_arm(
+@pytest.mark.parametrize(("abi", "steps"), [("x86_64", 0), ("arm64-v8a", 0), ("armeabi-v7a", 1)])
+def test_int8_by_xnnpack_must_be_equal_but_for_a_step_on_32_bit_arm(
     tmp_path, bundles, int8, draw, abi, steps
 ):
     take(tmp_path, 0, draw(120, 70), int8, kernels=litert.XNNPACK)
@@ -169,6 +169,21 @@ def test_int8_by_xnnpack_must_be_equal_but_for_the_rounding_of_the_softmax_on_ar
         (result,) = again(tmp_path, bundles)
         assert result.difference == pytest.approx(off / 256)
         assert (Disagreement.BEYOND_TOLERANCE in result.reasons) == (off > steps)
+
+
+def test_a_photo_of_64_bit_arm_is_compared_with_the_softmax_of_64_bit_arm(
+    tmp_path, bundles, int8, draw, monkeypatch
+):
+    take(tmp_path, 0, draw(120, 70), int8, kernels=litert.XNNPACK)
+    device = json.loads(first(tmp_path).with_suffix(".json").read_text("utf-8"))["device"]
+    edit(tmp_path, device={**device, "abi": "arm64-v8a"})
+    arm = output(tmp_path)
+    arm[arm.argmax()] -= 1
+    monkeypatch.setattr(softmax.Softmax, "arm64", lambda end, logits: arm)
+    (result,) = again(tmp_path, bundles)
+    assert (result.difference, Disagreement.BEYOND_TOLERANCE in result.reasons) == (1 / 256, True)
+    edit(tmp_path, **noted(arm))
+    assert again(tmp_path, bundles)[0].reasons == ()
 
 
 @pytest.mark.parametrize("kernels", replay.KERNELS)

@@ -105,7 +105,7 @@ public final class Made {
         /** Makes the contract one of version 1. */
         public Bundle toVersion1() {
             return edit(text -> text.replace("\"contract_version\": 2", "\"contract_version\": 1")
-                    .replaceAll(",\\s*\"output_xnnpack\": \"[^\"]*\"", ""));
+                    .replaceAll(",\\s*\"output_xnnpack(_arm64)?\": \"[^\"]*\"", ""));
         }
 
         @Override

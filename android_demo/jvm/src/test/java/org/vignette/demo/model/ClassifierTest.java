@@ -158,6 +158,22 @@ class ClassifierTest {
     }
 
     @Test
+    void oneByteOf64BitArmFailsThereAndNowhereElse() throws Exception {
+        String before = System.getProperty("os.arch");
+        for (boolean arm : new boolean[] {true, false}) {
+            System.setProperty("os.arch", arm ? "aarch64" : before);
+            try {
+                assertTrue(report(Made.bundle("int8")).right());
+                SelfTest.Report changed = report(Made.bundle("int8").edit(text -> step(text, "output_xnnpack_arm64")));
+                assertEquals(!arm, changed.right());
+                assertEquals(arm ? "every_grey" : null, changed.runs[1].wrongVector);
+            } finally {
+                System.setProperty("os.arch", before);
+            }
+        }
+    }
+
+    @Test
     void version1IsWithinTheToleranceAndSaidToBeWeaker() throws Exception {
         assertFalse(report(Made.bundle("int8")).weaker);
         SelfTest.Report report = report(Made.bundle("int8").toVersion1());

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.json.JSONObject;
@@ -54,12 +55,35 @@ class ContractTest {
     }
 
     @Test
-    void onArmOneStepOfInt8IsAllowed() throws Exception {
-        Contract contract = Contract.read(Made.bundle("int8").contract());
-        String before = System.setProperty("os.arch", "aarch64");
-        try {
-            assertEquals(1 / 256.0, contract.allowed(Classifier.Kernels.XNNPACK));
+    void on64BitArmItsOwnBytesAreDemandedAndWithoutThemOneStepIsAllowed() throws Exception {
+        String text = Made.bundle("int8").contract();
+        String older = text.replaceAll(",\\s*\"output_xnnpack_arm64\": \"[^\"]*\"", "");
+        String other = text.replaceFirst("(\"output_xnnpack_arm64\": \")[^\"]*", "$1AAAA/w==");
+        for (String[] expected : new String[][] {
+                {"aarch64", text, "0.0", "false"}, {"aarch64", other, "0.0", "true"},
+                {"aarch64", older, "0.00390625", "false"}, {"armv7l", other, "0.00390625", "false"},
+                {"amd64", other, "0.0", "false"}}) {
+            Contract contract = on(expected[0], expected[1]);
+            assertEquals(Double.parseDouble(expected[2]), allowedOn(expected[0], contract), expected[0]);
+            byte[] first = contract.vectors.get(0).output(Classifier.Kernels.XNNPACK);
+            assertEquals(Boolean.parseBoolean(expected[3]), Arrays.equals(new byte[] {0, 0, 0, -1}, first), expected[0]);
             assertEquals(contract.tolerance, contract.allowed(Classifier.Kernels.BUILT_IN));
+        }
+    }
+
+    private static Contract on(String processor, String text) throws Exception {
+        String before = System.setProperty("os.arch", processor);
+        try {
+            return Contract.read(text);
+        } finally {
+            System.setProperty("os.arch", before);
+        }
+    }
+
+    private static double allowedOn(String processor, Contract contract) {
+        String before = System.setProperty("os.arch", processor);
+        try {
+            return contract.allowed(Classifier.Kernels.XNNPACK);
         } finally {
             System.setProperty("os.arch", before);
         }
