@@ -285,7 +285,7 @@ def test_pictures_are_labelled_and_saved_as_photos_reads_and_adopts_them(
         packed.extractall(copy / "photos")
     shot = next((copy / "photos/none").glob("camera-*.png"))
     shown = one.page.locator("#cards li").first.locator("span").inner_text()
-    assert f"{round(100 * answer(decode.read(shot)).max())}\u00a0%" in shown
+    assert f"{round(100 * answer(decode.read(shot)).max())}%" in shown
     command = one.text("#keep code").partition(" && ")[2]
     words = command.removeprefix("python -m export ").split()
     ended = verbs.here("export", *words, cwd=copy)
@@ -424,7 +424,7 @@ def test_the_float32_page_answers_within_the_tolerance(open_page, place, tmp_pat
         made = web.make(Run(RUN), "float32")
     one = open_page(copy / made.path)
     assert re.fullmatch(
-        r"Checked: answers as on your computer \(\d+ golden vectors, largest difference 0\.0\d\u00a0%\)\.",
+        r"Checked: answers as on your computer \(\d+ golden vectors, largest difference 0\.0\d%\)\.",
         one.text("#check"),
     )
     assert one.text("#about").startswith("Built-in model: float32 (model_float32.tflite, sha256 ")

@@ -111,7 +111,7 @@ public class FramesTest {
         assertEquals(answer.known ? best.label : "I don't know", demo.text(R.id.headline));
         assertEquals(answer.best.get(answer.known ? 1 : 0).label, demo.text(R.id.label));
         int percent = Math.round(100 * best.probability);
-        assertEquals(answer.known ? percent + "\u00a0%" : "", demo.text(R.id.number));
+        assertEquals(answer.known ? percent + "%" : "", demo.text(R.id.number));
         ProgressBar bar = demo.activity().findViewById(R.id.bar);
         assertEquals(Math.round(1000 * best.probability), bar.getProgress());
         TextView latency = demo.activity().findViewById(R.id.latency);

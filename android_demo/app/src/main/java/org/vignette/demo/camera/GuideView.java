@@ -49,6 +49,8 @@ public final class GuideView extends View {
         canvas.clipOutRect(guide);
         canvas.drawColor(shade);
         canvas.restore();
-        canvas.drawRect(guide, line);
+        // Inside, where it is seen at the edge of the screen, too.
+        float half = line.getStrokeWidth() / 2;
+        canvas.drawRect(guide.left + half, guide.top + half, guide.right - half, guide.bottom - half, line);
     }
 }

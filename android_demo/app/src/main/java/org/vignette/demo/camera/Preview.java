@@ -161,7 +161,7 @@ public final class Preview
         int width = view.getWidth();
         int height = view.getHeight();
         if (width > 0 && height > 0) {
-            view.setTransform(viewfinder.transform(width, height, degrees));
+            view.setTransform(viewfinder.transform(width, height, degrees, contentAspect));
             guide.setGuide(viewfinder.guide(width, height, degrees, contentAspect));
         }
     }

@@ -31,6 +31,6 @@ public final class LivePicture {
         }
         preview.open(model, contentAspect, false);
         preview.onCameraOpened(opened);
-        return opened.viewfinder.picture(viewfinder.getWidth(), viewfinder.getHeight(), 0);
+        return opened.viewfinder.picture(viewfinder.getWidth(), viewfinder.getHeight(), 0, contentAspect);
     }
 }

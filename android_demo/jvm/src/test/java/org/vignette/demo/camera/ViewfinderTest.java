@@ -1,6 +1,7 @@
 package org.vignette.demo.camera;
 
 import static org.junit.Assert.assertEquals;
+import static org.junit.Assert.assertTrue;
 
 import android.graphics.Matrix;
 import android.graphics.RectF;
@@ -48,6 +49,24 @@ public class ViewfinderTest {
         }
     }
 
+    @Test
+    public void thePreviewFillsTheViewAsFarAsTheWholeGuideStaysVisible() {
+        Viewfinder finder = new Viewfinder(90, false, 640, 480);
+        assertEquals(new RectF(0, -120, 1080, 1320), finder.picture(1080, 1200, 0, 16 / 9.0));
+        for (int[] view : new int[][] {{1080, 1200}, {1080, 2000}, {1700, 900}, {500, 500}}) {
+            for (double aspect : new double[] {16 / 9.0, 1, 0.5}) {
+                RectF guide = finder.guide(view[0], view[1], 0, aspect);
+                RectF picture = finder.picture(view[0], view[1], 0, aspect);
+                RectF whole = new RectF(-0.01f, -0.01f, view[0] + 0.01f, view[1] + 0.01f);
+                String what = view[0] + "x" + view[1] + ", " + aspect + ": " + guide + " " + picture;
+                assertTrue(what, whole.contains(guide));
+                boolean covers = picture.left <= 0.01 && picture.top <= 0.01;
+                boolean guideFills = guide.width() > view[0] - 0.01 || guide.height() > view[1] - 0.01;
+                assertTrue(what, covers || guideFills);
+            }
+        }
+    }
+
     private static void check(int sensor, int display, int viewWidth, int viewHeight, double aspect) {
         Viewfinder finder = new Viewfinder(sensor, false, 640, 480);
         int rotation = finder.uprightRotation(display);
@@ -71,7 +90,7 @@ public class ViewfinderTest {
             }
             shown.postScale(viewWidth / (sensor % 180 != 0 ? 480f : 640f), viewHeight / (sensor % 180 != 0 ? 640f : 480f));
             shown.mapPoints(point);
-            finder.transform(viewWidth, viewHeight, display).mapPoints(point);
+            finder.transform(viewWidth, viewHeight, display, aspect).mapPoints(point);
             String what = "sensor " + sensor + " display " + display;
             assertEquals(what, corner[2], point[0], 0.01);
             assertEquals(what, corner[3], point[1], 0.01);

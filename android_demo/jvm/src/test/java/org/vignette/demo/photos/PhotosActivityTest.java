@@ -139,7 +139,7 @@ public class PhotosActivityTest {
         int percent = (int) Math.round(100 * named.probability);
         String answer = named.answer == null
                 ? "Answer: I don't know (" + named.labels.get(0) + ", " + percent + "\u00a0%)"
-                : "Answer: " + named.answer + ", " + percent + "\u00a0%";
+                : "Answer: " + named.answer + ", " + percent + "%";
         assertEquals("window. " + answer, cell(shown, 2).getContentDescription());
         assertTrue(message(open(shown, 2)).startsWith(answer + "\n"));
         press(open(shown, 0), AlertDialog.BUTTON_POSITIVE);
