@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +12,7 @@ import typer
 from export import artifacts
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
+from pipeline.core import documents
 
 if TYPE_CHECKING:
     from export.bundle.predict import Prediction
@@ -61,7 +60,7 @@ def predict(
             terminal.progress("predicting", len(answers), len(files))
         unread = [answer for answer in answers if answer.problem]
         if as_csv:
-            terminal.document(_csv(answers))
+            terminal.document(_csv(answers).decode())
         else:
             _show(terminal, run.name, flavour, answers)
         for answer in unread:
@@ -105,19 +104,16 @@ def _show(terminal: Terminal, name: str, flavour: str, answers: Sequence[Predict
         )
 
 
-def _csv(answers: Sequence[Prediction]) -> str:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["path", "answer", "label", "probability", "problem"])
-    for answer in answers:
-        first = answer.top[0] if answer.top else None
-        writer.writerow(
-            [
-                answer.path,
-                "" if answer.problem else answer.label or _DONT_KNOW,
-                first.label if first else "",
-                f"{first.probability:.6f}" if first else "",
-                answer.problem,
-            ]
-        )
-    return file.getvalue()
+def _csv(answers: Sequence[Prediction]) -> bytes:
+    return documents.csv_of(("path", "answer", "label", "probability", "problem"), map(_row, answers))
+
+
+def _row(answer: Prediction) -> tuple[str, ...]:
+    first = answer.top[0] if answer.top else None
+    return (
+        answer.path,
+        "" if answer.problem else answer.label or _DONT_KNOW,
+        first.label if first else "",
+        f"{first.probability:.6f}" if first else "",
+        answer.problem,
+    )

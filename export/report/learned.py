@@ -113,13 +113,13 @@ def cells(contents: Artifacts) -> list[_Cell]:
     evaluation, predictions = contents.get(Evaluation), contents.predictions()
     if not evaluation or predictions is None:
         return []
-    by_content: dict[str, list[str]] = defaultdict(list)
+    by_content: dict[bytes, list[str]] = defaultdict(list)
     for row in contents.rows:
         if row.side == "held_out":
-            by_content[row.sha256].append(row.path)
+            by_content[row.sha256.encode()].append(row.path)
     members: dict[tuple[int, int], list[_CellPicture]] = defaultdict(list)
     predicted = predictions["probabilities"].argmax(1)
-    for place, content in enumerate(predictions["sha256"].tolist()):
+    for place, content in enumerate(predictions["sha256"].astype("S64", copy=False).tolist()):
         paths = by_content.get(content) or [""]
         path = paths.pop(0) if len(paths) > 1 else paths[0]
         score = float(predictions["probabilities"][place].max())

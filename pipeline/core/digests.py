@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
+
+
+def digest_array(digests: Iterable[str]) -> np.ndarray:
+    """Hexadecimal sha256 as ASCII, dtype S64: numpy's text would take 256 bytes for each."""
+    return np.fromiter((digest.encode() for digest in digests), "S64")
 
 
 class DigestIndex:

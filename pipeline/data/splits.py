@@ -95,18 +95,18 @@ def make(
     places = _assign(table, config, before)
     split = _collect(table, places)
     (check or _check_folds)(table, split, config)
-    text = to_csv(table, places, before)
+    data = to_csv(table, places, before)
     same_rules = before and before.folds_stay and entry
     kept = [stages.SPLIT, stages.SPLIT_COPY]
-    if not same_rules or not run.done(recipe) or run.path(stages.SPLIT).read_bytes() != text.encode():
+    if not same_rules or not run.done(recipe) or run.path(stages.SPLIT).read_bytes() != data:
         run.forget(_STAGE)
         for name in kept:
-            files.write_text(run.path(name), text)
+            files.write_bytes(run.path(name), data)
         if same_rules:
             # A split drawn by an earlier version can be added to, but not drawn again.
             drawn_from = entry.get("pictures", "") if entry.get("version") == recipe.version else ""
         else:
-            drawn_from = table.key if not before or _drawn_from(table, config) == text else ""
+            drawn_from = table.key if not before or _drawn_from(table, config) == data else ""
         run.record(recipe, pictures=drawn_from)
     return split
 
@@ -172,7 +172,7 @@ def restore(run: Run) -> bool:
     return True
 
 
-def _drawn_from(table: Table, config: Config) -> str:
+def _drawn_from(table: Table, config: Config) -> bytes:
     """The split as drawn from these pictures alone: if it equals the stored one, that can be drawn again."""
     nothing = StoredSplit([])
     return to_csv(table, _assign(table, config, nothing), nothing)
@@ -186,13 +186,15 @@ def load(run: Run, table: Table) -> Split:
         DataError: The table has pictures that it does not name.
     """
     before = StoredSplit(rows_of(run))
-    places = {p.path: place for p in table.pictures if (place := before.place(p))}
+    found = zip(table.pictures, before.places(table.pictures), strict=True)
+    places = {picture.path: place for picture, place in found if place}
     return _collect(table, places)
 
 
 def _assign(table: Table, config: Config, before: StoredSplit) -> dict[str, Place]:
     groups, pictures = groups_of(table), table.pictures
-    fixed = [before.place(p) or Place.of(p.given_split) for p in pictures]
+    stored = before.places(pictures)
+    fixed = [place or Place.of(p.given_split) for p, place in zip(pictures, stored, strict=True)]
 
     # Sides: a group follows its members that have one. If these disagree, they keep theirs, and the
     # other members are excluded.
@@ -241,7 +243,9 @@ def _collect(table: Table, places: Mapping[str, Place]) -> Split:
         side = places[picture.path].side
         if side == TRAIN and picture.decision == LEAVE_OUT:
             continue
-        by_side[side].append(replace(picture, label=picture.final_label) if side == TRAIN else picture)
+        if side == TRAIN and picture.label != picture.final_label:
+            picture = replace(picture, label=picture.final_label)
+        by_side[side].append(picture)
     folds = tuple(places[p.path].fold for p in by_side[TRAIN])
     return Split(tuple(by_side[TRAIN]), folds, tuple(by_side[HELD_OUT]), groups_of(table), tuple(by_side[""]))
 

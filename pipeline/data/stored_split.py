@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from typing import NamedTuple
 
-from pipeline.core import stages
+from pipeline.core import documents, stages
 from pipeline.core.documents import Rows
 from pipeline.core.errors import RunError
 from pipeline.core.runs import Run
@@ -33,43 +31,49 @@ class Place(NamedTuple):
 
 
 class StoredSplit:
-    """The rows of a stored split; matches renamed pictures by content, edited ones by path.
+    """The rows of a stored split, read anew by every pass; without `folds_stay` only the sides are kept."""
 
-    Without `folds_stay` only the sides are kept.
-    """
-
-    def __init__(self, rows: Iterable[dict[str, str]], *, folds_stay: bool = True) -> None:
+    def __init__(self, rows: Iterable[Mapping[str, str]], *, folds_stay: bool = True) -> None:
         self.folds_stay = folds_stay
-        self._by_path = {
-            row["path"]: (row["sha256"], Place.of(row["side"], int((folds_stay and row["fold"]) or -1)))
-            for row in rows
-        }
-        self._by_content = {sha256: place for sha256, place in self._by_path.values() if place.side}
+        self._rows = rows
 
     def __bool__(self) -> bool:
-        return bool(self._by_path)
+        return next(iter(self._rows), None) is not None
 
-    def place(self, picture: Picture) -> Place | None:
-        sha256, place = self._by_path.get(picture.path, ("", None))
-        return place if sha256 == picture.sha256 else self._by_content.get(picture.sha256, place)
+    def __iter__(self) -> Iterator[tuple[str, str, Place]]:
+        """Path, sha256 and place of every row."""
+        for row in self._rows:
+            fold = int((self.folds_stay and row["fold"]) or -1)
+            yield row["path"], row["sha256"], Place.of(row["side"], fold)
 
-    def gone(self, places: Mapping[str, Place]) -> Iterator[tuple[str, str, Place]]:
-        """Path, sha256 and place of the pictures that are not among these paths."""
-        for path, (sha256, place) in self._by_path.items():
-            if path not in places:
-                yield path, sha256, place
+    def places(self, pictures: Sequence[Picture]) -> list[Place | None]:
+        """The place of each picture that has one: renamed ones are found by content, edited ones by path."""
+        numbers = {picture.path: number for number, picture in enumerate(pictures)}
+        found: list[Place | None] = [None] * len(pictures)
+        same = bytearray(len(pictures))
+        for path, sha256, place in self:
+            if (number := numbers.get(path)) is not None:
+                found[number], same[number] = place, sha256 == pictures[number].sha256
+        wanted = {picture.sha256 for picture, known in zip(pictures, same, strict=True) if not known}
+        by_content = (
+            {sha256: place for _, sha256, place in self if place.side and sha256 in wanted} if wanted else {}
+        )
+        for number, known in enumerate(same):
+            if not known:
+                found[number] = by_content.get(pictures[number].sha256, found[number])
+        return found
 
 
-def to_csv(table: Table, places: Mapping[str, Place], before: StoredSplit) -> str:
-    """The text of split.csv."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["path", "sha256", "side", "fold"])
+def to_csv(table: Table, places: Mapping[str, Place], before: StoredSplit) -> bytes:
+    """split.csv."""
     own = ((picture.path, picture.sha256, places[picture.path]) for picture in table.pictures)
     # Pictures that are gone keep their place in case they come back.
-    for path, sha256, place in chain(own, before.gone(places)):
-        writer.writerow([path, sha256, place.side, place.fold if place.fold >= 0 else ""])
-    return text.getvalue()
+    gone = (row for row in before if row[0] not in places)
+    rows = (
+        (path, sha256, place.side, place.fold if place.fold >= 0 else "")
+        for path, sha256, place in chain(own, gone)
+    )
+    return documents.csv_of(("path", "sha256", "side", "fold"), rows, "\r\n")
 
 
 def rows_of(run: Run) -> Rows:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 
-from pipeline.core import files, runs, stages
+from pipeline.core import documents, files, runs, stages
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.remote_cache import RemoteCache
 from pipeline.core.runs import Run
@@ -22,8 +20,8 @@ _OLD_COLUMNS = {"given": "given_split", "twins": "near_duplicates"}
 
 def save(run: Run, table: Table) -> None:
     """Writes the table into the run."""
-    files.write_text(run.path(stages.PICTURES), _to_csv(Picture, table.pictures))
-    files.write_text(run.path(stages.EXCLUDED), _to_csv(Excluded, table.excluded))
+    files.write_bytes(run.path(stages.PICTURES), _to_csv(Picture, table.pictures))
+    files.write_bytes(run.path(stages.EXCLUDED), _to_csv(Excluded, table.excluded))
 
 
 def load(run: Run, source: Path, remote: RemoteCache | None = None) -> Table:
@@ -78,9 +76,6 @@ def _excluded(row: dict[str, str]) -> Excluded:
     return Excluded(**{**row, "kind": ExclusionKind(row.get("kind", ""))})
 
 
-def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[Excluded]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, [column.name for column in fields(kind)])
-    writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
-    return text.getvalue()
+def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[Excluded]) -> bytes:
+    columns = [column.name for column in fields(kind)]
+    return documents.csv_of(columns, ([getattr(row, name) for name in columns] for row in rows), "\r\n")

@@ -5,12 +5,9 @@ Numbers come from `stats`. Comparing the model with its `.tflite` files belongs 
 
 from __future__ import annotations
 
-import csv
-import io
-
 import numpy as np
 
-from pipeline.core import files, stages
+from pipeline.core import documents, files, stages
 from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
 from pipeline.evaluation import as_decided, label_issues
@@ -118,7 +115,7 @@ def evaluate(experiment: Experiment, reporter: ProgressReporter) -> Evaluation:
 
     def build() -> None:
         reporter.progress("intervals", 0, 1)
-        files.write_text(run.path(stages.ANSWERS), _answers(experiment, held_out))
+        files.write_bytes(run.path(stages.ANSWERS), _answers(experiment, held_out))
         run.write(_evaluation(experiment, held_out), stages.EVALUATION)
         reporter.progress("intervals", 1, 1)
 
@@ -206,17 +203,17 @@ def _held_out(experiment: Experiment, predictions: Predictions) -> HeldOutScore:
     )
 
 
-def _answers(experiment: Experiment, predictions: Predictions) -> str:
+def _answers(experiment: Experiment, predictions: Predictions) -> bytes:
     """answers.csv: every held-out picture, its label, the answer, and the probabilities of both."""
-    text, labels, rows = io.StringIO(), experiment.labels, np.arange(len(predictions.truth))
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "label", "answer", "score", "label_score"])
-    scores = predictions.probabilities.max(1), predictions.probabilities[rows, predictions.truth]
-    for picture, answer, score, own in zip(
-        experiment.split.held_out, predictions.predicted, *scores, strict=True
-    ):
-        writer.writerow([picture.path, picture.label, labels[answer], f"{score:.4f}", f"{own:.4f}"])
-    return text.getvalue()
+    labels, every = experiment.labels, np.arange(len(predictions.truth))
+    scores = predictions.probabilities.max(1), predictions.probabilities[every, predictions.truth]
+    rows = (
+        (picture.path, picture.label, labels[answer], f"{score:.4f}", f"{own:.4f}")
+        for picture, answer, score, own in zip(
+            experiment.split.held_out, predictions.predicted, *scores, strict=True
+        )
+    )
+    return documents.csv_of(("path", "label", "answer", "score", "label_score"), rows)
 
 
 def without_leaked(experiment: Experiment, predictions: Predictions) -> WithoutLeaked | None:

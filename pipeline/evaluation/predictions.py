@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from pipeline.core import stages
+from pipeline.core.digests import digest_array
 from pipeline.core.parallel import ordered
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
@@ -16,7 +17,7 @@ from pipeline.core.recipes import Recipe
 from pipeline.data import dataset, stored_table
 from pipeline.data.labels import numbers_of
 from pipeline.images.views import plain_view
-from pipeline.stats import metrics
+from pipeline.stats import intervals, metrics
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
 
@@ -30,8 +31,8 @@ class Predictions:
 
     Attributes:
         model: `keras` or the name of a flavour.
-        sha256: Of each picture's bytes, shape (n,).
-        groups: The group of each picture, shape (n,).
+        sha256: Of each picture's bytes, as `digest_array` has it, shape (n,).
+        groups: A number for the group of each picture, shape (n,); the version before had names.
         truth: Labels, shape (n,).
         probabilities: float32, shape (n, classes).
 
@@ -96,8 +97,8 @@ def stored_predictions(
         probabilities = predict(split.held_out, lambda done: reporter.progress(stage, done, total))
         run.write_arrays(
             name,
-            sha256=np.array([p.sha256 for p in split.held_out]),
-            groups=np.array([split.groups[p.path] for p in split.held_out]),
+            sha256=digest_array(p.sha256 for p in split.held_out),
+            groups=intervals.group_numbers([split.groups[p.path] for p in split.held_out]),
             truth=numbers_of((p.label for p in split.held_out), experiment.labels),
             probabilities=probabilities.astype(np.float32),
         )

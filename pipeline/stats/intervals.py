@@ -9,7 +9,8 @@ drop has width zero, and each contains its estimate.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,15 +18,22 @@ from pipeline.stats import wilson
 from pipeline.stats.metrics import Interval, Z, confusion, f1_of
 from pipeline.stats.paired import tango
 
+# The group of each picture: anything that can be ordered.
+Groups = Sequence[Any] | np.ndarray
+
 # The weight of the prior assumption that events come in whole groups, in events.
 _PRIOR_EVENTS = 2.0
 # Hall's constants for the mean.
 _A, _B = 1 / 3, 1 / 6
 
 
-def _groups(names: object) -> np.ndarray:
-    """Group indices from 0, shape (n,)."""
-    return np.unique(np.asarray(names), return_inverse=True)[1].reshape(-1)
+def group_numbers(groups: Groups) -> np.ndarray:
+    """The groups as numbers from 0, in their order, shape (n,)."""
+    if isinstance(groups, np.ndarray):
+        return np.unique(groups, return_inverse=True)[1].reshape(-1)
+    # An array of names would take 4 bytes for each character.
+    numbers = {group: number for number, group in enumerate(sorted(set(groups)))}
+    return np.fromiter((numbers[group] for group in groups), np.int64, len(groups))
 
 
 def _quantile(groups: np.ndarray | int, grouped: np.ndarray | bool) -> np.ndarray:
@@ -75,7 +83,7 @@ def _effect(
     return _Effect(np.where(grouped, design, 1.0), _quantile(units, grouped))
 
 
-def share(hits: np.ndarray, groups: object) -> Interval:
+def share(hits: np.ndarray, groups: Groups) -> Interval:
     """Wilson's interval for a share, with the effective number of pictures.
 
     Args:
@@ -89,12 +97,12 @@ def share(hits: np.ndarray, groups: object) -> Interval:
     if not n:
         return Interval(0.0, 1.0)
     mean = float(np.mean(hits))
-    effect = _effect(hits - mean, _groups(groups))
+    effect = _effect(hits - mean, group_numbers(groups))
     low, high = wilson.bounds(mean, n / effect.design[0], effect.quantile[0])
     return Interval(float(low), float(high))
 
 
-def drop(before: np.ndarray, after: np.ndarray, groups: object) -> Interval:
+def drop(before: np.ndarray, after: np.ndarray, groups: Groups) -> Interval:
     """Tango's interval for the drop in a share, with the effective number of pictures.
 
     Args:
@@ -103,14 +111,14 @@ def drop(before: np.ndarray, after: np.ndarray, groups: object) -> Interval:
         groups: The group of each picture.
     """
     change = before.astype(float) - after.astype(float)
-    effect = _effect(change - change.mean(), _groups(groups))
+    effect = _effect(change - change.mean(), group_numbers(groups))
     design = float(effect.design[0])
     lost, gained = (change > 0).sum() / design, (change < 0).sum() / design
     low, high = tango(lost, gained, np.asarray(len(change) / design), float(effect.quantile[0]))
     return Interval(float(low), float(high))
 
 
-def mean(values: np.ndarray, groups: object, least: float, most: float) -> Interval:
+def mean(values: np.ndarray, groups: Groups, least: float, most: float) -> Interval:
     """The interval of a mean of possibly skewed values: Student's, widened to Hall's on the longer side.
 
     Hall, On the removal of skewness by transformation, JRSS B 54 (1992). The most extreme group is counted
@@ -126,7 +134,7 @@ def mean(values: np.ndarray, groups: object, least: float, most: float) -> Inter
     Returns:
         (least, most) for fewer than two groups.
     """
-    group = _groups(groups)
+    group = group_numbers(groups)
     units, n = int(group.max(initial=-1)) + 1, len(values)
     if units < 2:
         return Interval(least, most)
@@ -173,7 +181,7 @@ class _F1Intervals(NamedTuple):
     macro: Interval
 
 
-def f1(truth: np.ndarray, predicted: np.ndarray, groups: object, classes: int) -> _F1Intervals:
+def f1(truth: np.ndarray, predicted: np.ndarray, groups: Groups, classes: int) -> _F1Intervals:
     """The intervals of F1, per class and macro.
 
     A class's F1 is 2q / (1 + q), where q is the share of correct predictions among the pictures that belong
@@ -185,7 +193,7 @@ def f1(truth: np.ndarray, predicted: np.ndarray, groups: object, classes: int) -
         groups: The group of each picture.
         classes: The number of labels.
     """
-    group, label, picture = _groups(groups), *_involved(truth, predicted)
+    group, label, picture = group_numbers(groups), *_involved(truth, predicted)
     counts = confusion(truth, predicted, classes)
     right = np.diagonal(counts).astype(float)
     involved = counts.sum(1) + counts.sum(0) - right
@@ -207,7 +215,7 @@ def f1(truth: np.ndarray, predicted: np.ndarray, groups: object, classes: int) -
 
 
 def f1_drop(
-    truth: np.ndarray, before: np.ndarray, after: np.ndarray, groups: object, classes: int
+    truth: np.ndarray, before: np.ndarray, after: np.ndarray, groups: Groups, classes: int
 ) -> _F1Intervals:
     """The intervals for drops in F1, per class and macro, on the same pictures.
 
@@ -222,7 +230,7 @@ def f1_drop(
         groups: The group of each picture.
         classes: The number of labels.
     """
-    group, label, picture = _groups(groups), *_involved(truth, before, after)
+    group, label, picture = group_numbers(groups), *_involved(truth, before, after)
     first, second = confusion(truth, before, classes), confusion(truth, after, classes)
     slopes = _slopes(truth, before, first, label, picture) - _slopes(truth, after, second, label, picture)
     drops = f1_of(first) - f1_of(second)

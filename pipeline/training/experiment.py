@@ -190,7 +190,7 @@ def is_fine_tuned(run: Run) -> bool:
 
 
 def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
-    """The arrays `sha256`, `group`, `truth`, `fold`, `logits` and `probabilities` of a run.
+    """`sha256` (as `digest_array` has it), `group`, `truth`, `fold`, `logits` and `probabilities` of a run.
 
     Raises:
         RunError: They are missing or damaged.
@@ -201,7 +201,9 @@ def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
         "no out-of-fold predictions",
         "python -m export compare-models compares it on pictures",
     )
-    return run.read_arrays(stages.OUT_OF_FOLD)
+    arrays = run.read_arrays(stages.OUT_OF_FOLD)
+    # The version before had text.
+    return {**arrays, "sha256": arrays["sha256"].astype("S64", copy=False)}
 
 
 def load_heads() -> ModuleType:

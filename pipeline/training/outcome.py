@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core import files, stages
+from pipeline.core.digests import digest_array
 from pipeline.core.recipes import Recipe
 from pipeline.core.runs import Run
-from pipeline.stats import metrics
+from pipeline.stats import intervals, metrics
 from pipeline.training import features
 from pipeline.training.experiment import NUMERIC, Experiment, training_settings
 from pipeline.training.results import Folds, Training
@@ -62,8 +63,8 @@ def out_of_fold_arrays(
 ) -> dict[str, np.ndarray]:
     """What `load_out_of_fold` reads."""
     return {
-        "sha256": np.array([p.sha256 for p in experiment.split.train]),
-        "group": np.array(examples.groups),
+        "sha256": digest_array(p.sha256 for p in experiment.split.train),
+        "group": intervals.group_numbers(examples.groups),
         "truth": examples.truth,
         "fold": examples.folds,
         "logits": folds.logits,

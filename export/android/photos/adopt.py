@@ -7,14 +7,12 @@ of the split, so that both models are scored on the same held-out pictures; the 
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from export.android.photos.folder import Photo, PhotoFolder
-from pipeline.core import files, runs
+from pipeline.core import documents, files, runs
 from pipeline.core.errors import DataError, UsageError
 from pipeline.core.remote import is_remote
 from pipeline.images import decode
@@ -69,7 +67,7 @@ def adopt(experiment: Experiment, photos: PhotoFolder, name: str) -> _Adopted:
     for photo, row in zip(fresh, rows, strict=True):
         files.write_bytes(runs.PICTURE_SETS / row["path"], photos.file(photo).read_bytes())
     # The table is written last, because a folder without it is not a data set.
-    files.write_text(table, _to_csv([*old, *rows], split=bool(old)))
+    files.write_bytes(table, _to_csv([*old, *rows], split=bool(old)))
     return _Adopted(table, len(fresh), len(old))
 
 
@@ -113,10 +111,6 @@ def _of_the_run(experiment: Experiment) -> list[dict[str, str]]:
     ]
 
 
-def _to_csv(rows: list[dict[str, str]], *, split: bool) -> str:
+def _to_csv(rows: list[dict[str, str]], *, split: bool) -> bytes:
     columns = ["path", "label", "group", *(["split"] if split else [])]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return documents.csv_of(columns, ([row.get(name, "") for name in columns] for row in rows))

@@ -1,7 +1,9 @@
+import hashlib
+
 import numpy as np
 import pytest
 
-from pipeline.core.digests import DigestIndex
+from pipeline.core.digests import DigestIndex, digest_array
 
 EQUAL_BEGINNINGS = [bytes(8) + bytes([n] * 24) for n in (1, 2, 3)]
 
@@ -33,3 +35,11 @@ def test_the_last_record_of_a_digest_holds():
 @pytest.mark.parametrize("kind", ["V16", "V32"])
 def test_no_records_hold_no_digest(kind):
     assert DigestIndex(np.zeros(0, kind)).row(bytes(32)) == -1
+
+
+def test_hexadecimal_digests_take_a_byte_for_each_character():
+    digests = [hashlib.sha256(bytes([number])).hexdigest() for number in range(3)]
+    array = digest_array(iter(digests))
+    assert (array.dtype, array.nbytes) == (np.dtype("S64"), 3 * 64)
+    assert [digest.decode() for digest in array.tolist()] == digests
+    assert digest_array([]).shape == (0,)

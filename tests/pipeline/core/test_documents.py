@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import io
 
 import numpy as np
@@ -105,3 +106,15 @@ def test_a_document_has_the_types_of_its_form():
 def test_a_document_of_another_form_is_refused_by_its_place(text, said):
     with pytest.raises(documents.DocumentError, match=said):
         documents.document_of(text, Score)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_table_is_written_as_csv_writes_it_and_read_back(end):
+    rows = [("a", "1"), ('say "ä", twice', "two\nlines"), ("", "日本")]
+    expected = io.StringIO(newline="")
+    csv.writer(expected, lineterminator=end).writerows([("name", "value"), *rows])
+    data = documents.csv_of(("name", "value"), rows, end)
+    assert data == expected.getvalue().encode()
+    read = documents.rows_of(data, ("name", "value"))
+    for _ in range(2):
+        assert [tuple(row.values()) for row in read] == rows

@@ -12,6 +12,7 @@ from pipeline.core.errors import DataError, RunError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
 from pipeline.evaluation import compare
+from pipeline.stats import intervals
 from pipeline.training import experiment as experiments
 from pipeline.training import train
 from pipeline.training.results import Search
@@ -100,6 +101,19 @@ def test_equal_pictures_are_shared_pictures_but_count_for_n_each(workplace):
     run.write_arrays(stages.OUT_OF_FOLD, **arrays)
     ranking = compare.compare([run, made_up_run("two", pictures(0, 40, wrong=1))])
     assert ranking.rows[0].n == 40
+
+
+def test_runs_are_paired_with_those_of_the_version_before_which_stored_text(workplace):
+    def content(digit: int, wrong: int) -> dict[str, bool]:
+        return {f"{number:063d}{digit}": number >= wrong for number in range(40)}
+
+    new = made_up_run("new", content(1, wrong=0))
+    arrays = experiments.load_out_of_fold(new)
+    assert arrays["sha256"].dtype == "S64"
+    new.write_arrays(stages.OUT_OF_FOLD, **{**arrays, "group": intervals.group_numbers(arrays["group"])})
+    ranking = compare.compare([new, made_up_run("old", content(1, wrong=4))])
+    assert [row.shared_with_best for row in ranking.rows] == [40, 40]
+    assert ranking.rows[1].difference_to_best == pytest.approx(-0.1)
 
 
 def test_two_runs_in_different_folders_with_one_name_are_both_shown(workplace):

@@ -21,7 +21,7 @@ def test_held_out_answers_are_those_of_the_model_in_the_order_of_the_split(finis
     monkeypatch.chdir(finished)
     experiment = experiments.open_trained(Run(RUN))
     stored = Run(RUN).read_arrays("predictions", "keras.npz")
-    assert stored["sha256"].tolist() == [p.sha256 for p in experiment.split.held_out]
+    assert stored["sha256"].tolist() == [p.sha256.encode() for p in experiment.split.held_out]
     assert stored["truth"].tolist() == [experiment.labels.index(p.label) for p in experiment.split.held_out]
     model = keras.models.load_model(RUN / stages.MODEL, compile=False)
     for at in (0, 31, 32, 35):  # on both sides of a batch's end

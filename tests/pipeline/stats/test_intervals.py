@@ -39,6 +39,14 @@ def test_the_drop_of_single_pictures_has_tangos_interval(lost, gained, n):
     assert intervals.drop(before, after, singles(n)) == pytest.approx(expected.tolist(), abs=1e-9)
 
 
+def test_names_of_groups_get_the_numbers_that_numpy_gives_them():
+    names = ["b", "ä", "a", "b", "sha256:0", "B", ""]
+    expected = np.unique(np.array(names), return_inverse=True)[1]
+    np.testing.assert_array_equal(intervals.group_numbers(names), expected)
+    np.testing.assert_array_equal(intervals.group_numbers(np.array(names)), expected)
+    assert intervals.group_numbers([]).shape == (0,)
+
+
 def test_groups_that_agree_within_count_as_one_picture_each():
     hits = np.repeat(np.random.default_rng(0).random(40) < 0.7, 10)
     low, high = intervals.share(hits, tens(400))
