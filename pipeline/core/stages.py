@@ -158,7 +158,7 @@ add(
     Stage("search", 2, (SEARCH,)),
     Stage("frontier", 1, (FRONTIER,), command=_SEARCH),
     Stage("frame", 1, (FRAME,), title="the model's frame"),
-    Stage("fine_tuning", 1, (FINE_TUNING, FINE_TUNED_FOLDS), trained=True),
+    Stage("fine_tuning", 2, (FINE_TUNING, FINE_TUNED_FOLDS), trained=True),
     Stage("folds", 2, (FOLDS, OUT_OF_FOLD), {"fine_tuning": "fine_tuning"}, title="the folds", trained=True),
     Stage("model", 2, (MODEL, TRAINING), {"folds": "folds"}, title="the final model", trained=True),
     # In place of all that is trained, in the run of a model that was given.

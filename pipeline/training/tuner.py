@@ -22,7 +22,7 @@ from pipeline.training.heads import Examples, class_weights
 from pipeline.training.store import PLAIN, Store
 
 _LEARNING_RATE = 1e-3
-_WEIGHT_DECAY = 1e-4
+_WEIGHT_DECAY = 0.3
 _LAYER_DECAY = 0.9
 _SMOOTHING = 0.1
 _MIXUP = 0.2
