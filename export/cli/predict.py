@@ -12,11 +12,11 @@ import typer
 from export import artifacts
 from pipeline.cli import options
 from pipeline.cli.terminal import Terminal, speaking
-from pipeline.core import documents
 
 if TYPE_CHECKING:
     from export.bundle.predict import Prediction
 
+_COLUMNS = ("path", "answer", "label", "probability", "problem")
 _DONT_KNOW = "don't know"
 _SHOWN = 0.0005  # a smaller probability would read as 0
 
@@ -40,7 +40,7 @@ def predict(
     with speaking(quiet=quiet or as_csv, as_json=as_json) as terminal:
         from export.bundle import bundle
         from export.bundle import predict as prediction
-        from pipeline.core import runs
+        from pipeline.core import documents, runs
         from pipeline.core.errors import RunError, UsageError
         from pipeline.core.sections import FLAVOURS
 
@@ -60,7 +60,7 @@ def predict(
             terminal.progress("predicting", len(answers), len(files))
         unread = [answer for answer in answers if answer.problem]
         if as_csv:
-            terminal.document(_csv(answers).decode())
+            terminal.document(documents.csv_of(_COLUMNS, map(_row, answers)).decode())
         else:
             _show(terminal, run.name, flavour, answers)
         for answer in unread:
@@ -102,10 +102,6 @@ def _show(terminal: Terminal, name: str, flavour: str, answers: Sequence[Predict
             ["picture", "answer", "probability", "next"],
             rows,
         )
-
-
-def _csv(answers: Sequence[Prediction]) -> bytes:
-    return documents.csv_of(("path", "answer", "label", "probability", "problem"), map(_row, answers))
 
 
 def _row(answer: Prediction) -> tuple[str, ...]:
