@@ -184,10 +184,10 @@ def test_photos_of_another_flavour_are_compared_with_it_and_scored_like_the_othe
     found = json.loads(PHOTOS.read_text("utf-8"))
     assert (found["field"]["n"], found["other_models"]["models"]) == (28, {})
     assert (found["phone"]["n"], found["phone"]["disagree"]) == (35, 0)
-    # Equal bytes are demanded of int8 alone, on ARM but for one step.
-    scale, tolerance = bundle.read(RUN / "export/int8").contract.output.scale, float32.contract.tolerance
-    assert {replayed["allowed"] for replayed in found["phone"]["photos"]} == {scale, tolerance}
-    assert f"up to {max(scale or 0, tolerance):.4f} is allowed" in shown
+    # Equal bytes are demanded of int8 alone.
+    tolerance = float32.contract.tolerance
+    assert {replayed["allowed"] for replayed in found["phone"]["photos"]} == {0, tolerance}
+    assert f"up to {tolerance:.4f} is allowed" in shown
 
 
 def test_pictures_of_the_run_itself_are_not_scored(place, photos):
