@@ -65,6 +65,7 @@ def add(archive: zipfile.ZipFile, name: str, data: bytes, *, stored: bool) -> No
         padding = -begin % multiple
         info.extra = struct.pack("<HHH", _ALIGNMENT_FIELD, 2 + padding, multiple) + bytes(padding)
     archive.writestr(info, data, compresslevel=9)
+    info.extra = b""  # the padding is needed before the data only, not in the directory at the end
 
 
 def entries(path: Path) -> list[_Entry]:
