@@ -172,7 +172,7 @@ def examples(of: Experiment) -> heads.Examples:
         store,
         np.array([of.labels.index(p.label) for p in of.split.train]),
         np.array(of.split.folds),
-        [of.split.groups[p.path] for p in of.split.train],
+        [of.split.groups.of(p) for p in of.split.train],
         len(of.labels),
     )
 

@@ -21,7 +21,7 @@ from pipeline.core.errors import DataError
 from pipeline.core.recipes import Recipe, key_of
 from pipeline.core.size import Size
 from pipeline.data import stored_table
-from pipeline.data.dataset import Picture
+from pipeline.data.pictures import Picture
 from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
 

@@ -22,7 +22,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.core.size import Size
 from pipeline.data import stored_table
-from pipeline.data.dataset import Picture
+from pipeline.data.pictures import Picture
 from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment
 

@@ -15,7 +15,7 @@ from export.conversion import calibration
 from export.conversion.calibration import Candidate
 from pipeline.core import parallel
 from pipeline.data import stored_table
-from pipeline.data.dataset import Picture
+from pipeline.data.pictures import Picture
 from pipeline.images.views import all_views
 from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert

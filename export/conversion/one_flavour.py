@@ -20,7 +20,7 @@ from pipeline.core.errors import ConversionError, DataError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.data import stored_table
-from pipeline.data.dataset import Picture
+from pipeline.data.pictures import Picture
 from pipeline.images.views import plain_view
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert

@@ -21,7 +21,7 @@ from pipeline.core.parallel import ordered
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.sections import INT8
 from pipeline.data import stored_table
-from pipeline.data.dataset import Picture
+from pipeline.data.pictures import Picture
 from pipeline.evaluation.predictions import KERAS, Predictions
 from pipeline.images.views import plain_view
 from pipeline.training.experiment import Experiment, require_training
@@ -126,7 +126,8 @@ def _class_borders(
     experiment: Experiment, target: Predictions, pictures: Sequence[ExplainedPicture]
 ) -> list[ClassBorder]:
     """The sample by class, and the most and least confident held-out pictures of each."""
-    held_out, groups = experiment.split.held_out, experiment.split.groups
+    held_out = experiment.split.held_out
+    groups = {picture.path: experiment.split.groups.of(picture) for picture in held_out}
     sample = [row for row in pictures if selection.SAMPLE in row.why]
     rows = []
     for label, (most, least) in zip(experiment.labels, selection.confident(target), strict=True):

@@ -22,7 +22,7 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.core.sections import INT8
 from pipeline.data import stored_table
-from pipeline.data.dataset import Picture
+from pipeline.data.pictures import Picture
 from pipeline.evaluation.evaluate import without_leaked
 from pipeline.evaluation.predictions import KERAS, Predictions, keras_predictions, stored_predictions
 from pipeline.images.views import plain_view

@@ -21,7 +21,7 @@ from export.parity import gate, parity, preference
 from export.parity.result import FlavourTarget, ParityResult, Verdict
 from pipeline.core.errors import ConversionError, GateError
 from pipeline.core.progress import ProgressReporter
-from pipeline.data.dataset import Picture
+from pipeline.data.pictures import Picture
 from pipeline.training.experiment import Experiment
 
 _MORE = 3

@@ -18,7 +18,7 @@ from pipeline.core.errors import PictureError
 from pipeline.core.progress import ProgressReporter
 from pipeline.data.audit.audit import Audit
 from pipeline.data.audit.issues import IssueKind
-from pipeline.data.dataset import Picture
+from pipeline.data.pictures import Picture
 from pipeline.evaluation.label_issues import LabelIssues
 from pipeline.evaluation.predictions import keras_predictions
 from pipeline.images import decode

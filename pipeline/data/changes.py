@@ -11,9 +11,10 @@ from pipeline.core.errors import PictureError
 from pipeline.core.remote import Identity
 from pipeline.core.remote_cache import Place
 from pipeline.data import name_groups, tables
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
 from pipeline.data.decisions import RELABEL
 from pipeline.data.folders import Candidate
+from pipeline.data.pictures import Picture, Pictures
 from pipeline.images import decode
 
 
@@ -46,24 +47,22 @@ class Change:
 
 def compare(old: Table, new: Table) -> Change:
     """How the pictures changed between two tables."""
-    before = {picture.path: picture for picture in old.pictures}
-    after = {picture.path: picture for picture in new.pictures}
     gone: dict[str, list[Picture]] = defaultdict(list)
-    for path in sorted(before.keys() - after.keys()):
-        gone[before[path].sha256].append(before[path])
-    counts: Counter[str] = Counter(removed=len(before.keys() - after.keys()))
-    for path in sorted(after.keys() - before.keys()):
-        moved = gone[after[path].sha256]
-        counts["removed"] -= bool(moved)
-        kind = "added"
-        if moved:
-            kind = "renamed" if moved.pop().label == after[path].label else "relabelled"
-        counts[kind] += 1
-    for path in before.keys() & after.keys():
-        was, now = before[path], after[path]
-        counts["changed"] += was.sha256 != now.sha256
-        counts["relabelled"] += was.label != now.label
-        counts["regrouped"] += (was.group, was.given_split) != (now.group, now.given_split)
+    for was in old.pictures:
+        if new.pictures.row(was.path) < 0:
+            gone[was.sha256].append(was)
+    counts: Counter[str] = Counter(removed=sum(map(len, gone.values())))
+    for now in new.pictures:
+        was = old.pictures.at(now.path)
+        if was:
+            counts["changed"] += was.sha256 != now.sha256
+            counts["relabelled"] += was.label != now.label
+            counts["regrouped"] += (was.group, was.given_split) != (now.group, now.given_split)
+        elif moved := gone.get(now.sha256):
+            counts["removed"] -= 1
+            counts["renamed" if moved.pop().label == now.label else "relabelled"] += 1
+        else:
+            counts["added"] += 1
     return Change(**counts)
 
 
@@ -84,11 +83,10 @@ def changed_since(table: Table, source: Path, moment: float, group_pattern: str 
     """
     layout = tables.layout_of(source, table.cache)
     listed = layout.cache.look((entry.path for entry in layout.candidates), one_by_one=False)
-    known = {picture.path: picture for picture in table.pictures}
     excluded = {(entry.path, entry.label) for entry in table.excluded}
 
     def look(entry: Candidate) -> Picture:
-        path, was = layout.place(entry), known.get(entry.path)
+        path, was = layout.place(entry), table.pictures.at(entry.path)
         try:
             same = was is not None and _modified(path, listed.get(entry.path)) <= moment
             sha256 = was.sha256 if was and same else decode.digest(path)
@@ -98,8 +96,8 @@ def changed_since(table: Table, source: Path, moment: float, group_pattern: str 
         label = was.label if was and was.decision == RELABEL else entry.label
         return Picture(entry.path, label, entry.group, entry.given_split, sha256, 0, 0)
 
-    rows = parallel.ordered(look, [e for e in layout.candidates if (e.path, e.label) not in excluded])
-    now = Table(layout.root, table.labels, tuple(rows), ())
+    there = [entry for entry in layout.candidates if (entry.path, entry.label) not in excluded]
+    now = Table(layout.root, table.labels, Pictures(parallel.ordered(look, there)), ())
     return compare(table, name_groups.apply(now, group_pattern))
 
 

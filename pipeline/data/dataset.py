@@ -6,7 +6,9 @@ Every file that `folders` finds ends up in `Table.pictures` or, with the reason,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from pipeline.core.errors import DataError
@@ -17,43 +19,10 @@ from pipeline.data import folders, reading, tables
 from pipeline.data.fingerprints import Fingerprints
 from pipeline.data.folders import Excluded, Layout, Note
 from pipeline.data.labels import check_losses, labels_of
+from pipeline.data.pictures import Picture, Pictures
 from pipeline.data.reading import Content
 
 _MAX_UNREADABLE = 0.10
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One row of the table.
-
-    Attributes:
-        path: Relative to the data set's root, with `/`; or, out of a table, absolute or an address.
-        label: The class.
-        group: Pictures of one group stay together; empty for a picture on its own.
-        given_split: `train` or `held_out` if the data set says so, else empty.
-        sha256: Of the file's bytes.
-        width: Of the upright picture, in pixels.
-        height: Of the upright picture, in pixels.
-        remarks: How the decoder treated it, in words; usually empty.
-        near_duplicates: The same for all copies of one picture, by the audit; else empty.
-        decision: What `decisions` says of it, if anything; `decided_label` is its new class, if it has one.
-    """
-
-    path: str
-    label: str
-    group: str
-    given_split: str
-    sha256: str
-    width: int
-    height: int
-    remarks: str = ""
-    near_duplicates: str = ""
-    decision: str = ""
-    decided_label: str = ""
-
-    @property
-    def final_label(self) -> str:
-        return self.decided_label or self.label
 
 
 @dataclass(frozen=True)
@@ -71,7 +40,7 @@ class Table:
 
     root: Path
     labels: tuple[str, ...]
-    pictures: tuple[Picture, ...]
+    pictures: Pictures
     excluded: tuple[Excluded, ...]
     notes: tuple[Note, ...] = field(default=(), compare=False)
     cache: RemoteCache = field(default_factory=RemoteCache, compare=False, repr=False)
@@ -83,7 +52,7 @@ class Table:
     def file(self, picture: Picture) -> Place:
         return self.at(picture.path)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """A hash of all that training sees of the data set."""
         seen = ("path", "label", "group", "given_split", "sha256", "near_duplicates")
@@ -153,26 +122,27 @@ def survey(
     return table, refusal
 
 
-def _table(layout: Layout, labels: tuple[str, ...], rows: list[Picture], excluded: list[Excluded]) -> Table:
+def _table(layout: Layout, labels: tuple[str, ...], pictures: Pictures, excluded: list[Excluded]) -> Table:
     everything = sorted([*excluded, *layout.ignored], key=lambda entry: entry.path)
-    pictures = sorted(rows, key=lambda picture: picture.path)
-    return Table(layout.root, labels, tuple(pictures), tuple(everything), layout.notes, layout.cache)
+    return Table(layout.root, labels, pictures.in_order(), tuple(everything), layout.notes, layout.cache)
 
 
 def _look(
     layout: Layout, known: Table | None, progress: Progress, cache: Fingerprints | None
-) -> tuple[list[Picture], list[Excluded]]:
+) -> tuple[Pictures, list[Excluded]]:
     facts: dict[str, Content] = {}
     refused: dict[str, Excluded] = {}
     if known:
         refused = {entry.sha256: entry for entry in known.excluded if entry.sha256}
         if cache is None:
             facts = {p.sha256: Content(p.sha256, p.width, p.height, p.remarks) for p in known.pictures}
-    rows: list[Picture] = []
     excluded: list[Excluded] = []
-    for entry, found in reading.read(layout, cache, progress, facts, refused):
-        if isinstance(found, Excluded):
-            excluded.append(found)
-        else:
-            rows.append(Picture(entry.path, entry.label, entry.group, entry.given_split, *found))
-    return rows, excluded
+
+    def pictures() -> Iterator[Picture]:
+        for entry, found in reading.read(layout, cache, progress, facts, refused):
+            if isinstance(found, Excluded):
+                excluded.append(found)
+            else:
+                yield Picture(entry.path, entry.label, entry.group, entry.given_split, *found)
+
+    return Pictures(pictures()), excluded

@@ -16,7 +16,8 @@ from typing import Final
 
 from pipeline.core import filetypes
 from pipeline.core.errors import DataError
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
+from pipeline.data.pictures import Picture, Pictures
 
 _KEEP: Final = "keep"
 RELABEL: Final = "relabel"
@@ -89,8 +90,8 @@ def decide(table: Table, path: Path, warn: Callable[[str], None]) -> Table:
     """Reads and applies decisions; warns of those about other pictures. Raises as `read`, `apply`."""
     found = read(path)
     decided = apply(table, path, found)
-    there = {picture.sha256 for picture in table.pictures}
-    if gone := [decision.line for sha256, decision in found.items() if sha256 not in there]:
+    elsewhere = found.keys() - (picture.sha256 for picture in table.pictures)
+    if gone := sorted(found[sha256].line for sha256 in elsewhere):
         warn(
             f"{path}: {len(gone)} decisions are about pictures that are not here (the first: line {gone[0]})"
         )
@@ -128,10 +129,10 @@ def apply(table: Table, path: Path, decided: Mapping[str, Decision]) -> Table:
     Raises:
         DataError: A picture would move to a class that does not exist.
     """
-    pictures = []
-    for picture in table.pictures:
+
+    def marked(picture: Picture) -> Picture:
         decision = decided.get(picture.sha256, Decision("", "", "", 0))
         label = new_label(decision, table.labels, path)
-        label = label if label != picture.label else ""
-        pictures.append(replace(picture, decision=decision.kind, decided_label=label))
-    return replace(table, pictures=tuple(pictures))
+        return picture._replace(decision=decision.kind, decided_label=label if label != picture.label else "")
+
+    return replace(table, pictures=Pictures(map(marked, table.pictures)))

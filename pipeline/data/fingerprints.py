@@ -6,7 +6,7 @@ audit opens no picture. `near_duplicates` compares them, `audit` and `shortcuts`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -169,7 +169,7 @@ class Fingerprints:
         sha256 = self.sha256_of(place)
         return bool(sha256) and self.get(sha256) is not None
 
-    def facts(self, sha256s: Sequence[str], names: Sequence[str] = FACTS.names or ()) -> np.ndarray:
+    def facts(self, sha256s: Iterable[str], names: Sequence[str] = FACTS.names or ()) -> np.ndarray:
         """These facts of pictures that all have a fingerprint, shape (n,)."""
         return self._taken(FACTS, self._facts, sha256s, names)
 
@@ -218,9 +218,9 @@ class Fingerprints:
     def _rows_of(self, kind: np.dtype, path: Path) -> np.ndarray:
         return np.memmap(path, kind, "r", shape=(self._count,)) if self._count else np.zeros(0, kind)
 
-    def _taken(self, kind: np.dtype, path: Path, sha256s: Sequence[str], names: Sequence[str]) -> np.ndarray:
+    def _taken(self, kind: np.dtype, path: Path, sha256s: Iterable[str], names: Sequence[str]) -> np.ndarray:
         stored = self._rows_of(kind, path)
-        rows = np.fromiter((self._row(bytes.fromhex(sha256)) for sha256 in sha256s), np.int64, len(sha256s))
+        rows = np.fromiter((self._row(bytes.fromhex(sha256)) for sha256 in sha256s), np.int64)
         taken = np.zeros(len(rows), [(name, kind[name]) for name in names])
         for name in names:
             taken[name] = stored[name][rows]

@@ -52,7 +52,7 @@ class Excluded:
     """A file that is not used.
 
     Attributes:
-        path: As `dataset.Picture.path`.
+        path: As `pictures.Picture.path`.
         label: Its class; empty if it has none.
         sha256: Empty if the file was not read.
         reason: Why, in words.
@@ -68,7 +68,7 @@ class Excluded:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file that may be a picture, before it is opened; the fields are those of `dataset.Picture`."""
+    """A file that may be a picture, before it is opened; the fields are those of `pictures.Picture`."""
 
     path: str
     label: str

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Iterable
 from typing import Any
 
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
+from pipeline.data.pictures import Picture
 
 
 class Joined:
@@ -40,28 +39,20 @@ def connected(names: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[st
     return {name: joined.root(name) for name in names}
 
 
-def groups_of(table: Table) -> dict[str, str]:
-    """The group of every picture, by path: equal files, near-duplicates and the data set's own groups.
+class GroupNames:
+    """The group of every picture of a table: equal files, near-duplicates and the data set's own groups.
 
-    The split is drawn from these names. `similar` sorts after `sha256`, so near-duplicates are named
+    The split is drawn from their names. `similar` sorts after `sha256`, so near-duplicates are named
     by their content, whichever of them the audit listed first.
     """
-    joined = Joined()
-    for picture in table.pictures:
-        for kind, name in (("group", picture.group), ("similar", picture.near_duplicates)):
-            if name:
-                joined.join(f"sha256:{picture.sha256}", f"{kind}:{name}")
-    return {picture.path: joined.root(f"sha256:{picture.sha256}") for picture in table.pictures}
 
+    def __init__(self, table: Table) -> None:
+        self._joined = Joined()
+        for picture in table.pictures:
+            for kind, name in (("group", picture.group), ("similar", picture.near_duplicates)):
+                if name:
+                    self._joined.join(f"sha256:{picture.sha256}", f"{kind}:{name}")
 
-def by_group(
-    pictures: Sequence[Picture], groups: Mapping[str, str], rows: Iterable[int]
-) -> Iterator[tuple[str, list[int], Counter[str]]]:
-    """The groups of these pictures, each with its rows and the number of each class."""
-    # Most groups are single pictures: equal counts are one object.
-    shared: dict[tuple[tuple[str, int], ...], Counter[str]] = {}
-    ordered = sorted(rows, key=lambda at: groups[pictures[at].path])
-    for group, own in groupby(ordered, lambda at: groups[pictures[at].path]):
-        members = list(own)
-        counts = Counter(pictures[at].label for at in members)
-        yield group, members, shared.setdefault(tuple(sorted(counts.items())), counts)
+    def of(self, picture: Picture) -> str:
+        """The name of a picture's group."""
+        return self._joined.root(f"sha256:{picture.sha256}")

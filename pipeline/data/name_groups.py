@@ -16,6 +16,7 @@ from pipeline.core.remote import file_name
 from pipeline.core.sections import GROUP_RECIPES
 from pipeline.data.dataset import Table
 from pipeline.data.folders import Note, NoteKind
+from pipeline.data.pictures import Pictures
 
 # When names are said to tell groups: so many pairs of near-duplicates agree, and nearly all do.
 _PAIRS, _AGREEING = 3, 0.9
@@ -37,13 +38,13 @@ def apply(table: Table, pattern: str) -> Table:
     if not pattern:
         return table
     found = {p.path: group for p in table.pictures if (group := group_of(p.path, pattern))}
-    rows = [replace(p, group=p.group or found.get(p.path, "")) for p in table.pictures]
+    pictures = Pictures(p._replace(group=p.group or found.get(p.path, "")) for p in table.pictures)
     sizes = Counter(found.values())
     largest = f", the largest of {max(sizes.values()):,} pictures" if sizes else ""
-    detail = f"{pattern}: {len(sizes):,} groups from {len(found):,} of {len(rows):,} file names{largest}"
+    detail = f"{pattern}: {len(sizes):,} groups from {len(found):,} of {len(pictures):,} file names{largest}"
     kind = NoteKind.NAMED_GROUPS if found else NoteKind.NO_NAMED_GROUPS
     note = Note(kind, detail, tuple(found))
-    return replace(table, pictures=tuple(rows), notes=(*table.notes, note))
+    return replace(table, pictures=pictures, notes=(*table.notes, note))
 
 
 def proposal(paths: Iterable[str], pairs: Sequence[tuple[str, str]]) -> tuple[str, list[list[str]]] | None:
@@ -53,6 +54,8 @@ def proposal(paths: Iterable[str], pairs: Sequence[tuple[str, str]]) -> tuple[st
         paths: All pictures.
         pairs: Near-duplicates.
     """
+    if len(pairs) < _PAIRS:
+        return None
     everything = list(paths)
     for name in GROUP_RECIPES:
         named = {path: group_of(path, name) for path in everything}

@@ -30,7 +30,7 @@ _STORED_AT_ONCE = 64
 
 
 class Content(NamedTuple):
-    """What a file holds; the fields are those of `dataset.Picture`."""
+    """What a file holds; the fields are those of `pictures.Picture`."""
 
     sha256: str
     width: int

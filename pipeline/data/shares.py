@@ -6,44 +6,105 @@ Every part gets its share of every class and of groups of every size.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+
+from pipeline.data.groups import GroupNames
+from pipeline.data.pictures import Pictures
 
 # All classes together.
 _ALL = None
 
 
+def deal(
+    pictures: Pictures,
+    names: GroupNames,
+    rows: Sequence[int],
+    parts: list[str],
+    shares: Mapping[str, float],
+    seed: int,
+    *,
+    unanimous: bool,
+) -> None:
+    """Gives these rows a part if they have none: that of the last member of their group which has one.
+
+    Groups without any are shared out.
+
+    Args:
+        pictures: All pictures.
+        names: Their groups.
+        rows: Which of them to look at.
+        parts: Of all pictures; empty for those that have none. Changed in place.
+        shares: As in `share_out`.
+        seed: Any whole number.
+        unanimous: Leave a group as it is if its members have different parts.
+    """
+    keys = keys_of((names.of(pictures[row]) for row in rows), seed)
+    order = np.lexsort(keys.T[::-1])
+    keys, ordered = keys[order], np.asarray(rows, np.int64)[order]
+    ends = np.flatnonzero(np.append((keys[1:] != keys[:-1]).any(1), True)[: len(keys)]) + 1
+    begins = np.append(0, ends)[: len(ends)]
+    # Most groups are single pictures: equal counts are one object.
+    shared: dict[tuple[tuple[str, int], ...], Counter[str]] = {}
+    counted: list[Counter[str]] = []
+    taken: dict[str, Counter[str]] = defaultdict(Counter)
+    free = np.zeros(len(ends), bool)
+    for group, (begin, end) in enumerate(zip(begins, ends, strict=True)):
+        members = ordered[begin:end].tolist()
+        counts = Counter(pictures[row].label for row in members)
+        own = [parts[row] for row in members if parts[row]]
+        if not own:
+            free[group] = True
+            counted.append(shared.setdefault(tuple(sorted(counts.items())), counts))
+        elif not unanimous or len({*own}) == 1:
+            taken[own[-1]].update(counts)
+            for row in members:
+                parts[row] = parts[row] or own[-1]
+    dealt = share_out(counted, keys[begins[free]], shares, taken)
+    for begin, end, part in zip(begins[free], ends[free], dealt, strict=True):
+        for row in ordered[begin:end].tolist():
+            parts[row] = part
+
+
+def keys_of(names: Iterable[str], seed: int) -> np.ndarray:
+    """A hash of every group's name and the seed, uint64, shape (n, 4): equal for equal names alone."""
+    digests = (hashlib.sha256(f"{seed}/{name}".encode()).digest() for name in names)
+    return np.frombuffer(b"".join(digests), ">u8").reshape(-1, 4)
+
+
 def share_out(
-    groups: Mapping[str, Counter[str]],
+    groups: Sequence[Counter[str]],
+    keys: np.ndarray,
     shares: Mapping[str, float],
     taken: Mapping[str, Counter[str]],
-    seed: int,
-) -> dict[str, str]:
+) -> list[str]:
     """Deals whole groups to parts so that every part gets its share of every class.
 
     The largest groups are dealt first, so that smaller ones even out what they leave. Each goes to
     the part that is furthest behind its share of what has been dealt so far, not of the whole: a
-    small part gets its share of large groups, too. Ties are ordered by the seed and the
-    group's name.
+    small part gets its share of large groups, too. Keys decide the order of groups of one size.
 
     Args:
         groups: The classes in each group, counted.
+        keys: From `keys_of` the groups.
         shares: The share of the whole for each part; they sum to 1.
         taken: What the parts already have.
-        seed: Any whole number.
 
     Returns:
         The part of each group.
     """
     total: Counter[str] = Counter()
-    for counts in (*groups.values(), *taken.values()):
+    for counts in chain(groups, taken.values()):
         total.update(counts)
     share = {label: _of_class(shares, n) for label, n in total.items()} | {_ALL: shares}
     has = {part: _with_all(taken.get(part, Counter())) for part in shares}
     so_far: Counter[str | None] = Counter()
     for counts in taken.values():
         so_far.update(_with_all(counts))
-    left = Counter(label for counts in groups.values() for label in counts)
+    left = Counter(label for counts in groups for label in counts)
     without = {label: [part for part in has if not has[part][label]] for label in total}
 
     def need(part: str, counts: Counter[str], size: int) -> tuple[float, float]:
@@ -58,14 +119,14 @@ def share_out(
         # Rounded, so that the order of the classes does not matter.
         return round(wanted, 9), round(overall, 9)
 
-    order = sorted(groups, key=lambda name: (-groups[name].total(), _hash(seed, name)))
-    dealt: dict[str, str] = {}
-    for name in order:
-        counts, size = groups[name], groups[name].total()
+    sizes = np.fromiter((counts.total() for counts in groups), np.int64, len(groups))
+    dealt = [""] * len(groups)
+    for group in np.lexsort((*keys.T[::-1], -sizes)).tolist():
+        counts, size = groups[group], int(sizes[group])
         # Parts that would lack one of the group's classes without it.
         lacking = [p for label in counts if len(without[label]) >= left[label] for p in without[label]]
         needs = {part: need(part, counts, size) for part in lacking or shares}
-        part = dealt[name] = max(needs, key=needs.__getitem__)
+        part = dealt[group] = max(needs, key=needs.__getitem__)
         own = has[part]
         own[_ALL] += size
         so_far[_ALL] += size
@@ -88,7 +149,3 @@ def _with_all(counts: Counter[str]) -> Counter[str | None]:
     both: Counter[str | None] = Counter({_ALL: counts.total()})
     both.update(counts)
     return both
-
-
-def _hash(seed: int, name: str) -> str:
-    return hashlib.sha256(f"{seed}/{name}".encode()).hexdigest()

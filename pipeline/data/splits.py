@@ -8,18 +8,20 @@ held-out side alone.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from pipeline.core import files, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.recipes import Recipe, key_of_rows
 from pipeline.core.runs import Run
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
 from pipeline.data.decisions import LEAVE_OUT
-from pipeline.data.groups import by_group, groups_of
-from pipeline.data.shares import share_out
+from pipeline.data.groups import GroupNames
+from pipeline.data.pictures import Picture, Pictures
+from pipeline.data.shares import deal
 from pipeline.data.stored_split import HELD_OUT, TRAIN, Place, StoredSplit, rows_of, to_csv
 
 _STAGE = "split"
@@ -35,27 +37,27 @@ class Split:
         train: Training pictures as decided, in the table's order, without those left out.
         folds: The fold of each, from 0.
         held_out: Pictures that no decision may depend on, as given.
-        groups: The group of every picture, by path.
+        groups: The group of every picture.
         split_conflicts: Pictures excluded because their group is on both sides.
     """
 
-    train: tuple[Picture, ...]
+    train: Pictures
     folds: tuple[int, ...]
-    held_out: tuple[Picture, ...]
-    groups: Mapping[str, str]
-    split_conflicts: tuple[Picture, ...] = ()
+    held_out: Pictures
+    groups: GroupNames = field(compare=False)  # those of the table
+    split_conflicts: Pictures = field(default_factory=Pictures)
 
     @property
     def shared_groups(self) -> int:
         """How many groups are on both sides, which a split that came with the data set may allow."""
-        sides = ({self.groups[p.path] for p in part} for part in (self.train, self.held_out))
+        sides = ({self.groups.of(p) for p in part} for part in (self.train, self.held_out))
         return len(set.intersection(*sides))
 
     @property
     def leaked(self) -> tuple[Picture, ...]:
         """The held-out pictures whose group is also trained on."""
-        trained = {self.groups[p.path] for p in self.train}
-        return tuple(p for p in self.held_out if self.groups[p.path] in trained)
+        trained = {self.groups.of(p) for p in self.train}
+        return tuple(p for p in self.held_out if self.groups.of(p) in trained)
 
     @property
     def moved_in_data_set(self) -> tuple[Picture, ...]:
@@ -63,16 +65,16 @@ class Split:
         sides = ((TRAIN, self.train), (HELD_OUT, self.held_out))
         return tuple(p for side, part in sides for p in part if p.given_split not in ("", side))
 
-    @property
+    @cached_property
     def train_key(self) -> str:
         """A hash of everything that training sees."""
         rows = zip(self.train, self.folds, strict=True)
-        return key_of_rows([p.path, p.label, p.sha256, self.groups[p.path], fold] for p, fold in rows)
+        return key_of_rows([p.path, p.label, p.sha256, self.groups.of(p), fold] for p, fold in rows)
 
-    @property
+    @cached_property
     def held_out_key(self) -> str:
         """A hash of everything that the evaluation sees."""
-        return key_of_rows([p.path, p.label, p.sha256, self.groups[p.path]] for p in self.held_out)
+        return key_of_rows([p.path, p.label, p.sha256, self.groups.of(p)] for p in self.held_out)
 
 
 def make(
@@ -186,68 +188,39 @@ def load(run: Run, table: Table) -> Split:
         DataError: The table has pictures that it does not name.
     """
     before = StoredSplit(rows_of(run))
-    found = zip(table.pictures, before.places(table.pictures), strict=True)
-    places = {picture.path: place for picture, place in found if place}
+    places = []
+    for picture, place in zip(table.pictures, before.places(table.pictures), strict=True):
+        if not place:
+            raise DataError(f"{picture.path} is not in the split", "train again: that adds new pictures")
+        places.append(place)
     return _collect(table, places)
 
 
-def _assign(table: Table, config: Config, before: StoredSplit) -> dict[str, Place]:
-    groups, pictures = groups_of(table), table.pictures
-    stored = before.places(pictures)
-    fixed = [place or Place.of(p.given_split) for p, place in zip(pictures, stored, strict=True)]
-
-    # Sides: a group follows its members that have one. If these disagree, they keep theirs, and the
-    # other members are excluded.
-    settled: dict[str, str] = {}
-    free: dict[str, Counter[str]] = {}
-    taken: dict[str, Counter[str]] = defaultdict(Counter)
-    for group, members, counts in by_group(pictures, groups, range(len(pictures))):
-        sides = {fixed[at].side for at in members} - {""}
-        if not sides:
-            free[group] = counts
-        elif len(sides) == 1:
-            settled[group] = sides.pop()
-            taken[settled[group]].update(counts)
+def _assign(table: Table, config: Config, before: StoredSplit) -> list[Place]:
+    """The place of each picture of the table."""
+    names, stored = GroupNames(table), before.places(table.pictures)
+    fixed = [place or Place.of(p.given_split) for p, place in zip(table.pictures, stored, strict=True)]
+    sides = [place.side for place in fixed]
     shares = {TRAIN: 1 - config.data.held_out, HELD_OUT: config.data.held_out}
-    settled |= share_out(free, shares, taken, config.seed)
-    side = [settled.get(groups[p.path], own.side) for p, own in zip(pictures, fixed, strict=True)]
-
-    # Folds: the same, among the training members of each group; the last of them decides.
-    known: dict[str, str] = {}
-    free, taken = {}, defaultdict(Counter)
-    training = [at for at in range(len(pictures)) if side[at] == TRAIN]
-    for group, members, counts in by_group(pictures, groups, training):
-        folds = [fixed[at].fold for at in members if fixed[at].fold >= 0]
-        if folds:
-            known[group] = str(folds[-1])
-            taken[known[group]].update(counts)
-        else:
-            free[group] = counts
+    # If the members of a group disagree about its side, they keep theirs, and the others are excluded.
+    deal(table.pictures, names, range(len(fixed)), sides, shares, config.seed, unanimous=True)
+    folds = [str(place.fold) if place.fold >= 0 else "" for place in fixed]
     shares = {str(fold): 1 / config.train.folds for fold in range(config.train.folds)}
-    known |= share_out(free, shares, taken, config.seed)
-    places = {}
-    for at, picture in enumerate(pictures):
-        fold = -1
-        if side[at] == TRAIN:
-            fold = fixed[at].fold if fixed[at].fold >= 0 else int(known[groups[picture.path]])
-        places[picture.path] = Place.of(side[at], fold)
-    return places
+    training = [row for row, side in enumerate(sides) if side == TRAIN]
+    deal(table.pictures, names, training, folds, shares, config.seed, unanimous=False)
+    pairs = zip(sides, folds, strict=True)
+    return [Place.of(side, int(fold) if side == TRAIN else -1) for side, fold in pairs]
 
 
-def _collect(table: Table, places: Mapping[str, Place]) -> Split:
-    missing = [p.path for p in table.pictures if p.path not in places]
-    if missing:
-        raise DataError(f"{missing[0]} is not in the split", "train again: that adds new pictures")
-    by_side: dict[str, list[Picture]] = defaultdict(list)
-    for picture in table.pictures:
-        side = places[picture.path].side
-        if side == TRAIN and picture.decision == LEAVE_OUT:
-            continue
-        if side == TRAIN and picture.label != picture.final_label:
-            picture = replace(picture, label=picture.final_label)
-        by_side[side].append(picture)
-    folds = tuple(places[p.path].fold for p in by_side[TRAIN])
-    return Split(tuple(by_side[TRAIN]), folds, tuple(by_side[HELD_OUT]), groups_of(table), tuple(by_side[""]))
+def _collect(table: Table, places: Sequence[Place]) -> Split:
+    def on(side: str) -> Iterator[tuple[Picture, int]]:
+        for picture, place in zip(table.pictures, places, strict=True):
+            if place.side == side and (side != TRAIN or picture.decision != LEAVE_OUT):
+                decided = side == TRAIN and picture.label != picture.final_label
+                yield picture._replace(label=picture.final_label) if decided else picture, place.fold
+
+    train, held_out, conflicts = (Pictures(p for p, _ in on(side)) for side in (TRAIN, HELD_OUT, ""))
+    return Split(train, tuple(fold for _, fold in on(TRAIN)), held_out, GroupNames(table), conflicts)
 
 
 def _check_folds(table: Table, split: Split, config: Config) -> None:

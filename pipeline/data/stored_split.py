@@ -11,7 +11,8 @@ from pipeline.core import documents, stages
 from pipeline.core.documents import Rows
 from pipeline.core.errors import RunError
 from pipeline.core.runs import Run
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
+from pipeline.data.pictures import Pictures
 
 TRAIN, HELD_OUT = "train", "held_out"
 _MOST_FOLDS = 20  # that a configuration may set
@@ -46,29 +47,28 @@ class StoredSplit:
             fold = int((self.folds_stay and row["fold"]) or -1)
             yield row["path"], row["sha256"], Place.of(row["side"], fold)
 
-    def places(self, pictures: Sequence[Picture]) -> list[Place | None]:
+    def places(self, pictures: Pictures) -> list[Place | None]:
         """The place of each picture that has one: renamed ones are found by content, edited ones by path."""
-        numbers = {picture.path: number for number, picture in enumerate(pictures)}
         found: list[Place | None] = [None] * len(pictures)
         same = bytearray(len(pictures))
         for path, sha256, place in self:
-            if (number := numbers.get(path)) is not None:
-                found[number], same[number] = place, sha256 == pictures[number].sha256
+            if (row := pictures.row(path)) >= 0:
+                found[row], same[row] = place, sha256 == pictures[row].sha256
         wanted = {picture.sha256 for picture, known in zip(pictures, same, strict=True) if not known}
         by_content = (
             {sha256: place for _, sha256, place in self if place.side and sha256 in wanted} if wanted else {}
         )
-        for number, known in enumerate(same):
+        for row, known in enumerate(same):
             if not known:
-                found[number] = by_content.get(pictures[number].sha256, found[number])
+                found[row] = by_content.get(pictures[row].sha256, found[row])
         return found
 
 
-def to_csv(table: Table, places: Mapping[str, Place], before: StoredSplit) -> bytes:
-    """split.csv."""
-    own = ((picture.path, picture.sha256, places[picture.path]) for picture in table.pictures)
+def to_csv(table: Table, places: Sequence[Place], before: StoredSplit) -> bytes:
+    """split.csv; `places` are those of the table's pictures."""
+    own = ((p.path, p.sha256, place) for p, place in zip(table.pictures, places, strict=True))
     # Pictures that are gone keep their place in case they come back.
-    gone = (row for row in before if row[0] not in places)
+    gone = (row for row in before if table.pictures.row(row[0]) < 0)
     rows = (
         (path, sha256, place.side, place.fold if place.fold >= 0 else "")
         for path, sha256, place in chain(own, gone)

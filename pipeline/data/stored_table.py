@@ -10,8 +10,9 @@ from pipeline.core import documents, files, runs, stages
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.remote_cache import RemoteCache
 from pipeline.core.runs import Run
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
 from pipeline.data.folders import Excluded, ExclusionKind
+from pipeline.data.pictures import Picture, Pictures
 from pipeline.images import decode
 
 # Columns of pictures.csv as the version before called them.
@@ -20,8 +21,10 @@ _OLD_COLUMNS = {"given": "given_split", "twins": "near_duplicates"}
 
 def save(run: Run, table: Table) -> None:
     """Writes the table into the run."""
-    files.write_bytes(run.path(stages.PICTURES), _to_csv(Picture, table.pictures))
-    files.write_bytes(run.path(stages.EXCLUDED), _to_csv(Excluded, table.excluded))
+    files.write_bytes(run.path(stages.PICTURES), _to_csv(Picture._fields, table.pictures))
+    files.write_bytes(
+        run.path(stages.EXCLUDED), _to_csv([column.name for column in fields(Excluded)], table.excluded)
+    )
 
 
 def load(run: Run, source: Path, remote: RemoteCache | None = None) -> Table:
@@ -36,14 +39,14 @@ def load(run: Run, source: Path, remote: RemoteCache | None = None) -> Table:
         RunError: It is missing or damaged.
     """
     try:
-        rows = [_picture(row) for row in run.read_csv(stages.PICTURES)]
+        pictures = Pictures(map(_picture, run.read_csv(stages.PICTURES)))
         excluded = [_excluded(row) for row in run.read_csv(stages.EXCLUDED)]
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
             f"{run.path(stages.PICTURES)} is damaged: {error}", f"recreate it: {runs.training_command(run)}"
         ) from error
-    labels = tuple(sorted({picture.label for picture in rows}))
-    return Table(root_of(source), labels, tuple(rows), tuple(excluded), cache=remote or RemoteCache())
+    labels = tuple(sorted({picture.label for picture in pictures}))
+    return Table(root_of(source), labels, pictures, tuple(excluded), cache=remote or RemoteCache())
 
 
 def root_of(source: Path) -> Path:
@@ -76,6 +79,5 @@ def _excluded(row: dict[str, str]) -> Excluded:
     return Excluded(**{**row, "kind": ExclusionKind(row.get("kind", ""))})
 
 
-def _to_csv(kind: type, rows: Sequence[Picture] | Sequence[Excluded]) -> bytes:
-    columns = [column.name for column in fields(kind)]
+def _to_csv(columns: Sequence[str], rows: Iterable[Picture] | Iterable[Excluded]) -> bytes:
     return documents.csv_of(columns, ([getattr(row, name) for name in columns] for row in rows), "\r\n")

@@ -14,8 +14,9 @@ from pipeline.core.parallel import ordered
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.core.recipes import Recipe
-from pipeline.data import dataset, stored_table
+from pipeline.data import stored_table
 from pipeline.data.labels import numbers_of
+from pipeline.data.pictures import Picture
 from pipeline.images.views import plain_view
 from pipeline.stats import intervals, metrics
 from pipeline.tflite import interpreter as litert
@@ -60,7 +61,7 @@ class Predictions:
         return metrics.confusion(self.truth, self.predicted, self.probabilities.shape[1])
 
 
-_Predict = Callable[[Sequence[dataset.Picture], Callable[[int], object]], np.ndarray]
+_Predict = Callable[[Sequence[Picture], Callable[[int], object]], np.ndarray]
 
 
 def stored_predictions(
@@ -98,7 +99,7 @@ def stored_predictions(
         run.write_arrays(
             name,
             sha256=digest_array(p.sha256 for p in split.held_out),
-            groups=intervals.group_numbers([split.groups[p.path] for p in split.held_out]),
+            groups=intervals.group_numbers([split.groups.of(p) for p in split.held_out]),
             truth=numbers_of((p.label for p in split.held_out), experiment.labels),
             probabilities=probabilities.astype(np.float32),
         )
@@ -110,7 +111,7 @@ def stored_predictions(
 def keras_predictions(experiment: Experiment, reporter: ProgressReporter) -> tuple[Predictions, Recipe]:
     """The Keras model's predictions. TensorFlow is loaded only if they have to be computed."""
 
-    def predict(pictures: Sequence[dataset.Picture], advance: Callable[[int], object]) -> np.ndarray:
+    def predict(pictures: Sequence[Picture], advance: Callable[[int], object]) -> np.ndarray:
         with quiet():
             from pipeline.training import classifier
 

@@ -22,7 +22,8 @@ from pipeline.core.remote_cache import fetched_ahead
 from pipeline.core.shards import Shard
 from pipeline.core.size import Size
 from pipeline.data import stored_table
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
+from pipeline.data.pictures import Picture
 from pipeline.images.views import all_views, view_settings
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.core import stages
 from pipeline.core.progress import ProgressReporter
-from pipeline.data.dataset import Picture
+from pipeline.data.pictures import Picture
 from pipeline.images.views import all_views, plain_view, view_settings
 from pipeline.stats.metrics import MOST_CLASSES
 from pipeline.training.experiment import DRAWN, Experiment

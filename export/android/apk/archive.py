@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import struct
 import zipfile
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 PAGE = 16384
 _TIME = (1981, 1, 1, 1, 1, 2)
 # The extra field with which zipalign and apksig pad an entry: its size, then the alignment.
-_ALIGNMENT_FIELD = 0xD935
+_ALIGNMENT_FIELD, _EXTRA = 0xD935, struct.Struct("<HHH")
 _LOCAL_HEADER = 30
+_LEVEL = 9
 
 
 @dataclass(frozen=True)
@@ -45,26 +49,66 @@ def alignment(name: str) -> int:
     return 4096 if name.endswith(".tflite") else 4
 
 
-def add(archive: zipfile.ZipFile, name: str, data: bytes, *, stored: bool) -> None:
-    """Adds an entry, aligned if it is stored.
+@dataclass(frozen=True)
+class Content:
+    """What becomes an entry of an APK.
 
-    Args:
-        archive: Open for writing.
+    Attributes:
         name: Its path in the APK.
-        data: Its contents.
+        data: Its bytes.
         stored: Whether to leave it uncompressed.
     """
-    info = zipfile.ZipInfo(name, _TIME)
+
+    name: str
+    data: bytes
+    stored: bool
+
+    @cached_property
+    def size_bytes(self) -> int:
+        """What it takes in the file, without padding."""
+        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+        packed = self.data if self.stored else packer.compress(self.data) + packer.flush()
+        return _LOCAL_HEADER + len(self.name.encode()) + len(packed)
+
+
+def write(path: Path, contents: Sequence[Content]) -> None:
+    """Writes an APK with every stored entry aligned.
+
+    Entries keep their order, except that later ones which may lie anywhere fill the gaps before aligned
+    ones: a library begins at a multiple of `PAGE`, and no app should grow by a page for that.
+
+    Args:
+        path: The file to write.
+        contents: What it holds, with names that differ.
+    """
+    waiting = list(contents)
+    with zipfile.ZipFile(path, "w") as archive:
+        while waiting:
+            gap = _padding(archive, waiting[0])
+            small = (one for one in waiting if not one.stored and one.size_bytes <= gap)
+            chosen = max(small, key=lambda one: one.size_bytes, default=waiting[0])
+            waiting.remove(chosen)
+            _add(archive, chosen)
+
+
+def _padding(archive: zipfile.ZipFile, content: Content) -> int:
+    """The number of bytes that must lie between the last entry and the data of this one, if it comes next."""
+    if not content.stored:
+        return 0
+    assert archive.fp is not None  # noqa: S101  (open until the caller closes it)
+    begin = archive.fp.tell() + _LOCAL_HEADER + len(content.name.encode()) + _EXTRA.size
+    return -begin % alignment(content.name)
+
+
+def _add(archive: zipfile.ZipFile, content: Content) -> None:
+    info = zipfile.ZipInfo(content.name, _TIME)
     info.create_system = 0
     info.external_attr = 0
-    info.compress_type = zipfile.ZIP_STORED if stored else zipfile.ZIP_DEFLATED
-    if stored:
-        multiple = alignment(name)
-        assert archive.fp is not None  # noqa: S101  (open until the caller closes it)
-        begin = archive.fp.tell() + _LOCAL_HEADER + len(name.encode()) + 6
-        padding = -begin % multiple
-        info.extra = struct.pack("<HHH", _ALIGNMENT_FIELD, 2 + padding, multiple) + bytes(padding)
-    archive.writestr(info, data, compresslevel=9)
+    info.compress_type = zipfile.ZIP_STORED if content.stored else zipfile.ZIP_DEFLATED
+    if content.stored:
+        padding = _padding(archive, content)
+        info.extra = _EXTRA.pack(_ALIGNMENT_FIELD, 2 + padding, alignment(content.name)) + bytes(padding)
+    archive.writestr(info, content.data, compresslevel=_LEVEL)
     info.extra = b""  # the padding is needed before the data only, not in the directory at the end
 
 

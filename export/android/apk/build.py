@@ -247,14 +247,14 @@ def _dex(site: _Site, classes: Sequence[Path], jars: Sequence[Path]) -> list[Pat
 
 
 def _zip(out: Path, resources: Path, dex: Sequence[Path], held: Mapping[str, bytes], inside: Runtime) -> None:
-    with zipfile.ZipFile(resources) as linked, zipfile.ZipFile(out, "w") as apk:
-        names = sorted(linked.namelist(), key=lambda name: (name != "AndroidManifest.xml", name))
-        for name in names:
+    contents = []
+    with zipfile.ZipFile(resources) as linked:
+        for name in sorted(linked.namelist(), key=lambda name: (name != "AndroidManifest.xml", name)):
             stored = linked.getinfo(name).compress_type == zipfile.ZIP_STORED or name == "resources.arsc"
-            archive.add(apk, name, linked.read(name), stored=stored)
-        for path in dex:
-            archive.add(apk, path.name, path.read_bytes(), stored=False)
-        for name, data in sorted(held.items()):
-            archive.add(apk, f"assets/{name}", data, stored=name.endswith(".tflite"))
-        for name, data in sorted(inside.libraries.items()):
-            archive.add(apk, name, data, stored=True)
+            contents.append(archive.Content(name, linked.read(name), stored))
+    contents += [archive.Content(path.name, path.read_bytes(), stored=False) for path in dex]
+    for name, data in sorted(held.items()):
+        contents.append(archive.Content(f"assets/{name}", data, name.endswith(".tflite")))
+    for name, data in sorted(inside.libraries.items()):
+        contents.append(archive.Content(name, data, stored=True))
+    archive.write(out, contents)

@@ -104,7 +104,7 @@ def _of_the_run(experiment: Experiment) -> list[dict[str, str]]:
         {
             "path": picture.path if is_remote(picture.path) else (below / picture.path).as_posix(),
             "label": picture.label,
-            "group": experiment.split.groups[picture.path],
+            "group": experiment.split.groups.of(picture),
             "split": "test" if picture.path in held_out else "train",
         }
         for picture in pictures

@@ -22,7 +22,7 @@ from pipeline.core.documents import Document
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
 from pipeline.core.sections import INT8
-from pipeline.data.dataset import Picture
+from pipeline.data.pictures import Picture
 from pipeline.evaluation.predictions import Predictions, stored_predictions
 from pipeline.images import decode, screen_capture
 from pipeline.images.letterbox import letterbox

@@ -25,8 +25,9 @@ from pipeline.core.progress import ProgressReporter
 from pipeline.core.sections import Gate
 from pipeline.core.size import Size
 from pipeline.data import dataset
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
 from pipeline.data.labels import numbers_of
+from pipeline.data.pictures import Picture
 from pipeline.evaluation.predictions import Predictions
 from pipeline.images import decode
 from pipeline.images.letterbox import on_pattern

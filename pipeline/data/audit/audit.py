@@ -28,10 +28,11 @@ from pipeline.data import dataset, decisions, fingerprints, name_groups, stored_
 from pipeline.data.audit import copies, copy_issues, image_issues, near_duplicates
 from pipeline.data.audit.issues import ImageIssue, IssueKind
 from pipeline.data.changes import Change, compare
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
 from pipeline.data.decisions import LEAVE_OUT
 from pipeline.data.fingerprints import Fingerprints
 from pipeline.data.folders import Excluded
+from pipeline.data.pictures import Picture, Pictures
 
 # The libraries that read pictures, and so decide which ones are refused.
 _DECODERS = ("pillow", "pi-heif")
@@ -105,7 +106,7 @@ class AuditResult:
 
     table: Table
     audit: Audit
-    readable: tuple[Picture, ...]
+    readable: Pictures
     changed: Change | None = None
     refusal: DataError | RunError | None = None
 
@@ -124,8 +125,7 @@ def make(
             audit.json is written, as for pictures with too many contradictions.
 
     Raises:
-        DataError: As `dataset.scan`; with `strict` off as `dataset.survey`.
-        NetworkError: As `dataset.scan`.
+        DataError, NetworkError: As `dataset.scan`; with `strict` off as `dataset.survey`.
     """
     source = Path(config.data.pictures)
     seen_before = all(run.path(name).is_file() for name in (stages.PICTURES, stages.EXCLUDED))
@@ -142,18 +142,17 @@ def make(
     excluded = [[entry.path, entry.label, entry.reason] for entry in table.excluded]
     notes = [asdict(note) for note in table.notes]
     inputs = {"pictures": table.key, "excluded": key_of(excluded), "notes": key_of(notes)}
-    settings = {"group_copies": config.data.group_copies, "refusal": refusal.message if refusal else ""}
+    grouped = config.data.group_copies
+    settings = {"group_copies": grouped, "refusal": refusal.message if refusal else ""}
     recipe = stages.recipe("audit", inputs, settings, fingerprints.LIBRARIES)
-    contact_sheet = run.path(stages.FIGURES, f"audit-{IssueKind.CONTRADICTIONS}.png")
+    sheet = run.path(stages.FIGURES, f"audit-{IssueKind.CONTRADICTIONS}.png")
 
     def build() -> None:
-        grouped = config.data.group_copies
-        made = _audit(table, cache, refusal, contact_sheet, reporter.progress, grouped=grouped)
-        run.write(made, stages.AUDIT)
+        run.write(_audit(table, cache, refusal, sheet, reporter.progress, grouped=grouped), stages.AUDIT)
 
     run.make(recipe, build)
     audit = run.read(Audit, stages.AUDIT)
-    refusal = refusal or copy_issues.refusal(table, audit.contradictions, contact_sheet)
+    refusal = refusal or copy_issues.refusal(table, audit.contradictions, sheet)
     result = apply(table, audit)
     change = compare(known, result) if known else None
     if not refusal:
@@ -179,32 +178,33 @@ def apply(table: Table, audit: Audit) -> Table:
     """The table with copies grouped, and without pictures whose copies have another label."""
     first_of = {path: group[0] for group in audit.groups for path in group}
     involved = {*first_of, *chain(*audit.contradictions)}
-    copied = [picture for picture in table.pictures if picture.path in involved]
-    labels = {p.path: p.final_label for p in copied}
+    copied = {picture.path: picture for picture in table.pictures if picture.path in involved}
     contradicted: dict[str, str] = {}
     for group in audit.contradictions:
         for path in group:
-            other = next(other for other in group if labels[other] != labels[path])
-            contradicted[path] = (
-                f"the same picture as {other}, which is labelled {labels[other]}; decide which is right"
-            )
+            own = copied[path].final_label
+            other = next(copied[other] for other in group if copied[other].final_label != own)
+            which = f"{other.path}, which is labelled {other.final_label}"
+            contradicted[path] = f"the same picture as {which}; decide which is right"
     # Contradictions were never scored as given, so that the decision counts for both sides.
     resolved = {path for group in audit.resolved for path in group}
-    contents = {picture.path: picture.sha256 for picture in copied}
-    kept = []
-    for picture in table.pictures:
-        if picture.path in resolved and picture.decision == LEAVE_OUT:
-            contradicted[picture.path] = "left out by a decision"
-        elif picture.path not in contradicted:
-            copies_of = contents.get(first_of.get(picture.path, ""), "")
-            if picture.path in resolved:
-                picture = replace(picture, label=picture.final_label, decided_label="")
-            kept.append(replace(picture, near_duplicates=copies_of) if copies_of else picture)
+    left_out = (p.path for p in table.pictures if p.decision == LEAVE_OUT and p.path in resolved)
+    contradicted |= dict.fromkeys(left_out, "left out by a decision")
+
+    def as_training_sees(picture: Picture) -> Picture:
+        if picture.path in resolved:
+            picture = picture._replace(label=picture.final_label, decided_label="")
+        first = copied.get(first_of.get(picture.path, ""))
+        return picture._replace(near_duplicates=first.sha256) if first else picture
+
+    kept = table.pictures
+    if involved or resolved:
+        kept = Pictures(as_training_sees(p) for p in table.pictures if p.path not in contradicted)
     # Without a sha256: the file itself is fine and is read again next time.
-    reasons = ((picture, contradicted.get(picture.path)) for picture in table.pictures)
-    excluded = [Excluded(picture.path, picture.label, "", why) for picture, why in reasons if why]
-    everything = sorted([*table.excluded, *excluded], key=lambda entry: entry.path)
-    return replace(table, pictures=tuple(kept), excluded=tuple(everything), notes=())
+    gone = (p for p in table.pictures if p.path in contradicted)
+    excluded = [*table.excluded, *(Excluded(p.path, p.label, "", contradicted[p.path]) for p in gone)]
+    excluded.sort(key=lambda entry: entry.path)
+    return replace(table, pictures=kept, excluded=tuple(excluded), notes=())
 
 
 def _labels_of(picture: Picture) -> set[str]:
@@ -216,29 +216,29 @@ def _audit(
     table: Table,
     cache: Fingerprints,
     refusal: DataError | None,
-    contact_sheet: Path,
+    sheet: Path,
     progress: Progress,
     *,
     grouped: bool,
 ) -> Audit:
-    contents = list(dict.fromkeys(picture.sha256 for picture in table.pictures))
+    times = Counter(picture.sha256 for picture in table.pictures)
+    contents = list(times)
+    # Most pictures have no copy; what is kept of those that have takes memory.
+    several = {sha256 for sha256, n in times.items() if n > 1}
+    del times
     progress("looking for copies", 0, 1)
-    pairs, threshold = near_duplicates.find(
-        cache.facts(contents, ("hashes",))["hashes"], lambda few: cache.views([contents[at] for at in few])
-    )
+    hashes = cache.facts(contents, ("hashes",))["hashes"]
+    pairs, threshold = near_duplicates.find(hashes, lambda few: cache.views([contents[at] for at in few]))
     progress("looking for copies", 1, 1)
     sizes = Counter(chain.from_iterable(map(_labels_of, table.pictures)))
-    # Most pictures have no copy; what is kept of those that have takes memory.
-    several = {sha256 for sha256, n in Counter(p.sha256 for p in table.pictures).items() if n > 1}
     several.update(contents[at] for pair in pairs for at in (pair.first, pair.second))
     by_content: dict[str, list[Picture]] = defaultdict(list)
-    for picture in table.pictures:
-        if picture.sha256 in several:
-            by_content[picture.sha256].append(picture)
+    for picture in (p for p in table.pictures if p.sha256 in several):
+        by_content[picture.sha256].append(picture)
 
     def paths(groups: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
-        members = [[picture.path for sha256 in group for picture in by_content[sha256]] for group in groups]
-        return sorted(tuple(sorted(group)) for group in members if len(group) > 1)
+        named = (sorted(p.path for sha256 in group for p in by_content[sha256]) for group in groups)
+        return sorted(tuple(group) for group in named if len(group) > 1)
 
     copy_groups = copies.judge(
         {sha256: Counter(chain.from_iterable(map(_labels_of, own))) for sha256, own in by_content.items()},
@@ -248,14 +248,15 @@ def _audit(
         progress,
     )
     groups = paths(copy_groups.bound)
-    given = {p.path: p.label for own in by_content.values() for p in own}
-    label = {p.path: p.final_label for own in by_content.values() for p in own if p.decision != LEAVE_OUT}
+    members = [picture for own in by_content.values() for picture in own]
+    given = {p.path: p.label for p in members}
+    label = {p.path: p.final_label for p in members if p.decision != LEAVE_OUT}
     copied = paths(copy_groups.same)
     same = [tuple(path for path in group if path in label) for group in copied]
     contradictions = [group for group in same if len({label[path] for path in group}) > 1]
     undecided = {*chain(*contradictions)}
     resolved = [own for own in copied if len({given[p] for p in own}) > 1 and not undecided.intersection(own)]
-    refusal = refusal or copy_issues.refusal(table, contradictions, contact_sheet)
+    refusal = refusal or copy_issues.refusal(table, contradictions, sheet)
     copy_pairs = tuple(
         _CopyPair(
             first=by_content[contents[pair.first]][0].path,
@@ -267,6 +268,7 @@ def _audit(
         )
         for pair in near_duplicates.spanning(pairs)
     )
+    facts = cache.facts((picture.sha256 for picture in table.pictures), image_issues.FACTS)
     counts = Counter(picture.label for picture in table.pictures)
     issues = [
         *copy_issues.of_copies(
@@ -282,9 +284,7 @@ def _audit(
         *(image_issues.of_classes(table) if refusal is None else []),
         *image_issues.of_files(table.excluded),
         *image_issues.of_layout(table.notes),
-        *image_issues.of_pictures(
-            table.pictures, cache.facts([p.sha256 for p in table.pictures], image_issues.FACTS)
-        ),
+        *image_issues.of_pictures(table.pictures, facts),
     ]
     return Audit(
         pictures=len(table.pictures),

@@ -37,14 +37,14 @@ _TITLES = {
 
 def draw_image_issues(run: Run, result: AuditResult, reporter: ProgressReporter) -> list[Path]:
     """Draws a sheet for each issue that is best judged by eye; returns their paths."""
-    pictures = {picture.path: picture for picture in result.readable}
     issues = [issue for issue in result.audit.image_issues if issue.kind in _TITLES]
     sheets = []
     for done, issue in enumerate(issues, 1):
-        shown, total = issue.pictures[:SHOWN], len(issue.pictures)
+        total = len(issue.pictures)
+        shown = [result.readable[result.readable.row(path)] for path in issue.pictures[:SHOWN]]
         title = _TITLES[issue.kind] + (f", the first {len(shown)} of {total}" if total > SHOWN else "")
-        cells = [(f"{pictures[path].label}\n{file_name(path)}", result.table.at(path)) for path in shown]
-        inputs = {"pictures": key_of([[path, pictures[path].label, pictures[path].sha256] for path in shown])}
+        cells = [(f"{own.label}\n{file_name(own.path)}", result.table.file(own)) for own in shown]
+        inputs = {"pictures": key_of([[own.path, own.label, own.sha256] for own in shown])}
         sheets.append(draw(run, f"audit-{issue.kind}.png", inputs, title, cells))
         reporter.progress("drawing contact sheets", done, len(issues))
     return sheets

@@ -68,14 +68,18 @@ def of_copies(
 
 def of_series(table: Table, series: Sequence[Sequence[str]]) -> list[ImageIssue]:
     """Large series of near-duplicates that no group of the data set holds together."""
-    grouped = {picture.path for picture in table.pictures if picture.group}
+
+    def held_together(group: Sequence[str]) -> bool:
+        members = map(table.pictures.at, group)
+        return all(picture and picture.group for picture in members)
+
     return present(
         issue_of_groups(
             IssueKind.SERIES,
             "large series of near-duplicates (a fixed camera or bursts), across classes or over 10% of one",
             "only exact copies stay on one side, so the score may be too optimistic: set data.group_pattern "
             "to what file names say, or give a table (.csv) with a column group for each session or object",
-            [group for group in series if not grouped.issuperset(group)],
+            [group for group in series if not held_together(group)],
         )
     )
 
@@ -84,7 +88,7 @@ def of_names(table: Table, pairs: Sequence[tuple[str, str]]) -> list[ImageIssue]
     """File names that tell groups, as near-duplicates confirm, in a data set without groups."""
     if any(picture.group for picture in table.pictures):
         return []
-    found = name_groups.proposal([picture.path for picture in table.pictures], pairs)
+    found = name_groups.proposal((picture.path for picture in table.pictures), pairs)
     if found is None:
         return []
     recipe, groups = found
@@ -103,12 +107,12 @@ def leaks(
 ) -> list[Sequence[str]]:
     """The groups that are on both sides of the data set's own split."""
     contradictory = {path for group in contradictions for path in group}
-    side = {picture.path: picture.given_split for picture in table.pictures}
-    return [
-        group
-        for group in groups
-        if len({side[path] for path in group if path not in contradictory} - {""}) > 1
-    ]
+
+    def sides(group: Sequence[str]) -> set[str]:
+        members = (table.pictures.at(path) for path in group if path not in contradictory)
+        return {picture.given_split for picture in members if picture} - {""}
+
+    return [group for group in groups if len(sides(group)) > 1]
 
 
 def refusal(table: Table, contradictions: Sequence[Sequence[str]], contact_sheet: Path) -> DataError | None:

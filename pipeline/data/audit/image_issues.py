@@ -14,8 +14,9 @@ import numpy as np
 from pipeline.core.filetypes import ENDINGS
 from pipeline.core.remote import file_name
 from pipeline.data.audit.issues import ImageIssue, IssueKind, issue, present
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
 from pipeline.data.folders import Excluded, ExclusionKind, Note, NoteKind
+from pipeline.data.pictures import Picture
 
 _SMALL_SIDE = 64
 _UNIFORM = 4.0
@@ -116,22 +117,22 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssu
     """
     if not pictures:
         return []
-    names = np.array([picture.path for picture in pictures], object)
-    modes = np.array([mode.decode() for mode in rows["mode"].tolist()])
-    formats = [file_format.decode() for file_format in rows["file_format"].tolist()]
+    modes = rows["mode"].astype(str)
+    names = zip((picture.path for picture in pictures), rows["file_format"], strict=True)
     misnamed = np.array(
         [
-            PurePosixPath(file_name(name)).suffix.lower() not in ENDINGS.get(file_format, ())
-            for name, file_format in zip(names, formats, strict=True)
+            PurePosixPath(file_name(name)).suffix.lower() not in ENDINGS.get(file_format.decode(), ())
+            for name, file_format in names
         ]
     )
     uniform = rows["contrast"] < _UNIFORM
     landscape, portrait = rows["width"] > rows["height"], rows["width"] < rows["height"]
     rarer = portrait if portrait.sum() <= landscape.sum() else landscape
-    mixed = rarer if rarer.mean() > 0.2 else np.zeros(len(names), bool)
+    mixed = rarer if rarer.mean() > 0.2 else np.zeros(len(rows), bool)
 
     def where(kind: IssueKind, title: str, advice: str, mask: np.ndarray, *, matters: bool) -> ImageIssue:
-        return issue(kind, title, advice, names[mask].tolist(), matters=matters)
+        paths = [pictures[at].path for at in np.flatnonzero(mask).tolist()]
+        return issue(kind, title, advice, paths, matters=matters)
 
     return present(
         where(

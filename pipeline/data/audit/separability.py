@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.data.shares import share_out
+from pipeline.data.shares import keys_of, share_out
 from pipeline.stats import metrics
 
 # How far balanced accuracy must exceed chance, at the lower end of its interval, to raise an alarm:
@@ -75,7 +75,8 @@ def folds(truth: np.ndarray, groups: np.ndarray, seed: int) -> list[tuple[np.nda
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for group, label in zip(groups.tolist(), truth.tolist(), strict=True):
         counts[str(group)][str(label)] += 1
-    dealt = share_out(counts, {str(fold): 1 / _FOLDS for fold in range(_FOLDS)}, {}, seed)
+    shares = {str(fold): 1 / _FOLDS for fold in range(_FOLDS)}
+    dealt = dict(zip(counts, share_out([*counts.values()], keys_of(counts, seed), shares, {}), strict=True))
     fold = np.array([int(dealt[str(group)]) for group in groups])
     splits = [(np.flatnonzero(fold != part), np.flatnonzero(fold == part)) for part in range(_FOLDS)]
     classes = len(np.unique(truth))

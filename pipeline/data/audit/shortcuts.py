@@ -19,10 +19,11 @@ from pipeline.core.documents import Document
 from pipeline.core.runs import Run
 from pipeline.data.audit import separability
 from pipeline.data.audit.separability import MARGIN
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
 from pipeline.data.fingerprints import LIBRARIES, Fingerprints
-from pipeline.data.groups import groups_of
+from pipeline.data.groups import GroupNames
 from pipeline.data.labels import numbers_of
+from pipeline.data.pictures import Picture
 from pipeline.stats import metrics
 
 # The most pictures to sample, as evenly over the classes as possible; more cost time and reveal nothing.
@@ -156,8 +157,8 @@ def make(run: Run, table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
 
 def measure(table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
     """How well each family of features tells the classes apart."""
-    group_of = groups_of(table)
-    too_small = _too_small(table, group_of)
+    groups_in = GroupNames(table)
+    too_small = _too_small(table, groups_in)
     labels = [label for label in table.labels if label not in too_small]
     chance = 1 / max(1, len(labels))
 
@@ -168,7 +169,7 @@ def measure(table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
         return nothing(_needs(too_small, "each of two classes or more"))
     sample = _sample([p for p in table.pictures if p.label not in too_small], seed)
     truth = numbers_of((picture.label for picture in sample), labels)
-    groups = np.unique([group_of[picture.path] for picture in sample], return_inverse=True)[1]
+    groups = np.unique([groups_in.of(picture) for picture in sample], return_inverse=True)[1]
     folds = separability.folds(truth, groups, seed)
     tested = np.sort(np.concatenate([test for _, test in folds])) if folds else np.zeros(0, int)
     if len(np.unique(truth[tested])) < 2:
@@ -213,12 +214,12 @@ def _needs(too_small: Mapping[str, SmallClass], of: str) -> str:
     return f"needs {_LEAST} pictures of {of}" + (f", from {_LEAST_GROUPS} groups" if few_groups else "")
 
 
-def _too_small(table: Table, group_of: Mapping[str, str]) -> dict[str, SmallClass]:
+def _too_small(table: Table, groups_in: GroupNames) -> dict[str, SmallClass]:
     """The classes with too few pictures or groups to train on some and test others."""
     counts = Counter(picture.label for picture in table.pictures)
     groups = defaultdict(set)
     for picture in table.pictures:
-        groups[picture.label].add(group_of[picture.path])
+        groups[picture.label].add(groups_in.of(picture))
     return {
         label: SmallClass(pictures=counts[label], groups=len(groups[label]))
         for label in table.labels

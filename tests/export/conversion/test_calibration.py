@@ -13,7 +13,7 @@ from export.conversion import calibration
 from pipeline.core.errors import DataError
 from pipeline.core.runs import Run
 from pipeline.core.size import Size
-from pipeline.data.dataset import Picture
+from pipeline.data.pictures import Picture
 from pipeline.images.letterbox import letterbox
 from pipeline.images.views import plain_view
 from pipeline.training import experiment as experiments

@@ -14,8 +14,9 @@ from pipeline.core import runs, stages
 from pipeline.core.errors import DataError, PictureError, RunError
 from pipeline.core.runs import Run
 from pipeline.data import changes, dataset, file_hashes, fingerprints, stored_table
-from pipeline.data.dataset import Picture, Table, scan
+from pipeline.data.dataset import Table, scan
 from pipeline.data.folders import Excluded
+from pipeline.data.pictures import Picture, Pictures
 from pipeline.images import decode
 
 
@@ -629,7 +630,7 @@ def test_files_left_out_by_the_version_before_are_read(two, run):
 
 def test_a_table_of_the_version_before_is_read(two, run):
     table = scan(table_file(two, "path,label,split\ncat/000.png,cat,train\ndog/000.png,dog,test\n"))
-    table = replace(table, pictures=tuple(replace(p, near_duplicates=p.sha256) for p in table.pictures))
+    table = replace(table, pictures=Pictures(p._replace(near_duplicates=p.sha256) for p in table.pictures))
     stored_table.save(run, table)
     path = run.path(stages.PICTURES)
     header, rows = path.read_text("utf-8").split("\n", 1)

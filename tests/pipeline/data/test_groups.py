@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.data import groups
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
+from pipeline.data.pictures import Picture, Pictures
 
 
 def test_pairs_that_share_a_member_form_one_group_named_by_the_least():
@@ -16,10 +17,10 @@ def test_pairs_that_share_a_member_form_one_group_named_by_the_least():
 
 def test_near_duplicates_are_named_by_their_content():
     """The split is drawn from this name: another one would draw another split for the same pictures."""
-    rows = (
+    rows = [
         Picture("a/1.jpg", "a", "", "", "22", 8, 8, near_duplicates="22"),
         Picture("a/2.jpg", "a", "", "", "11", 8, 8, near_duplicates="22"),
         Picture("a/3.jpg", "a", "", "", "33", 8, 8),
-    )
-    found = groups.groups_of(Table(Path(), ("a",), rows, ()))
-    assert found == {"a/1.jpg": "sha256:11", "a/2.jpg": "sha256:11", "a/3.jpg": "sha256:33"}
+    ]
+    found = groups.GroupNames(Table(Path(), ("a",), Pictures(rows), ()))
+    assert [*map(found.of, rows)] == ["sha256:11", "sha256:11", "sha256:33"]

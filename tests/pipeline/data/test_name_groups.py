@@ -6,8 +6,9 @@ import pytest
 
 from pipeline.core.sections import Data
 from pipeline.data import name_groups
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
 from pipeline.data.folders import NoteKind
+from pipeline.data.pictures import Picture, Pictures
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_a_pattern_without_a_group_is_refused(pattern, words):
 
 
 def table(*rows: tuple[str, str]) -> Table:
-    pictures = tuple(Picture(path, "a", group, "", path, 9, 9) for path, group in rows)
+    pictures = Pictures(Picture(path, "a", group, "", path, 9, 9) for path, group in rows)
     return Table(Path("root"), ("a",), pictures, ())
 
 

@@ -49,7 +49,7 @@ def table_of(pictures: Path, start: str, path: Path = Path("table.parquet")) -> 
 
 def moved(table: Table, start: str) -> tuple[object, ...]:
     """All that a table says, with paths without their beginning."""
-    pictures = [replace(row, path=row.path.removeprefix(start)) for row in table.pictures]
+    pictures = [row._replace(path=row.path.removeprefix(start)) for row in table.pictures]
     excluded = [replace(row, path=row.path.removeprefix(start)) for row in table.excluded]
     return table.labels, pictures, excluded
 

@@ -15,7 +15,9 @@ from pipeline.core import runs, stages
 from pipeline.core.errors import DataError, RunError
 from pipeline.core.runs import Run
 from pipeline.data import splits
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
+from pipeline.data.pictures import Picture, Pictures
+from pipeline.data.shares import keys_of, share_out
 from pipeline.data.splits import Split
 
 
@@ -25,8 +27,13 @@ def picture(path: str, label: str = "", content: str = "", group: str = "", give
 
 
 def table_of(*rows: Picture) -> Table:
-    ordered = tuple(sorted(rows, key=lambda p: p.path))
+    ordered = Pictures(sorted(rows, key=lambda p: p.path))
     return Table(Path("pictures"), tuple(sorted({p.label for p in rows})), ordered, ())
+
+
+def groups_in(split: Split) -> dict[str, str]:
+    """The group of every picture, by path."""
+    return {p.path: split.groups.of(p) for part in (split.train, split.held_out) for p in part}
 
 
 def singles(**counts: int) -> list[Picture]:
@@ -92,11 +99,11 @@ def test_groups_stay_whole_and_every_class_is_on_both_sides(draw_split, seed):
     split = draw_split(table, f"seed={seed}")
     places = sides(split)
     assert places.keys() == {p.path for p in table.pictures}
-    assert split.split_conflicts == ()
+    assert not split.split_conflicts
     together = defaultdict(set)
     for p in table.pictures:
         together[p.sha256].add(places[p.path])
-        together[split.groups[p.path]].add(places[p.path])
+        together[split.groups.of(p)].add(places[p.path])
         if p.group:
             together["group", p.group].add(places[p.path])
     assert {len(found) for found in together.values()} == {1}
@@ -132,7 +139,7 @@ def test_a_split_depends_on_nothing_but_pictures_and_seed(draw_split, run, seed)
     assert remake(draw_split, run, table) == first
     random = np.random.default_rng(seed)
     shuffled = [table.pictures[i] for i in random.permutation(len(table.pictures))]
-    assert remake(draw_split, run, replace(table, pictures=tuple(shuffled))) == first
+    assert remake(draw_split, run, replace(table, pictures=Pictures(shuffled))) == first
 
 
 def test_another_seed_gives_another_split(draw_split):
@@ -213,7 +220,7 @@ def test_a_removed_picture_that_comes_back_has_its_old_place(draw_split):
 def test_a_renamed_picture_keeps_its_place(draw_split):
     rows = singles(a=40, b=40)
     before = sides(draw_split(table_of(*rows)))
-    renamed = [replace(p, path=p.path.replace(".png", " (1).png")) for p in rows]
+    renamed = [p._replace(path=p.path.replace(".png", " (1).png")) for p in rows]
     after = sides(draw_split(table_of(*renamed)))
     assert after == {path.replace(".png", " (1).png"): place for path, place in before.items()}
 
@@ -223,7 +230,7 @@ def test_pictures_that_are_numbered_anew_keep_their_places(draw_split):
     before = sides(draw_split(table_of(*rows)))
     by_content = {p.sha256: before[p.path] for p in rows}
     # The first picture of a class is gone, and every other one takes the name before it.
-    anew = [replace(p, path=q.path) for p, q in zip(rows[1:40], rows[:39], strict=True)]
+    anew = [p._replace(path=q.path) for p, q in zip(rows[1:40], rows[:39], strict=True)]
     after = sides(draw_split(table_of(*anew, *rows[40:])))
     assert {p.path: after[p.path] for p in anew} == {p.path: by_content[p.sha256] for p in anew}
 
@@ -233,7 +240,7 @@ def test_two_pictures_that_swap_names_keep_their_sides(draw_split):
     before = sides(draw_split(table_of(*rows)))
     held = next(p for p in rows if before[p.path] == "held_out")
     kept = next(p for p in rows if before[p.path] == "fold 0" and p.label == held.label)
-    swapped = [replace(held, path=kept.path), replace(kept, path=held.path)]
+    swapped = [held._replace(path=kept.path), kept._replace(path=held.path)]
     after = sides(draw_split(table_of(*(p for p in rows if p not in (held, kept)), *swapped)))
     assert (after[kept.path], after[held.path]) == ("held_out", "fold 0")
 
@@ -252,7 +259,7 @@ def test_a_new_member_of_a_group_goes_where_the_group_is(draw_split):
 def test_a_copy_goes_where_the_original_is_also_under_another_label(draw_split):
     rows = singles(a=40, b=40)
     before = sides(draw_split(table_of(*rows)))
-    copies = [replace(p, path=f"b/copy of {p.path[2:]}", label="b") for p in rows[:40]]
+    copies = [p._replace(path=f"b/copy of {p.path[2:]}", label="b") for p in rows[:40]]
     after = sides(draw_split(table_of(*rows, *copies)))
     for original, copy in zip(rows[:40], copies, strict=True):
         assert after[copy.path] == before[original.path]
@@ -261,7 +268,7 @@ def test_a_copy_goes_where_the_original_is_also_under_another_label(draw_split):
 def test_same_bytes_are_one_group(draw_split):
     rows = [picture(f"{c}/{i:02d}.png", content=f"{c}{i // 4}") for c in "ab" for i in range(40)]
     split = draw_split(table_of(*rows))
-    assert len(set(split.groups.values())) == 20
+    assert len(set(groups_in(split).values())) == 20
     places = sides(split)
     for first in range(0, 80, 4):
         assert len({places[p.path] for p in rows[first : first + 4]}) == 1
@@ -273,7 +280,7 @@ def test_groups_that_share_bytes_become_one(draw_split):
     rows += [picture("b/x2.png", content="x", group="two"), picture("b/y2.png", group="two")]
     split = draw_split(table_of(*rows))
     ours = ("a/x1.png", "a/y1.png", "b/x2.png", "b/y2.png")
-    assert len({split.groups[path] for path in ours}) == 1
+    assert len({groups_in(split)[path] for path in ours}) == 1
     assert len({sides(split)[path] for path in ours}) == 1
 
 
@@ -283,7 +290,7 @@ def straddle(draw_split) -> tuple[list[Picture], dict[str, str], list[Picture]]:
     before = sides(draw_split(table_of(*rows)))
     held = next(p for p in rows if before[p.path] == "held_out")
     kept = next(p for p in rows if before[p.path].startswith("fold"))
-    joined = [replace(p, group="joined") if p in (held, kept) else p for p in rows]
+    joined = [p._replace(group="joined") if p in (held, kept) else p for p in rows]
     return joined, before, [picture("a/bridge.png", group="joined")]
 
 
@@ -325,10 +332,10 @@ def test_given_sides_are_kept(draw_split):
 
 def test_given_sides_are_kept_even_where_they_leak(draw_split):
     rows = given({"train": {"a": 30, "b": 30}, "test": {"a": 5, "b": 5}})
-    rows[0] = replace(rows[0], sha256=rows[-1].sha256)
+    rows[0] = rows[0]._replace(sha256=rows[-1].sha256)
     split = draw_split(table_of(*rows))
     assert len(split.held_out) == 10
-    assert split.split_conflicts == ()
+    assert not split.split_conflicts
     assert split.shared_groups == 1
 
 
@@ -342,7 +349,7 @@ def test_groups_are_shared_out_as_evenly_as_scikit_learn_does(labels, seed):
     for name, label in zip(group, truth, strict=True):
         counts[str(name)][str(label)] += 1
     shares = {str(fold): 0.2 for fold in range(5)}
-    dealt = splits.share_out(counts, shares, {}, seed)
+    dealt = dict(zip(counts, share_out([*counts.values()], keys_of(counts, seed), shares, {}), strict=True))
     ours = np.array([int(dealt[str(name)]) for name in group])
     theirs = np.zeros(800, int)
     judge = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
@@ -361,9 +368,10 @@ def test_groups_are_shared_out_as_evenly_as_scikit_learn_does(labels, seed):
 
 def by_size(split: Split) -> dict[int, Counter[str]]:
     """How many groups of each size stand on each side and in each fold."""
-    size, place = Counter(split.groups.values()), {}
+    groups, place = groups_in(split), {}
+    size = Counter(groups.values())
     for path, where in sides(split).items():
-        place[split.groups[path]] = where
+        place[groups[path]] = where
     found: dict[int, Counter[str]] = defaultdict(Counter)
     for group, where in place.items():
         found[size[group]][where] += 1
@@ -411,9 +419,9 @@ def test_a_class_of_few_groups_is_on_both_sides_and_in_two_folds(draw_split):
 
 
 def test_a_deal_takes_into_account_what_the_parts_have():
-    groups = {str(i): Counter(a=1) for i in range(10)}
-    dealt = splits.share_out(groups, {"x": 0.5, "y": 0.5}, {"x": Counter(a=10)}, 0)
-    assert set(dealt.values()) == {"y"}
+    keys = keys_of(map(str, range(10)), 0)
+    dealt = share_out([Counter(a=1)] * 10, keys, {"x": 0.5, "y": 0.5}, {"x": Counter(a=10)})
+    assert dealt == ["y"] * 10
 
 
 def test_too_few_pictures_of_a_class_are_refused_with_the_numbers(draw_split):
@@ -442,7 +450,9 @@ def test_a_preview_gives_or_refuses_what_training_would_and_writes_nothing(run, 
     table = random_table(5)
     previewed = splits.preview(run, table, config_of())
     assert not run.folder.exists()
-    assert previewed == draw_split(table)
+    drawn = draw_split(table)
+    assert previewed == drawn
+    assert previewed.train_key == drawn.train_key
     with pytest.raises(DataError, match="class b has 5 pictures"):
         splits.preview(run, table_of(*singles(a=30, b=5)), config_of())
 
@@ -640,7 +650,7 @@ def test_keys_tell_what_each_side_sees(draw_split):
 
 def test_copies_that_were_given_on_both_sides_are_loaded_as_they_were_written(draw_split, run):
     rows = [
-        *(replace(p, given_split="train") for p in singles(a=20, b=20)),
+        *(p._replace(given_split="train") for p in singles(a=20, b=20)),
         picture("a/copy.png", content="same", given_split="train"),
         *(picture(f"{label}/t{i}.png", label, given_split="held_out") for label in "ab" for i in range(4)),
         picture("a/t9.png", content="same", given_split="held_out"),

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.core.runs import Run
 from pipeline.data.decisions import LEAVE_OUT, RELABEL
+from pipeline.data.pictures import Pictures
 from pipeline.evaluation import as_decided
 from pipeline.evaluation.predictions import Predictions
 from pipeline.training import experiment as experiments
@@ -20,8 +21,8 @@ def evaluated(finished):
 
 
 def decided(experiment, decisions: dict[int, dict[str, str]]):
-    pictures = tuple(
-        replace(picture, **decisions.get(row, {})) for row, picture in enumerate(experiment.split.held_out)
+    pictures = Pictures(
+        picture._replace(**decisions.get(row, {})) for row, picture in enumerate(experiment.split.held_out)
     )
     return replace(experiment, split=replace(experiment.split, held_out=pictures))
 

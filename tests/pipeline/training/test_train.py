@@ -18,6 +18,7 @@ from pipeline.core.runs import Run
 from pipeline.core.size import Size
 from pipeline.data import changes, dataset, fingerprints, splits, stored_table
 from pipeline.data.audit import audit
+from pipeline.data.pictures import Pictures
 from pipeline.evaluation import evaluate
 from pipeline.images import decode
 from pipeline.training import backbones, classifier, train
@@ -468,8 +469,8 @@ def test_a_model_is_not_opened_with_labels_that_were_renamed_since(spoiled):
 def test_a_model_is_not_opened_with_a_label_that_only_held_out_pictures_have(spoiled):
     run = Run(RUN)
     experiment = experiments.open_trained(run)
-    rows = tuple(
-        replace(p, label="another") if p == experiment.split.held_out[0] else p
+    rows = Pictures(
+        p._replace(label="another") if p == experiment.split.held_out[0] else p
         for p in experiment.table.pictures
     )
     run.forget("pictures")
@@ -524,7 +525,7 @@ def test_a_class_without_a_held_out_picture_is_named(spoiled):
     gone = [p for p in split.held_out if p.label == split.held_out[0].label]
     table = stored_table.load(run, Path("pictures"))
     run.forget("pictures")
-    stored_table.save(run, replace(table, pictures=tuple(p for p in table.pictures if p not in gone)))
+    stored_table.save(run, replace(table, pictures=Pictures(p for p in table.pictures if p not in gone)))
     with pytest.raises(
         DataError, match=f"class {split.held_out[0].label} has no picture in the held-out set"
     ):

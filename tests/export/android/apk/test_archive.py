@@ -3,6 +3,7 @@ from __future__ import annotations
 import struct
 import zipfile
 
+import numpy as np
 import pytest
 
 from export.android.apk import archive
@@ -49,9 +50,7 @@ def test_stored_entries_are_aligned_wherever_they_come(tmp_path):
         "assets/m.tflite": (b"model", True),
         "lib/x/liby.so": (b"", True),
     }
-    with zipfile.ZipFile(tmp_path / "x.apk", "w") as made:
-        for name, (data, stored) in contents.items():
-            archive.add(made, name, data, stored=stored)
+    archive.write(tmp_path / "x.apk", [archive.Content(name, *rest) for name, rest in contents.items()])
     found = {entry.name: entry for entry in archive.entries(tmp_path / "x.apk")}
     whole = (tmp_path / "x.apk").read_bytes()
     for name, (data, stored) in contents.items():
@@ -71,3 +70,23 @@ def test_entry_that_starts_anywhere_is_not_aligned(tmp_path):
         made.writestr("m.tflite", b"model")
         made.writestr(zipfile.ZipInfo("text"), b"x" * 99, zipfile.ZIP_DEFLATED)
     assert [entry.aligned for entry in archive.entries(tmp_path / "x.apk")] == [False, True]
+
+
+def test_small_entries_fill_the_gap_before_a_library(tmp_path):
+    """Each library would cost half a page of zeros; what may lie anywhere takes that room."""
+    noise = np.random.default_rng(0)
+    small = [
+        archive.Content(f"res/{n}.xml", noise.bytes(int(noise.integers(200, 900))), stored=False)
+        for n in range(60)
+    ]
+    first = archive.Content("AndroidManifest.xml", noise.bytes(700), stored=False)
+    library = archive.Content("lib/x/liby.so", noise.bytes(50_000), stored=True)
+    table = archive.Content("resources.arsc", noise.bytes(5_000), stored=True)
+    archive.write(tmp_path / "x.apk", [first, table, library, *small])
+    names = [entry.name for entry in archive.entries(tmp_path / "x.apk")]
+    assert names[:2] == ["AndroidManifest.xml", "resources.arsc"]
+    assert all(entry.aligned for entry in archive.entries(tmp_path / "x.apk"))
+    directory = sum(46 + len(name) for name in names) + 22
+    padding = (tmp_path / "x.apk").stat().st_size - directory
+    padding -= sum(one.size_bytes for one in (first, table, library, *small))
+    assert padding < 300  # 10,000 if the library came third

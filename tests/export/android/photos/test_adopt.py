@@ -17,6 +17,7 @@ from pipeline.core import runs
 from pipeline.core.errors import DataError, UsageError
 from pipeline.core.runs import Run
 from pipeline.data import dataset, splits
+from pipeline.data.pictures import Pictures
 from tests.support.app_folder import NOBODY_SAID, NONE, take
 
 LABELS = ("cat", "dog")
@@ -101,7 +102,7 @@ def test_pictures_that_a_table_names_in_full_are_named_wherever_it_lies(workplac
 def test_the_address_of_a_picture_stays_as_it_is(experiment, photos):
     row = experiment.split.train[0]
     address = "s3://bucket//a.png"
-    split = replace(experiment.split, train=(replace(row, path=address),), groups={address: "g"}, held_out=())
+    split = replace(experiment.split, train=Pictures([row._replace(path=address)]), held_out=Pictures())
     found = adopt.adopt(SimpleNamespace(**{**vars(experiment), "split": split}), photos, "field")
     assert address in [row["path"] for row in rows_of(found.table)]
 

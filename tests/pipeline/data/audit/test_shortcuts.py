@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,8 @@ from pipeline.core.runs import Run
 from pipeline.data import dataset, fingerprints
 from pipeline.data.audit import separability, shortcuts
 from pipeline.data.audit.shortcuts import Shortcuts, SmallClass
-from pipeline.data.dataset import Picture, Table
+from pipeline.data.dataset import Table
+from pipeline.data.pictures import Picture, Pictures
 
 EACH = 60
 
@@ -163,7 +163,7 @@ def sketched(workplace: Path, rows: list[Picture], quality_of) -> Shortcuts:
             facts["width"], facts["height"], facts["file_format"] = 96, 72, b"JPEG"
             facts["quality"] = quality_of(row)
             cache.add(facts, views)
-        table = Table(workplace, tuple(sorted({row.label for row in rows})), tuple(rows), ())
+        table = Table(workplace, tuple(sorted({row.label for row in rows})), Pictures(rows), ())
         return shortcuts.measure(table, cache, seed=0)
 
 
@@ -221,7 +221,7 @@ def test_pictures_of_one_group_are_never_learned_from_and_asked_about(workplace)
         return 50 + int(order[int(row.path[2:-4]) // 40 + 6 * (row.label == "b")])
 
     assert sketched(workplace, rows, quality).alarms == []
-    alone = [replace(row, group="") for row in rows]
+    alone = [row._replace(group="") for row in rows]
     assert len(sketched(workplace, alone, quality).alarms) == 1
 
 

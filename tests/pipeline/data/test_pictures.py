@@ -1,0 +1,65 @@
+"""Packed pictures: what comes out is what went in."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import pytest
+
+from pipeline.data.pictures import Picture, Pictures
+
+ROWS = [
+    Picture("b/ü.jpg", "b", "", "", "22", 8, 9),
+    Picture("a/1.jpg", "a", "g", "train", "11", 70_000, 1, "turned", "22", "relabel", "b"),
+    Picture("a/0.jpg", "a", "g", "train", "", 0, 0, "turned", "22", "relabel", "b"),
+]
+
+
+def test_what_was_packed_comes_out():
+    packed = Pictures(ROWS)
+    assert [*packed] == ROWS
+    assert [packed[at] for at in range(-3, 3)] == [*ROWS, *ROWS]
+    assert [*packed[1:]] == ROWS[1:]
+    assert [*packed[::-2]] == ROWS[::-2]
+    assert len(packed) == 3
+    assert ROWS[1] in packed
+    assert not Pictures()
+    with pytest.raises(IndexError):
+        packed[3]
+
+
+def test_equal_pictures_in_the_same_order_are_equal():
+    assert Pictures(ROWS) == Pictures(iter(ROWS))
+    assert Pictures(ROWS) != Pictures(reversed(ROWS))
+    assert Pictures(ROWS) != Pictures(ROWS[:2])
+    assert Pictures(ROWS) != tuple(ROWS)
+
+
+def test_pictures_are_found_by_path_in_any_order():
+    packed = Pictures(ROWS)
+    for pictures in (packed, packed.in_order()):
+        assert [pictures.at(row.path) for row in ROWS] == ROWS
+        assert pictures.at("a/2.jpg") is None
+        assert pictures.row("a") == -1
+    assert [row.path for row in packed.in_order()] == ["a/0.jpg", "a/1.jpg", "b/ü.jpg"]
+    assert packed.in_order().in_order() == packed.in_order()
+
+
+def test_paths_with_the_same_hash_are_told_apart(monkeypatch):
+    monkeypatch.setattr("pipeline.data.pictures.hash", lambda path: 7, raising=False)
+    assert [Pictures(ROWS).row(row.path) for row in ROWS] == [0, 1, 2]
+    assert Pictures(ROWS).row("c") == -1
+
+
+def test_a_million_pictures_fit_into_memory():
+    """What the plan for large data sets counts with: 150 bytes a picture, its index included."""
+    n = 20_000
+    tracemalloc.start()
+    packed = Pictures(
+        Picture(f"class{at % 9}/{at:08d}.jpg", f"class{at % 9}", "", "", f"{at:064x}", 640, 480)
+        for at in range(n)
+    )
+    packed.row("")
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held / n < 150
