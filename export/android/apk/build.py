@@ -247,14 +247,21 @@ def _dex(site: _Site, classes: Sequence[Path], jars: Sequence[Path]) -> list[Pat
 
 
 def _zip(out: Path, resources: Path, dex: Sequence[Path], held: Mapping[str, bytes], inside: Runtime) -> None:
-    contents = []
     with zipfile.ZipFile(resources) as linked:
-        for name in sorted(linked.namelist(), key=lambda name: (name != "AndroidManifest.xml", name)):
-            stored = linked.getinfo(name).compress_type == zipfile.ZIP_STORED or name == "resources.arsc"
-            contents.append(archive.Content(name, linked.read(name), stored))
-    contents += [archive.Content(path.name, path.read_bytes(), stored=False) for path in dex]
-    for name, data in sorted(held.items()):
-        contents.append(archive.Content(f"assets/{name}", data, name.endswith(".tflite")))
-    for name, data in sorted(inside.libraries.items()):
-        contents.append(archive.Content(name, data, stored=True))
-    archive.write(out, contents)
+        entries = [
+            archive.Content(
+                info.filename,
+                linked.read(info),
+                stored=info.compress_type == zipfile.ZIP_STORED or info.filename == "resources.arsc",
+            )
+            for info in sorted(linked.infolist(), key=lambda info: info.filename)
+        ]
+    entries += [archive.Content(path.name, path.read_bytes(), stored=False) for path in dex]
+    entries += [
+        archive.Content(f"assets/{name}", data, stored=name.endswith(".tflite"))
+        for name, data in sorted(held.items())
+    ]
+    entries += [archive.Content(name, data, stored=True) for name, data in sorted(inside.libraries.items())]
+    # The manifest comes first, as everywhere; then what leaves the widest gaps, for the others to fill.
+    entries.sort(key=lambda one: (one.name != "AndroidManifest.xml", -archive.alignment(one.name)))
+    archive.write(out, entries)
