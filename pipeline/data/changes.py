@@ -48,12 +48,12 @@ class Change:
 def compare(old: Table, new: Table) -> Change:
     """How the pictures changed between two tables."""
     gone: dict[str, list[Picture]] = defaultdict(list)
-    for was in old.pictures:
-        if new.pictures.row(was.path) < 0:
-            gone[was.sha256].append(was)
+    for row, path in enumerate(old.pictures.paths()):
+        if new.pictures.row(path) < 0:
+            gone[old.pictures.sha256(row)].append(old.pictures[row])
     counts: Counter[str] = Counter(removed=sum(map(len, gone.values())))
     for now in new.pictures:
-        was = old.pictures.at(now.path)
+        was = old.pictures.get(now.path)
         if was:
             counts["changed"] += was.sha256 != now.sha256
             counts["relabelled"] += was.label != now.label
@@ -86,7 +86,7 @@ def changed_since(table: Table, source: Path, moment: float, group_pattern: str 
     excluded = {(entry.path, entry.label) for entry in table.excluded}
 
     def look(entry: Candidate) -> Picture:
-        path, was = layout.place(entry), table.pictures.at(entry.path)
+        path, was = layout.place(entry), table.pictures.get(entry.path)
         try:
             same = was is not None and _modified(path, listed.get(entry.path)) <= moment
             sha256 = was.sha256 if was and same else decode.digest(path)

@@ -55,4 +55,8 @@ class GroupNames:
 
     def of(self, picture: Picture) -> str:
         """The name of a picture's group."""
-        return self._joined.root(f"sha256:{picture.sha256}")
+        return self.of_content(picture.sha256)
+
+    def of_content(self, sha256: str) -> str:
+        """The name of the group of the pictures with this content."""
+        return self._joined.root(f"sha256:{sha256}")

@@ -46,7 +46,10 @@ class Picture(NamedTuple):
 
 
 class Pictures(Sequence[Picture]):
-    """Pictures in a fixed order, packed into about 120 bytes each; every access makes a `Picture` anew."""
+    """Pictures in a fixed order, packed into about 120 bytes each; every access makes a `Picture` anew.
+
+    `paths`, `labels` and `sha256` are the short way to one field.
+    """
 
     def __init__(self, pictures: Iterable[Picture] = ()) -> None:
         texts, numbers = bytearray(), dict[tuple[str, ...], int]()
@@ -81,6 +84,9 @@ class Pictures(Sequence[Picture]):
     def __iter__(self) -> Iterator[Picture]:
         return map(self._picture, range(len(self)))
 
+    def _path(self, row: int) -> str:
+        return self._texts[self._ends[2 * row - 1] if row else 0 : self._ends[2 * row]].decode()
+
     def _picture(self, row: int) -> Picture:
         begin = self._ends[2 * row - 1] if row else 0
         middle, end = self._ends[2 * row], self._ends[2 * row + 1]
@@ -96,11 +102,23 @@ class Pictures(Sequence[Picture]):
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 
+    def paths(self) -> Iterator[str]:
+        """The path of each picture."""
+        return map(self._path, range(len(self)))
+
+    def labels(self) -> Iterator[str]:
+        """The class of each picture."""
+        return (self._common[which][0] for which in self._which)
+
+    def sha256(self, row: int) -> str:
+        """The sha256 of one picture."""
+        return self._texts[self._ends[2 * row] : self._ends[2 * row + 1]].decode()
+
     def in_order(self) -> Pictures:
         """The same pictures, ordered by path."""
-        if all(one.path <= other.path for one, other in pairwise(self)):
+        if all(one <= other for one, other in pairwise(self.paths())):
             return self
-        return Pictures(self[row] for row in sorted(range(len(self)), key=lambda row: self[row].path))
+        return Pictures(self[row] for row in sorted(range(len(self)), key=self._path))
 
     def row(self, path: str) -> int:
         """The row of the picture at a path; -1 if there is none."""
@@ -108,21 +126,26 @@ class Pictures(Sequence[Picture]):
         key = hash(path)
         place = bisect_left(keys, key)
         while place < len(keys) and keys[place] == key:
-            row = rows[place]
-            begin = self._ends[2 * row - 1] if row else 0
-            if self._texts[begin : self._ends[2 * row]] == path.encode():
-                return row
+            if self._path(rows[place]) == path:
+                return rows[place]
             place += 1
         return -1
 
-    def at(self, path: str) -> Picture | None:
+    def get(self, path: str) -> Picture | None:
         """The picture at a path; None if there is none."""
         row = self.row(path)
-        return None if row < 0 else self[row]
+        return None if row < 0 else self._picture(row)
+
+    def at(self, path: str) -> Picture:
+        """The picture at a path; raises KeyError if there is none."""
+        found = self.get(path)
+        if found is None:
+            raise KeyError(path)
+        return found
 
     @cached_property
     def _by_path(self) -> tuple[array[int], array[int]]:
         """The hashes of all paths in order, and the row of each: a dict would take ten times the memory."""
-        keys = np.fromiter((hash(picture.path) for picture in self), np.int64, len(self))
+        keys = np.fromiter(map(hash, self.paths()), np.int64, len(self))
         order = np.argsort(keys, kind="stable")
         return array("q", keys[order].tobytes()), array("I", order.astype(np.uint32).tobytes())

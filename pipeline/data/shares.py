@@ -42,7 +42,8 @@ def deal(
         seed: Any whole number.
         unanimous: Leave a group as it is if its members have different parts.
     """
-    keys = keys_of((names.of(pictures[row]) for row in rows), seed)
+    keys = keys_of((names.of_content(pictures.sha256(row)) for row in rows), seed)
+    labels = [*pictures.labels()]
     order = np.lexsort(keys.T[::-1])
     keys, ordered = keys[order], np.asarray(rows, np.int64)[order]
     ends = np.flatnonzero(np.append((keys[1:] != keys[:-1]).any(1), True)[: len(keys)]) + 1
@@ -54,7 +55,7 @@ def deal(
     free = np.zeros(len(ends), bool)
     for group, (begin, end) in enumerate(zip(begins, ends, strict=True)):
         members = ordered[begin:end].tolist()
-        counts = Counter(pictures[row].label for row in members)
+        counts = Counter(labels[row] for row in members)
         own = [parts[row] for row in members if parts[row]]
         if not own:
             free[group] = True

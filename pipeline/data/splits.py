@@ -8,7 +8,7 @@ held-out side alone.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -213,14 +213,14 @@ def _assign(table: Table, config: Config, before: StoredSplit) -> list[Place]:
 
 
 def _collect(table: Table, places: Sequence[Place]) -> Split:
-    def on(side: str) -> Iterator[tuple[Picture, int]]:
-        for picture, place in zip(table.pictures, places, strict=True):
-            if place.side == side and (side != TRAIN or picture.decision != LEAVE_OUT):
-                decided = side == TRAIN and picture.label != picture.final_label
-                yield picture._replace(label=picture.final_label) if decided else picture, place.fold
-
-    train, held_out, conflicts = (Pictures(p for p, _ in on(side)) for side in (TRAIN, HELD_OUT, ""))
-    return Split(train, tuple(fold for _, fold in on(TRAIN)), held_out, GroupNames(table), conflicts)
+    pictures, rows = table.pictures, defaultdict[str, list[int]](list)
+    for row, place in enumerate(places):
+        rows[place.side].append(row)
+    trained = [row for row in rows[TRAIN] if pictures[row].decision != LEAVE_OUT]
+    decided = (pictures[row]._replace(label=pictures[row].final_label) for row in trained)
+    held_out, conflicts = (Pictures(pictures[row] for row in rows[side]) for side in (HELD_OUT, ""))
+    folds = tuple(places[row].fold for row in trained)
+    return Split(Pictures(decided), folds, held_out, GroupNames(table), conflicts)
 
 
 def _check_folds(table: Table, split: Split, config: Config) -> None:
@@ -230,7 +230,7 @@ def _check_folds(table: Table, split: Split, config: Config) -> None:
         DataError: Classes have too few pictures for the folds, or are not on both sides.
     """
     source, folds = config.data.pictures, config.train.folds
-    total = Counter(p.label for p in table.pictures)
+    total = Counter(table.pictures.labels())
     small = {label: total[label] for label in table.labels if total[label] < folds + 1}
     if small:
         fewer = min(small.values()) - 1
@@ -241,8 +241,8 @@ def _check_folds(table: Table, split: Split, config: Config) -> None:
             + (f", or use fewer folds: --set train.folds={fewer}" if fewer > 1 else ""),
         )
     where: dict[str, set[int]] = defaultdict(set)
-    for picture, fold in zip(split.train, split.folds, strict=True):
-        where[picture.label].add(fold)
+    for label, fold in zip(split.train.labels(), split.folds, strict=True):
+        where[label].add(fold)
     if few := [label for label in table.labels if len(where[label]) < 2]:
         who = f"class {few[0]} needs" if len(few) == 1 else f"classes {', '.join(few)} need"
         raise DataError(
@@ -260,7 +260,7 @@ def check_sides(table: Table, split: Split, config: Config) -> None:
     """
     sides = (("in", split.held_out, "test"), ("beside", split.train, "train"))
     for place, pictures, name in sides:
-        there = {p.label for p in pictures}
+        there = {*pictures.labels()}
         if missing := [label for label in table.labels if label not in there]:
             who = f"class {missing[0]} has" if len(missing) == 1 else f"classes {', '.join(missing)} have"
             raise DataError(

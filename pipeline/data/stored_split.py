@@ -50,17 +50,19 @@ class StoredSplit:
     def places(self, pictures: Pictures) -> list[Place | None]:
         """The place of each picture that has one: renamed ones are found by content, edited ones by path."""
         found: list[Place | None] = [None] * len(pictures)
+        if not self:
+            return found
         same = bytearray(len(pictures))
         for path, sha256, place in self:
             if (row := pictures.row(path)) >= 0:
-                found[row], same[row] = place, sha256 == pictures[row].sha256
-        wanted = {picture.sha256 for picture, known in zip(pictures, same, strict=True) if not known}
+                found[row], same[row] = place, sha256 == pictures.sha256(row)
+        wanted = {pictures.sha256(row) for row, known in enumerate(same) if not known}
         by_content = (
             {sha256: place for _, sha256, place in self if place.side and sha256 in wanted} if wanted else {}
         )
         for row, known in enumerate(same):
             if not known:
-                found[row] = by_content.get(pictures[row].sha256, found[row])
+                found[row] = by_content.get(pictures.sha256(row), found[row])
         return found
 
 

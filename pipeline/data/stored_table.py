@@ -45,7 +45,7 @@ def load(run: Run, source: Path, remote: RemoteCache | None = None) -> Table:
         raise RunError(
             f"{run.path(stages.PICTURES)} is damaged: {error}", f"recreate it: {runs.training_command(run)}"
         ) from error
-    labels = tuple(sorted({picture.label for picture in pictures}))
+    labels = tuple(sorted({*pictures.labels()}))
     return Table(root_of(source), labels, pictures, tuple(excluded), cache=remote or RemoteCache())
 
 

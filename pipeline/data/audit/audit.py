@@ -177,8 +177,10 @@ def _known(run: Run, source: Path, reporter: ProgressReporter) -> Table | None:
 def apply(table: Table, audit: Audit) -> Table:
     """The table with copies grouped, and without pictures whose copies have another label."""
     first_of = {path: group[0] for group in audit.groups for path in group}
-    involved = {*first_of, *chain(*audit.contradictions)}
-    copied = {picture.path: picture for picture in table.pictures if picture.path in involved}
+    # Contradictions were never scored as given, so that the decision counts for both sides.
+    resolved = {*chain(*audit.resolved)}
+    involved = {*first_of, *resolved, *chain(*audit.contradictions)}
+    copied = {path: table.pictures.at(path) for path in involved}
     contradicted: dict[str, str] = {}
     for group in audit.contradictions:
         for path in group:
@@ -186,9 +188,7 @@ def apply(table: Table, audit: Audit) -> Table:
             other = next(copied[other] for other in group if copied[other].final_label != own)
             which = f"{other.path}, which is labelled {other.final_label}"
             contradicted[path] = f"the same picture as {which}; decide which is right"
-    # Contradictions were never scored as given, so that the decision counts for both sides.
-    resolved = {path for group in audit.resolved for path in group}
-    left_out = (p.path for p in table.pictures if p.decision == LEAVE_OUT and p.path in resolved)
+    left_out = (path for path in resolved if copied[path].decision == LEAVE_OUT)
     contradicted |= dict.fromkeys(left_out, "left out by a decision")
 
     def as_training_sees(picture: Picture) -> Picture:
@@ -198,11 +198,11 @@ def apply(table: Table, audit: Audit) -> Table:
         return picture._replace(near_duplicates=first.sha256) if first else picture
 
     kept = table.pictures
-    if involved or resolved:
+    if involved:
         kept = Pictures(as_training_sees(p) for p in table.pictures if p.path not in contradicted)
     # Without a sha256: the file itself is fine and is read again next time.
-    gone = (p for p in table.pictures if p.path in contradicted)
-    excluded = [*table.excluded, *(Excluded(p.path, p.label, "", contradicted[p.path]) for p in gone)]
+    gone = (Excluded(path, copied[path].label, "", why) for path, why in contradicted.items())
+    excluded = [*table.excluded, *gone]
     excluded.sort(key=lambda entry: entry.path)
     return replace(table, pictures=kept, excluded=tuple(excluded), notes=())
 
@@ -269,7 +269,7 @@ def _audit(
         for pair in near_duplicates.spanning(pairs)
     )
     facts = cache.facts((picture.sha256 for picture in table.pictures), image_issues.FACTS)
-    counts = Counter(picture.label for picture in table.pictures)
+    counts = Counter(table.pictures.labels())
     issues = [
         *copy_issues.of_copies(
             contradictions=contradictions,

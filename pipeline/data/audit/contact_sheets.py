@@ -41,7 +41,7 @@ def draw_image_issues(run: Run, result: AuditResult, reporter: ProgressReporter)
     sheets = []
     for done, issue in enumerate(issues, 1):
         total = len(issue.pictures)
-        shown = [result.readable[result.readable.row(path)] for path in issue.pictures[:SHOWN]]
+        shown = [result.readable.at(path) for path in issue.pictures[:SHOWN]]
         title = _TITLES[issue.kind] + (f", the first {len(shown)} of {total}" if total > SHOWN else "")
         cells = [(f"{own.label}\n{file_name(own.path)}", result.table.file(own)) for own in shown]
         inputs = {"pictures": key_of([[own.path, own.label, own.sha256] for own in shown])}

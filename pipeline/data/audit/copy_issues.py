@@ -70,7 +70,7 @@ def of_series(table: Table, series: Sequence[Sequence[str]]) -> list[ImageIssue]
     """Large series of near-duplicates that no group of the data set holds together."""
 
     def held_together(group: Sequence[str]) -> bool:
-        members = map(table.pictures.at, group)
+        members = map(table.pictures.get, group)
         return all(picture and picture.group for picture in members)
 
     return present(
@@ -88,7 +88,7 @@ def of_names(table: Table, pairs: Sequence[tuple[str, str]]) -> list[ImageIssue]
     """File names that tell groups, as near-duplicates confirm, in a data set without groups."""
     if any(picture.group for picture in table.pictures):
         return []
-    found = name_groups.proposal((picture.path for picture in table.pictures), pairs)
+    found = name_groups.proposal(table.pictures.paths(), pairs)
     if found is None:
         return []
     recipe, groups = found
@@ -109,7 +109,7 @@ def leaks(
     contradictory = {path for group in contradictions for path in group}
 
     def sides(group: Sequence[str]) -> set[str]:
-        members = (table.pictures.at(path) for path in group if path not in contradictory)
+        members = (table.pictures.get(path) for path in group if path not in contradictory)
         return {picture.given_split for picture in members if picture} - {""}
 
     return [group for group in groups if len(sides(group)) > 1]
@@ -118,8 +118,9 @@ def leaks(
 def refusal(table: Table, contradictions: Sequence[Sequence[str]], contact_sheet: Path) -> DataError | None:
     """Why these pictures cannot be trained on, if too much of a class would be excluded."""
     contradictory = {path for group in contradictions for path in group}
-    total = Counter(picture.label for picture in table.pictures)
-    lost = Counter(picture.label for picture in table.pictures if picture.path in contradictory)
+    total = Counter(table.pictures.labels())
+    found = (table.pictures.get(path) for path in contradictory)
+    lost = Counter(picture.label for picture in found if picture)
     share, label = max(((n / total[label], label) for label, n in lost.items()), default=(0.0, ""))
     if share <= _MAX_CONTRADICTORY:
         return None

@@ -16,7 +16,7 @@ from pipeline.core.remote import file_name
 from pipeline.data.audit.issues import ImageIssue, IssueKind, issue, present
 from pipeline.data.dataset import Table
 from pipeline.data.folders import Excluded, ExclusionKind, Note, NoteKind
-from pipeline.data.pictures import Picture
+from pipeline.data.pictures import Pictures
 
 _SMALL_SIDE = 64
 _UNIFORM = 4.0
@@ -108,7 +108,7 @@ def of_layout(notes: Sequence[Note]) -> list[ImageIssue]:
     return issues
 
 
-def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssue]:
+def of_pictures(pictures: Pictures, rows: np.ndarray) -> list[ImageIssue]:
     """Issues of single pictures.
 
     Args:
@@ -118,7 +118,7 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssu
     if not pictures:
         return []
     modes = rows["mode"].astype(str)
-    names = zip((picture.path for picture in pictures), rows["file_format"], strict=True)
+    names = zip(pictures.paths(), rows["file_format"], strict=True)
     misnamed = np.array(
         [
             PurePosixPath(file_name(name)).suffix.lower() not in ENDINGS.get(file_format.decode(), ())
@@ -205,7 +205,7 @@ def of_pictures(pictures: Sequence[Picture], rows: np.ndarray) -> list[ImageIssu
 
 def of_classes(table: Table) -> list[ImageIssue]:
     """Issues of the number of pictures in each class."""
-    counts = Counter(picture.label for picture in table.pictures)
+    counts = Counter(table.pictures.labels())
     if len(counts) < 2:
         return []
     few = [f"{label} ({counts[label]})" for label in table.labels if counts[label] < _FEW]

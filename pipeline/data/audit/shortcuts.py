@@ -216,7 +216,7 @@ def _needs(too_small: Mapping[str, SmallClass], of: str) -> str:
 
 def _too_small(table: Table, groups_in: GroupNames) -> dict[str, SmallClass]:
     """The classes with too few pictures or groups to train on some and test others."""
-    counts = Counter(picture.label for picture in table.pictures)
+    counts = Counter(table.pictures.labels())
     groups = defaultdict(set)
     for picture in table.pictures:
         groups[picture.label].add(groups_in.of(picture))

@@ -28,6 +28,13 @@ def test_what_was_packed_comes_out():
         packed[3]
 
 
+def test_fields_alone_are_those_of_the_pictures():
+    packed = Pictures(ROWS)
+    assert [*packed.paths()] == [row.path for row in ROWS]
+    assert [*packed.labels()] == [row.label for row in ROWS]
+    assert [packed.sha256(at) for at in range(3)] == [row.sha256 for row in ROWS]
+
+
 def test_equal_pictures_in_the_same_order_are_equal():
     assert Pictures(ROWS) == Pictures(iter(ROWS))
     assert Pictures(ROWS) != Pictures(reversed(ROWS))
@@ -38,8 +45,11 @@ def test_equal_pictures_in_the_same_order_are_equal():
 def test_pictures_are_found_by_path_in_any_order():
     packed = Pictures(ROWS)
     for pictures in (packed, packed.in_order()):
-        assert [pictures.at(row.path) for row in ROWS] == ROWS
-        assert pictures.at("a/2.jpg") is None
+        assert [pictures.get(row.path) for row in ROWS] == ROWS
+        assert pictures.at("a/1.jpg") == ROWS[1]
+        assert pictures.get("a/2.jpg") is None
+        with pytest.raises(KeyError):
+            pictures.at("a/2.jpg")
         assert pictures.row("a") == -1
     assert [row.path for row in packed.in_order()] == ["a/0.jpg", "a/1.jpg", "b/ü.jpg"]
     assert packed.in_order().in_order() == packed.in_order()

@@ -93,7 +93,7 @@ def test_64_shards_by_two_workers_that_are_killed_five_times_are_one_process_s(t
     for place in ("one", "two"):
         (tmp_path / place).mkdir()
     monkeypatch.chdir(tmp_path / "one")
-    for count in (40, 60):
+    for count in (40, 374):
         draw(count)
         extract(Heard())
     monkeypatch.chdir(tmp_path / "two")
@@ -110,11 +110,11 @@ def test_64_shards_by_two_workers_that_are_killed_five_times_are_one_process_s(t
         assert killer.totals == {"reading": 120, "looking": 1, "converting": 1, "features": 96}
         (records,) = runs.CACHE.glob("*/records.bin")
         before = records.read_bytes()
-        draw(60)
+        draw(374)
         killer.totals.clear()
         extract(killer, cluster)
     made = caches(Path())
-    assert killer.totals["reading"] == 60
+    assert killer.totals["reading"] == 1002
     assert killer.totals["features"] == len(made[records.parent.name]) - 96
     assert records.read_bytes().startswith(before)
     assert made == caches(tmp_path / "one"), moments

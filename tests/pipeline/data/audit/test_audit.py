@@ -66,7 +66,7 @@ def test_copies_stay_together_and_lose_no_picture(folder):
     (pair,) = found.audit.near_duplicates
     assert (pair.kind, pair.same) == ("near", True)
     split = splits.make(Run(RUN), found.table, configuration.load(folder))
-    first, other = (found.table.pictures[found.table.pictures.row(path)] for path in found.audit.groups[0])
+    first, other = (found.table.pictures.at(path) for path in found.audit.groups[0])
     assert split.groups.of(first) == split.groups.of(other)
     folds = dict(zip((p.path for p in split.train), split.folds, strict=True))
     for one, other in found.audit.groups:
