@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
@@ -85,15 +86,21 @@ class Rows:
         self._data = data
 
     def __iter__(self) -> Iterator[dict[str, str]]:
-        return iter(self._reader())
+        rows = self._rows()
+        columns = next(rows, [])
+        for row in rows:
+            if len(row) not in (0, len(columns)):
+                raise DocumentError("a row is incomplete")
+            if row:
+                yield dict(zip(columns, row, strict=True))
 
     @property
     def columns(self) -> Sequence[str]:
-        return self._reader().fieldnames or ()
+        return next(self._rows(), [])
 
-    def _reader(self) -> csv.DictReader[str]:
+    def _rows(self) -> Iterator[list[str]]:
         # io.StringIO would take 4 bytes for each character.
-        return csv.DictReader(io.TextIOWrapper(io.BytesIO(self._data), "utf-8", newline=""), strict=True)
+        return csv.reader(io.TextIOWrapper(io.BytesIO(self._data), "utf-8", newline=""), strict=True)
 
 
 def rows_of(data: bytes, columns: Collection[str] = ()) -> Rows:
@@ -104,8 +111,7 @@ def rows_of(data: bytes, columns: Collection[str] = ()) -> Rows:
     """
     try:
         rows = Rows(data)
-        if any(None in row or None in row.values() for row in rows):
-            raise DocumentError("a row is incomplete")
+        deque(rows, 0)  # reads them all
         present = rows.columns
     except DocumentError:
         raise

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import metadata
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
+
+_ENCODER = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+_ROWS = 256  # that are encoded at once
 
 
 @dataclass(frozen=True)
@@ -58,15 +61,22 @@ def key_of(value: Any) -> str:
 
 def key_of_rows(rows: Iterable[Any], *before: Any) -> str:
     """`key_of([*before, [*rows]])`, or of the rows alone, without holding all of them."""
-    listed = chain.from_iterable(("," * bool(number), _json(row)) for number, row in enumerate(rows))
-    texts = chain(["["], listed, ["]"])
+    texts = chain(["["], _listed(iter(rows)), ["]"])
     if before:
         texts = chain(["["], (_json(value) + "," for value in before), texts, ["]"])
     return _key(texts)
 
 
+def _listed(rows: Iterator[Any]) -> Iterator[str]:
+    """The rows as JSON with commas between, many at a time."""
+    between = ""
+    while some := [*islice(rows, _ROWS)]:
+        yield between + _json(some)[1:-1]
+        between = ","
+
+
 def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def _key(texts: Iterable[str]) -> str:

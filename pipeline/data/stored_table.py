@@ -39,7 +39,9 @@ def load(run: Run, source: Path, remote: RemoteCache | None = None) -> Table:
         RunError: It is missing or damaged.
     """
     try:
-        pictures = Pictures(map(_picture, run.read_csv(stages.PICTURES)))
+        rows = run.read_csv(stages.PICTURES)
+        names = [_OLD_COLUMNS.get(name, name) for name in rows.columns]
+        pictures = Pictures(_picture(dict(zip(names, row.values(), strict=True))) for row in rows)
         excluded = [_excluded(row) for row in run.read_csv(stages.EXCLUDED)]
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(
@@ -71,7 +73,6 @@ def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:
 
 
 def _picture(row: dict[str, str]) -> Picture:
-    row = {_OLD_COLUMNS.get(name, name): value for name, value in row.items()}
     return Picture(**{**row, "width": int(row["width"]), "height": int(row["height"])})
 
 
