@@ -64,8 +64,10 @@ FLOORS: dict[tuple[str, str], dict[str, float]] = {
     ("flowers5", "balanced"): {"out_of_fold": 0.95, "keras": 0.945, "agreement": 0.99, "screen": 0.87},
     ("trashnet", "balanced"): {"out_of_fold": 0.915, "keras": 0.91, "agreement": 0.985},
 }
+# What `balanced` may take. Larger sets take longer.
+MOST = {"int8_gap": 0.005, "mean_abs_dp": 0.02, "memory": 2.0}
+LONGEST = {"trashnet": 20.0}
 SLOWER = 1.15
-MOST = {"int8_gap": 0.005, "mean_abs_dp": 0.02, "minutes": 20.0, "memory": 2.0}
 
 
 def missed(pictures: str, way: str, result: Result) -> list[str]:
@@ -75,7 +77,8 @@ def missed(pictures: str, way: str, result: Result) -> list[str]:
     if way != "balanced":
         return below
     found = {**asdict(result), "int8_gap": result.keras - result.int8}
-    return below + [f"{key} > {value}" for key, value in MOST.items() if found[key] > value]
+    most = {**MOST, **({"minutes": LONGEST[pictures]} if pictures in LONGEST else {})}
+    return below + [f"{key} > {value}" for key, value in most.items() if found[key] > value]
 
 
 def main() -> None:

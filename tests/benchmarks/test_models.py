@@ -20,6 +20,9 @@ def test_every_miss_is_named():
         "memory > 2.0",
     ]
     assert models.missed("trashnet", "old", bad) == []
+    slow = replace(GOOD, minutes=25.0)
+    assert models.missed("trashnet", "balanced", slow) == ["minutes > 20.0"]
+    assert models.missed("flowers5", "balanced", replace(slow, out_of_fold=0.96)) == []
     assert models.missed("flowers5", "old", bad) == ["out_of_fold < 0.92"]
 
 
