@@ -146,8 +146,7 @@ def choose(experiment: Experiment) -> list[Picture]:
     recalibration = recalibrated(experiment)
     if recalibration is None:
         return first_choice(experiment)
-    by_path = {picture.path: picture for picture in experiment.split.train}
-    return [by_path[path] for path in recalibration.pictures]
+    return [experiment.split.train.at(path) for path in recalibration.pictures]
 
 
 def first_choice(experiment: Experiment) -> list[Picture]:
@@ -158,16 +157,16 @@ def first_choice(experiment: Experiment) -> list[Picture]:
 
 def stratified(pictures: Sequence[Picture], count: int, seed: int) -> list[Picture]:
     """Up to `count` pictures, each class in proportion (largest remainders), in an order set by the seed."""
-    by_label: dict[str, list[Picture]] = defaultdict(list)
-    for picture in sorted(pictures, key=lambda p: _hash(seed, p)):
-        by_label[picture.label].append(picture)
+    by_label: dict[str, list[int]] = defaultdict(list)
+    for row in sorted(range(len(pictures)), key=lambda row: _hash(seed, pictures[row])):
+        by_label[pictures[row].label].append(row)
     count = min(count, len(pictures))
     exact = {label: count * len(own) / len(pictures) for label, own in by_label.items()}
     quota = {label: int(share) for label, share in exact.items()}
     rest = count - sum(quota.values())
     for label in sorted(exact, key=lambda name: (round(quota[name] - exact[name], 9), name))[:rest]:
         quota[label] += 1
-    chosen = [picture for label, own in by_label.items() for picture in own[: quota[label]]]
+    chosen = [pictures[row] for label, own in by_label.items() for row in own[: quota[label]]]
     return sorted(chosen, key=lambda p: _hash(seed, p))
 
 
