@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import Enum
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -186,13 +187,8 @@ class Records:
 
     def maker(self, name: str) -> tuple[str, str]:
         """The stage that made a file, and the digest that it noted; empty if unknown."""
-
-        def elsewhere(stage: str) -> bool:
-            row = stages.find(stage)
-            return not row or name not in row.outputs
-
         # Those whose outputs in the table include it come first, so that few notes are read.
-        for stage in sorted(self._noted(), key=elsewhere):
+        for stage in chain(stages.makers(name), self._noted()):
             if name in (noted := self.recorded(stage).get("files", {})):
                 return stage, noted[name]
         return "", ""

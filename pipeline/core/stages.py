@@ -120,15 +120,27 @@ def find(name: str) -> Stage | None:
     if name in _ROWS:
         return _ROWS[name]
     for row in _ROWS.values():
-        head, star, tail = row.name.partition("*")
-        if not (star and name.startswith(head) and name.endswith(tail)):
-            continue
-        value = name[len(head) : len(name) - len(tail)]
-        if value and "/" not in value:
+        if value := _star_of(row.name, name):
             outputs = tuple(output.replace("*", value) for output in row.outputs)
             inputs = {key: stage.replace("*", value) for key, stage in row.inputs.items()}
             return replace(row, name=name, outputs=outputs, inputs=inputs)
     return None
+
+
+def makers(file: str) -> list[str]:
+    """The names of the stages that always write a file, in order."""
+    rows = ((row, output) for row in _ROWS.values() for output in row.outputs)
+    stars = ((row.name, file if output == file else _star_of(output, file)) for row, output in rows)
+    return sorted(name.replace("*", star) for name, star in stars if star)
+
+
+def _star_of(pattern: str, name: str) -> str:
+    """What `*` of a pattern stands for in a name; empty if they do not match."""
+    head, star, tail = pattern.partition("*")
+    if not (star and name.startswith(head) and name.endswith(tail)):
+        return ""
+    value = name[len(head) : len(name) - len(tail)]
+    return "" if "/" in value else value
 
 
 def row(name: str) -> Stage:

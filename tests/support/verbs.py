@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import importlib
 import json
@@ -22,6 +23,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import typer.main
 
 from pipeline.core import config as configuration
 from pipeline.core import files, runs, stages
@@ -174,10 +176,14 @@ def _descriptor(number: int, file: IO[str]) -> Iterator[None]:
         os.close(kept)
 
 
+# What a process makes of the options of all verbs once, it makes for every command here.
+_command = functools.cache(typer.main.get_command)
+
+
 def _code(module: str, arguments: Iterable[object], cwd: Path) -> int:
     """Runs a command in this process; returns its exit code. Whatever it does not catch is raised."""
     app = importlib.import_module(f"{module}.__main__").app
-    with contextlib.chdir(cwd):
+    with contextlib.chdir(cwd), mock.patch("typer.main.get_command", _command):
         try:
             app(list(map(str, arguments)))
         except SystemExit as end:
