@@ -9,6 +9,7 @@ import pytest
 from export.conversion import calibration, convert, one_flavour
 from pipeline.core.errors import ConversionError, DataError
 from pipeline.core.progress import ProgressReporter
+from pipeline.data.pictures import Pictures
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
 from tests.support import odd_models
@@ -141,7 +142,7 @@ def test_the_same_model_converts_to_the_same_bytes(experiment, reference, files)
 
 
 def test_a_picture_deleted_since_the_training_is_named(experiment, reference, files, monkeypatch):
-    gone = replace(experiment.split.train[0], path="kitchen-lab/gone.jpg")
-    split = replace(experiment.split, train=(gone, *experiment.split.train[1:]))
+    gone = experiment.split.train[0]._replace(path="kitchen-lab/gone.jpg")
+    split = replace(experiment.split, train=Pictures([gone, *experiment.split.train[1:]]))
     with pytest.raises(DataError, match=r"gone.jpg: No such file or directory"):
         one_flavour._check_answers(replace(experiment, split=split), reference, files["float32"], "float32")

@@ -286,3 +286,10 @@ def test_the_key_of_a_stage_that_was_not_made_is_asked_for_in_words(run):
     )
     run.record(RECIPE)
     assert run.key("tested") == RECIPE.key
+
+
+def test_the_makers_of_a_file_stand_in_the_table():
+    assert stages.makers(stages.MODEL) == ["given", "model"]
+    assert stages.makers(f"{stages.FIGURES}/curves.svg") == [f"{stages.FIGURES}/curves.svg"]
+    assert stages.makers(f"{stages.FIGURES}/more/curves.svg") == []
+    assert stages.makers("notes.md") == []
