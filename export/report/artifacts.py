@@ -7,10 +7,9 @@ reason. Nothing is computed or repaired here.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -36,6 +35,7 @@ from pipeline.core.stages import Stage
 from pipeline.data import stored_table
 from pipeline.data.audit.audit import Audit
 from pipeline.data.audit.shortcuts import Shortcuts
+from pipeline.data.pictures import Picture, Pictures
 from pipeline.evaluation.evaluate import Evaluation
 from pipeline.evaluation.label_issues import LabelIssues
 from pipeline.evaluation.predictions import KERAS
@@ -86,15 +86,6 @@ _REASONS = {
 }
 
 
-class PictureRow(NamedTuple):
-    """A picture; `side` is empty for one that is on neither side of the split."""
-
-    path: str
-    label: str
-    sha256: str
-    side: str
-
-
 class Artifacts:
     """The documents of one run, read once."""
 
@@ -142,13 +133,19 @@ class Artifacts:
             return None
 
     @cached_property
-    def rows(self) -> list[PictureRow]:
-        """What pictures.csv and split.csv say of the pictures."""
-        sides = {row["path"]: sys.intern(row["side"]) for row in self._csv(stages.SPLIT, "path", "side")}
-        return [
-            PictureRow(row["path"], sys.intern(row["label"]), row["sha256"], sides.get(row["path"], ""))
-            for row in self._csv(stages.PICTURES, "path", "label", "sha256")
-        ]
+    def pictures(self) -> Pictures:
+        """Path, class and sha256 of the pictures in pictures.csv."""
+        rows = self._csv(stages.PICTURES, "path", "label", "sha256")
+        return Pictures(Picture(row["path"], row["label"], "", "", row["sha256"], 0, 0) for row in rows)
+
+    @cached_property
+    def sides(self) -> list[str]:
+        """The side of each picture in split.csv; empty for one that is on neither."""
+        sides = [""] * len(self.pictures)
+        for row in self._csv(stages.SPLIT, "path", "side"):
+            if (at := self.pictures.row(row["path"])) >= 0:
+                sides[at] = sys.intern(row["side"])
+        return sides
 
     @cached_property
     def excluded(self) -> list[dict[str, str]]:
@@ -159,16 +156,17 @@ class Artifacts:
     def labels(self) -> list[str]:
         """The classes, in the order of the output."""
         given = self.get(GivenModel)
-        return list(given.labels) if given else sorted({row.label for row in self.rows})
+        return list(given.labels) if given else sorted({*self.pictures.labels()})
 
-    @cached_property
-    def places(self) -> Mapping[str, Place]:
-        """Where the pictures lie, by path; empty if that is not known."""
+    def places(self, paths: Iterable[str]) -> Iterator[tuple[str, Place]]:
+        """Where pictures of the run lie, each with its path; nothing if that is not known."""
         if self.config is None:
-            return {}
+            return
         root = stored_table.root_of(Path(self.config.data.pictures))
         cache = RemoteCache(self.config.data.remote_cache_gb)
-        return {row.path: locate(root, row.path, cache) for row in self.rows}
+        for path in paths:
+            if self.pictures.row(path) >= 0:
+                yield path, locate(root, path, cache)
 
     def predictions(self, model: str = KERAS) -> dict[str, np.ndarray] | None:
         """The stored predictions of a model, or None."""

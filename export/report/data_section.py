@@ -86,7 +86,7 @@ class _Gaps:
 def data(contents: Artifacts) -> _Data:
     """The section on the data."""
     label_issues, evaluation = contents.get(LabelIssues), contents.get(Evaluation)
-    counts = Counter((row.label, row.side) for row in contents.rows)
+    counts = Counter(zip(contents.pictures.labels(), contents.sides, strict=True))
     return _Data(
         classes=[
             _ClassCount(label, counts[label, "train"], counts[label, "held_out"]) for label in contents.labels

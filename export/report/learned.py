@@ -114,9 +114,8 @@ def cells(contents: Artifacts) -> list[_Cell]:
     if not evaluation or predictions is None:
         return []
     by_content: dict[bytes, list[str]] = defaultdict(list)
-    for row in contents.rows:
-        if row.side == "held_out":
-            by_content[row.sha256.encode()].append(row.path)
+    for row in (row for row, side in enumerate(contents.sides) if side == "held_out"):
+        by_content[contents.pictures.sha256(row).encode()].append(contents.pictures[row].path)
     members: dict[tuple[int, int], list[_CellPicture]] = defaultdict(list)
     predicted = predictions["probabilities"].argmax(1)
     for place, content in enumerate(predictions["sha256"].astype("S64", copy=False).tolist()):

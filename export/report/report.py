@@ -141,7 +141,7 @@ def _digest(path: Path) -> str:
 
 def _pictures(contents: Artifacts) -> str:
     """A key of which pictures are there, so that the page changes when some come or go."""
-    return key_of_rows(_stamp(path, place) for path, place in contents.places.items())
+    return key_of_rows(_stamp(path, place) for path, place in contents.places(contents.pictures.paths()))
 
 
 def _stamp(path: str, place: Place) -> list[str | int | None]:
@@ -165,8 +165,7 @@ def _view(contents: Artifacts, reporter: ProgressReporter, *, pictures: bool) ->
         paths = [picture.path for cell in cells for picture in cell.pictures if picture.path]
         paths += [mistake.picture.path for mistake in failures.wrong]
         paths += [near.path for picture in looks.pictures for near in picture.nearest[:3]]
-        known = {path: contents.places[path] for path in paths if path in contents.places}
-        small = thumbnails(known, reporter.progress)
+        small = thumbnails(dict(contents.places(paths)), reporter.progress)
     return {
         "run": run.name,
         "try_page": _try_page(run),

@@ -10,10 +10,11 @@ import pytest
 from export import artifacts
 from export.explain.explanation import Answer, AnsweredPicture, Explanation, JudgedAnswer
 from export.report import card, page, report
-from export.report.artifacts import Artifacts, PictureRow
+from export.report.artifacts import Artifacts
 from pipeline.core import stages
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.runs import Run
+from pipeline.data.pictures import Picture, Pictures
 from pipeline.evaluation.evaluate import (
     ClassScore,
     Evaluation,
@@ -39,10 +40,10 @@ def contents(tmp_path):
         probabilities[places, predicted] = 0.5 + places / len(truth) / 2
         names = [f"{labels[t]}/{at}.jpg" for at, t in enumerate(truth)]
         found = Artifacts(Run(tmp_path))
-        found.rows = [
-            PictureRow(path=name, label=labels[t], sha256=name, side="held_out")
-            for name, t in zip(names, truth, strict=True)
-        ]
+        found.pictures = Pictures(
+            Picture(name, labels[t], "", "", name, 0, 0) for name, t in zip(names, truth, strict=True)
+        )
+        found.sides = ["held_out"] * len(names)
         arrays = {"truth": truth, "probabilities": probabilities, "sha256": np.array(names)}
         found.predictions = lambda model="": {**arrays, "groups": places}
         found.documents = {
