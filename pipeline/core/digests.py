@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -40,6 +40,6 @@ class DigestIndex:
             place -= 1
         return -1
 
-    def rows(self, digests: Sequence[bytes]) -> np.ndarray:
+    def rows(self, digests: Iterable[bytes]) -> np.ndarray:
         """The last row with each digest, or -1; int64, shape (n,)."""
-        return np.fromiter(map(self.row, digests), np.int64, len(digests))
+        return np.fromiter(map(self.row, digests), np.int64)

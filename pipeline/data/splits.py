@@ -7,6 +7,8 @@ held-out side alone.
 
 from __future__ import annotations
 
+import hashlib
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ from functools import cached_property
 from pipeline.core import files, stages
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, RunError
+from pipeline.core.files import digest
 from pipeline.core.recipes import Recipe, key_of_rows
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Table
@@ -100,7 +103,8 @@ def make(
     data = to_csv(table, places, before)
     same_rules = before and before.folds_stay and entry
     kept = [stages.SPLIT, stages.SPLIT_COPY]
-    if not same_rules or not run.done(recipe) or run.path(stages.SPLIT).read_bytes() != data:
+    written = hashlib.sha256(data).hexdigest()
+    if not same_rules or not run.done(recipe) or digest(run.path(stages.SPLIT)) != written:
         run.forget(_STAGE)
         for name in kept:
             files.write_bytes(run.path(name), data)
@@ -206,17 +210,18 @@ def _assign(table: Table, config: Config, before: StoredSplit) -> list[Place]:
     deal(table.pictures, names, range(len(fixed)), sides, shares, config.seed, unanimous=True)
     folds = [str(place.fold) if place.fold >= 0 else "" for place in fixed]
     shares = {str(fold): 1 / config.train.folds for fold in range(config.train.folds)}
-    training = [row for row, side in enumerate(sides) if side == TRAIN]
+    training = array("I", (row for row, side in enumerate(sides) if side == TRAIN))
     deal(table.pictures, names, training, folds, shares, config.seed, unanimous=False)
     pairs = zip(sides, folds, strict=True)
     return [Place.of(side, int(fold) if side == TRAIN else -1) for side, fold in pairs]
 
 
 def _collect(table: Table, places: Sequence[Place]) -> Split:
-    pictures, rows = table.pictures, defaultdict[str, list[int]](list)
+    # A list of numbers would take 40 bytes for each.
+    pictures, rows = table.pictures, {side: array("I") for side in (TRAIN, HELD_OUT, "")}
     for row, place in enumerate(places):
         rows[place.side].append(row)
-    trained = [row for row in rows[TRAIN] if pictures[row].decision != LEAVE_OUT]
+    trained = array("I", (row for row in rows[TRAIN] if pictures[row].decision != LEAVE_OUT))
     decided = (pictures[row]._replace(label=pictures[row].final_label) for row in trained)
     held_out, conflicts = (Pictures(pictures[row] for row in rows[side]) for side in (HELD_OUT, ""))
     folds = tuple(places[row].fold for row in trained)

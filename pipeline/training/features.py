@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.core import files, locks, parallel, runs, shards, stages
 from pipeline.core.config import Config
+from pipeline.core.digests import digest_array
 from pipeline.core.errors import DataError, PictureError, RunError
 from pipeline.core.progress import Progress, silent, unheard
 from pipeline.core.quiet import quiet
@@ -23,7 +24,7 @@ from pipeline.core.shards import Shard
 from pipeline.core.size import Size
 from pipeline.data import stored_table
 from pipeline.data.dataset import Table
-from pipeline.data.pictures import Picture
+from pipeline.data.pictures import Picture, Pictures
 from pipeline.images.views import all_views, view_settings
 from pipeline.tflite import convert as tflite
 from pipeline.tflite import interpreter as litert
@@ -102,7 +103,7 @@ def compute(
     files.make_folder(folder)
     with locks.waiting_for(folder, warn):
         known = _taken_in(made, folder, warn)
-        rows = store.index_of(known).rows([bytes.fromhex(p.sha256) for p in wanted])
+        rows = store.index_of(known).rows(bytes.fromhex(p.sha256) for p in wanted)
         missing = _first_of_each(p for p, row in zip(wanted, rows, strict=True) if row < 0)
         if missing and layer == backbones.POOLED and not classifier:
             deeper = _deeper(config, frame, wanted)
@@ -112,7 +113,7 @@ def compute(
             data = _backbone(made, folder, config, frame, layer, progress, classifier)
             _compute_missing(folder, data, config, frame, layer, table, missing, progress)
             known = store.open_records(folder)
-            rows = store.index_of(known).rows([bytes.fromhex(p.sha256) for p in wanted])
+            rows = store.index_of(known).rows(bytes.fromhex(p.sha256) for p in wanted)
     if len(rows) and rows.min() < 0:
         raise RunError(f"{folder}: the feature cache is damaged", "delete it and run the command again")
     layout = store.layout_of(folder)
@@ -193,9 +194,11 @@ def _taken_in(made: Recipe, folder: Path, warn: Callable[[str], object]) -> np.n
     return known
 
 
-def _first_of_each(pictures: Iterable[Picture]) -> list[Picture]:
+def _first_of_each(pictures: Iterable[Picture]) -> Pictures:
     """One picture of each content."""
-    return list({p.sha256: p for p in pictures}.values())
+    packed = Pictures(pictures)
+    contents = digest_array(packed.sha256(row) for row in range(len(packed)))
+    return Pictures(packed[row] for row in np.sort(np.unique(contents, return_index=True)[1]).tolist())
 
 
 def _deeper(config: Config, frame: Size, wanted: Sequence[Picture]) -> store.Store | None:
@@ -207,7 +210,7 @@ def _deeper(config: Config, frame: Size, wanted: Sequence[Picture]) -> store.Sto
         known, layout = store.open_records(folder), store.layout_of(folder)
         if known is None or layout is None or not store.intact(known).all():
             continue
-        rows = store.index_of(known).rows([bytes.fromhex(p.sha256) for p in wanted])
+        rows = store.index_of(known).rows(bytes.fromhex(p.sha256) for p in wanted)
         if rows.min() >= 0:
             return store.Store(known, rows, layout.depths[:own])
     return None

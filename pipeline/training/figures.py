@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ def draw(experiment: Experiment, folds: str, reporter: ProgressReporter) -> None
     run, config, split = experiment.run, experiment.config, experiment.split
     result = run.read(Folds, stages.FOLDS)
     histories = [curves.model_dump() for curves in result.history]
-    rows_of: dict[str, list[int]] = {label: [] for label in experiment.labels}
+    rows_of = {label: array("I") for label in experiment.labels}
     for row, label in enumerate(split.train.labels()):
         rows_of[label].append(row)
     held_out = Counter(split.held_out.labels())
