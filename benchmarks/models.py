@@ -77,7 +77,7 @@ def missed(pictures: str, way: str, result: Result) -> list[str]:
     if way != "balanced":
         return below
     found = {**asdict(result), "int8_gap": result.keras - result.int8}
-    most = {**MOST, **({"minutes": LONGEST[pictures]} if pictures in LONGEST else {})}
+    most = MOST | ({"minutes": LONGEST[pictures]} if pictures in LONGEST else {})
     return below + [f"{key} > {value}" for key, value in most.items() if found[key] > value]
 
 

@@ -61,8 +61,7 @@ def test_paths_with_the_same_hash_are_told_apart(monkeypatch):
     assert Pictures(ROWS).row("c") == -1
 
 
-def test_a_million_pictures_fit_into_memory():
-    """What the plan for large data sets counts with: 150 bytes a picture, its index included."""
+def test_a_picture_takes_less_than_150_bytes_with_its_index():
     n = 20_000
     tracemalloc.start()
     packed = Pictures(
