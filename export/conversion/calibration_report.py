@@ -219,7 +219,7 @@ def sentences(document: CalibrationReport) -> list[str]:
 
 
 def _classes(experiment: Experiment, chosen: Sequence[Picture]) -> tuple[ClassShare, ...]:
-    training = Counter(picture.label for picture in experiment.split.train)
+    training = Counter(experiment.split.train.labels())
     own = Counter(picture.label for picture in chosen)
     return tuple(
         ClassShare(

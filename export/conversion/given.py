@@ -133,7 +133,7 @@ def give(run: Run, config: Config, given: Given, reporter: ProgressReporter) -> 
             )
             with files.replacing(run.path(stages.MODEL)) as path:
                 model.save(path)
-        truth = numbers_of((picture.label for picture in split.train), labels)
+        truth = numbers_of(split.train.labels(), labels)
         document = GivenModel(
             file=given.file.name,
             sha256=digest(given.file),
@@ -154,7 +154,7 @@ def give(run: Run, config: Config, given: Given, reporter: ProgressReporter) -> 
 
 
 def _write_frame(run: Run, frame: Size, split: splits.Split) -> None:
-    aspect = round(median_aspect([(p.width, p.height) for p in split.train]), 6)
+    aspect = round(median_aspect([*split.train.sizes()]), 6)
     document = Frame(width=frame.width, height=frame.height, content_aspect=aspect)
     recipe = stages.recipe("frame", {"train": split.train_key}, {"input": str(frame)})
     run.make(recipe, lambda: run.write(document, stages.FRAME))
@@ -214,7 +214,7 @@ def _say(experiment: Experiment, given: Given, reporter: ProgressReporter) -> No
         f"{document.threshold:.3f}, chosen on the {document.n:,} pictures that calibrate "
         f"(accuracy there {document.accuracy:.3f})",
     )
-    counts = Counter(picture.label for picture in experiment.split.train)
+    counts = Counter(experiment.split.train.labels())
     if document.accuracy <= max(counts.values()) / document.n:
         reporter.warn(
             f"{document.file} is no better than guessing: {document.accuracy:.1%} of {document.n:,} pictures "

@@ -66,7 +66,7 @@ def search(
         with run.locked():
             table, split = training.prepare(run, config, terminal)
             fixed = {setting.partition("=")[0].strip() for setting in given}
-            sizes = [(p.width, p.height) for p in split.train]
+            sizes = [*split.train.sizes()]
             cells = candidates.cells(config, fixed, chosen, sizes)
             terminal.say("candidates", f"{len(cells)}, for at most {budget.max_minutes:g} min")
             result = frontier.search(run, table, split, cells, budget, terminal)

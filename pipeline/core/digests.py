@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable
 
 import numpy as np
@@ -20,21 +22,23 @@ class DigestIndex:
     """
 
     def __init__(self, digests: np.ndarray) -> None:
-        self._digests = digests
+        self._digests = np.asarray(digests)  # one element of a memory-mapped array takes long
         words = digests.dtype.itemsize // 8
         keys = np.ascontiguousarray(digests).view("<u8")[::words]
-        self._order = np.argsort(keys, kind="stable")
-        self._keys = keys[self._order]
+        order = np.argsort(keys, kind="stable")
+        # Single elements of arrays come faster than those of numpy's.
+        self._rows = array("q", order.astype(np.int64, copy=False).tobytes())
+        self._keys = array("Q", keys[order].astype(np.uint64, copy=False).tobytes())
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def row(self, digest: bytes) -> int:
         """The last row with this digest, or -1."""
-        key = np.frombuffer(digest, "<u8", 1)[0]
-        place = int(np.searchsorted(self._keys, key, "right")) - 1
+        key = int.from_bytes(digest[:8], "little")
+        place = bisect_right(self._keys, key) - 1
         while place >= 0 and self._keys[place] == key:
-            row = int(self._order[place])
+            row = self._rows[place]
             if self._digests[row].tobytes() == digest:
                 return row
             place -= 1

@@ -13,7 +13,7 @@ import io
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -198,14 +198,13 @@ def locate(root: Path, path: str, cache: RemoteCache) -> Place:
     return Remote(path, cache) if is_remote(path) else root / path
 
 
-def fetched_ahead(items: Iterable[T], place: Callable[[T], Place]) -> Iterable[T]:
+def fetched_ahead(items: Sequence[T], place: Callable[[T], Place]) -> Iterable[T]:
     """The items in their order, each once its file is local; remote files are read ahead, by many threads.
 
     Args:
         items: Of any kind.
         place: Where an item's file lies. What cannot be read is yielded, too: opening it tells why.
     """
-    items = list(items)
     if not any(isinstance(place(item), Remote) for item in items):
         return items
 

@@ -13,7 +13,6 @@ from pipeline.core.remote_cache import Place
 from pipeline.data import name_groups, tables
 from pipeline.data.dataset import Table
 from pipeline.data.decisions import RELABEL
-from pipeline.data.folders import Candidate
 from pipeline.data.pictures import Picture, Pictures
 from pipeline.images import decode
 
@@ -47,6 +46,8 @@ class Change:
 
 def compare(old: Table, new: Table) -> Change:
     """How the pictures changed between two tables."""
+    if old.pictures == new.pictures:
+        return Change()
     gone: dict[str, list[Picture]] = defaultdict(list)
     for row, path in enumerate(old.pictures.paths()):
         if new.pictures.row(path) < 0:
@@ -82,10 +83,10 @@ def changed_since(table: Table, source: Path, moment: float, group_pattern: str 
         NetworkError: As `scan`.
     """
     layout = tables.layout_of(source, table.cache)
-    listed = layout.cache.look((entry.path for entry in layout.candidates), one_by_one=False)
+    listed = layout.cache.look(layout.candidates.paths(), one_by_one=False)
     excluded = {(entry.path, entry.label) for entry in table.excluded}
 
-    def look(entry: Candidate) -> Picture:
+    def look(entry: Picture) -> Picture:
         path, was = layout.place(entry), table.pictures.get(entry.path)
         try:
             same = was is not None and _modified(path, listed.get(entry.path)) <= moment
@@ -94,7 +95,7 @@ def changed_since(table: Table, source: Path, moment: float, group_pattern: str 
             sha256 = ""
         # A picture that was relabelled keeps its class wherever it lies.
         label = was.label if was and was.decision == RELABEL else entry.label
-        return Picture(entry.path, label, entry.group, entry.given_split, sha256, 0, 0)
+        return entry._replace(label=label, sha256=sha256)
 
     there = [entry for entry in layout.candidates if (entry.path, entry.label) not in excluded]
     now = Table(layout.root, table.labels, Pictures(parallel.ordered(look, there)), ())

@@ -55,9 +55,11 @@ class Table:
     @cached_property
     def key(self) -> str:
         """A hash of all that training sees of the data set."""
-        seen = ("path", "label", "group", "given_split", "sha256", "near_duplicates")
-        decided = ("decision", "decided_label")
-        rows = ([getattr(p, of) for of in seen + decided * bool(p.decision)] for p in self.pictures)
+        rows = (
+            (p.path, p.label, p.group, p.given_split, p.sha256, p.near_duplicates)
+            + ((p.decision, p.decided_label) if p.decision else ())
+            for p in self.pictures
+        )
         return key_of_rows(rows, list(self.labels))
 
 
@@ -86,7 +88,7 @@ def scan(
         NetworkError: Pictures are at addresses where nothing answers.
     """
     layout = tables.layout_of(source, remote)
-    labels = labels_of(source, [entry.label for entry in layout.candidates])
+    labels = labels_of(source, layout.candidates.labels())
     table = _table(layout, labels, *_look(layout, known, progress, cache))
     check_losses(source, layout, table.excluded, allowed)
     return table
@@ -108,12 +110,12 @@ def survey(
     refusal: DataError | None = None
     try:
         layout = tables.layout_of(source, remote)
-        labels = labels_of(source, [entry.label for entry in layout.candidates])
+        labels = labels_of(source, layout.candidates.labels())
     except DataError as error:
-        layout = folders.anything(source) if source.is_dir() else Layout(source, ())
+        layout = folders.anything(source) if source.is_dir() else Layout(source, Pictures())
         if not layout.candidates:
             raise
-        refusal, labels = error, tuple(sorted({entry.label for entry in layout.candidates}))
+        refusal, labels = error, tuple(sorted({*layout.candidates.labels()}))
     table = _table(layout, labels, *_look(layout, None, progress, cache))
     try:
         check_losses(source, layout, table.excluded, allowed)

@@ -98,10 +98,10 @@ def decide(table: Table, path: Path, warn: Callable[[str], None]) -> Table:
     return decided
 
 
-def changes(pictures: Sequence[Picture]) -> tuple[list[Picture], list[Picture]]:
+def changes(pictures: Pictures) -> tuple[list[Picture], list[Picture]]:
     """The pictures that decisions relabelled, and those they left out."""
-    relabelled = [picture for picture in pictures if picture.decided_label]
-    return relabelled, [picture for picture in pictures if picture.decision == LEAVE_OUT]
+    relabelled = [pictures[row] for row, label in enumerate(pictures.each("decided_label")) if label]
+    return relabelled, [pictures[row] for row, d in enumerate(pictures.each("decision")) if d == LEAVE_OUT]
 
 
 def new_label(decision: Decision, labels: Sequence[str], path: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 import time
 import zlib
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipeline.core.digests import DigestIndex
 from pipeline.core.remote_cache import Place, Remote
 
 _RECORD = np.dtype([("path", "V16"), ("state", "<u8", (4,)), ("sha256", "V32"), ("crc32", "<u4")])
+_PACKED = struct.Struct("<16s4Q32sI")  # the same
 # A file that was written just before it was read may be written again within one tick of its times.
 _SETTLED_NS = 2_000_000_000
 _WRITTEN_AT_ONCE = 4096
@@ -51,7 +53,7 @@ class FileHashes:
         self._new = bytearray()
         self._records: np.ndarray = np.zeros(0, _RECORD)
         if self._count:
-            self._records = np.memmap(file, _RECORD, "r", shape=(self._count,))
+            self._records = np.asarray(np.memmap(file, _RECORD, "r", shape=(self._count,)))
         self._rows = DigestIndex(self._records["path"])
 
     def get(self, place: Place, state: State) -> str | None:
@@ -59,9 +61,9 @@ class FileHashes:
         row = self._rows.row(_key(place))
         if row < 0:
             return None
-        record = self._records[row]
-        same = tuple(record["state"].tolist()) == state and _checksum(record) == int(record["crc32"])
-        return record["sha256"].tobytes().hex() if same else None
+        record = self._records[row].tobytes()
+        _, *known, sha256, crc32 = _PACKED.unpack(record)
+        return sha256.hex() if known == [*state] and zlib.crc32(record[:-4]) == crc32 else None
 
     def add(self, place: Place, state: State, sha256: str) -> None:
         """Remembers the sha256 of a file that was in this state before and after it was read.
@@ -71,11 +73,8 @@ class FileHashes:
         """
         if time.time_ns() - max(state[1:3]) < _SETTLED_NS:
             return
-        record = np.zeros(1, _RECORD)
-        record["path"], record["state"] = np.void(_key(place)), state
-        record["sha256"] = np.void(bytes.fromhex(sha256))
-        record["crc32"] = _checksum(record[0])
-        self._new += record.tobytes()
+        record = _PACKED.pack(_key(place), *state, bytes.fromhex(sha256), 0)[:-4]
+        self._new += record + zlib.crc32(record).to_bytes(4, "little")
         if len(self._new) >= _WRITTEN_AT_ONCE * _RECORD.itemsize:
             self.write()
 
@@ -93,10 +92,6 @@ class FileHashes:
         files.append(self._file, bytes(self._new), self._count * _RECORD.itemsize)
         self._count += len(self._new) // _RECORD.itemsize
         self._new.clear()
-
-
-def _checksum(record: np.void) -> int:
-    return zlib.crc32(record.tobytes()[:-4])
 
 
 def _key(place: Place) -> bytes:

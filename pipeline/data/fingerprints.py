@@ -216,7 +216,9 @@ class Fingerprints:
         return self._known.row(sha256) if at is None else at
 
     def _rows_of(self, kind: np.dtype, path: Path) -> np.ndarray:
-        return np.memmap(path, kind, "r", shape=(self._count,)) if self._count else np.zeros(0, kind)
+        if not self._count:
+            return np.zeros(0, kind)
+        return np.asarray(np.memmap(path, kind, "r", shape=(self._count,)))
 
     def _taken(self, kind: np.dtype, path: Path, sha256s: Iterable[str], names: Sequence[str]) -> np.ndarray:
         stored = self._rows_of(kind, path)

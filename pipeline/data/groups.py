@@ -48,10 +48,11 @@ class GroupNames:
 
     def __init__(self, table: Table) -> None:
         self._joined = Joined()
-        for picture in table.pictures:
-            for kind, name in (("group", picture.group), ("similar", picture.near_duplicates)):
+        pictures = table.pictures
+        for kind, field in (("group", "group"), ("similar", "near_duplicates")):
+            for row, name in enumerate(pictures.each(field)):
                 if name:
-                    self._joined.join(f"sha256:{picture.sha256}", f"{kind}:{name}")
+                    self._joined.join(f"sha256:{pictures.sha256(row)}", f"{kind}:{name}")
 
     def of(self, picture: Picture) -> str:
         """The name of a picture's group."""

@@ -13,7 +13,7 @@ from pipeline.core.errors import DataError
 from pipeline.data.folders import Excluded, ExclusionKind, Layout
 
 
-def labels_of(source: Path, labels: Sequence[str]) -> tuple[str, ...]:
+def labels_of(source: Path, labels: Iterable[str]) -> tuple[str, ...]:
     """The classes in their fixed order.
 
     Raises:
@@ -64,7 +64,7 @@ def check_losses(source: Path, layout: Layout, excluded: Iterable[Excluded], all
     Raises:
         DataError: More are; the message names the classes and the first reasons.
     """
-    totals = Counter(entry.label for entry in layout.candidates)
+    totals = Counter(layout.candidates.labels())
     lost = defaultdict(list)
     for entry in excluded:
         if entry.kind is not ExclusionKind.PASSED_OVER:

@@ -13,7 +13,7 @@ import numpy as np
 
 
 class Picture(NamedTuple):
-    """One row of a `dataset.Table`.
+    """One row of a `dataset.Table`; before its file is read, only the first four fields are known.
 
     Attributes:
         path: Relative to the data set's root, with `/`; or, out of a table, absolute or an address.
@@ -30,11 +30,11 @@ class Picture(NamedTuple):
 
     path: str
     label: str
-    group: str
-    given_split: str
-    sha256: str
-    width: int
-    height: int
+    group: str = ""
+    given_split: str = ""
+    sha256: str = ""
+    width: int = 0
+    height: int = 0
     remarks: str = ""
     near_duplicates: str = ""
     decision: str = ""
@@ -45,10 +45,15 @@ class Picture(NamedTuple):
         return self.decided_label or self.label
 
 
+_KEPT = ("_texts", "_ends", "_sizes", "_which", "_common")
+# The fields that many pictures share.
+_COMMON = tuple(name for name in Picture._fields if name not in ("path", "sha256", "width", "height"))
+
+
 class Pictures(Sequence[Picture]):
     """Pictures in a fixed order, packed into about 120 bytes each; every access makes a `Picture` anew.
 
-    `paths`, `labels` and `sha256` are the short way to one field.
+    `paths`, `each` and `sha256` are the short way to one field.
     """
 
     def __init__(self, pictures: Iterable[Picture] = ()) -> None:
@@ -93,12 +98,14 @@ class Pictures(Sequence[Picture]):
         path, sha256 = self._texts[begin:middle].decode(), self._texts[middle:end].decode()
         label, group, given_split, *rest = self._common[self._which[row]]
         size = self._sizes[2 * row], self._sizes[2 * row + 1]
-        return Picture(path, label, group, given_split, sha256, *size, *rest)
+        # As Picture(…), which takes twice as long.
+        return tuple.__new__(Picture, (path, label, group, given_split, sha256, *size, *rest))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Pictures):
             return NotImplemented
-        return len(self) == len(other) and all(map(Picture.__eq__, self, other))
+        # What is common is numbered in the order in which it comes: equal rows have equal numbers.
+        return all(getattr(self, name) == getattr(other, name) for name in _KEPT)
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 
@@ -108,7 +115,18 @@ class Pictures(Sequence[Picture]):
 
     def labels(self) -> Iterator[str]:
         """The class of each picture."""
-        return (self._common[which][0] for which in self._which)
+        return self.each("label")
+
+    def each(self, field: str) -> Iterator[str]:
+        """A field of each picture that is neither its path nor of its file's content, such as `decision`."""
+        at = _COMMON.index(field)
+        values = [common[at] for common in self._common]
+        return map(values.__getitem__, self._which)
+
+    def sizes(self) -> Iterator[tuple[int, int]]:
+        """Width and height of each picture."""
+        numbers = iter(self._sizes)
+        return zip(numbers, numbers, strict=True)
 
     def sha256(self, row: int) -> str:
         """The sha256 of one picture."""

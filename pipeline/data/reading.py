@@ -6,7 +6,6 @@ Files that have not changed since they were read are not read again, and no cont
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +21,8 @@ from pipeline.core.shards import Shard
 from pipeline.data import fingerprints, tables
 from pipeline.data.file_hashes import State, state_of
 from pipeline.data.fingerprints import Fingerprints
-from pipeline.data.folders import Candidate, Excluded, ExclusionKind, Layout
+from pipeline.data.folders import Excluded, ExclusionKind, Layout
+from pipeline.data.pictures import Picture, Pictures
 from pipeline.images import decode
 
 # A killed process reads so many pictures again.
@@ -44,7 +44,7 @@ def read(
     progress: Progress = silent,
     facts: Mapping[str, Content] | None = None,
     refused: Mapping[str, Excluded] | None = None,
-) -> Iterator[tuple[Candidate, Content | Excluded]]:
+) -> Iterator[tuple[Picture, Content | Excluded]]:
     """Every file with its content, or why it cannot be used; in any order.
 
     Args:
@@ -56,9 +56,9 @@ def read(
         refused: The same of contents that cannot be used.
     """
     files = _Files(layout, cache, facts or {}, refused or {})
-    layout.cache.look(entry.path for entry in layout.candidates)
+    layout.cache.look(layout.candidates.paths())
     total, done = len(layout.candidates), 0
-    waiting: list[Candidate] = []
+    waiting: list[Picture] = []
     for entry in layout.candidates:
         if found := files.unchanged(entry):
             yield entry, found
@@ -112,12 +112,12 @@ def unread(source: Path, shard: Shard, *known: Fingerprints, remote: RemoteCache
         NetworkError: As `dataset.scan`.
     """
     layout = tables.layout_of(source, remote)
-    mine = [
-        entry for entry in layout.candidates if shard.holds(hashlib.sha256(os.fsencode(entry.path)).digest())
-    ]
-    layout.cache.look(entry.path for entry in mine)
-    missing = [entry for entry in mine if not any(own.knows(layout.place(entry)) for own in known)]
-    return replace(layout, candidates=tuple(missing))
+    mine = Pictures(
+        entry for entry in layout.candidates if shard.holds(hashlib.sha256(entry.path.encode()).digest())
+    )
+    layout.cache.look(mine.paths())
+    missing = (entry for entry in mine if not any(own.knows(layout.place(entry)) for own in known))
+    return replace(layout, candidates=Pictures(missing))
 
 
 @dataclass
@@ -131,12 +131,12 @@ class _Files:
     drawn: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     read: list[tuple[Place, State, str]] = field(default_factory=list)
 
-    def unchanged(self, entry: Candidate) -> Content | Excluded | None:
+    def unchanged(self, entry: Picture) -> Content | Excluded | None:
         """What is known of a file that has not changed since it was read."""
         sha256 = self.cache.sha256_of(self.layout.place(entry)) if self.cache is not None else ""
         return self._known(entry, sha256) if sha256 else None
 
-    def look(self, entry: Candidate) -> Content | Excluded:
+    def look(self, entry: Picture) -> Content | Excluded:
         """Reads a file; on any thread."""
         place, sha256 = self.layout.place(entry), ""
         try:
@@ -169,12 +169,13 @@ class _Files:
         while self.read:
             self.cache.hashes.add(*self.read.pop())
 
-    def _known(self, entry: Candidate, sha256: str) -> Content | Excluded | None:
+    def _known(self, entry: Picture, sha256: str) -> Content | Excluded | None:
         if sha256 in self.refused:
             return replace(self.refused[sha256], path=entry.path, label=entry.label)
         if self.cache is None or (row := self.cache.get(sha256)) is None:
             return self.facts.get(sha256)
-        return Content(sha256, int(row["width"]), int(row["height"]), row["remarks"].decode())
+        width, height, remarks = row[["width", "height", "remarks"]].item()
+        return Content(sha256, width, height, remarks.decode())
 
 
 def _temporary(error: PictureError) -> bool:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+
+import numpy as np
 
 from pipeline.core import files, stages
 from pipeline.core.config import Config
@@ -53,20 +55,37 @@ class Split:
     @property
     def shared_groups(self) -> int:
         """How many groups are on both sides, which a split that came with the data set may allow."""
-        sides = ({self.groups.of(p) for p in part} for part in (self.train, self.held_out))
-        return len(set.intersection(*sides))
+        return len(self._shared)
 
     @property
     def leaked(self) -> tuple[Picture, ...]:
         """The held-out pictures whose group is also trained on."""
-        trained = {self.groups.of(p) for p in self.train}
-        return tuple(p for p in self.held_out if self.groups.of(p) in trained)
+        return tuple(p for p in self.held_out if self.groups.of(p) in self._shared) if self._shared else ()
+
+    @cached_property
+    def _shared(self) -> set[str]:
+        """The groups on both sides."""
+        # By hash first: sets of all names would take much memory.
+        own, other = (
+            np.fromiter(map(hash, self._groups_of(p)), np.int64) for p in (self.train, self.held_out)
+        )
+        both = {*np.intersect1d(own, other).tolist()}
+        trained = {group for group in self._groups_of(self.train) if hash(group) in both} if both else set()
+        return trained.intersection(self._groups_of(self.held_out))
+
+    def _groups_of(self, pictures: Pictures) -> Iterator[str]:
+        return (self.groups.of_content(pictures.sha256(row)) for row in range(len(pictures)))
 
     @property
     def moved_in_data_set(self) -> tuple[Picture, ...]:
         """The pictures that the data set has since put on the other side; here, old ones never move."""
         sides = ((TRAIN, self.train), (HELD_OUT, self.held_out))
-        return tuple(p for side, part in sides for p in part if p.given_split not in ("", side))
+        return tuple(
+            part[row]
+            for side, part in sides
+            for row, given in enumerate(part.each("given_split"))
+            if given not in ("", side)
+        )
 
     @cached_property
     def train_key(self) -> str:
@@ -97,8 +116,9 @@ def make(
     """
     recipe, entry = _recipe(config), run.recorded(_STAGE)
     before = _before(run, table, config)
-    places = _assign(table, config, before)
-    split = _collect(table, places)
+    names = GroupNames(table)
+    places = _assign(table, names, config, before)
+    split = _collect(table, names, places)
     (check or _check_folds)(table, split, config)
     data = to_csv(table, places, before)
     same_rules = before and before.folds_stay and entry
@@ -123,7 +143,8 @@ def preview(run: Run, table: Table, config: Config) -> Split:
     Raises:
         DataError: As `make`.
     """
-    split = _collect(table, _assign(table, config, _before(run, table, config)))
+    names = GroupNames(table)
+    split = _collect(table, names, _assign(table, names, config, _before(run, table, config)))
     _check_folds(table, split, config)
     return split
 
@@ -181,7 +202,7 @@ def restore(run: Run) -> bool:
 def _drawn_from(table: Table, config: Config) -> bytes:
     """The split as drawn from these pictures alone: if it equals the stored one, that can be drawn again."""
     nothing = StoredSplit([])
-    return to_csv(table, _assign(table, config, nothing), nothing)
+    return to_csv(table, _assign(table, GroupNames(table), config, nothing), nothing)
 
 
 def load(run: Run, table: Table) -> Split:
@@ -197,13 +218,13 @@ def load(run: Run, table: Table) -> Split:
         if not place:
             raise DataError(f"{picture.path} is not in the split", "train again: that adds new pictures")
         places.append(place)
-    return _collect(table, places)
+    return _collect(table, GroupNames(table), places)
 
 
-def _assign(table: Table, config: Config, before: StoredSplit) -> list[Place]:
+def _assign(table: Table, names: GroupNames, config: Config, before: StoredSplit) -> list[Place]:
     """The place of each picture of the table."""
-    names, stored = GroupNames(table), before.places(table.pictures)
-    fixed = [place or Place.of(p.given_split) for p, place in zip(table.pictures, stored, strict=True)]
+    given, stored = table.pictures.each("given_split"), before.places(table.pictures)
+    fixed = [place or Place.of(side) for side, place in zip(given, stored, strict=True)]
     sides = [place.side for place in fixed]
     shares = {TRAIN: 1 - config.data.held_out, HELD_OUT: config.data.held_out}
     # If the members of a group disagree about its side, they keep theirs, and the others are excluded.
@@ -216,16 +237,16 @@ def _assign(table: Table, config: Config, before: StoredSplit) -> list[Place]:
     return [Place.of(side, int(fold) if side == TRAIN else -1) for side, fold in pairs]
 
 
-def _collect(table: Table, places: Sequence[Place]) -> Split:
+def _collect(table: Table, names: GroupNames, places: Sequence[Place]) -> Split:
     # A list of numbers would take 40 bytes for each.
     pictures, rows = table.pictures, {side: array("I") for side in (TRAIN, HELD_OUT, "")}
-    for row, place in enumerate(places):
-        rows[place.side].append(row)
-    trained = array("I", (row for row in rows[TRAIN] if pictures[row].decision != LEAVE_OUT))
-    decided = (pictures[row]._replace(label=pictures[row].final_label) for row in trained)
-    held_out, conflicts = (Pictures(pictures[row] for row in rows[side]) for side in (HELD_OUT, ""))
-    folds = tuple(places[row].fold for row in trained)
-    return Split(Pictures(decided), folds, held_out, GroupNames(table), conflicts)
+    for row, (place, decision) in enumerate(zip(places, pictures.each("decision"), strict=True)):
+        if place.side != TRAIN or decision != LEAVE_OUT:
+            rows[place.side].append(row)
+    train, held_out, conflicts = (map(pictures.__getitem__, rows[side]) for side in (TRAIN, HELD_OUT, ""))
+    decided = (p._replace(label=p.decided_label) if p.decided_label else p for p in train)
+    folds = tuple(places[row].fold for row in rows[TRAIN])
+    return Split(Pictures(decided), folds, Pictures(held_out), names, Pictures(conflicts))
 
 
 def _check_folds(table: Table, split: Split, config: Config) -> None:

@@ -12,7 +12,6 @@ import io
 import os
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -21,7 +20,8 @@ from pipeline.core import filetypes, remote
 from pipeline.core.errors import DataError
 from pipeline.core.remote_cache import RemoteCache
 from pipeline.data import folders, parquet
-from pipeline.data.folders import SIDES, Candidate, Layout, Note, NoteKind
+from pipeline.data.folders import SIDES, Layout, Note, NoteKind
+from pipeline.data.pictures import Picture, Pictures
 
 _DELIMITERS = (",", ";", "\t", "|")
 _REQUIRED, _OPTIONAL = frozenset(("path", "label")), frozenset(("group", "split"))
@@ -47,32 +47,33 @@ def read(path: Path) -> Layout:
     """
     notes: list[Note] = []
     rows = parquet.rows(path, _REQUIRED, _OPTIONAL) if parquet.is_parquet(path) else _csv(path, notes)
-    candidates: list[Candidate] = []
     backslashes: list[tuple[str, str]] = []
-    splits: set[str] = set()
-    for place, values in rows:
-        where = f"{path}, {place}"
-        name, part = values["path"], folders.part_of(values["split"])
-        if values["split"] and not part:
-            raise DataError(f"{where}: split must be train, val or test. Received: {values['split']}")
-        if not remote.is_remote(name):
-            if "\\" in name and not os.path.lexists(path.parent / name):
-                backslashes.append((f"{place}: {name} is", name.replace("\\", "/")))
-                name = backslashes[-1][1]
-            name = PurePosixPath(name).as_posix()
-        _check_path(where, path.parent, name, values["path"])
-        splits.add(part)
-        label = unicodedata.normalize("NFC", values["label"])
-        candidates.append(Candidate(name, label, values["group"], part))
+
+    def listed() -> Iterator[Picture]:
+        for place, values in rows:
+            where = f"{path}, {place}"
+            name, part = values["path"], folders.part_of(values["split"])
+            if values["split"] and not part:
+                raise DataError(f"{where}: split must be train, val or test. Received: {values['split']}")
+            if not remote.is_remote(name):
+                if "\\" in name and not os.path.lexists(path.parent / name):
+                    backslashes.append((f"{place}: {name} is", name.replace("\\", "/")))
+                    name = backslashes[-1][1]
+                name = PurePosixPath(name).as_posix()
+            _check_path(where, path.parent, name, values["path"])
+            yield Picture(name, unicodedata.normalize("NFC", values["label"]), values["group"], part)
+
+    candidates = Pictures(listed())
+    splits = {*candidates.each("given_split")}
     if "test" in splits and "" in splits:
         raise DataError(
             f"{path}: some rows have a split and some have none", "fill in the column, or remove it"
         )
-    twice = [name for name, count in Counter(entry.path for entry in candidates).items() if count > 1]
-    if twice:
-        raise DataError(f"{path}: {twice[0]} is listed twice", "keep one row for each picture")
+    for row, name in enumerate(candidates.paths()):
+        if candidates.row(name) != row:
+            raise DataError(f"{path}: {name} is listed twice", "keep one row for each picture")
     sides = SIDES if "test" in splits else dict.fromkeys(SIDES, "")
-    files = tuple(replace(entry, given_split=sides.get(entry.given_split, "")) for entry in candidates)
+    files = Pictures(entry._replace(given_split=sides.get(entry.given_split, "")) for entry in candidates)
     if backslashes:
         names = tuple(PurePosixPath(name).as_posix() for _, name in backslashes)
         notes.append(Note(NoteKind.BACKSLASHES, " ".join(backslashes[0]), names))

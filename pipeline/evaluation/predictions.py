@@ -100,7 +100,7 @@ def stored_predictions(
             name,
             sha256=digest_array(p.sha256 for p in split.held_out),
             groups=intervals.group_numbers([split.groups.of(p) for p in split.held_out]),
-            truth=numbers_of((p.label for p in split.held_out), experiment.labels),
+            truth=numbers_of(split.held_out.labels(), experiment.labels),
             probabilities=probabilities.astype(np.float32),
         )
 

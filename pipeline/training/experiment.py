@@ -225,7 +225,7 @@ def examples_of(experiment: Experiment, reporter: ProgressReporter) -> heads.Exa
     )
     return load_heads().Examples(
         store,
-        numbers_of((p.label for p in experiment.split.train), experiment.labels),
+        numbers_of(experiment.split.train.labels(), experiment.labels),
         np.array(experiment.split.folds),
         [experiment.split.groups.of(p) for p in experiment.split.train],
         len(experiment.labels),

@@ -73,7 +73,7 @@ def extract(
 
 
 def _kinds(run: Run, config: Config, table: Table, split: Split) -> list[tasks.Kind]:
-    sizes = [(p.width, p.height) for p in split.train]
+    sizes = [*split.train.sizes()]
     kinds: dict[str, tasks.Kind] = {}
     for _, of in config.grid():
         frame = backbones.frame(of.model, sizes)

@@ -134,7 +134,7 @@ class _Work:
         """Trains every fold, compares with the fast model, and writes fine_tuning.json."""
         experiment, config = self._experiment, self._experiment.config
         fast = self._run.read(Folds, stages.FOLDS)
-        counts = np.bincount(numbers_of((p.label for p in experiment.split.train), experiment.labels))
+        counts = np.bincount(numbers_of(experiment.split.train.labels(), experiment.labels))
         self._reporter.say(
             "first model",
             f"out-of-fold accuracy {fast.accuracy:.3f}; every command works with it from now on, "

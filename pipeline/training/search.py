@@ -47,7 +47,7 @@ def search(
     Writes search.json and its figure; the folds of each combination stay in the cache. Ranks by out-of-fold
     accuracy, then by log loss.
     """
-    sizes = [(p.width, p.height) for p in split.train]
+    sizes = [*split.train.sizes()]
     cells = [
         (values, Experiment(run, cell, table, split, backbones.frame(cell.model, sizes)))
         for values, cell in config.grid()

@@ -120,14 +120,15 @@ def look(run: Run, config: Config, reporter: ProgressReporter) -> Table:
             f"listed in {run.path(stages.EXCLUDED)}; "
             f"the first: {first.path}: {first.reason}"
         )
-    remarked = [picture for picture in table.pictures if picture.remarks]
+    remarked = [row for row, remarks in enumerate(table.pictures.each("remarks")) if remarks]
     if remarked:
-        reporter.warn(f"{len(remarked)} pictures: {remarked[0].remarks} (the first: {remarked[0].path})")
+        first = table.pictures[remarked[0]]
+        reporter.warn(f"{len(remarked)} pictures: {first.remarks} (the first: {first.path})")
     return table
 
 
 def _shares(table: Table) -> str:
-    counts = Counter(picture.label for picture in table.pictures)
+    counts = Counter(table.pictures.labels())
     if len(table.labels) > 8:
         return f"{min(counts.values())} to {max(counts.values())} per class"
     return ", ".join(f"{label} {counts[label]}" for label in table.labels)
@@ -135,7 +136,7 @@ def _shares(table: Table) -> str:
 
 def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None:
     moved = split.moved_in_data_set
-    given = all(p.given_split for p in split.held_out) and not moved
+    given = all(split.held_out.each("given_split")) and not moved
     reporter.say(
         "split",
         f"{len(split.train):,} to train on in {config.train.folds} folds, {len(split.held_out):,} held out"
@@ -179,10 +180,10 @@ def _say_decisions(table: Table, split: Split, reporter: ProgressReporter) -> No
 
 
 def _frame(run: Run, config: Config, split: Split) -> Size:
-    sizes = [(p.width, p.height) for p in split.train]
     recipe = stages.recipe("frame", {"train": split.train_key}, {"input": config.model.input})
 
     def build() -> None:
+        sizes = [*split.train.sizes()]
         frame = backbones.frame(config.model, sizes)
         aspect = round(median_aspect(sizes), 6)
         run.write(Frame(width=frame.width, height=frame.height, content_aspect=aspect), stages.FRAME)

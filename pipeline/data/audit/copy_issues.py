@@ -86,7 +86,7 @@ def of_series(table: Table, series: Sequence[Sequence[str]]) -> list[ImageIssue]
 
 def of_names(table: Table, pairs: Sequence[tuple[str, str]]) -> list[ImageIssue]:
     """File names that tell groups, as near-duplicates confirm, in a data set without groups."""
-    if any(picture.group for picture in table.pictures):
+    if any(table.pictures.each("group")):
         return []
     found = name_groups.proposal(table.pictures.paths(), pairs)
     if found is None:

@@ -225,4 +225,5 @@ def test_remote_files_are_read_ahead_and_yielded_in_order_whatever_becomes_of_th
 
 
 def test_local_files_are_not_read_ahead():
-    assert fetched_ahead(range(3), lambda number: Path(f"{number}.jpg")) == [0, 1, 2]
+    numbers = range(3)
+    assert fetched_ahead(numbers, lambda number: Path(f"{number}.jpg")) is numbers

@@ -9,7 +9,7 @@ from pyarrow import parquet
 
 from pipeline.core.errors import DataError
 from pipeline.data import tables
-from pipeline.data.folders import Candidate
+from pipeline.data.pictures import Picture, Pictures
 
 ROWS = {
     "path": [f"{label}/{number}.jpg" for label in ("cat", "dog") for number in range(50)],
@@ -88,7 +88,7 @@ def test_other_columns_are_not_read(tmp_path, monkeypatch):
 
 def test_names_of_columns_may_be_written_in_any_case(tmp_path):
     made = write(tmp_path / "table.parquet", {"Path ": ["a.jpg"], "LABEL": ["cat"]})
-    assert tables.read(made).candidates == (Candidate("a.jpg", "cat"),)
+    assert tables.read(made).candidates == Pictures([Picture("a.jpg", "cat")])
 
 
 def test_group_and_split_may_be_missing_in_the_file_or_in_rows(tmp_path):
@@ -99,7 +99,7 @@ def test_group_and_split_may_be_missing_in_the_file_or_in_rows(tmp_path):
         "split": pa.nulls(2),
     }
     made = write(tmp_path / "table.parquet", columns)
-    assert tables.read(made).candidates == (Candidate("a.jpg", "cat"), Candidate("b.jpg", "dog", "g"))
+    assert tables.read(made).candidates == Pictures([Picture("a.jpg", "cat"), Picture("b.jpg", "dog", "g")])
 
 
 @pytest.mark.parametrize(
@@ -179,5 +179,5 @@ def test_a_long_table_is_read_a_part_at_a_time(tmp_path):
     before = pool.max_memory()
     layout = tables.read(path)
     assert len(layout.candidates) == count
-    assert layout.candidates[-1] == Candidate("s3://bucket/99999.jpg", "class 9")
+    assert layout.candidates[-1] == Picture("s3://bucket/99999.jpg", "class 9")
     assert pool.max_memory() <= max(before, 20_000_000)

@@ -33,6 +33,11 @@ def test_fields_alone_are_those_of_the_pictures():
     assert [*packed.paths()] == [row.path for row in ROWS]
     assert [*packed.labels()] == [row.label for row in ROWS]
     assert [packed.sha256(at) for at in range(3)] == [row.sha256 for row in ROWS]
+    assert [*packed.sizes()] == [(8, 9), (70_000, 1), (0, 0)]
+    for field in ("label", "group", "given_split", "remarks", "near_duplicates", "decision", "decided_label"):
+        assert [*packed.each(field)] == [getattr(row, field) for row in ROWS]
+    with pytest.raises(ValueError, match="not in tuple"):
+        packed.each("path")
 
 
 def test_equal_pictures_in_the_same_order_are_equal():
@@ -40,6 +45,10 @@ def test_equal_pictures_in_the_same_order_are_equal():
     assert Pictures(ROWS) != Pictures(reversed(ROWS))
     assert Pictures(ROWS) != Pictures(ROWS[:2])
     assert Pictures(ROWS) != tuple(ROWS)
+    for field in Picture._fields:
+        changed = ROWS[1]._replace(**{field: 9 if field in ("width", "height") else "other"})
+        assert Pictures(ROWS) != Pictures([ROWS[0], changed, ROWS[2]])
+        assert Pictures([changed]) != Pictures([ROWS[1]])
 
 
 def test_pictures_are_found_by_path_in_any_order():
