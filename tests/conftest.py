@@ -24,8 +24,11 @@ _LONGEST = ("tests/journeys/", "tests/android_demo/test_app.py", "tests/faults/"
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: all cores. With psutil, which Dask brings, xdist would count two as one."""
-    return parallel.cores()
+    """What `-n auto` means: one more than cores, since some tests wait for processes, servers and kills.
+
+    With psutil, which Dask brings, xdist would count two cores as one.
+    """
+    return parallel.cores() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -81,8 +81,20 @@ def cropped(photo: Image.Image, path: Path, number: int) -> None:
 CHANGES = {"again": again, "resized": resized, "shifted": shifted, "mirrored": mirrored, "cropped": cropped}
 
 
+@pytest.fixture(scope="module")
+def _shared(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("photos")
+
+
+@pytest.fixture
+def workplace(_shared, monkeypatch) -> Path:
+    """One working directory for all, whose cache has the fingerprint of every photo once."""
+    monkeypatch.chdir(_shared)
+    return _shared
+
+
 def audited(source: Path) -> audit.AuditResult:
-    run = Run(runs.RUNS / "photos")
+    run = Run(runs.RUNS / source.name)
     with run.locked(), fingerprints.open_cache() as cache:
         return audit.make(run, configuration.load(source), ProgressReporter(), cache)
 
