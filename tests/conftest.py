@@ -7,12 +7,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw
 
 from pipeline.core import parallel
+
+if TYPE_CHECKING:
+    import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -22,13 +24,26 @@ _NOBODY = 65534
 _LONGEST = ("tests/journeys/", "tests/android_demo/test_app.py", "tests/faults/")
 
 
+def _keep_to_one_core() -> None:
+    """Keeps a worker to one core, so that its libraries start one thread each instead of waiting for others.
+
+    Called before any of them is imported.
+    """
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        cores = parallel.cores()
+        parallel.keep_to(int(worker.removeprefix("gw")) % cores, cores)
+
+
+_keep_to_one_core()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: one more than cores, since some tests wait for processes, servers and kills.
+    """What `-n auto` means: two more than cores, since some tests wait for processes, servers and kills.
 
     With psutil, which Dask brings, xdist would count two cores as one.
     """
-    return parallel.cores() + 1
+    return parallel.cores() + 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -46,6 +61,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def draw_picture(width: int, height: int, seed: int = 0, tint: tuple[int, int, int] | None = None):
     """A drawn picture: a gradient with some shapes on it; RGB, uint8, shape (height, width, 3)."""
+    import numpy as np
+    from PIL import Image, ImageDraw
+
     numbers = np.random.default_rng(seed)
     one, other = numbers.integers(0, 256, (2, 3))
     if tint is not None:
@@ -72,6 +90,8 @@ def draw() -> Callable[..., np.ndarray]:
 @pytest.fixture(scope="session")
 def make_data_set() -> Callable[..., Path]:
     """`make_data_set(root, {"cat": 8, "dog": 8})`: a folder of pictures per class, each in its hue."""
+
+    from PIL import Image
 
     def make(
         root: Path,
