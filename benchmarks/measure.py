@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from pipeline.core import parallel, runs
 from pipeline.core.config import Config
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import library_version
 from pipeline.data import dataset, splits
-from pipeline.training import backbones, features
-from pipeline.training.experiment import Experiment
+from pipeline.training import backbones
+from pipeline.training.experiment import Experiment, examples_of
 
 if TYPE_CHECKING:
     from pipeline.training import heads
@@ -159,22 +158,13 @@ def experiment(config: Config) -> Experiment:
     run = runs.Run(runs.RUNS / "benchmark")
     table = dataset.scan(Path(config.data.pictures))
     split = splits.make(run, table, config)
-    frame = backbones.frame(config.model, [(p.width, p.height) for p in split.train])
+    frame = backbones.frame(config.model, [*split.train.sizes()])
     return Experiment(run, config, table, split, frame)
 
 
 def examples(of: Experiment) -> heads.Examples:
     """Their features, computed if the cache lacks them, ready for training; loads TensorFlow."""
-    store = features.compute(of.config, of.frame, of.table, of.split.train)
-    from pipeline.training import heads
-
-    return heads.Examples(
-        store,
-        np.array([of.labels.index(p.label) for p in of.split.train]),
-        np.array(of.split.folds),
-        [of.split.groups.of(p) for p in of.split.train],
-        len(of.labels),
-    )
+    return examples_of(of, ProgressReporter())
 
 
 def processor_seconds() -> tuple[float, float]:

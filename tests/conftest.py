@@ -39,11 +39,11 @@ _keep_to_one_core()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: two more than cores, since some tests wait for processes, servers and kills.
+    """What `-n auto` means: one more than cores, since some tests wait for processes, servers and kills.
 
     With psutil, which Dask brings, xdist would count two cores as one.
     """
-    return parallel.cores() + 2
+    return parallel.cores() + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

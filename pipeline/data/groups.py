@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
+from pipeline.core.digests import digest_array
 from pipeline.data.dataset import Table
-from pipeline.data.pictures import Picture
+from pipeline.data.pictures import Picture, Pictures
+
+_CONTENT = "sha256:"
 
 
 class Joined:
@@ -52,7 +57,7 @@ class GroupNames:
         for kind, field in (("group", "group"), ("similar", "near_duplicates")):
             for row, name in enumerate(pictures.each(field)):
                 if name:
-                    self._joined.join(f"sha256:{pictures.sha256(row)}", f"{kind}:{name}")
+                    self._joined.join(_CONTENT + pictures.sha256(row), f"{kind}:{name}")
 
     def of(self, picture: Picture) -> str:
         """The name of a picture's group."""
@@ -60,4 +65,18 @@ class GroupNames:
 
     def of_content(self, sha256: str) -> str:
         """The name of the group of the pictures with this content."""
-        return self._joined.root(f"sha256:{sha256}")
+        return self._joined.root(_CONTENT + sha256)
+
+    def numbers(self, pictures: Pictures) -> np.ndarray:
+        """The groups of pictures as numbers from 0, in the order of their names; int64, shape (n,)."""
+
+        def names() -> Iterator[str]:
+            return (self.of_content(pictures.sha256(row)) for row in range(len(pictures)))
+
+        # Most groups are single pictures: digests take a third of the memory that names take.
+        named = sorted({name for name in names() if not name.startswith(_CONTENT)})
+        number = {name: at for at, name in enumerate(named)}
+        numbers = np.fromiter((number.get(name, -1) for name in names()), np.int64, len(pictures))
+        contents = digest_array(name.removeprefix(_CONTENT) for name in names() if name not in number)
+        numbers[numbers < 0] = len(named) + np.unique(contents, return_inverse=True)[1]
+        return numbers

@@ -149,6 +149,14 @@ class Pictures(Sequence[Picture]):
             place += 1
         return -1
 
+    def rows(self, paths: Iterable[str]) -> Iterator[int]:
+        """The row of each path, or -1; quickest in the order of the pictures."""
+        row = -1
+        for path in paths:
+            following = row + 1
+            row = following if following < len(self) and self._path(following) == path else self.row(path)
+            yield row
+
     def get(self, path: str) -> Picture | None:
         """The picture at a path; None if there is none."""
         row = self.row(path)

@@ -47,14 +47,18 @@ class StoredSplit:
             fold = int((self.folds_stay and row["fold"]) or -1)
             yield row["path"], row["sha256"], Place.of(row["side"], fold)
 
+    def rows_in(self, pictures: Pictures) -> Iterator[int]:
+        """Where each row's picture is among these, by path; -1 if it is not there."""
+        return pictures.rows(row["path"] for row in self._rows)
+
     def places(self, pictures: Pictures) -> list[Place | None]:
         """The place of each picture that has one: renamed ones are found by content, edited ones by path."""
         found: list[Place | None] = [None] * len(pictures)
         if not self:
             return found
         same = bytearray(len(pictures))
-        for path, sha256, place in self:
-            if (row := pictures.row(path)) >= 0:
+        for row, (_, sha256, place) in zip(self.rows_in(pictures), self, strict=True):
+            if row >= 0:
                 found[row], same[row] = place, sha256 == pictures.sha256(row)
         wanted = {pictures.sha256(row) for row, known in enumerate(same) if not known}
         by_content = (
@@ -70,7 +74,7 @@ def to_csv(table: Table, places: Sequence[Place], before: StoredSplit) -> bytes:
     """split.csv; `places` are those of the table's pictures."""
     own = ((p.path, p.sha256, place) for p, place in zip(table.pictures, places, strict=True))
     # Pictures that are gone keep their place in case they come back.
-    gone = (row for row in before if table.pictures.row(row[0]) < 0)
+    gone = (row for row, at in zip(before, before.rows_in(table.pictures), strict=True) if at < 0)
     rows = (
         (path, sha256, place.side, place.fold if place.fold >= 0 else "")
         for path, sha256, place in chain(own, gone)

@@ -18,7 +18,7 @@ from pipeline.data import stored_table
 from pipeline.data.labels import numbers_of
 from pipeline.data.pictures import Picture
 from pipeline.images.views import plain_view
-from pipeline.stats import intervals, metrics
+from pipeline.stats import metrics
 from pipeline.tflite import interpreter as litert
 from pipeline.training.experiment import Experiment
 
@@ -99,7 +99,7 @@ def stored_predictions(
         run.write_arrays(
             name,
             sha256=digest_array(p.sha256 for p in split.held_out),
-            groups=intervals.group_numbers([split.groups.of(p) for p in split.held_out]),
+            groups=split.groups.numbers(split.held_out),
             truth=numbers_of(split.held_out.labels(), experiment.labels),
             probabilities=probabilities.astype(np.float32),
         )

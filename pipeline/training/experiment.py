@@ -227,7 +227,7 @@ def examples_of(experiment: Experiment, reporter: ProgressReporter) -> heads.Exa
         store,
         numbers_of(experiment.split.train.labels(), experiment.labels),
         np.array(experiment.split.folds),
-        [experiment.split.groups.of(p) for p in experiment.split.train],
+        experiment.split.groups.numbers(experiment.split.train),
         len(experiment.labels),
     )
 

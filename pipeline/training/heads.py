@@ -35,14 +35,14 @@ class Examples:
         store: Their features.
         truth: Labels, shape (n,).
         folds: The fold of each, shape (n,).
-        groups: The group of each.
+        groups: The number of each one's group, shape (n,).
         classes: The number of labels.
     """
 
     store: Store
     truth: np.ndarray
     folds: np.ndarray
-    groups: Sequence[str]
+    groups: np.ndarray
     classes: int
 
 

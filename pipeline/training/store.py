@@ -23,7 +23,7 @@ PLAIN = 0
 # Bytes of records that are shuffled at a time: random reads beyond memory would wait for the disk.
 _WINDOW = 1 << 30
 # Bytes from which on an array of logits is a file.
-_ON_DISK = 64 << 20
+_ON_DISK = 16 << 20
 FLOAT32, FLOAT16 = "<f4", "<f2"
 # Of the record file; its features are the same in every version.
 _LAYOUT = 2
