@@ -26,7 +26,7 @@ class DigestIndex:
         words = digests.dtype.itemsize // 8
         keys = np.ascontiguousarray(digests).view("<u8")[::words]
         order = np.argsort(keys, kind="stable")
-        # Single elements of arrays come faster than those of numpy's.
+        # Their single elements come faster than those of numpy's arrays.
         self._rows = array("q", order.astype(np.int64, copy=False).tobytes())
         self._keys = array("Q", keys[order].astype(np.uint64, copy=False).tobytes())
 

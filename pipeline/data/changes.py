@@ -97,7 +97,7 @@ def changed_since(table: Table, source: Path, moment: float, group_pattern: str 
         label = was.label if was and was.decision == RELABEL else entry.label
         return entry._replace(label=label, sha256=sha256)
 
-    there = [entry for entry in layout.candidates if (entry.path, entry.label) not in excluded]
+    there = (entry for entry in layout.candidates if (entry.path, entry.label) not in excluded)
     now = Table(layout.root, table.labels, Pictures(parallel.ordered(look, there)), ())
     return compare(table, name_groups.apply(now, group_pattern))
 

@@ -67,16 +67,18 @@ class GroupNames:
         """The name of the group of the pictures with this content."""
         return self._joined.root(_CONTENT + sha256)
 
+    def each(self, pictures: Pictures) -> Iterator[str]:
+        """The name of each picture's group."""
+        return (self.of_content(pictures.sha256(row)) for row in range(len(pictures)))
+
     def numbers(self, pictures: Pictures) -> np.ndarray:
         """The groups of pictures as numbers from 0, in the order of their names; int64, shape (n,)."""
-
-        def names() -> Iterator[str]:
-            return (self.of_content(pictures.sha256(row)) for row in range(len(pictures)))
-
         # Most groups are single pictures: digests take a third of the memory that names take.
-        named = sorted({name for name in names() if not name.startswith(_CONTENT)})
+        named = sorted({name for name in self.each(pictures) if not name.startswith(_CONTENT)})
         number = {name: at for at, name in enumerate(named)}
-        numbers = np.fromiter((number.get(name, -1) for name in names()), np.int64, len(pictures))
-        contents = digest_array(name.removeprefix(_CONTENT) for name in names() if name not in number)
+        found = (number.get(name, -1) for name in self.each(pictures))
+        numbers = np.fromiter(found, np.int64, len(pictures))
+        alone = (name.removeprefix(_CONTENT) for name in self.each(pictures) if name not in number)
+        contents = digest_array(alone)
         numbers[numbers < 0] = len(named) + np.unique(contents, return_inverse=True)[1]
         return numbers

@@ -138,8 +138,10 @@ class Pictures(Sequence[Picture]):
             return self
         return Pictures(self[row] for row in sorted(range(len(self)), key=self._path))
 
-    def row(self, path: str) -> int:
-        """The row of the picture at a path; -1 if there is none."""
+    def row(self, path: str, likely: int = -1) -> int:
+        """The row of the picture at a path; -1 if there is none. The likely row is tried first."""
+        if 0 <= likely < len(self) and self._path(likely) == path:
+            return likely
         keys, rows = self._by_path
         key = hash(path)
         place = bisect_left(keys, key)
@@ -148,14 +150,6 @@ class Pictures(Sequence[Picture]):
                 return rows[place]
             place += 1
         return -1
-
-    def rows(self, paths: Iterable[str]) -> Iterator[int]:
-        """The row of each path, or -1; quickest in the order of the pictures."""
-        row = -1
-        for path in paths:
-            following = row + 1
-            row = following if following < len(self) and self._path(following) == path else self.row(path)
-            yield row
 
     def get(self, path: str) -> Picture | None:
         """The picture at a path; None if there is none."""

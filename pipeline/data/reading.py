@@ -6,6 +6,7 @@ Files that have not changed since they were read are not read again, and no cont
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -58,14 +59,15 @@ def read(
     files = _Files(layout, cache, facts or {}, refused or {})
     layout.cache.look(layout.candidates.paths())
     total, done = len(layout.candidates), 0
-    waiting: list[Picture] = []
-    for entry in layout.candidates:
+    rows = array("I")
+    for row, entry in enumerate(layout.candidates):
         if found := files.unchanged(entry):
             yield entry, found
             done += 1
             progress("reading the pictures", done, total)
         else:
-            waiting.append(entry)
+            rows.append(row)
+    waiting = Pictures(layout.candidates[row] for row in rows)
     looked = parallel.ordered(files.look, fetched_ahead(waiting, layout.place))
     try:
         for entry, found in zip(waiting, looked, strict=True):

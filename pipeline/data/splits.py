@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -66,15 +66,11 @@ class Split:
     def _shared(self) -> set[str]:
         """The groups on both sides."""
         # By hash first: sets of all names would take much memory.
-        own, other = (
-            np.fromiter(map(hash, self._groups_of(p)), np.int64) for p in (self.train, self.held_out)
-        )
+        names = self.groups.each
+        own, other = (np.fromiter(map(hash, names(part)), np.int64) for part in (self.train, self.held_out))
         both = {*np.intersect1d(own, other).tolist()}
-        trained = {group for group in self._groups_of(self.train) if hash(group) in both} if both else set()
-        return trained.intersection(self._groups_of(self.held_out))
-
-    def _groups_of(self, pictures: Pictures) -> Iterator[str]:
-        return (self.groups.of_content(pictures.sha256(row)) for row in range(len(pictures)))
+        trained = {name for name in names(self.train) if hash(name) in both} if both else set()
+        return trained.intersection(names(self.held_out))
 
     @property
     def moved_in_data_set(self) -> tuple[Picture, ...]:

@@ -47,17 +47,15 @@ class StoredSplit:
             fold = int((self.folds_stay and row["fold"]) or -1)
             yield row["path"], row["sha256"], Place.of(row["side"], fold)
 
-    def rows_in(self, pictures: Pictures) -> Iterator[int]:
-        """Where each row's picture is among these, by path; -1 if it is not there."""
-        return pictures.rows(row["path"] for row in self._rows)
-
     def places(self, pictures: Pictures) -> list[Place | None]:
         """The place of each picture that has one: renamed ones are found by content, edited ones by path."""
         found: list[Place | None] = [None] * len(pictures)
         if not self:
             return found
         same = bytearray(len(pictures))
-        for row, (_, sha256, place) in zip(self.rows_in(pictures), self, strict=True):
+        row = -1
+        for path, sha256, place in self:
+            row = pictures.row(path, row + 1)
             if row >= 0:
                 found[row], same[row] = place, sha256 == pictures.sha256(row)
         wanted = {pictures.sha256(row) for row, known in enumerate(same) if not known}
@@ -73,13 +71,20 @@ class StoredSplit:
 def to_csv(table: Table, places: Sequence[Place], before: StoredSplit) -> bytes:
     """split.csv; `places` are those of the table's pictures."""
     own = ((p.path, p.sha256, place) for p, place in zip(table.pictures, places, strict=True))
-    # Pictures that are gone keep their place in case they come back.
-    gone = (row for row, at in zip(before, before.rows_in(table.pictures), strict=True) if at < 0)
     rows = (
         (path, sha256, place.side, place.fold if place.fold >= 0 else "")
-        for path, sha256, place in chain(own, gone)
+        for path, sha256, place in chain(own, _gone(table.pictures, before))
     )
     return documents.csv_of(("path", "sha256", "side", "fold"), rows, "\r\n")
+
+
+def _gone(pictures: Pictures, before: StoredSplit) -> Iterator[tuple[str, str, Place]]:
+    """The rows of pictures that are gone: they keep their place in case they come back."""
+    row = -1
+    for one in before:
+        row = pictures.row(one[0], row + 1)
+        if row < 0:
+            yield one
 
 
 def rows_of(run: Run) -> Rows:

@@ -166,7 +166,7 @@ def compute_shard(
     made = recipe(config, frame, layer)
     folder = runs.CACHE / made.key
     files.make_folder(folder)
-    mine = [p for p in wanted if shard.holds(bytes.fromhex(p.sha256))]
+    mine = Pictures(p for p in wanted if shard.holds(bytes.fromhex(p.sha256)))
     with shards.making(made, shard, warn) as own:
         known = [store.index_of(store.open_records(place)) for place in (folder, own)]
         missing = _first_of_each(

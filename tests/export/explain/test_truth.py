@@ -63,7 +63,7 @@ def shares(place: Path, frame: tuple[int, int], backbone: str, *more: str) -> tu
     for label in range(4):
         folder = place / "pictures" / "abcd"[label]
         folder.mkdir(parents=True)
-        for seed in range(24):
+        for seed in range(40):
             Image.fromarray(drawn(label, seed, frame)[0]).save(folder / f"{seed:03d}.png")
     settings = [
         f"model.backbone={backbone}",
@@ -83,7 +83,7 @@ def shares(place: Path, frame: tuple[int, int], backbone: str, *more: str) -> tu
 
             model = classifier.load(run.path(stages.MODEL))
         data = run.path(artifacts.EXPORT, "int8", "model_int8.tflite").read_bytes()
-    tests = [(label, *drawn(label, 1000 + seed, frame)) for label in range(3) for seed in range(10)]
+    tests = [(label, *drawn(label, 1000 + seed, frame)) for label in range(3) for seed in range(20)]
     looked = gradcam.looks(
         model, [pixels for _, pixels, _ in tests], np.array([label for label, _, _ in tests])
     )

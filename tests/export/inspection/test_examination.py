@@ -243,11 +243,11 @@ def hurt(data: bytes, rng: random.Random) -> bytes:
 
 @pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in range(1, 10))])
 def test_whatever_bytes_are_changed_there_is_a_verdict_or_an_error(tmp_path, part):
-    """A hundred seeded damages of a small file in all."""
+    """Two hundred seeded damages of a small file in all."""
     rng = random.Random(part)
     data = odd_models.build("float border")
     path = tmp_path / "x_int8.tflite"
-    for _ in range(10):
+    for _ in range(20):
         path.write_bytes(hurt(data, rng))
         begun = time.monotonic()
         with contextlib.suppress(DataError):  # nothing else may come out

@@ -64,11 +64,12 @@ def test_pictures_are_found_by_path_in_any_order():
     assert packed.in_order().in_order() == packed.in_order()
 
 
-def test_rows_of_paths_are_found_in_order_and_out_of_it():
-    packed, paths = Pictures(ROWS), [row.path for row in ROWS]
-    assert [*packed.rows(paths)] == [0, 1, 2]
-    assert [*packed.rows(["c", *paths[1:], "c", "c", *reversed(paths)])] == [-1, 1, 2, -1, -1, 2, 1, 0]
-    assert [*Pictures().rows(paths)] == [-1, -1, -1]
+def test_a_row_is_found_wherever_it_is_looked_for_first():
+    packed = Pictures(ROWS)
+    for likely in range(-2, 5):
+        assert [packed.row(row.path, likely) for row in ROWS] == [0, 1, 2]
+        assert packed.row("c", likely) == -1
+    assert Pictures().row("c", 0) == -1
 
 
 def test_paths_with_the_same_hash_are_told_apart(monkeypatch):

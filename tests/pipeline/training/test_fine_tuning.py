@@ -140,7 +140,7 @@ def test_a_model_that_gained_nothing_leaves_the_fast_one(place):
 
 @pytest.mark.parametrize(
     ("stage", "step"),
-    [("fine-tuning the folds", 200), ("training the final model", 80)],
+    [("fine-tuning the folds", 1), ("fine-tuning the folds", 200), ("training the final model", 80)],
 )
 @pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_the_same(place, whole, stage, step):
