@@ -47,6 +47,19 @@ def test_tango_at_zero_is_mcnemars_test():
     np.testing.assert_array_equal(high < 0, score < -paired.Z)
 
 
+def test_the_score_at_both_bounds_is_the_quantile():
+    random = np.random.default_rng(0)
+    n, z = np.exp(random.uniform(1, 9, 1000)), random.uniform(1, 12, 1000)
+    lost = n * random.random(1000) ** 3
+    gained = (n - lost) * random.random(1000) ** 3
+    for drop, sign in zip(paired.tango(lost, gained, n, z), (1, -1), strict=True):
+        # The share of gained pictures that is most likely if the true drop were this (Tango 1998, section 3).
+        linear = (2 * n - lost + gained) * drop - lost - gained
+        share = (np.sqrt(linear**2 + 8 * n * gained * drop * (1 - drop)) - linear) / (4 * n)
+        score = (lost - gained - n * drop) / np.sqrt(n * (2 * share + drop * (1 - drop)))
+        np.testing.assert_allclose(score, sign * z, rtol=1e-6)
+
+
 def test_tango_turns_round_when_the_models_change_places():
     low, high = paired.tango(7, 2, 100)
     np.testing.assert_allclose(paired.tango(2, 7, 100), [-high, -low], atol=1e-12)
