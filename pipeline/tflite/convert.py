@@ -3,18 +3,17 @@
 Other routes fail silently: they write files without weights, or integer models with float operators. So
 every converted file is checked here. The flavours are defined in `export.conversion.convert`.
 
-The route leads over a SavedModel, which takes longer to write than to convert. It is kept while the model
-lives, so that all flavours of a model share one.
+The route leads over a function whose variables are constants, which takes as long to make as to convert. It
+is kept while the model lives, so that all flavours of a model share one.
 """
 
 from __future__ import annotations
 
 import hashlib
-import shutil
 import tempfile
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,39 +25,14 @@ if TYPE_CHECKING:
     import keras
 
 
-# The method of TensorFlow's converter that writes a Keras model as a SavedModel and reads it again.
-_WRITE = "_convert_keras_to_saved_model"
+class _Frozen(NamedTuple):
+    """A model as a function of constants only, and the digest of the weights that it was made of."""
+
+    weights: str
+    function: Any
 
 
-class _Saved:
-    """A model's SavedModel, with all that TensorFlow's converter noted about it."""
-
-    def __init__(self, weights: str) -> None:
-        self.weights = weights
-        self._notes: dict[str, Any] = {}
-        self._graph: tuple[Any, ...] = ()
-
-    def share_with(self, converter: Any) -> None:
-        """Lets a converter use the SavedModel, or write it if there is none yet."""
-        write = getattr(converter, _WRITE)
-
-        def once(_folder: str) -> tuple[Any, ...]:
-            if not self._graph:
-                folder = tempfile.mkdtemp()
-                weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-                before = dict(vars(converter))
-                graph = write(folder)
-                if graph[0] is None:
-                    return graph  # The converter tries another way.
-                self._graph = graph
-                self._notes = {k: v for k, v in vars(converter).items() if before.get(k) is not v}
-            vars(converter).update(self._notes)
-            return self._graph
-
-        setattr(converter, _WRITE, once)
-
-
-_SAVED: weakref.WeakKeyDictionary[keras.Model, _Saved] = weakref.WeakKeyDictionary()
+_FROZEN: weakref.WeakKeyDictionary[keras.Model, _Frozen] = weakref.WeakKeyDictionary()
 
 
 def convert(model: keras.Model, configure: Callable[[Any], object] = bool) -> bytes:
@@ -72,18 +46,12 @@ def convert(model: keras.Model, configure: Callable[[Any], object] = bool) -> by
         ConversionError: The converter failed, or the file has no weights.
     """
     with quiet() as log:
-        import keras
         import tensorflow as tf
 
-        _, height, width, channels = model.input_shape
-        picture = keras.Input((height, width, channels), batch_size=1, name="picture")
-        converter = tf.lite.TFLiteConverter.from_keras_model(
-            # A fixed name, because names are written to the file.
-            keras.Model(picture, model(picture, training=False), name="vignette")
-        )
-        configure(converter)
-        _saved(model).share_with(converter)
         try:
+            # Given an object to keep, here an empty one, the converter writes a signature to the file.
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen(model)], tf.Module())
+            configure(converter)
             data = converter.convert()
         except Exception as error:
             # The converter raises all kinds of errors, and hides the one of a full disk.
@@ -112,14 +80,21 @@ def set_int8(converter: Any, representative: Any) -> None:
     converter.inference_output_type = tf.uint8
 
 
-def _saved(model: keras.Model) -> _Saved:
-    """The SavedModel of a model with the weights that it has now."""
+def _frozen(model: keras.Model) -> Any:
+    """The function of a model with the weights that it has now; shape (1, height, width, 3) → (1, ...)."""
+    import tensorflow as tf
+    from tensorflow.python.framework import convert_to_constants  # has no public name
+
     digest = hashlib.sha256()
     for variable in model.weights:
         digest.update(variable.numpy().tobytes())
-    if model not in _SAVED or _SAVED[model].weights != digest.hexdigest():
-        _SAVED[model] = _Saved(digest.hexdigest())
-    return _SAVED[model]
+    if model not in _FROZEN or _FROZEN[model].weights != digest.hexdigest():
+        # The name of the argument is written to the file.
+        traced = tf.function(lambda picture: model(picture, training=False), autograph=False)
+        of_one = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="picture")
+        function = convert_to_constants.convert_variables_to_constants_v2(traced.get_concrete_function(of_one))
+        _FROZEN[model] = _Frozen(digest.hexdigest(), function)
+    return _FROZEN[model].function
 
 
 def _guard_weights(data: bytes, model: keras.Model) -> None:

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import warnings
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -147,14 +148,15 @@ def test_weights_that_changed_are_in_the_next_file(frames):
     np.testing.assert_allclose(Interpreter(tflite.convert(network)).answer(frames[0]), expected, rtol=1e-4)
 
 
-def test_a_model_that_is_gone_leaves_no_temporary_files(tmp_path, monkeypatch):
+def test_conversion_leaves_no_temporary_files_and_keeps_no_model(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     network = small()
     tflite.convert(network)
-    assert list(tmp_path.iterdir())
+    assert list(tmp_path.iterdir()) == []
+    kept = weakref.ref(network)
     del network
     gc.collect()
-    assert list(tmp_path.iterdir()) == []
+    assert kept() is None
 
 
 def test_a_file_takes_one_picture_of_the_frame(float_file):
