@@ -42,6 +42,8 @@ _STYLE = {
 }
 # A decorator of what draws.
 styled = mpl.rc_context(_STYLE)  # pyright: ignore[reportArgumentType] - its stub lists every key
+# Of sheets of pictures, in inches: a cell's width, and what stays empty of it.
+_ACROSS, _MARGIN = 1.25, 0.06
 _METADATA = {"svg": {"Date": None, "Creator": "Vignette"}, "png": {"Software": "Vignette"}}
 
 
@@ -203,24 +205,33 @@ def augmentation_sheet(path: Path, names: Sequence[str], views: Sequence[np.ndar
 def _sheet(path: Path, names: Sequence[str], rows: Sequence[Sequence[np.ndarray]], title: str) -> None:
     columns = max(len(row) for row in rows)
     height, width = rows[0][0].shape[:2]
-    cell = 1.25
-    figure = Figure((cell * columns + 1.2, cell * height / width * len(rows) + 0.5), layout="constrained")
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    for number, (name, row) in enumerate(zip(names, rows, strict=True)):
-        for axis, picture in zip(grid[number], [*row, *[None] * (columns - len(row))], strict=True):
-            _bare(axis)
-            if picture is not None:
-                axis.imshow(picture)
-        grid[number][0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    down = _ACROSS * height / width
+    figure = Figure((_ACROSS * columns + 1.2, down * len(rows) + 0.5), layout="constrained")
+    axis = _in_inches(figure, _ACROSS * columns, down * len(rows))
+    for number, row in enumerate(rows):
+        for column, picture in enumerate(row):
+            _show(axis, picture, _ACROSS * column, down * number, _ACROSS, down)
+    axis.set_yticks([down * (number + 0.5) for number in range(len(rows))], names, fontsize=9)
     figure.suptitle(title, fontsize=10)
     save(figure, path)
 
 
-def _bare(axis: Axes) -> None:
-    axis.set(xticks=[], yticks=[])
+def _in_inches(figure: Figure, width: float, height: float) -> Axes:
+    """Axes without lines, measured in inches from the upper left: many for one picture each would be slow."""
+    axis = figure.add_subplot(aspect="equal", xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
+    axis.set_anchor("N")
     axis.grid(visible=False)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    return axis
+
+
+def _show(axis: Axes, picture: np.ndarray, left: float, top: float, width: float, height: float) -> None:
+    """Draws a picture as large as it fits into a cell with a small margin."""
+    inches = min((width - _MARGIN) / picture.shape[1], (height - _MARGIN) / picture.shape[0])
+    x, y = left + width / 2, top + height / 2
+    across, down = inches * picture.shape[1] / 2, inches * picture.shape[0] / 2
+    axis.imshow(picture, extent=(x - across, x + across, y + down, y - down))
 
 
 @styled
@@ -231,23 +242,23 @@ def captioned_sheet(
     columns = min(columns, max(2, len(cells)))
     rows = max(1, -(-len(cells) // columns))
     height, width = np.max([picture.shape[:2] for picture, _, _ in cells] or [(1, 1)], axis=0)
-    cell = 1.5
+    cell, caption_height = 1.5, 0.42
+    down = cell * height / width
     # About eleven letters per inch.
     lines = [
         part
         for line in title.split("\n")
         for part in textwrap.wrap(plain(line, 120), int(11 * cell * columns))
     ]
-    above = 0.15 + 0.18 * len(lines)
-    figure = Figure((cell * columns, (cell * height / width + 0.42) * rows + above), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis in grid:
-        _bare(axis)
-    for axis, (picture, caption, colour) in zip(grid, cells, strict=False):
-        axis.imshow(picture)
-        axis.set_xlabel("\n".join(plain(line, 26) for line in caption.split("\n")), fontsize=7)
-        axis.xaxis.label.set_color(colour)
+    above, row_height = 0.15 + 0.18 * len(lines), down + caption_height
+    figure = Figure((cell * columns, row_height * rows + above), layout="constrained")
+    axis = _in_inches(figure, cell * columns, row_height * rows)
+    for number, (picture, caption, colour) in enumerate(cells):
+        left, top = cell * (number % columns), row_height * (number // columns)
+        _show(axis, picture, left, top, cell, down)
+        text = "\n".join(plain(line, 26) for line in caption.split("\n"))
+        axis.text(left + cell / 2, top + down, text, fontsize=7, color=colour, ha="center", va="top")
     if not cells:
-        grid[0].text(0, 0.5, "none", transform=grid[0].transAxes)
+        axis.text(0, down / 2, "none")
     figure.suptitle("\n".join(lines), fontsize=10)
     save(figure, path)

@@ -92,7 +92,9 @@ def _frozen(model: keras.Model) -> Any:
         # The name of the argument is written to the file.
         traced = tf.function(lambda picture: model(picture, training=False), autograph=False)
         of_one = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, name="picture")
-        function = convert_to_constants.convert_variables_to_constants_v2(traced.get_concrete_function(of_one))
+        function = convert_to_constants.convert_variables_to_constants_v2(
+            traced.get_concrete_function(of_one)
+        )
         _FROZEN[model] = _Frozen(digest.hexdigest(), function)
     return _FROZEN[model].function
 

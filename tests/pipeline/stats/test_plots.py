@@ -404,7 +404,7 @@ def test_a_sheet_shows_the_pixels_it_was_given(tmp_path, drawn):
     rows = pictures_of(2, 3)
     rows[1] = rows[1][:2]
     plots.sample_sheet(tmp_path / "s.png", ["a", "b"], rows, 2)
-    shown = [axis.images[0].get_array() for axis in drawn[0].axes if axis.images]
+    shown = [image.get_array() for image in drawn[0].axes[0].images]
     expected = [picture for row in rows for picture in row]
     assert len(shown) == len(expected)
     for one, other in zip(shown, expected, strict=True):
