@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pipeline.core.errors import ConversionError
+from pipeline.core.errors import ConversionError, VignetteError
 from pipeline.core.quiet import quiet
 from pipeline.tflite import dense, schema
 
@@ -53,6 +53,8 @@ def convert(model: keras.Model, configure: Callable[[Any], object] = bool) -> by
             converter = tf.lite.TFLiteConverter.from_concrete_functions([_frozen(model)], tf.Module())
             configure(converter)
             data = converter.convert()
+        except VignetteError:
+            raise
         except Exception as error:
             # The converter raises all kinds of errors, and hides the one of a full disk.
             place = tempfile.gettempdir()

@@ -106,6 +106,7 @@ class FakeApp:
         self.stands_still_at: int | None = None
         self.refused_kernels = ""
         self.stopped = threading.Event()
+        self._measuring: threading.Thread | None = None
         self.pid = 4710
 
     @property
@@ -115,6 +116,9 @@ class FakeApp:
     def take(self, words: list[str]) -> None:
         """Handles the intent or force-stop."""
         self.stopped.set()
+        if self._measuring:
+            # A process that was stopped writes no more.
+            self._measuring.join(10)
         if words[0] == "force-stop":
             return
         assert words[words.index("-a") + 1] == "org.vignette.demo.action.BENCHMARK"
@@ -128,7 +132,9 @@ class FakeApp:
             earlier.unlink()
         if not self.deaf:
             self.stopped = threading.Event()
-            threading.Thread(target=self._measure, args=(extras, self.stopped), daemon=True).start()
+            arguments = extras, self.stopped
+            self._measuring = threading.Thread(target=self._measure, args=arguments, daemon=True)
+            self._measuring.start()
 
     def _measure(self, extras: dict[str, str], stopped: threading.Event) -> None:
         session, about = extras["session"], {"app": APP, "device": DEVICE, "runtime": RUNTIME}
