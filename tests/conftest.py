@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 _NOBODY = 65534
+_WORKER_BYTES = 2_200_000_000  # of memory, at most
 
 # What takes longest begins first, so that no core waits for another at the end; then files with slow tests.
 _LONGEST = ("tests/journeys/", "tests/android_demo/test_app.py", "tests/faults/")
@@ -39,11 +40,12 @@ _keep_to_one_core()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: one more than cores, since some tests wait for processes, servers and kills.
+    """What `-n auto` means: two more than cores, since some tests wait for processes, servers and kills.
 
-    With psutil, which Dask brings, xdist would count two cores as one.
+    With little memory, fewer. With psutil, which Dask brings, xdist would count two cores as one.
     """
-    return parallel.cores() + 1
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(parallel.cores() + 2, memory // _WORKER_BYTES))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

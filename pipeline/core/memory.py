@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -25,7 +26,18 @@ def given_back() -> Iterator[None]:
         _set_threshold(_LARGEST)
 
 
+def collect() -> None:
+    """Frees objects that refer to themselves, and gives memory back; with TensorFlow, it takes 0.3 s."""
+    gc.collect()
+    if library := _glibc():
+        library.malloc_trim(0)
+
+
 def _set_threshold(size: int) -> None:
-    library = ctypes.CDLL(None)
-    if hasattr(library, "gnu_get_libc_version"):
+    if library := _glibc():
         library.mallopt(_MMAP_THRESHOLD, size)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "gnu_get_libc_version") else None

@@ -17,12 +17,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from pipeline.core import memory
 from pipeline.core.errors import ConversionError, VignetteError
 from pipeline.core.quiet import quiet
 from pipeline.tflite import dense, schema
 
 if TYPE_CHECKING:
     import keras
+
+
+# Bytes of a file after which memory is collected, which takes a third of a second.
+_LARGE = 1_000_000
 
 
 class _Frozen(NamedTuple):
@@ -62,6 +67,10 @@ def convert(model: keras.Model, configure: Callable[[Any], object] = bool) -> by
                 f"the converter failed: {error}. Its last output: {log() or 'none'}",
                 f"it needs space for temporary files in {place}; set TMPDIR to use another folder",
             ) from error
+    if len(data) > _LARGE:
+        # The converter's graphs refer to themselves, so they would stay until Python looks for such cycles.
+        del converter
+        memory.collect()
     _guard_weights(data, model)
     return dense.as_convolutions(data)
 

@@ -159,6 +159,27 @@ def test_conversion_leaves_no_temporary_files_and_keeps_no_model(tmp_path, monke
     assert kept() is None
 
 
+def test_the_graphs_of_a_large_model_do_not_wait_to_be_collected(monkeypatch):
+    import tensorflow as tf
+
+    def graphs() -> int:
+        return sum(isinstance(each, tf.Graph) for each in gc.get_objects())
+
+    network = small()
+    tflite.convert(network)
+    gc.collect()
+    before = graphs()
+    gc.disable()
+    try:
+        tflite.convert(network)
+        assert graphs() > before  # a small one is left to Python
+        monkeypatch.setattr(tflite, "_LARGE", 1000)
+        tflite.convert(network)
+        assert graphs() == before
+    finally:
+        gc.enable()
+
+
 def test_a_file_takes_one_picture_of_the_frame(float_file):
     interpreter = Interpreter(float_file)
     assert interpreter.frame == FRAME
