@@ -149,6 +149,7 @@ def test_weights_that_changed_are_in_the_next_file(frames):
 
 
 def test_conversion_leaves_no_temporary_files_and_keeps_no_model(tmp_path, monkeypatch):
+    tflite.convert(small())  # TensorFlow writes a file of its own at the first call
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     network = small()
     tflite.convert(network)
@@ -175,7 +176,7 @@ def test_the_graphs_of_a_large_model_do_not_wait_to_be_collected(monkeypatch):
         assert graphs() > before  # a small one is left to Python
         monkeypatch.setattr(tflite, "_LARGE", 1000)
         tflite.convert(network)
-        assert graphs() == before
+        assert graphs() <= before
     finally:
         gc.enable()
 
