@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -40,12 +42,19 @@ _keep_to_one_core()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: two more than cores, since some tests wait for processes, servers and kills.
+    """What `-n auto` means: one more than cores, since some tests wait for processes, servers and kills.
 
     With little memory, fewer. With psutil, which Dask brings, xdist would count two cores as one.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(parallel.cores() + 2, memory // _WORKER_BYTES))
+    return max(1, min(parallel.cores() + 1, memory // _WORKER_BYTES))
+
+
+def pytest_runtest_teardown() -> None:
+    """Spares the garbage collector what TensorFlow brings, once it is loaded: that stays to the end."""
+    if "keras" in sys.modules and not gc.get_freeze_count():
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
