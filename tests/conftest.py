@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -48,13 +46,6 @@ def pytest_xdist_auto_num_workers() -> int:
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(1, min(parallel.cores() + 1, memory // _WORKER_BYTES))
-
-
-def pytest_runtest_teardown() -> None:
-    """Spares the garbage collector what TensorFlow brings, once it is loaded: that stays to the end."""
-    if "keras" in sys.modules and not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
