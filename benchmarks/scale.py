@@ -4,8 +4,8 @@ Measured, with the program's own commands on drawn pictures of 64 pixels in 10 c
 views, the backbone `tiny`): seconds and peak anonymous memory of audit, features (with the split), train,
 evaluate, report, and of a second audit and a second train of unchanged pictures. Reference: the same with
 fewer pictures. Time per picture is what more pictures cost beyond the smallest set, so that start-up does not
-count. The two smallest sets differ by less than a second, so they take turns, nine each, with their second
-audit and train five times in each turn; the median of what a turn's sets differ by counts.
+count. The two smallest sets differ by less than a second, so they take turns, nine each, and every turn runs
+the second audit and train five times; what counts is the median difference within a turn.
 Exit code 1 if the largest set costs over 1.3 times as much per picture as the second, if its memory
 grows by over 60 MB and 400 bytes a picture, or if a second audit or train takes over 10 s for 100,000
 pictures.
@@ -166,7 +166,7 @@ def anonymous_mb(process: int) -> float:
 def per_picture(runs: _Runs, step: str, size: int, sizes: Sequence[int]) -> float:
     """The seconds that each picture beyond the smallest set takes."""
     own, smallest = ([seconds for seconds, _ in runs[step, each]] for each in (size, sizes[0]))
-    if len(own) == len(smallest):  # turn by turn, so that a machine that becomes slower takes no part
+    if len(own) == len(smallest):  # turn by turn, so that a machine that slows down does not matter
         beyond = statistics.median(a - b for a, b in zip(own, smallest, strict=True))
     else:
         beyond = statistics.median(own) - statistics.median(smallest)

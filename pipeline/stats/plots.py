@@ -217,7 +217,7 @@ def _sheet(path: Path, names: Sequence[str], rows: Sequence[Sequence[np.ndarray]
 
 
 def _in_inches(figure: Figure, width: float, height: float) -> Axes:
-    """Axes without lines, measured in inches from the upper left: many for one picture each would be slow."""
+    """One pair of axes for all pictures, in inches from the upper left; a pair for each would be slow."""
     axis = figure.add_subplot(aspect="equal", xlim=(0, width), ylim=(height, 0), xticks=[], yticks=[])
     axis.set_anchor("N")
     axis.grid(visible=False)

@@ -3,8 +3,8 @@
 Other routes fail silently: they write files without weights, or integer models with float operators. So
 every converted file is checked here. The flavours are defined in `export.conversion.convert`.
 
-The route leads over a function whose variables are constants, which takes as long to make as to convert. It
-is kept while the model lives, so that all flavours of a model share one.
+A model is frozen first, into a function whose variables are constants. That takes as long as converting it,
+so the function is kept while the model lives, and all its flavours share it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     import keras
 
 
-# Bytes of a file after which memory is collected, which takes a third of a second.
+# After a file of more bytes, memory is collected, which takes a third of a second.
 _LARGE = 1_000_000
 
 
 class _Frozen(NamedTuple):
-    """A model as a function of constants only, and the digest of the weights that it was made of."""
+    """A model as a function without variables, and the digest of the weights it was made from."""
 
     weights: str
     function: Any
@@ -49,6 +49,7 @@ def convert(model: keras.Model, configure: Callable[[Any], object] = bool) -> by
 
     Raises:
         ConversionError: The converter failed, or the file has no weights.
+        VignetteError: Raised by `configure` or by the pictures that calibrate.
     """
     with quiet() as log:
         import tensorflow as tf
