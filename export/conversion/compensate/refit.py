@@ -18,8 +18,10 @@ _RIDGE = 1e-3
 _RIDGE_BY_INPUTS = 3.0
 _DAMPING = 1e-2
 _TINY = 1e-12
-# Rows rounded between two updates of all others, and depthwise channels fitted at a time.
-_ROWS, _CHANNELS = 64, 64
+# Rows rounded between two updates of all others.
+_ROWS = 64
+# Depthwise channels fitted at a time: the patches of a 5 x 5 kernel take 16 MB.
+_CHANNELS = 16
 
 
 def refit(operation: Operation, weights: Weights, given: Tensor) -> Weights:
@@ -88,7 +90,8 @@ class _Places:
             row, column = self._row + down, self._column + right
             outside = (row < 0) | (row >= height) | (column < 0) | (column >= width)
             place = (self._picture, row.clip(0, height - 1), column.clip(0, width - 1))
-            seen[:, number], quantized[:, number] = exact[place], given.real(levels[place])
+            seen[:, number] = exact[place]
+            quantized[:, number] = given.real(levels[place])
             seen[outside, number], quantized[outside, number] = 0, 0
         return seen, quantized
 
@@ -99,7 +102,7 @@ def _fit(kernel: np.ndarray, exact: np.ndarray, quantized: np.ndarray) -> tuple[
     Args:
         kernel: Shape (groups, inputs, outputs).
         exact: The inputs, float32, shape (groups, positions, inputs).
-        quantized: The same as int8 computes them.
+        quantized: The same as int8 computes them; overwritten.
 
     Returns:
         The rounded kernel, and what to add to the bias, shape (groups, outputs).
@@ -108,7 +111,7 @@ def _fit(kernel: np.ndarray, exact: np.ndarray, quantized: np.ndarray) -> tuple[
     wanted = exact @ kernel.astype(np.float32)
     mean_in = quantized.mean(1, keepdims=True, dtype=np.float64)
     mean_out = wanted.mean(1, keepdims=True, dtype=np.float64)
-    centred = quantized - mean_in.astype(np.float32)
+    centred = np.subtract(quantized, mean_in.astype(np.float32), out=quantized)
     rest = wanted - mean_out.astype(np.float32) - centred @ kernel.astype(np.float32)
     turned = centred.transpose(0, 2, 1)
     moments = (turned @ centred).astype(np.float64) / n

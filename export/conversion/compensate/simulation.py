@@ -36,7 +36,10 @@ class Tensor:
 
     def real(self, levels: np.ndarray) -> np.ndarray:
         """The numbers that levels stand for, float32."""
-        return (levels.astype(np.float32) - np.float32(self.zero)) * np.float32(self.scale)
+        values = levels.astype(np.float32)
+        values -= np.float32(self.zero)
+        values *= np.float32(self.scale)
+        return values
 
 
 @dataclass(frozen=True)
