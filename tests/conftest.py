@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -38,14 +39,21 @@ def _keep_to_one_core() -> None:
 _keep_to_one_core()
 
 
+def pytest_collection_finish() -> None:
+    """Spares the garbage collector TensorFlow's modules, which some tests import: they stay to the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """What `-n auto` means: one more than cores, since some tests wait for processes, servers and kills.
+    """What `-n auto` means: two more than cores, since some tests wait for processes, servers and kills.
 
     With little memory, fewer. With psutil, which Dask brings, xdist would count two cores as one.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return max(1, min(parallel.cores() + 1, memory // _WORKER_BYTES))
+    return max(1, min(parallel.cores() + 2, memory // _WORKER_BYTES))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -89,7 +89,7 @@ def test_the_same_commands_continue_after_ctrl_c(finished, tmp_path):
     for command, moments in zip(COMMANDS, ((1, 5, 3, 2, 3), (1,), (2, 4)), strict=True):
         for count in moments:
             code, _, err = stop_in_the_middle(
-                signal.SIGINT, tmp_path, count, numbers.uniform(0, 0.15), *command, begin=verbs.start
+                signal.SIGINT, tmp_path, count, numbers.uniform(0, 0.15), *command
             )
             if code:
                 # Ended by the signal itself, which a shell shows as 130, too.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import verbs
-from tests.support.verbs import here, verb
+from tests.support.verbs import forked, here, verb
 
 
 @pytest.mark.slow
@@ -22,7 +22,7 @@ def test_mobilenet_from_a_weights_file_trains_the_reference_recipe(real_weights,
     settings = ("data.pictures=pictures", f"model.weights={weights}", "augment.views=1")
     said = json.loads(
         verbs.fine(
-            verb("pipeline", "train", "thumbnails.toml", *verbs.sets(settings), "--json", cwd=tmp_path)
+            forked("pipeline", "train", "thumbnails.toml", *verbs.sets(settings), "--json", cwd=tmp_path)
         )
     )
     assert said["training"]["trainable_parameters"] == 128_403

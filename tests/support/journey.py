@@ -9,20 +9,26 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 from tests.support import verbs
 from tests.support.verbs import verb
 
 
-def journey(place: Path, source: str, *settings: str) -> dict[str, dict[str, Any]]:
+def journey(
+    place: Path, source: str, *settings: str, run: Callable[..., CompletedProcess[str]] = verb
+) -> dict[str, dict[str, Any]]:
     """train, evaluate, export, and what is true of every data set; returns what each said."""
-    train = json.loads(
-        verbs.fine(verb("pipeline", "train", source, *verbs.sets(settings), "--json", cwd=place))
-    )
-    evaluate = json.loads(verbs.fine(verb("pipeline", "evaluate", "--json", cwd=place)))
-    export = json.loads(verbs.fine(verb("export", "tflite", "--json", cwd=place)))
-    said = {"train": train, "evaluate": evaluate, "export": export}
+    commands = {
+        "train": ("pipeline", "train", source, *verbs.sets(settings)),
+        "evaluate": ("pipeline", "evaluate"),
+        "export": ("export", "tflite"),
+    }
+    said = {
+        name: json.loads(verbs.fine(run(*command, "--json", cwd=place))) for name, command in commands.items()
+    }
+    export = said["export"]
     assert [row["model"] for row in export["targets"]] == ["float32", "float16", "dynamic_range", "int8"]
     float32, int8 = export["targets"][0], int8_of(said)
     assert float32["agreement"] == 1

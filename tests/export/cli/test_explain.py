@@ -13,7 +13,17 @@ from export.explain.explanation import Explanation
 from pipeline.cli.terminal import speaking
 from pipeline.core import runs, stages
 from pipeline.core.runs import Run
-from tests.support.verbs import RUN, copy_finished, draw_pictures, fine, here, refused, stamps, verb, watched
+from tests.support.verbs import (
+    RUN,
+    copy_finished,
+    draw_pictures,
+    fine,
+    forked,
+    here,
+    refused,
+    stamps,
+    watched,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -21,7 +31,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def explained(tmp_path_factory) -> Path:
     place = copy_finished(tmp_path_factory, tmp_path_factory.mktemp("explained") / "place")
-    said = fine(verb("export", "explain", "--limit", "40", cwd=place))
+    said = fine(forked("export", "explain", "--limit", "40", cwd=place))
     (place / "said.txt").write_text(said, "utf-8")
     return place
 

@@ -149,7 +149,8 @@ def test_real_daisies_are_daisies_to_the_imagenet_weights(real_pictures, tensors
     efficientnet_lite.load_imagenet(model)
     files = sorted((real_pictures / "flowers5" / "daisy").iterdir())[:40]
     frames = np.stack([letterbox(decode.read(path), frame) for path in files]).astype(np.float32)
-    pooled = keras.layers.GlobalAveragePooling2D()(model(frames, training=False)).numpy()
+    pool = keras.layers.GlobalAveragePooling2D()
+    pooled = keras.Model(model.input, pool(model.output)).predict(frames, batch_size=8, verbose=0)
     logits = pooled @ tensors["_fc.weight"].T + tensors["_fc.bias"]
     assert len(files) == 40
     assert (logits.argmax(1) == DAISY).mean() > 0.8

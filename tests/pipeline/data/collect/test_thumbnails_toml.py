@@ -11,7 +11,7 @@ import pytest
 from pipeline.core import config as configuration
 from pipeline.core import runs, stages
 from tests.support.collected import agree, files_of
-from tests.support.verbs import ROOT, fine, sets, verb
+from tests.support.verbs import ROOT, fine, forked, sets, verb
 from tests.support.youtube import Channel, videos
 
 CONFIG = ROOT / "configs" / "thumbnails.toml"
@@ -44,7 +44,7 @@ def test_the_reference_recipe_collects_600_and_90_pictures_and_trains_on_them(yo
     source = weights if weights.is_file() else "none"
     # Fewer views and epochs, and a small frame: what is asserted depends on none of them.
     settings = sets((f"model.weights={source}", "augment.views=1", "model.input=64x64", "train.epochs=5"))
-    said = json.loads(fine(verb("pipeline", "train", CONFIG, *settings, "--json", cwd=tmp_path)))
+    said = json.loads(fine(forked("pipeline", "train", CONFIG, *settings, "--json", cwd=tmp_path)))
     assert said["run"] == "thumbnails"
     assert said["out_of_fold"]["n"] == 600
     run = runs.Run(tmp_path / runs.RUNS / "thumbnails")
