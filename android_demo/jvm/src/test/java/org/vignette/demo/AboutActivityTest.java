@@ -12,11 +12,13 @@ import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.Robolectric;
 import org.robolectric.annotation.Config;
+import org.robolectric.annotation.GraphicsMode;
 import org.vignette.demo.model.ModelFile;
 
 /** The About screen: model, verdict, licences. */
 @RunWith(DemoRunner.class)
 @Config(sdk = 35, application = TestApp.class)
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
 public class AboutActivityTest {
     private static final String LICENCES = "Apache";
 

@@ -1,5 +1,9 @@
 package org.vignette.demo;
 
+import android.hardware.camera2.CameraManager;
+import android.hardware.camera2.CaptureRequest;
+import android.media.ExifInterface;
+import android.media.ImageReader;
 import org.junit.runners.model.FrameworkMethod;
 import org.junit.runners.model.InitializationError;
 import org.robolectric.RobolectricTestRunner;
@@ -8,6 +12,9 @@ import org.robolectric.internal.bytecode.InstrumentationConfiguration;
 /**
  * Keeps org.tensorflow.lite in the JVM's own class loader, because a native library can be loaded by one loader only
  * and the plain tests load it too.
+ *
+ * <p>Android's classes are loaded once per version: every test names the shadowed classes of all, or each set of them
+ * would have Android of its own, at five seconds each.
  */
 public final class DemoRunner extends RobolectricTestRunner {
     public DemoRunner(Class<?> test) throws InitializationError {
@@ -18,6 +25,10 @@ public final class DemoRunner extends RobolectricTestRunner {
     protected InstrumentationConfiguration createClassLoaderConfig(FrameworkMethod method) {
         return new InstrumentationConfiguration.Builder(super.createClassLoaderConfig(method))
                 .doNotAcquirePackage("org.tensorflow.lite.")
+                .addInstrumentedClass(CameraManager.class.getName())
+                .addInstrumentedClass(CaptureRequest.Builder.class.getName())
+                .addInstrumentedClass(ExifInterface.class.getName())
+                .addInstrumentedClass(ImageReader.class.getName())
                 .build();
     }
 }

@@ -16,11 +16,13 @@ import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.annotation.Config;
+import org.robolectric.annotation.GraphicsMode;
 import org.vignette.demo.DemoRunner;
 import org.vignette.demo.TestApp;
 
 @RunWith(DemoRunner.class)
 @Config(sdk = {26, 35}, application = TestApp.class)
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
 public class ConditionsTest {
     private static Context context() {
         return RuntimeEnvironment.getApplication();

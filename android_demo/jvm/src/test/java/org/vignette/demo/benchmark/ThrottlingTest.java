@@ -7,11 +7,13 @@ import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.RuntimeEnvironment;
 import org.robolectric.annotation.Config;
+import org.robolectric.annotation.GraphicsMode;
 import org.vignette.demo.DemoRunner;
 import org.vignette.demo.TestApp;
 
 @RunWith(DemoRunner.class)
 @Config(sdk = 35, application = TestApp.class)
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
 public class ThrottlingTest {
     private static Conditions.Throttling saw(Integer status, double slowdown) {
         Conditions.Throttling throttling = new Conditions.Throttling();

@@ -6,12 +6,14 @@ import android.util.Size;
 import org.junit.Test;
 import org.junit.runner.RunWith;
 import org.robolectric.annotation.Config;
+import org.robolectric.annotation.GraphicsMode;
 import org.vignette.demo.DemoRunner;
 import org.vignette.demo.TestApp;
 
 /** Which sizes are chosen from those a camera offers. */
 @RunWith(DemoRunner.class)
 @Config(sdk = 35, application = TestApp.class)
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
 public class LensTest {
     @Test
     public void moderateSizesAreChosen() {
