@@ -77,7 +77,7 @@ cat > "$place/bin/python" <<'END'
 here=$(cd "$(dirname "$0")/.." && pwd)
 exec env -i "$here/bin/qemu-aarch64" -cpu "${ARM_CPU:=cortex-a76}" -L "$here/$ARM_CPU" \
     -E PYTHONHOME="$here/system/usr" -E PYTHONPATH="$(echo "$here"/lib/python3*/site-packages)" \
-    -E PYTHONDONTWRITEBYTECODE=1 "$here/system/usr/bin/python3" "$@"
+    "$here/system/usr/bin/python3" "$@"
 END
 chmod +x "$place/bin/python"
 for processor in cortex-a53 cortex-a76; do
