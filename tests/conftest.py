@@ -40,7 +40,7 @@ _keep_to_one_core()
 
 
 def pytest_collection_finish() -> None:
-    """Spares the garbage collector TensorFlow's modules, which some tests import: they stay to the end."""
+    """Spares the garbage collector work: what is imported by now stays, and fewer rounds look at the rest."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 10, 10)
