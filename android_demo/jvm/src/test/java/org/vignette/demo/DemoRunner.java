@@ -13,8 +13,8 @@ import org.robolectric.internal.bytecode.InstrumentationConfiguration;
  * Keeps org.tensorflow.lite in the JVM's own class loader, because a native library can be loaded by one loader only
  * and the plain tests load it too.
  *
- * <p>Android's classes are loaded once per version: every test names the shadowed classes of all, or each set of them
- * would have Android of its own, at five seconds each.
+ * <p>Lists every class that any test shadows, for all tests alike: Robolectric would otherwise load Android again for
+ * each set of shadows, which takes five seconds.
  */
 public final class DemoRunner extends RobolectricTestRunner {
     public DemoRunner(Class<?> test) throws InitializationError {
