@@ -6,6 +6,7 @@ own modules. Where loading TensorFlow is part of the matter, use `verbs.start` a
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import resource
@@ -73,6 +74,7 @@ def _run(
         file = os.open(said / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, number)
         os.close(file)
+    gc.freeze()  # what was loaded before stays
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     os.environ.clear()
     os.environ.update(environment)
