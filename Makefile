@@ -1,8 +1,9 @@
 # The verbs of this repository; CI runs the same. Each sets up what it needs.
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
-# A file is never divided; files are handed out in the order of tests/conftest.py.
-PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
+# A file is never divided; files are handed out in the order of tests/conftest.py. Hundreds of processes start, so
+# none compiles what another has.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help setup judges demo test quick lint bench bench-full bench-scale
 
@@ -19,10 +20,10 @@ demo: setup  ## draw pictures, train, evaluate, export, compare, explain, build 
 	@sh demo.sh
 
 test: judges  ## every test, on all cores
-	@$(PYTHON) -m pytest $(PARALLEL) --durations=25
+	@$(PYTEST) --durations=25
 
 quick: setup  ## the fast tests, on all cores: about two minutes
-	@$(PYTHON) -m pytest -m "not slow" $(PARALLEL)
+	@$(PYTEST) -m "not slow"
 
 lint: setup  ## format, lint, types, arrows between modules
 	@$(PYTHON) -m ruff format --check . && $(PYTHON) -m ruff check .

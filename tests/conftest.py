@@ -23,7 +23,12 @@ _NOBODY = 65534
 _WORKER_BYTES = 2_200_000_000  # of memory, at most
 
 # What takes longest begins first, so that no core waits for another at the end; then files with slow tests.
-_LONGEST = ("tests/journeys/", "tests/android_demo/test_app.py", "tests/faults/")
+_LONGEST = (
+    "tests/journeys/",
+    "tests/android_demo/test_app.py",
+    "tests/faults/",
+    "tests/test_conventions.py",
+)
 
 
 def _keep_to_one_core() -> None:
@@ -37,13 +42,24 @@ def _keep_to_one_core() -> None:
 
 
 _keep_to_one_core()
+gc.set_threshold(10_000)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    """Each worker begins with other files, so that pytest prepares each file in one of them, not in all."""
+    report = yield
+    if isinstance(collector, pytest.Directory) and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
+        number, of = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        begin = len(report.result) * number // of
+        report.result = report.result[begin:] + report.result[:begin]
+    return report
 
 
 def pytest_collection_finish() -> None:
-    """Spares the garbage collector work: what is imported by now stays, and fewer rounds look at the rest."""
+    """Spares the garbage collector what is imported by now, as it stays."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(10_000, 10, 10)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -60,11 +76,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Orders the files: with `--dist loadfile --no-loadscope-reorder` they are handed out in this order."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
-    def rank(item: pytest.Item) -> int:
+    def rank(item: pytest.Item) -> tuple[int, Path]:
         for number, beginning in enumerate(_LONGEST):
             if item.nodeid.startswith(beginning):
-                return number
-        return len(_LONGEST) + (item.path not in slow)
+                return number, item.path
+        return len(_LONGEST) + (item.path not in slow), item.path
 
     items.sort(key=rank)
 

@@ -336,8 +336,8 @@ def test_make_verbs_take_at_most_three_lines():
 @pytest.mark.parametrize("verb", ["test", "quick"])
 def test_the_tests_use_all_cores(verb):
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    assert re.search(rf"^{verb}:.*\n\t.* -m pytest .*\$\(PARALLEL\)", makefile, re.MULTILINE)
-    assert re.search("^PARALLEL := -n auto --dist loadfile ", makefile, re.MULTILINE)
+    assert re.search(rf"^{verb}:.*\n\t.*\$\(PYTEST\)", makefile, re.MULTILINE)
+    assert re.search("^PYTEST := .* -m pytest -n auto --dist loadfile ", makefile, re.MULTILINE)
 
 
 def test_what_takes_longest_begins_first():

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
@@ -16,6 +17,7 @@ from unittest import mock
 import pytest
 
 from pipeline.core import runs, stages
+from pipeline.data import file_hashes
 from tests.support import verbs
 from tests.support.commands import WRITE_THERE, no_rubbish, refused, train, train_copy
 from tests.support.verbs import RUN, forked, here, sets, verb
@@ -88,7 +90,9 @@ def test_a_write_that_stops_half_way_leaves_no_half_file(tmp_path, make_data_set
     (views,) = tmp_path.glob(f"{runs.CACHE}/*/views.bin")
     refused(ended, 1, f"cannot write {views.relative_to(tmp_path)}: File too large", limit)
     assert verbs.artifacts(tmp_path / RUN) == []
-    # With the sketches of all pictures in the cache, the run itself is what cannot be written.
+    # With all pictures in the cache, the run itself is what cannot be written. Files that were only just
+    # written would be looked at again.
+    time.sleep(file_hashes._SETTLED_NS / 1e9)
     verbs.fine(verb("pipeline", "audit", "pictures", "--name", "first", cwd=tmp_path))
     ended = train(tmp_path, way=forked, largest_file=1000)
     refused(

@@ -16,12 +16,16 @@ import pytest
 from PIL import Image
 
 from export import artifacts
+from export.conversion import convert
 from export.explain import border, gradcam, occlusion
 from export.explain.occlusion import CELL
 from pipeline.core import config as configuration
-from pipeline.core import runs, stages
+from pipeline.core import files, runs, stages
+from pipeline.core.progress import ProgressReporter
 from pipeline.core.quiet import quiet
 from pipeline.tflite import interpreter as litert
+from pipeline.training import experiment as experiments
+from pipeline.training import train
 from tests.support import verbs
 
 pytestmark = pytest.mark.slow
@@ -77,7 +81,9 @@ def shares(place: Path, frame: tuple[int, int], backbone: str, *more: str) -> tu
     with contextlib.chdir(place):
         run = runs.Run(runs.RUNS / "truth")
         config = configuration.load(Path("pictures"), [*verbs.TINY, *settings])
-        verbs.make_run(run, config)
+        files.make_folder(run.folder)
+        train.train(run, config, ProgressReporter())
+        convert.convert(experiments.open_trained(run), ProgressReporter())
         with quiet():
             from pipeline.training import classifier
 
