@@ -4,7 +4,7 @@ Measured, with the program's own commands on drawn pictures of 64 pixels in 10 c
 views, the backbone `tiny`): seconds and peak anonymous memory of audit, features (with the split), train,
 evaluate, report, and of a second audit and a second train of unchanged pictures. Reference: the same with
 fewer pictures. Time per picture is what more pictures cost beyond the smallest set, so that start-up does not
-count. The two smallest sets differ by less than a second, so they take turns, nine each, and every turn runs
+count. The two smallest sets differ by less than a second, so they take turns, 15 each, and every turn runs
 the second audit and train five times; the fastest run counts.
 Exit code 1 if the largest set costs over 1.3 times as much per picture as the second, if its memory
 grows by over 60 MB and 400 bytes a picture, or if a second audit or train takes over 10 s for 100,000
@@ -55,7 +55,7 @@ _SLOWER, _MB, _BYTES = 1.3, 60, 400
 _SECOND, _SECOND_S, _SECOND_OF = ("second audit", "second train"), 10, 100_000
 _EVERY_S = 0.02
 # Turns of the two smallest sets, and how often a turn measures what changes nothing.
-_TURNS, _TIMES = 9, 5
+_TURNS, _TIMES = 15, 5
 # The seconds and peak MB of every run of a step with so many pictures, in the order of the turns.
 _Runs = dict[tuple[str, int], list[tuple[float, float]]]
 
