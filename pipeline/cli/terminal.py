@@ -263,8 +263,8 @@ def main(app: Callable[[], Any], program: str = "") -> None:
     """
     Terminal.program = program
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # TensorFlow's modules are a million objects that live as long as the command. With Python's own settings
-    # the collector looks through them ten times while they load and again at the end: a third of the start.
+    # TensorFlow's modules stay as long as the command does. By default, the collector looks through them
+    # again and again while they load, and once more at the end: a third of the time that loading takes.
     gc.set_threshold(10_000)
     atexit.register(gc.freeze)
     try:

@@ -209,6 +209,18 @@ def test_progress_is_a_bar_on_a_terminal_and_gone_at_the_end(monkeypatch):
     assert terminal._bar is None
 
 
+def test_the_collector_spares_what_stays_until_a_command_ends():
+    code = """
+import atexit, gc
+from pipeline.cli import terminal
+atexit.register(lambda: print(gc.get_threshold()[0], gc.get_freeze_count() > 1000))
+terminal.main(lambda: print(gc.get_freeze_count()))
+"""
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, capture_output=True, text=True, env=verbs.environment(), check=True)
+    assert ended.stdout == "0\n10000 True\n"
+
+
 # Pipes.
 
 
