@@ -10,7 +10,8 @@ import pytest
 from benchmarks.screenshot import FLAGS
 from export.bundle import bundle
 from export.model_file import metadata
-from tests.support import small_models
+from pipeline.core.sections import FLAVOURS
+from tests.support import small_models, verbs
 
 # Fixtures of several folders.
 from tests.support.phone_fixtures import adb_variables, connect_phone, no_adb, own_adb, phone  # noqa: F401
@@ -19,19 +20,20 @@ from tests.support.phone_fixtures import adb_variables, connect_phone, no_adb, o
 @pytest.fixture(scope="session")
 def small_bundles(tmp_path_factory) -> dict[str, Path]:
     """A bundle of every flavour, by its name; not to be written into."""
-    folders = {}
-    for flavour in ("float32", "float16", "dynamic_range", "int8"):
-        folder = tmp_path_factory.mktemp("bundles") / flavour
-        folder.mkdir()
-        said = metadata.classifier(small_models.LABELS, small_models.FRAME, flavour)
-        data = metadata.write(small_models.build(flavour), said, small_models.FRAME)
-        (folder / bundle.model_name(flavour)).write_bytes(data)
-        contract = bundle.make_contract(
-            data, flavour=flavour, labels=small_models.LABELS, threshold=0.4296875, content_aspect=16 / 9
-        )
-        bundle.write(contract, folder)
-        folders[flavour] = folder
-    return folders
+
+    def make(place: Path) -> None:
+        for flavour in FLAVOURS:
+            (place / flavour).mkdir()
+            said = metadata.classifier(small_models.LABELS, small_models.FRAME, flavour)
+            data = metadata.write(small_models.build(flavour), said, small_models.FRAME)
+            (place / flavour / bundle.model_name(flavour)).write_bytes(data)
+            contract = bundle.make_contract(
+                data, flavour=flavour, labels=small_models.LABELS, threshold=0.4296875, content_aspect=16 / 9
+            )
+            bundle.write(contract, place / flavour)
+
+    place = verbs.made_once(tmp_path_factory, "bundles", make)
+    return {flavour: place / flavour for flavour in FLAVOURS}
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Commands as processes of their own that start with TensorFlow loaded already.
 
-They are forked from a process that has imported TensorFlow and done nothing else; each loads the project's
-own modules. Where loading TensorFlow is part of the matter, use `verbs.start` and `verbs.verb`.
+They are forked from a process that has only imported TensorFlow and other libraries; each loads the
+project's own modules. Where loading TensorFlow is part of the matter, use `verbs.start` and `verbs.verb`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-_PRELOADED = ["tensorflow", "keras"]
+_PRELOADED = [
+    "tensorflow",
+    "keras",
+    "sklearn.linear_model",
+    "pydantic",
+    "PIL.Image",
+    "ai_edge_litert.interpreter",
+]
 
 
 class Forked:

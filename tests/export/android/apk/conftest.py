@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from export import app_versions
 from export.android.apk import build, programs, toolchain
 from export.android.apk.apk_info import ApkInfo
+from tests.support import verbs
 
 VERSIONS = """
 # A project as small as can be.
@@ -104,8 +106,12 @@ def project(tmp_path) -> Path:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory) -> Path:
-    """Unpacked tools, shared by all tests."""
-    return tmp_path_factory.mktemp("data") / "cache/android"
+    """Unpacked tools, shared by all tests; the keys lie beside it."""
+
+    def make(place: Path) -> None:
+        (place / "cache/android").mkdir(parents=True)
+
+    return verbs.made_once(tmp_path_factory, "android", make) / "cache/android"
 
 
 @pytest.fixture(scope="session")
@@ -113,22 +119,35 @@ def tools(cache, tmp_path_factory) -> toolchain.Toolchain:
     """The pinned toolchain."""
     needs_tools()
     folder = write_project(tmp_path_factory.mktemp("tools") / "project")
-    return toolchain.find(app_versions.read_versions(folder), cache)
+    versions = app_versions.read_versions(folder)
+
+    def fetch(_: Path) -> None:
+        toolchain.find(versions, cache)
+
+    verbs.made_once(tmp_path_factory, "fetched", fetch)
+    return toolchain.find(versions, cache)
 
 
 @pytest.fixture(scope="session")
 def built(tools, cache, small_bundles, tmp_path_factory) -> tuple[Path, ApkInfo, list]:
     """The small project as an APK with the small int8 bundle, its passport, and the progress reports."""
-    folder = tmp_path_factory.mktemp("built")
-    seen = []
-    made = build.build_apk(
-        small_bundles["int8"],
-        folder / "demo.apk",
-        project=write_project(folder / "project"),
-        cache=cache,
-        progress=lambda stage, done, total: seen.append((stage, done, total)),
-    )
-    return folder / "demo.apk", made, seen
+
+    def make(place: Path) -> None:
+        seen = []
+        made = build.build_apk(
+            small_bundles["int8"],
+            place / "demo.apk",
+            project=write_project(place / "project"),
+            cache=cache,
+            progress=lambda *report: seen.append(report),
+        )
+        (place / "passport.json").write_text(made.model_dump_json())
+        (place / "progress.json").write_text(json.dumps(seen))
+
+    place = verbs.made_once(tmp_path_factory, "built", make)
+    made = ApkInfo.model_validate_json((place / "passport.json").read_text())
+    seen = [tuple(report) for report in json.loads((place / "progress.json").read_text())]
+    return place / "demo.apk", made, seen
 
 
 @pytest.fixture
