@@ -1,8 +1,8 @@
 # The verbs of this repository; CI runs the same. Each sets up what it needs.
 SHELL := /bin/sh
 PYTHON := .venv/bin/python
-# A file is never divided; files are handed out in the order of tests/conftest.py. Hundreds of processes start, so
-# none compiles what another has.
+# A file is never divided; files are handed out in the order of tests/conftest.py. They start
+# hundreds of processes, which share compiled modules even where the environment forbids writing them.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 .DEFAULT_GOAL := help
 .PHONY: help setup judges demo test quick lint bench bench-full bench-scale

@@ -47,7 +47,7 @@ gc.set_threshold(10_000)
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
-    """Each worker begins with other files, so that pytest prepares each file in one of them, not in all."""
+    """Each worker begins with other files, so that pytest rewrites each file in one of them, not in all."""
     report = yield
     if isinstance(collector, pytest.Directory) and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
         number, of = int(worker.removeprefix("gw")), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
@@ -57,7 +57,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
 
 
 def pytest_collection_finish() -> None:
-    """Spares the garbage collector what is imported by now, as it stays."""
+    """Exempts what is imported by now from garbage collection, since it stays."""
     gc.collect()
     gc.freeze()
 
