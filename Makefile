@@ -36,5 +36,5 @@ bench-full: setup  ## accuracy on real pictures: presets, int8, and what cached 
 	@$(PYTHON) -m benchmarks.accuracy
 	@$(PYTHON) -m benchmarks.models
 
-bench-scale: setup  ## time and memory from 300 to 300,000 pictures: under two hours
+bench-scale: setup  ## time and memory from 300 to 300,000 pictures: about 45 minutes
 	@$(PYTHON) -m benchmarks.scale
