@@ -217,7 +217,7 @@ def missed(runs: _Runs, sizes: Sequence[int]) -> list[str]:
 
 
 def plot(path: Path, runs: _Runs, sizes: Sequence[int]) -> None:
-    """Seconds and memory of every step over the number of pictures, on logarithmic axes."""
+    """Seconds, on a logarithmic axis, and memory of every step over the number of pictures."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 3.6), layout="constrained")
@@ -227,10 +227,15 @@ def plot(path: Path, runs: _Runs, sizes: Sequence[int]) -> None:
         for step in STEPS:
             axes.plot(sizes, [median(runs[step, size])[column] for size in sizes], marker="o", label=step)
         axes.set_xscale("log")
-        axes.set_yscale("log")
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.minorticks_off()
         axes.set_xlabel("pictures")
         axes.set_title(title)
-    figure.axes[0].legend()
+    seconds, memory = figure.axes
+    seconds.set_yscale("log")
+    seconds.yaxis.set_major_formatter("{x:g}")
+    seconds.legend()
+    memory.set_ylim(bottom=0)
     figure.savefig(path)
 
 
