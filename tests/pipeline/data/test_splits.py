@@ -1,89 +1,18 @@
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter, defaultdict
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.model_selection import StratifiedGroupKFold
 
-from pipeline.core import config as configuration
-from pipeline.core import runs, stages
-from pipeline.core.errors import DataError, RunError
+from pipeline.core import stages
+from pipeline.core.errors import DataError
 from pipeline.core.runs import Run
 from pipeline.data import splits
 from pipeline.data.dataset import Table
 from pipeline.data.pictures import Picture, Pictures
-from pipeline.data.shares import keys_of, share_out
-from pipeline.data.splits import Split
-
-
-def picture(path: str, label: str = "", content: str = "", group: str = "", given_split: str = "") -> Picture:
-    sha256 = hashlib.sha256((content or path).encode()).hexdigest()
-    return Picture(path, label or path.split("/")[0], group, given_split, sha256, 10, 10)
-
-
-def table_of(*rows: Picture) -> Table:
-    ordered = Pictures(sorted(rows, key=lambda p: p.path))
-    return Table(Path("pictures"), tuple(sorted({p.label for p in rows})), ordered, ())
-
-
-def groups_in(split: Split) -> dict[str, str]:
-    """The group of every picture, by path."""
-    return {p.path: split.groups.of(p) for part in (split.train, split.held_out) for p in part}
-
-
-def singles(**counts: int) -> list[Picture]:
-    return [picture(f"{label}/{i:04d}.png") for label, count in counts.items() for i in range(count)]
-
-
-def random_table(seed: int) -> Table:
-    """Classes of unequal sizes; some pictures in groups, some groups over several classes, some copies."""
-    random = np.random.default_rng(seed)
-    rows = []
-    for label in "abcd"[: random.integers(2, 5)]:
-        for number in range(int(random.integers(25, 120))):
-            kind = random.random()
-            group = (
-                f"{label}{random.integers(12)}"
-                if kind < 0.3
-                else f"g{random.integers(20)}"
-                if kind < 0.4
-                else ""
-            )
-            content = f"copy {label} {random.integers(10)}" if random.random() < 0.1 else ""
-            rows.append(picture(f"{label}/{number:04d}.png", content=content, group=group))
-    return table_of(*rows)
-
-
-@pytest.fixture
-def run(workplace) -> Run:
-    return Run(runs.RUNS / "first")
-
-
-@pytest.fixture
-def config_of(tmp_path):
-    return lambda *settings: configuration.load(tmp_path, settings)
-
-
-@pytest.fixture
-def draw_split(run, config_of):
-    def make(table: Table, *settings: str) -> Split:
-        return splits.make(run, table, config_of(*settings))
-
-    return make
-
-
-def sides(split: Split) -> dict[str, str]:
-    """Where every picture stands: `held_out`, a fold, or `left out`."""
-    return (
-        {p.path: f"fold {fold}" for p, fold in zip(split.train, split.folds, strict=True)}
-        | {p.path: "held_out" for p in split.held_out}
-        | {p.path: "left out" for p in split.split_conflicts}
-    )
+from tests.support.splits import given, groups_in, picture, random_table, sides, singles, table_of
 
 
 def remake(split_of, run: Run, table: Table) -> dict[str, str]:
@@ -145,37 +74,6 @@ def test_a_split_depends_on_nothing_but_pictures_and_seed(draw_split, run, seed)
 def test_another_seed_gives_another_split(draw_split):
     table = table_of(*singles(a=50, b=50))
     assert sides(draw_split(table, "seed=1")) != sides(draw_split(table, "seed=2"))
-
-
-def test_an_unchanged_split_is_not_written_again(draw_split, run):
-    table = random_table(1)
-    draw_split(table)
-    path = run.path(stages.SPLIT)
-    before = path.stat()
-    draw_split(table)
-    assert path.stat().st_mtime_ns == before.st_mtime_ns
-    assert path.stat().st_ino == before.st_ino
-
-
-def test_what_was_written_is_what_is_loaded(draw_split, run):
-    table = random_table(2)
-    split = draw_split(table)
-    loaded = splits.load(run, table)
-    assert sides(loaded) == sides(split)
-    assert (loaded.train_key, loaded.held_out_key) == (split.train_key, split.held_out_key)
-    assert loaded == split
-
-
-def test_loading_needs_a_split_that_names_every_picture(draw_split, run):
-    table = table_of(*singles(a=20, b=20))
-    with pytest.raises(RunError, match=r"split\.csv is missing") as missing:
-        splits.load(run, table)
-    assert "python -m pipeline train" in missing.value.hint
-    draw_split(table)
-    more = table_of(*table.pictures, picture("a/new.png"))
-    with pytest.raises(DataError, match=r"a/new\.png is not in the split") as new:
-        splits.load(run, more)
-    assert new.value.hint == "train again: that adds new pictures"
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -311,17 +209,6 @@ def test_groups_found_later_to_stand_on_both_sides_are_counted_and_nothing_moves
     assert split.shared_groups == 1
 
 
-def given(counts: dict[str, dict[str, int]]) -> list[Picture]:
-    return [
-        picture(
-            f"{side}/{label}/{i:03d}.png", label, given_split={"train": "train", "test": "held_out"}[side]
-        )
-        for side, labels in counts.items()
-        for label, count in labels.items()
-        for i in range(count)
-    ]
-
-
 def test_given_sides_are_kept(draw_split):
     rows = given({"train": {"a": 30, "b": 20}, "test": {"a": 3, "b": 40}})
     split = draw_split(table_of(*rows))
@@ -337,91 +224,6 @@ def test_given_sides_are_kept_even_where_they_leak(draw_split):
     assert len(split.held_out) == 10
     assert not split.split_conflicts
     assert split.shared_groups == 1
-
-
-@pytest.mark.parametrize("labels", [(0.5, 0.5), (0.85, 0.1, 0.05), (0.3, 0.3, 0.2, 0.2)])
-@pytest.mark.parametrize("seed", range(4))
-def test_groups_are_shared_out_as_evenly_as_scikit_learn_does(labels, seed):
-    random = np.random.default_rng(seed)
-    group = random.integers(0, 80, 800)
-    truth = random.choice(len(labels), 800, p=labels)
-    counts = defaultdict(Counter)
-    for name, label in zip(group, truth, strict=True):
-        counts[str(name)][str(label)] += 1
-    shares = {str(fold): 0.2 for fold in range(5)}
-    dealt = dict(zip(counts, share_out([*counts.values()], keys_of(counts, seed), shares, {}), strict=True))
-    ours = np.array([int(dealt[str(name)]) for name in group])
-    theirs = np.zeros(800, int)
-    judge = StratifiedGroupKFold(5, shuffle=True, random_state=seed)
-    for fold, (_, rows) in enumerate(judge.split(np.zeros((800, 1)), truth, group)):
-        theirs[rows] = fold
-
-    def unevenness(folds: np.ndarray) -> float:
-        found = np.array(
-            [[((folds == f) & (truth == c)).sum() for c in range(len(labels))] for f in range(5)]
-        )
-        return float((found.std(0) / found.mean(0)).mean())
-
-    assert set(dealt) == set(counts)
-    assert unevenness(ours) <= unevenness(theirs) * 1.1 + 0.01
-
-
-def by_size(split: Split) -> dict[int, Counter[str]]:
-    """How many groups of each size stand on each side and in each fold."""
-    groups, place = groups_in(split), {}
-    size = Counter(groups.values())
-    for path, where in sides(split).items():
-        place[groups[path]] = where
-    found: dict[int, Counter[str]] = defaultdict(Counter)
-    for group, where in place.items():
-        found[size[group]][where] += 1
-    return found
-
-
-@pytest.mark.parametrize("classes", [2, 7])
-@pytest.mark.parametrize("seed", range(5))
-def test_every_part_gets_its_share_of_groups_of_every_size(draw_split, seed, classes):
-    random = np.random.default_rng(seed)
-    rows = []
-    for size, count in ((10, 80), (2, 400), (1, 400)):
-        for number in range(count):
-            label = "abcdefg"[random.integers(classes)]
-            rows += [
-                picture(f"{label}/{size}-{number}-{i}.png", group=f"{size}-{number}") for i in range(size)
-            ]
-    split = draw_split(table_of(*rows), f"seed={seed}")
-    for size, count in ((10, 80), (2, 400), (1, 400)):
-        # Within two standard deviations of what lots drawn for each group would give.
-        places = by_size(split)[size]
-        assert abs(places["held_out"] - 0.2 * count) <= 2 * (0.16 * count) ** 0.5
-        for fold in range(5):
-            assert abs(places[f"fold {fold}"] - 0.16 * count) <= 2 * (0.1344 * count) ** 0.5
-    total, held_out = Counter(p.label for p in rows), Counter(p.label for p in split.held_out)
-    assert all(abs(held_out[label] - 0.2 * n) <= 1 for label, n in total.items())
-
-
-def test_large_groups_are_held_out_where_each_class_has_two_only(draw_split):
-    rows = [
-        picture(f"{label:02d}/{group}-{i}.png", group=f"{label}-{group}" if group < 2 else "")
-        for label in range(40)
-        for group in range(3)
-        for i in range(20 if group == 2 else 10)
-    ]
-    split = draw_split(table_of(*rows))
-    assert 10 <= by_size(split)[10]["held_out"] <= 22
-
-
-def test_a_class_of_few_groups_is_on_both_sides_and_in_two_folds(draw_split):
-    rows = [*singles(a=60, b=6), *(picture(f"c/{i}.png", group=f"c{i // 10}") for i in range(30))]
-    for seed in range(5):
-        split = draw_split(table_of(*rows), f"seed={seed}")
-        assert {p.label for p in split.held_out} == {"a", "b", "c"}
-
-
-def test_a_deal_takes_into_account_what_the_parts_have():
-    keys = keys_of(map(str, range(10)), 0)
-    dealt = share_out([Counter(a=1)] * 10, keys, {"x": 0.5, "y": 0.5}, {"x": Counter(a=10)})
-    assert dealt == ["y"] * 10
 
 
 def test_too_few_pictures_of_a_class_are_refused_with_the_numbers(draw_split):
@@ -484,44 +286,6 @@ def test_a_class_that_is_one_group_is_refused(draw_split):
         draw_split(table_of(*rows))
 
 
-def test_nothing_is_written_for_a_split_that_is_refused(draw_split, run):
-    with pytest.raises(DataError):
-        draw_split(table_of(*singles(a=30, b=5)))
-    assert not run.path(stages.SPLIT).exists()
-
-
-def test_a_deleted_split_is_drawn_the_same_again(draw_split, run):
-    table = random_table(3)
-    before = sides(draw_split(table))
-    text = run.path(stages.SPLIT).read_bytes()
-    run.path(stages.SPLIT).unlink()
-    assert sides(draw_split(table)) == before
-    assert run.path(stages.SPLIT).read_bytes() == text
-
-
-@pytest.mark.parametrize("added_before", [True, False])
-def test_a_deleted_split_is_not_drawn_again_once_pictures_were_added(draw_split, run, added_before):
-    table = table_of(*singles(a=40, b=40))
-    more = table_of(*table.pictures, picture("a/new.png"))
-    draw_split(table)
-    if added_before:
-        draw_split(more)
-    run.path(stages.SPLIT).unlink()
-    with pytest.raises(DataError, match=r"split\.csv is gone, and pictures were added") as caught:
-        draw_split(more)
-    assert "would not be comparable" in caught.value.message
-    assert "--resplit" in caught.value.hint
-    assert caught.value.exit_code == 2
-
-
-def test_a_lost_note_about_the_split_moves_nobody(draw_split, run):
-    rows = singles(a=40, b=40)
-    before = sides(draw_split(table_of(*rows)))
-    run.path("recipes", "split.json").unlink()
-    after = sides(draw_split(table_of(*rows, *(picture(f"{c}/{i}new.png") for c in "ab" for i in range(20)))))
-    assert {path: after[path] for path in before} == before
-
-
 @pytest.mark.parametrize("folds", [2, 3, 7])
 def test_another_number_of_folds_never_touches_the_held_out_side(draw_split, folds):
     rows = singles(a=150, b=150)
@@ -548,93 +312,6 @@ def test_another_number_of_folds_forgets_the_folds_of_pictures_that_are_gone(dra
     assert after.held_out == before.held_out
 
 
-def test_a_lost_note_does_not_keep_folds_of_another_number(draw_split, run):
-    table = table_of(*singles(a=60, b=60))
-    before = draw_split(table)
-    run.path("recipes", "split.json").unlink()
-    after = draw_split(table, "train.folds=3")
-    assert set(after.folds) == {0, 1, 2}
-    assert after.held_out == before.held_out
-
-
-def test_another_number_of_folds_does_not_draw_a_deleted_split_anew_once_pictures_were_added(draw_split, run):
-    table = table_of(*singles(a=40, b=40))
-    draw_split(table)
-    run.path(stages.SPLIT).unlink()
-    with pytest.raises(DataError, match=r"split\.csv is gone, and pictures were added"):
-        draw_split(table_of(*table.pictures, picture("a/new.png")), "train.folds=3")
-
-
-def test_a_split_drawn_by_an_earlier_version_does_not_move(draw_split, run):
-    table = table_of(*singles(a=40, b=40))
-    draw_split(table)
-    path, note = run.path(stages.SPLIT), run.path("recipes", "split.json")
-    # As another rule of dealing drew it: the two classes trade their places.
-    text = path.read_text("utf-8")
-    places = {line.split(",")[0]: line.split(",")[2:] for line in text.splitlines()[1:]}
-    other = {"a": "b", "b": "a"}
-    traded = [
-        ",".join([name, sha256, *places[other[name[0]] + name[1:]]])
-        for name, sha256, *_ in (line.split(",") for line in text.splitlines()[1:])
-    ]
-    path.write_text("\n".join([text.splitlines()[0], *traded]) + "\n", "utf-8")
-    earlier = json.loads(note.read_text("utf-8")) | {"version": 1, "key": "x", "files": {}}
-    note.write_text(json.dumps(earlier), "utf-8")
-    old = sides(splits.load(run, table))
-    assert sides(draw_split(table)) == old
-    more = table_of(*table.pictures, picture("a/new.png"))
-    after = sides(draw_split(more))
-    assert {name: after[name] for name in old} == old
-    path.unlink()
-    with pytest.raises(DataError, match=r"split\.csv is gone, and"):
-        draw_split(table)
-
-
-def test_a_deleted_split_of_an_earlier_version_is_not_drawn_by_other_rules(draw_split, run):
-    table = table_of(*singles(a=40, b=40))
-    draw_split(table)
-    note = run.path("recipes", "split.json")
-    note.write_text(json.dumps(json.loads(note.read_text("utf-8")) | {"version": 1}), "utf-8")
-    run.path(stages.SPLIT).unlink()
-    with pytest.raises(DataError, match="an earlier version of Vignette drew it") as caught:
-        draw_split(table)
-    assert "--resplit" in caught.value.hint
-
-
-def test_a_lost_note_is_written_again_as_it_was(draw_split, run):
-    """As after a signal between the two: the split can still be deleted and drawn again."""
-    table = random_table(4)
-    before = sides(draw_split(table))
-    note = run.path("recipes", "split.json")
-    text = note.read_bytes()
-    note.unlink()
-    draw_split(table)
-    assert note.read_bytes() == text
-    run.path(stages.SPLIT).unlink()
-    assert sides(draw_split(table)) == before
-
-
-def test_a_lost_note_of_a_split_that_grew_does_not_call_it_newly_drawn(draw_split, run):
-    table = table_of(*singles(a=40, b=40))
-    draw_split(table)
-    more = table_of(*table.pictures, *(picture(f"a/{i}new.png") for i in range(20)))
-    draw_split(more)
-    run.path("recipes", "split.json").unlink()
-    draw_split(more)
-    run.path(stages.SPLIT).unlink()
-    with pytest.raises(DataError, match=r"split\.csv is gone"):
-        draw_split(more)
-
-
-def test_a_damaged_split_is_said(draw_split, run):
-    table = table_of(*singles(a=40, b=40))
-    draw_split(table)
-    path = run.path(stages.SPLIT)
-    path.write_text(path.read_text("utf-8")[:-30], "utf-8")
-    with pytest.raises(RunError, match=r"split\.csv is damaged"):
-        draw_split(table)
-
-
 def test_keys_tell_what_each_side_sees(draw_split):
     rows = singles(a=40, b=40)
     first = draw_split(table_of(*rows))
@@ -646,18 +323,3 @@ def test_keys_tell_what_each_side_sees(draw_split):
     third = draw_split(table_of(*(p for p in rows if p != gone)))
     assert third.train_key != first.train_key
     assert third.held_out_key == first.held_out_key
-
-
-def test_copies_that_were_given_on_both_sides_are_loaded_as_they_were_written(draw_split, run):
-    rows = [
-        *(p._replace(given_split="train") for p in singles(a=20, b=20)),
-        picture("a/copy.png", content="same", given_split="train"),
-        *(picture(f"{label}/t{i}.png", label, given_split="held_out") for label in "ab" for i in range(4)),
-        picture("a/t9.png", content="same", given_split="held_out"),
-    ]
-    table = table_of(*rows)
-    split = draw_split(table)
-    assert split.shared_groups == 1
-    assert sides(splits.load(run, table)) == sides(split)
-    assert sides(draw_split(table)) == sides(split)
-    assert len(split.held_out) == 9
