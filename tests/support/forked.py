@@ -85,6 +85,8 @@ def _run(
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
     os.environ.clear()
     os.environ.update(environment)
+    # A process that was forked does not remove its temporary files as it ends; the one that began it does.
+    os.environ["TMPDIR"], tempfile.tempdir = str(said), None
     os.chdir(cwd)
     sys.argv = [module, *words]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
