@@ -29,10 +29,10 @@ lint: setup  ## format, lint, types, arrows between modules
 	@$(PYTHON) -m ruff format --check . && $(PYTHON) -m ruff check .
 	@$(PYTHON) -m basedpyright --level error && .venv/bin/lint-imports
 
-bench: setup  ## the figures in the README, under fifteen minutes
+bench: setup  ## the figures of docs/performance.md, under fifteen minutes
 	@$(PYTHON) -m benchmarks
 
-bench-full: setup  ## accuracy on real pictures: presets, int8, and what cached features cost; three hours
+bench-full: setup  ## accuracy on real pictures: presets, int8, and what cached features cost; over four hours
 	@$(PYTHON) -m benchmarks.accuracy
 	@$(PYTHON) -m benchmarks.models
 

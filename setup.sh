@@ -6,7 +6,7 @@ cd "$(dirname "$0")"
 
 case "$(uname -s)" in
     Linux | Darwin) ;;
-    *) echo "error: Vignette runs on Linux, on Windows through WSL, and as far as it works on macOS" >&2; exit 2 ;;
+    *) echo "error: Vignette runs on Linux, on Windows through WSL and, untested, on macOS" >&2; exit 2 ;;
 esac
 
 # As requires-python in pyproject.toml.

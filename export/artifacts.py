@@ -55,7 +55,7 @@ stages.add(
     ),
     Stage(
         "parity",
-        6,
+        7,
         (PARITY,),
         {**_ANSWERS, INT8_BUILT_IN: f"{PREDICTIONS}/{INT8_BUILT_IN}", "latency": "latency"},
         _TFLITE,
@@ -122,7 +122,7 @@ stages.add(
         "photos from the field",
         flavour="int8",
     ),
-    Stage(f"{FIGURES}/{PHOTOS_SHEET}", 1, (PHOTOS_SHEET,), {"photos": "photos"}, _PHOTOS),
+    Stage(PHOTOS_SHEET, 1, (PHOTOS_SHEET,), {"photos": "photos"}, _PHOTOS),
     Stage(
         f"{PREDICTIONS}/int8_simulated",
         1,
@@ -139,6 +139,6 @@ stages.add(
         "the model on pictures of a screen",
         flavour="int8",
     ),
-    Stage(f"{FIGURES}/{SIMULATED_SHEET}", 1, (SIMULATED_SHEET,), {"simulated": "simulated"}, _SIMULATE),
+    Stage(SIMULATED_SHEET, 1, (SIMULATED_SHEET,), {"simulated": "simulated"}, _SIMULATE),
     Stage("report", 3, (REPORT, REPORT_JSON, MODEL_CARD), command=Command("export", "report")),
 )

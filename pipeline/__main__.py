@@ -1,7 +1,7 @@
 """The command line of the pipeline: pictures → a trained Keras classifier.
 
-Each verb is a module of `verbs`. They load what they need when they run, so that `--help` answers
-at once.
+Each verb is a module of `pipeline.cli`. They load what they need when they run, so that `--help`
+answers at once.
 """
 
 from __future__ import annotations

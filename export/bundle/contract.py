@@ -214,7 +214,7 @@ class Contract(_Part):
         """The largest difference from the golden outputs, in probability; 0 demands equal bytes.
 
         Up to the softmax, XNNPACK gives the same int8 bytes on x86 and ARM. The softmax is LiteRT's own and
-        rounds otherwise on 64-bit ARM (`softmax`): there, one step is allowed if the contract does not hold
+        rounds differently on 64-bit ARM (`softmax`): there, one step is allowed if the contract does not hold
         ARM's bytes, and on 32-bit ARM, where nothing was measured. Built-in kernels differ by more, and float
         outputs are rounded differently. Version 1 demands equality of the built-in kernels, which made its
         outputs.

@@ -41,7 +41,7 @@ class Softmax:
     def x86(self, logits: np.ndarray) -> np.ndarray:
         """The file's output by XNNPACK on x86, uint8, shape (n,), from the int8 logits."""
         exponentials = self._exponentials(logits)
-        # One after the other: numpy's own sum adds in pairs, which rounds otherwise.
+        # One after the other: numpy's own sum adds in pairs, which rounds differently.
         total = np.add.accumulate(exponentials, dtype=np.float32)[-1]
         steps = exponentials * (np.float32(1) / (total * _STEP)) + np.float32(0.5)
         return np.minimum(steps.astype(np.int64), _LEVELS).astype(np.uint8)

@@ -81,7 +81,7 @@ def photos(
         if adopted:
             more = f" and {adopted.pictures:,} pictures of the run" if adopted.pictures else ""
             terminal.say("adopted", f"{adopted.photos} photos{more}, grouped by session, in {adopted.table}")
-            terminal.text(f"{'next':>12}  python -m pipeline train {adopted.table}")
+            terminal.next("pipeline", "train", str(adopted.table))
             result["adopted"] = {"table": str(adopted.table), "photos": adopted.photos}
         terminal.finish(result, files)
         _require_agreement(scored.phone)

@@ -40,9 +40,10 @@ def verify(
 
     Checks the letterbox, then the model on built-in kernels and on XNNPACK. Reads a bundle (model,
     labels.txt, contract.json), or every bundle of a run. Writes nothing. With --arm, two emulated ARM
-    processors run LiteRT and the library of the run's demo.apk, which may differ from the golden vectors
-    and, on pictures, from this computer by no more than the contract allows there; needs make judges, and
-    takes about a second per picture. Exit code 3: a step differs; the error names the first one.
+    processors run LiteRT and the library of the run's demo.apk. Their answers may differ from the golden
+    vectors, and on pictures from this computer's, by no more than the contract allows on ARM. This needs
+    make judges, and takes about a second per picture. Exit code 3: a step differs; the error names the
+    first one.
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from export.bundle import bundle

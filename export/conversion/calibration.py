@@ -77,7 +77,7 @@ class Trial(Document):
             f"{row.name} {row.mean_abs_dp:.4f} (agreement {row.agreement:.3f})" for row in self.candidates
         )
         return (
-            f"Mean |Δp| on {self.judges} training pictures that calibrated none of these files, "
+            f"Probability moved on {self.judges} training pictures that calibrated none of these files, "
             f"plain and augmented: {rows}"
         )
 
@@ -195,7 +195,7 @@ def representative(
 
 
 def extremes(frame: Size) -> tuple[np.ndarray, np.ndarray]:
-    """An all-black and an all-white frame, uint8."""
+    """An all-black and an all-white frame, uint8, shape (frame.height, frame.width, 3)."""
     shape = (frame.height, frame.width, 3)
     return np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)
 

@@ -13,9 +13,10 @@ from export.conversion import calibration, calibration_report, compensation, fai
 from export.conversion.failures import Failure
 from export.conversion.flavour_options import FLAVOURS
 from pipeline.core import files, memory, stages
-from pipeline.core.errors import ConversionError, GateError, RunError
+from pipeline.core.errors import ConversionError, GateError, RunError, UsageError
 from pipeline.core.progress import ProgressReporter
 from pipeline.core.recipes import Recipe
+from pipeline.core.runs import Run
 from pipeline.core.sections import Flavour as FlavourName
 from pipeline.training.experiment import Experiment
 from pipeline.training.results import Frame
@@ -39,6 +40,16 @@ def bundle_name(flavour: str) -> str:
     return f"{artifacts.EXPORT}/{flavour}"
 
 
+def check_flavour(run: Run, flavour: str) -> None:
+    """Raises UsageError if a run does not export a flavour."""
+    flavours = run.config().export.flavours
+    if flavour not in flavours:
+        raise UsageError(
+            f"--flavour {flavour}: {run.folder} exports {', '.join(flavours)}",
+            "name one of these, or add it to export.flavours and train with --overwrite",
+        )
+
+
 def recipe(experiment: Experiment, flavour: str) -> Recipe:
     """The recipe of a flavour's file."""
     inputs = experiment.model_key
@@ -55,7 +66,7 @@ def require(experiment: Experiment, flavour: str) -> None:
     run, path = experiment.run, experiment.run.path(file_name(flavour))
     if not run.done(recipe(experiment, flavour)):
         run.require_whole(bundle_name(flavour))
-        what = "was made from another model than the run's" if path.is_file() else "is missing"
+        what = "was made from a different model" if path.is_file() else "is missing"
         raise RunError(f"{path} {what}", f"export it: python -m export tflite {run.name}")
 
 

@@ -177,7 +177,7 @@ def _check_same_border(run: Run, own: OwnModel, labels: Sequence[str]) -> None:
         differences.append(f"its labels are {', '.join(labels)}, not {', '.join(old.labels)}")
     if differences:
         raise UsageError(
-            f"{own.path} is another model than the one in {run.folder}: {'; '.join(differences)}",
+            f"{own.path} is a different model from the one in {run.folder}: {'; '.join(differences)}",
             "use --name NAME for another run",
         )
 

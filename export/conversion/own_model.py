@@ -92,7 +92,7 @@ def refuse(own: OwnModel, run: Run) -> NoReturn:
     against = (
         f"unlike the model of {run.folder}, {' and '.join(found)}"
         if found
-        else (f"its outputs and its frame are as many and as large as those of {run.folder}")
+        else (f"it has as many outputs and the same frame as the model of {run.folder}")
     )
     raise DataError(f"{own.path} is not a .tflite: it is a Keras model; {against}", file_kind.GIVE_KERAS)
 
@@ -136,12 +136,12 @@ def _open(path: Path) -> keras.Model:
             f"{path} is {what}" + ("" if described else ", not a .keras model"),
             "save it again: model.save(FILE.keras)"
             if described
-            else 'save it so: keras.models.load_model(FILE, compile=False).save("FILE.keras")',
+            else 'save it like this: keras.models.load_model(FILE, compile=False).save("FILE.keras")',
         )
     if described.own_code:
         raise DataError(
             f"{path} needs code that is not in Keras: {', '.join(described.own_code)}",
-            "no code of a file is run here; build these parts of Keras' own layers",
+            "no code of a file is run here; build these parts of Keras's own layers",
         )
     with quiet():
         import keras
@@ -182,7 +182,7 @@ def _outputs(path: Path, model: Any, frame: Size) -> int:
     shape = model.compute_output_shape((1, frame.height, frame.width, 3))
     if not (isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[1], int)):
         raise DataError(
-            f"{path} is no classifier: its output is {shape}", "expected one vector, a number per class"
+            f"{path} is not a classifier: its output is {shape}", "expected one vector, a number per class"
         )
     return shape[1]
 

@@ -40,7 +40,12 @@ def mask(width: int, height: int, frame: Size) -> np.ndarray:
 
 
 def covered(frame: np.ndarray, border: np.ndarray) -> np.ndarray:
-    """The frame with its border filled with the mean colour of the inside."""
+    """The frame with its border filled with the mean colour of the inside.
+
+    Args:
+        frame: RGB, uint8, shape (height, width, 3).
+        border: bool, shape (height, width).
+    """
     painted = frame.copy()
     inside = frame[~border]
     painted[border] = np.round(inside.mean(0)) if len(inside) else NEUTRAL
@@ -48,7 +53,7 @@ def covered(frame: np.ndarray, border: np.ndarray) -> np.ndarray:
 
 
 def alone(frame: np.ndarray, border: np.ndarray) -> np.ndarray:
-    """The frame with only its border left, and grey inside."""
+    """The frame with only its border left, and grey inside; arguments as in `covered`."""
     painted = frame.copy()
     painted[~border] = NEUTRAL
     return painted

@@ -53,8 +53,8 @@ def require_tflite(path: Path) -> None:
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise DataError(
-            f"{path} has {size / 1e9:,.1f} GB; the limit is {MOST_BYTES / 1e9:.0f} GB",
-            "a classifier for a phone has a few MB: is this the right file?",
+            f"{path} is {size / 1e9:,.1f} GB; the limit is {MOST_BYTES / 1e9:.0f} GB",
+            "a classifier for a phone takes a few MB: is this the right file?",
         )
     if head[4:8] == _IDENTIFIER:
         return

@@ -27,7 +27,7 @@ def scores(predictions: Predictions, threshold: float | None) -> Scores:
     return Scores(
         accuracy=float(metrics.accuracy_of(counts)),
         accuracy_interval=intervals.share(predictions.predicted == predictions.truth, predictions.groups),
-        macro_f1=float(metrics.f1_of(counts)[_present(predictions)].mean()),
+        macro_f1=float(metrics.macro_f1_of(counts)),
         calibration_error=confidence.calibration_error(predictions.probabilities, predictions.truth),
         dont_know=None if threshold is None else _dont_know(predictions, threshold),
     )

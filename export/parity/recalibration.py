@@ -59,7 +59,7 @@ def both_looks(first: FirstLook, second: FlavourTarget) -> str:
     """The held-out figures of the file before a recalibration and of the one after it."""
     return "; ".join(
         f"{name} file: accuracy {look.accuracy:.3f}, agreement {look.agreement:.3f}, "
-        f"mean |Δp| {look.mean_abs_dp:.4f}, shift {look.confidence_shift:+z.4f}"
+        f"probability moved {look.mean_abs_dp:.4f}, confidence change {look.confidence_shift:+z.4f}"
         for name, look in (("first", first), ("second", second))
     )
 

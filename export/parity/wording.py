@@ -109,7 +109,7 @@ def sentences(target: Target, reference: Reference, gate: Gate, noun: str = "hel
     lines += [_changed(target, reference, noun), _how_sure(target, gate)]
     if target.groups < target.n:
         lines.append(
-            f"The {target.n:,} pictures come in {target.groups:,} groups of near-copies or sessions; the "
+            f"The {target.n:,} pictures come in {target.groups:,} groups of near-duplicates or sessions; the "
             "intervals allow for that."
         )
     lines += [_failed(check) for check in target.checks if check.verdict == Verdict.FAILED]

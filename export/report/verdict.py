@@ -189,10 +189,10 @@ def _quality(contents: Artifacts) -> str:
             unsure += f", {points(known.right_of_answered)} of those correctly"
     if contents.get(GivenModel):
         return (
-            f"{known.who} recognises {points(known.accuracy)} of the held-out pictures ({sure}){unsure}. "
+            f"{known.who} recognizes {points(known.accuracy)} of the held-out pictures ({sure}){unsure}. "
             "If the model was trained on some of them, it does worse on new ones."
         )
-    return f"{known.who} recognises {points(known.accuracy)} of new pictures ({sure}){unsure}."
+    return f"{known.who} recognizes {points(known.accuracy)} of new pictures ({sure}){unsure}."
 
 
 def _watch(contents: Artifacts, alarms: list[str]) -> str:
@@ -206,7 +206,7 @@ def _watch(contents: Artifacts, alarms: list[str]) -> str:
     never = _never(contents)
     if never:
         some = f" ({len(never) - 1} more such classes.)" if len(never) > 1 else ""
-        return f"Warning: none of the {never[0].n} pictures of {never[0].label} is recognised.{some}"
+        return f"Warning: none of the {never[0].n} pictures of {never[0].label} is recognized.{some}"
     if evaluation and evaluation.without_leaked:
         return leak(evaluation.held_out, evaluation.without_leaked)
     weakest = _weakest(evaluation) if evaluation else ""
@@ -215,7 +215,7 @@ def _watch(contents: Artifacts, alarms: list[str]) -> str:
 
 
 def _never(contents: Artifacts) -> list[ClassScore]:
-    """Classes with some held-out pictures, none of which the Keras model recognises."""
+    """Classes with some held-out pictures, none of which the Keras model recognizes."""
     evaluation = contents.get(Evaluation)
     classes = evaluation.held_out.classes if evaluation else ()
     return [row for row in classes if row.n >= _SOME and row.recall == 0]

@@ -72,7 +72,7 @@ def fetch(archive: Path = ARCHIVE) -> bool:
         data = packed[0].read_bytes()
     if not _is_genuine(data):
         raise ToolError(
-            f"npm fetched another {PACKAGE} {VERSION} than the pinned one: its sha512 differs",
+            f"npm fetched a {PACKAGE} {VERSION} that is not the pinned one: its sha512 differs",
             f"check where npm fetches from: npm view {PACKAGE}@{VERSION} dist.integrity",
         )
     files.write_bytes(archive, data)

@@ -18,7 +18,7 @@ from export.parity.result import ParityResult
 from export.web import litert_js, page
 from export.web.page import GRID, Facts, Gate, HeldOut
 from pipeline.core import files, stages
-from pipeline.core.errors import RunError, UsageError
+from pipeline.core.errors import RunError
 from pipeline.core.recipes import key_of
 from pipeline.core.runs import Run
 from pipeline.core.sections import INT8
@@ -56,12 +56,7 @@ def make(run: Run, flavour: str = "") -> _Made:
         StorageError: The page cannot be written.
     """
     flavour = flavour or INT8
-    exported = run.config().export.flavours
-    if flavour not in exported:
-        raise UsageError(
-            f"--flavour {flavour}: {run.folder} exports {', '.join(exported)}",
-            "name one of these, or add it to export.flavours and train again",
-        )
+    convert.check_flavour(run, flavour)
     folder, contract = run.path(convert.bundle_name(flavour)), f"{convert.bundle_name(flavour)}/contract"
     if not run.path(convert.contract_name(flavour)).is_file() or run.out_of_date(contract):
         raise RunError(

@@ -31,7 +31,7 @@ def audit(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in train.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
+    name: options.Name = None,
     allow_unreadable: options.AllowUnreadable = None,
     strict: Annotated[bool, typer.Option(help="Exit with code 3 if there is something to act on.")] = False,
     shard: options.ShardOption = None,

@@ -39,7 +39,7 @@ def evaluate(
         count = len(issues.label_issues)
         if count:
             terminal.say(
-                "label_issues",
+                "label issues",
                 f"{count} of {issues.n:,} labels are contradicted, see {run.path(stages.LABEL_ISSUES)}; "
                 f"look at {run.path(stages.FIGURES, 'label_issues.png')}",
             )

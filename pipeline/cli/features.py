@@ -17,7 +17,7 @@ def features(
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as in train.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="The run's name; default: the stem of the source.")] = None,
+    name: options.Name = None,
     allow_unreadable: options.AllowUnreadable = None,
     run_option: Annotated[
         str | None, typer.Option("--run", metavar="RUN", help="With the configuration of this run.")
@@ -54,6 +54,6 @@ def features(
             found = extraction.extract(run, config, table, split, part, terminal, workers)
         for kind in found:
             what = f"{kind.backbone} {kind.frame}, {kind.layer}, {kind.views} views"
-            done = f"computed of shard {part}" if part else "have them"
+            done = f"computed in shard {part}" if part else "cached"
             terminal.say("features", f"{what}: {kind.pictures:,} pictures {done}")
         terminal.finish({"run": run.name, "shard": shard, "features": [asdict(kind) for kind in found]})

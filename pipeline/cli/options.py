@@ -30,6 +30,8 @@ Source = Annotated[
     ),
 ]
 
+Name = Annotated[str | None, typer.Option(help="The run's name; default: the source's, without its suffix.")]
+
 # What the pictures and their split depend on: a run keeps to it.
 _SPLIT_KEYS = (
     *("data.pictures", "data.held_out", "data.group_copies", "data.group_pattern"),
@@ -80,8 +82,6 @@ def one_of(argument: str | None, option: str | None) -> str | None:
     Raises:
         UsageError: The two differ.
     """
-    from pipeline.core.errors import UsageError
-
     if argument and option and argument != option:
         raise UsageError(f"{argument} and --run {option} are both given", "omit one of them")
     return option or argument
@@ -99,7 +99,6 @@ def source_of(source: Path | None, option: str | None, name: str | None) -> tupl
         UsageError: No source, two sources, or no such run.
     """
     from pipeline.core import runs
-    from pipeline.core.errors import UsageError
 
     if source is None and option is None:
         raise UsageError(

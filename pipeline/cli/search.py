@@ -38,9 +38,7 @@ def search(
             "--set", metavar="KEY=VALUE", help="Override a key, or replace the values to try with a list."
         ),
     ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="The run's name; default: the source's, without its suffix.")
-    ] = None,
+    name: options.Name = None,
     allow_unreadable: options.AllowUnreadable = None,
     run_option: Annotated[
         str | None,
@@ -126,7 +124,7 @@ def _show(terminal: Terminal, result: Frontier) -> None:
                 for row in result.rows
             ],
         )
-        terminal.text("* on the frontier: none is both as fast and better.")
+        terminal.text("* on the frontier: none is at least as fast and scores better.")
         if any(_preset(row) != row.values["train.preset"] for row in result.rows):
             terminal.text("In brackets: fine-tuning gained nothing, the score is the fast model's.")
         terminal.text(f"They are {result.note}.")

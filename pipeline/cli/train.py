@@ -21,9 +21,7 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Override a key; a list of values starts a search."),
     ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="The run's name; default: the source's, without its suffix.")
-    ] = None,
+    name: options.Name = None,
     allow_unreadable: options.AllowUnreadable = None,
     preset: Annotated[
         str | None,

@@ -151,7 +151,7 @@ class Cluster:
             last = error.last_worker.address
             return ToolError(
                 f"all workers that took the task {failed.key} were lost; the last was {last}",
-                f"see there what ended it, such as a lack of memory; then {_AGAIN}",
+                f"check that machine for the cause, such as a lack of memory; then {_AGAIN}",
             )
         return _other(error, "a worker") if isinstance(error, ModuleNotFoundError) else error
 

@@ -38,7 +38,7 @@ def locked(folder: Path, hint: str, warn: Callable[[str], object] | None = None)
 
     Raises:
         RunError: Another process, named in the message, holds the lock, and `warn` is not given.
-        StorageError: The folder cannot be written, or not be locked.
+        StorageError: The folder cannot be written or locked.
     """
     new = not folder.exists()
     files.make_folder(folder)
@@ -68,7 +68,7 @@ def waiting_for(folder: Path, warn: Callable[[str], object] = unheard) -> Iterat
         warn: Told which process it waits for.
 
     Raises:
-        StorageError: The folder cannot be written, or not be locked.
+        StorageError: The folder cannot be written or locked.
     """
     path = folder / LOCK
     with _open_lock(path) as file:
@@ -82,7 +82,7 @@ def if_free(folder: Path) -> Iterator[str]:
     """Locks a folder unless another process holds it; yields that process, or an empty string.
 
     Raises:
-        StorageError: The folder cannot be written, or not be locked.
+        StorageError: The folder cannot be written or locked.
     """
     path = folder / LOCK
     with _open_lock(path) as file:

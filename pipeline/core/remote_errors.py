@@ -36,7 +36,7 @@ def denied(place: str) -> DataError:
     """The error for a bucket or a folder that may not be read."""
     return DataError(
         f"{place}: access is denied",
-        "give credentials that may read it, in the way of the store's own tools: for S3, AWS_PROFILE or "
+        "give credentials that may read it, as the store's own tools expect: for S3, AWS_PROFILE or "
         "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     )
 
@@ -79,7 +79,7 @@ def transient(address: str, error: Exception) -> str:
     if names & _CREDENTIALS:
         raise DataError(
             f"{bucket_of(address)}: no credentials: {words}",
-            "put them into the environment, in the way of the store's own tools; to read a public S3 bucket "
+            "set them in the environment, as the store's own tools expect; to read a public S3 bucket "
             "without any, set FSSPEC_S3_ANON=true",
         ) from error
     if status in _GONE or (not status and isinstance(error, FileNotFoundError) and not _hides(error)):

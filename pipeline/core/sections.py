@@ -151,7 +151,7 @@ class Augment(Part):
     @classmethod
     def _seen(cls, value: bool, info: ValidationInfo) -> bool:
         if value and info.data.get("views") == 0:
-            raise ValueError("augment.views of at least 1 where it is true")
+            raise ValueError("false, or augment.views of at least 1")
         return value
 
     @field_validator("zoom", mode="before")

@@ -184,7 +184,7 @@ add(
     ),
     Stage(
         "evaluation",
-        6,
+        7,
         (EVALUATION, ANSWERS),
         {"predictions": f"{PREDICTIONS}/keras", "folds": "folds"},
         EVALUATE,

@@ -1,4 +1,4 @@
-"""Turns what users call channels, videos and classes into safe addresses and names.
+"""Turns what users call channels and classes into safe addresses and names.
 
 Sends no request. Data from YouTube obeys the same rules: a file name is made from a well-formed id, and
 from nothing else.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 _TABS = ("videos", "shorts", "streams")
 _HOSTS = ("youtube.com", "www.youtube.com", "m.youtube.com")
@@ -22,26 +22,6 @@ _LONGEST_LABEL = 100
 def is_video(text: object) -> bool:
     """Whether this is the id of a video: eleven letters, digits, `-` and `_`."""
     return isinstance(text, str) and _VIDEO.fullmatch(text) is not None
-
-
-def video_id(text: str) -> str | None:
-    """The id in an id or an address of a video, such as `youtu.be/ID` or `youtube.com/watch?v=ID`."""
-    if is_video(text):
-        return text
-    parts = _split(text)
-    if parts is None:
-        return None
-    host, path, query = parts
-    first, *others = [*path, ""]
-    if host == "youtu.be":
-        found = first
-    elif host not in _HOSTS:
-        return None
-    elif first == "watch":
-        found = query.get("v", [""])[0]
-    else:
-        found = others[0] if first in ("shorts", "embed", "live", "v") and others else ""
-    return found if is_video(found) else None
 
 
 def channel_list(text: str, *, everything: bool = False) -> str | None:
@@ -61,7 +41,7 @@ def channel_list(text: str, *, everything: bool = False) -> str | None:
     elif _CHANNEL.fullmatch(text):
         path = ["channel", text]
     elif parts := _split(text):
-        host, path, _ = parts
+        host, path = parts
         if host not in _HOSTS:
             return None
     else:
@@ -104,17 +84,16 @@ def invisible(letter: str) -> bool:
     return unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
-def _split(text: str) -> tuple[str, list[str], dict[str, list[str]]] | None:
+def _split(text: str) -> tuple[str, list[str]] | None:
     if any(invisible(letter) or letter.isspace() for letter in text):
         return None
     if not re.match(r"https?://", text):
         text = f"https://{text}"
     try:
         parts = urlsplit(text)
-        query = parse_qs(parts.query)
     except ValueError:
         return None
     if "@" in parts.netloc or ":" in parts.netloc:
         return None
     path = [unquote(part) for part in parts.path.split("/") if part]
-    return parts.netloc.lower(), path, query
+    return parts.netloc.lower(), path

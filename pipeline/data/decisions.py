@@ -57,7 +57,7 @@ def read(path: Path) -> dict[str, Decision]:
             sha256, kind, label, note = (row[name] for name in _COLUMNS)
             decision = Decision(kind, label, note, rows.line_num)
             if not re.fullmatch("[0-9a-f]{64}", sha256):
-                raise DataError(f"{where}: {sha256!r} is no sha256", "correct or remove the line")
+                raise DataError(f"{where}: {sha256!r} is not a sha256", "correct or remove the line")
             if decision.kind not in (_KEEP, RELABEL, LEAVE_OUT):
                 raise DataError(
                     f"{where}: the decision must be {_KEEP}, {RELABEL} or {LEAVE_OUT}. "

@@ -90,7 +90,7 @@ def _check_path(where: str, root: Path, name: str, received: str) -> None:
         if remote.has_password(name):
             raise DataError(
                 f"{where}: an address must have no password in it, which runs and reports would show",
-                "put it into the environment, in the way of the store's own tools",
+                "set it in the environment, as the store's own tools expect",
             )
     elif ".." in PurePosixPath(name).parts or re.match(r"[A-Za-z]:/", name):
         raise DataError(

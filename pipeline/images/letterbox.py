@@ -122,9 +122,9 @@ def auto_frame(sizes: Sequence[tuple[int, int]], long_side: int = LONG_SIDE) -> 
         sizes: (width, height) of the upright training pictures, in pixels.
         long_side: In pixels.
     """
-    lying = sum(w >= h for w, h in sizes) / len(sizes)
-    standing = sum(w <= h for w, h in sizes) / len(sizes)
-    if max(lying, standing) < _SAME_ORIENTATION:
+    landscape = sum(w >= h for w, h in sizes) / len(sizes)
+    portrait = sum(w <= h for w, h in sizes) / len(sizes)
+    if max(landscape, portrait) < _SAME_ORIENTATION:
         return Size(long_side, long_side)
     aspect = median_aspect(sizes)
     wanted = long_side * min(aspect, 1 / aspect)

@@ -54,12 +54,12 @@ def f1_of(confusion: np.ndarray) -> np.ndarray:
 
 
 def macro_f1_of(confusion: np.ndarray) -> np.ndarray:
-    """The unweighted mean of the classes' F1; shape (..., classes, classes) → (...)."""
-    return f1_of(confusion).mean(-1)
+    """The unweighted mean F1 of the classes that occur; shape (..., classes, classes) → (...)."""
+    return f1_of(confusion).mean(-1, where=confusion.sum(-1) > 0)
 
 
 def log_loss(logits: np.ndarray, truth: np.ndarray) -> float:
-    """The mean cross-entropy, in nats."""
+    """The mean cross-entropy, in nats; logits of shape (n, classes), labels of shape (n,)."""
     from scipy import special
 
     picked = special.log_softmax(logits, axis=1)[np.arange(len(truth)), truth]

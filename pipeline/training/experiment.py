@@ -170,17 +170,17 @@ def _trained_otherwise(experiment: Experiment) -> str:
     run, folds = experiment.run, experiment.run.recorded("folds")
     if experiment.given:
         same = run.recorded("given").get("inputs", {}).get("train") == experiment.split.train_key
-        return "" if same else "was given with other pictures or labels than the run has now"
+        return "" if same else "was given with pictures or labels that differ from the run's"
     if run.config().search and not run.recorded("search"):
         return "is older than the search, which is unfinished"
     if not folds or run.recorded("model").get("inputs", {}).get("folds") != folds.get("key"):
         return "was not trained from the folds beside it"
     if folds["inputs"].get("train") != experiment.split.train_key:
-        return "was trained on other pictures, labels or folds than the run has now"
+        return "was trained on pictures, labels or folds that differ from the run's"
     if run.read(Folds, stages.FOLDS).labels != experiment.labels:
-        return "was trained for other labels than the run has now"
+        return "was trained for labels that differ from the run's"
     if folds["settings"] != training_settings(experiment):
-        return "was trained with other settings than the run has now"
+        return "was trained with settings that differ from the run's"
     return ""
 
 
@@ -190,7 +190,10 @@ def is_fine_tuned(run: Run) -> bool:
 
 
 def load_out_of_fold(run: Run) -> dict[str, np.ndarray]:
-    """`sha256` (as `digest_array` has it), `group`, `truth`, `fold`, `logits` and `probabilities` of a run.
+    """The out-of-fold predictions of a run: arrays with a row for each training picture.
+
+    `sha256` (as `digest_array` has it), `group`, `truth` and `fold` have shape (n,), `logits` and
+    `probabilities` (n, classes).
 
     Raises:
         RunError: They are missing or damaged.

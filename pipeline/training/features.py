@@ -97,6 +97,7 @@ def compute(
         DataError: A picture has changed or can no longer be read.
         WeightsError: The backbone's weights are unavailable.
         StorageError: The disk is full.
+        RunError: The cache is damaged or empty.
     """
     made = recipe(config, frame, layer, classifier)
     folder = runs.CACHE / made.key

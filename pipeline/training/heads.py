@@ -158,7 +158,11 @@ class HeadTrainer:
 def run_folds(
     trainer: HeadTrainer, examples: Examples, config: Config, progress: Progress, stage: str
 ) -> CrossValidation:
-    """Trains and validates every fold, selects the epoch, and calibrates on the predictions."""
+    """Trains and validates every fold, selects the epoch, and calibrates on the predictions.
+
+    Raises:
+        ConfigError: The training diverged.
+    """
     train, numbers = config.train, np.arange(len(examples.truth))
     logits = store.zeros((train.epochs, len(numbers), examples.classes))
     history: list[Curves] = []
@@ -229,6 +233,9 @@ def fit_final(
     Returns:
         The final classifier, and its logits for the plain views of the training pictures,
         float32, shape (n, classes).
+
+    Raises:
+        ConfigError: The training diverged.
     """
     rows = np.arange(len(examples.truth))
     trainer.start(examples, rows)

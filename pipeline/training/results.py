@@ -80,7 +80,7 @@ class Tried(Candidate):
         size_bytes: Of that file.
         fine_tuned: Whether the folds show that fine-tuning gained something; otherwise the scores are the
             fast model's.
-        on_frontier: Whether no candidate is both as fast and better.
+        on_frontier: Whether no candidate is at least as fast and scores better.
     """
 
     depths: int

@@ -77,11 +77,8 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
         ConversionError: It could not be converted.
     """
     run, config = experiment.run, experiment.config
-    if flavour and flavour not in config.export.flavours:
-        raise UsageError(
-            f"--flavour {flavour}: {run.folder} exports {', '.join(config.export.flavours)}",
-            "name one of these, or add it to export.flavours and train again",
-        )
+    if flavour:
+        convert.check_flavour(run, flavour)
     failed = convert.failed(experiment)
     if flavour in failed:
         raise ConversionError(

@@ -51,8 +51,8 @@ def unpack(archive: Path, reporter: ProgressReporter) -> Pulled:
                     raise _refusal(
                         archive,
                         entry,
-                        f"another picture than {path}, which is there already",
-                        "the zip is of another phone: rename it, and its photos get a folder of their own",
+                        f"a different picture from {path}, which already exists",
+                        "the zip is from another phone: rename it, and its photos get a folder of their own",
                     )
                 there = path.is_file()
                 written = update(path, data)

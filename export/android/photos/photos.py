@@ -72,7 +72,7 @@ class Photos(Document):
         photos: The number of usable photos.
         field: The scores of the labelled photos; None if there are none.
         held_out: The scores of the held-out set on the classes that the photos show.
-        gap: How much worse the photos are recognised; None without `field`.
+        gap: How much worse the photos are recognized; None without `field`.
         out_of_scope: The photos that show none of the classes.
         unlabelled: The paths of photos without a label.
         other_models: The photos that a model of another run answered.
@@ -144,8 +144,8 @@ def photos(
     run.make(recipe, build)
     scored = run.read(Photos, artifacts.PHOTOS)
     if scored.errors:
-        stage, settings = f"figures/{artifacts.PHOTOS_SHEET}", {"frame": str(experiment.frame)}
-        drawn = stages.recipe(stage, {"photos": recipe.key}, settings, DRAWN)
+        settings = {"frame": str(experiment.frame)}
+        drawn = stages.recipe(artifacts.PHOTOS_SHEET, {"photos": recipe.key}, settings, DRAWN)
         run.make(drawn, lambda: mistakes.draw(experiment, taken, scored.errors))
     return scored, taken
 

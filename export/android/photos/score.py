@@ -64,7 +64,7 @@ class HeldOutScores(Scores):
 
 
 class Gap(Document):
-    """How much worse photos are recognised than held-out pictures.
+    """How much worse photos are recognized than held-out pictures.
 
     Attributes:
         accuracy_drop: Held-out minus field accuracy, with its interval.
@@ -110,7 +110,7 @@ def score(truth: np.ndarray, probabilities: np.ndarray, groups: Sequence[str], t
         sessions=len(np.unique(names)),
         accuracy=float(right.mean()),
         accuracy_interval=intervals.share(right, names),
-        macro_f1=float(metrics.f1_of(confusion)[present].mean()),
+        macro_f1=float(metrics.macro_f1_of(confusion)),
         macro_f1_interval=intervals.f1(truth, predicted, names, classes).macro,
         dont_know=float(unsure.mean()),
         dont_know_interval=intervals.share(unsure, names),
@@ -139,7 +139,7 @@ def at_mix(recalls: np.ndarray, truth: np.ndarray, photos: np.ndarray) -> float 
 
 
 def gap(field: Scores, held_out: HeldOutScores) -> Gap:
-    """How much worse the photos are recognised than the held-out set, and what that may mean."""
+    """How much worse the photos are recognized than the held-out set, and what that may mean."""
     drop = held_out.accuracy - field.accuracy
     interval = intervals.difference(
         held_out.accuracy,

@@ -124,7 +124,7 @@ def simulate(experiment: Experiment, reporter: ProgressReporter) -> Simulated:
 
     run.make(recipe, build)
     drawn = stages.recipe(
-        f"figures/{artifacts.SIMULATED_SHEET}",
+        artifacts.SIMULATED_SHEET,
         {"simulated": recipe.key},
         {"frame": str(experiment.frame)},
         DRAWN,

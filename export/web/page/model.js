@@ -23,7 +23,7 @@ export class Model {
   /**
    * Loads a .tflite file, given the text of its contract, the sha256 of that text, and LiteRT's WebAssembly.
    *
-   * @throws {ModelError} They do not belong together, or LiteRT.js refuses the model.
+   * @throws {ModelError} They do not belong together, or LiteRT.js rejects the model.
    */
   static async open(text, hash, data, wasm) {
     if (sha256(new TextEncoder().encode(text)) !== hash) throw new ModelError("contract_changed");

@@ -248,7 +248,7 @@ def test_adopted_photos_train_the_next_run(place, photos):
     shown = fine(run(place, "walk", "--adopt", "field"))
     table = Path("data/pictures/field.csv")
     assert f"27 photos, grouped by session, in {table}" in shown
-    assert f"next  python -m pipeline train {table}" in shown
+    assert f"\nnext: python -m pipeline train {table}\n" in shown
     rows = list(csv.DictReader(table.read_text("utf-8").splitlines()))
     assert len({row["group"] for row in rows}) == 3
     again = run(place, "walk", "--adopt", "field")

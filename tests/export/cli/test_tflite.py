@@ -77,7 +77,7 @@ def test_how_a_file_differs_from_a_runs_model_is_told(tmp_path_factory, tmp_path
     )
     own_models.save(place / "same.keras", frame=Size(64, 64))
     ended = call(capfd, "export", "passport", "same.keras", "--run", "pictures", cwd=place)
-    assert "its outputs and its frame are as many and as large as those of" in ended.stderr
+    assert "it has as many outputs and the same frame as the model of" in ended.stderr
 
 
 def test_a_file_in_the_place_of_a_runs_model_is_not_the_one_that_was_trained(

@@ -91,7 +91,7 @@ def test_words_name_what_is_wrong():
         )
     )
     text = " ".join(words)
-    assert "They were chosen after the gate refused int8. Mean |Δp| on 30 training" in text
+    assert "They were chosen after the gate refused int8. Probability moved on 30 training" in text
     assert "plain and augmented: other 0.0200 (agreement 0.900)." in text
     assert "ant is furthest from it, by 10.0 points" in text
     assert "They cover 231 of the 256 levels" in text

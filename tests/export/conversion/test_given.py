@@ -200,7 +200,7 @@ def test_labels_and_classes_must_be_the_same(fresh):
 def test_another_model_does_not_take_the_place_of_the_runs_own(place):
     own_models.save(place / "wide.keras", frame=Size(64, 64))
     assert refused(UsageError, replace(OWN, file=Path("wide.keras"), name="mine")) == (
-        "wide.keras is another model than the one in data/runs/mine: it takes 64x64, not 48x32",
+        "wide.keras is a different model from the one in data/runs/mine: it takes 64x64, not 48x32",
         OTHER,
     )
     message, _ = refused(UsageError, replace(OWN, labels=("blue", "green", "red")))
@@ -220,7 +220,7 @@ def test_a_new_version_of_the_model_replaces_it_and_what_was_made_of_it(place):
     assert experiment.given
     assert experiment.given.sha256 != before.sha256
     assert Run(RUN).out_of_date("export/int8")
-    with pytest.raises(RunError, match="was made from another model than the run's"):
+    with pytest.raises(RunError, match="was made from a different model"):
         convert.require(experiment, "int8")
     convert.convert(experiment, ProgressReporter())
     assert Run(RUN).key("export/int8") != key
@@ -269,7 +269,7 @@ def test_a_missing_model_and_other_pictures_are_told(place):
     verbs.rewrite(RUN, stages.PICTURES, rows.replace("red/00.png,red", "red/00.png,blue"))
     with pytest.raises(RunError) as caught:
         opened()
-    assert "was given with other pictures or labels than the run has now" in caught.value.message
+    assert "was given with pictures or labels that differ from the run's" in caught.value.message
     assert caught.value.hint == f"give the model again: {AGAIN}"
     (RUN / stages.MODEL).unlink()
     with pytest.raises(RunError, match="is missing"):

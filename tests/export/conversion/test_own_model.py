@@ -142,7 +142,7 @@ def test_what_is_no_classifier_of_one_picture_is_told_by_its_shape(tmp_path):
     grey = saved(tmp_path / "grey.keras", keras.layers.Flatten(), keras.layers.Dense(3), shape=(8, 8, 1))
     assert refused(grey)[0] == "FILE does not take one RGB picture: its input is (None, 8, 8, 1)"
     dense = saved(tmp_path / "map.keras", keras.layers.Conv2D(3, 1))
-    assert refused(dense)[0] == "FILE is no classifier: its output is (1, 8, 8, 3)"
+    assert refused(dense)[0] == "FILE is not a classifier: its output is (1, 8, 8, 3)"
 
 
 def test_code_of_the_file_is_never_run(tmp_path):
@@ -156,7 +156,7 @@ def test_code_of_the_file_is_never_run(tmp_path):
     own = saved(tmp_path / "own.keras", pooled, Mine(), keras.layers.Dense(3))
     assert refused(own) == (
         "FILE needs code that is not in Keras: Mine",
-        "no code of a file is run here; build these parts of Keras' own layers",
+        "no code of a file is run here; build these parts of Keras's own layers",
     )
     by_lambda = saved(tmp_path / "lambda.keras", keras.layers.Lambda(lambda x: x + 1), keras.layers.Flatten())
     assert refused(by_lambda)[0].startswith("FILE needs code that is not in Keras: Lambda")

@@ -126,8 +126,8 @@ def test_a_huge_file_is_not_read(tmp_path):
     with path.open("wb") as file:
         file.write(b"\x1c\0\0\0TFL3")
         file.truncate(20_000_000_000)
-    hint = "a classifier for a phone has a few MB: is this the right file?"
-    refused(path, "has 20.0 GB; the limit is 1 GB", hint)
+    hint = "a classifier for a phone takes a few MB: is this the right file?"
+    refused(path, "is 20.0 GB; the limit is 1 GB", hint)
 
 
 def test_what_is_no_file_is_named(tmp_path):

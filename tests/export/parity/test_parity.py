@@ -155,14 +155,14 @@ def test_a_file_made_from_another_model_is_not_compared(copy):
     with pytest.raises(RunError) as caught:
         parity.parity(experiments.open_trained(run), ProgressReporter())
     path = RUN / convert.file_name("float32")
-    assert caught.value.message == f"{path} was made from another model than the run's"
+    assert caught.value.message == f"{path} was made from a different model"
     assert caught.value.hint == "export it: python -m export tflite pictures"
 
 
 @pytest.mark.slow
 def test_a_file_made_from_another_model_is_no_side_of_a_comparison_either(copy):
     retrained()
-    with pytest.raises(RunError, match="was made from another model than the run's"):
+    with pytest.raises(RunError, match="was made from a different model"):
         sides.side("pictures", "int8", ByHand())
 
 

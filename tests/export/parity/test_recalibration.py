@@ -61,7 +61,8 @@ def test_a_no_leads_to_other_pictures_judged_on_training_pictures_and_to_a_secon
     said = told.first.stdout
     assert "gate  int8 failed: mean_abs_dp is 0.0" in said
     assert (
-        "Mean |Δp| on 37 training pictures that calibrated none of these files, plain and augmented: " in said
+        "Probability moved on 37 training pictures that calibrated none of these files, plain and augmented: "
+        in said
     )
     assert "calibration  taken: 30 pictures instead of 10" in said
     assert "gate  second look at the 36 held-out pictures" in said

@@ -130,7 +130,7 @@ def test_groups_are_named_where_there_are_any():
     grouped = replace(one, groups=np.array([str(number // 3) for number in range(300)]))
     changes = comparison.compare(grouped, grouped, ("ant", "bee", "cat"), None)
     assert (
-        "The 300 pictures come in 100 groups of near-copies or sessions; the intervals allow for that."
+        "The 300 pictures come in 100 groups of near-duplicates or sessions; the intervals allow for that."
     ) in wording.sentences(row(changes), reference(grouped), Gate())
 
 

@@ -113,7 +113,7 @@ def test_a_file_that_passed_may_be_shipped_and_the_weakest_class_is_named(found)
     assert told.state == "yes"
     assert "on 100 pictures that no decision has used, 96.7% of its answers match" in told.sentences[0]
     assert told.sentences[1] == (
-        "The int8 file recognises 88.0% of new pictures (n = 100; 95% interval 80.2% to 93.0%). Below a "
+        "The int8 file recognizes 88.0% of new pictures (n = 100; 95% interval 80.2% to 93.0%). Below a "
         "score of 0.500 it says “I don't know”: it answers 90.0%, 92.0% of those correctly."
     )
     assert told.sentences[2] == (
@@ -154,7 +154,7 @@ def test_where_int8_failed_the_best_flavour_is_named_and_judged(found):
     assert told.state == "look"
     assert told.sentences[0].startswith("The float16 file matches the Keras model: on 100 pictures")
     assert told.sentences[0].endswith("It replaces int8, which failed the gate: agreement is 0.5.")
-    assert told.sentences[1].startswith("The float16 file recognises 89.0% of new pictures")
+    assert told.sentences[1].startswith("The float16 file recognizes 89.0% of new pictures")
     assert verdict.flavour(found) == "float16"
 
 
@@ -191,7 +191,7 @@ def test_the_score_without_leaked_pictures_leads_for_the_file_and_for_keras(foun
     told = verdict.verdict(found)
     assert "its accuracy is 0.700 against 0.720 on the 60 without copies in training" in told.sentences[0]
     assert told.sentences[1].startswith(
-        "The int8 file recognises 70.0% of new pictures (n = 60, 40 with copies in training excluded; "
+        "The int8 file recognizes 70.0% of new pictures (n = 60, 40 with copies in training excluded; "
         "95% interval 60.0% to 80.0%)"
     )
     leading = [row for row in learned.learned(found).scores if row.leads]
@@ -249,16 +249,16 @@ def test_a_model_that_may_be_guessing_is_not_shipped(found):
 def test_without_a_file_the_keras_models_score_is_said_as_its_own(found):
     del found.documents[artifacts.PARITY]
     found.missing[artifacts.PARITY] = Artifacts(Run(found.run.folder)).missing[artifacts.PARITY]
-    assert verdict.verdict(found).sentences[1].startswith("The Keras model recognises 89.0% of new pictures")
+    assert verdict.verdict(found).sentences[1].startswith("The Keras model recognizes 89.0% of new pictures")
 
 
-def test_a_class_that_is_never_recognised_asks_to_look_first(found):
+def test_a_class_that_is_never_recognized_asks_to_look_first(found):
     cat, dog = EVALUATION.held_out.classes
     never = EVALUATION.held_out.model_copy(update={"classes": (cat, dog.model_copy(update={"recall": 0.0}))})
     found.documents[stages.EVALUATION] = EVALUATION.model_copy(update={"held_out": never})
     told = verdict.verdict(found)
     assert told.state == "look"
-    assert told.sentences[2] == "Warning: none of the 50 pictures of <dog> is recognised."
+    assert told.sentences[2] == "Warning: none of the 50 pictures of <dog> is recognized."
 
 
 def test_after_a_second_look_the_pictures_are_not_called_unseen(found):

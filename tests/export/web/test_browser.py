@@ -365,7 +365,7 @@ def test_a_camera_that_cannot_be_had_is_explained_and_an_altered_canvas_found(op
         )
     one.page.evaluate("Object.defineProperty(navigator, 'mediaDevices', { value: undefined })")
     one.page.locator("#open").click()
-    assert one.text("#problem").startswith("The browser gives no camera to a page that was opened this way.")
+    assert one.text("#problem").startswith("The browser denies the camera to a page opened this way.")
 
 
 def test_a_tampered_page_is_refused(open_page, page_file, tmp_path):

@@ -61,7 +61,7 @@ def test_what_is_missing_is_named_with_what_to_run(exported, monkeypatch, tmp_pa
         run(exported, "--flavour", "int4"),
         2,
         f"--flavour int4: {RUN} exports float32, float16, dynamic_range, int8",
-        "name one of these, or add it to export.flavours and train again",
+        "name one of these, or add it to export.flavours and train with --overwrite",
     )
     refused(
         run(exported, "--fetch", "--flavour", "int8"),

@@ -58,7 +58,7 @@ def test_shards_taken_in_are_what_one_process_makes(shared, alone):
     assert sum(int(line.split(": ")[1].split()[0]) for line in read) == 36
     for k in (2, 4, 1, 3):
         said = fine(here(*FEATURES, "--shard", f"{k}/4", cwd=shared))
-        assert f"pictures computed of shard {k}/4" in said
+        assert f"pictures computed in shard {k}/4" in said
     assert not list((shared / runs.CACHE).glob("*/records.bin"))
     fine(here(*FEATURES, cwd=shared))
     for name in ("facts.bin", "views.bin", "records.bin"):

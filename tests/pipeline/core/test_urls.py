@@ -2,48 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.core.urls import channel_list, is_label, is_video, uploads, video_id
+from pipeline.core.urls import channel_list, is_label, is_video, uploads
 
 ID = "dQw4w9WgXcQ"
 CHANNEL = "UCabcdefghijklmnopqrstuv"
 ROOT = "https://www.youtube.com"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        ID,
-        f"https://www.youtube.com/watch?v={ID}",
-        f"https://www.youtube.com/watch?list=PL1&v={ID}&t=3s#x",
-        f"http://youtu.be/{ID}?si=abc",
-        f"youtube.com/shorts/{ID}",
-        f"https://m.youtube.com/embed/{ID}",
-        f"https://www.youtube.com/live/{ID}",
-    ],
-)
-def test_the_id_is_found_in_what_people_copy(text):
-    assert video_id(text) == ID
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "short",
-        ID + "x",
-        f"{ID}\n",
-        f"https://evil.example/watch?v={ID}",
-        f"https://user:pass@www.youtube.com/watch?v={ID}",
-        f"https://youtube.com.evil.example/shorts/{ID}",
-        "https://www.youtube.com/shorts/",
-        "https://www.youtube.com/watch?v=../../../etc",
-        "https://www.youtube.com/@alpha",
-        "https://[bad",
-        "../../../../x",
-    ],
-)
-def test_what_names_no_video_gives_none(text):
-    assert video_id(text) is None
 
 
 @pytest.mark.parametrize(

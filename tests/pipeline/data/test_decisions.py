@@ -35,7 +35,7 @@ def test_rows_are_read_by_content(workplace):
     [
         ((f"{A},relabel,owl",), "decisions.csv, line 2: expected 4 cells"),
         ((f"{A},keep,owl,,more",), "decisions.csv, line 2: expected 4 cells"),
-        (("abc,keep,owl,",), "decisions.csv, line 2: 'abc' is no sha256"),
+        (("abc,keep,owl,",), "decisions.csv, line 2: 'abc' is not a sha256"),
         (
             (f"{A},keep,owl,", f"{B},drop,owl,"),
             "decisions.csv, line 3: the decision must be keep, relabel or leave_out. Received: 'drop'",

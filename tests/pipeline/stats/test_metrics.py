@@ -66,8 +66,12 @@ def test_accuracy_and_f1_equal_scikit_learn(predictions):
     assert metrics.macro_f1_of(counts) == pytest.approx(macro)
 
 
-def test_a_class_that_is_nowhere_has_f1_zero():
-    assert metrics.f1_of(np.array([[3, 0], [0, 0]])).tolist() == [1.0, 0.0]
+def test_a_class_that_does_not_occur_has_f1_zero_and_does_not_count():
+    truth, predicted = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 2, 1, 0])
+    counts = metrics.confusion(truth, predicted, 4)
+    assert metrics.f1_of(counts)[2:].tolist() == [0.0, 0.0]
+    expected = judge.f1_score(truth, predicted, labels=[0, 1], average="macro")
+    assert metrics.macro_f1_of(counts) == pytest.approx(expected)
 
 
 def test_many_confusions_are_scored_at_once(predictions):

@@ -53,12 +53,12 @@ def test_a_model_is_not_opened_with_labels_that_were_renamed_since(spoiled):
     folders[0].rename("pictures/zz-last")
     with fingerprints.open_cache() as cache:
         audit.make(run, run.config(), ProgressReporter(), cache)
-    assert refused_to_open(run) == "was trained on other pictures, labels or folds than the run has now"
+    assert refused_to_open(run) == "was trained on pictures, labels or folds that differ from the run's"
     ended = verbs.here("export", "tflite", cwd=spoiled)
     verbs.refused(
         ended,
         1,
-        f"the model {RUN / stages.MODEL} was trained on other pictures, labels or folds than the run has now",
+        f"the model {RUN / stages.MODEL} was trained on pictures, labels or folds that differ from the run's",
         f"finish the training first: python -m pipeline train {RUN / stages.CONFIG} --name pictures",
     )
 
@@ -72,15 +72,15 @@ def test_a_model_is_not_opened_with_a_label_that_only_held_out_pictures_have(spo
     )
     run.forget("pictures")
     stored_table.save(run, replace(experiment.table, pictures=rows))
-    assert refused_to_open(Run(RUN)) == "was trained for other labels than the run has now"
+    assert refused_to_open(Run(RUN)) == "was trained for labels that differ from the run's"
 
 
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("seed=5", "was trained on other pictures, labels or folds than the run has now"),
-        ("head.l2=0.5", "was trained with other settings than the run has now"),
-        ("augment.views=3", "was trained with other settings than the run has now"),
+        ("seed=5", "was trained on pictures, labels or folds that differ from the run's"),
+        ("head.l2=0.5", "was trained with settings that differ from the run's"),
+        ("augment.views=3", "was trained with settings that differ from the run's"),
     ],
 )
 def test_an_old_model_is_not_opened_after_a_training_that_was_interrupted(

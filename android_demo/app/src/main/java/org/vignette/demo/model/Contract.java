@@ -165,7 +165,7 @@ public final class Contract {
 
     /**
      * The largest difference from the golden outputs, in probability units; 0 demands equal bytes. Up to the softmax,
-     * XNNPACK gives the same int8 bytes on every processor. The softmax is LiteRT's own and rounds otherwise on 64-bit
+     * XNNPACK gives the same int8 bytes on every processor. The softmax is LiteRT's own and rounds differently on 64-bit
      * ARM; a contract without ARM's bytes allows one step there, as on 32-bit ARM. Built-in kernels differ by more, and
      * float outputs are rounded differently.
      */
