@@ -77,9 +77,9 @@ def test_the_file_that_moves_less_is_kept_and_its_recipe_says_so(run, moved):
     assert convert.recipe(run, "float32").settings.keys() == {"flavour", "labels"}
     (line,) = said.lines
     assert line == (
-        "compensation: The int8 file is compensated. Probability moved on 29 training pictures that calibrated none "
-        "of these files, plain and augmented: plain 0.0400 (agreement 0.900); compensated 0.0200 (agreement "
-        "0.900)."
+        "compensation: The int8 file is compensated. Probability moved on 29 training pictures that calibrated "
+        "none of these files, plain and augmented: plain 0.0400 (agreement 0.900); compensated 0.0200 "
+        "(agreement 0.900)."
     )
     # It is tried once.
     assert decided(run) is None
@@ -96,7 +96,7 @@ def test_what_brings_nothing_is_dropped_and_the_recipe_is_that_of_an_older_versi
     found = run.run.read(Compensation, artifacts.COMPENSATION)
     assert (found.outcome, found.chosen, found.layers) == (Outcome.NO_BETTER, "plain", LAYERS)
     assert found.sentence.startswith(
-        "The int8 file is plain: compensation brought it no closer to Keras. Mean"
+        "The int8 file is plain: compensation brought it no closer to Keras. Probability moved"
     )
 
 

@@ -65,7 +65,7 @@ def test_another_phones_picture_of_the_same_name_is_refused(shared, tmp_path):
     kept = unpacked(shared).folder / NAME
     before = kept.read_bytes()
     other = holding(tmp_path / "vignette photos.zip", (NAME, b"other"))
-    with pytest.raises(DataError, match=f"entry '{NAME}': another picture than {kept}") as refused:
+    with pytest.raises(DataError, match=f"entry '{NAME}': a different picture from {kept}") as refused:
         unpacked(other)
     assert "rename it" in refused.value.hint
     assert kept.read_bytes() == before
