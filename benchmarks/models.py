@@ -4,8 +4,8 @@ Measured, for flowers5 and trashnet (below the folder that VIGNETTE_PICTURES nam
 program's own commands: out-of-fold accuracy; held-out accuracy of the Keras model and of its int8 file; their
 agreement and the probability moved; the int8 file's accuracy on simulated photos of a screen; the minutes
 and the peak memory of `train` (features included) and of `tflite`. Reference, the old way: a head on the
-backbone's top alone, and a plain int8 file. `balanced` continues the run of `fast`, as a user would, and its minutes
-are those of both. The last rows are medians over the seeds, held against floors; exit code 1
+backbone's top alone, and a plain int8 file. `balanced` continues the run of `fast`, as a user would, and
+its minutes are those of both. The last rows are medians over the seeds, held against floors; exit code 1
 if one is missed. Nothing here is chosen by the held-out pictures: every setting is the program's default.
 
 Each seed takes about an hour on two cores.

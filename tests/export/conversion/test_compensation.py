@@ -77,8 +77,8 @@ def test_the_file_that_moves_less_is_kept_and_its_recipe_says_so(run, moved):
     assert convert.recipe(run, "float32").settings.keys() == {"flavour", "labels"}
     (line,) = said.lines
     assert line == (
-        "compensation: The int8 file is compensated. Probability moved on 29 training pictures that calibrated "
-        "none of these files, plain and augmented: plain 0.0400 (agreement 0.900); compensated 0.0200 "
+        "compensation: The int8 file is compensated. Probability moved on 29 training pictures that "
+        "calibrated none of these files, plain and augmented: plain 0.0400 (agreement 0.900); compensated 0.0200 "
         "(agreement 0.900)."
     )
     # It is tried once.
