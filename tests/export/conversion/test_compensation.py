@@ -78,8 +78,8 @@ def test_the_file_that_moves_less_is_kept_and_its_recipe_says_so(run, moved):
     (line,) = said.lines
     assert line == (
         "compensation: The int8 file is compensated. Probability moved on 29 training pictures that "
-        "calibrated none of these files, plain and augmented: plain 0.0400 (agreement 0.900); compensated 0.0200 "
-        "(agreement 0.900)."
+        "calibrated none of these files, plain and augmented: plain 0.0400 (agreement 0.900); compensated "
+        "0.0200 (agreement 0.900)."
     )
     # It is tried once.
     assert decided(run) is None
