@@ -10,9 +10,10 @@ from pipeline.core import parallel
 from pipeline.core.errors import PictureError
 from pipeline.core.remote import Identity
 from pipeline.core.remote_cache import Place
-from pipeline.data import name_groups, tables
+from pipeline.data import fingerprints, name_groups, tables
 from pipeline.data.dataset import Table
 from pipeline.data.decisions import RELABEL
+from pipeline.data.file_hashes import state_of
 from pipeline.data.pictures import Picture, Pictures
 from pipeline.images import decode
 
@@ -68,14 +69,16 @@ def compare(old: Table, new: Table) -> Change:
 
 
 def changed_since(table: Table, source: Path, moment: float, group_pattern: str = "") -> Change:
-    """How the files of a data set differ from its table; files older than the table are not read.
+    """How the files of a data set differ from its table; most are not read.
 
-    Pictures on web servers, which cannot be listed, count as unchanged.
+    Those are read that are in another state than when this computer last read them, or, if it never did,
+    that were changed after the table was written. Pictures on web servers, which cannot be listed, count as
+    unchanged.
 
     Args:
         table: The earlier table.
         source: The folder or the table that it was made from.
-        moment: When the table was written, in seconds; files changed later are read.
+        moment: When the table was written, in seconds.
         group_pattern: `data.group_pattern`.
 
     Raises:
@@ -85,12 +88,18 @@ def changed_since(table: Table, source: Path, moment: float, group_pattern: str 
     layout = tables.layout_of(source, table.cache)
     listed = layout.cache.look(layout.candidates.paths(), one_by_one=False)
     excluded = {(entry.path, entry.label) for entry in table.excluded}
+    hashes = fingerprints.known().hashes
+
+    def known(path: Place, was: Picture | None, found: Identity | OSError | None) -> str:
+        """The sha256 of a file that need not be read; empty otherwise."""
+        if isinstance(path, Path) and hashes.knows(path):
+            return hashes.get(path, state_of(path)) or ""
+        return was.sha256 if was and _changed(path, found) <= moment else ""
 
     def look(entry: Picture) -> Picture:
         path, was = layout.place(entry), table.pictures.get(entry.path)
         try:
-            same = was is not None and _modified(path, listed.get(entry.path)) <= moment
-            sha256 = was.sha256 if was and same else decode.digest(path)
+            sha256 = known(path, was, listed.get(entry.path)) or decode.digest(path)
         except (OSError, PictureError):
             sha256 = ""
         # A picture that was relabelled keeps its class wherever it lies.
@@ -102,10 +111,11 @@ def changed_since(table: Table, source: Path, moment: float, group_pattern: str 
     return compare(table, name_groups.apply(now, group_pattern))
 
 
-def _modified(path: Place, listed: Identity | OSError | None) -> float:
-    """When a file was last written, in seconds; 0 if that is not known."""
+def _changed(path: Place, listed: Identity | OSError | None) -> float:
+    """When a file was last written, moved or replaced, in seconds; 0 if that is not known."""
     if isinstance(listed, OSError):
         raise listed
     if isinstance(path, Path):
-        return path.stat().st_mtime
+        stat = path.stat()
+        return max(stat.st_mtime, stat.st_ctime)
     return (listed.modified if listed else None) or 0

@@ -56,7 +56,7 @@ class FileHashes:
             self._records = np.asarray(np.memmap(file, _RECORD, "r", shape=(self._count,)))
         self._rows = DigestIndex(self._records["path"])
 
-    def get(self, place: Place, state: State) -> str | None:
+    def get(self, place: Place, state: State | None) -> str | None:
         """The sha256 of a file; None if it is not known, or not in this state."""
         row = self._rows.row(_key(place))
         if row < 0:
@@ -64,6 +64,10 @@ class FileHashes:
         record = self._records[row].tobytes()
         _, *known, sha256, crc32 = _PACKED.unpack(record)
         return sha256.hex() if known == [*state] and zlib.crc32(record[:-4]) == crc32 else None
+
+    def knows(self, place: Place) -> bool:
+        """Whether the file was read before, in whatever state."""
+        return self._rows.row(_key(place)) >= 0
 
     def add(self, place: Place, state: State, sha256: str) -> None:
         """Remembers the sha256 of a file that was in this state before and after it was read.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 
-from pipeline.data import changes
+import pytest
+
+from pipeline.data import changes, file_hashes, fingerprints
 from pipeline.data.dataset import scan
 from pipeline.images import decode
 
@@ -52,3 +55,20 @@ def test_what_changed_since_a_moment_is_found_by_reading_newer_files_alone(two, 
     monkeypatch.setattr(decode, "digest", lambda path: read.append(path.name) or digest(path))
     assert str(changes.changed_since(before, two, moment)) == "1 changed, 1 relabelled"
     assert sorted(read) == ["001.png", "001.png", "from-dog.png"]
+
+
+@pytest.mark.parametrize("read_before", [True, False])
+def test_pictures_that_trade_places_are_noticed_although_their_times_stay(
+    two, workplace, monkeypatch, read_before
+):
+    monkeypatch.setattr(file_hashes, "_SETTLED_NS", 0)
+    with fingerprints.open_cache() as cache:
+        before = scan(two, cache=cache if read_before else None)
+    time.sleep(0.05)
+    # A run that was copied has a table that is newer than any file.
+    moment = time.time() + 3600 * read_before
+    time.sleep(0.05)
+    one, other, spare = two / "cat/000.png", two / "dog/000.png", two / "spare"
+    for source, target in ((one, spare), (other, one), (spare, other)):
+        source.rename(target)
+    assert str(changes.changed_since(before, two, moment)) == "2 changed"

@@ -252,7 +252,8 @@ def test_pictures_that_were_relabelled_since_the_training_are_said_in_one_line(s
     )
 
 
-def test_pictures_that_are_as_they_were_are_not_read_and_nothing_is_said(spoiled, monkeypatch):
+def test_pictures_that_are_as_they_were_are_not_read_and_nothing_is_said(finished, monkeypatch):
+    monkeypatch.chdir(finished)
     monkeypatch.setattr(decode, "digest", lambda path: pytest.fail(f"{path} was read"))
     heard = Heard()
     experiments.open_trained(Run(RUN), heard)
