@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from pipeline.core import stages
+from pipeline.core.errors import RunError
 from pipeline.core.stages import FIGURES, PREDICTIONS, Command, Stage
+
+if TYPE_CHECKING:
+    from pipeline.core.runs import Run
 
 EXPORT = "export"
 CALIBRATION = f"{EXPORT}/calibration.json"
@@ -142,3 +149,20 @@ stages.add(
     Stage(SIMULATED_SHEET, 1, (SIMULATED_SHEET,), {"simulated": "simulated"}, _SIMULATE),
     Stage("report", 3, (REPORT, REPORT_JSON, MODEL_CARD), command=Command("export", "report")),
 )
+
+
+def require_bundle(run: Run, flavour: str) -> Path:
+    """The folder of a flavour's bundle.
+
+    Raises:
+        RunError: It has not been exported, is older than the model, or is damaged.
+    """
+    bundle, contract = f"{EXPORT}/{flavour}", f"{EXPORT}/{flavour}/contract"
+    folder = run.path(bundle)
+    if not run.path(f"{contract}.json").is_file() or run.out_of_date(contract):
+        raise RunError(
+            f"{folder} is missing, or older than the model",
+            f"export it first: python -m export tflite {run.name}",
+        )
+    run.require_whole(contract, bundle)
+    return folder

@@ -41,7 +41,7 @@ def predict(
         from export.bundle import bundle
         from export.bundle import predict as prediction
         from pipeline.core import documents, runs
-        from pipeline.core.errors import RunError, UsageError
+        from pipeline.core.errors import UsageError
         from pipeline.core.sections import FLAVOURS
 
         if flavour not in FLAVOURS:
@@ -49,11 +49,11 @@ def predict(
         if as_csv and as_json:
             raise UsageError("--csv and --json are both given", "omit one of them")
         run = runs.find(run_name)
-        folder = run.path(artifacts.EXPORT, flavour)
-        if not (folder / bundle.CONTRACT).is_file():
-            raise RunError(f"{folder} is missing", f"export it: python -m export tflite {run.name}")
-        opened = bundle.read(folder)
-        files = prediction.listed(_paths(pictures))
+        opened = bundle.read(artifacts.require_bundle(run, flavour))
+        paths = _paths(pictures)
+        if not paths:
+            raise UsageError("no pictures given", "name files or folders; - reads a list of files from stdin")
+        files = prediction.listed(paths)
         answers: list[Prediction] = []
         for answer in prediction.predict(opened, files):
             answers.append(answer)

@@ -18,7 +18,6 @@ from export.parity.result import ParityResult
 from export.web import litert_js, page
 from export.web.page import GRID, Facts, Gate, HeldOut
 from pipeline.core import files, stages
-from pipeline.core.errors import RunError
 from pipeline.core.recipes import key_of
 from pipeline.core.runs import Run
 from pipeline.core.sections import INT8
@@ -57,13 +56,7 @@ def make(run: Run, flavour: str = "") -> _Made:
     """
     flavour = flavour or INT8
     convert.check_flavour(run, flavour)
-    folder, contract = run.path(convert.bundle_name(flavour)), f"{convert.bundle_name(flavour)}/contract"
-    if not run.path(convert.contract_name(flavour)).is_file() or run.out_of_date(contract):
-        raise RunError(
-            f"{folder} is missing, or older than the model",
-            f"export it first: python -m export tflite {run.name}",
-        )
-    run.require_whole(contract, convert.bundle_name(flavour))
+    folder, contract = artifacts.require_bundle(run, flavour), f"{convert.bundle_name(flavour)}/contract"
     facts = _facts(run, flavour)
     sources = {path.name: path for path in sorted(page.FILES.iterdir())}
     settings = {

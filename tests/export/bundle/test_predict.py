@@ -14,6 +14,7 @@ from PIL import Image
 from export.bundle import bundle, predict
 from pipeline.core import stages
 from pipeline.core.errors import DataError
+from pipeline.core.runs import Run
 from pipeline.images import decode
 from pipeline.images.letterbox import letterbox
 from pipeline.tflite.interpreter import Interpreter
@@ -35,9 +36,11 @@ def pictures(tmp_path, draw) -> Path:
 @pytest.fixture
 def place(int8_bundle, tmp_path) -> Path:
     """A working directory with a run that holds nothing but its configuration and an int8 bundle."""
-    run = tmp_path / "data/runs/mine"
-    shutil.copytree(int8_bundle, run / "export/int8")
-    (run / stages.CONFIG).write_text('[data]\npictures = "pictures"\n')
+    run = Run(tmp_path / "data/runs/mine")
+    shutil.copytree(int8_bundle, run.path("export/int8"))
+    run.path(stages.CONFIG).write_text('[data]\npictures = "pictures"\n')
+    run.make(stages.recipe("export/int8", {}), lambda: None)
+    run.make(stages.recipe("export/int8/contract", {"export": run.key("export/int8")}), lambda: None)
     return tmp_path
 
 
@@ -105,11 +108,24 @@ def test_an_unreadable_picture_ends_with_1_after_all_answers(place, pictures, ca
 
 def test_without_a_bundle_it_says_how_to_make_one(place, pictures, capfd):
     ended = verbs.call(capfd, "export", "predict", "pictures", "--flavour", "float16", cwd=place)
-    verbs.refused(
-        ended, 1, "data/runs/mine/export/float16 is missing", "export it: python -m export tflite mine"
-    )
+    hint = "export it first: python -m export tflite mine"
+    verbs.refused(ended, 1, "data/runs/mine/export/float16 is missing, or older than the model", hint)
     odd = verbs.call(capfd, "export", "predict", "pictures", "--flavour", "int9", cwd=place)
     known = "one of float32, float16, dynamic_range, int8"
     verbs.refused(odd, 2, "--flavour int9: no such flavour", known)
     both = verbs.call(capfd, "export", "predict", "pictures", "--csv", "--json", cwd=place)
     verbs.refused(both, 2, "--csv and --json are both given", "omit one of them")
+
+
+def test_a_bundle_of_an_earlier_model_does_not_answer(place, pictures, capfd):
+    run = Run(place / "data/runs/mine")
+    run.make(stages.recipe("export/int8", {"model": "of an earlier training"}), lambda: None)
+    ended = verbs.call(capfd, "export", "predict", "pictures", cwd=place)
+    hint = "export it first: python -m export tflite mine"
+    verbs.refused(ended, 1, "data/runs/mine/export/int8 is missing, or older than the model", hint)
+
+
+def test_an_empty_list_of_files_is_refused(place, capfd, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n"))
+    ended = verbs.call(capfd, "export", "predict", "-", cwd=place)
+    verbs.refused(ended, 2, "no pictures given", "name files or folders; - reads a list of files from stdin")
