@@ -33,10 +33,13 @@ ENDINGS = {
     "AVIF": (".avif", ".avifs"),
     "HEIF": (".heic", ".heif", ".hif", ".heics", ".heifs"),
 }
-# Extensions of unsupported picture formats, which are reported, not ignored.
-OTHER_ENDINGS = (".jxl", ".dng", ".svg", ".ico", ".psd")
+# Extensions of unsupported picture formats, which are reported, not ignored: cameras' raw files, then others.
+OTHER_ENDINGS = (
+    *(".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".rw2", ".raf", ".pef", ".srw"),
+    *(".jxl", ".svg", ".ico", ".psd"),
+)
 # Usual names of formats that Pillow calls something else.
-_SPOKEN = {"WEBP": "WebP", "JPEG2000": "JPEG 2000", "HEIF": "HEIC", "JXL": "JPEG XL"}
+_SPOKEN = {"WEBP": "WebP", "JPEG2000": "JPEG 2000", "HEIF": "HEIC", "JXL": "JPEG XL", "RAW": "camera raw"}
 _MAGIC = {
     b"\xff\xd8\xff": "JPEG",
     b"\x89PNG\r\n\x1a\n": "PNG",
@@ -52,6 +55,12 @@ _MAGIC = {
     b"\0\0\0\x0cJXL \r\n\x87\n": "JXL",
     b"\0\0\1\0": "ICO",
     b"8BPS": "PSD",
+    # Olympus, Panasonic, Fujifilm; others begin like a TIFF.
+    b"IIRO": "RAW",
+    b"IIRS": "RAW",
+    b"MMOR": "RAW",
+    b"IIU\0": "RAW",
+    b"FUJIFILMCCD-RAW": "RAW",
 }
 _ARCHIVES = {b"PK\3\4": "zip", b"PK\5\6": "zip", b"Rar!\x1a\7": "RAR", b"7z\xbc\xaf\x27\x1c": "7z"}
 _ARCHIVES |= {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\0": "xz"}
@@ -59,6 +68,7 @@ _WORKBOOKS = (".xlsx", ".xlsm", ".ods", ".numbers")
 _BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
+_CANON_RAW = b"crx "
 _CONTAINER_BRANDS = {b"mif1", b"msf1", b"miaf"}
 HEAD = 256
 MAX_TEXT = 64_000_000
@@ -90,7 +100,7 @@ def picture_format(head: bytes) -> str:
 
 
 def _isobmff(head: bytes) -> str:
-    """AVIF and HEIC share a container; the brands in its first box tell which it is."""
+    """AVIF, HEIC and Canon's raw files share a container; the brands in its first box tell which it is."""
     end = min(struct.unpack_from(">I", head)[0], len(head))
     major, *others = [head[8:12], *(head[at : at + 4] for at in range(16, end - 3, 4))]
     for brand in (major, *others) if major in _CONTAINER_BRANDS else (major,):
@@ -98,6 +108,8 @@ def _isobmff(head: bytes) -> str:
             return "AVIF"
         if brand in _HEIF_BRANDS:
             return "HEIF"
+        if brand == _CANON_RAW:
+            return "RAW"
     return "HEIF" if major in _CONTAINER_BRANDS else ""
 
 

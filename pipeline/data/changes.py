@@ -93,7 +93,8 @@ def changed_since(table: Table, source: Path, moment: float, group_pattern: str 
     def known(path: Place, was: Picture | None, found: Identity | OSError | None) -> str:
         """The sha256 of a file that need not be read; empty otherwise."""
         if isinstance(path, Path) and hashes.knows(path):
-            return hashes.get(path, state_of(path)) or ""
+            state = state_of(path)
+            return (hashes.get(path, state) if state else None) or ""
         return was.sha256 if was and _changed(path, found) <= moment else ""
 
     def look(entry: Picture) -> Picture:

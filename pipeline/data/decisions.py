@@ -99,7 +99,7 @@ def decide(table: Table, path: Path, warn: Callable[[str], None]) -> Table:
 
 
 def changes(pictures: Pictures) -> tuple[list[Picture], list[Picture]]:
-    """The pictures that decisions relabelled, and those they left out."""
+    """The pictures whose label decisions changed, and those they left out."""
     relabelled = [pictures[row] for row, label in enumerate(pictures.each("decided_label")) if label]
     return relabelled, [pictures[row] for row, d in enumerate(pictures.each("decision")) if d == LEAVE_OUT]
 

@@ -56,7 +56,7 @@ class FileHashes:
             self._records = np.asarray(np.memmap(file, _RECORD, "r", shape=(self._count,)))
         self._rows = DigestIndex(self._records["path"])
 
-    def get(self, place: Place, state: State | None) -> str | None:
+    def get(self, place: Place, state: State) -> str | None:
         """The sha256 of a file; None if it is not known, or not in this state."""
         row = self._rows.row(_key(place))
         if row < 0:

@@ -33,6 +33,7 @@ class ExclusionKind(StrEnum):
 
     LABEL = ""
     UNREADABLE = "unreadable"
+    MISSING = "missing"
     OTHER_FORMAT = "other_format"
     PASSED_OVER = "passed_over"
 

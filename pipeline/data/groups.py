@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -82,3 +82,20 @@ class GroupNames:
         contents = digest_array(alone)
         numbers[numbers < 0] = len(named) + np.unique(contents, return_inverse=True)[1]
         return numbers
+
+
+def looser(table: Table, labels: Collection[str], *, copies: bool) -> str:
+    """How to keep fewer pictures of these classes together, as the end of a hint; empty if nothing does.
+
+    Args:
+        table: The pictures.
+        labels: The classes.
+        copies: Whether near-duplicates are kept together.
+    """
+    own = [picture for picture in table.pictures if picture.label in labels]
+    ways = []
+    if any(picture.group for picture in own):
+        ways.append("make their groups smaller")
+    if copies and any(picture.near_duplicates for picture in own):
+        ways.append("use --set data.group_copies=false")
+    return "".join(f", or {way}" for way in ways)

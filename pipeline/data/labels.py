@@ -76,5 +76,12 @@ def check_losses(source: Path, layout: Layout, excluded: Iterable[Excluded], all
         raise DataError(
             f"{source}: {len(entries)} of {totals[label]} pictures of class {label} cannot be used "
             f"(more than {allowed:.0%}): {listed}" + (" ..." if len(entries) > 3 else ""),
-            f"re-save them as JPEG, or continue without them: --allow-unreadable {most}%",
+            f"{_remedy(layout, entries)}, or continue without them: --allow-unreadable {most}%",
         )
+
+
+def _remedy(layout: Layout, lost: Sequence[Excluded]) -> str:
+    """What to do about most of these files."""
+    if 2 * sum(entry.kind is ExclusionKind.MISSING for entry in lost) > len(lost):
+        return f"correct their paths, which are relative to {layout.root}"
+    return "re-save them as JPEG"

@@ -156,7 +156,9 @@ class _Files:
             return Excluded(entry.path, entry.label, sha256, error.reason, kind)
         except OSError as error:
             reason = f"cannot be opened: {error.strerror}"
-            return Excluded(entry.path, entry.label, "", reason, ExclusionKind.UNREADABLE)
+            gone = isinstance(error, FileNotFoundError)
+            kind = ExclusionKind.MISSING if gone else ExclusionKind.UNREADABLE
+            return Excluded(entry.path, entry.label, "", reason, kind)
         if self.cache is not None:
             self.drawn.append(fingerprints.draw(pixels, own, sha256))
         return Content(sha256, own.width, own.height, "; ".join(own.remarks))

@@ -24,7 +24,7 @@ from pipeline.core.recipes import Recipe, key_of_rows
 from pipeline.core.runs import Run
 from pipeline.data.dataset import Table
 from pipeline.data.decisions import LEAVE_OUT
-from pipeline.data.groups import GroupNames
+from pipeline.data.groups import GroupNames, looser
 from pipeline.data.pictures import Picture, Pictures
 from pipeline.data.shares import deal
 from pipeline.data.stored_split import HELD_OUT, TRAIN, Place, StoredSplit, rows_of, to_csv
@@ -252,11 +252,13 @@ def _check_folds(table: Table, split: Split, config: Config) -> None:
         DataError: Classes have too few pictures for the folds, or are not on both sides.
     """
     source, folds = config.data.pictures, config.train.folds
+    if any(table.pictures.each("given_split")):
+        check_sides(table, split, config)
     total = Counter(table.pictures.labels())
     small = {label: total[label] for label in table.labels if total[label] < folds + 1}
     if small:
         fewer = min(small.values()) - 1
-        counts = ", ".join(f"class {label} has {n} pictures" for label, n in small.items())
+        counts = ", ".join(f"class {label} has {n} picture{'s' * (n != 1)}" for label, n in small.items())
         raise DataError(
             f"{source}: {counts}, {folds} folds and a held-out set need {folds + 1}",
             f"add pictures to {', '.join(small)}"
@@ -267,9 +269,10 @@ def _check_folds(table: Table, split: Split, config: Config) -> None:
         where[label].add(fold)
     if few := [label for label in table.labels if len(where[label]) < 2]:
         who = f"class {few[0]} needs" if len(few) == 1 else f"classes {', '.join(few)} need"
+        ways = looser(table, few, copies=config.data.group_copies)
         raise DataError(
             f"{source}: {who} training pictures in at least two folds",
-            "add training pictures from other groups, or use --set data.group_copies=false",
+            f"add training pictures from other groups{ways}",
         )
     check_sides(table, split, config)
 
@@ -280,13 +283,12 @@ def check_sides(table: Table, split: Split, config: Config) -> None:
     Raises:
         DataError: A class has no held-out picture, or no other.
     """
-    sides = (("in", split.held_out, "test"), ("beside", split.train, "train"))
-    for place, pictures, name in sides:
+    held_out = ("picture in the held-out set", split.held_out, "test")
+    for what, pictures, name in (held_out, ("training picture", split.train, "train")):
         there = {*pictures.labels()}
         if missing := [label for label in table.labels if label not in there]:
             who = f"class {missing[0]} has" if len(missing) == 1 else f"classes {', '.join(missing)} have"
+            ways = looser(table, missing, copies=config.data.group_copies)
             raise DataError(
-                f"{config.data.pictures}: {who} no picture {place} the held-out set",
-                f"add some ({name}/ or split = {name}), use smaller groups, or use "
-                "--set data.group_copies=false",
+                f"{config.data.pictures}: {who} no {what}", f"add some ({name}/ or split = {name}){ways}"
             )

@@ -52,8 +52,8 @@ def load(run: Run, source: Path, remote: RemoteCache | None = None) -> Table:
 
 
 def root_of(source: Path) -> Path:
-    """What the paths of a folder or a table of pictures are relative to."""
-    return source if source.is_dir() else source.parent
+    """What the paths of a folder or a table of pictures are relative to; it may be gone."""
+    return source.parent if source.is_file() or source.suffix.lower() in (".csv", ".parquet") else source
 
 
 def check_unchanged(table: Table, rows: Iterable[Picture]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.core import stages
 from pipeline.core.documents import Document
+from pipeline.core.recipes import key_of
 from pipeline.data.audit import contact_sheets
 from pipeline.stats import metrics
 from pipeline.training.experiment import Experiment, load_out_of_fold
@@ -76,6 +77,8 @@ class _ListedIssue(Document):
 
 class LabelIssues(Document):
     """label_issues.json: the doubted labels among n training pictures, the most doubtful first.
+
+    Labels that a person has decided about are not listed.
 
     `withheld` are those whose doubt was dropped. `confident_joint` holds
     (label, confident class, pictures), by number, where there are any.
@@ -200,7 +203,9 @@ def _confident(truth: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 def find_label_issues(experiment: Experiment) -> LabelIssues:
     """Writes label_issues.json and its contact sheet; returns the document."""
     run = experiment.run
-    recipe = stages.recipe("label_issues", {"folds": run.key("folds")}, {}, ("numpy", "scipy"))
+    decided = [picture.sha256 for picture in experiment.split.train if picture.decision]
+    settings = {"decided": key_of(sorted(decided))} if decided else {}
+    recipe = stages.recipe("label_issues", {"folds": run.key("folds")}, settings, ("numpy", "scipy"))
     run.make(recipe, lambda: run.write(_document(experiment), stages.LABEL_ISSUES))
     document = run.read(LabelIssues, stages.LABEL_ISSUES)
     rows, title = document.label_issues, "Labels that may be wrong, the most doubtful first"
@@ -227,24 +232,31 @@ def _document(experiment: Experiment) -> LabelIssues:
     issues, trust = earned(truth, probabilities)
     kept = {issue.index for issue in issues}
     withheld = [issue for issue in find(truth, probabilities) if issue.index not in kept]
+    listed, dropped = _undecided(experiment, issues), _undecided(experiment, withheld)
+    left = {"likely_wrong": min(trust.likely_wrong, len(listed)), "withheld": len(dropped)}
     return LabelIssues(
         n=len(truth),
         share_wrong_estimate=share_wrong(joint, counts),
         labels=experiment.labels,
         confident_joint=metrics.entries(joint),
-        trust=trust,
-        label_issues=tuple(_listed(experiment, issue) for issue in issues),
-        withheld=tuple(_listed(experiment, issue) for issue in withheld),
+        trust=trust.model_copy(update=left),
+        label_issues=listed,
+        withheld=dropped,
     )
 
 
-def _listed(experiment: Experiment, issue: LabelIssue) -> _ListedIssue:
-    picture = experiment.split.train[issue.index]
-    return _ListedIssue(
-        path=picture.path,
-        sha256=picture.sha256,
-        label=experiment.labels[issue.label],
-        suggestion=experiment.labels[issue.suggestion],
-        label_score=round(issue.label_score, 6),
-        suggestion_score=round(issue.suggestion_score, 6),
+def _undecided(experiment: Experiment, issues: Sequence[LabelIssue]) -> tuple[_ListedIssue, ...]:
+    """The doubts about pictures that nobody has decided about."""
+    pictures = [(issue, experiment.split.train[issue.index]) for issue in issues]
+    return tuple(
+        _ListedIssue(
+            path=picture.path,
+            sha256=picture.sha256,
+            label=experiment.labels[issue.label],
+            suggestion=experiment.labels[issue.suggestion],
+            label_score=round(issue.label_score, 6),
+            suggestion_score=round(issue.suggestion_score, 6),
+        )
+        for issue, picture in pictures
+        if not picture.decision
     )

@@ -231,7 +231,7 @@ def _open(path: Place, file: BinaryIO) -> Image.Image:
     except _DAMAGE as error:
         raise PictureError(f"a damaged {name} file", path) from error
     if kind == "TIFF" and _is_raw(image, head):
-        raise FormatError("camera raw files are not supported; save it as JPEG", path)
+        raise FormatError("camera raw files are not supported; save it as JPEG or PNG", path)
     limit = _MAX_PIXELS_OF.get(kind, _MAX_PIXELS)
     if max(width, height) > _MAX_SIDE or (kind != "JPEG" and width * height > limit):
         raise _too_large(path, image, name, limit)

@@ -169,12 +169,13 @@ def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None
 
 
 def _say_decisions(table: Table, split: Split, reporter: ProgressReporter) -> None:
-    relabelled, left_out = decisions.changes(table.pictures)
+    decided = Counter(table.pictures.each("decision"))
+    relabelled, left_out = decided[decisions.RELABEL], decided[decisions.LEAVE_OUT]
     held_out = sum(map(len, decisions.changes(split.held_out)))
     if relabelled or left_out:
         reporter.say(
             "decisions",
-            f"{len(relabelled)} pictures relabelled, {len(left_out)} left out"
+            f"{relabelled} picture{'s' * (relabelled != 1)} relabelled, {left_out} left out"
             + (f"; {held_out} of them are held out and scored as given" if held_out else ""),
         )
 

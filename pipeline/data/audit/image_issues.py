@@ -74,6 +74,12 @@ def of_files(excluded: Sequence[Excluded]) -> list[ImageIssue]:
             paths[ExclusionKind.UNREADABLE],
         ),
         issue(
+            IssueKind.MISSING,
+            "pictures that are not there",
+            "correct their paths in the table, or the links; audit.json lists them",
+            paths[ExclusionKind.MISSING],
+        ),
+        issue(
             IssueKind.OTHER_FORMATS,
             "pictures in unsupported formats (raw, JPEG XL, SVG …)",
             "export them as JPEG; until then they are not used",

@@ -17,6 +17,7 @@ class IssueKind(StrEnum):
     COPIES = "copies"
     SERIES = "series"
     UNREADABLE = "unreadable"
+    MISSING = "missing"
     OTHER_FORMATS = "other_formats"
     PASSED_OVER = "passed_over"
     NESTED = "nested"

@@ -161,7 +161,7 @@ def test_pictures_that_all_judge_leave_none_to_calibrate_on(fresh):
     rows = [f"{path},{path.parent.name},test" for path in files]
     (fresh / "table.csv").write_text("\n".join(["path,label,split", *rows]), "utf-8")
     message, hint = refused(DataError, replace(OWN, source=Path("table.csv")))
-    assert message == "table.csv: classes blue, green, red have no picture beside the held-out set"
+    assert message == "table.csv: classes blue, green, red have no training picture"
     assert hint.startswith("add some (train/ or split = train)")
 
 

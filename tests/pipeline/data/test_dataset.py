@@ -107,9 +107,17 @@ def test_one_class_is_refused(tmp_path, make_data_set):
     assert "add a folder for another class" in error.hint
 
 
+RAW = "camera raw files are not supported; save it as JPEG or PNG"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
+        ("photo.CR3", b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", RAW),
+        ("photo.nef", b"MM\0*\0\0\0\x08", "a damaged TIFF file"),
+        ("photo.orf", b"IIRO\x08\0\0\0", RAW),
+        ("photo.raf", b"FUJIFILMCCD-RAW 0201", RAW),
+        ("photo.rw2", b"IIU\0\x18\0\0\0", RAW),
         ("photo.jxl", b"\xff\x0aabc", "JPEG XL files are not supported; save it as JPEG or PNG"),
         ("photo.jpg", b"<?xml version='1.0'?><svg/>", "SVG files are not supported; save it as JPEG or PNG"),
         ("photo.dng", b"II*\0\x08\0\0\0CR\2\0", "a damaged TIFF file"),

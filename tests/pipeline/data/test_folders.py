@@ -259,3 +259,10 @@ def test_a_class_without_permission_is_refused_by_name(powerless, make_data_set)
         (root / "cat").chmod(0)
 
     assert "cat" in refused(powerless(prepare)).message
+
+
+def test_a_folder_of_camera_raw_files_is_not_called_empty(tmp_path, make_data_set):
+    make_data_set(tmp_path, {"cat": 9})
+    (tmp_path / "dog").mkdir()
+    (tmp_path / "dog/DSC_0001.NEF").write_bytes(b"MM\0*\0\0\0\x08")
+    assert "1 of 1 pictures of class dog cannot be used" in refused(tmp_path).message

@@ -276,14 +276,21 @@ def test_a_class_without_held_out_pictures_is_refused(draw_split):
 
 def test_a_class_without_training_pictures_is_refused(draw_split):
     rows = given({"train": {"a": 30}, "test": {"a": 5, "b": 30}})
-    with pytest.raises(DataError, match="class b needs training pictures in at least two folds"):
+    with pytest.raises(DataError, match="class b has no training picture") as caught:
         draw_split(table_of(*rows))
+    assert caught.value.hint == "add some (train/ or split = train)"
 
 
 def test_a_class_that_is_one_group_is_refused(draw_split):
     rows = [*singles(a=30), *(picture(f"b/{i}.png", group="video") for i in range(30))]
-    with pytest.raises(DataError, match="class b"):
+    with pytest.raises(DataError, match="class b") as caught:
         draw_split(table_of(*rows))
+    assert caught.value.hint.endswith(", or make their groups smaller")
+    near = [picture(f"b/{i}.png")._replace(near_duplicates="b") for i in range(30)]
+    for setting, end in (("true", ", or use --set data.group_copies=false"), ("false", "")):
+        with pytest.raises(DataError, match="class b") as caught:
+            draw_split(table_of(*singles(a=30), *near), f"data.group_copies={setting}")
+        assert caught.value.hint.partition(", or ")[1:] == end.partition(", or ")[1:]
 
 
 @pytest.mark.parametrize("folds", [2, 3, 7])

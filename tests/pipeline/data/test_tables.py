@@ -144,3 +144,12 @@ def test_a_pipe_or_a_device_in_a_table_is_listed(two):
     assert scan(path, allowed=0.5).excluded[0].reason == (
         "cannot be opened: a pipe or a device, not a regular file"
     )
+
+
+def test_paths_that_lead_nowhere_are_to_be_corrected_not_saved_again(two):
+    rows = [f"pictures/{label}/{number:03d}.png,{label}" for label in ("cat", "dog") for number in range(4)]
+    error = refused(table_file(two, "\n".join(["path,label", *rows])))
+    assert "pictures/cat/000.png: cannot be opened: No such file or directory" in error.message
+    assert error.hint == (
+        f"correct their paths, which are relative to {two}, or continue without them: --allow-unreadable 100%"
+    )

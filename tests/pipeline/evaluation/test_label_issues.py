@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import special
 
+from pipeline.core.runs import Run
+from pipeline.data.pictures import Pictures
 from pipeline.evaluation import label_issues
 from pipeline.stats import metrics
+from pipeline.training.experiment import open_trained
+from tests.support import verbs
 
 
 def test_a_label_is_doubted_where_another_class_reaches_its_threshold():
@@ -118,3 +124,20 @@ def test_doubts_that_are_probably_all_the_models_mistakes_are_said_in_one_judgem
     said = label_issues.in_words(2, trust)
     assert said == "predictions this confident agree with 240 of 250 labels; probably none of the 2 is wrong"
     assert label_issues.in_words(1, trust).endswith("probably not even this one is wrong")
+
+
+def test_a_label_that_was_decided_about_is_doubted_no_longer(copy, monkeypatch):
+    trust = label_issues.Trust(sure=90, agreeing=80, likely_wrong=2, withheld=0)
+    doubts = [label_issues.LabelIssue(row, 0, 1, 0.1, 0.9) for row in (3, 5)]
+    monkeypatch.setattr(label_issues, "earned", lambda *_: (doubts, trust))
+    monkeypatch.setattr(label_issues, "find", lambda *_: doubts)
+    run = Run(verbs.RUN)
+    run.forget("label_issues")
+    experiment = open_trained(run)
+    listed = label_issues.find_label_issues(experiment)
+    assert [row.path for row in listed.label_issues] == [experiment.split.train[row].path for row in (3, 5)]
+    train = [p._replace(decision="keep") if row == 3 else p for row, p in enumerate(experiment.split.train)]
+    decided = replace(experiment, split=replace(experiment.split, train=Pictures(train)))
+    listed = label_issues.find_label_issues(decided)
+    assert [row.path for row in listed.label_issues] == [train[5].path]
+    assert listed.trust.likely_wrong == 1
