@@ -236,7 +236,7 @@ def decided(name: str) -> dict[str, str]:
 def added_since(name: str) -> dict[str, Any]:
     """The keys that the configuration of the run of that name lacks, with what they are taken for there."""
     tree = _tree(name)
-    if not tree:
+    if not tree or Run(RUNS / name).model_was_given:
         return {}
     known = {f"{section}.{key}" for section, part in tree.items() if isinstance(part, dict) for key in part}
     return {key: value for key, value in configuration.ADDED.items() if key not in known}

@@ -269,15 +269,17 @@ def gaps(
             f"The held-out score ({held_out:.3f}, n = {n}) is clearly higher than the out-of-fold score "
             f"({unseen:.3f}): the held-out pictures are easier, or some have near-duplicates in training."
         )
-    return (first, second) if clean is None else (first, second, leak(test, clean))
+    if clean is None:
+        return first, second
+    return (first, leak(test, clean)) if clean.accuracy is None else (first, second, leak(test, clean))
 
 
 def leak(test: HeldOutScore, clean: WithoutLeaked) -> str:
     """What leaked pictures do to the held-out score."""
     count = len(clean.leaked)
     begin = (
-        f"{count} held-out {'pictures have copies' if count > 1 else 'picture has a copy'} "
-        "among the training pictures"
+        f"{count} held-out {'pictures belong' if count > 1 else 'picture belongs'} together with training "
+        "pictures, as copies or by group"
     )
     if clean.accuracy is None:
         return f"{begin}: that is all of them, so the held-out score is meaningless."

@@ -155,15 +155,15 @@ def _say_split(split: Split, config: Config, reporter: ProgressReporter) -> None
     if split.split_conflicts:
         first = split.split_conflicts[0].path
         reporter.warn(
-            f"{len(split.split_conflicts)} pictures are excluded because their group is on both sides "
-            f"of the split; the first: {first}"
+            f"pictures excluded because their group is on both sides of the split: "
+            f"{len(split.split_conflicts):,}; the first: {first}"
         )
     if shared := split.shared_groups:
         leaked = len(split.leaked)
         own = "data set's own" if given else "old"
         reporter.warn(
-            f"the {own} split leaks: copies of {shared} "
-            f"{'pictures' if shared > 1 else 'picture'} are on both sides ({leaked} of the held-out ones); "
+            f"the {own} split leaks: {shared} {'groups' if shared > 1 else 'group'} of pictures that belong "
+            f"together {'are' if shared > 1 else 'is'} on both sides, with {leaked} of the held-out ones; "
             "evaluate reports the score with and without them"
         )
 

@@ -51,12 +51,12 @@ _FOR_NOTES = {
     NoteKind.NAMED_GROUPS: (
         IssueKind.NAMED_GROUPS,
         "data.group_pattern = {}",
-        "nothing if that is how many you expect: each stays on one side of the split",
+        "nothing if that is how many you expect: each stays on one side of a split that is drawn",
     ),
     NoteKind.NO_NAMED_GROUPS: (
         IssueKind.NO_NAMED_GROUPS,
         "data.group_pattern = {}",
-        "correct the pattern: it has to match file names without their endings",
+        "correct the pattern: its part in parentheses has to match some of a file's name, without the ending",
     ),
 }
 

@@ -403,8 +403,8 @@ def test_a_given_split_is_kept_and_a_leak_is_said(finished, tmp_path, monkeypatc
     assert {p.path.split("/")[0] for p in experiment.split.train} == {"train", "val"}
     assert heard.said["split"].endswith("held out, using the data set's own split")
     leak = (
-        "the data set's own split leaks: copies of 1 picture are on both sides (1 of the held-out ones); "
-        "evaluate reports the score with and without them"
+        "the data set's own split leaks: 1 group of pictures that belong together is on both sides, with 1 "
+        "of the held-out ones; evaluate reports the score with and without them"
     )
     assert leak in heard.warnings
 
