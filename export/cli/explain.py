@@ -127,7 +127,7 @@ def _not_shown(explanation: Explanation) -> str:
 
 def _show_own(terminal: Terminal, own: OwnExplanation) -> None:
     terminal.table(
-        f"{len(own.pictures)} pictures, answered by the {own.model} file",
+        f"Own pictures, answered by the {own.model} file: {len(own.pictures)}",
         ["picture", "answer", "score", "second", "score", "on the border", "most like"],
         [
             [

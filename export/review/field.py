@@ -48,5 +48,5 @@ def collect(run: Run, reporter: ProgressReporter) -> tuple[str, list[Card]]:
         except (OSError, PictureError):
             gone.append(path)
     if gone:
-        reporter.warn(f"{len(gone)} photos are gone since they were scored; the first: {gone[0]}")
+        reporter.warn(f"photos gone since they were scored: {len(gone)}; the first: {gone[0]}")
     return scored.folder, found

@@ -40,7 +40,7 @@ def evaluate(
         if count:
             terminal.say(
                 "label issues",
-                f"{count} of {issues.n:,} labels are contradicted, see {run.path(stages.LABEL_ISSUES)}; "
+                f"{count} of {issues.n:,} labels contradicted, see {run.path(stages.LABEL_ISSUES)}; "
                 f"look at {run.path(stages.FIGURES, 'label_issues.png')}",
             )
         if count or issues.trust.withheld:

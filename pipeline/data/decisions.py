@@ -92,9 +92,7 @@ def decide(table: Table, path: Path, warn: Callable[[str], None]) -> Table:
     decided = apply(table, path, found)
     elsewhere = found.keys() - (picture.sha256 for picture in table.pictures)
     if gone := sorted(found[sha256].line for sha256 in elsewhere):
-        warn(
-            f"{path}: {len(gone)} decisions are about pictures that are not here (the first: line {gone[0]})"
-        )
+        warn(f"{path}: decisions about pictures that are not here: {len(gone)} (the first: line {gone[0]})")
     return decided
 
 

@@ -176,7 +176,7 @@ def _say_decisions(table: Table, split: Split, reporter: ProgressReporter) -> No
         reporter.say(
             "decisions",
             f"{relabelled} picture{'s' * (relabelled != 1)} relabelled, {left_out} left out"
-            + (f"; {held_out} of them are held out and scored as given" if held_out else ""),
+            + (f"; held out, so scored as given: {held_out}" if held_out else ""),
         )
 
 

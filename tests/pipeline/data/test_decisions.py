@@ -95,7 +95,7 @@ def test_training_sees_decisions_and_the_held_out_side_stays_as_given(table):
         f"{'0' * 64},keep,cat,",
     )
     decided, after, warnings = look()
-    assert warnings == ["decisions.csv: 1 decisions are about pictures that are not here (the first: line 7)"]
+    assert warnings == ["decisions.csv: decisions about pictures that are not here: 1 (the first: line 7)"]
     labels = {picture.path: picture.label for picture in after.train}
     assert labels == {p.path: p.label for p in trained if p != gone} | {moved.path: other[moved.label]}
     assert [(p.path, p.label) for p in after.held_out] == [(p.path, p.label) for p in held_out]
