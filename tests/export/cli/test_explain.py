@@ -142,7 +142,7 @@ def test_given_pictures_are_explained_instead(explained):
     )
     assert (explained / RUN / artifacts.EXPLAINED).read_bytes() == before
     one = found["pictures"][0]["path"]
-    assert "1 pictures, answered by the int8 file" in fine(
+    assert "Own pictures, answered by the int8 file: 1" in fine(
         here("export", "explain", "--run", "pictures", one, cwd=explained)
     )
 
@@ -152,7 +152,7 @@ def test_what_cannot_be_read_of_the_given_is_listed_and_the_rest_explained(expla
     (explained / "mixed" / "broken.jpg").write_bytes(b"no picture")
     said = fine(here("export", "explain", "--run", "pictures", "mixed", cwd=explained))
     assert "cannot read 1 file: mixed/broken.jpg: " in said
-    assert "3 pictures, answered by the int8 file" in said
+    assert "Own pictures, answered by the int8 file: 3" in said
     maps = explained / RUN / artifacts.EXPLANATIONS / "given"
     assert len(list(maps.iterdir())) == 3  # and none of an earlier call
     refused(
