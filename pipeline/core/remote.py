@@ -12,10 +12,6 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from functools import cached_property
 from types import ModuleType
 from typing import Any, TypeVar
@@ -24,6 +20,7 @@ from pipeline.core import parallel
 from pipeline.core.errors import DataError, NetworkError
 from pipeline.core.progress import unheard
 from pipeline.core.remote_errors import bucket_of, denied, gone, transient
+from pipeline.core.remote_identity import Identity, identity_of
 
 T = TypeVar("T")
 
@@ -39,25 +36,8 @@ _DOWN = 8
 # In so small a part of a folder, files are asked for one by one.
 _FEW = 3
 _WEB = ("http", "https")
-_TAGS = ("ETag", "etag", "generation", "md5Hash", "content_md5", "Content-MD5", "Digest")
-_TIMES = ("LastModified", "last_modified", "mtime", "updated", "Last-Modified", "created")
 
 _LATER = "check the connection and the credentials, then run the command again: what was read is kept"
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What changes with a remote file's content, and is known without reading it.
-
-    Attributes:
-        size: In bytes; -1 if the server does not say.
-        tag: The store's own checksum or version, else its time; may be empty on web servers.
-        modified: When it was last written, in seconds; None if the server does not say.
-    """
-
-    size: int
-    tag: str
-    modified: float | None
 
 
 def is_remote(path: str) -> bool:
@@ -90,8 +70,13 @@ class Stores:
         self._repeated = 0
         self._lost: Counter[str] = Counter()
 
-    def read(self, address: str) -> bytes:
+    def read(self, address: str, size: int = -1) -> bytes:
         """The bytes of a file.
+
+        Args:
+            address: Of the file.
+            size: As the server told it, in bytes. If fewer come, and the file is still larger, the connection
+                was cut.
 
         Raises:
             FileNotFoundError: There is none.
@@ -100,7 +85,14 @@ class Stores:
             NetworkError: The server has not answered for many files in a row.
             DataError: Credentials or a package are missing.
         """
-        return self._ask(address, lambda store, path: store.cat_file(path))
+
+        def whole(store: Any, path: str) -> bytes:
+            data: bytes = store.cat_file(path)
+            if len(data) < size and len(data) < (present := identity_of(store.info(path)).size):
+                raise OSError(f"only {len(data):,} of {present:,} bytes came")
+            return data
+
+        return self._ask(address, whole)
 
     def identify(self, address: str) -> Identity:
         """The identity of a file, in one request.
@@ -110,7 +102,7 @@ class Stores:
             NetworkError: As `read`.
             DataError: As `read`.
         """
-        return _identity(self._ask(address, lambda store, path: store.info(path)))
+        return identity_of(self._ask(address, lambda store, path: store.info(path)))
 
     def identities(
         self, addresses: Iterable[str], *, one_by_one: bool = True
@@ -171,7 +163,7 @@ class Stores:
         listed: dict[str, Identity | OSError] = {}
         for address in wanted:
             entry = known.get(strip(address).lstrip("/"))
-            listed[address] = _identity(entry) if entry else gone(address)
+            listed[address] = identity_of(entry) if entry else gone(address)
         return listed
 
     def _identity_or_error(self, address: str) -> Identity | OSError | None:
@@ -269,16 +261,3 @@ class Stores:
 
 def _protocol(address: str) -> str:
     return address.partition("://")[0].lower()
-
-
-def _identity(info: Mapping[str, Any]) -> Identity:
-    moment = next((info[name] for name in _TIMES if info.get(name)), None)
-    if isinstance(moment, str):
-        text, moment = moment, None
-        for read in (parsedate_to_datetime, datetime.fromisoformat):
-            with suppress(ValueError):
-                moment = moment or read(text)
-    modified = moment.timestamp() if isinstance(moment, datetime) else moment
-    tag = next((str(info[name]) for name in _TAGS if info.get(name)), str(modified or ""))
-    size = info.get("size")
-    return Identity(-1 if size is None else int(size), tag, modified)

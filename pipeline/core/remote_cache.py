@@ -1,8 +1,8 @@
 """Where a picture lies: a local file, or an address whose file is kept in a bounded cache.
 
 The cache is a folder of files named after address and identity, so a file that changes on the server is read
-again. Several processes may share it. An open file stays readable after it is deleted, so nothing is locked
-while pictures are read.
+again. One whose identity proves nothing is read again after each look at it. Several processes may share the
+folder. An open file stays readable after it is deleted, so nothing is locked while pictures are read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from typing import TypeAlias, TypeVar
 
 from pipeline.core import files, filetypes, locks, parallel, runs
 from pipeline.core.progress import unheard
-from pipeline.core.remote import CONNECTIONS, Identity, Stores, is_remote
+from pipeline.core.remote import CONNECTIONS, Stores, is_remote
+from pipeline.core.remote_identity import Identity
 from pipeline.core.sections import REMOTE_CACHE_GB
 
 T = TypeVar("T")
@@ -49,6 +50,8 @@ class RemoteCache:
         self._lock, self._one_large = threading.Lock(), threading.Lock()
         self._unseen = 0
         self._known: dict[str, Identity | OSError] = {}
+        # What `look` has seen of these files does not prove that the copy is still the same.
+        self._unproven: set[str] = set()
         self._kept: dict[str, str] | None = None
 
     def look(self, paths: Iterable[str], *, one_by_one: bool = True) -> dict[str, Identity | OSError]:
@@ -62,6 +65,11 @@ class RemoteCache:
         """
         found = self._stores.identities(filter(is_remote, paths), one_by_one=one_by_one)
         self._known |= found
+        self._unproven |= {
+            address
+            for address, identity in found.items()
+            if isinstance(identity, Identity) and not identity.proves
+        }
         return found
 
     def identity(self, address: str) -> Identity | None:
@@ -86,7 +94,7 @@ class RemoteCache:
         if self._kept is None:
             self._begin()
         name = _name(address, identity) if identity else self._any_state(address)
-        if name and (file := self._open_kept(name, identity)):
+        if name and address not in self._unproven and (file := self._open_kept(name, identity)):
             return file
         identity = identity or self._stores.identify(address)
         if identity.size > filetypes.MAX_PICTURE:
@@ -94,8 +102,9 @@ class RemoteCache:
             raise OSError(errno.EFBIG, f"{identity.size:,} bytes, {limit}", address)
         # Files are read whole, many at a time; large ones one after the other.
         with self._one_large if identity.size > _LARGE else nullcontext():
-            data = self._stores.read(address)
+            data = self._stores.read(address, identity.size)
         self._keep(_name(address, identity), data)
+        self._unproven.discard(address)
         return io.BytesIO(data)
 
     def _begin(self) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pipeline.core import parallel
 from pipeline.core.errors import PictureError
-from pipeline.core.remote import Identity
 from pipeline.core.remote_cache import Place
+from pipeline.core.remote_identity import Identity
 from pipeline.data import fingerprints, name_groups, tables
 from pipeline.data.dataset import Table
 from pipeline.data.decisions import RELABEL

@@ -29,14 +29,14 @@ State = tuple[int, int, int, int]
 
 
 def state_of(place: Place) -> State | None:
-    """Size, times and inode of a file, or size and tag of a remote one; None if its server tells no tag.
+    """Size, times and inode of a file, or size and tag of a remote one; None if its server tells too little.
 
     Raises:
         OSError: It cannot be looked at.
     """
     if isinstance(place, Remote):
         identity = place.cache.identity(place.address)
-        if identity is None or not identity.tag or identity.size < 0:
+        if identity is None or not identity.proves:
             return None
         tag = hashlib.blake2b(identity.tag.encode(), digest_size=8).digest()
         return identity.size, 0, 0, int.from_bytes(tag, "little")

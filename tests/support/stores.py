@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 # Of a request, given its number, from 1, and its path: an HTTP status, CUT for half a body, or 0.
+# On a web server also ENDED: half a body whose length is not told, while HEAD is answered.
 Fault = Callable[[int, str], int]
-CUT = -1
+CUT, ENDED = -1, -2
 
 
 def sound(_number: int, _path: str) -> int:
@@ -98,7 +99,10 @@ class S3:
 
 @contextlib.contextmanager
 def web(folder: Path, certificate: Path | None = None) -> Iterator[Any]:
-    """A web server of a folder; it has an `address`, `requests` and a `fault`. HTTPS with a certificate."""
+    """A web server of a folder; it has an `address`, `requests` and a `fault`. HTTPS with a certificate.
+
+    Headers in its set `untold` are not sent.
+    """
 
     class Handler(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *arguments: Any) -> None:
@@ -106,6 +110,11 @@ def web(folder: Path, certificate: Path | None = None) -> Iterator[Any]:
 
         def log_message(self, *_: Any) -> None:
             pass
+
+        def send_header(self, keyword: str, value: str) -> None:
+            server: Any = self.server
+            if keyword not in server.untold:
+                super().send_header(keyword, value)
 
         def do_GET(self) -> None:
             if not self._failed():
@@ -119,9 +128,12 @@ def web(folder: Path, certificate: Path | None = None) -> Iterator[Any]:
             server: Any = self.server
             server.requests.append((self.command, self.path))
             fault = server.fault(len(server.requests), self.path)
-            if fault == CUT:
+            if fault == ENDED and self.command == "HEAD":
+                return False
+            if fault in (CUT, ENDED):
                 self.send_response(200)
-                self.send_header("Content-Length", "1000")
+                if fault == CUT:
+                    self.send_header("Content-Length", "1000")
                 self.end_headers()
                 self.wfile.write(b"half")
                 self.close_connection = True
@@ -130,7 +142,7 @@ def web(folder: Path, certificate: Path | None = None) -> Iterator[Any]:
             return bool(fault)
 
     server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.requests, server.fault = [], sound
+    server.requests, server.fault, server.untold = [], sound, set()
     server.address = f"http{'s' * bool(certificate)}://localhost:{server.server_port}"
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

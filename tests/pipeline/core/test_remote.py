@@ -208,6 +208,35 @@ def test_a_busy_server_and_a_cut_connection_are_asked_again(web, folder, status)
     assert len(web.requests) == 5
 
 
+def test_a_body_shorter_than_the_server_told_is_asked_for_again(web, folder):
+    address = f"{web.address}/cat/3.jpg"
+    web.fault = lambda number, _: stores.ENDED if number < 5 else 0
+    assert Stores().read(address, 1003) == (folder / "cat/3.jpg").read_bytes()
+    web.fault = lambda *_: stores.ENDED
+    with pytest.raises(OSError, match=r"no answer in 5 attempts \(only 4 of 1,003 bytes came\)") as caught:
+        Stores().read(address, 1003)
+    assert caught.value.errno == errno.EIO
+
+
+def test_a_file_that_has_become_shorter_is_whole(web, folder):
+    (folder / "cat/3.jpg").write_bytes(b"short")
+    assert Stores().read(f"{web.address}/cat/3.jpg", 1003) == b"short"
+
+
+@pytest.mark.parametrize(
+    ("untold", "proves"),
+    [
+        ((), True),
+        (("Last-Modified",), False),
+        (("Content-Length",), False),
+        (("Last-Modified", "Content-Length"), False),
+    ],
+)
+def test_an_identity_proves_something_if_the_server_tells_enough(web, untold, proves):
+    web.untold |= {*untold}
+    assert Stores().identify(f"{web.address}/cat/3.jpg").proves == proves
+
+
 @pytest.mark.parametrize(
     ("status", "kind", "words"),
     [

@@ -84,6 +84,32 @@ def test_a_file_that_has_changed_is_read_again_once_it_is_looked_at(web, workpla
     assert contents(RemoteCache(), address) == b"other"
 
 
+@pytest.mark.parametrize(
+    "untold", [{"Last-Modified"}, {"Content-Length"}, {"Last-Modified", "Content-Length"}]
+)
+def test_a_file_whose_server_proves_nothing_is_read_again_once_after_each_look(web, workplace, untold):
+    address, path = f"{web.address}/3.jpg", workplace / "files/3.jpg"
+    web.untold |= untold
+    assert contents(RemoteCache(), address) == bytes([3]) * 1000
+    path.write_bytes(bytes([4]) * 1000)
+    assert contents(RemoteCache(), address) == bytes([3]) * 1000
+    cache = RemoteCache()
+    cache.look([address])
+    web.requests.clear()
+    for _ in range(3):
+        assert contents(cache, address) == bytes([4]) * 1000
+    assert web.requests == [("GET", "/3.jpg")]
+    assert contents(RemoteCache(), address) == bytes([4]) * 1000
+
+
+def test_half_a_file_is_not_kept_if_the_server_told_its_size(web):
+    address = f"{web.address}/3.jpg"
+    web.fault = lambda *_: stores.ENDED
+    with pytest.raises(OSError, match="only 4 of 1,000 bytes came"):
+        RemoteCache().open(address)
+    assert kept() == []
+
+
 def test_paths_of_local_files_are_not_looked_at(web):
     assert RemoteCache().look(["cat/1.jpg", "/cat/1.jpg"]) == {}
     assert web.requests == []

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from PIL import Image
 from pyarrow import parquet
 
 from pipeline.core import remote, runs
 from pipeline.core.errors import DataError, NetworkError
 from pipeline.core.remote_cache import RemoteCache
 from pipeline.core.runs import Run
-from pipeline.data import changes, name_groups, stored_table
+from pipeline.data import changes, fingerprints, name_groups, stored_table
 from pipeline.data.dataset import Table, scan
 from pipeline.images.thumbnails import thumbnails
 from tests.support import stores
@@ -139,6 +140,36 @@ def test_a_picture_that_no_answer_came_for_is_read_again_the_next_time(pictures)
         stored_table.save(run, first)
         server.fault = stores.sound
         again = scan(table, stored_table.load(run, table))
+    assert moved(again, f"{server.address}/") == moved(scan(pictures), "")
+
+
+@pytest.mark.slow
+def test_a_picture_of_which_half_came_is_read_again_the_next_time(pictures):
+    run = Run(runs.RUNS / "first")
+    with stores.web(pictures) as server, fingerprints.open_cache() as cache:
+        server.untold |= {"Content-Length", "Last-Modified"}
+        table = table_of(pictures, f"{server.address}/")
+        server.fault = lambda _, path: stores.ENDED * (path == "/dog/003.png")
+        first = scan(table, cache=cache)
+        assert f"{server.address}/dog/003.png" in {row.path for row in first.excluded}
+        stored_table.save(run, first)
+        server.fault = stores.sound
+        again = scan(table, stored_table.load(run, table), cache=cache)
+    assert moved(again, f"{server.address}/") == moved(scan(pictures), "")
+
+
+@pytest.mark.slow
+def test_other_pictures_of_the_same_size_are_seen_though_the_server_tells_no_time(pictures):
+    shades = {0: "cat/501.png", 200: "dog/501.png"}
+    for shade, name in shades.items():
+        Image.new("L", (64, 64), shade).save(pictures / name, "BMP")
+    with stores.web(pictures) as server, fingerprints.open_cache() as cache:
+        server.untold.add("Last-Modified")
+        table = table_of(pictures, f"{server.address}/")
+        scan(table, cache=cache)
+        for shade, name in shades.items():
+            Image.new("L", (64, 64), shade + 1).save(pictures / name, "BMP")
+        again = scan(table, cache=cache)
     assert moved(again, f"{server.address}/") == moved(scan(pictures), "")
 
 
