@@ -156,12 +156,15 @@ def _check_certificates(security: Security) -> None:
 
 @contextmanager
 def _token() -> Iterator[Path]:
-    """A file in the cache that holds its own name; those of killed processes are deleted."""
+    """A file in the cache that holds its own name; those of killed processes of this machine are deleted."""
     import psutil
 
     own = f"cluster-{platform.node()}-"
-    for left in runs.CACHE.glob(f"{own}*-*"):
-        if not psutil.pid_exists(int(left.name.removeprefix(own).split("-")[0])):
+    # The name of another machine may begin with that of this one.
+    ours = re.compile(rf"{re.escape(own)}([1-9]\d{{0,6}})-[\da-f]+")
+    for left in runs.CACHE.glob("cluster-*"):
+        named = ours.fullmatch(left.name)
+        if named and not psutil.pid_exists(int(named[1])):
             left.unlink(missing_ok=True)
     path = runs.CACHE / f"{own}{os.getpid()}-{os.urandom(8).hex()}"
     files.write_text(path, path.name)

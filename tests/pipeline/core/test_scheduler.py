@@ -150,6 +150,21 @@ def test_what_killed_commands_left_is_deleted(monkeypatch):
     assert [path.name for path in runs.CACHE.iterdir()] == [f"cluster-{platform.node()}-{os.getppid()}-aa"]
 
 
+def test_tokens_of_machines_whose_names_begin_alike_stay(monkeypatch):
+    monkeypatch.setattr(scheduler, "_REACH_S", 0.1)
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    runs.CACHE.mkdir(parents=True)
+    host = platform.node()
+    others = [f"{host}-b-123-abcd", f"{host}-{ended.pid}-77-abcd", f"{host}-{ended.pid}", f"{host}--aa"]
+    others += [f"{host}b-{ended.pid}-abcd", f"{host}-{2**31}-abcd", f"{host}-{ended.pid}-notes"]
+    for other in others:
+        (runs.CACHE / f"cluster-{other}").touch()
+    with pytest.raises(NetworkError):
+        connect("tcp://127.0.0.1:9")
+    assert {path.name for path in runs.CACHE.iterdir()} == {f"cluster-{other}" for other in others}
+
+
 def test_dask_s_threads_draw_no_random_numbers_of_this_process(monkeypatch):
     """Keras draws the weights of a backbone from them."""
     monkeypatch.setattr(scheduler, "_REACH_S", 0.1)
