@@ -16,6 +16,7 @@ from pipeline.core import stages
 if TYPE_CHECKING:
     from pipeline.core.config import Config
     from pipeline.core.runs import Run
+    from pipeline.core.shards import Shard
     from pipeline.data.audit.audit import Audit, AuditResult
     from pipeline.data.audit.issues import ImageIssue
     from pipeline.data.audit.shortcuts import Shortcuts
@@ -56,8 +57,8 @@ def audit(
         config = configuration.load(
             source, [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
         )
-        if shard:
-            _read_shard(terminal, config, shard)
+        if part := options.part_of(shard):
+            _read_shard(terminal, config, part)
             return
         # A folder has no settings of its own: those of the run hold, if there is one.
         read = ("data.pictures", "data.group_copies", "data.group_pattern", "seed")
@@ -105,18 +106,17 @@ def audit(
             )
 
 
-def _read_shard(terminal: Terminal, config: Config, text: str) -> None:
+def _read_shard(terminal: Terminal, config: Config, shard: Shard) -> None:
     from pipeline.core.remote_cache import RemoteCache
-    from pipeline.core.shards import Shard
     from pipeline.data import fingerprints, reading
 
-    shard, source = Shard.parse(text), Path(config.data.pictures)
+    source = Path(config.data.pictures)
     remote = RemoteCache(config.data.remote_cache_gb, terminal.warn)
     with fingerprints.open_shard(shard, terminal.warn) as cache:
         known = fingerprints.known()
         count = reading.read_shard(source, shard, known, cache, terminal.progress, remote)
     terminal.say("shard", f"{shard}: {count:,} files read that the cache did not know")
-    terminal.finish({"shard": text, "read": count})
+    terminal.finish({"shard": str(shard), "read": count})
 
 
 def _show(terminal: Terminal, run: Run, audit: Audit) -> None:

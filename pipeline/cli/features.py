@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import asdict
 from typing import Annotated
 
@@ -35,18 +34,17 @@ def features(
     """
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core.errors import UsageError
-        from pipeline.core.shards import Shard
         from pipeline.training import extraction, tasks
         from pipeline.training import train as training
 
-        if shard and cluster:
+        if None not in (shard, cluster):
             raise UsageError(
                 "--shard and --cluster are both given", "omit --shard: a cluster does all of them"
             )
-        part = Shard.parse(shard) if shard else None
+        part = options.part_of(shard)
         given = [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
         _, run, config = options.of_split(source, run_option, name, given)
-        with tasks.workers(cluster, terminal) if cluster else nullcontext() as workers:
+        with options.workers(cluster, terminal) as workers:
             if workers:
                 tasks.read_pictures(workers, config, terminal)
             with run.locked(warn=terminal.warn):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,8 +14,11 @@ from pipeline.core import stages
 from pipeline.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from pipeline.core.cluster import Cluster
     from pipeline.core.config import Config
+    from pipeline.core.progress import ProgressReporter
     from pipeline.core.runs import Run
+    from pipeline.core.shards import Shard
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -159,6 +163,24 @@ ClusterOption = Annotated[
         help="Let worker processes of this computer, or those of a Dask scheduler, do what can be divided.",
     ),
 ]
+
+
+def part_of(text: str | None) -> Shard | None:
+    """The shard that `--shard` names; None without it.
+
+    Raises:
+        UsageError: It is none; an empty value, such as that of an unset variable, is not one either.
+    """
+    from pipeline.core.shards import Shard
+
+    return None if text is None else Shard.parse(text)
+
+
+def workers(text: str | None, reporter: ProgressReporter) -> AbstractContextManager[Cluster | None]:
+    """The workers that `--cluster` names, as `tasks.workers`; None without it."""
+    from pipeline.training import tasks
+
+    return nullcontext() if text is None else tasks.workers(text, reporter)
 
 
 def unreadable_setting(text: str | None) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,7 +52,6 @@ def train(
     with speaking(quiet=quiet, as_json=as_json) as terminal:
         from pipeline.core import config as configuration
         from pipeline.core import runs
-        from pipeline.training import tasks
         from pipeline.training import train as training
         from pipeline.training.results import Folds, Search, Training
 
@@ -76,7 +74,7 @@ def train(
         run = runs.open_for(name, config, overwrite=overwrite, resplit=resplit)
         if source.suffix.lower() != ".toml":
             terminal.say("defaults", "no configuration given; a run's config.toml has the full one")
-        with tasks.workers(cluster, terminal) if cluster else nullcontext() as workers, run.locked():
+        with options.workers(cluster, terminal) as workers, run.locked():
             training.train(run, config, terminal, workers)
             folds = run.read(Folds, stages.FOLDS)
             search = run.read(Search, stages.SEARCH) if config.search else None

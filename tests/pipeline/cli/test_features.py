@@ -97,14 +97,34 @@ def test_train_reads_the_features_that_shards_made(shared):
     assert not list((shared / runs.CACHE / "shards").rglob("records.bin"))
 
 
-def test_a_shard_that_is_no_fraction_is_refused(shared, capfd):
+@pytest.mark.parametrize("shard", ["5/4", ""])
+def test_a_shard_that_is_no_fraction_is_refused(shared, capfd, shard):
     for verb in ("features", "audit"):
         refused(
-            call(capfd, "pipeline", verb, "pictures", "--shard", "5/4", cwd=shared),
+            call(capfd, "pipeline", verb, "pictures", "--shard", shard, cwd=shared),
             2,
-            "--shard 5/4: expected a number and how many shards there are",
+            f"--shard {shard}: expected a number and how many shards there are",
             "for example --shard 1/64, up to --shard 64/64",
         )
+
+
+@pytest.mark.parametrize("verb", ["train", "features"])
+def test_a_cluster_without_a_name_is_refused(shared, capfd, verb):
+    refused(
+        call(capfd, "pipeline", verb, "pictures", *SETTINGS, "--cluster", "", cwd=shared),
+        2,
+        "--cluster : expected local:NUMBER or the address of a scheduler",
+        "for example --cluster local:8, or --cluster tls://HEAD:8786",
+    )
+
+
+def test_a_shard_of_a_cluster_is_refused_though_one_of_them_is_empty(shared, capfd):
+    refused(
+        call(capfd, *FEATURES, "--shard", "1/2", "--cluster", "", cwd=shared),
+        2,
+        "--shard and --cluster are both given",
+        "omit --shard: a cluster does all of them",
+    )
 
 
 @pytest.mark.slow
