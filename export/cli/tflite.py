@@ -86,7 +86,7 @@ def tflite(
             with run.locked():
                 _export(experiments.open_trained(run, terminal), terminal, details=details)
             return
-        if named:
+        if named is not None:
             raise UsageError(f"{named} and --keras {keras} are both given", "--name NAME names the new run")
         if pictures is None or labels is None:
             missing = " and ".join(option for option, value in own.items() if value is None)
@@ -104,7 +104,7 @@ def _given(
     from export.parity.models.by_hand import ByHand
 
     hand = ByHand.read(input_range, labels, None, size)
-    return Given(keras, pictures, hand.labels or (), labels, hand.limits, hand.size, name or "")
+    return Given(keras, pictures, hand.labels or (), labels, hand.limits, hand.size, name)
 
 
 def _give(given: Given, terminal: Terminal, *, details: bool) -> None:

@@ -49,7 +49,7 @@ class Given:
         labels_file: Where these stand.
         limits: What the model expects for the pixels 0 and 255.
         size: Of its input, where the file leaves that open.
-        name: Of the run; empty for the file's.
+        name: Of the run; None for the file's.
     """
 
     file: Path
@@ -58,7 +58,7 @@ class Given:
     labels_file: Path
     limits: tuple[float, float] | None = None
     size: Size | None = None
-    name: str = ""
+    name: str | None = None
 
 
 def configured(given: Given) -> Config:
@@ -86,7 +86,8 @@ def run_of(given: Given, config: Config) -> Run:
         ConfigError: The run is of other pictures.
         UsageError: Its name is none, or its model was trained here.
     """
-    run = runs.open_for(given.name or runs.run_name(given.file.with_suffix("")), config)
+    name = runs.run_name(given.file.with_suffix("")) if given.name is None else given.name
+    run = runs.open_for(name, config)
     if run.path(stages.FOLDS).is_file() or (run.path(stages.MODEL).is_file() and not run.model_was_given):
         raise UsageError(
             f"{run.folder} holds a model that was trained here", "use --name NAME for another run"

@@ -86,9 +86,9 @@ def one_of(argument: str | None, option: str | None) -> str | None:
     Raises:
         UsageError: The two differ.
     """
-    if argument and option and argument != option:
+    if None not in (argument, option) and argument != option:
         raise UsageError(f"{argument} and --run {option} are both given", "omit one of them")
-    return option or argument
+    return argument if option is None else option
 
 
 def source_of(source: Path | None, option: str | None, name: str | None) -> tuple[Path, str]:
@@ -112,9 +112,9 @@ def source_of(source: Path | None, option: str | None, name: str | None) -> tupl
     if source is not None and option is not None:
         raise UsageError(f"{source} and --run {option} are both given", "omit one of them")
     if source is not None and not runs.is_run(source):
-        return source, name or runs.run_name(source)
-    run = runs.find(option or str(source))
-    return run.path(stages.CONFIG), name or run.name
+        return source, runs.run_name(source) if name is None else name
+    run = runs.find(str(source) if option is None else option)
+    return run.path(stages.CONFIG), run.name if name is None else name
 
 
 def of_split(

@@ -57,7 +57,7 @@ def train(
 
         source, name = options.source_of(source, run_option, name)
         given = [*(settings or ()), *options.unreadable_setting(allow_unreadable)]
-        if preset:
+        if preset is not None:
             given.append(f"train.preset={preset}")
         before = {} if overwrite or resplit else runs.added_since(name)
         decided = {} if overwrite else runs.decided(name)

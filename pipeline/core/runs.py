@@ -256,7 +256,9 @@ def find(name: str | None) -> Run:
     Raises:
         UsageError: There is none.
     """
-    if name:
+    if name == "":
+        raise UsageError("the run's name is empty", _known_runs())
+    if name is not None:
         for folder in (RUNS / name, Path(name)):
             if (folder / CONFIG).is_file():
                 return Run(folder)

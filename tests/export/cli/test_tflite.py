@@ -61,6 +61,7 @@ def test_options_that_do_not_go_together_are_refused(place, capfd):
     )
     assert "--range 1,0: expected two numbers, lower first" in said(*own_models.words("--range", "1,0"))
     assert "--name a/b: a run's name must be a single folder name" in said(*own_models.words("--name", "a/b"))
+    assert "--name : a run's name must be a single folder name" in said(*own_models.words("--name", ""))
     assert not (place / "data").exists()
 
 

@@ -177,6 +177,28 @@ def test_neither_pictures_nor_a_run_is_too_little(tmp_path, capfd):
     verbs.refused(ended, 2, "no pictures and no run given", hint)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("pipeline", "evaluate", ""),
+        ("pipeline", "evaluate", "--run", ""),
+        ("pipeline", "train", "--run", ""),
+        ("export", "predict", "--run", "", "pictures"),
+    ],
+    ids=" ".join,
+)
+def test_a_run_without_a_name_is_not_the_newest(place, capfd, words):
+    verbs.refused(call(capfd, *words, cwd=place), 2, "the run's name is empty", "runs here: pictures, second")
+
+
+def test_an_empty_name_and_an_empty_preset_are_refused(place, capfd):
+    ended = call(capfd, "pipeline", "train", "pictures", "--name", "", cwd=place)
+    verbs.refused(ended, 2, "--name : a run's name must be a single folder name", "for example --name first")
+    ended = call(capfd, "pipeline", "train", "pictures", "--preset", "", cwd=place)
+    assert "train.preset: expected 'fast', 'balanced' or 'best'. Received: \"\"" in ended.stderr
+    assert ended.returncode == 2
+
+
 def test_a_run_that_is_not_there_is_wrong_use(place, capfd):
     ended = call(capfd, "pipeline", "train", "--run", "third", cwd=place)
     verbs.refused(ended, 2, "no run called third in data/runs", "runs here: pictures, second")

@@ -409,6 +409,8 @@ def test_find_names_the_runs_that_there_are(workplace):
     make_run("b")
     make_run("a")
     (runs.RUNS / "half").mkdir()
+    with pytest.raises(UsageError, match="the run's name is empty"):
+        runs.find("")
     with pytest.raises(UsageError) as unknown:
         runs.find("half")
     assert unknown.value.hint == "runs here: a, b"
