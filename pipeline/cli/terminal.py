@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.core import packages
 from pipeline.core.errors import VignetteError, storage_error
@@ -36,6 +36,8 @@ _MODULE = re.compile(r"\bpython -m (?:pipeline|export)\b")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _BAR_DELAY = 0.5
 _NARROWEST, _WIDEST = 60, 10_000
+# Names may look like markup or emoji codes: a text is printed as it is.
+_LITERAL: Any = {"markup": False, "emoji": False, "highlight": False}
 
 
 class Terminal(ProgressReporter):
@@ -57,10 +59,10 @@ class Terminal(ProgressReporter):
         if isinstance(sys.stdout, io.TextIOWrapper):
             # Characters that the terminal cannot encode become question marks, not a traceback.
             sys.stdout.reconfigure(errors="replace")
-        self._out = Console(highlight=False, soft_wrap=True)
+        self._out = Console(soft_wrap=True, **_LITERAL)
         # A separate descriptor, so that muting libraries does not mute this one.
         self._stderr = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
-        self._err = Console(file=self._stderr, highlight=False, soft_wrap=True)
+        self._err = Console(file=self._stderr, soft_wrap=True, **_LITERAL)
         self._bar: Progress | None = None
         # Warnings may come from any thread.
         self._speaking = threading.RLock()
@@ -85,14 +87,14 @@ class Terminal(ProgressReporter):
             if total > 1 and time.monotonic() - self._stage[1] < _BAR_DELAY:
                 return
             self._bar = Progress(
-                TextColumn("  {task.description}"),
+                TextColumn("  {task.description}", markup=False),
                 BarColumn(),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
                 console=self._err,
                 transient=True,
             )
-            self._bar.add_task(_safe(stage), total=total)
+            self._bar.add_task(_plain(stage), total=total)
             self._bar.start()
         self._bar.update(self._bar.task_ids[0], completed=done)
         if done >= total:
@@ -102,7 +104,7 @@ class Terminal(ProgressReporter):
         """Prints one line for a finished stage."""
         self._end_bar()
         if not self._silent:
-            self._out.print(f"[bold]{_safe(stage):>13}[/]  {_safe(text)}")
+            self._out.print(_headed("bold", f"{stage:>13}", f"  {text}"))
 
     def warn(self, text: str) -> None:
         """Prints a note, which is also part of the JSON document."""
@@ -110,7 +112,7 @@ class Terminal(ProgressReporter):
             self._end_bar()
             self.warnings.append(text)
             if not self._silent:
-                self._out.print(f"[bold yellow]{'note':>13}[/]  {_safe(text)}")
+                self._out.print(_headed("bold yellow", f"{'note':>13}", f"  {text}"))
 
     def table(
         self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: bool = False
@@ -123,27 +125,28 @@ class Terminal(ProgressReporter):
         for number, column in enumerate(columns):
             right = number and not words
             table.add_column(
-                _safe(column),
+                _plain(column),
                 justify="right" if right else "left",
                 no_wrap=not (number and words),
                 overflow="fold",
             )
         for row in rows:
-            table.add_row(*(_safe(cell) for cell in row))
+            table.add_row(*(_plain(cell) for cell in row))
         # As wide as needed: truncated cells cannot be read or searched.
-        wide = Console(width=max(self._out.width, _NARROWEST) if words else _WIDEST, color_system=None)
+        width = max(self._out.width, _NARROWEST) if words else _WIDEST
+        wide = Console(width=width, color_system=None, **_LITERAL)
         with wide.capture() as capture:
             wide.print(table)
         lines = (line.rstrip() for line in capture.get().splitlines())
-        self._out.print(f"\n[bold]{_safe(title)}[/]")
-        self._out.print("\n".join(lines), markup=False)
+        self._out.print(_headed("bold", f"\n{title}"))
+        self._out.print("\n".join(lines))
         self._out.print()
 
     def text(self, text: str) -> None:
         """Prints a paragraph."""
         self._end_bar()
         if not self._silent:
-            self._out.print(_safe(text))
+            self._out.print(_plain(text))
 
     def document(self, text: str) -> None:
         """Prints a text as it is, for other programs to read."""
@@ -163,20 +166,20 @@ class Terminal(ProgressReporter):
             sys.stdout.write(json.dumps(document, ensure_ascii=ascii_only, indent=1) + "\n")
         elif not self.quiet and files:
             for number, file in enumerate(files):
-                self._out.print(f"[bold]{'open' if not number else '':>13}[/]  {_safe(file)}")
+                self._out.print(_headed("bold", f"{'' if number else 'open':>13}", f"  {file}"))
         sys.stdout.flush()
 
     def error(self, error: VignetteError) -> None:
         """Prints an expected failure."""
         self._end_bar()
-        self._err.print(f"[bold red]error:[/] {_safe(error.message)}")
+        self._err.print(_headed("bold red", "error:", f" {error.message}"))
         if error.hint:
-            self._err.print(f"[bold]hint:[/] {_safe(error.hint)}")
+            self._err.print(_headed("bold", "hint:", f" {error.hint}"))
 
     def interrupted(self) -> None:
         """Prints that the user pressed Ctrl-C."""
         self._end_bar()
-        self._err.print(f"interrupted; {self._next}")
+        self._err.print(_plain(f"interrupted; {self._next}"))
 
     def interrupt(self) -> NoReturn:
         """Exits immediately on Ctrl-C.
@@ -203,7 +206,7 @@ class Terminal(ProgressReporter):
             if not pressed:
                 pressed = True
                 self._end_bar()
-                self._err.print(meanwhile)
+                self._err.print(_plain(meanwhile))
                 self._next = after
                 raise KeyboardInterrupt
 
@@ -273,11 +276,16 @@ def main(app: Callable[[], Any], program: str = "") -> None:
         raise SystemExit(_INTERRUPTED) from None
 
 
-def _safe(text: str) -> str:
-    """A text without markup or control characters, which file names may contain.
+def _plain(text: str) -> str:
+    """A text without control characters, which file names may contain.
 
     Commands in it are shown as the user calls them.
     """
     if Terminal.program:
         text = _MODULE.sub(Terminal.program, text)
-    return escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", text))
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _headed(style: str, head: str, text: str = "") -> Text:
+    """Two parts of a line, of which the first has a style of rich."""
+    return Text.assemble((_plain(head), style), _plain(text))

@@ -203,9 +203,9 @@ def test_progress_is_a_bar_on_a_terminal_and_gone_at_the_end(monkeypatch):
     with speaking() as terminal:
         terminal._err = Console(file=seen, force_terminal=True, width=100, legacy_windows=False)
         for done in range(4):
-            terminal.progress("features of [5] pictures", done, 3)
+            terminal.progress("features of [5] :cat: pictures", done, 3)
         terminal.say("done", "well")
-    assert "features of [5] pictures" in seen.getvalue()
+    assert "features of [5] :cat: pictures" in seen.getvalue()
     assert terminal._bar is None
 
 
@@ -289,6 +289,34 @@ with speaking(as_json=True) as terminal:
     env = verbs.environment(LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, check=False)
     assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+LITERAL = ":cat:c0:dog: [red]:x:[/] \\[b] \\"
+
+
+def test_names_of_emoji_and_markup_are_printed_as_they_are(capfd):
+    def work(terminal: Terminal) -> None:
+        terminal.say("a", LITERAL)
+        terminal.warn(LITERAL)
+        terminal.text(LITERAL)
+        terminal.table(LITERAL, [LITERAL], [[LITERAL]])
+        terminal.table("words", ["n", LITERAL], [["1", LITERAL]], words=True)
+        terminal.next(LITERAL)
+        terminal.finish({}, [LITERAL])
+
+    out, _ = speak(capfd, work)
+    assert out.count(LITERAL) == 10
+    assert fail(capfd, RunError(LITERAL, LITERAL)) == (1, "", f"error: {LITERAL}\nhint: {LITERAL}\n")
+
+
+def test_what_is_said_at_ctrl_c_is_printed_as_it_is(capfd):
+    with (
+        pytest.raises(SystemExit),
+        speaking() as terminal,
+        terminal.unwinding(f"clearing {LITERAL}", f"again {LITERAL}"),
+    ):
+        os.kill(os.getpid(), signal.SIGINT)
+    assert capfd.readouterr().err == f"clearing {LITERAL}\ninterrupted; again {LITERAL}\n"
 
 
 def test_a_file_name_does_not_steer_the_terminal(capfd):
