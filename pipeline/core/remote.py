@@ -28,6 +28,8 @@ INSTALL = "pip install -r requirements-tables.txt"
 # Requests at a time: they wait for the network, not for a core.
 CONNECTIONS = 16
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# Of the web, :: may be part of a server's number or of a name.
+_CHAINED = re.compile(r"(?!https?://)[A-Za-z][A-Za-z0-9+.-]*(?:://.*::|::.*://)", re.IGNORECASE)
 _PASSWORD = re.compile(r"[^/]*://[^/@]*:[^/@]*@")
 _TRIES = 5
 _FIRST_WAIT_S = 0.5
@@ -49,6 +51,11 @@ def file_name(path: str) -> str:
     """The name of the file that a path or an address leads to."""
     address = path.partition("?")[0] if _protocol(path) in _WEB else path
     return address.rpartition("/")[2]
+
+
+def is_chained(path: str) -> bool:
+    """Whether fsspec takes a path for several file systems, such as `zip://a.jpg::s3://bucket/all.zip`."""
+    return _CHAINED.match(path) is not None
 
 
 def has_password(address: str) -> bool:
@@ -127,7 +134,7 @@ class Stores:
         alone: list[str] = []
         many: list[tuple[str, list[str]]] = []
         for folder, own in folders.items():
-            if _protocol(folder) in _WEB or "::" in folder:
+            if _protocol(folder) in _WEB:
                 alone += own * one_by_one
             elif len(own) <= _FEW:
                 alone += own
@@ -248,6 +255,10 @@ class Stores:
         except ValueError as error:
             raise DataError(
                 f"{address} cannot be opened: {error}", "use s3://, gs://, https:// or a path"
+            ) from error
+        except OSError as error:
+            raise DataError(
+                f"{address} cannot be opened: {error}", "check the address and the settings of its store"
             ) from error
 
     @cached_property

@@ -84,8 +84,13 @@ def _check_path(where: str, root: Path, name: str, received: str) -> None:
     """Refuses what names no picture, or one that another row may name otherwise: rows are told apart by path.
 
     Raises:
-        DataError: The path has `..` or a drive, or the address a password.
+        DataError: The path has `..` or a drive, or the address is chained or has a password.
     """
+    if remote.is_chained(received):
+        raise DataError(
+            f"{where}: an address must have no :: in it; chained addresses are not read",
+            "unpack the archive and name the pictures that were in it; rename files with :: in their names",
+        )
     if remote.is_remote(name):
         if remote.has_password(name):
             raise DataError(

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core import remote
 from pipeline.core.errors import DataError, NetworkError
-from pipeline.core.remote import Stores, file_name, has_password, is_remote
+from pipeline.core.remote import Stores, file_name, has_password, is_chained, is_remote
 from tests.support import stores
 
 
@@ -75,6 +75,32 @@ def test_a_password_in_an_address_is_seen_and_a_container_s_account_is_not_one()
     assert has_password("https://me:secret@example.org/a.jpg")
     assert not has_password("abfs://container@account.dfs.core.windows.net/a.jpg")
     assert not has_password("s3://bucket/me:secret@a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("path", "chained"),
+    [
+        ("zip://cat/a.jpg::file:///x/z.zip", True),
+        ("zip://a.jpg::z.zip", True),
+        ("simplecache::s3://bucket/a.jpg", True),
+        ("s3://bucket/a::b.jpg", True),
+        ("s3://bucket/a:b.jpg", False),
+        ("http://[::1]:8000/a.jpg", False),
+        ("HTTPS://example.org/urn::a.jpg", False),
+        ("a::b.jpg", False),
+        ("/a::b/c.jpg", False),
+    ],
+)
+def test_a_chained_address_is_told_from_a_name_with_colons(path, chained):
+    assert is_chained(path) == chained
+
+
+def test_a_server_of_another_protocol_that_is_not_there_is_one_error():
+    with pytest.raises(
+        DataError, match=r"^ftp://127\.0\.0\.1:9/a\.jpg cannot be opened: .*refused"
+    ) as caught:
+        Stores().identities(["ftp://127.0.0.1:9/a.jpg"])
+    assert caught.value.hint == "check the address and the settings of its store"
 
 
 @pytest.mark.slow

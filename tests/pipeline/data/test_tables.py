@@ -55,6 +55,11 @@ def test_a_table_out_of_a_spreadsheet_is_read(two, encoding, end):
         (["path,label", "../a.png,cat"], "line 2: a path must be relative to the table and stay below it"),
         (["path,label", "/pictures/../a.png,cat"], "line 2: a path must be relative to the table"),
         (["path,label", "s3://me:secret@a/b.png,cat"], "line 2: an address must have no password in it"),
+        (
+            ["path,label", "a.png,cat", "zip://b.png::file:///x/z.zip,cat"],
+            "line 3: an address must have no ::",
+        ),
+        (["path,label", "simplecache::s3://b/a.png,cat"], "line 2: an address must have no :: in it"),
         (["path,label,split", "a.png,cat,test", "b.png,cat,"], "some rows have a split and some have none"),
         (["path,label", "a.png,cat", "a.png,dog"], "a.png is listed twice"),
         (["path,label", "cat/000.png,cat"], "only one class, cat"),
@@ -69,6 +74,11 @@ def test_a_wrong_table_is_refused_with_the_line(two, rows, message):
     error = refused(table_file(two, "\n".join(rows)))
     assert message in error.message
     assert "table.csv" in error.message
+
+
+def test_chained_addresses_are_refused_with_what_to_do_instead(two):
+    error = refused(table_file(two, "path,label\nzip://b.png::/x/z.zip,cat\n"))
+    assert error.hint.startswith("unpack the archive and name the pictures that were in it")
 
 
 EXCEL = [
