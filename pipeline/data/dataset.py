@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.core.errors import DataError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.recipes import key_of_rows
@@ -51,6 +53,11 @@ class Table:
 
     def file(self, picture: Picture) -> Place:
         return self.at(picture.path)
+
+    def views_again(self, sha256: str) -> np.ndarray:
+        """As `reading.views_again`, of a picture in the table with this content."""
+        row = next(row for row in range(len(self.pictures)) if self.pictures.sha256(row) == sha256)
+        return reading.views_again(self.file(self.pictures[row]), sha256)
 
     @cached_property
     def key(self) -> str:

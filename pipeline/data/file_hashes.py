@@ -17,6 +17,7 @@ import numpy as np
 
 from pipeline.core import files
 from pipeline.core.digests import DigestIndex
+from pipeline.core.record_file import intact
 from pipeline.core.remote_cache import Place, Remote
 
 _RECORD = np.dtype([("path", "V16"), ("state", "<u8", (4,)), ("sha256", "V32"), ("crc32", "<u4")])
@@ -83,10 +84,11 @@ class FileHashes:
             self.write()
 
     def add_all(self, file: Path) -> None:
-        """Adds the records of another index; raises StorageError."""
+        """Adds the intact records of another index; raises StorageError."""
         if file.is_file():
             data = file.read_bytes()
-            self._new += data[: len(data) - len(data) % _RECORD.itemsize]
+            records = np.frombuffer(data, _RECORD, len(data) // _RECORD.itemsize)
+            self._new += records[intact(records)].tobytes()
             self.write()
 
     def write(self) -> None:

@@ -18,17 +18,26 @@ from pipeline.core import files, locks, runs, shards
 from pipeline.core.digests import DigestIndex
 from pipeline.core.progress import unheard
 from pipeline.core.recipes import Recipe
+from pipeline.core.record_file import RecordFile, intact, tell
 from pipeline.core.remote_cache import Place
 from pipeline.core.shards import Shard
 from pipeline.data.file_hashes import FileHashes, state_of
+from pipeline.data.fingerprint_records import (
+    FACTS,
+    HASH_SIDE,
+    REMARKS,
+    TINY_SIDE,
+    VIEW_SIDE,
+    VIEWS,
+    named,
+    sound,
+    taken,
+)
 from pipeline.images import borders
 from pipeline.images.decode import Facts
 
-VERSION = 2
+VERSION = 3
 LIBRARIES = ("ImageHash", "pi-heif", "pillow", "numpy", "scipy")
-_HASH_SIDE = 16
-VIEW_SIDE = 48
-_TINY_SIDE = 16
 # What each hash of a picture covers: all of it, the inside of its bars, that mirrored, and its
 # middle, which is what a slightly cropped copy shows.
 WHOLE, INSIDE, MIRRORED, MIDDLE = range(4)
@@ -36,40 +45,9 @@ _MIDDLE_SHARE = 0.93
 _HASHED = 64
 # Bars and borders of larger pictures are measured on a smaller copy.
 _MEASURED = 1024
-_REMARKS = 240
 # So many new ones are found by a dictionary before all are sorted again.
 _RECENT = 4096
 _FILES = "files.bin"
-
-# Small and read for all pictures; "V", not "S": numpy strips trailing zero bytes from strings.
-FACTS = np.dtype(
-    [
-        ("sha256", "V32"),
-        ("width", "<u4"),
-        ("height", "<u4"),
-        ("file_format", "S8"),
-        ("mode", "S8"),
-        ("quality", "u1"),
-        ("turned", "?"),
-        ("frames", "<u2"),
-        ("remarks", f"S{_REMARKS}"),
-        ("bars", "<f4", (4,)),  # depth over the side, top, bottom, left, right
-        ("border", "<f4", (4,)),  # the same for strips of any one colour
-        ("border_colour", "u1", (4, 3)),
-        ("contrast", "<f4"),  # standard deviation of brightness, in levels of 0 to 255
-        ("flat", "<f4"),  # share of the picture that its commonest colour covers
-        ("hashes", "u1", (4, _HASH_SIDE**2 // 8)),
-    ]
-)
-# Large, and read for a few.
-VIEWS = np.dtype(
-    [
-        ("whole", "u1", (VIEW_SIDE, VIEW_SIDE)),  # brightness
-        ("inside", "u1", (VIEW_SIDE, VIEW_SIDE)),
-        ("tiny", "u1", (_TINY_SIDE, _TINY_SIDE, 3)),  # colours of the whole
-        ("histogram", "u1", (64,)),  # of 4 x 4 x 4 colours, in 255ths
-    ]
-)
 
 
 def draw(pixels: np.ndarray, facts: Facts, sha256: str) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +59,7 @@ def draw(pixels: np.ndarray, facts: Facts, sha256: str) -> tuple[np.ndarray, np.
         sha256: Of its bytes.
 
     Returns:
-        One record of `FACTS` and one of `VIEWS`, shape (1,) each.
+        One record of `FACTS` and one of `VIEWS`, shape (1,) each; without checksums.
     """
     row, views = np.zeros(1, FACTS), np.zeros(1, VIEWS)
     shrink = max(1, max(pixels.shape[:2]) // _MEASURED)
@@ -108,7 +86,7 @@ def draw(pixels: np.ndarray, facts: Facts, sha256: str) -> tuple[np.ndarray, np.
     row["width"], row["height"], row["quality"] = facts.width, facts.height, facts.quality
     row["file_format"], row["mode"] = facts.file_format.encode(), facts.mode.encode()
     row["turned"], row["frames"] = facts.turned, min(facts.frames, 65535)
-    row["remarks"] = "; ".join(facts.remarks).encode()[:_REMARKS]
+    row["remarks"] = "; ".join(facts.remarks).encode()[:REMARKS]
     row["bars"], row["border"] = np.array(astuple(found)) / sides, np.array(astuple(strips)) / sides
     row["border_colour"] = colours
     row["contrast"] = grey.std()
@@ -116,7 +94,7 @@ def draw(pixels: np.ndarray, facts: Facts, sha256: str) -> tuple[np.ndarray, np.
     row["hashes"] = _hashes(small, core)
     views["whole"] = np.asarray(small.convert("L").resize((VIEW_SIDE, VIEW_SIDE), Image.Resampling.BILINEAR))
     views["inside"] = np.asarray(core.convert("L").resize((VIEW_SIDE, VIEW_SIDE), Image.Resampling.BILINEAR))
-    views["tiny"] = np.asarray(small.resize((_TINY_SIDE, _TINY_SIDE), Image.Resampling.BILINEAR))
+    views["tiny"] = np.asarray(small.resize((TINY_SIDE, TINY_SIDE), Image.Resampling.BILINEAR))
     views["histogram"] = np.round(histogram * 255 / histogram.sum())
     return row, views
 
@@ -130,20 +108,27 @@ def _hashes(whole: Image.Image, inside: Image.Image) -> np.ndarray:
     )
     mirrored = inside.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     images = (whole, inside, mirrored, middle)
-    return np.stack([np.packbits(imagehash.phash(image, _HASH_SIDE).hash) for image in images])
+    return np.stack([np.packbits(imagehash.phash(image, HASH_SIDE).hash) for image in images])
 
 
 class Fingerprints:
     """The fingerprints in the cache, from `open_cache`; other processes wait while it is held.
 
+    Args:
+        folder: Where they are.
+        warn: Told of damaged ones.
+
     Attributes:
         hashes: The sha256 of the files that were read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._facts, self._views = folder / "facts.bin", folder / "views.bin"
-        self._count = min(_count(self._facts, FACTS), _count(self._views, VIEWS))
+    def __init__(self, folder: Path, warn: Callable[[str], object] = unheard) -> None:
+        self._folder, self._warn = folder, warn
+        self._facts = RecordFile(folder / "facts.bin", FACTS)
+        self._views = RecordFile(folder / "views.bin", VIEWS)
+        self._count = min(self._facts.count(), self._views.count())
         self.hashes = FileHashes(folder / _FILES)
+        self._told = False
         self._index()
 
     def __len__(self) -> int:
@@ -152,9 +137,7 @@ class Fingerprints:
     def get(self, sha256: str) -> np.void | None:
         """The facts of a picture, one record of `FACTS`, or None if it has no fingerprint yet."""
         row = self._row(bytes.fromhex(sha256))
-        if row >= len(self._stored):
-            self._stored = self._rows_of(FACTS, self._facts)
-        return self._stored[row] if row >= 0 else None
+        return self._facts.rows(self._count)[row] if row >= 0 else None
 
     def sha256_of(self, place: Place) -> str:
         """The sha256 of a file that has not changed since it was read; empty otherwise."""
@@ -171,11 +154,33 @@ class Fingerprints:
 
     def facts(self, sha256s: Iterable[str], names: Sequence[str] = FACTS.names or ()) -> np.ndarray:
         """These facts of pictures that all have a fingerprint, shape (n,)."""
-        return self._taken(FACTS, self._facts, sha256s, names)
+        return taken(self._facts.rows(self._count), self._rows(sha256s), names)
 
-    def views(self, sha256s: Sequence[str], names: Sequence[str] = VIEWS.names or ()) -> np.ndarray:
-        """These small views of pictures that all have a fingerprint, shape (n,)."""
-        return self._taken(VIEWS, self._views, sha256s, names)
+    def views(
+        self,
+        sha256s: Sequence[str],
+        again: Callable[[str], np.ndarray],
+        names: Sequence[str] = VIEWS.names or (),
+    ) -> np.ndarray:
+        """These small views of pictures that all have a fingerprint, shape (n,).
+
+        Args:
+            sha256s: The pictures.
+            again: Makes the record of `VIEWS` of one where it is damaged, shape (1,).
+            names: The fields.
+
+        Raises:
+            StorageError: The disk is full.
+            DataError: From `again`.
+        """
+        rows, (facts, views) = self._rows(sha256s), self.records()
+        for row, sha256 in zip(rows.tolist(), sha256s, strict=True):
+            if not sound(facts[row : row + 1], views[row : row + 1]).all():
+                if not self._told:
+                    tell(sound(facts, views), self._folder, self._warn)
+                self._told = True
+                self._views.put(named(again(sha256), facts[row : row + 1]), row)
+        return taken(views, rows, names)
 
     def add(self, rows: np.ndarray, views: np.ndarray) -> None:
         """Stores fingerprints made by `draw`, shape (n,) each, except those that are there already.
@@ -188,45 +193,50 @@ class Fingerprints:
             return
         places = list(new.values())
         # The views first: a fingerprint counts once both are complete.
-        for path, records in ((self._views, views[places]), (self._facts, rows[places])):
-            files.append(path, records.tobytes(), self._count * records.itemsize)
+        self._views.append(named(views[places], rows[places]), self._count)
+        self._facts.append(rows[places], self._count)
         self._recent.update(zip(new, range(self._count, self._count + len(new)), strict=True))
         self._count += len(new)
         if len(self._recent) > max(_RECENT, len(self._known) // 8):
             self._index()
 
     def add_all(self, folder: Path) -> None:
-        """Adds the fingerprints and hashes in another folder; raises StorageError."""
-        other = Fingerprints(folder)
-        for begin in range(0, len(other), _RECENT):
-            self.add(*(kept[begin : begin + _RECENT] for kept in other.records()))
+        """Adds the intact fingerprints and the hashes in another folder; raises StorageError."""
+        facts, views = Fingerprints(folder).records()
+        good = sound(facts, views)
+        tell(good, folder, self._warn)
+        kept = np.flatnonzero(good)
+        for begin in range(0, len(kept), _RECENT):
+            rows = kept[begin : begin + _RECENT]
+            self.add(facts[rows], views[rows])
         self.hashes.add_all(folder / _FILES)
+
+    def drop_damaged(self) -> None:
+        """Forgets pictures whose facts are damaged, so that they are read again; raises StorageError."""
+        good = intact(self._facts.rows(self._count))
+        tell(good, self._folder, self._warn)
+        if not good.all():
+            kept = np.flatnonzero(good)
+            # A process that is killed between the two leaves views of others, which `views` notices.
+            self._facts.keep(kept)
+            self._views.keep(kept)
+            self._count = len(kept)
+            self._index()
 
     def records(self) -> tuple[np.ndarray, np.ndarray]:
         """All of them: records of `FACTS` and of `VIEWS`, on disk, shape (n,) each."""
-        return self._rows_of(FACTS, self._facts), self._rows_of(VIEWS, self._views)
+        return self._facts.rows(self._count), self._views.rows(self._count)
 
     def _index(self) -> None:
         self._recent: dict[bytes, int] = {}
-        self._stored = self._rows_of(FACTS, self._facts)
-        self._known = DigestIndex(self._stored["sha256"])
+        self._known = DigestIndex(self._facts.rows(self._count)["sha256"])
 
     def _row(self, sha256: bytes) -> int:
         at = self._recent.get(sha256)
         return self._known.row(sha256) if at is None else at
 
-    def _rows_of(self, kind: np.dtype, path: Path) -> np.ndarray:
-        if not self._count:
-            return np.zeros(0, kind)
-        return np.asarray(np.memmap(path, kind, "r", shape=(self._count,)))
-
-    def _taken(self, kind: np.dtype, path: Path, sha256s: Iterable[str], names: Sequence[str]) -> np.ndarray:
-        stored = self._rows_of(kind, path)
-        rows = np.fromiter((self._row(bytes.fromhex(sha256)) for sha256 in sha256s), np.int64)
-        taken = np.zeros(len(rows), [(name, kind[name]) for name in names])
-        for name in names:
-            taken[name] = stored[name][rows]
-        return taken
+    def _rows(self, sha256s: Iterable[str]) -> np.ndarray:
+        return np.fromiter((self._row(bytes.fromhex(sha256)) for sha256 in sha256s), np.int64)
 
 
 def _recipe() -> Recipe:
@@ -242,7 +252,7 @@ def known() -> Fingerprints:
 def open_cache(warn: Callable[[str], object] = unheard) -> Iterator[Fingerprints]:
     """The fingerprints in `data/cache`, those of finished shards included.
 
-    Waits while another process holds them; `warn` is told which one.
+    Waits while another process holds them; `warn` is told which one, and of damaged ones.
 
     Raises:
         RunError: A shard was made by other versions.
@@ -250,7 +260,7 @@ def open_cache(warn: Callable[[str], object] = unheard) -> Iterator[Fingerprints
     """
     folder = runs.CACHE / _recipe().key
     files.make_folder(folder)
-    with locks.waiting_for(folder, warn), _written(Fingerprints(folder)) as cache:
+    with locks.waiting_for(folder, warn), _opened(folder, warn) as cache:
         shards.take_in(_recipe(), cache.add_all, warn)
         yield cache
 
@@ -258,17 +268,15 @@ def open_cache(warn: Callable[[str], object] = unheard) -> Iterator[Fingerprints
 @contextmanager
 def open_shard(shard: Shard, warn: Callable[[str], object] = unheard) -> Iterator[Fingerprints]:
     """The fingerprints of a shard, until the cache takes them in; as `open_cache`."""
-    with shards.making(_recipe(), shard, warn) as folder, _written(Fingerprints(folder)) as cache:
+    with shards.making(_recipe(), shard, warn) as folder, _opened(folder, warn) as cache:
         yield cache
 
 
 @contextmanager
-def _written(cache: Fingerprints) -> Iterator[Fingerprints]:
+def _opened(folder: Path, warn: Callable[[str], object]) -> Iterator[Fingerprints]:
+    cache = Fingerprints(folder, warn)
+    cache.drop_damaged()
     try:
         yield cache
     finally:
         cache.hashes.write()
-
-
-def _count(path: Path, kind: np.dtype) -> int:
-    return path.stat().st_size // kind.itemsize if path.is_file() else 0

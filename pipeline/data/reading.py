@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.core import parallel
-from pipeline.core.errors import FormatError, PictureError
+from pipeline.core.errors import DataError, FormatError, PictureError
 from pipeline.core.progress import Progress, silent
 from pipeline.core.remote_cache import Place, RemoteCache, fetched_ahead
 from pipeline.core.shards import Shard
@@ -120,6 +120,22 @@ def unread(source: Path, shard: Shard, *known: Fingerprints, remote: RemoteCache
     layout.cache.look(mine.paths())
     missing = (entry for entry in mine if not any(own.knows(layout.place(entry)) for own in known))
     return replace(layout, candidates=Pictures(missing))
+
+
+def views_again(place: Place, sha256: str) -> np.ndarray:
+    """The small views of a picture that was read before, one record of `VIEWS`, shape (1,).
+
+    Raises:
+        DataError: It has changed or can no longer be read.
+    """
+    try:
+        pixels, own = decode.examine(place)
+        changed = decode.digest(place) != sha256
+    except OSError as error:
+        raise DataError(f"{place} can no longer be read: {error}", "run the command again") from error
+    if changed:
+        raise DataError(f"{place} has changed since it was read", "run the command again")
+    return fingerprints.draw(pixels, own, sha256)[1]
 
 
 @dataclass

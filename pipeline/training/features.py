@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.core import files, locks, parallel, runs, shards, stages
+from pipeline.core import files, locks, parallel, record_file, runs, shards, stages
 from pipeline.core.config import Config
 from pipeline.core.digests import digest_array
 from pipeline.core.errors import DataError, PictureError, RunError
@@ -182,14 +182,11 @@ def compute_shard(
 
 def _taken_in(made: Recipe, folder: Path, warn: Callable[[str], object]) -> np.ndarray | None:
     """The records of a cache, once it has taken in finished shards and lost what is damaged."""
-    shards.take_in(made, lambda shard: store.add_all(folder, shard), warn)
+    shards.take_in(made, lambda shard: store.add_all(folder, shard, warn), warn)
     known = store.open_records(folder)
-    sound = store.intact(known) if known is not None else np.ones(0, bool)
+    sound = record_file.intact(known) if known is not None else np.ones(0, bool)
+    record_file.tell(sound, folder, warn)
     if known is not None and not sound.all():
-        warn(
-            f"{(~sound).sum()} of {len(known)} records in the cache {folder} are damaged "
-            "and will be recomputed"
-        )
         store.keep(folder, known, np.flatnonzero(sound))
         known = store.open_records(folder)
     return known
@@ -209,7 +206,7 @@ def _deeper(config: Config, frame: Size, wanted: Sequence[Picture]) -> store.Sto
         head = config.head.model_copy(update={"depths": depths})
         folder = runs.CACHE / recipe(config.model_copy(update={"head": head}), frame).key
         known, layout = store.open_records(folder), store.layout_of(folder)
-        if known is None or layout is None or not store.intact(known).all():
+        if known is None or layout is None or not record_file.intact(known).all():
             continue
         rows = store.index_of(known).rows(bytes.fromhex(p.sha256) for p in wanted)
         if rows.min() >= 0:

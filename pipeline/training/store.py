@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import math
 import tempfile
-import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.core import files, runs
+from pipeline.core import files, record_file, runs
 from pipeline.core.digests import DigestIndex
 from pipeline.core.errors import RunError, storage_error
+from pipeline.core.progress import unheard
 
 PLAIN = 0
 # Bytes of records that are shuffled at a time: random reads beyond memory would wait for the disk.
@@ -133,26 +133,25 @@ def open_records(folder: Path) -> np.ndarray | None:
         return None
 
 
-def intact(records: np.ndarray) -> np.ndarray:
-    """Whether the checksum of each record is right; bool, shape (n,)."""
-    return np.fromiter((int(row["crc32"]) == _checksum(row) for row in records), bool, len(records))
-
-
 def keep(folder: Path, records: np.ndarray, rows: Iterable[int]) -> None:
-    """Rewrites the record file with only these rows."""
-    with files.replacing(folder / _RECORDS, durable=False) as path, path.open("wb") as file:
-        for row in rows:
-            file.write(records[row].tobytes())
+    """Rewrites the record file with only these rows; raises StorageError."""
+    record_file.keep(folder / _RECORDS, records, rows)
 
 
-def add_all(folder: Path, other: Path) -> None:
-    """Adds the intact records of pictures that only another store has; raises StorageError."""
+def add_all(folder: Path, other: Path, warn: Callable[[str], object] = unheard) -> None:
+    """Adds the intact records of pictures that only another store has; `warn` is told of damaged ones.
+
+    Raises:
+        StorageError: The disk is full.
+    """
     layout, records = layout_of(other), open_records(other)
     if layout is None or records is None:
         return
     begin(folder, layout)
     known = index_of(open_records(folder))
-    for place in np.flatnonzero(intact(records)):
+    sound = record_file.intact(records)
+    record_file.tell(sound, other, warn)
+    for place in np.flatnonzero(sound):
         row = records[place]
         if known.row(row["sha256"].tobytes()) < 0:
             _append_record(folder / _RECORDS, row.tobytes())
@@ -161,10 +160,6 @@ def add_all(folder: Path, other: Path) -> None:
 def index_of(records: np.ndarray | None) -> DigestIndex:
     """The row of each picture, by its sha256."""
     return DigestIndex(np.zeros(0, "V32") if records is None else records["sha256"])
-
-
-def _checksum(record: np.void) -> int:
-    return zlib.crc32(record.tobytes()[:-4])
 
 
 def begin(folder: Path, layout: Layout) -> None:
@@ -185,8 +180,7 @@ def append(folder: Path, layout: Layout, sha256: str, features: np.ndarray) -> N
     """
     record = np.zeros(1, layout.dtype)
     record["sha256"], record["features"] = np.void(bytes.fromhex(sha256)), features
-    record["crc32"] = _checksum(record[0])
-    _append_record(folder / _RECORDS, record.tobytes())
+    _append_record(folder / _RECORDS, record_file.sealed(record).tobytes())
 
 
 def _append_record(path: Path, record: bytes) -> None:

@@ -154,11 +154,10 @@ def make(
     audit = run.read(Audit, stages.AUDIT)
     refusal = refusal or copy_issues.refusal(table, audit.contradictions, sheet)
     result = apply(table, audit)
-    change = compare(known, result) if known else None
     if not refusal:
         made = stages.recipe("pictures", {"pictures": result.key, "audit": recipe.key}, {}, _DECODERS)
         run.make(made, lambda: stored_table.save(run, result))
-    return AuditResult(result, audit, table.pictures, change, refusal)
+    return AuditResult(result, audit, table.pictures, compare(known, result) if known else None, refusal)
 
 
 def _known(run: Run, source: Path, reporter: ProgressReporter) -> Table | None:
@@ -202,8 +201,7 @@ def apply(table: Table, audit: Audit) -> Table:
         kept = Pictures(as_training_sees(p) for p in table.pictures if p.path not in contradicted)
     # Without a sha256: the file itself is fine and is read again next time.
     gone = (Excluded(path, copied[path].label, "", why) for path, why in contradicted.items())
-    excluded = [*table.excluded, *gone]
-    excluded.sort(key=lambda entry: entry.path)
+    excluded = sorted([*table.excluded, *gone], key=lambda entry: entry.path)
     return replace(table, pictures=kept, excluded=tuple(excluded), notes=())
 
 
@@ -228,7 +226,9 @@ def _audit(
     del times
     progress("looking for copies", 0, 1)
     hashes = cache.facts(contents, ("hashes",))["hashes"]
-    pairs, threshold = near_duplicates.find(hashes, lambda few: cache.views([contents[at] for at in few]))
+    pairs, threshold = near_duplicates.find(
+        hashes, lambda few: cache.views([contents[at] for at in few], table.views_again)
+    )
     progress("looking for copies", 1, 1)
     sizes = Counter(chain.from_iterable(map(_labels_of, table.pictures)))
     several.update(contents[at] for pair in pairs for at in (pair.first, pair.second))

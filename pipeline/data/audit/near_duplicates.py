@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from pipeline.data.fingerprints import INSIDE, MIDDLE, MIRRORED, VIEW_SIDE, WHOLE
+from pipeline.data.fingerprint_records import VIEW_SIDE
+from pipeline.data.fingerprints import INSIDE, MIDDLE, MIRRORED, WHOLE
 from pipeline.data.groups import Joined
 
 NEAR, MIRROR, CROP = "near", "mirrored", "cropped"
@@ -73,7 +74,7 @@ def find(hashes: np.ndarray, views: Callable[[Sequence[int]], np.ndarray]) -> tu
 
     Args:
         hashes: uint8, shape (n, 4, 32), as `fingerprints` makes them; different pictures.
-        views: Returns the records of `fingerprints.VIEWS` of some pictures.
+        views: Returns the records of `fingerprint_records.VIEWS` of some pictures.
     """
     threshold = threshold_of(hashes[:, INSIDE])
     found: list[NearDuplicate] = []

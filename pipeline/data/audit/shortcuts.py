@@ -175,7 +175,7 @@ def measure(table: Table, cache: Fingerprints, seed: int) -> Shortcuts:
     if len(np.unique(truth[tested])) < 2:
         return nothing("the groups are too large to leave any class for testing")
     contents = [picture.sha256 for picture in sample]
-    rows, views = cache.facts(contents), cache.views(contents, ("tiny", "histogram"))
+    rows, views = cache.facts(contents), cache.views(contents, table.views_again, ("tiny", "histogram"))
     families = []
     for name, inputs in _inputs(rows, views).items():
         predictions = separability.cross_validate(

@@ -84,6 +84,16 @@ def test_a_damaged_record_counts_as_none(picture, tmp_path, place):
     assert FileHashes(file).get(picture, state_of(picture)) is None
 
 
+def test_a_damaged_record_of_another_index_is_not_added(picture, tmp_path):
+    other = picture.with_name("b.jpg")
+    other.write_bytes(b"b")
+    remember(tmp_path / "other.bin", picture, other)
+    whole = (tmp_path / "other.bin").read_bytes()
+    (tmp_path / "other.bin").write_bytes(bytes([whole[0] ^ 1]) + whole[1:] + whole[:50])
+    FileHashes(tmp_path / "files.bin").add_all(tmp_path / "other.bin")
+    assert (tmp_path / "files.bin").read_bytes() == whole[len(whole) // 2 :]
+
+
 def test_half_a_record_is_cut_off(picture, tmp_path):
     file = tmp_path / "files.bin"
     remember(file, picture)

@@ -11,6 +11,7 @@ from pipeline.core import config as configuration
 from pipeline.core import files, runs
 from pipeline.core.config import Config
 from pipeline.core.errors import DataError, StorageError, WeightsError
+from pipeline.core.shards import Shard
 from pipeline.core.size import Size
 from pipeline.data import dataset
 from pipeline.data.dataset import Table
@@ -229,6 +230,17 @@ def test_a_damaged_record_is_computed_again_alone_and_this_is_said(config, table
     assert said == [f"1 of 9 records in the cache {folder_of(config)} are damaged and will be recomputed"]
     compute(config, FRAME, table, table.pictures, warn=said.append)
     assert len(said) == 1
+
+
+def test_a_damaged_record_of_a_shard_is_computed_again_and_this_is_said(config, table, analysed):
+    features.compute_shard(config, FRAME, table, table.pictures, Shard(1, 1))
+    (path,) = runs.CACHE.glob("shards/*/*/records.bin")
+    flip(path, 40)
+    analysed.clear()
+    said = []
+    compute(config, FRAME, table, table.pictures, warn=said.append)
+    assert len(analysed) == 1
+    assert said == [f"1 of 9 records in the cache {path.parent} are damaged and will be recomputed"]
 
 
 @pytest.mark.slow
