@@ -22,6 +22,8 @@ from pipeline.core.remote_cache import Place, Remote
 
 _RECORD = np.dtype([("path", "V16"), ("state", "<u8", (4,)), ("sha256", "V32"), ("crc32", "<u4")])
 _PACKED = struct.Struct("<16s4Q32sI")  # the same
+# Times before 1970 are negative, and some file systems keep any year: states are compared modulo this.
+_WRAP = 1 << 64
 # A file that was written just before it was read may be written again within one tick of its times.
 _SETTLED_NS = 2_000_000_000
 _WRITTEN_AT_ONCE = 4096
@@ -64,7 +66,7 @@ class FileHashes:
             return None
         record = self._records[row].tobytes()
         _, *known, sha256, crc32 = _PACKED.unpack(record)
-        return sha256.hex() if known == [*state] and zlib.crc32(record[:-4]) == crc32 else None
+        return sha256.hex() if known == _wrapped(state) and zlib.crc32(record[:-4]) == crc32 else None
 
     def knows(self, place: Place) -> bool:
         """Whether the file was read before, in whatever state."""
@@ -78,7 +80,7 @@ class FileHashes:
         """
         if time.time_ns() - max(state[1:3]) < _SETTLED_NS:
             return
-        record = _PACKED.pack(_key(place), *state, bytes.fromhex(sha256), 0)[:-4]
+        record = _PACKED.pack(_key(place), *_wrapped(state), bytes.fromhex(sha256), 0)[:-4]
         self._new += record + zlib.crc32(record).to_bytes(4, "little")
         if len(self._new) >= _WRITTEN_AT_ONCE * _RECORD.itemsize:
             self.write()
@@ -98,6 +100,10 @@ class FileHashes:
         files.append(self._file, bytes(self._new), self._count * _RECORD.itemsize)
         self._count += len(self._new) // _RECORD.itemsize
         self._new.clear()
+
+
+def _wrapped(state: State) -> list[int]:
+    return [number % _WRAP for number in state]
 
 
 def _key(place: Place) -> bytes:

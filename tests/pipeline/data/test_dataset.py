@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import unicodedata
 import zipfile
@@ -47,6 +48,16 @@ def test_unchanged_files_are_not_read_again(two, workplace, monkeypatch):
     assert {p.path: p.sha256 for p in second.pictures} == {
         p.path: digest(second.file(p)) for p in second.pictures
     }
+
+
+def test_pictures_dated_before_1970_are_read_and_not_read_again(two, workplace, monkeypatch):
+    monkeypatch.setattr(file_hashes, "_SETTLED_NS", 0)
+    os.utime(two / "cat/000.png", (-315_000_000, -315_000_000))
+    with fingerprints.open_cache() as cache:
+        assert len(scan(two, cache=cache).pictures) == 9
+    monkeypatch.setattr(decode, "digest", lambda path: pytest.fail(f"{path} is read again"))
+    with fingerprints.open_cache() as cache:
+        assert len(scan(two, cache=cache).pictures) == 9
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,19 @@ def test_an_unchanged_file_is_known_by_the_next_process(picture, tmp_path):
     assert FileHashes(tmp_path / "files.bin").get(other, state_of(other)) is None
 
 
+@pytest.mark.parametrize("year", [1600, 1960, 1969.999, 2200, 2500])
+def test_a_file_of_any_year_is_known(picture, tmp_path, monkeypatch, year):
+    at = int((year - 1970) * 365.2425 * 86_400) * 10**9
+    state = (5, at, int(LONG_AGO) * 10**9, 2**64 - 1)
+    # Years that are still to come do not count as settled otherwise.
+    monkeypatch.setattr(file_hashes, "_SETTLED_NS", -(10**20))
+    index = FileHashes(tmp_path / "files.bin")
+    index.add(picture, state, sha256(picture))
+    index.write()
+    assert FileHashes(tmp_path / "files.bin").get(picture, state) == sha256(picture)
+    assert FileHashes(tmp_path / "files.bin").get(picture, (5, -at, *state[2:])) is None
+
+
 def touched(path):
     os.utime(path)
 
