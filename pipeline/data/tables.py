@@ -52,6 +52,7 @@ def read(path: Path) -> Layout:
     def listed() -> Iterator[Picture]:
         for place, values in rows:
             where = f"{path}, {place}"
+            _check_text(where, values)
             name, part = values["path"], folders.part_of(values["split"])
             if values["split"] and not part:
                 raise DataError(f"{where}: split must be train, val or test. Received: {values['split']}")
@@ -78,6 +79,16 @@ def read(path: Path) -> Layout:
         names = tuple(PurePosixPath(name).as_posix() for _, name in backslashes)
         notes.append(Note(NoteKind.BACKSLASHES, " ".join(backslashes[0]), names))
     return Layout(path.parent, files, (), tuple(notes))
+
+
+def _check_text(where: str, values: dict[str, str]) -> None:
+    """Refuses NUL characters, which Parquet may hold; raises DataError."""
+    wrong = sorted(name for name, value in values.items() if "\0" in value)
+    if wrong:
+        raise DataError(
+            f"{where}: {wrong[0]} has a NUL character in it. Received: {values[wrong[0]]!r}",
+            "write the table again without it",
+        )
 
 
 def _check_path(where: str, root: Path, name: str, received: str) -> None:

@@ -121,6 +121,17 @@ def test_group_and_split_may_be_missing_in_the_file_or_in_rows(tmp_path):
         ),
         ({"split": ["train"] * 99 + ["dev"]}, ", row 100: split must be train, val or test. Received: dev"),
         ({"path": ["x"] * 99 + ["../x"]}, ", row 100: a path must be relative to the table"),
+        (
+            {"path": ["x"] * 49 + ["cat/\0.jpg"] + ["y"] * 50},
+            ", row 50: path has a NUL character in it. Received: 'cat/\\x00.jpg'",
+        ),
+        (
+            {"path": ["x"] * 99 + ["s3://bucket/\0.jpg"]},
+            ", row 100: path has a NUL character in it. Received: 's3://bucket/\\x00.jpg'",
+        ),
+        ({"label": ["cat\0"] * 100}, ", row 1: label has a NUL character in it. Received: 'cat\\x00'"),
+        ({"group": ["\0"] * 100}, ", row 1: group has a NUL character in it. Received: '\\x00'"),
+        ({"split": ["test\0"] * 100}, ", row 1: split has a NUL character in it. Received: 'test\\x00'"),
         ({"path": ["x"] * 100}, ": x is listed twice"),
         ({"Label": ["x"] * 100}, ": there are two columns called label"),
     ],
