@@ -7,7 +7,6 @@ that nobody is working on.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +14,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict, JsonValue
+
 from pipeline.core import files, locks, runs
+from pipeline.core.documents import Document, document_of
 from pipeline.core.errors import RunError, UsageError
 from pipeline.core.progress import unheard
 from pipeline.core.recipes import Recipe, key_of
 
 _FOLDER = "shards"
 _RECIPE = "recipe.json"
+
+
+class _Made(Document):
+    """The recipe that a shard was made by; what a later version adds to it counts, too."""
+
+    model_config = ConfigDict(extra="allow")
+    stage: str
+    version: int
+    inputs: dict[str, str]
+    settings: dict[str, JsonValue]
+    libraries: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -121,12 +134,12 @@ def _check(folder: Path, recipe: Recipe) -> None:
     if not path.is_file():
         return
     try:
-        made = json.loads(path.read_text("utf-8"))
+        made = document_of(path.read_bytes(), _Made)
     except (OSError, ValueError) as error:
         raise RunError(
             f"{path} cannot be read: {error}", f"delete {folder} and make the shard again"
         ) from error
-    if key_of(made) != recipe.key:
+    if key_of(made.model_dump()) != recipe.key:
         raise RunError(
             f"{folder} was made {_difference(made, recipe.as_dict())}",
             "install the same versions on every machine and use the same weights; "
@@ -134,16 +147,16 @@ def _check(folder: Path, recipe: Recipe) -> None:
         )
 
 
-def _difference(made: dict[str, Any], own: dict[str, Any]) -> str:
+def _difference(made: _Made, own: dict[str, Any]) -> str:
     """How a recipe differs from this process's, as the end of a sentence."""
-    libraries = {**made.get("libraries", {}), **own["libraries"]}
-    theirs = [f"{name} {made.get('libraries', {}).get(name)}" for name in libraries]
+    libraries = {**made.libraries, **own["libraries"]}
+    theirs = [f"{name} {made.libraries.get(name)}" for name in libraries]
     ours = [f"{name} {own['libraries'].get(name)}" for name in libraries]
     other = [(one, two) for one, two in zip(theirs, ours, strict=True) if one != two]
     if other:
         one, two = (", ".join(side) for side in zip(*other, strict=True))
         return f"with {one}; this process has {two}"
-    if made.get("version") != own["version"]:
+    if made.version != own["version"]:
         return "by another version of Vignette"
-    differing = [name for name in own["inputs"] if made.get("inputs", {}).get(name) != own["inputs"][name]]
+    differing = [name for name in own["inputs"] if made.inputs.get(name) != own["inputs"][name]]
     return f"with other {', '.join(differing) or 'settings'}"

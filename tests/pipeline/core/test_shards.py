@@ -121,12 +121,43 @@ def test_another_configuration_has_shards_of_its_own(workplace):
     assert taken(other) == (["1/1"], ["other"])
 
 
-def test_a_damaged_recipe_is_named(workplace):
+def with_field(name: str, value: object) -> str:
+    return json.dumps({**OWN.as_dict(), name: value})
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        *("", "{", "null", "[1]", "{}", '"recipe"', "NaN", "\ufeff{}"),
+        "[" * 100_000 + "]" * 100_000,
+        *(with_field(name, None) for name in OWN.as_dict()),
+        *(with_field(name, [1]) for name in OWN.as_dict()),
+        *(with_field(name, {"numpy": [1]}) for name in ("inputs", "libraries")),
+        with_field("settings", {"frame": "\ud800"}),
+    ],
+    ids=lambda text: text[:60],
+)
+def test_a_damaged_recipe_is_named_whatever_it_holds(workplace, damaged):
     folder = write(OWN, Shard(1, 1), "all")
-    (folder / "recipe.json").write_text("{", "utf-8")
-    with pytest.raises(RunError, match=r"recipe.json cannot be read") as caught:
+    (folder / "recipe.json").write_text(damaged, "utf-8")
+    for refused in (lambda: taken(OWN), lambda: write(OWN, Shard(1, 1), "mine")):
+        with pytest.raises(RunError, match=r"recipe.json cannot be read: .") as caught:
+            refused()
+        assert caught.value.hint == f"delete {folder} and make the shard again"
+    assert (folder / "content").read_text("utf-8") == "all"
+
+
+def test_a_recipe_that_is_no_text_is_named(workplace):
+    (write(OWN, Shard(1, 1), "all") / "recipe.json").write_bytes(b"\xff{}")
+    with pytest.raises(RunError, match=r"recipe.json cannot be read: "):
         taken(OWN)
-    assert caught.value.hint == f"delete {folder} and make the shard again"
+
+
+def test_what_a_later_version_adds_to_a_recipe_counts(workplace):
+    folder = write(OWN, Shard(1, 1), "all")
+    (folder / "recipe.json").write_text(with_field("platform", "arm"), "utf-8")
+    with pytest.raises(RunError, match=r" was made with other settings"):
+        taken(OWN)
 
 
 @pytest.mark.slow
