@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from export import artifacts
@@ -40,9 +41,8 @@ def bundle_name(flavour: str) -> str:
     return f"{artifacts.EXPORT}/{flavour}"
 
 
-def check_flavour(run: Run, flavour: str) -> None:
-    """Raises UsageError if a run does not export a flavour."""
-    flavours = run.config().export.flavours
+def check_flavour(run: Run, flavours: Sequence[str], flavour: str) -> None:
+    """Raises UsageError if a run, which exports these, does not export a flavour."""
     if flavour not in flavours:
         raise UsageError(
             f"--flavour {flavour}: {run.folder} exports {', '.join(flavours)}",

@@ -55,7 +55,7 @@ def make(run: Run, flavour: str = "") -> _Made:
         StorageError: The page cannot be written.
     """
     flavour = flavour or INT8
-    convert.check_flavour(run, flavour)
+    convert.check_flavour(run, run.config().export.flavours, flavour)
     folder, contract = artifacts.require_bundle(run, flavour), f"{convert.bundle_name(flavour)}/contract"
     facts = _facts(run, flavour)
     sources = {path.name: path for path in sorted(page.FILES.iterdir())}

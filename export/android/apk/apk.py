@@ -78,7 +78,7 @@ def choose(experiment: Experiment, flavour: str, reporter: ProgressReporter) -> 
     """
     run, config = experiment.run, experiment.config
     if flavour:
-        convert.check_flavour(run, flavour)
+        convert.check_flavour(run, config.export.flavours, flavour)
     failed = convert.failed(experiment)
     if flavour in failed:
         raise ConversionError(

@@ -73,7 +73,7 @@ public class AboutActivityTest {
     public void inFrenchToo() throws Exception {
         String text = about("int8", json("failed", 36, true));
         assertTrue(text, text.contains("Il a ÉCHOUÉ au contrôle sur 36 images"));
-        assertTrue(text, text.contains("C’était la un second examen"));
+        assertTrue(text, text.contains("C’était un second examen"));
     }
 
     @Test
@@ -81,7 +81,7 @@ public class AboutActivityTest {
         String text = about("float16", json("passed", 1, true));
         assertTrue(text, text.startsWith("Built-in model: float16 (model_float16.tflite"));
         assertTrue(text, text.contains("It passed the gate on 1 picture: it answers like the trained model. "
-                + "This was the second look: the gate had rejected an earlier file."));
+                + "This was a second look: the gate had rejected an earlier file."));
         assertTrue(about("float16", json("not shown", 36, false)).contains("36 pictures are too few to prove"));
     }
 
